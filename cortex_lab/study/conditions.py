@@ -1,0 +1,231 @@
+"""When to stop: pure functions of the trace, joined with `&`, `|` and `~`.
+
+A condition has no memory of its own. It sees the trace and the row at which the run began, so it can be
+asked again about a saved log and gives the same answer after a rewind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.study.trace import Trace
+
+
+class Condition:
+    """Base of the conditions. A subclass says which trace `keys` it reads and when it is `met`."""
+
+    keys: tuple[str, ...] = ()
+
+    def met(self, trace: Trace, start: int) -> bool:
+        """Whether to stop now, given the rows of `trace`, of which those from `start` on belong to this run."""
+        raise TypeError(f"{type(self).__name__} must define met(trace, start)")
+
+    def __and__(self, other: Condition) -> Condition:
+        return Both(self, other)
+
+    def __or__(self, other: Condition) -> Condition:
+        return Either(self, other)
+
+    def __invert__(self) -> Condition:
+        return Not(self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("join conditions with & and | and ~, not with `and`, `or` and `not`")
+
+
+@dataclass(frozen=True)
+class Both(Condition):
+    left: Condition
+    right: Condition
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (*self.left.keys, *self.right.keys)
+
+    def met(self, trace: Trace, start: int) -> bool:
+        return self.left.met(trace, start) and self.right.met(trace, start)
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} & {self.right!r})"
+
+
+@dataclass(frozen=True)
+class Either(Condition):
+    left: Condition
+    right: Condition
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (*self.left.keys, *self.right.keys)
+
+    def met(self, trace: Trace, start: int) -> bool:
+        return self.left.met(trace, start) or self.right.met(trace, start)
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} | {self.right!r})"
+
+
+@dataclass(frozen=True)
+class Not(Condition):
+    condition: Condition
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.condition.keys
+
+    def met(self, trace: Trace, start: int) -> bool:
+        return not self.condition.met(trace, start)
+
+    def __repr__(self) -> str:
+        return f"~{self.condition!r}"
+
+
+@dataclass(frozen=True)
+class steps(Condition):
+    """`n` steps in this run."""
+
+    n: int
+
+    def met(self, trace: Trace, start: int) -> bool:
+        return len(trace) - start >= self.n
+
+
+@dataclass(frozen=True)
+class _Advance(Condition):
+    """The last value of a never-falling column is `n` or more above its value when the run began."""
+
+    n: float
+    key = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def met(self, trace: Trace, start: int) -> bool:
+        if len(trace) == start:
+            return self.n <= 0
+        column = trace[self.key]
+        before = column[start - 1] if start else 0.0
+        # A hair of slack: (step + n) / steps_per_epoch need not round to a whole number of epochs more.
+        return bool(column[-1] - before >= self.n - 1e-9)
+
+
+class epochs(_Advance):
+    """`n` passes over the training rows in this run; `n` may be a fraction."""
+
+    key = "epoch"
+
+
+class seconds(_Advance):
+    """`n` seconds of stepping in this run."""
+
+    key = "seconds"
+
+
+@dataclass(frozen=True)
+class below(Condition):
+    """The last recorded value of `key` is under `bound`."""
+
+    key: str
+    bound: float
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def met(self, trace: Trace, start: int) -> bool:
+        value = _last(trace, self.key, start)
+        return value is not None and value < self.bound
+
+
+@dataclass(frozen=True)
+class above(Condition):
+    """The last recorded value of `key` is over `bound`."""
+
+    key: str
+    bound: float
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def met(self, trace: Trace, start: int) -> bool:
+        value = _last(trace, self.key, start)
+        return value is not None and value > self.bound
+
+
+@dataclass(frozen=True)
+class stalled(Condition):
+    """The last `patience` recordings of `key` in this run brought no new best.
+
+    `mode` is "min" or "max"; None takes "max" for a key that names an accuracy and "min" otherwise. A new
+    best must improve on the old one by more than `min_delta`.
+    """
+
+    key: str
+    patience: int = 1
+    mode: str | None = None
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.patience < 1:
+            raise ValueError(f"stalled({self.key!r}) needs a patience of at least 1, got {self.patience}")
+        if self.mode not in (None, "min", "max"):
+            raise ValueError(f"stalled({self.key!r}) knows the modes 'min' and 'max', got {self.mode!r}")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def met(self, trace: Trace, start: int) -> bool:
+        values = trace[self.key][start:]
+        values = values[~np.isnan(values)]
+        if len(values) <= self.patience:
+            return False
+        rising = self.mode == "max" or (self.mode is None and "accuracy" in self.key)
+        values = values if rising else -values
+        best_before = values[: -self.patience].max()
+        return bool(values[-self.patience :].max() <= best_before + self.min_delta)
+
+
+@dataclass(frozen=True)
+class non_finite(Condition):
+    """The last value of `key` is infinite or not a number."""
+
+    key: str = "loss"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def met(self, trace: Trace, start: int) -> bool:
+        return len(trace) > start and not np.isfinite(trace[self.key][-1])
+
+
+def require_recorded(condition: Condition, trace: Trace) -> None:
+    """Raise KeyError if `condition` reads a key that the trace does not record."""
+    for key in condition.keys:
+        if key not in trace:
+            raise KeyError(
+                f"{condition!r} waits for {key!r}, which nothing records, so it would never stop; "
+                f"recorded are {', '.join(trace.keys)}. Record it with Probe({key!r})"
+            )
+
+
+def reason(condition: Condition, trace: Trace) -> str:
+    """A line that says which condition was met, with the values it read."""
+    values: dict[str, Any] = {key: _last(trace, key, 0) for key in dict.fromkeys(condition.keys)}
+    seen = ", ".join(f"{key} = {value:.4g}" for key, value in values.items() if value is not None)
+    return f"{condition!r} was met" + (f" ({seen})" if seen else "")
+
+
+def _last(trace: Trace, key: str, start: int) -> float | None:
+    values = trace[key][start:]
+    recorded = np.flatnonzero(~np.isnan(values[-64:]))
+    if len(recorded):
+        return float(values[-64:][recorded[-1]])
+    recorded = np.flatnonzero(~np.isnan(values))
+    return float(values[recorded[-1]]) if len(recorded) else None

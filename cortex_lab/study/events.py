@@ -1,0 +1,46 @@
+"""What happened in a session, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a person changed after `step` steps were complete; replayed there after a rewind."""
+
+    step: int
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why stepping ended.
+
+    `kind` is one of "step" (as many as asked), "phase" (inside a step), "condition", "pause" and
+    "interrupt" (Ctrl-C, or the kernel's stop button).
+    """
+
+    kind: str
+    reason: str
+    step: int
+    phase: str | None = None
+
+    def __repr__(self) -> str:
+        where = f"step {self.step}" if self.phase is None else f"step {self.step + 1}, after {self.phase}"
+        return f"<Stop at {where}: {self.reason}>"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a subscriber is told: `kind` is "step", "phase", "run", "pause", "rewind", "edit" or "error"."""
+
+    kind: str
+    step: int
+    detail: Any = None
+
+
+class SessionBusy(RuntimeError):
+    """Stepping was asked for while another thread is stepping the same session."""

@@ -1,0 +1,46 @@
+"""What one step looked like, computed only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cortex_lab.study.process import Process
+
+
+class Observation(Mapping[str, Any]):
+    """Lazy mapping over the keys of a Process, about the step just completed.
+
+    A value is computed when it is first read, then kept. Once the process has moved on, what was never
+    read can no longer be computed: reading it raises `LookupError` rather than a value of another step.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self.step = process.step_number
+        self._process = process
+        self._values: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        values = self._values
+        if key in values:
+            return values[key]
+        if self._process.step_number != self.step:
+            raise LookupError(
+                f"{key!r} of step {self.step} was not recorded and the process is now at step "
+                f"{self._process.step_number}; add Probe({key!r}) to the session to keep it"
+            )
+        value = values[key] = self._process.measure(key)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._process.keys)
+
+    def __len__(self) -> int:
+        return len(self._process.keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._process.keys
+
+    def __repr__(self) -> str:
+        known = ", ".join(f"{key}={value!r}" for key, value in self._values.items())
+        return f"<Observation of step {self.step}: {known or 'nothing read yet'}; keys {list(self)}>"

@@ -1,0 +1,61 @@
+"""What a Session needs of anything it studies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+
+@runtime_checkable
+class Process(Protocol):
+    """Anything iterative: a training, a descent, a t-SNE layout.
+
+    One promise carries exact stopping and rewinding: `walk` changes persistent state (what `snapshot`
+    holds) only in its *last* phase. A step abandoned before that phase has not happened, and a step
+    depends on nothing but that state, so restoring a snapshot and walking again gives the same bits.
+    """
+
+    step_number: int
+    """Steps completed so far."""
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases of one step, in order."""
+        ...
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What `measure` can answer."""
+        ...
+
+    @property
+    def probes(self) -> tuple[Any, ...]:
+        """The `Probe`s recorded unless the user asks for others."""
+        ...
+
+    @property
+    def buffers(self) -> Mapping[str, np.ndarray]:
+        """Every named buffer, readable between any two phases."""
+        ...
+
+    def walk(self) -> Iterator[str]:
+        """Perform one step, yielding the name of each phase right after it ran."""
+        ...
+
+    def measure(self, key: str) -> Any:
+        """The value of `key` for the step just completed; KeyError for an unknown key."""
+        ...
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything needed to continue from here, copied."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Go back to a snapshot, bit for bit."""
+        ...
+
+    def edit(self, name: str, value: Any) -> None:
+        """Change something by hand; KeyError that names what can be edited."""
+        ...
