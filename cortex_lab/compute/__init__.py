@@ -1,0 +1,13 @@
+"""Where numbers live: array backends and the kernels that run on them.
+
+| name       | what it is                                                                          |
+|------------|-------------------------------------------------------------------------------------|
+| `Ops`      | frozen handle of a backend: array module, dtype, allocation, transfer, all kernels   |
+| `get_ops`  | the Ops called "reference" (NumPy float64, the oracle), "cpu" or "gpu"                |
+| `kernel`   | decorator: one readable reference, to which backends may add accelerated overrides  |
+"""
+
+from cortex_lab.compute.kernel import Kernel, kernel
+from cortex_lab.compute.ops import Ops, get_ops
+
+__all__ = ["Kernel", "Ops", "get_ops", "kernel"]

@@ -1,0 +1,1 @@
+"""The reference of every kernel, by family; each file registers its own."""

@@ -1,0 +1,77 @@
+"""Two-dimensional convolution, channels last, as a sum of matrix products over the kernel's taps.
+
+x is (n, height, width, channels), w is (kernel height, kernel width, channels / groups, filters) and
+`padding` is ((top, bottom), (left, right)). Group g takes the g-th part of the channels to the g-th part of
+the filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cortex_lab.compute.kernel import kernel
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+
+@kernel
+def convolve(
+    xp: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+) -> None:
+    """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom)."""
+    padded = _pad(xp, x, padding)
+    out[...] = 0
+    for tap, window in _taps(w.shape, out.shape, strides, dilation):
+        for channels, filters in _groups(w.shape, groups):
+            out[..., filters] += padded[window][..., channels] @ w[tap][:, filters]
+
+
+@kernel
+def convolve_input_gradient(
+    xp: Any, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+) -> None:
+    """out = gradient with respect to x of a convolution whose output has gradient `dy`."""
+    (top, bottom), (left, right) = padding
+    n, height, width, channels_in = out.shape
+    padded = xp.zeros((n, height + top + bottom, width + left + right, channels_in), out.dtype)
+    for tap, window in _taps(w.shape, dy.shape, strides, dilation):
+        for channels, filters in _groups(w.shape, groups):
+            padded[window][..., channels] += dy[..., filters] @ w[tap][:, filters].T
+    out[...] = padded[:, top : top + height, left : left + width]
+
+
+@kernel
+def convolve_weight_gradient(
+    xp: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+) -> None:
+    """out = gradient with respect to w of a convolution whose output has gradient `dy`."""
+    padded = _pad(xp, x, padding)
+    for tap, window in _taps(out.shape, dy.shape, strides, dilation):
+        for channels, filters in _groups(out.shape, groups):
+            columns = padded[window][..., channels].reshape(-1, out.shape[2])
+            out[tap][:, filters] = columns.T @ dy[..., filters].reshape(len(columns), -1)
+
+
+def _pad(xp: Any, x: Any, padding: Padding) -> Any:
+    return xp.pad(x, ((0, 0), *padding, (0, 0))) if any(map(any, padding)) else x
+
+
+def _taps(
+    w_shape: tuple[int, ...], y_shape: tuple[int, ...], strides: Pair, dilation: Pair
+) -> Iterator[tuple[Pair, tuple[slice, slice, slice]]]:
+    """Each tap of the kernel with the window of the padded image it is laid over, one pixel per output."""
+    height, width = y_shape[1:3]
+    for i in range(w_shape[0]):
+        for j in range(w_shape[1]):
+            top, left = i * dilation[0], j * dilation[1]
+            rows = slice(top, top + (height - 1) * strides[0] + 1, strides[0])
+            columns = slice(left, left + (width - 1) * strides[1] + 1, strides[1])
+            yield (i, j), (slice(None), rows, columns)
+
+
+def _groups(w_shape: tuple[int, ...], groups: int) -> Iterator[tuple[slice, slice]]:
+    inputs, filters = w_shape[2], w_shape[3] // groups
+    for g in range(groups):
+        yield slice(g * inputs, (g + 1) * inputs), slice(g * filters, (g + 1) * filters)
