@@ -1,0 +1,53 @@
+"""cortex_lab: a laboratory for neural networks. Load data, describe a network, step through its training.
+
+Names are imported when first used, so `import cortex_lab` is quick and needs none of the extras.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "cortex_lab.lab": ("train", "TrainingSession"),
+    "cortex_lab.nn": ("Network", "Node", "Graph", "Layer", "Loss", "Training"),
+    "cortex_lab.optimize": ("Optimizer",),
+    "cortex_lab.study": (
+        "Condition", "Observation", "Probe", "Process", "Session", "Stop", "Trace",
+        "above", "below", "epochs", "every", "non_finite", "seconds", "stalled", "steps",
+    ),
+}  # fmt: skip
+_NAMES = {name: home for home, names in _HOMES.items() for name in names}
+_ROOMS = ("compute", "data", "embed", "nn", "optimize", "study", "widgets")
+_REGISTRIES = (
+    ("cortex_lab.nn", "LAYERS"),
+    ("cortex_lab.nn", "LOSSES"),
+    ("cortex_lab.optimize", "OPTIMIZERS"),
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"cortex_lab.{name}")
+    if name in _NAMES:
+        found = getattr(importlib.import_module(_NAMES[name]), name)
+    else:
+        found = _registered().get(name)
+        if found is None:
+            raise AttributeError(f"module 'cortex_lab' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*_NAMES, *_ROOMS, *_registered(), "__version__"})
+
+
+def _registered() -> dict[str, Any]:
+    """Every layer, loss and optimizer by class name."""
+    found: dict[str, Any] = {}
+    for module, registry in _REGISTRIES:
+        found |= {kind.__name__: kind for kind in getattr(importlib.import_module(module), registry).values()}
+    return found

@@ -1,0 +1,35 @@
+"""Networks: descriptions as data, planned, bound to memory, trained.
+
+| type          | what it is                                                               |
+|---------------|--------------------------------------------------------------------------|
+| `Layer`       | frozen hyper-parameters with pure rules: shapes, forward, backward       |
+| `Node`        | a layer with a name and what it reads, for graphs that are not chains    |
+| `Graph`       | named nodes, edges and inferred shapes; JSON-able                        |
+| `Plan`        | ordered forward and backward steps over named buffers with lifetimes     |
+| `Executor`    | a plan bound to memory: the only allocator of activations                |
+| `Network`     | a graph with flat parameters on a backend; predicts                      |
+| `Loss`        | frozen description that scores outputs row by row                        |
+| `Training`    | a Process: fetch, forward, loss, backward, update                        |
+"""
+
+from cortex_lab.nn import layers, losses
+from cortex_lab.nn.graph import Graph, Node
+from cortex_lab.nn.layer import LAYERS, Layer
+from cortex_lab.nn.loss import LOSSES, Loss
+from cortex_lab.nn.network import Network
+from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.training import Training
+
+__all__ = [
+    "LAYERS",
+    "LOSSES",
+    "Graph",
+    "Layer",
+    "Loss",
+    "Network",
+    "Node",
+    "Plan",
+    "Training",
+    "layers",
+    "losses",
+]

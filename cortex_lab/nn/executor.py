@@ -1,0 +1,151 @@
+"""A plan bound to memory: the only place where activations and their gradients are allocated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from cortex_lab.nn.layer import Slots
+from cortex_lab.nn.plan import Plan, PlannedBuffer, assign_offsets, edge
+
+Step = tuple[str, Callable[[], None] | None]
+
+
+@dataclass
+class Bound:
+    """A plan bound to arrays for one number of rows."""
+
+    rows: int
+    buffers: dict[str, Any]
+    slots: dict[str, Slots]
+    steps: list[Step] = field(default_factory=list)
+
+
+class Executor:
+    """Runs a plan on a backend, with all memory allocated once for up to `capacity` rows.
+
+    Batches of fewer rows use the front of each buffer. The views of a row count are made when it is first
+    seen and kept, so a step allocates nothing.
+    """
+
+    def __init__(self, plan: Plan, ops: Any, arrays: Mapping[str, Mapping[str, Any]], capacity: int) -> None:
+        self.plan = plan
+        self.ops = ops
+        self.capacity = capacity
+        self._arrays = arrays
+        self._memory, self._offsets, self._fixed = _allocate(plan, ops, capacity)
+        self._scratch = ops.zeros((_scratch_size(plan, capacity),))
+        self._bound: dict[int, Bound] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all buffers together."""
+        return sum(a.nbytes for a in (*self._memory.values(), *self._fixed.values(), self._scratch))
+
+    def bind(self, rows: int) -> Bound:
+        """The plan over the first `rows` rows of every buffer."""
+        if not 1 <= rows <= self.capacity:
+            raise ValueError(f"a batch needs between 1 and {self.capacity} rows here, got {rows}")
+        if rows not in self._bound:
+            self._bound[rows] = self._bind(rows)
+        return self._bound[rows]
+
+    def _bind(self, rows: int) -> Bound:
+        buffers = {name: self._view(buffer, rows) for name, buffer in self.plan.buffers.items()}
+        bound = Bound(rows, buffers, {})
+        for stream, name in enumerate(self.plan.graph.nodes):
+            bound.slots[name] = self._slots(name, buffers, stream)
+        for planned in self.plan.steps:
+            if planned.action != "loss":
+                bound.steps.append((planned.phase, self._callable(planned.action, planned.node, bound)))
+        return bound
+
+    def _slots(self, name: str, buffers: Mapping[str, Any], stream: int) -> Slots:
+        plan, node = self.plan, self.plan.graph.nodes[name]
+        xs = [buffers[source] for source in node.inputs]
+        dxs = [
+            buffers.get(plan.gradient_buffer(source, edge(name, position)) or "")
+            for position, source in enumerate(node.inputs)
+        ]
+        slots = Slots(
+            x=xs[0], xs=xs, y=buffers[name], dx=dxs[0], dxs=dxs, dy=buffers.get(f"gradient:{name}"),
+            training=plan.training, seed=0, step=0, stream=stream,
+        )  # fmt: skip
+        named = {
+            **self._arrays[name],
+            **node.layer.constants(*node.in_shapes),
+            **self._scratch_of(name, len(xs[0])),
+        }
+        own = f"{name}/"
+        named.update((key.removeprefix(own), array) for key, array in buffers.items() if key.startswith(own))
+        for key, value in named.items():
+            if hasattr(slots, key):
+                raise ValueError(
+                    f"node {name!r}: an array cannot be called {key!r}, layers see something else there"
+                )
+            setattr(slots, key, value)
+        return slots
+
+    def _callable(self, action: str, name: str, bound: Bound) -> Callable[[], None] | None:
+        if action == "accumulate":
+            return self._accumulation(name, bound.buffers)
+        layer, slots = self.plan.graph.nodes[name].layer, bound.slots[name]
+        if layer.is_view:
+            return None
+        return partial(layer.forward if action == "forward" else layer.backward, self.ops, slots)
+
+    def _accumulation(self, name: str, buffers: Mapping[str, Any]) -> Callable[[], None]:
+        shares = [array for key, array in buffers.items() if key.startswith(f"gradient:{name}>")]
+        total, add = buffers[f"gradient:{name}"], self.ops.add
+
+        def accumulate() -> None:
+            add(shares[0], shares[1], out=total)
+            for share in shares[2:]:
+                add(total, share, out=total)
+
+        return accumulate
+
+    def _view(self, buffer: PlannedBuffer, rows: int) -> Any:
+        owner = self.plan.buffers[buffer.alias] if buffer.alias else buffer
+        if owner.name in self._fixed:
+            return self._fixed[owner.name]
+        dtype = owner.dtype or ""
+        start = self._offsets[dtype][owner.name] * self.capacity
+        flat = self._memory[dtype][start : start + rows * math.prod(owner.shape)]
+        return flat.reshape(rows, *buffer.shape)
+
+    def _scratch_of(self, name: str, rows: int) -> dict[str, Any]:
+        node = self.plan.graph.nodes[name]
+        arrays, start = {}, 0
+        for key, buffer in node.layer.scratch(*node.in_shapes).items():
+            shape = (rows, *buffer.shape) if buffer.per_row else buffer.shape
+            arrays[key] = self._scratch[start : start + math.prod(shape)].reshape(shape)
+            start += math.prod(shape)
+        return arrays
+
+
+def _allocate(
+    plan: Plan, ops: Any, capacity: int
+) -> tuple[dict[str, Any], dict[str, dict[str, int]], dict[str, Any]]:
+    fixed = {b.name: ops.zeros(b.shape, b.dtype) for b in plan.buffers.values() if not b.per_row}
+    owners = [b for b in plan.buffers.values() if b.per_row and b.alias is None]
+    memory, offsets = {}, {}
+    for dtype in {b.dtype or "" for b in owners}:
+        wanted = [(b.name, math.prod(b.shape), b.first, b.last) for b in owners if (b.dtype or "") == dtype]
+        offsets[dtype], size = assign_offsets(wanted)
+        memory[dtype] = ops.zeros((size * capacity,), dtype or None)
+    return memory, offsets, fixed
+
+
+def _scratch_size(plan: Plan, capacity: int) -> int:
+    """Elements of the hungriest node's scratch; only one node works at a time, so all share it."""
+    return max(
+        sum(
+            math.prod(buffer.shape) * (capacity if buffer.per_row else 1)
+            for buffer in node.layer.scratch(*node.in_shapes).values()
+        )
+        for node in plan.graph.nodes.values()
+    )

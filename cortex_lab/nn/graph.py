@@ -1,0 +1,215 @@
+"""A network as plain data: named nodes, edges and inferred shapes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cortex_lab.nn.layer import Layer, Shape, layer_from_dict, snake_case
+
+
+@dataclass(frozen=True)
+class Node:
+    """A named place in a graph: a layer and the names of what it reads.
+
+    `inputs` None means the node before it. `shares` names an earlier node whose parameters it uses.
+    """
+
+    layer: Layer
+    name: str | None = None
+    inputs: tuple[str, ...] | None = None
+    shares: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.inputs, str):
+            object.__setattr__(self, "inputs", (self.inputs,))
+        elif self.inputs is not None:
+            object.__setattr__(self, "inputs", tuple(self.inputs))
+
+
+@dataclass(frozen=True)
+class PlacedNode:
+    """A node of a checked graph, with its name, inputs and row shapes settled."""
+
+    name: str
+    layer: Layer
+    inputs: tuple[str, ...]
+    in_shapes: tuple[Shape, ...]
+    out_shape: Shape
+    shares: str | None = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Inputs by name with their row shapes, nodes in an order in which they can run, and outputs by name."""
+
+    inputs: dict[str, Shape]
+    nodes: dict[str, PlacedNode]
+    outputs: tuple[str, ...]
+    consumers: dict[str, tuple[str, ...]] = field(repr=False, compare=False, default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        layers: Iterable[Layer | Node],
+        input_shape: Sequence[int] | Mapping[str, Sequence[int]],
+        outputs: Sequence[str] | None = None,
+    ) -> Graph:
+        """Name the nodes, order them, infer every shape and check that all fits.
+
+        Errors name the node, what it got and what it wanted. `outputs` None means the nodes nothing reads.
+        """
+        shapes = _input_shapes(input_shape)
+        described = _name(layers, shapes)
+        ordered = _order(described, shapes)
+        placed: dict[str, PlacedNode] = {}
+        for node in ordered:
+            inputs = node.inputs or ()
+            in_shapes = tuple(placed[name].out_shape if name in placed else shapes[name] for name in inputs)
+            placed[node.name or ""] = _place(node, in_shapes, placed)
+        consumers: dict[str, tuple[str, ...]] = {name: () for name in (*shapes, *placed)}
+        for node in placed.values():
+            for name in dict.fromkeys(node.inputs):
+                consumers[name] += (node.name,)
+        ends = tuple(outputs) if outputs is not None else tuple(n for n in placed if not consumers[n])
+        for name in ends:
+            if name not in placed:
+                raise ValueError(
+                    f"the graph has no node {name!r} to be an output; it has {', '.join(placed)}"
+                )
+        return cls(shapes, placed, ends, consumers)
+
+    def shape(self, name: str) -> Shape:
+        """Row shape of the node or input called `name`."""
+        return self.inputs[name] if name in self.inputs else self.nodes[name].out_shape
+
+    def next_activation(self, name: str) -> str | None:
+        """The activation that the output of `name` meets first, looking through normalizations and views."""
+        node = self.nodes[name]
+        if node.layer.activation:
+            return node.layer.activation
+        following = self.consumers[name]
+        if len(following) != 1:
+            return None
+        after = self.nodes[following[0]].layer
+        function = getattr(after, "function", None)
+        if function:
+            return function
+        transparent = after.is_view or type(after).__name__ in (
+            "BatchNormalization",
+            "LayerNormalization",
+            "Dropout",
+        )
+        return self.next_activation(following[0]) if transparent else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The graph as JSON-able data."""
+        nodes = []
+        for node in self.nodes.values():
+            entry = {"name": node.name, "layer": node.layer.to_dict(), "inputs": list(node.inputs)}
+            nodes.append({**entry, "shares": node.shares} if node.shares else entry)
+        inputs = {name: list(shape) for name, shape in self.inputs.items()}
+        return {"inputs": inputs, "nodes": nodes, "outputs": list(self.outputs)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Graph:
+        """The graph that `to_dict` described."""
+        nodes = [
+            Node(layer_from_dict(entry["layer"]), entry["name"], tuple(entry["inputs"]), entry.get("shares"))
+            for entry in data["nodes"]
+        ]
+        return cls.build(nodes, data["inputs"], data["outputs"])
+
+
+def _input_shapes(input_shape: Any) -> dict[str, Shape]:
+    named = input_shape if isinstance(input_shape, Mapping) else {"input": input_shape}
+    shapes = {}
+    for name, shape in named.items():
+        shape = (shape,) if isinstance(shape, int) else tuple(int(length) for length in shape)
+        if not all(length > 0 for length in shape):
+            raise ValueError(f"input {name!r} needs rows of positive lengths, got {shape}")
+        shapes[name] = shape
+    if not shapes:
+        raise ValueError("a graph needs at least one input")
+    return shapes
+
+
+def _name(layers: Iterable[Layer | Node], inputs: Mapping[str, Shape]) -> list[Node]:
+    given = [entry if isinstance(entry, Node) else Node(entry) for entry in layers]
+    if not given:
+        raise ValueError("a network needs at least one layer")
+    taken = Counter(node.name for node in given if node.name)
+    for name, times in taken.items():
+        if times > 1 or name in inputs:
+            raise ValueError(f"two nodes are called {name!r}; every node and input needs its own name")
+        if "/" in name or ":" in name:
+            raise ValueError(
+                f"a node cannot be called {name!r}: '/' and ':' are kept for its arrays and phases"
+            )
+    counts: Counter[str] = Counter()
+    named: list[Node] = []
+    previous = next(iter(inputs))
+    for node in given:
+        if not isinstance(node.layer, Layer):
+            raise TypeError(f"a network is made of layers, got {node.layer!r}")
+        name = node.name
+        while name is None:
+            kind = snake_case(type(node.layer).__name__)
+            counts[kind] += 1
+            candidate = f"{kind}_{counts[kind]}"
+            name = None if candidate in taken or candidate in inputs else candidate
+        sources = (previous,) if node.inputs is None else node.inputs
+        named.append(Node(node.layer, name, sources, node.shares))
+        previous = name
+    return named
+
+
+def _order(nodes: list[Node], inputs: Mapping[str, Shape]) -> list[Node]:
+    """Nodes so that each comes after what it reads, otherwise as they were given."""
+    known = {node.name for node in nodes} | set(inputs)
+    for node in nodes:
+        for source in node.inputs or ():
+            if source not in known:
+                raise ValueError(f"node {node.name!r} reads {source!r}, which is neither a node nor an input")
+    ready, waiting, ordered = set(inputs), list(nodes), []
+    while waiting:
+        able = [node for node in waiting if all(source in ready for source in node.inputs or ())]
+        if not able:
+            names = ", ".join(repr(node.name) for node in waiting)
+            raise ValueError(f"these nodes wait for each other in a cycle: {names}")
+        # One pass usually takes all: nodes are mostly given in order.
+        progressed = []
+        for node in waiting:
+            if all(source in ready for source in node.inputs or ()):
+                ordered.append(node)
+                ready.add(node.name)
+                progressed.append(node)
+        taken = {id(node) for node in progressed}
+        waiting = [node for node in waiting if id(node) not in taken]
+    return ordered
+
+
+def _place(node: Node, in_shapes: tuple[Shape, ...], placed: Mapping[str, PlacedNode]) -> PlacedNode:
+    layer, name = node.layer, node.name or ""
+    if not layer.several_inputs and len(in_shapes) != 1:
+        raise ValueError(f"node {name!r} ({type(layer).__name__}) takes one input, got {len(in_shapes)}")
+    try:
+        out_shape = layer.out_shape(*in_shapes)
+    except ValueError as error:
+        sources = ", ".join(node.inputs or ())
+        raise ValueError(f"node {name!r}, reading {sources}: {error}") from None
+    if node.shares is not None:
+        owner = placed.get(node.shares)
+        if owner is None:
+            raise ValueError(
+                f"node {name!r} shares the parameters of {node.shares!r}, which is not an earlier node"
+            )
+        ours, theirs = layer.parameters(*in_shapes), owner.layer.parameters(*owner.in_shapes)
+        if {k: p.shape for k, p in ours.items()} != {k: p.shape for k, p in theirs.items()}:
+            raise ValueError(
+                f"node {name!r} cannot share the parameters of {node.shares!r}: their shapes differ"
+            )
+    owner_name = (placed[node.shares].shares or node.shares) if node.shares else None
+    return PlacedNode(name, layer, node.inputs or (), in_shapes, out_shape, owner_name)

@@ -1,0 +1,191 @@
+"""What a layer is: a frozen description with pure rules for shapes, forward and backward."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+Shape = tuple[int, ...]
+
+LAYERS: dict[str, type[Layer]] = {}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A trained array of a layer: its shape, how it starts, and which axes its fans are counted over.
+
+    `initializer` is a name or an `Initializer`; None lets the network choose by the activation that follows.
+    `fan` is (fan in, fan out); None reads them off the shape as Keras does.
+    """
+
+    shape: Shape
+    initializer: Any = None
+    fan: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array a layer needs beside its output.
+
+    `shape` is per row of the batch, or whole if `per_row` is False. `dtype` None is the backend's.
+    """
+
+    shape: Shape
+    dtype: str | None = None
+    per_row: bool = True
+
+
+class Slots(SimpleNamespace):
+    """The arrays of one node for one batch, as a layer's `forward` and `backward` see them.
+
+    x, y, dx, dy: input, output and the loss gradients with respect to them; `xs` and `dxs` list them for layers
+    with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p` is `p`,
+    its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which mode this is;
+    `seed`, `step` and `stream` key random draws. Layers write outputs and gradients whole and leave x, y and
+    dy as they found them.
+    """
+
+
+class Layer:
+    """Base of all layers: subclasses are frozen dataclasses of hyper-parameters.
+
+    A new layer is one file: the dataclass with `out_shape`, `forward` and `backward`, and a row in the case
+    table of the tests. Defining it registers it under its class name.
+    """
+
+    several_inputs: ClassVar[bool] = False
+    """Whether it takes a list of inputs."""
+    is_view: ClassVar[bool] = False
+    """Whether its output is its input's memory in another shape; it then has no forward or backward to run."""
+    in_place: ClassVar[bool] = False
+    """Whether `forward` outside training may write its output over its first input."""
+    random: ClassVar[bool] = False
+    """Whether its training pass draws random numbers."""
+    activation: str | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not cls.__name__.startswith("_"):
+            LAYERS[cls.__name__] = cls
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        """Shape of a row of the output; ValueError that says what it wanted if the inputs do not fit."""
+        return shapes[0]
+
+    def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
+        """Trained arrays, by name."""
+        return {}
+
+    def state(self, *shapes: Shape) -> dict[str, Parameter]:
+        """Arrays that persist between steps but are not trained, by name."""
+        return {}
+
+    def saved(self, *shapes: Shape) -> dict[str, Buffer]:
+        """Arrays that carry something from the forward to the backward pass of a training step."""
+        return {}
+
+    def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
+        """Arrays used within one forward or backward call only; nodes share this memory."""
+        return {}
+
+    def constants(self, *shapes: Shape) -> dict[str, Any]:
+        """What forward and backward need to know of the shapes, worked out once; they find it in `at`."""
+        return {}
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        """Compute `at.y` from `at.x`."""
+        raise TypeError(f"{type(self).__name__} must define forward(ops, at)")
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        """Compute `at.dx` and the parameter gradients from `at.dy`."""
+        raise TypeError(f"{type(self).__name__} must define backward(ops, at)")
+
+    def settle(self, ops: Any, at: Slots) -> None:
+        """Fold what the step saw into the layer's state; runs in the update phase of a training step."""
+
+    def multiply_adds(self, *shapes: Shape) -> int:
+        """Multiply-adds of one row's forward pass; 0 where they do not dominate."""
+        return 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON-able data; `layer_from_dict` reads it back."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        config = {f.name: to_plain(getattr(self, f.name)) for f in fields}
+        return {"kind": type(self).__name__, **config}
+
+
+def layer_from_dict(data: Mapping[str, Any]) -> Layer:
+    """The layer that `Layer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
+    config = dict(data)
+    kind = config.pop("kind", None)
+    if kind not in LAYERS:
+        raise ValueError(f"there is no layer {kind!r}; there are {', '.join(sorted(LAYERS))}")
+    try:
+        return LAYERS[kind](**{name: from_plain(value) for name, value in config.items()})
+    except TypeError as error:
+        raise ValueError(f"{kind} does not take these hyper-parameters: {error}") from error
+
+
+def snake_case(name: str) -> str:
+    """Keras' way from class to node names: MaxPooling2D -> max_pooling2d, LSTM -> lstm."""
+    split = re.sub(r"([a-z0-9])([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"([A-Z])([A-Z][a-z])", r"\1_\2", split)).lower()
+
+
+_PLAIN: dict[str, type] = {}
+
+
+def describable(cls: type) -> type:
+    """Class decorator: instances may stand as hyper-parameters and survive JSON."""
+    _PLAIN[cls.__name__] = cls
+    return cls
+
+
+def to_plain(value: Any) -> Any:
+    """`value` as JSON-able data."""
+    if isinstance(value, (tuple, list)):
+        return [to_plain(part) for part in value]
+    if isinstance(value, Layer):
+        return value.to_dict()
+    if type(value).__name__ in _PLAIN:
+        config = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"kind": type(value).__name__, **config}
+    return value
+
+
+def from_plain(value: Any) -> Any:
+    """What `to_plain` made data of; lists become tuples."""
+    if isinstance(value, list):
+        return tuple(from_plain(part) for part in value)
+    if isinstance(value, Mapping) and value.get("kind") in LAYERS:
+        return layer_from_dict(value)
+    if isinstance(value, Mapping) and value.get("kind") in _PLAIN:
+        config = {name: from_plain(part) for name, part in value.items() if name != "kind"}
+        return _PLAIN[value["kind"]](**config)
+    return value
+
+
+def positive(name: str, value: Any) -> int:
+    """`value` if it is a whole number of at least 1; ValueError naming it otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return value
+
+
+def pair(name: str, value: Any) -> tuple[int, int]:
+    """A whole number or two of them, as two."""
+    values = (value, value) if isinstance(value, int) else tuple(value)
+    if len(values) != 2:
+        raise ValueError(f"{name} must be one whole number or two, got {value!r}")
+    return positive(name, values[0]), positive(name, values[1])
+
+
+def need_rank(layer: Layer, shape: Shape, rank: int, means: str) -> None:
+    """ValueError unless a row of the input has `rank` axes."""
+    if len(shape) != rank:
+        hint = " (put a Flatten before it)" if rank == 1 and len(shape) > 1 else ""
+        raise ValueError(f"{type(layer).__name__} wants rows of shape {means}, got {shape}{hint}")

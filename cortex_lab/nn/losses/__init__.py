@@ -1,0 +1,7 @@
+"""Every loss, a file or a small family each. Modules found here register their losses by being imported."""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

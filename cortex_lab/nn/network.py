@@ -1,0 +1,236 @@
+"""A graph with parameters on a backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute import Ops, get_ops
+from cortex_lab.nn.executor import Bound, Executor
+from cortex_lab.nn.graph import Graph, Node
+from cortex_lab.nn.initializers import fans, for_activation, resolve
+from cortex_lab.nn.layer import Layer, Parameter
+from cortex_lab.nn.plan import Plan
+
+EVALUATION_ROWS = 256
+
+
+class Network:
+    """Layers bound to parameters: describes itself, predicts, and is what a Training trains.
+
+    Parameters
+    ----------
+    layers
+        A list of layers for a chain, `Node`s for anything else, or a `Graph`.
+    input_shape
+        Shape of one row of the input, or a mapping of input names to shapes.
+    outputs
+        Names of the output nodes; None means those that nothing reads.
+    seed
+        Keys the initial parameters, each node by its name's place, so equal descriptions start equal.
+    ops
+        "cpu", "gpu" or "reference", or an `Ops`.
+
+    `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
+    `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel").
+    """
+
+    def __init__(
+        self,
+        layers: Graph | Iterable[Layer | Node],
+        input_shape: Sequence[int] | Mapping[str, Sequence[int]] | int | None = None,
+        outputs: Sequence[str] | None = None,
+        *,
+        seed: int = 0,
+        ops: str | Ops = "cpu",
+    ) -> None:
+        if isinstance(layers, Graph):
+            self.graph = layers
+        elif input_shape is None:
+            raise ValueError("Network needs the shape of one input row: input_shape=dataset.input_shape")
+        else:
+            self.graph = Graph.build(layers, input_shape, outputs)
+        self.ops = get_ops(ops) if isinstance(ops, str) else ops
+        self.seed = seed
+        nodes = self.graph.nodes.values()
+        self._specs = {
+            f"{node.name}/{key}": spec
+            for node in nodes
+            if node.shares is None
+            for key, spec in node.layer.parameters(*node.in_shapes).items()
+        }
+        self._state_specs = {
+            f"{node.name}/{key}": spec
+            for node in nodes
+            for key, spec in node.layer.state(*node.in_shapes).items()
+        }
+        self.params = self.ops.zeros((_total(self._specs),))
+        self.gradient = self.ops.zeros((_total(self._specs),))
+        self.state = self.ops.zeros((_total(self._state_specs),))
+        self.parameters = _views(self.params, self._specs)
+        self.gradients = _views(self.gradient, self._specs)
+        self.states = _views(self.state, self._state_specs)
+        self._shared = self._shared_gradients()
+        self._evaluators: dict[tuple[str, ...], Executor] = {}
+        self.initialize(seed)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the nodes, in the order they run."""
+        return list(self.graph.nodes)
+
+    def initialize(self, seed: int) -> None:
+        """Draw all parameters anew."""
+        for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
+            random = np.random.Generator(np.random.Philox(key=[seed, index]))
+            initializer = spec.initializer
+            if initializer is None:
+                initializer = for_activation(self.graph.next_activation(name.split("/")[0]))
+            values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
+            target = self.parameters[name] if name in self.parameters else self.states[name]
+            target[...] = self.ops.asarray(values)
+
+    def executor(self, plan: Plan, capacity: int) -> Executor:
+        """Memory for `plan` and up to `capacity` rows, bound to this network's parameters."""
+        return Executor(plan, self.ops, {name: self.arrays(name) for name in self.graph.nodes}, capacity)
+
+    def arrays(self, name: str) -> dict[str, Any]:
+        """What node `name` sees of the parameters: each `p`, its gradient `d_p`, and its state."""
+        owner = self.graph.nodes[name].shares or name
+        arrays = {}
+        for key in self._keys(owner, self._specs):
+            arrays[key] = self.parameters[f"{owner}/{key}"]
+            arrays[f"d_{key}"] = self._shared.get(f"{owner}/{key}", {}).get(
+                name, self.gradients[f"{owner}/{key}"]
+            )
+        for key in self._keys(name, self._state_specs):
+            arrays[key] = self.states[f"{name}/{key}"]
+        return arrays
+
+    def gather_gradients(self) -> None:
+        """Sum what the nodes that share a parameter found for it; run once after a backward pass."""
+        for name, shares in self._shared.items():
+            total, (first, *others) = self.gradients[name], shares.values()
+            self.ops.copy(first, out=total)
+            for share in others:
+                self.ops.add(total, share, out=total)
+
+    def predict(self, x: Any) -> Any:
+        """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them if there are several outputs.
+
+        `x` is an array (rows, *input_shape), a dict of them by input name, or anything with `arrays()`, such
+        as a Dataset.
+        """
+        outputs = self._evaluate(x, ())
+        return outputs if len(self.graph.outputs) > 1 else outputs[self.graph.outputs[0]]
+
+    def activations(self, x: Any, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""
+        wanted = self.layers if layers is None else list(layers)
+        for name in wanted:
+            if name not in self.graph.nodes:
+                raise KeyError(f"there is no layer {name!r}; there are {', '.join(self.layers)}")
+        found = self._evaluate(x, tuple(wanted))
+        return {name: found[name] for name in wanted}
+
+    def evaluate_batches(
+        self, inputs: Mapping[str, np.ndarray], keep: tuple[str, ...] = ()
+    ) -> Iterator[tuple[slice, Bound]]:
+        """Run the forward pass over `inputs` in pieces; yields each piece's rows and its bound buffers."""
+        rows = len(next(iter(inputs.values())))
+        executor = self._evaluators.get(keep)
+        if executor is None or executor.capacity < min(rows, EVALUATION_ROWS):
+            executor = self._evaluators[keep] = self.executor(
+                Plan.inference(self.graph, keep), min(rows, EVALUATION_ROWS)
+            )
+        for start in range(0, rows, executor.capacity):
+            part = slice(start, min(start + executor.capacity, rows))
+            bound = executor.bind(part.stop - part.start)
+            for name, values in inputs.items():
+                bound.buffers[name][...] = self.ops.asarray(values[part], bound.buffers[name].dtype)
+            for _, run in bound.steps:
+                if run is not None:
+                    run()
+            yield part, bound
+
+    def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
+        """`x` as arrays by input name; ValueError naming the input that does not fit."""
+        if hasattr(x, "arrays"):
+            x = x.arrays()[0]
+        named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
+        if set(named) != set(self.graph.inputs):
+            raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
+        rows = None
+        for name, shape in self.graph.inputs.items():
+            array = named[name] = np.asarray(named[name])
+            if array.shape[1:] != shape or array.ndim == 0:
+                hint = "; for a single row pass x[None]" if array.shape == shape else ""
+                raise ValueError(
+                    f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
+                )
+            if array.dtype.kind not in "fiub":
+                raise TypeError(f"input {name!r} wants numbers, got dtype {array.dtype}")
+            rows = len(array) if rows is None else rows
+            if len(array) != rows or rows == 0:
+                raise ValueError(
+                    f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
+                )
+        return named
+
+    def summary(self) -> Any:
+        """A table of the layers: output shape, parameters and multiply-adds of each. Prints and draws itself."""
+        from cortex_lab.nn.summary import Summary
+
+        return Summary(self)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def _shared_gradients(self) -> dict[str, dict[str, Any]]:
+        """For each shared parameter, room for the gradient that each of its nodes finds."""
+        shared: dict[str, dict[str, Any]] = {}
+        for node in self.graph.nodes.values():
+            for name, spec in self._specs.items():
+                if node.shares is not None and name.split("/")[0] == node.shares:
+                    shares = shared.setdefault(name, {node.shares: self.ops.zeros(spec.shape)})
+                    shares[node.name] = self.ops.zeros(spec.shape)
+        return shared
+
+    def _evaluate(self, x: Any, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
+        inputs = self.checked_inputs(x)
+        rows = len(next(iter(inputs.values())))
+        results: dict[str, np.ndarray] = {}
+        for part, bound in self.evaluate_batches(inputs, keep):
+            for name in keep or self.graph.outputs:
+                values = self.ops.to_numpy(bound.buffers[name])
+                if name not in results:
+                    results[name] = np.empty((rows, *values.shape[1:]), values.dtype)
+                results[name][part] = values
+        return results
+
+    @staticmethod
+    def _keys(name: str, specs: Mapping[str, Parameter]) -> list[str]:
+        return [key.split("/")[1] for key in specs if key.split("/")[0] == name]
+
+
+def _total(specs: Mapping[str, Parameter]) -> int:
+    return sum(math.prod(spec.shape) for spec in specs.values())
+
+
+def _views(flat: Any, specs: Mapping[str, Parameter]) -> dict[str, Any]:
+    views, start = {}, 0
+    for name, spec in specs.items():
+        size = math.prod(spec.shape)
+        views[name] = flat[start : start + size].reshape(spec.shape)
+        start += size
+    return views
+
+
+def _join(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))

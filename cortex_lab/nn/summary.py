@@ -1,0 +1,82 @@
+"""The table of a network's layers."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any
+
+
+class Summary:
+    """What each layer makes and costs: prints as text, draws as HTML, `.frame()` is a DataFrame."""
+
+    def __init__(self, network: Any) -> None:
+        graph = network.graph
+        self.title = f"{sum(p.size for p in network.parameters.values()):,} parameters"
+        self.rows = [
+            {
+                "layer": node.name,
+                "kind": _kind(node.layer),
+                "reads": ", ".join(node.inputs),
+                "output": " × ".join(map(str, node.out_shape)),
+                "parameters": 0
+                if node.shares
+                else sum(math.prod(p.shape) for p in node.layer.parameters(*node.in_shapes).values()),
+                "multiply-adds": node.layer.multiply_adds(*node.in_shapes),
+            }
+            for node in graph.nodes.values()
+        ]
+        self.inputs = ", ".join(
+            f"{name} {' × '.join(map(str, shape))}" for name, shape in graph.inputs.items()
+        )
+
+    def frame(self) -> Any:
+        """The table as a DataFrame, a row per layer."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows).set_index("layer")
+
+    def __str__(self) -> str:
+        columns = ("layer", "kind", "output", "parameters", "multiply-adds")
+        cells = [columns, *[[_text(row[name]) for name in columns] for row in self.rows]]
+        widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+        lines = ["  ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(line, widths, strict=True)))
+                 for line in cells]  # fmt: skip
+        rule = "─" * len(lines[0])
+        return "\n".join([f"input: {self.inputs}", lines[0], rule, *lines[1:], rule, self.title])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        columns = ("layer", "kind", "reads", "output", "parameters", "multiply-adds")
+        head = "".join(f"<th style='text-align:{_side(i, 4)}'>{name}</th>" for i, name in enumerate(columns))
+        body = "".join(
+            "<tr>"
+            + "".join(
+                f"<td style='text-align:{_side(i, 4)}'>{html.escape(_text(row[name]))}</td>"
+                for i, name in enumerate(columns)
+            )
+            + "</tr>"
+            for row in self.rows
+        )
+        caption = f"{html.escape(self.title)}; input {html.escape(self.inputs)}"
+        return (
+            f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+
+def _kind(layer: Any) -> str:
+    return type(layer).__name__ + (f", {layer.activation}" if layer.activation else "")
+
+
+def _text(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _pad(cell: str, width: int, column: int) -> str:
+    return cell.rjust(width) if column >= 3 else cell.ljust(width)
+
+
+def _side(column: int, first_number: int) -> str:
+    return "right" if column >= first_number else "left"
