@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "cortex_lab.lab": ("train", "TrainingSession"),
-    "cortex_lab.nn": ("Network", "Node", "Graph", "Layer", "Loss", "Training"),
+    "cortex_lab.nn": ("Network", "Block", "Node", "Graph", "Layer", "Loss", "Training"),
     "cortex_lab.optimize": ("Optimizer",),
     "cortex_lab.study": (
         "Condition", "Observation", "Probe", "Process", "Session", "Stop", "Trace",

@@ -4,6 +4,7 @@
 |---------------|--------------------------------------------------------------------------|
 | `Layer`       | frozen hyper-parameters with pure rules: shapes, forward, backward       |
 | `Node`        | a layer with a name and what it reads, for graphs that are not chains    |
+| `Block`       | a piece of a network to be used again                                    |
 | `Graph`       | named nodes, edges and inferred shapes; JSON-able                        |
 | `Plan`        | ordered forward and backward steps over named buffers with lifetimes     |
 | `Executor`    | a plan bound to memory: the only allocator of activations                |
@@ -13,7 +14,8 @@
 """
 
 from cortex_lab.nn import layers, losses
-from cortex_lab.nn.graph import Graph, Node
+from cortex_lab.nn.description import Block, Node
+from cortex_lab.nn.graph import Graph
 from cortex_lab.nn.layer import LAYERS, Layer
 from cortex_lab.nn.loss import LOSSES, Loss
 from cortex_lab.nn.network import Network
@@ -23,6 +25,7 @@ from cortex_lab.nn.training import Training
 __all__ = [
     "LAYERS",
     "LOSSES",
+    "Block",
     "Graph",
     "Layer",
     "Loss",

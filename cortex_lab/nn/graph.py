@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cortex_lab.nn.layer import Layer, Shape, layer_from_dict, snake_case
-
-
-@dataclass(frozen=True)
-class Node:
-    """A named place in a graph: a layer and the names of what it reads.
-
-    `inputs` None means the node before it. `shares` names an earlier node whose parameters it uses.
-    """
-
-    layer: Layer
-    name: str | None = None
-    inputs: tuple[str, ...] | None = None
-    shares: str | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.inputs, str):
-            object.__setattr__(self, "inputs", (self.inputs,))
-        elif self.inputs is not None:
-            object.__setattr__(self, "inputs", tuple(self.inputs))
+from cortex_lab.nn.description import Entry, Node, flatten
+from cortex_lab.nn.layer import Layer, Shape, layer_from_dict
 
 
 @dataclass(frozen=True)
@@ -53,7 +34,7 @@ class Graph:
     @classmethod
     def build(
         cls,
-        layers: Iterable[Layer | Node],
+        layers: Iterable[Entry],
         input_shape: Sequence[int] | Mapping[str, Sequence[int]],
         outputs: Sequence[str] | None = None,
     ) -> Graph:
@@ -62,8 +43,7 @@ class Graph:
         Errors name the node, what it got and what it wanted. `outputs` None means the nodes nothing reads.
         """
         shapes = _input_shapes(input_shape)
-        described = _name(layers, shapes)
-        ordered = _order(described, shapes)
+        ordered = _order(flatten(layers, shapes), shapes)
         placed: dict[str, PlacedNode] = {}
         for node in ordered:
             inputs = node.inputs or ()
@@ -136,36 +116,6 @@ def _input_shapes(input_shape: Any) -> dict[str, Shape]:
     return shapes
 
 
-def _name(layers: Iterable[Layer | Node], inputs: Mapping[str, Shape]) -> list[Node]:
-    given = [entry if isinstance(entry, Node) else Node(entry) for entry in layers]
-    if not given:
-        raise ValueError("a network needs at least one layer")
-    taken = Counter(node.name for node in given if node.name)
-    for name, times in taken.items():
-        if times > 1 or name in inputs:
-            raise ValueError(f"two nodes are called {name!r}; every node and input needs its own name")
-        if "/" in name or ":" in name:
-            raise ValueError(
-                f"a node cannot be called {name!r}: '/' and ':' are kept for its arrays and phases"
-            )
-    counts: Counter[str] = Counter()
-    named: list[Node] = []
-    previous = next(iter(inputs))
-    for node in given:
-        if not isinstance(node.layer, Layer):
-            raise TypeError(f"a network is made of layers, got {node.layer!r}")
-        name = node.name
-        while name is None:
-            kind = snake_case(type(node.layer).__name__)
-            counts[kind] += 1
-            candidate = f"{kind}_{counts[kind]}"
-            name = None if candidate in taken or candidate in inputs else candidate
-        sources = (previous,) if node.inputs is None else node.inputs
-        named.append(Node(node.layer, name, sources, node.shares))
-        previous = name
-    return named
-
-
 def _order(nodes: list[Node], inputs: Mapping[str, Shape]) -> list[Node]:
     """Nodes so that each comes after what it reads, otherwise as they were given."""
     known = {node.name for node in nodes} | set(inputs)
@@ -175,19 +125,17 @@ def _order(nodes: list[Node], inputs: Mapping[str, Shape]) -> list[Node]:
                 raise ValueError(f"node {node.name!r} reads {source!r}, which is neither a node nor an input")
     ready, waiting, ordered = set(inputs), list(nodes), []
     while waiting:
-        able = [node for node in waiting if all(source in ready for source in node.inputs or ())]
-        if not able:
-            names = ", ".join(repr(node.name) for node in waiting)
-            raise ValueError(f"these nodes wait for each other in a cycle: {names}")
-        # One pass usually takes all: nodes are mostly given in order.
-        progressed = []
+        # One pass takes all nodes that are given in an order in which they can run, as most are.
+        taken = set()
         for node in waiting:
             if all(source in ready for source in node.inputs or ()):
                 ordered.append(node)
                 ready.add(node.name)
-                progressed.append(node)
-        taken = {id(node) for node in progressed}
-        waiting = [node for node in waiting if id(node) not in taken]
+                taken.add(node.name)
+        if not taken:
+            names = ", ".join(repr(node.name) for node in waiting)
+            raise ValueError(f"these nodes wait for each other in a cycle: {names}")
+        waiting = [node for node in waiting if node.name not in taken]
     return ordered
 
 

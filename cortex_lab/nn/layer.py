@@ -42,10 +42,10 @@ class Buffer:
 class Slots(SimpleNamespace):
     """The arrays of one node for one batch, as a layer's `forward` and `backward` see them.
 
-    x, y, dx, dy: input, output and the loss gradients with respect to them; `xs` and `dxs` list them for layers
-    with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p` is `p`,
-    its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which mode this is;
-    `seed`, `step` and `stream` key random draws. Layers write outputs and gradients whole and leave x, y and
+    x, y, dx, dy: input, output and the loss gradients with respect to them; `xs` and `dxs` list them for
+    layers with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p`
+    is `p`, its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which
+    mode this is; `seed`, `step` and `stream` key random draws. Layers write outputs and gradients whole and leave x, y and
     dy as they found them.
     """
 
@@ -60,7 +60,7 @@ class Layer:
     several_inputs: ClassVar[bool] = False
     """Whether it takes a list of inputs."""
     is_view: ClassVar[bool] = False
-    """Whether its output is its input's memory in another shape; it then has no forward or backward to run."""
+    """Whether its output is its input's memory in another shape; it then has nothing to run."""
     in_place: ClassVar[bool] = False
     """Whether `forward` outside training may write its output over its first input."""
     random: ClassVar[bool] = False
@@ -131,9 +131,10 @@ def layer_from_dict(data: Mapping[str, Any]) -> Layer:
 
 
 def snake_case(name: str) -> str:
-    """Keras' way from class to node names: MaxPooling2D -> max_pooling2d, LSTM -> lstm."""
-    split = re.sub(r"([a-z0-9])([A-Z][a-z])", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"([A-Z])([A-Z][a-z])", r"\1_\2", split)).lower()
+    """From class to node names, as Keras does it: MaxPooling2D -> max_pooling2d; but ReLU -> relu."""
+    name = name.replace("PReLU", "Prelu").replace("ReLU", "Relu")
+    split = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
 _PLAIN: dict[str, type] = {}

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import Ops, get_ops
+from cortex_lab.nn.description import Entry
 from cortex_lab.nn.executor import Bound, Executor
-from cortex_lab.nn.graph import Graph, Node
+from cortex_lab.nn.graph import Graph
 from cortex_lab.nn.initializers import fans, for_activation, resolve
-from cortex_lab.nn.layer import Layer, Parameter
+from cortex_lab.nn.layer import Parameter
 from cortex_lab.nn.plan import Plan
 
 EVALUATION_ROWS = 256
@@ -24,7 +25,7 @@ class Network:
     Parameters
     ----------
     layers
-        A list of layers for a chain, `Node`s for anything else, or a `Graph`.
+        A list of layers for a chain, with `Node`s and `Block`s for anything else, or a `Graph`.
     input_shape
         Shape of one row of the input, or a mapping of input names to shapes.
     outputs
@@ -40,7 +41,7 @@ class Network:
 
     def __init__(
         self,
-        layers: Graph | Iterable[Layer | Node],
+        layers: Graph | Iterable[Entry],
         input_shape: Sequence[int] | Mapping[str, Sequence[int]] | int | None = None,
         outputs: Sequence[str] | None = None,
         *,
@@ -119,7 +120,7 @@ class Network:
                 self.ops.add(total, share, out=total)
 
     def predict(self, x: Any) -> Any:
-        """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them if there are several outputs.
+        """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them for several outputs.
 
         `x` is an array (rows, *input_shape), a dict of them by input name, or anything with `arrays()`, such
         as a Dataset.
@@ -181,7 +182,7 @@ class Network:
         return named
 
     def summary(self) -> Any:
-        """A table of the layers: output shape, parameters and multiply-adds of each. Prints and draws itself."""
+        """A table of the layers: output shapes, parameters, multiply-adds. Prints and draws itself."""
         from cortex_lab.nn.summary import Summary
 
         return Summary(self)

@@ -51,7 +51,7 @@ class Plan:
 
     @classmethod
     def inference(cls, graph: Graph, keep: Collection[str] = ()) -> Plan:
-        """Forward steps only; every buffer dies after its last reader, but for outputs and those in `keep`."""
+        """Forward steps only; every buffer dies after its last reader, but for outputs and `keep`."""
         steps = tuple(_forward(name) for name in graph.nodes)
         end = len(steps)
         kept = {*graph.outputs, *keep}
@@ -71,8 +71,8 @@ class Plan:
     def training_step(
         cls, graph: Graph, losses: Iterable[str], frozen: Collection[str] = (), input_gradients: bool = False
     ) -> Plan:
-        """Forward, loss and backward steps. Every buffer keeps its memory through the step, so all can be read
-        at any stop.
+        """Forward, loss and backward steps. Every buffer keeps its memory through the step, so all can be
+        read at any stop.
 
         `losses` names the outputs that have one; `frozen` the nodes whose parameters do not learn.
         """
@@ -106,7 +106,7 @@ class Plan:
         return cls(graph, True, steps, book.buffers, frozenset(wanted))
 
     def gradient_buffer(self, name: str, reader: str) -> str | None:
-        """Name of the buffer into which `reader` (a node's `edge`, or "loss") writes the gradient of `name`."""
+        """Name of the buffer into which `reader` (an `edge`, or "loss") writes the gradient of `name`."""
         shared = f"gradient:{name}>{reader}"
         if shared in self.buffers:
             return shared
@@ -156,7 +156,7 @@ def _forward(name: str) -> PlannedStep:
 
 
 def _memory_taken_over(graph: Graph, node: PlacedNode, kept: set[str], book: _Book) -> str | None:
-    """The input whose memory the node's output may use: a view's always, an in-place layer's if no one reads on."""
+    """The input whose memory the output may use: a view's always, an in-place layer's if no one reads on."""
     source = node.inputs[0]
     if node.layer.is_view:
         return source

@@ -40,8 +40,10 @@ class Summary:
         columns = ("layer", "kind", "output", "parameters", "multiply-adds")
         cells = [columns, *[[_text(row[name]) for name in columns] for row in self.rows]]
         widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-        lines = ["  ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(line, widths, strict=True)))
-                 for line in cells]  # fmt: skip
+        lines = [
+            "  ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(line, widths, strict=True)))
+            for line in cells
+        ]
         rule = "─" * len(lines[0])
         return "\n".join([f"input: {self.inputs}", lines[0], rule, *lines[1:], rule, self.title])
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import get_ops
-from cortex_lab.nn.graph import Node
+from cortex_lab.nn.description import Node
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.plan import Plan
 from tests.nn.cases import Case
