@@ -45,8 +45,7 @@ class Slots(SimpleNamespace):
     x, y, dx, dy: input, output and the loss gradients with respect to them; `xs` and `dxs` list them for
     layers with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p`
     is `p`, its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which
-    mode this is; `seed`, `step` and `stream` key random draws. Layers write outputs and gradients whole and leave x, y and
-    dy as they found them.
+    mode this is; x
     """
 
 

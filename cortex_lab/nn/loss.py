@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from cortex_lab.nn.layer import Shape, Slots, snake_case
+from cortex_lab.nn.layer import Parameter, Shape, Slots, snake_case
 
 LOSSES: dict[str, type[Loss]] = {}
 
@@ -14,12 +16,12 @@ LOSSES: dict[str, type[Loss]] = {}
 class Loss:
     """Base of all losses: subclasses are frozen dataclasses.
 
-    The total is the weighted mean of the rows' losses; a row's weight is 1 unless the batch brings others. A new
-    loss is one file and a row in the case table; defining it registers it under its name in snake case.
+    The total is the weighted mean of the rows' losses; a row's weight is 1 unless the batch brings others.
+    A new loss is one file and a row in the case table; defining it registers it under its name in snake case.
     """
 
-    of_classes: ClassVar[bool] = False
-    """Whether targets are class ids (rows,), so that accuracy has a meaning."""
+    of_classes: ClassVar[bool] | bool = False
+    """Whether targets are class ids, so that accuracy has a meaning."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -27,7 +29,7 @@ class Loss:
             LOSSES[snake_case(cls.__name__)] = cls
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
-        """ValueError if the output `name` of row shape `shape`, made by `activation`, cannot have this loss."""
+        """ValueError if the output `name`, of row shape `shape` and made by `activation`, does not fit."""
 
     def target_shape(self, shape: Shape) -> Shape:
         """Row shape of the targets for outputs of row shape `shape`."""
@@ -37,7 +39,7 @@ class Loss:
         """`targets` in the form `evaluate` takes; ValueError naming the first rows that do not fit."""
         wanted = self.target_shape(shape)
         if self.of_classes:
-            return _class_ids(targets, shape)
+            return check_class_ids(targets, wanted, shape[-1])
         targets = np.asarray(targets, dtype=np.float64)
         if targets.ndim == 1 and wanted == (1,):
             targets = targets[:, None]
@@ -52,12 +54,25 @@ class Loss:
             )
         return targets
 
+    def state(self, shape: Shape) -> dict[str, Parameter]:
+        """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""
+        return {}
+
     def evaluate(self, ops: Any, at: Slots) -> None:
         """From `at.y`, `at.target` and `at.weights` (rows,) fill `at.rows` (rows,) with each row's loss.
 
         Where `at.dy` is not None, also fill it with the gradient of sum(weights * rows) with respect to y.
         """
         raise TypeError(f"{type(self).__name__} must define evaluate(ops, at)")
+
+    def settle(self, ops: Any, at: Slots) -> None:
+        """Fold what the step saw into the loss's state; runs in the update phase of a training step."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON-able data; `loss_from_dict` reads it back."""
+        config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        plain = {key: value.to_dict() if isinstance(value, Loss) else value for key, value in config.items()}
+        return {"kind": snake_case(type(self).__name__), **plain}
 
 
 def resolve_loss(loss: Any) -> Loss:
@@ -66,23 +81,98 @@ def resolve_loss(loss: Any) -> Loss:
         return loss
     if not isinstance(loss, str) or loss not in LOSSES:
         raise ValueError(f"there is no loss {loss!r}; there are {', '.join(sorted(LOSSES))}")
-    return LOSSES[loss]()
-
-
-def _class_ids(targets: np.ndarray, shape: Shape) -> np.ndarray:
-    targets = np.asarray(targets)
-    if targets.ndim == 2 and targets.shape[1] == shape[-1] and targets.shape[1] > 1:
+    try:
+        return LOSSES[loss]()
+    except TypeError:
+        name = LOSSES[loss].__name__
         raise ValueError(
-            "this loss wants class ids (rows,), got one column per class; pass targets.argmax(axis=1)"
+            f"{loss!r} has settings without a default; give the loss itself: {name}(...)"
+        ) from None
+
+
+def loss_from_dict(data: Mapping[str, Any]) -> Loss:
+    """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
+    config = {
+        key: loss_from_dict(value) if isinstance(value, Mapping) else value for key, value in data.items()
+    }
+    kind = config.pop("kind", None)
+    if kind not in LOSSES:
+        raise ValueError(f"there is no loss {kind!r}; there are {', '.join(sorted(LOSSES))}")
+    try:
+        return LOSSES[kind](**config)
+    except TypeError as error:
+        raise ValueError(f"{kind} does not take these settings: {error}") from error
+
+
+def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
+    """`targets` as int64 class ids (rows, *shape) below `classes`; ValueError naming the first that are not."""
+    targets = np.asarray(targets)
+    wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
+    if targets.ndim == len(shape) + 2 and targets.shape[-1] == classes > 1:
+        raise ValueError(
+            f"this loss wants class ids {wanted}, got one column per class; pass targets.argmax(axis=-1), or say "
+            "one_hot=True to the loss"
         )
-    if targets.dtype.kind == "f" and np.all(targets == np.floor(targets)):
+    if targets.dtype.kind == "f" and np.isfinite(targets).all() and np.all(targets == np.floor(targets)):
         targets = targets.astype(np.int64)
-    if targets.dtype.kind not in "iu" or targets.ndim != 1:
-        raise ValueError(f"this loss wants class ids (rows,), got {targets.dtype} of shape {targets.shape}")
-    bad = np.flatnonzero(targets >= shape[-1])
+    if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
+        raise ValueError(f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}")
+    bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
     if len(bad):
         raise ValueError(
-            f"labels go up to {int(targets.max())} but the output has {shape[-1]} classes (0 to {shape[-1] - 1}); "
+            f"labels go up to {int(targets.max())} but there are {classes} classes (0 to {classes - 1}); "
             f"first such rows {bad[:5].tolist()}. Give the last layer more units"
         )
     return targets.astype(np.int64)
+
+
+def check_fraction(name: str, value: float) -> None:
+    """ValueError unless 0 <= value < 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
+
+
+def row_weights(targets: Any, class_weight: Any = None, sample_weight: Any = None) -> np.ndarray | None:
+    """Weights (rows,) of the rows: the weight of a row's class times its own; None if neither is given.
+
+    `targets` are class ids (rows,), negative where unknown, or one column per class. `class_weight` maps class
+    ids to weights (1 where it says nothing), or is "balanced": rows / (classes * rows of the class), as in
+    scikit-learn. `sample_weight` is (rows,).
+    """
+    if class_weight is None and sample_weight is None:
+        return None
+    targets = np.asarray(targets)
+    weights = np.ones(len(targets))
+    if class_weight is not None:
+        weights *= _weights_by_class(targets, class_weight)
+    if sample_weight is not None:
+        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+        if sample_weight.shape != weights.shape:
+            raise ValueError(f"sample_weight must be ({len(weights)},), got {sample_weight.shape}")
+        weights *= sample_weight
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise ValueError(f"weights must be finite and at least 0; rows {bad[:5].tolist()} are not")
+    if not weights.any():
+        raise ValueError("every row has the weight 0, so there is nothing to learn from")
+    return weights
+
+
+def _weights_by_class(targets: np.ndarray, class_weight: Any) -> np.ndarray:
+    ids = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"class_weight needs one class id per row, got targets of {targets.dtype} {targets.shape}; "
+            "use sample_weight"
+        )
+    if class_weight == "balanced":
+        classes, counts = np.unique(ids[ids >= 0], return_counts=True)
+        class_weight = dict(zip(classes.tolist(), counts.sum() / (len(classes) * counts), strict=True))
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight is a dict of weights by class id or 'balanced', got {class_weight!r}")
+    weights = np.ones(len(ids))
+    for class_id, weight in class_weight.items():
+        if isinstance(class_id, bool) or not isinstance(class_id, (int, np.integer)) or class_id < 0:
+            raise ValueError(f"class_weight is by class id (0, 1, ...), got {class_id!r}")
+        weights[ids == class_id] = weight
+    return weights

@@ -3,49 +3,168 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from cortex_lab.optimize.schedule import Schedule, schedule_from_dict
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {}
 
+Rate = float | Callable[[int], float]
 
+
+@dataclass(frozen=True, repr=False)
 class Optimizer:
-    """Base of all optimizers: subclasses are frozen dataclasses with a `learning_rate`.
+    """Base of all optimizers: subclasses are frozen dataclasses with a `learning_rate` first.
 
-    An optimizer sees nothing but (params, gradient, state): flat vectors of any backend, of a network or of an
-    analytic function. All memory it has is in the state that `init` makes. A new optimizer is one file and
-    a row in the case table.
+    An optimizer sees nothing but (params, gradient, state): flat vectors of any backend, of a network or of
+    an analytic function. All memory it has is in the state that `init` makes. A new optimizer is one file
+    with `memory` and `apply`, and a row in the case table.
+
+    Every optimizer takes, by keyword:
+
+    `weight_decay` shrinks all parameters by learning_rate * weight_decay before each update, decoupled from
+    the gradient (Loshchilov and Hutter 2019); for a penalty inside the loss, use an L2 penalty there.
+    `clip_value` limits each element of the gradient to [-clip_value, clip_value]; then `clip_norm` shortens
+    the whole gradient to that Euclidean norm if it is longer (Pascanu et al. 2013; Keras' global_clipnorm).
     """
 
-    learning_rate: float
+    decays_itself: ClassVar[bool] = False
+    """Whether `apply` does the weight decay, in the same pass."""
+
+    learning_rate: Rate = field(default=0.001, kw_only=True)
+    weight_decay: float = field(default=0.0, kw_only=True)
+    clip_norm: float | None = field(default=None, kw_only=True)
+    clip_value: float | None = field(default=None, kw_only=True)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        OPTIMIZERS[cls.__name__] = cls
+        # Said here so that @dataclass leaves it: what equals its default need not be read every time.
+        cls.__repr__ = Optimizer.__repr__  # type: ignore[method-assign]
+        if not cls.__name__.startswith("_"):
+            OPTIMIZERS[cls.__name__] = cls
+
+    def __post_init__(self) -> None:
+        self.check_rate()
+        at_least("weight_decay", self.weight_decay, 0)
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                above_zero(name, getattr(self, name))
+
+    # To be written by an optimizer ------------------------------------------------------------------
+
+    def memory(self, ops: Any, params: Any) -> dict[str, Any]:
+        """What it remembers between updates, before the first one: arrays like `params`, or numbers."""
+        return {}
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        """Change `params` and `state` in place; state["updates"] counts this update already."""
+        raise TypeError(f"{type(self).__name__} must define apply(ops, params, gradient, state, rate)")
+
+    # What it then can do ----------------------------------------------------------------------------
 
     def init(self, ops: Any, params: Any) -> dict[str, Any]:
         """State for a vector like `params`, before the first update."""
-        return {}
+        state = {"updates": 0, **self.memory(ops, params)}
+        if self.clip_norm is not None or self.clip_value is not None:
+            state["clipped"] = ops.zeros(params.shape, params.dtype)
+        return state
 
     def update(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any]) -> None:
         """Change `params` (and `state`) in place by one update along `gradient`, which is left as it is."""
-        raise TypeError(f"{type(self).__name__} must define update(ops, params, gradient, state)")
+        rate = self.rate(state["updates"])
+        gradient = self._clipped(ops, gradient, state)
+        if self.weight_decay and not self.decays_itself:
+            ops.decay_weights(params, rate * self.weight_decay)
+        state["updates"] += 1
+        self.apply(ops, params, gradient, state, rate)
+
+    def rate(self, updates: int) -> float:
+        """The learning rate of the update that follows `updates` others: the number, or the schedule's."""
+        if not callable(self.learning_rate):
+            return float(self.learning_rate)
+        rate = float(self.learning_rate(updates))
+        if not 0 <= rate < float("inf"):
+            raise ValueError(
+                f"the schedule {self.learning_rate!r} gives the learning rate {rate} at {updates}"
+            )
+        return rate
 
     def replace(self, **changes: Any) -> Any:
         """A copy with other hyper-parameters; checked as when made anew."""
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON-able data; `optimizer_from_dict` reads it back.
+
+        ValueError if the learning rate is a function other than a `Schedule`.
+        """
+        config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        if isinstance(self.learning_rate, Schedule):
+            config["learning_rate"] = self.learning_rate.to_dict()
+        elif callable(self.learning_rate):
+            raise ValueError(
+                f"only a Schedule can be written down, the learning rate is {self.learning_rate!r}"
+            )
+        return {"kind": type(self).__name__, **config}
 
     def check_rate(self) -> None:
-        """ValueError unless the learning rate is a number of at least 0."""
-        at_least("learning_rate", self.learning_rate, 0)
+        """ValueError unless the learning rate is a number of at least 0, or a function of the update."""
+        if not callable(self.learning_rate):
+            at_least("learning_rate", self.learning_rate, 0)
+
+    def __repr__(self) -> str:
+        rate, *others = dataclasses.fields(self)
+        said = [f"{f.name}={getattr(self, f.name)!r}" for f in others if getattr(self, f.name) != f.default]
+        return f"{type(self).__name__}({', '.join([repr(getattr(self, rate.name)), *said])})"
+
+    def _clipped(self, ops: Any, gradient: Any, state: dict[str, Any]) -> Any:
+        if self.clip_norm is None and self.clip_value is None:
+            return gradient
+        # Clipping may have been switched on by `replace` after the state was made.
+        clipped = state.get("clipped")
+        if clipped is None:
+            clipped = state["clipped"] = ops.zeros(gradient.shape, gradient.dtype)
+        if self.clip_value is not None:
+            ops.clip_by_value(gradient, self.clip_value, clipped)
+            gradient = clipped
+        if self.clip_norm is not None:
+            ops.clip_by_norm(gradient, self.clip_norm, clipped)
+        return clipped
 
 
-def at_least(name: str, value: float, low: float) -> None:
+def optimizer_from_dict(data: Mapping[str, Any]) -> Optimizer:
+    """The optimizer that `Optimizer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
+    config = dict(data)
+    kind = config.pop("kind", None)
+    if kind not in OPTIMIZERS:
+        raise ValueError(f"there is no optimizer {kind!r}; there are {', '.join(sorted(OPTIMIZERS))}")
+    if isinstance(config.get("learning_rate"), Mapping):
+        config["learning_rate"] = schedule_from_dict(config["learning_rate"])
+    try:
+        return OPTIMIZERS[kind](**config)
+    except TypeError as error:
+        raise ValueError(f"{kind} does not take these hyper-parameters: {error}") from error
+
+
+def at_least(name: str, value: Any, low: float) -> None:
     """ValueError unless `value` is a finite number of at least `low`."""
-    if not isinstance(value, (int, float)) or not low <= value < float("inf"):
+    if not _is_number(value) or not low <= value < float("inf"):
         raise ValueError(f"{name} must be a finite number of at least {low}, got {value!r}")
 
 
-def fraction(name: str, value: float) -> None:
+def above_zero(name: str, value: Any) -> None:
+    """ValueError unless `value` is a finite number over 0."""
+    if not _is_number(value) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a finite number over 0, got {value!r}")
+
+
+def fraction(name: str, value: Any) -> None:
     """ValueError unless 0 <= value < 1."""
-    if not isinstance(value, (int, float)) or not 0 <= value < 1:
+    if not _is_number(value) or not 0 <= value < 1:
         raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -2,6 +2,9 @@
 
 A condition has no memory of its own. It sees the trace and the row at which the run began, so it can be
 asked again about a saved log and gives the same answer after a rewind.
+
+Wherever a condition is wanted, a string will do: an expression over what is recorded, such as
+"grad_norm['conv2d_1'] > 10 and epoch > 2" (see `expression.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.study.missing import is_recorded
 from cortex_lab.study.trace import Trace
 
 
@@ -23,17 +27,36 @@ class Condition:
         """Whether to stop now, given the rows of `trace`, of which those from `start` on belong to this run."""
         raise TypeError(f"{type(self).__name__} must define met(trace, start)")
 
-    def __and__(self, other: Condition) -> Condition:
-        return Both(self, other)
+    def __and__(self, other: Condition | str) -> Condition:
+        return Both(self, as_condition(other))
 
-    def __or__(self, other: Condition) -> Condition:
-        return Either(self, other)
+    def __or__(self, other: Condition | str) -> Condition:
+        return Either(self, as_condition(other))
+
+    def __rand__(self, other: str) -> Condition:
+        return Both(as_condition(other), self)
+
+    def __ror__(self, other: str) -> Condition:
+        return Either(as_condition(other), self)
 
     def __invert__(self) -> Condition:
         return Not(self)
 
     def __bool__(self) -> bool:
         raise TypeError("join conditions with & and | and ~, not with `and`, `or` and `not`")
+
+
+def as_condition(condition: Condition | str) -> Condition:
+    """A condition, or the one that an expression such as "loss < 0.1" describes."""
+    if isinstance(condition, str):
+        from cortex_lab.study.expression import Expression
+
+        return Expression(condition)
+    if not isinstance(condition, Condition):
+        raise TypeError(
+            f"a condition is wanted, such as epochs(5), below('loss', 0.1) or 'loss < 0.1', got {condition!r}"
+        )
+    return condition
 
 
 @dataclass(frozen=True)
@@ -137,7 +160,7 @@ class below(Condition):
         return (self.key,)
 
     def met(self, trace: Trace, start: int) -> bool:
-        value = _last(trace, self.key, start)
+        value = last_recorded(trace, self.key, start)
         return value is not None and value < self.bound
 
 
@@ -153,7 +176,7 @@ class above(Condition):
         return (self.key,)
 
     def met(self, trace: Trace, start: int) -> bool:
-        value = _last(trace, self.key, start)
+        value = last_recorded(trace, self.key, start)
         return value is not None and value > self.bound
 
 
@@ -202,7 +225,8 @@ class non_finite(Condition):
         return (self.key,)
 
     def met(self, trace: Trace, start: int) -> bool:
-        return len(trace) > start and not np.isfinite(trace[self.key][-1])
+        value = last_recorded(trace, self.key, start)
+        return value is not None and not np.isfinite(value)
 
 
 def require_recorded(condition: Condition, trace: Trace) -> None:
@@ -217,15 +241,18 @@ def require_recorded(condition: Condition, trace: Trace) -> None:
 
 def reason(condition: Condition, trace: Trace) -> str:
     """A line that says which condition was met, with the values it read."""
-    values: dict[str, Any] = {key: _last(trace, key, 0) for key in dict.fromkeys(condition.keys)}
+    values: dict[str, Any] = {key: last_recorded(trace, key, 0) for key in dict.fromkeys(condition.keys)}
     seen = ", ".join(f"{key} = {value:.4g}" for key, value in values.items() if value is not None)
     return f"{condition!r} was met" + (f" ({seen})" if seen else "")
 
 
-def _last(trace: Trace, key: str, start: int) -> float | None:
-    values = trace[key][start:]
-    recorded = np.flatnonzero(~np.isnan(values[-64:]))
-    if len(recorded):
-        return float(values[-64:][recorded[-1]])
-    recorded = np.flatnonzero(~np.isnan(values))
-    return float(values[recorded[-1]]) if len(recorded) else None
+def last_recorded(trace: Trace, key: str, start: int) -> float | None:
+    """The value of `key` in the last row from `start` on that has one; it may be a recorded NaN."""
+    values = trace[key]
+    if len(values) <= start:
+        return None
+    last = values[-1]
+    if last == last:
+        return float(last)
+    there = np.flatnonzero(is_recorded(values[start:]))
+    return float(values[start + there[-1]]) if len(there) else None

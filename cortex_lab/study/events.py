@@ -8,19 +8,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Event:
-    """Something a person changed after `step` steps were complete; replayed there after a rewind."""
+    """Something a person changed after `step` steps were complete; replayed there after a rewind.
+
+    `phase` is None between two steps, otherwise the phase of the next step after which it was changed.
+    """
 
     step: int
     name: str
     value: Any
+    phase: str | None = None
 
 
 @dataclass(frozen=True)
 class Stop:
     """Why stepping ended.
 
-    `kind` is one of "step" (as many as asked), "phase" (inside a step), "condition", "pause" and
-    "interrupt" (Ctrl-C, or the kernel's stop button).
+    `kind` is one of "step" (as many as asked), "phase" (inside a step), "condition", "breakpoint", "fault"
+    (an update that would do harm, such as one with NaN in it, has been held back), "pause" and "interrupt"
+    (Ctrl-C, or the kernel's stop button).
     """
 
     kind: str
@@ -43,4 +48,4 @@ class Notice:
 
 
 class SessionBusy(RuntimeError):
-    """Stepping was asked for while another thread is stepping the same session."""
+    """Something was asked for that has to wait until the step under way is over, and cannot wait."""

@@ -1,12 +1,16 @@
-"""Sparse snapshots under a memory budget."""
+"""Sparse snapshots under a memory budget, and the way from one of them to any step."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+
+from cortex_lab.study.events import Event
+from cortex_lab.study.process import Process
 
 
 class History:
@@ -19,6 +23,8 @@ class History:
     def __init__(self, budget: int, interval: int = 16) -> None:
         if budget < 0:
             raise ValueError(f"a snapshot budget is a number of bytes, at least 0, got {budget}")
+        if interval < 1:
+            raise ValueError(f"snapshots are at least 1 step apart, got an interval of {interval}")
         self.budget = budget
         self.interval = interval
         self._snapshots: dict[int, Mapping[str, Any]] = {}
@@ -38,7 +44,8 @@ class History:
     def add(self, step: int, snapshot: Mapping[str, Any]) -> None:
         """Keep the snapshot of a step later than all those kept."""
         self._snapshots[step] = snapshot
-        while len(self._snapshots) > 1 and len(self._snapshots) * _nbytes(snapshot) > self.budget:
+        size = _nbytes(snapshot)
+        while len(self._snapshots) > 1 and len(self._snapshots) * size > self.budget:
             self.interval *= 2
             first = next(iter(self._snapshots))
             self._snapshots = {
@@ -57,9 +64,36 @@ class History:
         found = steps[position - 1]
         return found, self._snapshots[found]
 
+    def forget_before(self, step: int) -> None:
+        """Drop what only steps before `step` need; they can no longer be reached. At least one snapshot stays."""
+        start = self.nearest(step)[0]
+        self._snapshots = {kept: self._snapshots[kept] for kept in self._snapshots if kept >= start}
+
     def forget_after(self, step: int) -> None:
         """Drop the snapshots of later steps."""
         self._snapshots = {kept: self._snapshots[kept] for kept in self._snapshots if kept <= step}
+
+
+def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event], step: int) -> None:
+    """Bring `process` from a snapshot to the moment `step` was complete, repeating what was edited on the way."""
+    process.restore(snapshot)
+    pending = deque(event for event in events if event.step >= process.step_number)
+    while process.step_number < step:
+        number = process.step_number
+        _repeat(process, pending, number, None)
+        walk = process.walk()
+        if pending and pending[0].step == number:
+            for phase in walk:
+                _repeat(process, pending, number, phase)
+        else:
+            deque(walk, maxlen=0)
+    _repeat(process, pending, step, None)
+
+
+def _repeat(process: Process, pending: deque[Event], step: int, phase: str | None) -> None:
+    while pending and pending[0].step == step and pending[0].phase == phase:
+        event = pending.popleft()
+        process.edit(event.name, event.value)
 
 
 def _nbytes(value: Any) -> int:

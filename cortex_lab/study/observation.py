@@ -11,23 +11,27 @@ from cortex_lab.study.process import Process
 class Observation(Mapping[str, Any]):
     """Lazy mapping over the keys of a Process, about the step just completed.
 
-    A value is computed when it is first read, then kept. Once the process has moved on, what was never
-    read can no longer be computed: reading it raises `LookupError` rather than a value of another step.
+    A value is computed when it is first read, then kept. Once the process has moved on, be it by half a
+    step, what was never read can no longer be computed: reading it raises `LookupError` rather than a
+    value of another step.
     """
 
-    def __init__(self, process: Process) -> None:
+    __slots__ = ("_process", "_values", "current", "step")
+
+    def __init__(self, process: Process, known: Mapping[str, Any] | None = None, current: bool = True) -> None:
         self.step = process.step_number
+        self.current = current
         self._process = process
-        self._values: dict[str, Any] = {}
+        self._values: dict[str, Any] = {} if known is None else dict(known)
 
     def __getitem__(self, key: str) -> Any:
         values = self._values
         if key in values:
             return values[key]
-        if self._process.step_number != self.step:
+        if not self.current or self._process.step_number != self.step:
             raise LookupError(
-                f"{key!r} of step {self.step} was not recorded and the process is now at step "
-                f"{self._process.step_number}; add Probe({key!r}) to the session to keep it"
+                f"{key!r} of step {self.step} was not recorded and the process has moved on; "
+                f"add Probe({key!r}) to the session to keep it"
             )
         value = values[key] = self._process.measure(key)
         return value

@@ -15,6 +15,15 @@ class Process(Protocol):
     One promise carries exact stopping and rewinding: `walk` changes persistent state (what `snapshot`
     holds) only in its *last* phase. A step abandoned before that phase has not happened, and a step
     depends on nothing but that state, so restoring a snapshot and walking again gives the same bits.
+
+    A process may also have these, and the Session then offers more:
+
+    - `clone()`: an independent process in the same state, for `fork`;
+    - `parameters`: arrays by name that say where it stands, for the distance between branches;
+    - `pending_update()`: by parameter, the change that the last phase will make, asked for right before it;
+    - `fault()`: asked right before the last phase; anything but None holds the update back, and says why;
+    - `editable`: arrays that a person may change in place while stepping rests, by the name under which
+      `edit` sets them; what was changed is found and logged before the next phase.
     """
 
     step_number: int
@@ -45,7 +54,8 @@ class Process(Protocol):
         ...
 
     def measure(self, key: str) -> Any:
-        """The value of `key` for the step just completed; KeyError for an unknown key."""
+        """The value of `key` for the step just completed, or for the one under way right before its last
+        phase; KeyError for an unknown key."""
         ...
 
     def snapshot(self) -> dict[str, Any]:
@@ -57,5 +67,5 @@ class Process(Protocol):
         ...
 
     def edit(self, name: str, value: Any) -> None:
-        """Change something by hand; KeyError that names what can be edited."""
+        """Change something by hand; KeyError that names what can be edited. A failed edit changes nothing."""
         ...

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
 
+from cortex_lab.study.missing import MISSING
+from cortex_lab.study.tracefile import TraceFile, read_trace
 
 class Trace:
     """Append-only table of float64 columns, NaN where a key was not due at that step.
@@ -18,7 +22,9 @@ class Trace:
     def __init__(self, keys: Iterable[str]) -> None:
         self._capacity = 1024
         self._length = 0
-        self._columns = {key: np.full(self._capacity, np.nan) for key in ("step", "seconds", *keys)}
+        self._columns = {key: np.full(self._capacity, MISSING) for key in ("step", "seconds", *keys)}
+        self._changing = Lock()
+        self._files: list[TraceFile] = []
         self.version = 0
 
     @property
@@ -46,29 +52,60 @@ class Trace:
     def recorded(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """(steps, values) of the rows in which `key` was recorded."""
         values = self[key]
+        steps = self["step"][: len(values)]
         there = ~np.isnan(values)
-        return self["step"][there].astype(np.int64), values[there]
+        return steps[there].astype(np.int64), values[there]
+
+    def row(self, step: int) -> dict[str, float]:
+        """What was recorded of `step`, by key; empty if it has no row."""
+        position = int(np.searchsorted(self["step"], step))
+        if position == len(self) or self["step"][position] != step:
+            return {}
+        row = {key: float(column[position]) for key, column in self._columns.items()}
+        return {key: value for key, value in row.items() if not np.isnan(value)}
 
     def append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        """Add the row of a step; keys without a column are a KeyError."""
+        """Add the row of a step; a key without a column is a KeyError, and nothing is added."""
         row = self._length
         if row == self._capacity:
             self._grow()
         columns = self._columns
+        try:
+            for key, value in values.items():
+                columns[key][row] = value
+        except BaseException:
+            self._clear(row)
+            raise
         columns["step"][row] = step
         columns["seconds"][row] = seconds
-        for key, value in values.items():
-            columns[key][row] = value
         self._length = row + 1
+        self.version += 1
+
+    def add_column(self, key: str) -> None:
+        """Begin to record `key`: NaN in the rows so far. Nothing happens if there is such a column."""
+        if key in self._columns:
+            return
+        with self._changing:
+            # A new dict, so that a thread that is going over the old one can finish.
+            self._columns = {**self._columns, key: np.full(self._capacity, MISSING)}
         self.version += 1
 
     def truncate(self, step: int) -> None:
         """Drop the rows of every step after `step`."""
-        kept = int(np.searchsorted(self["step"], step, side="right"))
-        for column in self._columns.values():
-            column[kept : self._length] = np.nan
-        self._length = kept
+        with self._changing:
+            kept = int(np.searchsorted(self["step"], step, side="right"))
+            dropped, self._length = self._length, kept
+            for column in self._columns.values():
+                column[kept:dropped] = MISSING
+            for file in self._files:
+                file.truncate(kept)
         self.version += 1
+
+    def preview(self, step: int, values: Mapping[str, float]) -> TracePreview:
+        """The trace as it would be with one row more; good until the trace changes or `close` is called."""
+        if self._length == self._capacity:
+            self._grow()
+        return TracePreview(self, step, values)
 
     def frame(self) -> pd.DataFrame:
         """The trace as a DataFrame indexed by step; a copy, yours to change."""
@@ -77,12 +114,71 @@ class Trace:
         index = pd.Index(self._columns["step"][:length].astype(np.int64), name="step")
         return pd.DataFrame(columns, index=index)
 
+    def stream_to(self, path: str | Path) -> TraceFile:
+        """Write the trace to an HDF5 file, now and from now on, several times a second.
+
+        Returns the file; `close()` it, or leave a `with` block, to end the stream. A crash loses at most the
+        last second. FileExistsError if there is such a file already.
+        """
+        with self._changing:
+            file = TraceFile(self, Path(path))
+            self._files.append(file)
+        return file
+
+    @classmethod
+    def open(cls, path: str | Path) -> Trace:
+        """Read a trace from the HDF5 file that `stream_to` wrote.
+
+        A file that was cut off is read up to the cut, with a warning that says so. ValueError for a file that
+        is no trace.
+        """
+        columns = read_trace(Path(path))
+        trace = cls(key for key in columns if key not in ("step", "seconds"))
+        trace._columns = columns
+        trace._length = len(columns["step"])
+        trace._capacity = trace._length
+        trace.version = 1
+        return trace
+
     def __repr__(self) -> str:
         return f"<Trace: {len(self)} steps of {', '.join(key for key in self.keys if key != 'step')}>"
 
     def _grow(self) -> None:
+        larger = {}
+        capacity = max(1024, 2 * self._capacity)
         for key, column in self._columns.items():
-            larger = np.full(2 * self._capacity, np.nan)
-            larger[: self._capacity] = column
-            self._columns[key] = larger
-        self._capacity *= 2
+            larger[key] = np.full(capacity, MISSING)
+            larger[key][: self._capacity] = column
+        self._columns = larger
+        self._capacity = capacity
+
+    def _clear(self, row: int) -> None:
+        for column in self._columns.values():
+            column[row] = MISSING
+
+
+class TracePreview:
+    """A trace with one row more than it has, for asking conditions about a step not yet completed.
+
+    Reads like a Trace. It writes into room the trace keeps for rows to come, so making one copies nothing.
+    """
+
+    def __init__(self, trace: Trace, step: int, values: Mapping[str, float]) -> None:
+        self._trace = trace
+        self._columns = trace._columns
+        self._row = trace._length
+        for key, value in {**values, "step": step}.items():
+            self._columns[key][self._row] = value
+
+    def __len__(self) -> int:
+        return self._row + 1
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._columns
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return self._columns[key][: self._row + 1]
+
+    def close(self) -> None:
+        """Give the room back."""
+        self._trace._clear(self._row)

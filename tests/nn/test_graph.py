@@ -80,7 +80,7 @@ def test_the_activation_that_comes_next_is_seen_through_views():
     ("layers", "shape", "message"),
     [
         ([], (3,), "at least one layer"),
-        ([Dense(3)], (8, 8, 1), r"node 'dense_1', reading input: Dense wants rows of shape \(features,\), got \(8, 8, 1\).*Flatten"),
+        ([Dense(3)], (8, 8, 1), r"'dense_1', reading input: Dense wants .* \(features,\), got \(8, 8, 1\).*Flatten"),
         ([Conv2D(4, 9)], (8, 8, 1), "node 'conv2d_1'.*a window of 9 does not fit into height 8"),
         ([Conv2D(4, 3, groups=2)], (8, 8, 3), "3 channels cannot be shared out among 2 groups"),
         ([Node(Dense(3), "a", "nowhere")], (3,), "'a' reads 'nowhere', which is neither"),
@@ -89,7 +89,7 @@ def test_the_activation_that_comes_next_is_seen_through_views():
         ([Node(Dense(3), "a/b")], (3,), "cannot be called 'a/b'"),
         ([Node(Dense(3), "a", ("input", "input"))], (3,), "'a' .Dense. takes one input, got 2"),
         ([Dense(3), Node(Dense(4), "b", shares="dense_1")], (3,), "'b' cannot share .* shapes differ"),
-        ([Node(Dense(3), "b", shares="c")], (3,), "'b' shares the parameters of 'c', which is not an earlier"),
+        ([Node(Dense(3), "b", shares="c")], (3,), "'b' shares the parameters of 'c', which is not"),
         ([Dense(3)], (0,), "rows of positive lengths"),
     ],
 )  # fmt: skip

@@ -1,13 +1,17 @@
 """Activation functions and their derivatives.
 
 A derivative is taken either from the activation's output (most: the input need not be kept) or from its
-input. `NEEDS_INPUT` lists the second kind. Softmax runs over the last axis.
+input. `NEEDS_INPUT` lists the second kind. Softmax runs over the last axis. "gelu" is the exact one, with the
+error function; "gelu_tanh" its approximation (Hendrycks and Gimpel 2016).
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 
@@ -16,7 +20,7 @@ SELU_SCALE = 1.0507009873554805
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
 
-NEEDS_INPUT = frozenset({"gelu", "swish"})
+NEEDS_INPUT = frozenset({"gelu", "gelu_tanh", "swish"})
 
 
 @kernel
@@ -34,6 +38,8 @@ def activate(xp: Any, name: str, x: Any, out: Any, alpha: float = 1.0) -> None:
     elif name == "selu":
         out[...] = SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(x, 0)))
     elif name == "gelu":
+        out[...] = x * _normal_cdf(xp, x)
+    elif name == "gelu_tanh":
         out[...] = 0.5 * x * (1 + xp.tanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x)))
     elif name == "swish":
         out[...] = x * _sigmoid(xp, x)
@@ -41,6 +47,10 @@ def activate(xp: Any, name: str, x: Any, out: Any, alpha: float = 1.0) -> None:
         out[...] = _sigmoid(xp, x)
     elif name == "tanh":
         xp.tanh(x, out=out)
+    elif name == "relu6":
+        out[...] = xp.minimum(xp.maximum(x, 0), 6)
+    elif name == "hard_sigmoid":
+        out[...] = xp.minimum(xp.maximum(x + 3, 0), 6) / 6
     elif name == "softplus":
         out[...] = xp.logaddexp(x, xp.zeros((), x.dtype))
     elif name == "softmax":
@@ -64,6 +74,9 @@ def activate_gradient(xp: Any, name: str, x: Any, y: Any, dy: Any, out: Any, alp
     elif name == "selu":
         out[...] = dy * xp.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
     elif name == "gelu":
+        density = xp.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+        out[...] = dy * (_normal_cdf(xp, x) + x * density)
+    elif name == "gelu_tanh":
         bend = xp.tanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x))
         slope = GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)
         out[...] = dy * 0.5 * (1 + bend + x * (1 - bend * bend) * slope)
@@ -74,6 +87,10 @@ def activate_gradient(xp: Any, name: str, x: Any, y: Any, dy: Any, out: Any, alp
         out[...] = dy * y * (1 - y)
     elif name == "tanh":
         out[...] = dy * (1 - y * y)
+    elif name == "relu6":
+        xp.multiply(dy, (y > 0) & (y < 6), out=out)
+    elif name == "hard_sigmoid":
+        out[...] = xp.where((y > 0) & (y < 1), dy / 6, 0)
     elif name == "softplus":
         out[...] = dy * -xp.expm1(-y)
     elif name == "softmax":
@@ -93,6 +110,41 @@ def bias_activate(xp: Any, y: Any, bias: Any, name: str, alpha: float = 1.0) -> 
         activate.reference(xp, name, y, y, alpha)
 
 
+@kernel
+def softmax_across(xp: Any, x: Any, out: Any) -> None:
+    """out = softmax over the middle axis of x (rows, classes, places); `out` may be `x`."""
+    exponentials = xp.exp(x - x.max(axis=1, keepdims=True))
+    xp.divide(exponentials, exponentials.sum(axis=1, keepdims=True), out=out)
+
+
+@kernel
+def softmax_across_gradient(xp: Any, y: Any, dy: Any, out: Any) -> None:
+    """out = gradient of `softmax_across` with respect to x."""
+    out[...] = y * (dy - (dy * y).sum(axis=1, keepdims=True))
+
+
+@kernel
+def parametric_relu(xp: Any, x: Any, slope: Any, out: Any) -> None:
+    """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes."""
+    out[...] = xp.where(x > 0, x, slope * x)
+
+
+@kernel
+def parametric_relu_gradient(xp: Any, x: Any, dy: Any, slope: Any, d_slope: Any, out: Any) -> None:
+    """Gradients of `parametric_relu` with respect to the slope and to x (into `out`, which may be None)."""
+    shared = tuple(axis + 1 for axis, length in enumerate(slope.shape) if length == 1)
+    felt = xp.where(x > 0, 0, dy * x)
+    xp.sum(felt, axis=(0, *shared), out=d_slope.reshape([n for n in slope.shape if n > 1]))
+    if out is not None:
+        out[...] = xp.where(x > 0, dy, slope * dy)
+
+
 def _sigmoid(xp: Any, x: Any) -> Any:
     # Through tanh: no overflow at either end, and one branchless expression.
     return 0.5 * xp.tanh(0.5 * x) + 0.5
+
+
+def _normal_cdf(xp: Any, x: Any) -> Any:
+    # Neither array module has an error function of its own; SciPy comes with scikit-learn, cupyx with CuPy.
+    special = importlib.import_module("scipy.special" if xp is np else "cupyx.scipy.special")
+    return 0.5 * special.erfc(x * -math.sqrt(0.5))

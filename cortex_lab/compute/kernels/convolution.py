@@ -21,9 +21,9 @@ def convolve(
     xp: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> None:
     """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom)."""
-    padded = _pad(xp, x, padding)
+    padded = bordered(xp, x, padding)
     out[...] = 0
-    for tap, window in _taps(w.shape, out.shape, strides, dilation):
+    for tap, window in taps(w.shape, out.shape, strides, dilation):
         for channels, filters in _groups(w.shape, groups):
             out[..., filters] += padded[window][..., channels] @ w[tap][:, filters]
 
@@ -36,7 +36,7 @@ def convolve_input_gradient(
     (top, bottom), (left, right) = padding
     n, height, width, channels_in = out.shape
     padded = xp.zeros((n, height + top + bottom, width + left + right, channels_in), out.dtype)
-    for tap, window in _taps(w.shape, dy.shape, strides, dilation):
+    for tap, window in taps(w.shape, dy.shape, strides, dilation):
         for channels, filters in _groups(w.shape, groups):
             padded[window][..., channels] += dy[..., filters] @ w[tap][:, filters].T
     out[...] = padded[:, top : top + height, left : left + width]
@@ -47,18 +47,19 @@ def convolve_weight_gradient(
     xp: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> None:
     """out = gradient with respect to w of a convolution whose output has gradient `dy`."""
-    padded = _pad(xp, x, padding)
-    for tap, window in _taps(out.shape, dy.shape, strides, dilation):
+    padded = bordered(xp, x, padding)
+    for tap, window in taps(out.shape, dy.shape, strides, dilation):
         for channels, filters in _groups(out.shape, groups):
             columns = padded[window][..., channels].reshape(-1, out.shape[2])
             out[tap][:, filters] = columns.T @ dy[..., filters].reshape(len(columns), -1)
 
 
-def _pad(xp: Any, x: Any, padding: Padding) -> Any:
+def bordered(xp: Any, x: Any, padding: Padding) -> Any:
+    """x with a border of zeros."""
     return xp.pad(x, ((0, 0), *padding, (0, 0))) if any(map(any, padding)) else x
 
 
-def _taps(
+def taps(
     w_shape: tuple[int, ...], y_shape: tuple[int, ...], strides: Pair, dilation: Pair
 ) -> Iterator[tuple[Pair, tuple[slice, slice, slice]]]:
     """Each tap of the kernel with the window of the padded image it is laid over, one pixel per output."""

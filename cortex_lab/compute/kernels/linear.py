@@ -47,3 +47,16 @@ def take_rows(xp: Any, a: Any, rows: Any, out: Any) -> None:
 def norm(xp: Any, a: Any) -> float:
     """Euclidean norm of all elements, as a Python float, summed in float64."""
     return float(xp.sqrt(xp.sum(xp.square(a, dtype=xp.float64))))
+
+
+@kernel
+def scale_shift(xp: Any, a: Any, factor: float, shift: float, out: Any) -> None:
+    """out = factor * a + shift; `out` may be `a`."""
+    xp.multiply(a, factor, out=out)
+    out += shift
+
+
+@kernel
+def add_scaled(xp: Any, a: Any, b: Any, factor: float, out: Any) -> None:
+    """out = a + factor * b; `out` may be `a`."""
+    out[...] = a + factor * b

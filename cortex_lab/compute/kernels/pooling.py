@@ -106,3 +106,30 @@ def _counts(
         start = np.arange(y_shape[axis + 1]) * strides[axis] - before
         per_axis.append(np.minimum(start + size[axis], high) - np.maximum(start, low))
     return (per_axis[0][:, None] * per_axis[1][None, :])[None, :, :, None]
+
+
+@kernel
+def pool_global_average(xp: Any, x: Any, out: Any) -> None:
+    """out = the mean over all pixels, per channel; x is (n, pixels, channels), out (n, channels)."""
+    xp.mean(x, axis=1, out=out)
+
+
+@kernel
+def pool_global_average_gradient(xp: Any, dy: Any, out: Any) -> None:
+    """out = gradient with respect to x, shared out evenly."""
+    out[...] = (dy / out.shape[1])[:, None, :]
+
+
+@kernel
+def pool_global_max(xp: Any, x: Any, out: Any, winner: Any) -> None:
+    """out = the largest pixel, per channel; `winner` (int32, or None) = which it was, the first of equals."""
+    xp.max(x, axis=1, out=out)
+    if winner is not None:
+        winner[...] = x.argmax(axis=1)
+
+
+@kernel
+def pool_global_max_gradient(xp: Any, dy: Any, winner: Any, out: Any) -> None:
+    """out = gradient with respect to x: all of it to the winner."""
+    pixels = xp.arange(out.shape[1])[None, :, None]
+    out[...] = xp.where(pixels == winner[:, None, :], dy[:, None, :], 0)

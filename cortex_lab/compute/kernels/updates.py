@@ -13,7 +13,8 @@ def update_sgd(
 ) -> None:
     """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
-    With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without momentum.
+    With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
+    momentum.
     """
     if velocity is None:
         params -= learning_rate * gradient
@@ -39,7 +40,8 @@ def update_adam(
 ) -> None:
     """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
-    `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay first.
+    `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
+    first.
     """
     mean *= beta_1
     mean += (1 - beta_1) * gradient
@@ -49,3 +51,125 @@ def update_adam(
         params *= 1 - learning_rate * weight_decay
     corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
     params -= (learning_rate / (1 - beta_1**step)) * mean / corrected
+
+
+@kernel
+def update_nadam(
+    xp: Any,
+    params: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    step: int,
+    momentum: float,
+    next_momentum: float,
+    momentum_product: float,
+) -> None:
+    """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one."""
+    mean *= beta_1
+    mean += (1 - beta_1) * gradient
+    square *= beta_2
+    square += (1 - beta_2) * gradient * gradient
+    corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
+    params -= learning_rate * (1 - momentum) / (1 - momentum_product) * gradient / corrected
+    params -= learning_rate * next_momentum / (1 - momentum_product * next_momentum) * mean / corrected
+
+
+@kernel
+def update_adagrad(
+    xp: Any, params: Any, gradient: Any, square: Any, learning_rate: float, epsilon: float
+) -> None:
+    """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon)."""
+    square += gradient * gradient
+    # Where no gradient ever came, 0 / 0 is no step.
+    params -= learning_rate * gradient / xp.where(square > 0, xp.sqrt(square) + epsilon, 1)
+
+
+@kernel
+def update_adadelta(
+    xp: Any,
+    params: Any,
+    gradient: Any,
+    square: Any,
+    step_square: Any,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> None:
+    """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares."""
+    square *= rho
+    square += (1 - rho) * gradient * gradient
+    step = xp.sqrt(step_square + epsilon) / xp.sqrt(square + epsilon) * gradient
+    step_square *= rho
+    step_square += (1 - rho) * step * step
+    params -= learning_rate * step
+
+
+@kernel
+def update_rmsprop(
+    xp: Any,
+    params: Any,
+    gradient: Any,
+    square: Any,
+    mean: Any,
+    velocity: Any,
+    learning_rate: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+) -> None:
+    """params -= learning_rate * gradient / (root of the running mean square + epsilon).
+
+    With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
+    None) the quotients are gathered with `momentum`.
+    """
+    square *= rho
+    square += (1 - rho) * gradient * gradient
+    spread = square
+    if mean is not None:
+        mean *= rho
+        mean += (1 - rho) * gradient
+        # Rounding can leave a variance of a steady gradient a hair below zero.
+        spread = xp.maximum(square - mean * mean, 0)
+    step = gradient / (xp.sqrt(spread) + epsilon)
+    if velocity is not None:
+        velocity *= momentum
+        velocity += step
+        step = velocity
+    params -= learning_rate * step
+
+
+@kernel
+def update_lion(
+    xp: Any, params: Any, gradient: Any, mean: Any, learning_rate: float, beta_1: float, beta_2: float
+) -> None:
+    """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2."""
+    params -= learning_rate * xp.sign(beta_1 * mean + (1 - beta_1) * gradient)
+    mean *= beta_2
+    mean += (1 - beta_2) * gradient
+
+
+@kernel
+def decay_weights(xp: Any, params: Any, fraction: float) -> None:
+    """params shrink by `fraction` of themselves."""
+    params *= 1 - fraction
+
+
+@kernel
+def clip_by_value(xp: Any, gradient: Any, limit: float, out: Any) -> None:
+    """out = gradient with every element limited to [-limit, limit]; `out` may be `gradient`."""
+    xp.clip(gradient, -limit, limit, out=out)
+
+
+@kernel
+def clip_by_norm(xp: Any, gradient: Any, limit: float, out: Any) -> None:
+    """out = gradient, shortened to the Euclidean norm `limit` if it is longer; `out` may be `gradient`.
+
+    The norm is summed in float64. One that is not a number leaves the gradient as it is, for all to see.
+    """
+    norm = float(xp.sqrt(xp.sum(xp.square(gradient, dtype=xp.float64))))
+    xp.multiply(gradient, limit / norm if limit < norm < float("inf") else 1.0, out=out)
