@@ -21,6 +21,10 @@ class PlacedNode:
     out_shape: Shape
     shares: str | None = None
 
+    def as_node(self) -> Node:
+        """The description this was placed from."""
+        return Node(self.layer, self.name, self.inputs, self.shares)
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -83,6 +87,26 @@ class Graph:
             "Dropout",
         )
         return self.next_activation(following[0]) if transparent else None
+
+    def ancestors(self, name: str) -> list[str]:
+        """`name` and every node it depends on, in the order they run."""
+        if name not in self.nodes:
+            raise KeyError(f"there is no node {name!r}; there are {', '.join(self.nodes)}")
+        needed = {name}
+        for node in reversed(self.nodes.values()):
+            if node.name in needed:
+                needed.update(node.inputs, [node.shares] if node.shares else [])
+        return [node for node in self.nodes if node in needed]
+
+    def cut(self, at: str, then: Iterable[Entry] = ()) -> Graph:
+        """The graph up to node `at`, with the entries `then` following it."""
+        kept = self.ancestors(at)
+        inputs = {name: shape for name, shape in self.inputs.items() if name in self._read_by(kept)}
+        nodes: list[Entry] = [self.nodes[name].as_node() for name in kept if name != at]
+        return Graph.build([*nodes, self.nodes[at].as_node(), *then], inputs)
+
+    def _read_by(self, nodes: Iterable[str]) -> set[str]:
+        return {source for name in nodes for source in self.nodes[name].inputs}
 
     def to_dict(self) -> dict[str, Any]:
         """The graph as JSON-able data."""

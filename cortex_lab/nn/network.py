@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute import Ops, get_ops
+from cortex_lab.nn import saving
 from cortex_lab.nn.description import Entry
 from cortex_lab.nn.executor import Bound, Executor
 from cortex_lab.nn.graph import Graph
@@ -180,6 +182,39 @@ class Network:
                     f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
                 )
         return named
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Description, weights and state in one HDF5 file, written atomically."""
+        description, arrays = saving.describe_network(self)
+        saving.write(path, {"kind": "network", **description}, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
+        """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
+        description, arrays = saving.read(path)
+        network = cls(Graph.from_dict(description["graph"]), seed=description["seed"], ops=ops)
+        saving.fill_network(network, arrays)
+        return network
+
+    def copy(self) -> Network:
+        """A network of its own with the same weights."""
+        twin = Network(self.graph, seed=self.seed, ops=self.ops)
+        self.ops.copy(self.params, out=twin.params)
+        self.ops.copy(self.state, out=twin.state)
+        return twin
+
+    def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
+        """A new network: this one up to node `at`, with its weights, and the layers `then` on top.
+
+        For fine-tuning: `net.cut("flatten_1", then=[Dense(5)])`. New layers start afresh from `seed`.
+        """
+        network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
+        kept = set(self.graph.ancestors(at))
+        for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
+            for name in theirs:
+                if name.split("/")[0] in kept:
+                    self.ops.copy(ours[name], out=theirs[name])
+        return network
 
     def summary(self) -> Any:
         """A table of the layers: output shapes, parameters, multiply-adds. Prints and draws itself."""
