@@ -1,0 +1,106 @@
+"""What a notebook shows of a Dataset."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.data._pictures import image_tag, value_range
+from cortex_lab.data.tensor import TensorDtype, shape_text
+from cortex_lab.data.tensor_array import TensorArray
+
+if TYPE_CHECKING:
+    from cortex_lab.data.dataset import Dataset
+
+_ROWS, _COLUMNS, _CLASSES = 5, 8, 20
+
+# Colors are those of the JupyterLab theme; elsewhere they follow the page's own text color.
+_STYLE = """<style>
+.cortex-dataset{padding-bottom:6px;color:var(--jp-content-font-color1,inherit);
+ font-size:var(--jp-content-font-size1,14px);line-height:1.5}
+.cortex-dataset .muted{color:var(--jp-content-font-color2,inherit);opacity:.85}
+.cortex-dataset table{color:inherit;border-collapse:collapse;margin:6px 0;font-size:12px}
+.cortex-dataset th,.cortex-dataset td{padding:3px 10px;text-align:right;vertical-align:middle;background:none;
+ border:none;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35))}
+.cortex-dataset th{font-weight:600}
+.cortex-dataset th small{display:block;font-weight:400;opacity:.75}
+.cortex-dataset img{outline:1px solid var(--jp-border-color2,rgba(128,128,128,.35));max-width:none}
+.cortex-dataset .classes{display:flex;flex-wrap:wrap;gap:2px 14px;max-width:760px;font-size:12px}
+.cortex-dataset .bar{display:inline-block;height:8px;background:var(--jp-brand-color1,#2979c9)}
+</style>"""
+
+
+def dataset_html(dataset: Dataset) -> str:
+    """Title, sizes, splits, the first rows with pictures, and rows per class."""
+    frame = dataset.frame
+    facts = [
+        f"{len(dataset):,} rows",
+        f"inputs {shape_text(dataset.input_shape) or '1'} from {_names(dataset.inputs)}",
+    ]
+    if dataset.target is None:
+        facts.append("no target")
+    elif dataset.classes is None:
+        facts.append(f"values of {_names(dataset.target)} to predict")
+    else:
+        facts.append(f"{len(dataset.classes)} classes in {_names(dataset.target)}")
+    splits = " · ".join(f"{name} {len(rows):,}" for name, rows in dataset.splits.items()) or "not split"
+    return (
+        f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(dataset.name)}</b> · {" · ".join(facts)}</div>'
+        f'<div class="muted">{splits}</div>{_table(frame, dataset)}{_class_bars(dataset.class_counts)}</div>'
+    )
+
+
+def _names(columns: str | list[str]) -> str:
+    names = [columns] if isinstance(columns, str) else [str(name) for name in columns]
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return escape(", ".join(names[:4]) + more)
+
+
+def _table(frame: pd.DataFrame, dataset: Dataset) -> str:
+    chosen = [dataset.inputs] if isinstance(dataset.inputs, str) else list(dataset.inputs)
+    goal = [dataset.target] if isinstance(dataset.target, str) else list(dataset.target or [])
+    names = list(dict.fromkeys([*chosen[: _COLUMNS - len(goal[:2])], *goal[:2], *frame.columns]))
+    hidden = len(names) - _COLUMNS
+    names = names[:_COLUMNS]
+    head = "".join(
+        f"<th>{escape(str(name))}<small>{escape(str(frame[name].dtype))}</small></th>" for name in names
+    )
+    rows = frame.iloc[:_ROWS]
+    cells = [_cells(rows.loc[:, name]) for name in names]
+    body = "".join(
+        f"<tr><th>{index}</th>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
+        for index, *row in zip(rows.index, *cells, strict=True)
+    )
+    more = f'<div class="muted">and {hidden} more columns</div>' if hidden > 0 else ""
+    return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _cells(column: pd.Series) -> list[str]:
+    if not isinstance(column.dtype, TensorDtype) or not isinstance(column.array, TensorArray):
+        return [escape(_text(value)) for value in column]
+    # One gray scale for the rows shown, so that they can be compared.
+    limits = value_range(column.array.tensor)
+    return [
+        "" if cell is pd.NA else image_tag(cell.array, limits) or escape(str(cell)) for cell in column.array
+    ]
+
+
+def _text(value: Any) -> str:
+    text = f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _class_bars(counts: pd.Series | None) -> str:
+    if counts is None:
+        return ""
+    most = max(int(counts.max()), 1)
+    bars = "".join(
+        f'<span>{escape(str(name))} <span class="bar" style="width:{round(60 * count / most)}px"></span> '
+        f'<span class="muted">{count:,}</span></span>'
+        for name, count in counts.head(_CLASSES).items()
+    )
+    more = f'<span class="muted">and {len(counts) - _CLASSES} more</span>' if len(counts) > _CLASSES else ""
+    return f'<div class="classes">{bars}{more}</div>'

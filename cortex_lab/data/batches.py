@@ -1,0 +1,141 @@
+"""Batches as a pure function of (seed, step): any step at any time, the same batch every time."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cortex_lab.data._draws import checked_seed, row_keys
+from cortex_lab.data._rows import Rows, positions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one step learns from.
+
+    inputs: (n, *shape) float32, or one such array per input name.
+    targets: (n,) int64 class ids, (n, ...) float32 values, or None.
+    rows: (n,) int64, where the samples are in the dataset's frame.
+    weights: (n,) float32, or None for all alike.
+    """
+
+    inputs: np.ndarray | dict[str, np.ndarray]
+    targets: np.ndarray | None
+    rows: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        parts = self.inputs.items() if isinstance(self.inputs, dict) else [("inputs", self.inputs)]
+        if self.targets is not None:
+            parts = [*parts, ("targets", self.targets)]
+        arrays = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in parts)
+        return f"<Batch of {len(self)} rows: {arrays}>"
+
+
+class Batches:
+    """Cuts an epoch's shuffled rows into batches; nothing is consumed by looking.
+
+    Parameters
+    ----------
+    inputs
+        (n, *shape), or one such array per input name. Bytes are kept as they are and served as float32
+        in 0..1, all else is served as float32.
+    targets
+        (n,) integer class ids, (n, ...) floats, or None.
+    batch_size
+        Rows in a batch; the last batch of an epoch takes what is left.
+    seed, shuffle
+        Without `shuffle` every epoch has the rows in the order given.
+    rows
+        The rows to serve, positions in `inputs`; None serves all.
+    excluded
+        Rows to leave out.
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray | Rows | Mapping[str, np.ndarray | Rows],
+        targets: np.ndarray | Rows | None,
+        *,
+        batch_size: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        rows: Iterable[int] | None = None,
+        excluded: Iterable[int] = (),
+    ) -> None:
+        self._named = isinstance(inputs, Mapping)
+        parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
+        self._inputs = {name: Rows.of(array) for name, array in parts.items()}
+        self._targets = None if targets is None else Rows.of(targets, targets=True)
+        lengths = {name: len(part) for name, part in self._inputs.items()}
+        if self._targets is not None:
+            lengths["targets"] = len(self._targets)
+        if len(set(lengths.values())) != 1:
+            sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise ValueError(f"inputs and targets must have as many rows as each other, got {sizes}")
+        self._length = next(iter(lengths.values()))
+        self.batch_size = operator.index(batch_size)
+        self.seed = checked_seed(seed)
+        self.shuffle = bool(shuffle)
+        self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
+        if len(np.unique(self._all_rows)) != len(self._all_rows):
+            raise ValueError("the same row is given twice; each row is served once an epoch")
+        self._leave_out(excluded)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The rows in the order that `epoch` (from 0) serves them, (n,) int64."""
+        if not self.shuffle:
+            return self.rows
+        cached_epoch, order = self._cached_order
+        if cached_epoch != epoch:
+            keys = row_keys(self.seed, epoch, self._length)[self.rows]
+            order = self.rows[np.argsort(keys, kind="stable")]
+            # One assignment, so that a thread that reads meanwhile sees an epoch with its own order.
+            self._cached_order = (epoch, order)
+        return order
+
+    def fetch(self, step: int) -> Batch:
+        """The batch of `step`, counted from 0 through all epochs. The arrays are the caller's to change."""
+        if step < 0:
+            raise ValueError(f"steps are counted from 0, got {step}")
+        epoch, position = divmod(operator.index(step), self.steps_per_epoch)
+        first = position * self.batch_size
+        rows = self.order(epoch)[first : first + self.batch_size].copy()
+        inputs = {name: part.take(rows) for name, part in self._inputs.items()}
+        targets = None if self._targets is None else self._targets.take(rows)
+        return Batch(inputs if self._named else inputs["inputs"], targets, rows)
+
+    def excluding(self, rows: Iterable[int]) -> Batches:
+        """The same batches without `rows` (positions in the frame); the others keep their relative order."""
+        other = copy.copy(self)
+        other._leave_out(np.union1d(self.excluded, positions(rows, self._length)))
+        return other
+
+    def _leave_out(self, excluded: Iterable[int]) -> None:
+        self.excluded = np.unique(positions(excluded, self._length))
+        self.rows = self._all_rows[~np.isin(self._all_rows, self.excluded)]
+        self._cached_order: tuple[int, np.ndarray] = (-1, self.rows)
+        if len(self.rows) == 0:
+            raise ValueError("there are no rows to make batches of")
+        if not 1 <= self.batch_size <= len(self.rows):
+            raise ValueError(
+                f"batch_size is {self.batch_size}, but there are {len(self.rows)} rows to make batches of; "
+                f"choose from 1 to {len(self.rows)}"
+            )
+
+    def __repr__(self) -> str:
+        order = f"shuffled with seed {self.seed}" if self.shuffle else "in order"
+        out = f", {len(self.excluded)} excluded" if len(self.excluded) else ""
+        rows = f"{len(self.rows)} rows {order}{out}"
+        return f"<Batches of {self.batch_size}: {rows}, {self.steps_per_epoch} per epoch>"

@@ -1,0 +1,121 @@
+"""From columns of a frame to the arrays a network learns from, with everything wrong said by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
+
+from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.data.tensor_array import TensorArray
+
+
+def with_tensor_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """The frame with those of its columns `names` that hold one array per row made into tensor columns."""
+    for name in names:
+        column = _column(frame, name)
+        first = column.iloc[0] if len(column) else None
+        if column.dtype == object and isinstance(first, (np.ndarray, list, tuple)):
+            try:
+                frame = frame.assign(**{name: TensorArray._from_sequence(column.array)})
+            except ValueError as error:
+                raise ValueError(f"column {name!r} cannot become a tensor column: {error}") from None
+    return frame
+
+
+def read_inputs(frame: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) float32.
+
+    KeyError for a missing column; ValueError for one that is not numeric, not complete or not finite.
+    """
+    if not names:
+        raise ValueError("inputs names no column")
+    tensors = [name for name in names if isinstance(_column(frame, name).dtype, TensorDtype)]
+    if tensors and len(names) > 1:
+        raise ValueError(
+            f"inputs are one tensor column or numeric columns; {tensors[0]!r} is a tensor column"
+        )
+    return _tensor(frame, names[0]) if tensors else _numbers(frame, names, "inputs")
+
+
+def read_targets(frame: pd.DataFrame, target: str | list[str]) -> tuple[np.ndarray, list[str] | None]:
+    """Targets and class names: ids (n,) int64 with names, or float32 values and None.
+
+    Floats (one column (n,), several (n, k), a tensor column (n, *shape)) are values to predict; everything
+    else is a label. Classes are in the order of the categories, or sorted.
+    """
+    if isinstance(target, list):
+        return _numbers(frame, target, "targets"), None
+    column = _column(frame, target)
+    if isinstance(column.dtype, TensorDtype):
+        return _tensor(frame, target), None
+    if is_float_dtype(column.dtype):
+        return _numbers(frame, [target], "targets")[:, 0], None
+    _refuse_rows(
+        column.isna().to_numpy(),
+        frame,
+        f"label column {target!r} has no label",
+        f"dropna(subset=[{target!r}])",
+    )
+    categories = column.astype("category").cat
+    return categories.codes.to_numpy().astype(np.int64), [str(name) for name in categories.categories]
+
+
+def _tensor(frame: pd.DataFrame, name: str) -> np.ndarray:
+    array = _column(frame, name).array
+    assert isinstance(array, TensorArray)
+    _refuse_rows(array.isna(), frame, f"column {name!r} is missing", f"dropna(subset=[{name!r}])")
+    tensor = array.tensor
+    if tensor.dtype == np.uint8:
+        return tensor
+    values = _as_float32(tensor)
+    broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    _refuse_rows(
+        np.asarray(broken), frame, f"column {name!r} is NaN or infinite", "numpy.nan_to_num on the tensor"
+    )
+    return values
+
+
+def _numbers(frame: pd.DataFrame, names: list[str], role: str) -> np.ndarray:
+    values = np.empty((len(frame), len(names)), np.float32)
+    for position, name in enumerate(names):
+        column = _column(frame, name)
+        if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
+            raise ValueError(
+                f"column {name!r} holds {column.dtype}, and {role} must be numbers; turn it into numbers "
+                "(pandas.get_dummies makes a column for each category) or leave it out"
+            )
+        values[:, position] = _as_float32(column.to_numpy(np.float64, na_value=np.nan))
+        broken = ~np.isfinite(values[:, position])
+        _refuse_rows(
+            broken, frame, f"column {name!r} is NaN or infinite", f"dropna(subset=[{name!r}]) or fillna"
+        )
+    return values
+
+
+def _as_float32(values: np.ndarray) -> np.ndarray:
+    # What is too large becomes infinite, and is then refused by name.
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
+
+
+def _column(frame: pd.DataFrame, name: Any) -> pd.Series:
+    if name not in frame.columns:
+        raise KeyError(f"the frame has no column {name!r}; it has {', '.join(map(repr, frame.columns))}")
+    column = frame[name]
+    if isinstance(column, pd.DataFrame):
+        raise ValueError(f"the frame has more than one column {name!r}; rename one")
+    return column
+
+
+def _refuse_rows(broken: np.ndarray, frame: pd.DataFrame, what: str, remedy: str) -> None:
+    if not broken.any():
+        return
+    rows = np.flatnonzero(broken)
+    first = ", ".join(str(row) for row in rows[:5])
+    raise ValueError(
+        f"{what} in {len(rows)} of {len(frame)} rows (first: {first}); repair or drop them before making a "
+        f"Dataset, for instance with {remedy}"
+    )

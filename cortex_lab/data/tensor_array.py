@@ -1,0 +1,292 @@
+"""A pandas column whose every row is an array of one shape: images, sequences, activations.
+
+All rows are kept in one (n, *shape) ndarray, so the column *is* the array a network reads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.extensions import ExtensionArray
+from pandas.api.indexers import check_array_indexer
+from pandas.api.types import is_integer, is_list_like, is_scalar, pandas_dtype
+
+from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
+
+
+class TensorArray(ExtensionArray):
+    """Rows of one shape in one ndarray (n, *shape), shared and not copied.
+
+    Parameters
+    ----------
+    tensor
+        The rows, (n, *shape).
+    missing
+        Which rows are missing, (n,) bool; what `tensor` holds there has no meaning.
+    """
+
+    # Operators of an ndarray on the left come here; there is no arithmetic but on `.tensor`.
+    __array_ufunc__ = None  # pyright: ignore[reportAssignmentType]
+    _readonly = False
+
+    def __init__(self, tensor: np.ndarray, missing: np.ndarray | None = None) -> None:
+        tensor = np.asarray(tensor)
+        if tensor.ndim < 2:
+            raise ValueError(
+                f"a tensor column needs an array (n, *shape) of two dimensions or more, got {tensor.shape}"
+            )
+        self._dtype = TensorDtype(tensor.dtype, tensor.shape[1:])
+        self._tensor = tensor.astype(self._dtype.scalar, copy=False)
+        self._missing = np.zeros(len(tensor), bool) if missing is None else np.asarray(missing, dtype=bool)
+        if self._missing.shape != (len(tensor),):
+            raise ValueError(f"missing must be ({len(tensor)},) bools, got shape {self._missing.shape}")
+
+    @property
+    def tensor(self) -> np.ndarray:
+        """The rows themselves, (n, *shape), never a copy; read-only where pandas forbids writing."""
+        if not self._readonly:
+            return self._tensor
+        view = self._tensor.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def dtype(self) -> TensorDtype:
+        return self._dtype
+
+    @property
+    def nbytes(self) -> int:
+        return self._tensor.nbytes + self._missing.nbytes
+
+    def __len__(self) -> int:
+        return len(self._tensor)
+
+    # Construction ------------------------------------------------------------------------------------
+
+    @classmethod
+    def _from_sequence(cls, scalars: Any, *, dtype: Any = None, copy: bool = False) -> TensorArray:
+        target = None if dtype is None else pandas_dtype(dtype)
+        if not isinstance(target, (TensorDtype, type(None))):
+            raise TypeError(f"a tensor column cannot be made with dtype {target}")
+        if isinstance(scalars, (pd.Series, pd.Index)):
+            scalars = scalars.array
+        if isinstance(scalars, TensorArray):
+            tensor, missing = scalars.tensor, scalars._missing
+        elif isinstance(scalars, np.ndarray) and scalars.dtype != object and scalars.ndim > 1:
+            tensor, missing = scalars, None
+        else:
+            tensor, missing = _stack(scalars, target)
+        if target is not None:
+            if tensor.shape[1:] != target.shape:
+                raise ValueError(f"rows of shape {shape_text(tensor.shape[1:])} do not fit a {target} column")
+            tensor = _cast(tensor, target.scalar)
+        made = cls(tensor, missing)
+        return made.copy() if copy else made
+
+    @classmethod
+    def _from_factorized(cls, values: Any, original: TensorArray) -> TensorArray:
+        return cls._from_sequence(values, dtype=original.dtype)
+
+    @classmethod
+    def _concat_same_type(cls, to_concat: Sequence[TensorArray]) -> TensorArray:
+        return cls(
+            np.concatenate([part._tensor for part in to_concat]),
+            np.concatenate([part._missing for part in to_concat]),
+        )
+
+    def copy(self) -> TensorArray:
+        return type(self)(self._tensor.copy(), self._missing.copy())
+
+    # Reading and writing -----------------------------------------------------------------------------
+
+    def __getitem__(self, item: Any) -> Any:
+        if is_integer(item):
+            return self.dtype.na_value if self._missing[item] else Tensor(self._tensor[item])
+        if isinstance(item, tuple):
+            # pandas asks for [..., rows] or [rows, ...].
+            item = next((part for part in item if part is not Ellipsis), slice(None))
+        item = check_array_indexer(self, item)
+        if not isinstance(item, (slice, np.ndarray)):
+            raise IndexError(
+                "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) "
+                "and integer or boolean arrays are valid indices"
+            )
+        result = type(self)(self._tensor[item], self._missing[item])
+        result._readonly = self._readonly and isinstance(item, slice)
+        return result
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self._readonly:
+            raise ValueError("Cannot modify read-only array")
+        key = check_array_indexer(self, key)
+        if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.shape == self.dtype.shape):
+            self._tensor[key] = self._from_sequence([value], dtype=self.dtype)._tensor[0]
+            self._missing[key] = False
+        elif is_list_like(value):
+            rows = self._from_sequence(value, dtype=self.dtype)
+            if is_integer(key):
+                raise ValueError("setting an array element with a sequence.")
+            wanted = len(np.arange(len(self))[key])
+            if len(rows) not in (1, wanted):
+                raise ValueError(f"cannot set {wanted} rows to {len(rows)} tensors")
+            self._tensor[key] = rows._tensor
+            self._missing[key] = rows._missing
+        elif pd.isna(value):
+            self._tensor[key] = _blank(self.dtype.scalar)
+            self._missing[key] = True
+        else:
+            raise TypeError(f"a {self.dtype} column cannot hold {value!r}")
+
+    def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> TensorArray:
+        indices = np.asarray(indices, dtype=np.intp)
+        if not allow_fill:
+            return type(self)(self._tensor.take(indices, axis=0), self._missing.take(indices))
+        blank = indices == -1
+        if (indices < -1).any():
+            raise ValueError("with allow_fill=True, indices below -1 have no meaning")
+        if len(self) == 0 and not blank.all():
+            raise IndexError("cannot do a non-empty take from an empty axes.")
+        if (indices >= len(self)).any() and len(self):
+            raise IndexError(f"index {indices.max()} is out of bounds for {len(self)} rows")
+        tensor = np.empty((len(indices), *self.dtype.shape), self.dtype.scalar)
+        missing = np.zeros(len(indices), bool)
+        tensor[~blank], missing[~blank] = self._tensor[indices[~blank]], self._missing[indices[~blank]]
+        result = type(self)(tensor, missing)
+        result[blank] = self.dtype.na_value if fill_value is None else fill_value
+        return result
+
+    def isna(self) -> np.ndarray:
+        return self._missing.copy()
+
+    # Conversion --------------------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """(n, *shape); with dtype object, (n,) of cells. ValueError if rows are missing and cannot be NaN."""
+        if dtype is not None and np.dtype(dtype) == object:
+            if copy is False:
+                raise ValueError("cells cannot be made without a copy")
+            cells = np.empty(len(self), object)
+            cells[:] = list(self)
+            return cells
+        if not self._missing.any():
+            return np.array(self.tensor, dtype=dtype, copy=copy)
+        if self.dtype.scalar.kind != "f":
+            rows = np.flatnonzero(self._missing)[:3].tolist()
+            raise ValueError(
+                f"{self._missing.sum()} rows are missing (first: {rows}) and {self.dtype.scalar} has no NaN "
+                "to stand for them; use dropna(), or .tensor for the rows as they are stored"
+            )
+        return self.to_numpy(dtype, na_value=np.nan)
+
+    def to_numpy(self, dtype: Any = None, copy: bool = False, na_value: Any = None) -> np.ndarray:
+        """(n, *shape), copied only if `dtype`, `copy` or `na_value` (stands in for missing rows) asks."""
+        if na_value is None or not self._missing.any():
+            return np.array(self, dtype=dtype, copy=True if copy else None)
+        filled = np.array(self, dtype=object) if dtype is object else np.array(self.tensor, dtype=dtype)
+        filled[self._missing] = na_value
+        return filled
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        dtype = pandas_dtype(dtype)
+        if isinstance(dtype, TensorDtype):
+            if dtype.shape != self.dtype.shape:
+                raise TypeError(f"a {self.dtype} column cannot become {dtype}: the shapes differ")
+            if dtype == self.dtype and not copy:
+                return self
+            return type(self)(self._tensor.astype(dtype.scalar), self._missing.copy())
+        if isinstance(dtype, np.dtype) and dtype.kind in "biufc":
+            wanted = f"tensor[{dtype}, {shape_text(self.dtype.shape)}]"
+            raise TypeError(
+                f"a column of tensors cannot become {dtype}; ask for {wanted!r}, or take the ndarray: .tensor"
+            )
+        return super().astype(dtype, copy)
+
+    # Comparing and grouping --------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, (pd.Series, pd.Index, pd.DataFrame)):
+            return NotImplemented
+        if isinstance(other, (Tensor, np.ndarray)) and other.shape == self.dtype.shape:
+            there, same = True, self._tensor == np.asarray(other)
+        elif isinstance(other, Sized) and isinstance(other, Iterable) and not isinstance(other, str):
+            if len(other) != len(self):
+                raise ValueError("Lengths must match to compare")
+            if not isinstance(other, TensorArray):
+                return np.array([bool(mine == its) for mine, its in zip(self, other, strict=True)], bool)
+            if other.dtype.shape != self.dtype.shape:
+                return np.zeros(len(self), bool)
+            there, same = ~other._missing, self._tensor == other._tensor
+        else:
+            return np.zeros(len(self), bool)
+        return same.all(axis=tuple(range(1, same.ndim))) & ~self._missing & there
+
+    def __ne__(self, other: object) -> Any:
+        same = self.__eq__(other)
+        return same if same is NotImplemented else ~same
+
+    def _values_for_argsort(self) -> np.ndarray:
+        # The rank of each row, rows compared like words: first element first.
+        rows = self._tensor.reshape(len(self), math.prod(self.dtype.shape))
+        return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def _values_for_factorize(self) -> tuple[np.ndarray, Any]:
+        return np.array(self, dtype=object), self.dtype.na_value
+
+    def _values_for_json(self) -> np.ndarray:
+        # pandas' JSON writer reads past the end of arrays with more than one dimension.
+        cells = np.empty(len(self), object)
+        cells[:] = [
+            None if gone else row.tolist() for row, gone in zip(self._tensor, self._missing, strict=True)
+        ]
+        return cells
+
+    def value_counts(self, dropna: bool = True) -> pd.Series:
+        codes, cells = self.factorize(use_na_sentinel=dropna)
+        counts = np.bincount(codes[codes >= 0], minlength=len(cells))
+        return pd.Series(counts, index=pd.Index(cells), name="count", copy=False)
+
+    def _formatter(self, boxed: bool = False) -> Any:
+        return str
+
+
+def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.ndarray]:
+    """One array of separate rows, and which of them are missing."""
+    rows = [None if _is_missing(scalar) else np.asarray(scalar) for scalar in scalars]
+    present = [row for row in rows if row is not None]
+    if target is None and not present:
+        raise ValueError("the shape of a tensor column cannot be read from no rows; give its dtype")
+    shape = present[0].shape if target is None else target.shape
+    for position, row in enumerate(rows):
+        if row is not None and (row.shape != shape or row.dtype.kind not in "biuf"):
+            raise ValueError(
+                f"row {position} is {shape_text(row.shape) or 'a single value'} {row.dtype} where "
+                f"{shape_text(shape)} numbers are wanted: all rows of a tensor column have one shape"
+            )
+    scalar = np.result_type(*present) if present or target is None else target.scalar
+    tensor = np.full((len(rows), *shape), _blank(scalar), scalar)
+    for position, row in enumerate(rows):
+        if row is not None:
+            tensor[position] = row
+    return tensor, np.array([row is None for row in rows], bool)
+
+
+def _cast(tensor: np.ndarray, scalar: np.dtype) -> np.ndarray:
+    if np.can_cast(tensor.dtype, scalar, "same_kind"):
+        return tensor.astype(scalar, copy=False)
+    with np.errstate(invalid="ignore"):
+        cast = tensor.astype(scalar)
+    if not np.array_equal(cast, tensor):
+        raise ValueError(f"{tensor.dtype} values do not fit {scalar}; convert with astype if that is meant")
+    return cast
+
+
+def _is_missing(scalar: Any) -> bool:
+    return is_scalar(scalar) and bool(pd.isna(scalar))
+
+
+def _blank(scalar: np.dtype) -> Any:
+    return np.nan if scalar.kind == "f" else scalar.type(0)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cortex_lab.data import Batch, Batches
+
+
+def make(n: int = 10, batch_size: int = 4, **options) -> Batches:
+    inputs = np.arange(n, dtype=np.float32)[:, None] * np.ones((1, 3), np.float32)
+    return Batches(inputs, np.arange(n), batch_size=batch_size, **options)
+
+
+def epoch_rows(batches: Batches, epoch: int) -> list[int]:
+    steps = range(epoch * batches.steps_per_epoch, (epoch + 1) * batches.steps_per_epoch)
+    return [row for step in steps for row in batches.fetch(step).rows.tolist()]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(1, 40), size=st.integers(1, 40), seed=st.integers(0, 2**64 - 1), epoch=st.integers(0, 50)
+)
+def test_every_epoch_serves_every_row_once(n, size, seed, epoch):
+    size = min(n, size)
+    batches = make(n, size, seed=seed)
+    assert sorted(epoch_rows(batches, epoch)) == list(range(n))
+    assert batches.steps_per_epoch == -(-n // size)
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.lists(st.integers(0, 200), min_size=1, max_size=12), seed=st.integers(0, 99))
+def test_fetch_is_a_function_of_seed_and_step(steps, seed):
+    batches = make(seed=seed)
+    first = {step: batches.fetch(step).rows.tolist() for step in steps}
+    again = make(seed=seed)
+    assert all(again.fetch(step).rows.tolist() == first[step] for step in reversed(steps))
+
+
+def test_seeds_and_epochs_differ():
+    orders = {tuple(make(50, seed=seed).order(epoch)) for seed in range(4) for epoch in range(4)}
+    assert len(orders) == 16
+
+
+def test_the_order_stays_the_same_for_good():
+    # A change here would change every recorded run.
+    assert make(seed=7).order(0).tolist() == [8, 4, 1, 6, 3, 2, 7, 5, 9, 0]
+    assert make(seed=7).order(3).tolist() == [2, 5, 9, 7, 3, 0, 6, 8, 4, 1]
+
+
+def test_a_batch_holds_what_its_rows_say():
+    batches = make(10, 4)
+    for step in range(6):
+        batch = batches.fetch(step)
+        assert len(batch) == (2 if step % 3 == 2 else 4)
+        assert np.array_equal(batch.inputs[:, 0], batch.rows) and np.array_equal(batch.targets, batch.rows)
+        assert batch.inputs.dtype == np.float32 and batch.inputs.flags.c_contiguous
+        assert batch.targets.dtype == np.int64 and batch.rows.dtype == np.int64
+        assert batch.weights is None
+
+
+def test_a_batch_is_the_callers_to_change():
+    batches = make()
+    batch = batches.fetch(0)
+    expected = batches.fetch(0)
+    batch.inputs[:] = -1
+    batch.targets[:] = -1
+    batch.rows[:] = -1
+    unchanged = batches.fetch(0)
+    assert np.array_equal(unchanged.rows, expected.rows)
+    assert np.array_equal(unchanged.inputs, expected.inputs)
+
+
+def test_without_shuffle_rows_come_in_the_order_given():
+    batches = make(rows=[7, 1, 5], batch_size=2, shuffle=False)
+    assert epoch_rows(batches, 0) == epoch_rows(batches, 9) == [7, 1, 5]
+
+
+def test_bytes_become_zero_to_one():
+    pictures = np.array([[[0], [51]], [[255], [102]]], np.uint8)
+    batch = Batches(pictures, None, batch_size=2, shuffle=False).fetch(0)
+    assert batch.inputs.dtype == np.float32 and batch.inputs.shape == (2, 2, 1)
+    np.testing.assert_allclose(batch.inputs[..., 0], [[0, 0.2], [1, 0.4]], rtol=1e-6)
+    assert batch.inputs.max() == 1
+    assert batch.targets is None
+
+
+def test_other_types_become_float32():
+    batch = Batches(np.ones((2, 2), np.int64), np.array([0.5, 1.5]), batch_size=2).fetch(0)
+    assert batch.inputs.dtype == np.float32 and batch.targets.dtype == np.float32
+    assert batch.targets.shape == (2,)
+
+
+def test_named_inputs():
+    inputs = {"image": np.ones((4, 2, 2, 1), np.uint8), "age": np.arange(4.0)[:, None]}
+    batch = Batches(inputs, None, batch_size=3, shuffle=False).fetch(0)
+    assert batch.inputs["image"].shape == (3, 2, 2, 1)
+    assert batch.inputs["age"].ravel().tolist() == [0, 1, 2]
+    assert repr(batch) == "<Batch of 3 rows: image (3, 2, 2, 1) float32, age (3, 1) float32>"
+
+
+def test_excluding_keeps_the_order_of_the_others():
+    whole = make(20, 4, seed=3)
+    fewer = whole.excluding([2, 11]).excluding([2, 5])
+    assert fewer.excluded.tolist() == [2, 5, 11]
+    for epoch in range(3):
+        assert epoch_rows(fewer, epoch) == [row for row in epoch_rows(whole, epoch) if row not in (2, 5, 11)]
+    assert len(whole.rows) == 20
+    assert fewer.steps_per_epoch == 5 and make(20, 4, excluded=range(4)).steps_per_epoch == 4
+    assert make(20, 4, seed=3, excluded=[11, 5, 2]).fetch(7).rows.tolist() == fewer.fetch(7).rows.tolist()
+
+
+def test_a_part_keeps_the_relative_order_of_its_rows():
+    part = make(20, 4, seed=3, rows=range(0, 20, 2))
+    assert epoch_rows(part, 1) == [row for row in epoch_rows(make(20, 4, seed=3), 1) if row % 2 == 0]
+
+
+@pytest.mark.parametrize("size", [0, -1, 11])
+def test_batch_size_must_fit(size):
+    with pytest.raises(ValueError, match=f"batch_size is {size}.* 10 rows.*choose from 1 to 10"):
+        make(10, size)
+    with pytest.raises(ValueError, match=r"batch_size is 4.* 3 rows"):
+        make(10, 4).excluding(range(7))
+
+
+def test_wrong_rows():
+    with pytest.raises(ValueError, match="no rows"):
+        make(rows=[])
+    with pytest.raises(ValueError, match="no rows"):
+        make(4, 1).excluding(range(4))
+    with pytest.raises(IndexError, match="no row 10; rows go from 0 to 9"):
+        make(rows=[1, 10])
+    with pytest.raises(IndexError, match="no row -1"):
+        make().excluding([-1])
+    with pytest.raises(TypeError, match="whole numbers"):
+        make(rows=[0.5])
+    with pytest.raises(ValueError, match="twice"):
+        make(rows=[1, 1, 2, 3])
+
+
+def test_wrong_steps_seeds_and_lengths():
+    with pytest.raises(ValueError, match="counted from 0"):
+        make().fetch(-1)
+    with pytest.raises(ValueError, match="a seed is a whole number"):
+        make(seed=-1)
+    with pytest.raises(ValueError, match="inputs 3, targets 2"):
+        Batches(np.zeros((3, 1)), np.zeros(2), batch_size=1)
+
+
+def test_representations():
+    assert (
+        repr(make().excluding([1])) == "<Batches of 4: 9 rows shuffled with seed 0, 1 excluded, 3 per epoch>"
+    )
+    assert repr(Batch(np.zeros((1, 2)), None, np.zeros(1, int))).startswith("<Batch of 1 rows: inputs (1, 2)")

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cortex_lab.data import Dataset, Tensor, TensorArray
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "width": [1.0, 2.0, 3.0, 4.0],
+            "height": [10, 20, 30, 40],
+            "big": [False, False, True, True],
+            "price": [0.5, 1.5, 2.5, 3.5],
+            "kind": pd.Categorical(["b", "a", "b", "a"], categories=["b", "a", "unused"]),
+        }
+    )
+
+
+def test_pictures_with_named_classes(pictures):
+    dataset = Dataset(pictures)
+    assert len(dataset) == 12 and dataset.input_shape == (4, 3, 1)
+    assert dataset.classes == ["ant", "bee", "cat"]
+    assert dataset.class_counts.to_dict() == {"ant": 4, "bee": 4, "cat": 4}
+    x, y = dataset.arrays()
+    assert x.shape == (12, 4, 3, 1) and x.dtype == np.float32 and x.flags.c_contiguous
+    np.testing.assert_allclose(x[:, 0, 0, 0], np.arange(12) / 255, rtol=1e-6)
+    assert y.dtype == np.int64 and y[:3].tolist() == [1, 0, 2]
+
+
+def test_rows_keep_their_number(pictures):
+    dataset = Dataset(pictures, splits={"train": range(0, 12, 2), "test": range(1, 12, 2)})
+    assert dataset.train.frame.index.tolist() == [0, 2, 4, 6, 8, 10]
+    batch = dataset.test.batches(4, seed=5).fetch(1)
+    assert set(batch.rows) <= set(range(1, 12, 2))
+    np.testing.assert_allclose(batch.inputs[:, 0, 0, 0], batch.rows / 255, rtol=1e-6)
+    names = [dataset.classes[target] for target in batch.targets]
+    assert dataset.frame["label"].iloc[batch.rows].tolist() == names
+    assert dataset.test.frame["label"].loc[batch.rows].tolist() == names
+    again = dataset.train.split(test=2, stratify=False)
+    assert set(again.test.frame.index) < set(dataset.train.frame.index)
+    assert again.test.classes == dataset.classes
+
+
+def test_arrays_are_new_and_the_frame_is_safe(pictures):
+    dataset = Dataset(pictures)
+    pictures.loc[0, "label"] = "wasp"
+    dataset.arrays()[0][:] = 9
+    frame = dataset.frame
+    frame.loc[1, "label"] = "wasp"
+    frame.loc[1, "image"] = Tensor(np.full((4, 3, 1), 255))
+    assert dataset.arrays()[0].max() < 1
+    assert "wasp" not in dataset.frame["label"].to_numpy() and "wasp" not in dataset.classes
+
+
+def test_parts_share_the_pictures(pictures):
+    dataset = Dataset(pictures, splits={"train": range(8), "test": range(8, 12)})
+    tensors = [part.frame["image"].array.tensor for part in (dataset, dataset.train, dataset.test)]
+    assert np.shares_memory(tensors[0], tensors[1]) and np.shares_memory(tensors[0], tensors[2])
+    assert dataset.test.batches(2)._inputs["inputs"] is dataset.train.batches(2)._inputs["inputs"]
+
+
+def test_column_of_separate_arrays_becomes_a_tensor_column():
+    frame = pd.DataFrame({"image": [np.ones((2, 2)), np.zeros((2, 2))], "label": [0, 1]})
+    dataset = Dataset(frame)
+    assert dataset.input_shape == (2, 2) and isinstance(dataset.frame["image"].array, TensorArray)
+    frame["image"] = [np.ones((2, 2)), np.zeros((2, 3))]
+    with pytest.raises(ValueError, match=r"column 'image'.*row 1 is 2x3 float64 where 2x2"):
+        Dataset(frame)
+
+
+def test_numeric_columns_and_regression(table):
+    dataset = Dataset(table, inputs=["width", "height", "big"], target="price")
+    assert dataset.input_shape == (3,) and dataset.classes is None and dataset.class_counts is None
+    x, y = dataset.arrays()
+    assert x.tolist() == [[1, 10, 0], [2, 20, 0], [3, 30, 1], [4, 40, 1]]
+    assert y.dtype == np.float32 and y.tolist() == [0.5, 1.5, 2.5, 3.5]
+    assert Dataset(table, inputs="width", target=["price", "height"]).arrays()[1].shape == (4, 2)
+    assert len(dataset.split(test=1).test) == 1
+
+
+def test_categories_keep_their_order_and_whole_numbers_are_labels(table):
+    dataset = Dataset(table, inputs=["width"], target="kind")
+    assert dataset.classes == ["b", "a", "unused"] and dataset.arrays()[1].tolist() == [0, 1, 0, 1]
+    assert dataset.class_counts.to_dict() == {"b": 2, "a": 2, "unused": 0}
+    assert len(dataset.split(test=0.5).test) == 2
+    assert Dataset(table, inputs=["width"], target="height").classes == ["10", "20", "30", "40"]
+    assert Dataset(table, inputs=["width"], target="big").classes == ["False", "True"]
+
+
+def test_without_target_and_autoencoder(pictures):
+    dataset = Dataset(pictures, target=None)
+    assert dataset.classes is None and dataset.arrays()[1] is None
+    assert dataset.batches(5).fetch(0).targets is None
+    batch = Dataset(pictures, target="image").batches(5).fetch(0)
+    assert np.array_equal(batch.targets, batch.inputs)
+
+
+def test_split_keeps_the_test_rows_when_asked(pictures):
+    dataset = Dataset(pictures, splits={"train": range(9), "test": range(9, 12)})
+    carved = dataset.split(test=None, validation=3)
+    assert carved.test.rows.tolist() == [9, 10, 11]
+    assert len(carved.validation) == 3 and carved.validation.class_counts.eq(1).all()
+    assert sorted([*carved.train.rows, *carved.validation.rows]) == list(range(9))
+    assert len(dataset.splits) == 2
+
+
+def test_parts_that_are_not_there(pictures):
+    dataset = Dataset(pictures, name="insects")
+    assert dataset.train is dataset
+    with pytest.raises(AttributeError, match=r"'insects' has no test split.*\.split\(test=0.2\)"):
+        _ = dataset.test
+    split = dataset.split()
+    assert not hasattr(split, "validation")
+    with pytest.raises(AttributeError, match=r"it has train \(9\), test \(3\)"):
+        _ = split.validation
+    assert split.test.name == "insects.test"
+
+
+def test_select(pictures):
+    dataset = Dataset(pictures, splits={"train": range(8), "test": range(8, 12)})
+    chosen = dataset.train.select([5, 2])
+    assert chosen.frame.index.tolist() == [5, 2] and len(chosen) == 2
+    np.testing.assert_allclose(chosen.arrays()[0][:, 0, 0, 0], np.array([5, 2]) / 255, rtol=1e-6)
+    with pytest.raises(IndexError, match=r"row 9 is not in 'dataset.train', which has 8 rows"):
+        dataset.train.select([9])
+    with pytest.raises(ValueError, match="no rows"):
+        dataset.select([])
+
+
+def test_an_index_of_its_own_becomes_a_column(table):
+    table.index = pd.Index(["p", "q", "r", "s"], name="plant")
+    dataset = Dataset(table, inputs=["width"], target="price")
+    assert dataset.frame.columns[0] == "plant" and dataset.frame.index.tolist() == [0, 1, 2, 3]
+    shuffled = table.reset_index(drop=True).iloc[::-1]
+    assert Dataset(shuffled, inputs=["width"], target="price").frame["index"].tolist() == [3, 2, 1, 0]
+
+
+def test_batch_size_must_fit(pictures):
+    with pytest.raises(ValueError, match="batch_size is 13, but there are 12 rows"):
+        Dataset(pictures).batches(13)
+
+
+def test_repr(pictures, table):
+    dataset = Dataset(pictures, splits={"test": [0, 1]}, name="insects")
+    assert repr(dataset) == (
+        "<Dataset 'insects': 12 rows, inputs 'image' 4x3x1, target 'label' (3 classes), train 10, test 2>"
+    )
+    assert "no target" in repr(Dataset(table, inputs=["width"], target=None))
+
+
+def test_importing_is_light():
+    code = (
+        "import sys, cortex_lab.data; print([name for name in ('sklearn', 'matplotlib', 'PIL', 'scipy',"
+        " 'ipywidgets', 'numba') if name in sys.modules], [name for name in sys.modules"
+        " if name.startswith('cortex_lab.') and not name.startswith('cortex_lab.data')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "[]"]
