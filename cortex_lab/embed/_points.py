@@ -1,0 +1,139 @@
+"""What a map is made of: the points, who is near whom, and where to start; checked."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+# openTSNE's own rule for the gradient, at the size where interpolation begins to pay.
+_BARNES_HUT_BELOW = 10_000
+_EXACT_NEIGHBORS_BELOW = 5_000
+
+
+class Points:
+    """Rows to lay out and their affinities, which are computed when first read.
+
+    Never changes once made, so snapshots share it.
+    """
+
+    def __init__(self, x: Any, perplexity: float, seed: int, n_jobs: int) -> None:
+        self.x = _checked_rows(x)
+        self.perplexity = _checked_perplexity(perplexity, len(self.x))
+        self.seed, self.n_jobs = seed, n_jobs
+        self._exaggerated: tuple[float, Any] = (1.0, None)
+
+    @property
+    def known(self) -> bool:
+        """Whether the affinities have been computed."""
+        return "affinities" in self.__dict__
+
+    @cached_property
+    def affinities(self) -> Any:
+        """How near each point is to its neighbors: a sparse symmetric (n, n) matrix that sums to 1."""
+        method = "exact" if len(self.x) < _EXACT_NEIGHBORS_BELOW else "approx"
+        return (
+            opentsne("affinity")
+            .PerplexityBasedNN(
+                self.x, self.perplexity, method=method, random_state=self.seed, n_jobs=self.n_jobs
+            )
+            .P
+        )
+
+    def gradient(self, positions: np.ndarray, exaggeration: float) -> tuple[float, np.ndarray]:
+        """KL divergence of the map, and its gradient (n, 2) with attraction multiplied by `exaggeration`."""
+        tsne = opentsne("tsne")
+        barnes_hut = len(positions) < _BARNES_HUT_BELOW
+        divergence = tsne.kl_divergence_bh if barnes_hut else tsne.kl_divergence_fft
+        # The compiled code does not check: other types than float64, and NaN, crash the interpreter.
+        if positions.dtype != np.float64 or not np.isfinite(positions).all():
+            raise FloatingPointError("the map has left the range of numbers; lower the learning rate")
+        error, gradient = divergence(
+            positions,
+            self._pull(exaggeration),
+            dof=1,
+            bh_params={"theta": 0.5},
+            fft_params={"n_interpolation_points": 3, "min_num_intervals": 50, "ints_in_interval": 1},
+            should_eval_error=True,
+            n_jobs=self.n_jobs,
+        )
+        return float(error / exaggeration - np.log(exaggeration)), gradient
+
+    def _pull(self, exaggeration: float) -> Any:
+        if exaggeration == 1:
+            return self.affinities
+        if self._exaggerated[0] != exaggeration:
+            self._exaggerated = (exaggeration, self.affinities * exaggeration)
+        return self._exaggerated[1]
+
+    def principal_components(self) -> np.ndarray:
+        """The two directions of most variance, (n, 2) float64, scaled small as t-SNE wants to start.
+
+        Kobak and Berens, The art of using t-SNE for single-cell transcriptomics (2019).
+        """
+        # A single feature still gives a picture: a line.
+        x = self.x if self.x.shape[1] > 1 else np.column_stack([self.x, np.zeros(len(self.x), self.x.dtype)])
+        return opentsne("initialization").pca(x.astype(np.float64), random_state=self.seed)
+
+
+def opentsne(module: str) -> Any:
+    """A module of openTSNE, imported when it is needed."""
+    try:
+        return import_module(f"openTSNE.{module}")
+    except ImportError as error:
+        raise ImportError("t-SNE needs openTSNE: pip install cortex-lab[embed]") from error
+
+
+def checked_start(initial: Any, n: int, seed: int) -> np.ndarray:
+    """Starting positions (n, 2) as float64, coinciding points set a hair apart."""
+    positions = np.array(initial, dtype=np.float64)
+    if positions.shape != (n, 2):
+        raise ValueError(f"initial must be ({n}, 2) positions, one for each row of x, got {positions.shape}")
+    if not np.isfinite(positions).all():
+        raise ValueError(
+            f"initial is NaN or infinite at {_rows_text(np.asarray(~np.isfinite(positions).all(axis=1)))}"
+        )
+    if np.ptp(positions, axis=0).max() == 0:
+        raise ValueError("initial puts every point in one place; leave it out to start from the PCA")
+    if len(np.unique(positions, axis=0)) < n:
+        # Points in the very same place exert no force on each other.
+        spread = 1e-4 * positions.std()
+        positions += np.random.default_rng(seed).normal(0, spread, positions.shape)
+    return positions
+
+
+def _checked_rows(x: Any) -> np.ndarray:
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf" or x.ndim < 2:
+        raise ValueError(f"x must be (n, features) numbers, got {x.dtype} of shape {x.shape}")
+    if len(x) < 4:
+        raise ValueError(f"t-SNE needs 4 points or more, got {len(x)}")
+    # A copy, because the affinities are computed later than this.
+    x = np.array(x.reshape(len(x), -1), dtype=np.float64 if x.dtype == np.float64 else np.float32)
+    broken = ~np.isfinite(x).all(axis=1)
+    if broken.any():
+        raise ValueError(f"x is NaN or infinite at {_rows_text(broken)}; leave these rows out or repair them")
+    if x.shape[1] == 0 or (x == x[0]).all():
+        raise ValueError(
+            f"all {len(x)} rows of x are the same, so there is nothing to lay out; if they are activations, "
+            "the layer answers alike to every input (dead units?)"
+        )
+    return x
+
+
+def _checked_perplexity(perplexity: float, n: int) -> float:
+    largest = (n - 1) / 3
+    if not 1 <= perplexity <= largest:
+        raise ValueError(
+            f"perplexity={perplexity:g} does not suit {n} points: each looks at 3 x perplexity neighbors "
+            f"and has {n - 1}; choose from 1 to {int(largest * 10) / 10:g}, or give more points"
+        )
+    return float(perplexity)
+
+
+def _rows_text(broken: np.ndarray) -> str:
+    rows = np.flatnonzero(broken)
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return f"rows {', '.join(str(row) for row in rows[:5])}{more}"
