@@ -20,7 +20,10 @@ _HOMES = {
     ),
 }  # fmt: skip
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = ("compute", "data", "embed", "nn", "optimize", "study", "widgets")
+_ROOMS = {
+    **{room: f"cortex_lab.{room}" for room in ("compute", "data", "embed", "nn", "optimize", "study", "widgets")},
+    "models": "cortex_lab.nn.models",
+}
 _REGISTRIES = (
     ("cortex_lab.nn", "LAYERS"),
     ("cortex_lab.nn", "LOSSES"),
@@ -30,7 +33,7 @@ _REGISTRIES = (
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return importlib.import_module(f"cortex_lab.{name}")
+        return importlib.import_module(_ROOMS[name])
     if name in _NAMES:
         found = getattr(importlib.import_module(_NAMES[name]), name)
     else:

@@ -12,7 +12,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.tensor_array import TensorArray
 
 
-def load(test: float | int = 0.25, validation: float | int = 0.0, seed: int = 0) -> Dataset:
+def load(test: float | int = 0.25, validation: float | int = 0.1, seed: int = 0) -> Dataset:
     """`image` 8x8x1 float32 in 0..1 and `label` 0 to 9, split with every digit in proportion."""
     from sklearn.datasets import load_digits
 

@@ -26,7 +26,7 @@ def test_digits():
     digits = load("digits")
     assert len(digits) == 1797 and digits.input_shape == (8, 8, 1)
     assert digits.classes == [str(digit) for digit in range(10)]
-    assert (len(digits.train), len(digits.test)) == (1348, 449)
+    assert (len(digits.train), len(digits.validation), len(digits.test)) == (1168, 180, 449)
     x, y = digits.arrays()
     assert x.dtype == np.float32 and x.min() == 0 and x.max() == 1
     assert y[:10].tolist() == list(range(10))
