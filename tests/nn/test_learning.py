@@ -7,7 +7,9 @@ import pytest
 
 import cortex_lab as cl
 
-CORN = np.array([[6, 4], [10, 4], [12, 5], [14, 7], [16, 9], [18, 12], [22, 14], [24, 20], [26, 21], [32, 24]])
+CORN = np.array(
+    [[6, 4], [10, 4], [12, 5], [14, 7], [16, 9], [18, 12], [22, 14], [24, 20], [26, 21], [32, 24]]
+)
 YIELD = np.array([40, 44, 46, 48, 52, 58, 60, 68, 74, 80])
 
 
@@ -43,7 +45,7 @@ def test_two_spirals():
 
 
 def test_corn_yield_from_fertilizer_and_insecticide():
-    """Salvatore and Reagle, Statistics and Econometrics (2002), p. 157; the least squares fit is the best there is."""
+    """Salvatore and Reagle, Statistics and Econometrics (2002), p. 157; least squares is the best there is."""
     network = cl.Network([cl.Dense(1)], (2,))
     session = cl.train(network, (CORN, YIELD), "mean_squared_error", cl.Adam(0.1), batch_size=10)
     session.step(3000)
@@ -69,3 +71,25 @@ def test_digits_to_98_percent():
     cl.train(network, digits, "softmax_cross_entropy", cl.Adam(3e-3), validation=None).run(cl.epochs(15))
     images, labels = digits.test.arrays()
     assert (network.predict(images).argmax(axis=1) == labels).mean() >= 0.98
+
+
+def hundred_layers(residual):
+    """A hundred dense layers; with shortcuts, each pair starts as the identity."""
+    last = cl.Dense(32, kernel_initializer="zeros" if residual else None)
+    pair = [cl.Dense(32, activation="relu"), cl.Node(last, "last")]
+    end = cl.Node(cl.Add(), inputs=("input", "last")) if residual else cl.ReLU()
+    return [cl.Flatten(), cl.Dense(32, activation="relu"), cl.Block([*pair, end], repeat=49), cl.Dense(10)]
+
+
+def test_a_hundred_layers_learn_with_shortcuts_and_not_without():
+    digits = cl.data.load("digits")
+    images, labels = digits.test.arrays()
+    accuracy = {}
+    for residual in (True, False):
+        network = cl.Network(hundred_layers(residual), digits.input_shape)
+        session = cl.train(
+            network, digits, "softmax_cross_entropy", cl.Adam(1e-3), batch_size=64, validation=None
+        )
+        session.run(cl.epochs(6))
+        accuracy[residual] = (network.predict(images).argmax(axis=1) == labels).mean()
+    assert accuracy[True] > 0.8 and accuracy[False] < 0.3

@@ -1,0 +1,152 @@
+"""What the benchmark `live` runs inside a kernel: the trainings, with and without a bench on them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import cortex_lab as cl
+from cortex_lab.widgets import Bench
+
+
+def digits_session() -> Any:
+    """The tour's digits net."""
+    digits = cl.data.load("digits")
+    layers = [
+        cl.Conv2D(16, 3, padding="same", activation="relu"),
+        cl.MaxPooling2D(2),
+        cl.Conv2D(32, 3, padding="same", activation="relu"),
+        cl.MaxPooling2D(2),
+        cl.Flatten(),
+        cl.Dense(64, activation="relu"),
+        cl.Dense(10),
+    ]
+    return _session(layers, digits, batch_size=32)
+
+
+def mnist_session() -> Any:
+    """A net of the size usual for MNIST, on random pictures: its speed does not depend on what they show."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (4000, 28, 28, 1), dtype=np.uint8)
+    frame = pd.DataFrame({"image": cl.data.TensorArray(pictures), "label": random.integers(0, 10, 4000)})
+    layers = [
+        cl.Conv2D(20, 5, activation="relu"),
+        cl.MaxPooling2D(2),
+        cl.Conv2D(50, 5, activation="relu"),
+        cl.MaxPooling2D(2),
+        cl.Flatten(),
+        cl.Dense(500, activation="relu"),
+        cl.Dense(10),
+    ]
+    return _session(layers, cl.data.Dataset(frame).split(test=0.2), batch_size=128)
+
+
+def _session(layers: list[Any], dataset: Any, batch_size: int) -> Any:
+    net = cl.Network(layers, input_shape=dataset.input_shape, seed=0)
+    # So small a rate that the weights, and with them the work, stay what they are.
+    optimizer = cl.Adam(1e-7)
+    return cl.train(
+        net, dataset, "softmax_cross_entropy", optimizer, batch_size=batch_size, seed=0, validation=None
+    )
+
+
+SESSIONS = {"digits": digits_session, "MNIST": mnist_session}
+
+
+class Paired:
+    """Steps per second of one session, alternately with a bench that a page draws and without any.
+
+    Works in a thread of its own, so that the kernel hears the page. `done` tells when `rounds` are over.
+    """
+
+    def __init__(self, name: str, rounds: int, seconds: float) -> None:
+        self.session = SESSIONS[name]()
+        self.seconds = seconds
+        self.with_bench: list[float] = []
+        self.without: list[float] = []
+        self.frames_per_second: list[float] = []
+        self.error = ""
+        self.done = False
+        self._thread = threading.Thread(target=self._measure, args=(rounds,), daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def result(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if isinstance(value, (list, bool, str))}
+
+    def _measure(self, rounds: int) -> None:
+        try:
+            self._bare()
+            for turn in range(rounds):
+                for benched in (True, False) if turn % 2 == 0 else (False, True):
+                    if benched:
+                        self._benched()
+                    else:
+                        self.without.append(self._bare())
+        except Exception as error:
+            self.error = repr(error)
+        self.done = True
+
+    def _bare(self) -> float:
+        thread = threading.Thread(target=self.session.run, daemon=True)
+        thread.start()
+        rate = self._rate()
+        self.session.pause()
+        thread.join()
+        return rate
+
+    def _benched(self) -> None:
+        bench = open_bench(self.session)
+        try:
+            _wait(lambda: bench.channel.connected, "a page that shows the bench")
+            # What a bench does once, when it opens, is not what it costs while training.
+            _wait(lambda: not bench.map_moving and bench.channel.drawn == bench.channel.sequence, "rest")
+            bench.run()
+            published = bench.publisher.published
+            self.with_bench.append(self._rate())
+            seconds = self.seconds + 0.3
+            self.frames_per_second.append((bench.publisher.published - published) / seconds)
+            bench.pause()
+            bench.wait()
+        finally:
+            bench.close()
+
+    def _rate(self) -> float:
+        time.sleep(0.3)
+        began, first = time.perf_counter(), self.session.step_number
+        time.sleep(self.seconds)
+        return (self.session.step_number - first) / (time.perf_counter() - began)
+
+
+def open_bench(session: Any) -> Bench:
+    """A bench that is displayed, for the page that there may be."""
+    from IPython.display import display
+
+    bench = Bench(session)
+    display(bench.controls.box)
+    return bench
+
+
+def _wait(condition: Any, what: str, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.02)
+
+
+class StopWatch:
+    """When a session last paused, as the clock of the machine tells it."""
+
+    def __init__(self, session: Any) -> None:
+        self.paused_at = 0.0
+        session.subscribe(self._heed)
+
+    def _heed(self, notice: Any) -> None:
+        if notice.kind == "pause":
+            self.paused_at = time.time()

@@ -1,0 +1,201 @@
+"""The lab bench: how soon a click is answered, and what live views cost the training."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks import Row, summarize
+
+ROOT = Path(__file__).parents[1]
+OPTIONS = {"rounds": 8, "seconds": 2.0, "clicks": 15, "browser": True, "tour": True}
+PACKAGES = ("playwright",)
+
+_CLICK_AND_WAIT = """async () => {
+    const bench = document.querySelector(".cortex-bench");
+    const panels = ["loss_curve", "weight_histogram", "activations", "status"]
+        .map(name => bench.querySelector(`.cortex-view[data-view="${name}"]`));
+    const before = panels[0].dataset.step;
+    const button = [...bench.querySelectorAll("button")].find(one => one.textContent.trim() === "Step");
+    const began = performance.now();
+    button.click();
+    while (panels.some(panel => panel.dataset.step === before)) await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+}"""
+_PAUSE = """() => {
+    const buttons = document.querySelectorAll(".cortex-bench button");
+    const now = (performance.timeOrigin + performance.now()) / 1000;
+    [...buttons].find(one => one.textContent.trim() === "Pause").click();
+    return now;
+}"""
+
+
+def run(options: SimpleNamespace) -> list[Row]:
+    rows = []
+    for name in ("digits", "MNIST"):
+        rows += _cost_rows(name, "no browser", _without_browser(name, options), bar=3.0)
+    if options.browser:
+        rows += _in_browser(options)
+    return rows
+
+
+def _cost_rows(name: str, where: str, result: dict[str, Any], bar: float) -> list[Row]:
+    if result["error"] or not result["done"]:
+        raise RuntimeError(f"{name}, {where}: {result['error'] or 'not done'}")
+    costs = [
+        100 * (1 - ours / bare) for ours, bare in zip(result["with_bench"], result["without"], strict=True)
+    ]
+    frames = statistics.median(result["frames_per_second"])
+    return [
+        Row(
+            what=f"bench costs training, {name} net, {where}",
+            value=statistics.median(costs),
+            unit="%",
+            bar=bar,
+        ),
+        Row(what=f"frames drawn meanwhile, {name} net, {where}", value=frames, unit="1/s", better="higher"),
+        Row(
+            what=f"training alone, {name} net, {where}",
+            value=statistics.median(result["without"]),
+            unit="steps/s",
+            better="higher",
+        ),
+    ]
+
+
+# Without a browser: a client that says it has drawn every frame the moment it arrives ----------------
+
+
+def _without_browser(name: str, options: SimpleNamespace) -> dict[str, Any]:
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(ROOT))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        setup = (
+            f"from benchmarks._live_kernel import Paired\nfrom json import dumps\npaired = Paired({name!r}, "
+        )
+        client.execute(f"{setup}{options.rounds}, {options.seconds})\npaired.start()")
+        return _answer_until_done(client, 60 + options.rounds * (20 + 4 * options.seconds))
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def _answer_until_done(client: Any, seconds: float) -> dict[str, Any]:
+    import json
+    from queue import Empty
+
+    deadline = time.monotonic() + seconds
+    asked = 0.0
+    while time.monotonic() < deadline:
+        if time.monotonic() > asked + 5:
+            asked = time.monotonic()
+            client.execute("print('RESULT' + dumps(paired.result())) if paired.done else None", silent=False)
+        with contextlib.suppress(Empty):
+            message = client.get_iopub_msg(timeout=0.5)
+            content = message["content"]
+            if message["msg_type"] == "stream" and content["text"].startswith("RESULT"):
+                return json.loads(content["text"][6:])
+            if message["msg_type"] == "error":
+                raise RuntimeError("\n".join(content["traceback"]))
+            if message["msg_type"] in ("comm_open", "comm_msg"):
+                _answer(client, message["msg_type"], content)
+    raise TimeoutError(f"not done within {seconds:.0f} s")
+
+
+def _answer(client: Any, kind: str, content: dict[str, Any]) -> None:
+    panels = ["loss_curve", "weight_histogram", "activations", "embedding_map"]
+    reply: dict[str, Any] = {"page": content["comm_id"], "visible": panels}
+    if kind == "comm_open" and content["data"]["state"].get("_anywidget_id", "").endswith("channel.Channel"):
+        reply |= {"type": "hello"}
+    elif kind == "comm_msg" and content["data"].get("content", {}).get("type") in ("frame", "ping"):
+        reply |= {"type": "drawn", "sequence": content["data"]["content"]["sequence"]}
+    else:
+        return
+    data = {"method": "custom", "content": reply}
+    client.shell_channel.send(client.session.msg("comm_msg", {"comm_id": content["comm_id"], "data": data}))
+
+
+# In a browser that draws on the same cores ----------------------------------------------------------
+
+
+def _in_browser(options: SimpleNamespace) -> list[Row]:
+    rows = []
+    for name in ("digits", "MNIST"):
+        code = "from benchmarks._live_kernel import *\n"
+        code += f"paired = Paired({name!r}, {options.rounds}, {options.seconds})"
+        with _page([code, "paired.start()"]) as lab:
+            lab.run_all()
+            # The thread's outputs land in the cell that ran last; it must stay in sight.
+            limit = 60 + options.rounds * (20 + 4 * options.seconds)
+            lab.wait_until(lambda lab=lab: lab.value("paired.done"), "the measurement", limit)
+            rows += _cost_rows(name, "browser on the same cores", lab.value("paired.result()"), bar=20.0)
+    rows += _answers(options)
+    if options.tour:
+        with _page(None) as lab:
+            began = time.perf_counter()
+            lab.run_all(timeout=240)
+            seconds = time.perf_counter() - began
+        rows.append(Row(what="all cells of the tour, in a browser", value=seconds, unit="s", bar=60.0))
+    return rows
+
+
+def _answers(options: SimpleNamespace) -> list[Row]:
+    code = "from benchmarks._live_kernel import *\nsession = digits_session()\nwatch = StopWatch(session)"
+    with _page([code, "bench = session.bench()"]) as lab:
+        lab.run_all()
+        lab.page.locator(".cortex-bench").scroll_into_view_if_needed()
+        lab.wait_until(lambda: not lab.value("bench.map_moving"), "a map that rests", 90)
+        drawn = []
+        for _ in range(options.clicks):
+            drawn.append(lab.page.evaluate(_CLICK_AND_WAIT))
+            lab.page.wait_for_timeout(800)
+        stopped = []
+        for _ in range(options.clicks):
+            lab.page.locator(".cortex-bench").get_by_role("button", name="Run", exact=True).click()
+            lab.page.wait_for_timeout(700)
+            clicked = lab.page.evaluate(_PAUSE)
+            lab.wait_until(lambda: not lab.value("session.running"), "a stop")
+            stopped.append(1000 * (lab.value("watch.paused_at") - clicked))
+            lab.page.wait_for_timeout(300)
+    step, pause = summarize(drawn), summarize(stopped)
+    return [
+        Row(what="a click on Step to its drawn result, median", value=step.median, unit="ms", bar=300.0),
+        Row(what="a click on Step to its drawn result, slowest", value=max(drawn), unit="ms"),
+        Row(what="a click on Pause to the stop, median", value=pause.median, unit="ms", bar=100.0),
+        Row(what="a click on Pause to the stop, slowest", value=max(stopped), unit="ms"),
+    ]
+
+
+@contextlib.contextmanager
+def _page(cells: list[str] | None) -> Iterator[Any]:
+    """JupyterLab in headless Chromium, on a notebook of these cells; None is the tour."""
+    import nbformat
+
+    from tests.browser.harness import Browser, Server
+
+    with contextlib.ExitStack() as stack:
+        folder, notebook = ROOT / "notebooks", "00_tour.ipynb"
+        if cells is not None:
+            folder, notebook = Path(stack.enter_context(tempfile.TemporaryDirectory())), "live.ipynb"
+            content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+            content.metadata["kernelspec"] = {
+                "name": "python3",
+                "display_name": "Python 3",
+                "language": "python",
+            }
+            nbformat.write(content, folder / notebook)
+        server = stack.enter_context(Server(folder))
+        lab = stack.enter_context(stack.enter_context(Browser()).lab(server))
+        lab.open(notebook)
+        yield lab
