@@ -13,10 +13,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "cortex_lab.lab": ("train", "TrainingSession"),
     "cortex_lab.nn": ("Network", "Block", "Node", "Graph", "Layer", "Loss", "Training"),
-    "cortex_lab.optimize": ("Optimizer",),
+    "cortex_lab.nn.penalties": ("L1", "L2", "MaxNorm", "Penalties"),
+    "cortex_lab.optimize": (
+        "Descent", "Optimizer", "ReduceOnPlateau", "Schedule",
+        "check_gradient", "follow", "learning_rate_range_test", "steepest",
+    ),
     "cortex_lab.study": (
-        "Condition", "Observation", "Probe", "Process", "Session", "Stop", "Trace",
-        "above", "below", "epochs", "every", "non_finite", "seconds", "stalled", "steps",
+        "Breakpoint", "Condition", "Event", "Fork", "Observation", "Probe", "Process", "Session", "Stop", "Trace",
+        "above", "below", "distance_to", "epochs", "every", "non_finite", "seconds", "stalled", "steps",
     ),
 }  # fmt: skip
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
@@ -28,6 +32,8 @@ _REGISTRIES = (
     ("cortex_lab.nn", "LAYERS"),
     ("cortex_lab.nn", "LOSSES"),
     ("cortex_lab.optimize", "OPTIMIZERS"),
+    ("cortex_lab.optimize", "SCHEDULES"),
+    ("cortex_lab.optimize", "FUNCTIONS"),
 )
 
 
@@ -49,7 +55,7 @@ def __dir__() -> list[str]:
 
 
 def _registered() -> dict[str, Any]:
-    """Every layer, loss and optimizer by class name."""
+    """Every layer, loss, optimizer, schedule and test function by class name."""
     found: dict[str, Any] = {}
     for module, registry in _REGISTRIES:
         found |= {kind.__name__: kind for kind in getattr(importlib.import_module(module), registry).values()}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import kernels
+from cortex_lab.compute.accelerate import accelerate
 from cortex_lab.compute.kernel import REGISTRY
 
 for _module in pkgutil.iter_modules(kernels.__path__):
@@ -62,6 +63,7 @@ def get_ops(name: str = "cpu") -> Ops:
     if name == "reference":
         return Ops(name, np.dtype(np.float64), np)
     if name == "cpu":
+        accelerate()
         return Ops(name, np.dtype(np.float32), np)
     if name == "gpu":
         try:

@@ -7,7 +7,10 @@ from typing import Any
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT
 from cortex_lab.nn.layer import Buffer, Shape, Slots
 
-ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "softmax", "elu", "selu", "gelu", "swish", "softplus")
+ACTIVATIONS = (
+    "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softmax", "softplus",
+    "elu", "selu", "gelu", "gelu_tanh", "swish",
+)  # fmt: skip
 """What `activation=` takes; "elu" has alpha 1. Activations with a free parameter are layers of their own."""
 
 

@@ -70,23 +70,27 @@ class Graph:
         return self.inputs[name] if name in self.inputs else self.nodes[name].out_shape
 
     def next_activation(self, name: str) -> str | None:
-        """The activation that the output of `name` meets first, looking through normalizations and views."""
-        node = self.nodes[name]
-        if node.layer.activation:
-            return node.layer.activation
-        following = self.consumers[name]
-        if len(following) != 1:
-            return None
-        after = self.nodes[following[0]].layer
-        function = getattr(after, "function", None)
-        if function:
-            return function
-        transparent = after.is_view or type(after).__name__ in (
-            "BatchNormalization",
-            "LayerNormalization",
-            "Dropout",
-        )
-        return self.next_activation(following[0]) if transparent else None
+        """The activation that the output of `name` meets first, looking through normalizations and the like.
+
+        Where ways part, all must meet the same one; None if they do not, or meet none.
+        """
+        own = self.nodes[name].layer.activation
+        if own not in (None, "linear"):
+            return own
+        met: set[str | None] = set()
+        seen, ahead = {name}, list(self.consumers[name])
+        while ahead:
+            reader = ahead.pop()
+            if reader in seen:
+                continue
+            seen.add(reader)
+            layer = self.nodes[reader].layer
+            function = getattr(layer, "function", None)
+            if layer.is_view or layer.carries_activation or function == "linear":
+                ahead += self.consumers[reader]
+            else:
+                met.add(function)
+        return met.pop() if len(met) == 1 else None
 
     def ancestors(self, name: str) -> list[str]:
         """`name` and every node it depends on, in the order they run."""

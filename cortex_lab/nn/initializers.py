@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,10 +52,91 @@ class Orthogonal:
     gain: float = 1.0
 
     def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal starts matrices and kernels, got shape {shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(random.normal(size=(max(rows, columns), min(rows, columns))))
         q *= np.sign(np.diag(r))
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+@describable
+@dataclass(frozen=True)
+class RandomNormal:
+    """Normal draws; with `truncated`, those beyond two standard deviations are drawn anew."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    truncated: bool = False
+
+    def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
+        draws = random.normal(size=shape)
+        while self.truncated and (outside := np.abs(draws) > 2).any():
+            draws[outside] = random.normal(size=int(outside.sum()))
+        return self.mean + self.stddev * draws
+
+
+@describable
+@dataclass(frozen=True)
+class RandomUniform:
+    """Uniform draws from `minval` to `maxval`."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
+        return random.uniform(self.minval, self.maxval, shape)
+
+
+@describable
+@dataclass(frozen=True)
+class Identity:
+    """`gain` on the diagonal of the last two axes, 0 elsewhere; a convolution then hands its input on.
+
+    Only the middle tap of a kernel with leading axes is set.
+    """
+
+    gain: float = 1.0
+
+    def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Identity starts matrices and kernels, got shape {shape}")
+        values = np.zeros(shape)
+        values[tuple((length - 1) // 2 for length in shape[:-2])] = self.gain * np.eye(shape[-2], shape[-1])
+        return values
+
+
+@describable
+@dataclass(frozen=True)
+class FromData:
+    """The values given, an array or nested lists of exactly the parameter's shape.
+
+    They become part of the description and travel with it through JSON, so they may be at most
+    `FromData.LIMIT` numbers; write larger ones into `network.parameters[name][...]`.
+    """
+
+    LIMIT: ClassVar[int] = 100_000
+
+    values: Any
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values, dtype=np.float64)
+        if values.size > self.LIMIT:
+            raise ValueError(
+                f"FromData takes at most {self.LIMIT} numbers, got {values.size}; write them into "
+                "network.parameters[name][...] instead"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError("FromData wants finite numbers, got some that are missing or infinite")
+        object.__setattr__(self, "values", _nested(values.tolist()))
+
+    def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
+        values = np.asarray(self.values, dtype=np.float64)
+        if values.shape != tuple(shape):
+            raise ValueError(
+                f"FromData holds values of shape {values.shape} for a parameter of shape {shape}"
+            )
+        return values
 
 
 INITIALIZERS = {
@@ -66,12 +147,18 @@ INITIALIZERS = {
     "lecun_uniform": VarianceScaling(1.0, "in", "uniform"),
     "lecun_normal": VarianceScaling(1.0, "in", "normal"),
     "orthogonal": Orthogonal(),
+    "random_normal": RandomNormal(),
+    "truncated_normal": RandomNormal(truncated=True),
+    "random_uniform": RandomUniform(),
+    "identity": Identity(),
     "zeros": Constant(0.0),
     "ones": Constant(1.0),
 }
 
 _BY_ACTIVATION = {
-    **dict.fromkeys(("relu", "leaky_relu", "prelu", "elu", "gelu", "swish"), "he_normal"),
+    **dict.fromkeys(
+        ("relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "gelu_tanh", "swish"), "he_normal"
+    ),
     "selu": "lecun_normal",
 }
 
@@ -96,3 +183,8 @@ def fans(shape: Shape) -> Fan:
         return (shape[0], shape[0]) if shape else (1, 1)
     field = math.prod(shape[:-2])
     return field * shape[-2], field * shape[-1]
+
+
+def _nested(values: Any) -> Any:
+    # Tuples, so that the description stays hashable and comes back from JSON as it was.
+    return tuple(map(_nested, values)) if isinstance(values, list) else values

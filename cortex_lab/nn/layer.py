@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy as np
+
 Shape = tuple[int, ...]
+WHOLE = (int, np.integer)
 
 LAYERS: dict[str, type[Layer]] = {}
 
@@ -60,10 +63,14 @@ class Layer:
     """Whether it takes a list of inputs."""
     is_view: ClassVar[bool] = False
     """Whether its output is its input's memory in another shape; it then has nothing to run."""
+    input_dtype: ClassVar[str | None] = None
+    """What it reads an input of the network as: None is the backend's dtype, "int32" ids, "any" either."""
     in_place: ClassVar[bool] = False
     """Whether `forward` outside training may write its output over its first input."""
     random: ClassVar[bool] = False
     """Whether its training pass draws random numbers."""
+    carries_activation: ClassVar[bool] = False
+    """Whether the activation behind it counts as the one that follows what comes before it."""
     activation: str | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -154,7 +161,8 @@ def to_plain(value: Any) -> Any:
     if type(value).__name__ in _PLAIN:
         config = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"kind": type(value).__name__, **config}
-    return value
+    # JSON does not know NumPy's numbers.
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def from_plain(value: Any) -> Any:
@@ -171,15 +179,15 @@ def from_plain(value: Any) -> Any:
 
 def positive(name: str, value: Any) -> int:
     """`value` if it is a whole number of at least 1; ValueError naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, WHOLE) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return value
+    return int(value)
 
 
 def pair(name: str, value: Any) -> tuple[int, int]:
     """A whole number or two of them, as two."""
-    values = (value, value) if isinstance(value, int) else tuple(value)
-    if len(values) != 2:
+    values = (value, value) if isinstance(value, WHOLE) else value
+    if not isinstance(values, (tuple, list)) or len(values) != 2:
         raise ValueError(f"{name} must be one whole number or two, got {value!r}")
     return positive(name, values[0]), positive(name, values[1])
 

@@ -92,10 +92,12 @@ def resolve_loss(loss: Any) -> Loss:
 
 def loss_from_dict(data: Mapping[str, Any]) -> Loss:
     """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
+    kind = data.get("kind")
     config = {
-        key: loss_from_dict(value) if isinstance(value, Mapping) else value for key, value in data.items()
+        key: loss_from_dict(value) if isinstance(value, Mapping) else value
+        for key, value in data.items()
+        if key != "kind"
     }
-    kind = config.pop("kind", None)
     if kind not in LOSSES:
         raise ValueError(f"there is no loss {kind!r}; there are {', '.join(sorted(LOSSES))}")
     try:
@@ -105,13 +107,13 @@ def loss_from_dict(data: Mapping[str, Any]) -> Loss:
 
 
 def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
-    """`targets` as int64 class ids (rows, *shape) below `classes`; ValueError naming the first that are not."""
+    """`targets` as int64 class ids (rows, *shape); ValueError naming the first not below `classes`."""
     targets = np.asarray(targets)
     wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
     if targets.ndim == len(shape) + 2 and targets.shape[-1] == classes > 1:
         raise ValueError(
-            f"this loss wants class ids {wanted}, got one column per class; pass targets.argmax(axis=-1), or say "
-            "one_hot=True to the loss"
+            f"this loss wants class ids {wanted}, got one column per class; pass targets.argmax(axis=-1), "
+            "or say one_hot=True to the loss"
         )
     if targets.dtype.kind == "f" and np.isfinite(targets).all() and np.all(targets == np.floor(targets)):
         targets = targets.astype(np.int64)
@@ -135,9 +137,9 @@ def check_fraction(name: str, value: float) -> None:
 def row_weights(targets: Any, class_weight: Any = None, sample_weight: Any = None) -> np.ndarray | None:
     """Weights (rows,) of the rows: the weight of a row's class times its own; None if neither is given.
 
-    `targets` are class ids (rows,), negative where unknown, or one column per class. `class_weight` maps class
-    ids to weights (1 where it says nothing), or is "balanced": rows / (classes * rows of the class), as in
-    scikit-learn. `sample_weight` is (rows,).
+    `targets` are class ids (rows,), negative where unknown, or one column per class. `class_weight` maps
+    class ids to weights (1 where it says nothing), or is "balanced": rows / (classes * rows of the class),
+    as in scikit-learn. `sample_weight` is (rows,).
     """
     if class_weight is None and sample_weight is None:
         return None

@@ -57,7 +57,7 @@ class Plan:
         kept = {*graph.outputs, *keep}
         book = _Book()
         for name, shape in graph.inputs.items():
-            book.add(PlannedBuffer(name, shape, -1, -1))
+            book.add(PlannedBuffer(name, shape, -1, -1, _input_dtype(graph, name)))
         for at, node in enumerate(graph.nodes.values()):
             for source in node.inputs:
                 book.extend(source, at)
@@ -93,7 +93,7 @@ class Plan:
 
         book = _Book()
         for name, shape in graph.inputs.items():
-            book.add(PlannedBuffer(name, shape, -1, end))
+            book.add(PlannedBuffer(name, shape, -1, end, _input_dtype(graph, name)))
         for node in graph.nodes.values():
             alias = node.inputs[0] if node.layer.is_view else None
             book.add(PlannedBuffer(node.name, node.out_shape, -1, end, alias=alias))
@@ -155,14 +155,31 @@ def _forward(name: str) -> PlannedStep:
     return PlannedStep(f"forward:{name}", "forward", name)
 
 
+def _input_dtype(graph: Graph, name: str) -> str | None:
+    """The dtype in which all readers of the input `name` want it; ValueError if they want different ones."""
+    wanted: dict[str | None, str] = {}
+    for reader in graph.consumers[name]:
+        wanted.setdefault(graph.nodes[reader].layer.input_dtype, reader)
+    wanted.pop("any", None)
+    if len(wanted) > 1:
+        (one, first), (other, second) = wanted.items()
+        raise ValueError(
+            f"input {name!r} is read as {one or 'numbers'} by {first!r} and as {other or 'numbers'} by "
+            f"{second!r}; make it two inputs"
+        )
+    return next(iter(wanted), None)
+
+
 def _memory_taken_over(graph: Graph, node: PlacedNode, kept: set[str], book: _Book) -> str | None:
     """The input whose memory the output may use: a view's always, an in-place layer's if no one reads on."""
     source = node.inputs[0]
     if node.layer.is_view:
         return source
-    if not node.layer.in_place or graph.shape(source) != node.out_shape or node.inputs.count(source) > 1:
+    if not node.layer.in_place or graph.shape(source) != node.out_shape :
         return None
     owner = book.owner(source)
+    if any(book.owner(other) == owner for other in node.inputs[1:]):
+        return None
     sharing = [name for name, b in book.buffers.items() if name == owner or b.alias == owner]
     needed = any(
         name in kept
@@ -177,7 +194,8 @@ def _gradients_wanted(
     graph: Graph, losses: tuple[str, ...], frozen: Collection[str], input_gradients: bool
 ) -> set[str]:
     """Outputs whose gradient is needed: on a path from something that learns to a loss."""
-    learns: set[str] = set(graph.inputs) if input_gradients else set()
+    differentiable = {name for name in graph.inputs if _input_dtype(graph, name) is None}
+    learns: set[str] = differentiable if input_gradients else set()
     for node in graph.nodes.values():
         trained = bool(node.layer.parameters(*node.in_shapes)) and node.name not in frozen
         if trained or any(source in learns for source in node.inputs):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
+from cortex_lab.nn import edits, measures
+from cortex_lab.nn.autopsy import Fault, find_fault
 from cortex_lab.nn.executor import Bound
-from cortex_lab.nn.layer import Slots
-from cortex_lab.nn.loss import Loss, resolve_loss
+from cortex_lab.nn.loss import Loss
 from cortex_lab.nn.network import Network
+from cortex_lab.nn.objective import Objective
+from cortex_lab.nn.penalties import Penalties
 from cortex_lab.nn.plan import Plan
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe, every
 
 Tap = Callable[[str, int, Mapping[str, Any]], None]
+Program = list[tuple[str, list[Callable[[], Any]]]]
 
 
 class BatchSource(Protocol):
@@ -44,12 +49,22 @@ class Training:
         A loss or its name; for several outputs, a dict by output name.
     optimizer
         An `Optimizer`.
+    loss_weights
+        By output name, the weight of its loss in the total; 1 where it says nothing.
+    row_weights
+        (rows of the data,): how much each row counts, by its position as in `batch.rows`; None for all alike.
+        The weights of a batch are scaled to sum to 1.
+    penalties
+        `Penalties`, or what makes them: {"*/kernel": L2(1e-4)}. "penalty" measures what they add; "loss" is
+        without it.
     validation
         (inputs, targets) to measure "validation_loss" and "validation_accuracy" on, or None.
     validate_every
         Steps between two validations; None is once per epoch.
     seed
         Keys what layers draw at random.
+
+    See `measures.MEASURES` for what it measures and `edits.EDITS` for what can be edited.
     """
 
     def __init__(
@@ -59,6 +74,9 @@ class Training:
         loss: Any,
         optimizer: Optimizer,
         *,
+        loss_weights: Mapping[str, float] | None = None,
+        row_weights: np.ndarray | None = None,
+        penalties: Penalties | Mapping[str, Any] | None = None,
         validation: tuple[Any, Any] | None = None,
         validate_every: int | None = None,
         seed: int = 0,
@@ -66,20 +84,31 @@ class Training:
         self.network = network
         self.batches = batches
         self.optimizer = optimizer
-        self.losses = _losses_by_output(loss, network)
+        self.objective = Objective(network, loss, loss_weights)
+        self.row_weights = row_weights
+        self.penalties = Penalties(penalties) if isinstance(penalties, Mapping) else penalties
+        self.bound_penalties = self.penalties.bind(network) if self.penalties else None
         self.seed = seed
         self.step_number = 0
         self.tap: Tap | None = None
         self.batch: Any = None
-        plan = Plan.training_step(network.graph, self.losses)
+        self.hyperparameters: dict[str, float] = {}
+        self.under_way = False
+        plan = Plan.training_step(network.graph, self.objective.losses)
         if not plan.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
+        self.plan = plan
         self.optimizer_state = optimizer.init(network.ops, network.params)
-        self._executor = network.executor(plan, batches.batch_size)
-        self._bound: Bound | None = None
-        self._loss_slots: dict[int, dict[str, Slots]] = {}
-        self._validation = validation and self._checked_validation(*validation)
-        self._validate_every = validate_every or batches.steps_per_epoch
+        self.executor = network.executor(plan, batches.batch_size)
+        self.bound: Bound | None = None
+        self.checked_until = batches.steps_per_epoch
+        self.bounds: dict[int, Bound] = {}
+        self.changes: dict[str, np.ndarray] = {}
+        self.params_before: Any = None
+        self.scores: tuple[int, dict[str, float]] | None = None
+        self.validation = validation and self._checked_validation(*validation)
+        self.validate_every = validate_every or batches.steps_per_epoch
+        self._programs: dict[int, Program] = {}
         self._random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
         self.phases = (
             "fetch",
@@ -88,247 +117,262 @@ class Training:
             *dict.fromkeys(step.phase for step in plan.steps if step.action in ("accumulate", "backward")),
             "update",
         )
+        self._measures = measures.table(self)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        keys = ["loss", "learning_rate", "epoch", "grad_norm"]
-        if len(self.losses) > 1:
-            keys += [f"loss[{name!r}]" for name in self.losses]
-        if self._classifies:
-            keys.insert(1, "accuracy")
-        if self._validation:
-            keys += ["validation_loss", "validation_accuracy"] if self._classifies else ["validation_loss"]
-        return tuple(keys)
+        """What can be measured."""
+        return tuple(self._measures)
+
+    @property
+    def losses(self) -> dict[str, Loss]:
+        """The losses by output name."""
+        return self.objective.losses
 
     @property
     def probes(self) -> tuple[Probe, ...]:
         """Everything cheap at every step, validation on its schedule."""
-        schedule = every(self._validate_every)
-        return tuple(
-            Probe(key, schedule if key.startswith("validation") else None)
-            for key in self.keys
-            if key != "grad_norm"
+        schedule = every(self.validate_every)
+        cheap = ("loss", "accuracy", "learning_rate", "epoch", *(f"loss[{name!r}]" for name in self.losses))
+        return (
+            *(Probe(key) for key in cheap if key in self.keys),
+            *(Probe(key, schedule) for key in self.keys if key.startswith("validation")),
         )
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        return {name: self.network.ops.to_numpy(array) for name, array in self.network.parameters.items()}
+
+    @property
+    def editable(self) -> dict[str, np.ndarray]:
+        """The weights, and inside a step the gradients: what may be changed in place while stepping rests."""
+        if self.network.ops.xp is not np:
+            return {}
+        arrays = {f"weights[{name!r}]": array for name, array in self.network.parameters.items()}
+        if self.under_way:
+            arrays |= {f"gradient[{name!r}]": array for name, array in self.network.gradients.items()}
+        return arrays
 
     @property
     def buffers(self) -> dict[str, np.ndarray]:
         """Activations, gradients and parameters by name, of the batch last fetched."""
         to_numpy, network = self.network.ops.to_numpy, self.network
-        bound = self._bound or self._executor.bind(self._executor.capacity)
+        bound = self.bound or self.executor.bind(self.executor.capacity)
         arrays = {**bound.buffers, **network.parameters, **network.states}
         arrays |= {f"gradient:{name}": array for name, array in network.gradients.items()}
-        for name, slots in self._slots_of(bound).items():
+        for name, slots in self.objective.slots(bound, self.plan).items():
             arrays |= {f"loss:{name}": slots.rows, f"target:{name}": slots.target}
         return {name: to_numpy(array) for name, array in arrays.items()}
 
     def walk(self) -> Iterator[str]:
         """Perform one training step, phase by phase; parameters and state change in "update" only."""
-        bound = self._bound = self._fetch()
-        yield self._passed("fetch")
-        loss_slots = self._slots_of(bound)
-        running = None
-        for phase, run in bound.steps:
-            if phase != running and running is not None:
-                yield self._passed(running)
-            if loss_slots and phase.startswith("backward"):
-                self._evaluate_losses(loss_slots)
-                loss_slots = {}
-                yield self._passed("loss")
-            running = phase
-            if run is not None:
+        self.under_way = True
+        bound = self._fetch()
+        if self.tap is not None:
+            self.tap("fetch", self.step_number, self.buffers)
+        yield "fetch"
+        program = self._programs.get(bound.rows)
+        if program is None:
+            program = self._programs[bound.rows] = self._program(bound)
+        for phase, runs in program:
+            for run in runs:
                 run()
-        yield self._passed(running or "loss")
-        self._update(bound)
-        yield self._passed("update")
+            if self.tap is not None:
+                self.tap(phase, self.step_number, self.buffers)
+            yield phase
 
     def measure(self, key: str) -> float:
-        """The value of `key` for the step just completed; validation is run when it is asked for."""
-        if key == "loss":
-            return sum(self._total(slots) for slots in self._slots_of(self._last()).values())
-        if key == "accuracy":
-            name = next(iter(self.losses))
-            slots = self._slots_of(self._last())[name]
-            return _accuracy(self.network.ops, slots.y, slots.target)
-        if key == "learning_rate":
-            return float(self.optimizer.learning_rate)
-        if key == "epoch":
-            return self.step_number / self.batches.steps_per_epoch
-        if key == "grad_norm":
-            return self.network.ops.norm(self.network.gradient)
-        if key in ("validation_loss", "validation_accuracy") and self._validation:
-            return self._validate()[key]
-        if key.startswith("loss[") and key in self.keys:
-            return self._total(self._slots_of(self._last())[key[6:-2]])
-        raise KeyError(f"training does not measure {key!r}; it measures {', '.join(self.keys)}")
+        """The value of `key` for the step just completed, or right before its update for the one under way.
+
+        Validation is run when it is asked for.
+        """
+        found = self._measures.get(key)
+        if found is None:
+            raise KeyError(f"training does not measure {key!r}; it measures {', '.join(self.keys)}")
+        return found()
+
+    def expect(self, keys: Iterable[str]) -> None:
+        """Told what is going to be measured at every step, so that it can be."""
+        if self.params_before is None and any(key.startswith("update_ratio") for key in keys):
+            self.params_before = self.network.params.copy()
+
+    def fault(self) -> Fault | None:
+        """What is not a finite number, if the update about to be made would put it into the weights."""
+        return find_fault(self)
+
+    def pending_update(self) -> dict[str, np.ndarray]:
+        """By parameter, the change that the update about to be made will add."""
+        # Made and taken back: limits work on the parameters themselves.
+        network, found, start = self.network, {}, 0
+        before = network.params.copy()
+        self._optimize(_copied(self.optimizer_state))
+        change = network.ops.to_numpy(network.params - before)
+        network.ops.copy(before, out=network.params)
+        for name, array in network.parameters.items():
+            own = change[start : start + array.size].reshape(array.shape)
+            found[name] = self.changes.get(name, own)
+            start += array.size
+        return found
 
     def snapshot(self) -> dict[str, Any]:
         return {
             "step": self.step_number,
             "params": self.network.params.copy(),
             "state": self.network.state.copy(),
+            "loss_state": _copied(self.objective.state),
             "optimizer": self.optimizer,
-            "optimizer_state": {
-                k: v.copy() if hasattr(v, "copy") else v for k, v in self.optimizer_state.items()
-            },
+            "optimizer_state": _copied(self.optimizer_state),
             "batches": self.batches,
+            "hyperparameters": dict(self.hyperparameters),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         copy = self.network.ops.copy
         copy(snapshot["params"], out=self.network.params)
         copy(snapshot["state"], out=self.network.state)
-        for key, value in snapshot["optimizer_state"].items():
-            if hasattr(value, "copy"):
-                copy(value, out=self.optimizer_state[key])
-            else:
-                self.optimizer_state[key] = value
+        _put(copy, snapshot["loss_state"], self.objective.state)
+        _put(copy, snapshot["optimizer_state"], self.optimizer_state)
         self.optimizer = snapshot["optimizer"]
         self.batches = snapshot["batches"]
+        self.hyperparameters = dict(snapshot["hyperparameters"])
         self.step_number = snapshot["step"]
+        if self.bound is None:
+            epoch = self.batches.steps_per_epoch
+            self.checked_until = -(-self.step_number // epoch) * epoch + epoch
+        self.under_way = False
+        self.changes = {}
+        self.scores = None
+        edits.set_hyperparameters(self)
+
+    def clone(self) -> Training:
+        """A training of its own in the same state, on a copy of the network and the same data."""
+        other = Training(
+            self.network.copy(),
+            self.batches,
+            self.losses,
+            self.optimizer,
+            loss_weights=self.objective.weights,
+            row_weights=self.row_weights,
+            penalties=self.penalties,
+            validation=self.validation,
+            validate_every=self.validate_every,
+            seed=self.seed,
+        )
+        other.restore(self.snapshot())
+        other.checked_until = self.checked_until
+        other.objective.some_unknown = self.objective.some_unknown
+        return other
 
     def edit(self, name: str, value: Any) -> None:
-        """Change "learning_rate", or "excluded_rows" (positions in the data that are no longer trained on)."""
-        if name == "learning_rate":
-            self.optimizer = self.optimizer.replace(learning_rate=float(value))
-        elif name == "excluded_rows":
-            self.batches = self.batches.excluding(value)  # type: ignore[attr-defined]
-        else:
-            raise KeyError(f"a training has no {name!r} to edit; it has 'learning_rate' and 'excluded_rows'")
+        """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
 
-    @property
-    def _classifies(self) -> bool:
-        return next(iter(self.losses.values())).of_classes
+        `edits.EDITS` lists what there is; KeyError names it. A failed edit changes nothing.
+        """
+        edits.edit(self, name, value)
 
-    def _last(self) -> Bound:
-        if self._bound is None:
-            raise LookupError("no step has been taken yet")
-        return self._bound
+    # The phases --------------------------------------------------------------------------------------
 
-    def _passed(self, phase: str) -> str:
-        if self.tap is not None:
-            self.tap(phase, self.step_number, self.buffers)
-        return phase
+    def _program(self, bound: Bound) -> Program:
+        """What follows the fetch: each phase with the calls it is made of."""
+        slots = self.objective.slots(bound, self.plan)
+        calls: dict[str, list[Callable[[], Any]]] = {phase: [] for phase in self.phases[1:]}
+        calls["loss"].append(lambda: self.objective.evaluate(slots))
+        for phase, run in bound.steps:
+            if run is not None:
+                calls[phase].append(run)
+        # Before the update, so that the whole gradient can be looked at while the update is pending.
+        calls[self.phases[-2]].append(self.network.gather_gradients)
+        if self.bound_penalties:
+            calls[self.phases[-2]].append(partial(self.bound_penalties.add_gradient, self.network.ops))
+        calls["update"].append(lambda: self._update(bound, slots))
+        return list(calls.items())
 
     def _fetch(self) -> Bound:
         batch = self.batch = self.batches.fetch(self.step_number)
-        inputs = (
-            batch.inputs
-            if isinstance(batch.inputs, Mapping)
-            else {next(iter(self.network.graph.inputs)): batch.inputs}
-        )
+        inputs = batch.inputs
+        if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
+            inputs = {next(iter(self.network.graph.inputs)): inputs}
         rows = len(next(iter(inputs.values())))
-        bound = self._executor.bind(rows)
-        # Every row comes by once in the first epoch; checking it then is checking it for good.
-        first_time = self.step_number < self.batches.steps_per_epoch
+        bound = self.bound = self.executor.bind(rows)
+        if rows not in self.bounds:
+            self.bounds[rows] = bound
+            edits.set_hyperparameters(self)
+        # Every row comes by once in an epoch; checking it the first time is checking it for good.
+        first_time = self.step_number < self.checked_until
         if first_time:
             inputs = self.network.checked_inputs(inputs)
         for name, values in inputs.items():
             if first_time:
                 _check_finite(name, values, batch.rows)
             self._load(values, bound.buffers[name])
-        for name, slots in self._slots_of(bound).items():
-            targets = batch.targets[name] if isinstance(batch.targets, Mapping) else batch.targets
-            if first_time:
-                targets = self._checked_targets(name, targets)
-            self._load(np.reshape(targets, slots.target.shape), slots.target)
-            slots.weights[...] = 1 / rows if batch.weights is None else batch.weights / batch.weights.sum()
+        targets = self.objective.by_output(batch.targets)
+        weights = self._weights_of(batch)
+        for name, at in self.objective.slots(bound, self.plan).items():
+            values = self.objective.check_targets(name, targets[name]) if first_time else targets[name]
+            self._load(values.reshape(at.target.shape), at.target)
+            share = self.objective.weights[name]
+            if weights is None:
+                at.weights.fill(share / rows)
+            else:
+                self._load(weights * share, at.weights)
         for name in self._random_nodes:
             bound.slots[name].seed, bound.slots[name].step = self.seed, self.step_number
+        self.changes = {}
         return bound
+
+    def _weights_of(self, batch: Any) -> np.ndarray | None:
+        """How much each row of the batch counts, summing to 1; None for all alike."""
+        weights = batch.weights
+        if self.row_weights is not None:
+            own = self.row_weights[batch.rows]
+            weights = own if weights is None else weights * own
+        if weights is None:
+            return None
+        total = weights.sum()
+        # A batch in which nothing counts teaches nothing; it is no reason to stop.
+        return weights / total if total > 0 else np.zeros(len(weights))
 
     def _load(self, values: np.ndarray, into: Any) -> None:
         into[...] = values if isinstance(into, np.ndarray) else self.network.ops.asarray(values, into.dtype)
 
-    def _checked_targets(self, name: str, targets: Any) -> np.ndarray:
-        if targets is None:
-            raise ValueError(f"the loss on output {name!r} needs targets, and the batches have none")
-        return self.losses[name].check_targets(targets, self.network.graph.shape(name))
-
-    def _checked_validation(
-        self, inputs: Any, targets: Any
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        named = targets if isinstance(targets, Mapping) else dict.fromkeys(self.losses, targets)
-        return (
-            self.network.checked_inputs(inputs),
-            {name: self._checked_targets(name, named[name]) for name in self.losses},
-        )
-
-    def _slots_of(self, bound: Bound) -> dict[str, Slots]:
-        if bound.rows not in self._loss_slots:
-            ops, graph, plan = self.network.ops, self.network.graph, self._executor.plan
-            slots = {}
-            for name, loss in self.losses.items():
-                shape = (bound.rows, *loss.target_shape(graph.shape(name)))
-                gradient = plan.gradient_buffer(name, "loss")
-                slots[name] = Slots(
-                    y=bound.buffers[name],
-                    dy=bound.buffers[gradient] if gradient else None,
-                    target=ops.zeros(shape, "int64" if loss.of_classes else None),
-                    weights=ops.zeros((bound.rows,)),
-                    rows=ops.zeros((bound.rows,)),
-                )
-            self._loss_slots[bound.rows] = slots
-        return self._loss_slots[bound.rows]
-
-    def _evaluate_losses(self, slots: Mapping[str, Slots]) -> None:
-        for name, loss in self.losses.items():
-            loss.evaluate(self.network.ops, slots[name])
-
-    def _update(self, bound: Bound) -> None:
-        network = self.network
-        network.gather_gradients()
-        self.optimizer.update(network.ops, network.params, network.gradient, self.optimizer_state)
-        for name, node in network.graph.nodes.items():
-            if network.states:
-                node.layer.settle(network.ops, bound.slots[name])
+    def _update(self, bound: Bound, slots: Mapping[str, Any]) -> None:
+        network, ops = self.network, self.network.ops
+        if self.params_before is not None:
+            ops.copy(network.params, out=self.params_before)
+        by_hand = {
+            name: network.parameters[name] + ops.asarray(change) for name, change in self.changes.items()
+        }
+        self._optimize(self.optimizer_state)
+        for name, values in by_hand.items():
+            network.parameters[name][...] = values
+        if network.states:
+            for name, node in network.graph.nodes.items():
+                node.layer.settle(ops, bound.slots[name])
+        if self.objective.state:
+            self.objective.settle(slots)
         self.step_number += 1
+        self.under_way = False
 
-    def _total(self, slots: Slots) -> float:
-        return float((slots.rows * slots.weights).sum())
+    def _optimize(self, state: dict[str, Any]) -> None:
+        network, ops = self.network, self.network.ops
+        self.optimizer.update(ops, network.params, network.gradient, state)
+        if self.bound_penalties:
+            self.bound_penalties.constrain(ops)
 
-    def _validate(self) -> dict[str, float]:
-        inputs, targets = self._validation  # type: ignore[misc]
-        ops, rows = self.network.ops, len(next(iter(inputs.values())))
-        total, correct = 0.0, 0.0
-        for part, bound in self.network.evaluate_batches(inputs):
-            count = part.stop - part.start
-            for position, (name, loss) in enumerate(self.losses.items()):
-                y, target = bound.buffers[name], targets[name][part]
-                slots = Slots(
-                    y=y, dy=None, rows=ops.zeros((count,)), weights=ops.zeros((count,)),
-                    target=ops.asarray(target, "int64" if loss.of_classes else None),
-                )  # fmt: skip
-                loss.evaluate(ops, slots)
-                total += float(slots.rows.sum())
-                if position == 0 and loss.of_classes:
-                    correct += _accuracy(ops, y, slots.target) * count
-        found = {"validation_loss": total / rows}
-        return {**found, "validation_accuracy": correct / rows} if self._classifies else found
+    def _checked_validation(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.network.checked_inputs(inputs), self.objective.check_all_targets(targets)
 
 
-def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
-    graph = network.graph
-    if not isinstance(loss, Mapping):
-        if len(graph.outputs) > 1:
-            raise ValueError(
-                f"the network has the outputs {list(graph.outputs)}; give a loss for each: loss={{name: ...}}"
-            )
-        loss = {graph.outputs[0]: loss}
-    losses = {}
-    for name, each in loss.items():
-        if name not in graph.outputs:
-            raise ValueError(f"a loss is on {name!r}, but the outputs are {', '.join(graph.outputs)}")
-        losses[name] = resolve_loss(each)
-        node = graph.nodes[name]
-        activation = node.layer.activation or getattr(node.layer, "function", None)
-        losses[name].check_output(name, node.out_shape, activation)
-    return losses
+def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.copy() if hasattr(value, "copy") else value for name, value in state.items()}
 
 
-def _accuracy(ops: Any, y: Any, classes: Any) -> float:
-    known = classes >= 0
-    hits = (y.argmax(axis=-1) == classes) & known
-    return float(hits.sum() / max(int(known.sum()), 1))
+def _put(copy: Callable[..., Any], values: Mapping[str, Any], into: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if hasattr(value, "copy") and name in into:
+            copy(value, out=into[name])
+        else:
+            into[name] = value.copy() if hasattr(value, "copy") else value
 
 
 def _check_finite(name: str, values: np.ndarray, rows: Any) -> None:

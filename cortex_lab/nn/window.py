@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from cortex_lab.nn.layer import Shape
+from cortex_lab.nn.layer import WHOLE, Shape
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
 def check_padding(padding: Any) -> None:
-    """ValueError unless it is "valid", "same", a whole number, (rows, columns), or ((top, bottom), (left, right))."""
+    """ValueError unless it is "valid", "same" or what `explicit_padding` takes."""
     explicit_padding(padding) if padding not in ("valid", "same") else None
 
 
 def explicit_padding(padding: Any) -> Padding:
-    """An explicit padding as ((top, bottom), (left, right))."""
+    """A padding n, (rows, columns) or ((top, bottom), (left, right)), in its last form."""
     try:
-        rows, columns = (padding, padding) if isinstance(padding, int) else padding
-        rows = (rows, rows) if isinstance(rows, int) else tuple(rows)
-        columns = (columns, columns) if isinstance(columns, int) else tuple(columns)
+        rows, columns = (padding, padding) if isinstance(padding, WHOLE) else padding
+        rows = (rows, rows) if isinstance(rows, WHOLE) else tuple(rows)
+        columns = (columns, columns) if isinstance(columns, WHOLE) else tuple(columns)
         (top, bottom), (left, right) = rows, columns
         if min(top, bottom, left, right) >= 0:
             return (int(top), int(bottom)), (int(left), int(right))
@@ -40,7 +40,7 @@ def check_span_padding(padding: Any) -> None:
 def explicit_span(padding: Any) -> Pair:
     """An explicit padding along one axis as (before, after)."""
     try:
-        before, after = (padding, padding) if isinstance(padding, int) else padding
+        before, after = (padding, padding) if isinstance(padding, WHOLE) else padding
         if min(before, after) >= 0:
             return int(before), int(after)
     except (TypeError, ValueError):
@@ -58,6 +58,17 @@ def resolve_span(padding: Any, length: int, window: int, stride: int, dilation: 
     if padding == "same":
         return _same(length, window, stride, dilation)
     return ((window - 1) * dilation, 0) if padding == "causal" else explicit_span(padding)
+
+
+def border(name: str, value: Any) -> Padding:
+    """A border of n, (rows, columns) or ((top, bottom), (left, right)) pixels, spelled out."""
+    try:
+        return explicit_padding(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a whole number, (rows, columns) or ((top, bottom), (left, right)) "
+            f"of at least 0, got {value!r}"
+        ) from None
 
 
 def resolve_padding(padding: Any, size: Shape, window: Pair, strides: Pair, dilation: Pair) -> Padding:

@@ -20,7 +20,7 @@ class Optimizer:
 
     An optimizer sees nothing but (params, gradient, state): flat vectors of any backend, of a network or of
     an analytic function. All memory it has is in the state that `init` makes. A new optimizer is one file
-    with `memory` and `apply`, and a row in the case table.
+    with `arrays` and `apply`, and a row in the case table.
 
     Every optimizer takes, by keyword:
 
@@ -54,9 +54,14 @@ class Optimizer:
 
     # To be written by an optimizer ------------------------------------------------------------------
 
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Names of the vectors like `params` that it remembers between updates, 0 before the first."""
+        return ()
+
     def memory(self, ops: Any, params: Any) -> dict[str, Any]:
-        """What it remembers between updates, before the first one: arrays like `params`, or numbers."""
-        return {}
+        """All that it remembers, before the first update: `arrays`, unless it is more than that."""
+        return {name: ops.zeros(params.shape, params.dtype) for name in self.arrays}
 
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
         """Change `params` and `state` in place; state["updates"] counts this update already."""
@@ -77,6 +82,10 @@ class Optimizer:
         gradient = self._clipped(ops, gradient, state)
         if self.weight_decay and not self.decays_itself:
             ops.decay_weights(params, rate * self.weight_decay)
+        for name in self.arrays:
+            # An edit may have asked for more memory than `init` did, such as a momentum where there was none.
+            if name not in state:
+                state[name] = ops.zeros(params.shape, params.dtype)
         state["updates"] += 1
         self.apply(ops, params, gradient, state, rate)
 

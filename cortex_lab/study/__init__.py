@@ -10,13 +10,16 @@
 | `Condition`   | when to stop; join with `&`, `|`, `~`                                        |
 | `History`     | sparse snapshots under a memory budget; with replay, any step can be reached |
 | `Event`       | something a person changed, at its step                                      |
+| `Fork`        | branches of a session: several futures of one moment, side by side           |
 | `Stop`        | why a run ended, as data                                                     |
 | `Notice`      | what a subscriber is told                                                    |
 """
 
+from cortex_lab.study.breakpoints import Breakpoint
 from cortex_lab.study.conditions import (
     Condition,
     above,
+    as_condition,
     below,
     epochs,
     non_finite,
@@ -25,16 +28,21 @@ from cortex_lab.study.conditions import (
     steps,
 )
 from cortex_lab.study.events import Event, Notice, SessionBusy, Stop
-from cortex_lab.study.history import History
+from cortex_lab.study.expression import Expression
+from cortex_lab.study.forking import Fork
+from cortex_lab.study.history import History, replay
 from cortex_lab.study.observation import Observation
-from cortex_lab.study.probe import Probe, every
+from cortex_lab.study.probe import Probe, distance_to, every
 from cortex_lab.study.process import Process
 from cortex_lab.study.session import Session
 from cortex_lab.study.trace import Trace
 
 __all__ = [
+    "Breakpoint",
     "Condition",
     "Event",
+    "Expression",
+    "Fork",
     "History",
     "Notice",
     "Observation",
@@ -45,10 +53,13 @@ __all__ = [
     "Stop",
     "Trace",
     "above",
+    "as_condition",
     "below",
+    "distance_to",
     "epochs",
     "every",
     "non_finite",
+    "replay",
     "seconds",
     "stalled",
     "steps",

@@ -24,7 +24,7 @@ class Condition:
     keys: tuple[str, ...] = ()
 
     def met(self, trace: Trace, start: int) -> bool:
-        """Whether to stop now, given the rows of `trace`, of which those from `start` on belong to this run."""
+        """Whether to stop now, given the rows of `trace`; those from `start` on belong to this run."""
         raise TypeError(f"{type(self).__name__} must define met(trace, start)")
 
     def __and__(self, other: Condition | str) -> Condition:
@@ -100,7 +100,9 @@ class Not(Condition):
         return self.condition.keys
 
     def met(self, trace: Trace, start: int) -> bool:
-        return not self.condition.met(trace, start)
+        # Of what was never recorded, neither the one nor the other can be said.
+        known = all(last_recorded(trace, key, start) is not None for key in self.condition.keys)
+        return known and not self.condition.met(trace, start)
 
     def __repr__(self) -> str:
         return f"~{self.condition!r}"
@@ -131,7 +133,8 @@ class _Advance(Condition):
         if len(trace) == start:
             return self.n <= 0
         column = trace[self.key]
-        before = column[start - 1] if start else 0.0
+        # A trace that does not begin at the first step does not say where its first step began.
+        before = column[start - 1] if start else 0.0 if trace["step"][0] == 1 else column[0]
         # A hair of slack: (step + n) / steps_per_epoch need not round to a whole number of epochs more.
         return bool(column[-1] - before >= self.n - 1e-9)
 

@@ -64,8 +64,14 @@ class History:
         found = steps[position - 1]
         return found, self._snapshots[found]
 
+    def extend(self, other: History, after: int) -> None:
+        """Add the snapshots that `other` has of steps later than `after`."""
+        for step, snapshot in other._snapshots.items():
+            if step > after:
+                self.add(step, snapshot)
+
     def forget_before(self, step: int) -> None:
-        """Drop what only steps before `step` need; they can no longer be reached. At least one snapshot stays."""
+        """Drop what only steps before `step` need; those can no longer be reached."""
         start = self.nearest(step)[0]
         self._snapshots = {kept: self._snapshots[kept] for kept in self._snapshots if kept >= start}
 
@@ -75,7 +81,7 @@ class History:
 
 
 def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event], step: int) -> None:
-    """Bring `process` from a snapshot to the moment `step` was complete, repeating what was edited on the way."""
+    """Bring `process` from a snapshot to the moment `step` was complete, its edits made again on the way."""
     process.restore(snapshot)
     pending = deque(event for event in events if event.step >= process.step_number)
     while process.step_number < step:

@@ -18,7 +18,9 @@ class Observation(Mapping[str, Any]):
 
     __slots__ = ("_process", "_values", "current", "step")
 
-    def __init__(self, process: Process, known: Mapping[str, Any] | None = None, current: bool = True) -> None:
+    def __init__(
+        self, process: Process, known: Mapping[str, Any] | None = None, current: bool = True
+    ) -> None:
         self.step = process.step_number
         self.current = current
         self._process = process

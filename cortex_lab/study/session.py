@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-import traceback
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.study.conditions import Condition, reason, require_recorded
-from cortex_lab.study.events import Event, Notice, SessionBusy, Stop
-from cortex_lab.study.history import History
+from cortex_lab.study.breakpoints import Breakpoint
+from cortex_lab.study.conditions import Condition, as_condition, require_recorded
+from cortex_lab.study.events import Stop
+from cortex_lab.study.forking import Fork, fork
+from cortex_lab.study.hands import PendingUpdate
 from cortex_lab.study.observation import Observation
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
-from cortex_lab.study.trace import Trace
+from cortex_lab.study.stepping import Stepping
+from cortex_lab.study.subscribers import Subscriber
 
-Subscriber = Callable[[Notice], Any]
 
-
-class Session:
+class Session(Stepping):
     """One study of one Process.
 
     Stepping happens in whichever thread calls `step` or `run`, one at a time; `pause`, `between_steps`,
@@ -40,133 +32,159 @@ class Session:
         What to record each step; None records what the process proposes.
     snapshot_budget
         Bytes that snapshots may take. `rewind` replays from the nearest one.
+
+    `stop_on_fault` says whether an update that the process itself finds faulty, such as one with NaN in it,
+    is held back; `fault` is then the last one found.
     """
 
-    def __init__(
-        self,
-        process: Process,
-        probes: Iterable[Probe] | None = None,
-        snapshot_budget: int = 256 * 2**20,
-    ) -> None:
-        self.process = process
-        self.probes = tuple(process.probes if probes is None else probes)
-        for probe in self.probes:
-            if probe.key not in process.keys:
-                raise KeyError(
-                    f"no probe can record {probe.key!r} here; the process measures {', '.join(process.keys)}"
-                )
-        self.trace = Trace(probe.key for probe in self.probes)
-        self.events: list[Event] = []
-        self.history = History(snapshot_budget)
-        self.history.add(process.step_number, process.snapshot())
-        self.first_step = process.step_number
-        self.observation = Observation(process)
-        self.running = False
-        self.phase: str | None = None
-        self.error: BaseException | None = None
-        self.last_stop: Stop | None = None
-        self._walk: Iterator[str] | None = None
-        self._seconds = 0.0
-        self._pause = False
-        self._lock = threading.Lock()
-        self._stepping_thread: threading.Thread | None = None
-        self._subscribers: dict[int, Subscriber] = {}
-        self._subscriptions = 0
-        self._visitors: deque[tuple[Callable[[], Any], Future]] = deque()
-
     @property
-    def step_number(self) -> int:
-        """Steps completed."""
-        return self.process.step_number
+    def pending_update(self) -> PendingUpdate:
+        """What the update about to be made will add to each parameter, as a mapping; assigning edits it.
 
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """Names of the phases of a step, in order: what `step(to=...)` takes."""
-        return self.process.phases
+        Known when stopped right before the last phase, as by a breakpoint or `step(to=phases[-2])`;
+        LookupError otherwise.
+        """
+        return PendingUpdate(self)
 
-    @property
-    def buffers(self) -> Mapping[str, np.ndarray]:
-        """Every named buffer of the process, as it stands."""
-        return self.process.buffers
+    # Stepping ----------------------------------------------------------------------------------------
 
     def step(self, n: int = 1, to: str | None = None) -> Stop:
         """Take `n` steps, or go on to right after the next phase named `to`.
 
         A step left half-way by `to` is finished by the next `step()` (it counts as one of the `n`). Errors
-        of the process are raised here; the session is then as it was before the step that failed.
+        of the process are raised here; the session is then as it was before the step that failed. Ctrl-C is
+        a pause, as in `run`.
         """
         if n < 0:
             raise ValueError(f"cannot take {n} steps; to go back use rewind(step=...)")
         if to is not None and to not in self.phases:
             raise KeyError(f"a step has no phase {to!r}; its phases are {', '.join(self.phases)}")
         with self._stepping():
-            if to is not None:
-                stop = self._advance_to(to)
-            else:
-                taken = 0
-                while taken < n and not self._pause:
-                    self._complete_step()
-                    taken += 1
-                stop = self._stopped_by_request() if taken < n else self._stop("step", f"{n} steps taken")
+            stop, taken = (None, 0) if to is None else (self._advance_to(to), n)
+            while stop is None and taken < n:
+                stop = self._stopped_by_request() or self._walk_on()
+                taken += 1
+            stop = stop or self._stop("step", f"{n} step{'s' * (n != 1)} taken")
         return self._tell_stop(stop)
 
-    def run(self, until: Condition | None = None) -> Stop:
+    def run(self, until: Condition | str | None = None) -> Stop:
         """Step until the condition is met, or `pause()`, or Ctrl-C; None means until paused.
 
         Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
         under way is completed and the state is whole.
         """
-        if until is not None:
-            require_recorded(until, self.trace)
-        with self._stepping(), self._interrupt_is_pause():
-            self._tell("run", until)
-            start = len(self.trace)
-            stop = None
-            while stop is None:
-                if self._pause:
-                    stop = self._stopped_by_request()
-                elif until is not None and until.met(self.trace, start):
-                    stop = self._stop("condition", reason(until, self.trace))
-                else:
-                    self._complete_step()
-        return self._tell_stop(stop)
+        condition = None if until is None else as_condition(until)
+        if condition is not None:
+            require_recorded(condition, self.trace)
+        return self._run(condition, None)
+
+    def resume(self) -> Stop:
+        """Go on with the last `run`, until the condition it was waiting for."""
+        return self._run(*self._last_run)
 
     def pause(self) -> None:
         """Ask the stepping thread to stop after the step under way. Returns at once; harmless when idle."""
         if self.running:
-            self._pause = True
+            self._pause = "pause"
+
+    def break_when(self, condition: Condition | str) -> Breakpoint:
+        """Pause before every update that would meet `condition`, with the step's gradients there to look at.
+
+        What the condition reads is recorded from now on; KeyError for what cannot be measured. See
+        `breakpoints` for those that are set and `clear_breakpoints` to be rid of them.
+        """
+        condition = as_condition(condition)
+        if len(self.phases) < 2:
+            raise ValueError(
+                "a step of this process is one phase: nothing can stop before its update; use run(until=...)"
+            )
+        for key in condition.keys:
+            if key not in self.trace:
+                self.record(Probe(key))
+        return self.breakpoints.set(condition, self.trace)
+
+    def clear_breakpoints(self, chosen: Breakpoint | int | None = None) -> None:
+        """Forget a breakpoint, or all of them."""
+        self.breakpoints.clear(chosen)
+
+    def record(self, probe: Probe) -> None:
+        """Record one thing more, from the next step on; KeyError if it cannot be measured."""
+        self._recorder.add(probe)
+
+    # Changing and going back -------------------------------------------------------------------------
 
     def edit(self, name: str, value: Any) -> None:
-        """Change something of the process between two steps; logged, and replayed by `rewind`.
+        """Change something of the process; logged, and replayed by `rewind` at its step and phase.
 
-        From another thread while stepping, it takes effect at the next safe point, and this call waits for it.
+        From another thread while stepping, it takes effect at the next safe point; this call waits for it.
         """
-        self.between_steps(lambda: self._edit(name, value)).result()
+        self._gate.visit_and_wait(lambda: self._edit(name, value))
 
     def rewind(self, step: int) -> None:
         """Go back to the moment step `step` was complete, exactly: nearest snapshot, then replay.
 
-        The trace, snapshots and edits of later steps are forgotten (edits made *at* `step` too).
+        The trace, snapshots and edits of later steps are forgotten (edits made *at* `step` too). ValueError
+        for a step outside this session and LookupError for one that cannot be reached; nothing has changed
+        then.
         """
         if not self.first_step <= step <= self.step_number:
             raise ValueError(
                 f"cannot rewind to step {step}: this session goes from step {self.first_step} "
                 f"to step {self.step_number}"
             )
+        self.history.nearest(step)
         with self._stepping():
-            self._replay_to(step)
+            self._go_back_to(step)
             self._tell("rewind", step)
 
+    def fork(self, **settings: Iterable[Any]) -> Fork:
+        """Branches from here, one for each combination of settings, that see the same batches and draws.
+
+            futures = session.fork(learning_rate=[0.1, 0.01])
+
+        A setting is anything `edit` knows. This session stays where it is; see `Fork` for what can be done
+        with the branches. TypeError if the process cannot be cloned.
+        """
+        return fork(self, settings)
+
+    def adopt(self, branch: Session) -> None:
+        """Go on where `branch`, forked from here, stands: its process, trace, edits and snapshots.
+
+        ValueError if this session has moved since; nothing has changed then.
+        """
+        if branch.first_step != self.step_number or self.phase is not None:
+            raise ValueError(
+                f"the branch began at step {branch.first_step} and this session is at {self!r}; "
+                f"rewind(step={branch.first_step}) first"
+            )
+        with self._stepping():
+            self.process.restore(branch.process.snapshot())
+            self.events += branch.events
+            self.trace.extend(branch.trace, after=branch.first_step)
+            self.history.extend(branch.history, after=branch.first_step)
+            self._completed = self.step_number
+            self._seconds = branch._seconds
+            self.observation = Observation(self.process, self.trace.row(self.step_number), current=False)
+            self._tell("rewind", self.step_number)
+
+    def branch(self) -> Session:
+        """A session of its own that goes on from here: on a clone of the process, with the trace so far."""
+        branch = self.sibling(self.process.clone())  # type: ignore[attr-defined]
+        branch.trace.extend(self.trace)
+        branch._seconds = self._seconds
+        return branch
+
+    def sibling(self, process: Process) -> Session:
+        """A session like this one, on another process."""
+        return type(self)(process, self.probes, self.history.budget)
+
     def between_steps(self, visit: Callable[[], Any]) -> Future:
-        """Call `visit()` when no step is under way, and return a Future of its result.
+        """Call `visit()` when no phase is under way, and return a Future of its result.
 
         It runs in this thread at once if nobody is stepping, otherwise in the stepping thread before its
         next step, so it must be quick. Use it to read buffers whole.
         """
-        future: Future = Future()
-        self._visitors.append((visit, future))
-        self._admit_visitors_if_idle()
-        return future
+        return self._gate.visit(visit)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.
@@ -174,195 +192,9 @@ class Session:
         Returns the function that unsubscribes. Whatever a subscriber raises is shown once as a warning and
         never reaches the training.
         """
-        self._subscriptions += 1
-        token = self._subscriptions
-        self._subscribers[token] = subscriber
-        return lambda: self._subscribers.pop(token, None) and None
+        return self._subscribers.add(subscriber)
 
     def __repr__(self) -> str:
         inside = f", inside a step after {self.phase}" if self.phase else ""
         state = "running" if self.running else "at rest"
         return f"<{type(self).__name__} {state} at step {self.step_number}{inside}>"
-
-    # Stepping ----------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _stepping(self) -> Iterator[None]:
-        if self._stepping_thread is threading.current_thread():
-            raise SessionBusy("a subscriber or visitor cannot step the session that is calling it")
-        # A visitor holds the lock for a moment only; a stepping thread says so through `running`.
-        while not self._lock.acquire(timeout=0.05):
-            if self.running:
-                raise SessionBusy(
-                    f"the session is already stepping in thread {self._stepping_thread_name()!r}; "
-                    "call session.pause() first"
-                )
-        self._stepping_thread = threading.current_thread()
-        self._pause = False
-        self.error = None
-        self.running = True
-        try:
-            yield
-        except BaseException as error:
-            self._recover(error)
-            raise
-        finally:
-            self.running = False
-            self._stepping_thread = None
-            self._lock.release()
-            self._admit_visitors_if_idle()
-
-    def _complete_step(self) -> None:
-        if self._visitors:
-            self._admit_visitors()
-        began = time.perf_counter()
-        walk = self._walk or self.process.walk()
-        self._walk = walk
-        for self.phase in walk:
-            pass
-        self._finish_step(began)
-
-    def _advance_to(self, phase: str) -> Stop:
-        if self._visitors:
-            self._admit_visitors()
-        for _ in range(2):
-            began = time.perf_counter()
-            if self._walk is None:
-                self._walk = self.process.walk()
-            for self.phase in self._walk:
-                if self.phase == phase:
-                    if phase != self.phases[-1]:
-                        self._seconds += time.perf_counter() - began
-                        self._tell("phase", phase)
-                        return self._stop("phase", f"{phase} has run", phase)
-                    break
-            else:
-                # The step under way had already passed this phase: finish it, stop in the next one.
-                self._finish_step(began)
-                continue
-            for _ in self._walk:
-                pass
-            self._finish_step(began)
-            return self._stop("phase", f"{phase} has run")
-        raise RuntimeError(f"the process announces a phase {phase!r} that its steps never reach")
-
-    def _finish_step(self, began: float) -> None:
-        self._walk = None
-        self.phase = None
-        self._seconds += time.perf_counter() - began
-        step = self.process.step_number
-        observation = self.observation = Observation(self.process)
-        due = [probe.key for probe in self.probes if probe.schedule is None or probe.schedule(step)]
-        self.trace.append(step, self._seconds, {key: observation[key] for key in due})
-        if self.history.due(step):
-            self.history.add(step, self.process.snapshot())
-        if self._subscribers:
-            self._tell("step")
-
-    def _replay_to(self, step: int) -> None:
-        self._walk = None
-        self.phase = None
-        reached, snapshot = self.history.nearest(step)
-        self.process.restore(snapshot)
-        replayed = [event for event in self.events if event.step < step]
-        pending = deque(event for event in replayed if event.step >= reached)
-        while self.process.step_number < step:
-            while pending and pending[0].step <= self.process.step_number:
-                event = pending.popleft()
-                self.process.edit(event.name, event.value)
-            for _ in self.process.walk():
-                pass
-        self.events = replayed
-        self.history.forget_after(step)
-        self.trace.truncate(step)
-        self._seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
-        self.observation = Observation(self.process)
-
-    def _recover(self, error: BaseException) -> None:
-        """Put the process back to before the step that failed, and remember the error."""
-        completed = int(self.trace["step"][-1]) if len(self.trace) else self.first_step
-        after = f", after {self.phase}" if self.phase else ""
-        error.add_note(f"raised in step {completed + 1}{after}; the session is back at step {completed}")
-        # Only the last phase changes persistent state, so before it there is nothing to undo.
-        torn = self.phase == self.phases[-2] if len(self.phases) > 1 else True
-        self._walk = None
-        self.phase = None
-        if torn or self.process.step_number != completed:
-            self._replay_to(completed)
-        if isinstance(error, Exception):
-            self.error = error
-        self._tell("error", error)
-
-    def _edit(self, name: str, value: Any) -> None:
-        self.process.edit(name, value)
-        self.events.append(Event(self.step_number, name, value))
-        self._tell("edit", self.events[-1])
-
-    # Stops and notices -------------------------------------------------------------------------------
-
-    def _stop(self, kind: str, why: str, phase: str | None = None) -> Stop:
-        return Stop(kind, why, self.step_number, phase)
-
-    def _stopped_by_request(self) -> Stop:
-        if self._pause == "interrupt":
-            return self._stop(
-                "interrupt", "interrupted; the state is whole, go on with session.run() or session.step()"
-            )
-        return self._stop("pause", "paused")
-
-    def _tell_stop(self, stop: Stop) -> Stop:
-        self.last_stop = stop
-        self._tell("pause", stop)
-        return stop
-
-    def _tell(self, kind: str, detail: Any = None) -> None:
-        notice = Notice(kind, self.step_number, detail)
-        for token, subscriber in tuple(self._subscribers.items()):
-            try:
-                subscriber(notice)
-            except Exception:
-                self._subscribers.pop(token, None)
-                warnings.warn(
-                    f"a subscriber failed and was unsubscribed:\n{traceback.format_exc()}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-
-    # Visitors ----------------------------------------------------------------------------------------
-
-    def _admit_visitors_if_idle(self) -> None:
-        # Looked at again after each release: a visitor that came meanwhile must not be left waiting.
-        while self._visitors and self._lock.acquire(blocking=False):
-            try:
-                self._admit_visitors()
-            finally:
-                self._lock.release()
-
-    def _admit_visitors(self) -> None:
-        while self._visitors:
-            visit, future = self._visitors.popleft()
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(visit())
-            except Exception as error:
-                future.set_exception(error)
-
-    def _stepping_thread_name(self) -> str:
-        thread = self._stepping_thread
-        return thread.name if thread else "another thread"
-
-    @contextmanager
-    def _interrupt_is_pause(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def ask(signum: int, frame: Any) -> None:
-            self._pause = "interrupt"
-
-        before = signal.signal(signal.SIGINT, ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)

@@ -12,6 +12,7 @@ import pandas as pd
 from cortex_lab.study.missing import MISSING
 from cortex_lab.study.tracefile import TraceFile, read_trace
 
+
 class Trace:
     """Append-only table of float64 columns, NaN where a key was not due at that step.
 
@@ -88,6 +89,19 @@ class Trace:
         with self._changing:
             # A new dict, so that a thread that is going over the old one can finish.
             self._columns = {**self._columns, key: np.full(self._capacity, MISSING)}
+        self.version += 1
+
+    def extend(self, other: Trace, after: float = -np.inf) -> None:
+        """Append the rows of `other` that are of steps later than `after`."""
+        first = int(np.searchsorted(other["step"], after, side="right"))
+        start, stop = self._length, self._length + len(other) - first
+        for key in other.keys:
+            self.add_column(key)
+        while self._capacity < stop:
+            self._grow()
+        for key in other.keys:
+            self._columns[key][start:stop] = other[key][first:]
+        self._length = stop
         self.version += 1
 
     def truncate(self, step: int) -> None:

@@ -80,7 +80,7 @@ def test_the_activation_that_comes_next_is_seen_through_views():
     ("layers", "shape", "message"),
     [
         ([], (3,), "at least one layer"),
-        ([Dense(3)], (8, 8, 1), r"'dense_1', reading input: Dense wants .* \(features,\), got \(8, 8, 1\).*Flatten"),
+        ([Dense(3)], (8, 8, 1), r"'dense_1', reading input: Dense wants .*got \(8, 8, 1\).*Flatten"),
         ([Conv2D(4, 9)], (8, 8, 1), "node 'conv2d_1'.*a window of 9 does not fit into height 8"),
         ([Conv2D(4, 3, groups=2)], (8, 8, 3), "3 channels cannot be shared out among 2 groups"),
         ([Node(Dense(3), "a", "nowhere")], (3,), "'a' reads 'nowhere', which is neither"),

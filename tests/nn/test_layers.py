@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from cortex_lab.nn.layer import LAYERS, layer_from_dict
 from tests.nn import cases
-from tests.nn.bench import LayerBench
+from tests.nn.bench import InferenceBench, LayerBench
 
 CASES = cases.CASES
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -90,6 +91,39 @@ def test_backend_agrees_with_the_reference(case, backend):
 
 
 @every_case
+def test_output_outside_training(case):
+    xs = case.draw(5, seed=13)
+    bench = InferenceBench(case)
+    if case.inference is None:
+        wanted = LayerBench(case).run(xs).y
+    else:
+        wanted = case.inference(xs, bench.parameters(), bench.states())
+    np.testing.assert_allclose(bench.run(xs), wanted, rtol=1e-12, atol=1e-12)
+
+
+@every_case
+@accelerated
+def test_backend_agrees_outside_training(case, backend):
+    xs = case.draw(5, seed=14)
+    wanted = InferenceBench(case).run(xs)
+    np.testing.assert_allclose(InferenceBench(case, backend).run(xs), wanted, **case.tolerance)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.layer.in_place], ids=lambda case: case.name)
+@accelerated
+def test_working_in_place_changes_nothing(case, backend):
+    xs = case.draw(4, seed=15)
+    bench = InferenceBench(case, backend, over_inputs=True)
+    assert bench.in_place
+    np.testing.assert_array_equal(bench.run(xs), InferenceBench(case, backend).run(xs))
+
+
+def test_layers_that_draw_say_what_they_do_outside_training():
+    silent = [case.name for case in CASES if case.layer.random and case.inference is None]
+    assert not silent, f"give these cases an `inference`: {silent}"
+
+
+@every_case
 def test_rows_do_not_depend_on_how_many_come(case):
     """A batch of 1, and a smaller batch after a larger one, in the same memory."""
     bench = LayerBench(case)
@@ -101,8 +135,9 @@ def test_rows_do_not_depend_on_how_many_come(case):
 
 
 @every_case
-def test_inputs_and_output_gradient_are_left_alone(case):
+def test_a_pass_leaves_what_it_reads_alone(case):
     bench = LayerBench(case)
+    params, state = bench.network.params.copy(), bench.network.state.copy()
     xs = case.draw(3, seed=9)
     direction = np.random.default_rng(5).normal(size=(3, *case.layer.out_shape(*case.shapes)))
     y = bench.run(xs, direction).y
@@ -112,14 +147,40 @@ def test_inputs_and_output_gradient_are_left_alone(case):
     np.testing.assert_array_equal(bound.buffers["layer"], y)
     if "gradient:layer" in bound.buffers:
         np.testing.assert_array_equal(bound.buffers["gradient:layer"], direction)
+    np.testing.assert_array_equal(bench.network.params, params)
+    np.testing.assert_array_equal(bench.network.state, state)
 
 
-@every_case
+class Idle:
+    """Ops whose kernels do nothing, so that what remains is the layer's own doing."""
+
+    def __getattr__(self, name):
+        return lambda *arguments, **options: None
+
+
+# A layer that carries state from batch to batch has room for as many rows as it says, here a few.
+ANY_ROWS = [case for case in CASES if not case.layer.is_view and not getattr(case.layer, "stateful", 0)]
+
+
+@pytest.mark.parametrize("case", ANY_ROWS, ids=lambda case: case.name)
+def test_a_training_pass_allocates_nothing_beside_its_kernels(case):
+    rows = 5000
+    slots = LayerBench(case, "cpu", rows).executor.bind(rows).slots["layer"]
+    tracemalloc.start()
+    try:
+        case.layer.forward(Idle(), slots)
+        case.layer.backward(Idle(), slots)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Views cost some hundred bytes each; an array with a single number per row would take more than this.
+    assert peak < 4 * rows
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.oracle], ids=lambda case: case.name)
 @pytest.mark.oracle
 def test_agrees_with_pytorch(case):
     torch = pytest.importorskip("torch")
-    if case.oracle is None:
-        return
     bench = LayerBench(case)
     xs = case.draw(3, seed=21)
     direction = np.random.default_rng(6).normal(size=(3, *case.layer.out_shape(*case.shapes)))

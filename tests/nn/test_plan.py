@@ -15,6 +15,8 @@ from cortex_lab.nn.layers.activation import ReLU, Tanh
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
+from cortex_lab.nn.layers.merging import Add
+from cortex_lab.nn.layers.reshaping import Reshape
 from cortex_lab.nn.plan import assign_offsets
 
 lives = st.tuples(st.integers(0, 50), st.integers(0, 20), st.integers(0, 8))
@@ -56,6 +58,20 @@ def test_an_output_read_twice_is_not_written_over():
         (4,),
     )
     assert Plan.inference(graph).buffers["b"].alias is None
+
+
+def test_an_input_that_lies_in_the_same_memory_is_not_written_over():
+    nodes = [
+        Node(Dense(4), "a", "input"),
+        Node(Dense(4), "b", "input"),
+        Node(Reshape((4,)), "view", "a"),
+        Node(Add(), "sum", ("a", "b", "view")),
+    ]
+    network = Network(nodes, (4,), ops="reference")
+    assert Plan.inference(network.graph).buffers["sum"].alias is None
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    parts = network.activations(x, ["a", "b"])
+    np.testing.assert_allclose(network.predict(x), 2 * parts["a"] + parts["b"])
 
 
 def test_kept_activations_equal_those_of_a_training_pass():

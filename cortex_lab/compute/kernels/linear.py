@@ -53,7 +53,8 @@ def norm(xp: Any, a: Any) -> float:
 def scale_shift(xp: Any, a: Any, factor: float, shift: float, out: Any) -> None:
     """out = factor * a + shift; `out` may be `a`."""
     xp.multiply(a, factor, out=out)
-    out += shift
+    if shift:
+        out += shift
 
 
 @kernel

@@ -19,7 +19,7 @@ Padding = tuple[Pair, Pair]
 
 @kernel
 def pool_max(xp: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding) -> None:
-    """out = the largest pixel of each window; `winner` (int32) = its place in the window, the first of equals.
+    """out = the largest pixel of each window; `winner` (int32) = its place there, the first of equals.
 
     `winner` may be None when no gradient will be asked for.
     """
@@ -97,7 +97,7 @@ def _counts(
     padding: Padding,
     count_padding: bool,
 ) -> np.ndarray:
-    """Places that count in each window, shape (1, height, width, 1). Overhang beyond the padding never counts."""
+    """Places that count in each window, (1, height, width, 1). Overhang beyond the padding never counts."""
     per_axis = []
     for axis in (0, 1):
         before, after = padding[axis]

@@ -85,8 +85,7 @@ def update_adagrad(
 ) -> None:
     """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon)."""
     square += gradient * gradient
-    # Where no gradient ever came, 0 / 0 is no step.
-    params -= learning_rate * gradient / xp.where(square > 0, xp.sqrt(square) + epsilon, 1)
+    params -= learning_rate * gradient / (xp.sqrt(square) + epsilon)
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_ran
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """y = f(x @ kernel + bias) for rows of shape (features,).
+    """y = f(x @ kernel + bias) for rows of shape (features,), or (steps, features) at each step alike.
 
     Parameters: `kernel` (features, units), `bias` (units,).
     """
@@ -27,31 +28,36 @@ class Dense(Layer):
         check_activation(self.activation)
 
     def out_shape(self, *shapes: Shape) -> Shape:
-        need_rank(self, shapes[0], 1, "(features,)")
-        return (self.units,)
+        if len(shapes[0]) != 2:
+            need_rank(self, shapes[0], 1, "(features,) or (steps, features)")
+        return (*shapes[0][:-1], self.units)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        kernel = Parameter((shapes[0][0], self.units), self.kernel_initializer)
+        kernel = Parameter((shapes[0][-1], self.units), self.kernel_initializer)
         bias = Parameter((self.units,), self.bias_initializer)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
-        return activation_buffers(self.activation, (self.units,))
+        return activation_buffers(self.activation, self.out_shape(*shapes))
 
     def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
-        return activation_scratch(self.activation, (self.units,))
+        return activation_scratch(self.activation, self.out_shape(*shapes))
 
     def forward(self, ops: Any, at: Slots) -> None:
-        ops.matmul(at.x, at.kernel, out=at.y)
+        ops.matmul(_matrix(at.x), at.kernel, out=_matrix(at.y))
         leave(ops, self, at)
 
     def backward(self, ops: Any, at: Slots) -> None:
-        dz = through(ops, self, at)
-        ops.matmul(at.x.T, dz, out=at.d_kernel)
+        dz = _matrix(through(ops, self, at))
+        ops.matmul(_matrix(at.x).T, dz, out=at.d_kernel)
         if self.use_bias:
             ops.sum_rows(dz, out=at.d_bias)
         if at.dx is not None:
-            ops.matmul(dz, at.kernel.T, out=at.dx)
+            ops.matmul(dz, at.kernel.T, out=_matrix(at.dx))
 
     def multiply_adds(self, *shapes: Shape) -> int:
-        return shapes[0][0] * self.units
+        return math.prod(shapes[0]) * self.units
+
+
+def _matrix(x: Any) -> Any:
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])

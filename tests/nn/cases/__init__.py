@@ -22,6 +22,8 @@ class Case:
 
     `inputs` makes the input arrays for `rows` rows from a generator; None draws standard normals. `oracle`
     computes the same output from PyTorch tensors (xs, parameters by name); None if PyTorch has none.
+    `inference` computes the output outside training from arrays (xs, parameters, states by name); None if it
+    is that of training.
     `differentiable_input` is False for layers that read indices.
     """
 
@@ -31,6 +33,7 @@ class Case:
     inputs: Callable[[np.random.Generator, int], list[np.ndarray]] | None = None
     oracle: Callable[[list[Any], dict[str, Any]], Any] | None = None
     differentiable_input: bool = True
+    inference: Callable[[list[Any], dict[str, Any], dict[str, Any]], Any] | None = None
     tolerance: dict[str, float] = field(default_factory=lambda: {"rtol": 1e-4, "atol": 1e-5})
 
     @property
@@ -49,6 +52,18 @@ class Case:
 def away_from_zero(values: np.ndarray, gap: float = 1e-2) -> np.ndarray:
     """`values` moved off the kink at 0, where a numerical derivative means nothing."""
     return values + gap * np.where(values >= 0, 1, -1)
+
+
+def all_different(*shapes: Shape) -> Callable[[np.random.Generator, int], list[np.ndarray]]:
+    """Inputs of these row shapes in which no two values are close: for layers that pick the largest."""
+
+    def inputs(random: np.random.Generator, rows: int) -> list[np.ndarray]:
+        sizes = [rows * int(np.prod(shape)) for shape in shapes]
+        values = random.permutation(np.linspace(-2, 2, sum(sizes)))
+        parts = np.split(values, np.cumsum(sizes)[:-1])
+        return [part.reshape(rows, *shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    return inputs
 
 
 def _collect() -> list[Case]:

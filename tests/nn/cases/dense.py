@@ -12,6 +12,7 @@ def _dense(xs, parameters):
 CASES = [
     Case(Dense(4), ((3,),), "linear", oracle=_dense),
     Case(Dense(1), ((1,),), "one-by-one", oracle=_dense),
+    Case(Dense(4, activation="tanh"), ((3, 5),), "steps", oracle=lambda xs, p: _dense(xs, p).tanh()),
     Case(Dense(7, use_bias=False), ((5,),), "no-bias", oracle=_dense),
     Case(Dense(6, activation="relu"), ((5,),), "relu", oracle=lambda xs, p: _dense(xs, p).relu()),
     Case(Dense(6, activation="tanh"), ((5,),), "tanh", oracle=lambda xs, p: _dense(xs, p).tanh()),

@@ -1,0 +1,62 @@
+"""The perceptrons in scikit-learn, with our weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+import cortex_lab as cl
+from benchmarks.workloads import ours
+
+
+def has(workload: Any) -> bool:
+    """Whether scikit-learn has such a network: dense layers and a classifier."""
+    layers = [node.layer for node in workload.network().graph.nodes.values()]
+    return all(isinstance(layer, cl.Dense) for layer in layers) and workload.loss == "softmax_cross_entropy"
+
+
+def steps(place: int) -> Callable[[int], None]:
+    """Takes training steps of workload number `place`."""
+    step = training_step(ours.WORKLOADS[place])
+
+    def take(count: int) -> None:
+        for _ in range(count):
+            step()
+
+    return take
+
+
+def training_step(workload: Any) -> Callable[[], float]:
+    """One step of `partial_fit` after another over our batches; returns the loss before the update."""
+    network = workload.network()
+    layers = [node.layer for node in network.graph.nodes.values()]
+    adam = workload.optimizer
+    model = MLPClassifier(
+        tuple(layer.units for layer in layers[:-1]), activation=layers[0].activation, solver="adam", alpha=0.0,
+        batch_size=workload.batch, learning_rate_init=adam.learning_rate, beta_1=adam.beta_1, beta_2=adam.beta_2,
+        epsilon=adam.epsilon, shuffle=False,
+    )  # fmt: skip
+    inputs, targets = workload.data()
+    pieces = [slice(start, start + workload.batch) for start in range(0, len(inputs), workload.batch)]
+    model.partial_fit(inputs[pieces[0]], targets[pieces[0]], classes=np.arange(10))
+    for place, name in enumerate(network.graph.nodes):
+        model.coefs_[place][...] = network.parameters[f"{name}/kernel"]
+        model.intercepts_[place][...] = network.parameters[f"{name}/bias"]
+    # The optimizer holds the same arrays; its moments begin anew with the weights.
+    optimizer = model._optimizer
+    optimizer.t = 0
+    for moment in (*optimizer.ms, *optimizer.vs):
+        moment[...] = 0
+    taken = 0
+
+    def step() -> float:
+        nonlocal taken
+        piece = pieces[taken % len(pieces)]
+        taken += 1
+        model.partial_fit(inputs[piece], targets[piece])
+        return model.loss_
+
+    return step

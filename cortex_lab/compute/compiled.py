@@ -1,0 +1,107 @@
+"""Numba, made safe to rely on: a disk cache that can only help, and one line when the user has to wait."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import event
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.registry import cpu_target
+
+FLAGS = {"contract", "reassoc", "nsz", "arcp", "afn"}
+"""Freedom for the compiler to reorder sums and fuse multiply-adds, but NaN and infinity keep their meaning."""
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled when first called, without the GIL, and kept on disk where that is possible."""
+    dispatcher = numba.njit(nogil=True, fastmath=FLAGS, error_model="numpy")(function)
+    # RuntimeError: no folder to write to. Then each process compiles for itself.
+    with suppress(RuntimeError, OSError):
+        dispatcher._cache = _Cache(function)
+    return dispatcher
+
+
+def get_ready() -> None:
+    """Load what Numba needs before it can run the first compiled function."""
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
+
+
+def _digest_of_sources() -> str:
+    digest = hashlib.sha256()
+    room = Path(__file__).parent
+    for path in sorted([*room.glob("*.py"), *(room / "overrides").glob("*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCES = _digest_of_sources()
+
+
+class _Cache(FunctionCache):
+    """Numba's function cache, keyed by the text of all kernels and deaf to every error of the disk.
+
+    Numba asks for the date of one file only, and would go on using a kernel whose helper in another file changed.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = _CheckedFile(self._cache_path, self._impl.filename_base, _SOURCES)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            with suppress(Exception):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(Exception):
+            super().save_overload(sig, data)
+
+
+class _CheckedFile(IndexDataCacheFile):
+    """Machine code is handed to the linker only if every byte is what was written."""
+
+    def _save_data(self, name: str, data: Any) -> None:
+        content = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+
+    def _load_data(self, name: str) -> Any:
+        content = Path(self._data_path(name)).read_bytes()
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            raise OSError(f"{name} is damaged")
+        return pickle.loads(content[32:])
+
+
+class _Announcement(event.Listener):
+    """Says once per process that kernels are being compiled, when the first of ours is."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def on_start(self, happening: Any) -> None:
+        details = happening.data or {}
+        function = getattr(details.get("dispatcher"), "py_func", None)
+        if not self.said and getattr(function, "__module__", "").startswith(__package__ or "-"):
+            self.said = True
+            print(
+                "cortex_lab is compiling its CPU kernels: some seconds, the first time on this machine.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_end(self, happening: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())

@@ -1,0 +1,40 @@
+"""Several arrays made one, and handed back their share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cortex_lab.compute.kernel import kernel
+
+
+@kernel
+def largest(xp: Any, xs: Sequence[Any], winner: Any, out: Any) -> None:
+    """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
+
+    `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
+    """
+    if winner is not None:
+        stacked = xp.stack(list(xs))
+        winner[...] = stacked.argmax(axis=0)
+    xp.maximum(xs[0], xs[1], out=out)
+    for x in xs[2:]:
+        xp.maximum(out, x, out=out)
+
+
+@kernel
+def largest_gradient(xp: Any, dy: Any, winner: Any, index: int, out: Any) -> None:
+    """out = gradient of `largest` with respect to xs[index]."""
+    out[...] = xp.where(winner == index, dy, 0)
+
+
+@kernel
+def put_columns(xp: Any, x: Any, start: int, out: Any) -> None:
+    """out[:, start : start + width] = x, for x of shape (rows, width)."""
+    out[:, start : start + x.shape[1]] = x
+
+
+@kernel
+def get_columns(xp: Any, x: Any, start: int, out: Any) -> None:
+    """out = x[:, start : start + width], for out of shape (rows, width)."""
+    out[...] = x[:, start : start + out.shape[1]]

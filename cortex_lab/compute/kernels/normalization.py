@@ -1,0 +1,153 @@
+"""Normalization over the batch, over each row, and across neighboring channels.
+
+Statistics are summed in float64: over a large batch of images a float32 sum loses too many digits. The
+variance is the biased one, divided by the count. `gamma` and `beta` may be None, and so may their gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cortex_lab.compute.kernel import kernel
+
+
+@kernel
+def batch_normalize(
+    xp: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+) -> None:
+    """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
+
+    x, out: (rows, features); all others (features,); `mean` and `variance` are written.
+    """
+    mean[...] = xp.mean(x, axis=0, dtype=xp.float64)
+    variance[...] = xp.mean(xp.square(x - mean), axis=0, dtype=xp.float64)
+    normalize_columns.reference(xp, x, gamma, beta, mean, variance, out, epsilon)
+
+
+@kernel
+def normalize_columns(
+    xp: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+) -> None:
+    """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x."""
+    scale = 1 / xp.sqrt(variance + epsilon)
+    if gamma is not None:
+        scale = scale * gamma
+    xp.multiply(x - mean, scale, out=out)
+    if beta is not None:
+        out += beta
+
+
+@kernel
+def batch_normalize_gradient(
+    xp: Any,
+    x: Any,
+    dy: Any,
+    gamma: Any,
+    mean: Any,
+    variance: Any,
+    d_gamma: Any,
+    d_beta: Any,
+    out: Any,
+    epsilon: float,
+) -> None:
+    """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
+    scale = 1 / xp.sqrt(variance + epsilon)
+    normalized = (x - mean) * scale
+    along = xp.sum(dy * normalized, axis=0, dtype=xp.float64).astype(x.dtype)
+    total = xp.sum(dy, axis=0, dtype=xp.float64).astype(x.dtype)
+    if d_gamma is not None:
+        d_gamma[...] = along
+    if d_beta is not None:
+        d_beta[...] = total
+    if out is not None:
+        scale = scale if gamma is None else scale * gamma
+        xp.multiply(scale, dy - (total + normalized * along) / len(x), out=out)
+
+
+@kernel
+def moving_average(xp: Any, average: Any, value: Any, momentum: float) -> None:
+    """average = momentum * average + (1 - momentum) * value, in place."""
+    average *= momentum
+    average += (1 - momentum) * value
+
+
+@kernel
+def layer_normalize(
+    xp: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+) -> None:
+    """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each row.
+
+    x, out: (rows, features), out may be x; gamma, beta: (features,); `mean` and `variance` (rows,) are
+    written, or None when no gradient will be asked for.
+    """
+    center = xp.mean(x, axis=1, keepdims=True)
+    spread = xp.mean(xp.square(x - center), axis=1, keepdims=True)
+    if mean is not None:
+        mean[...], variance[...] = center[:, 0], spread[:, 0]
+    xp.multiply(x - center, 1 / xp.sqrt(spread + epsilon), out=out)
+    if gamma is not None:
+        out *= gamma
+    if beta is not None:
+        out += beta
+
+
+@kernel
+def layer_normalize_gradient(
+    xp: Any,
+    x: Any,
+    dy: Any,
+    gamma: Any,
+    mean: Any,
+    variance: Any,
+    d_gamma: Any,
+    d_beta: Any,
+    out: Any,
+    epsilon: float,
+) -> None:
+    """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
+    scale = 1 / xp.sqrt(variance + epsilon)[:, None]
+    normalized = (x - mean[:, None]) * scale
+    if d_gamma is not None:
+        d_gamma[...] = xp.sum(dy * normalized, axis=0, dtype=xp.float64)
+    if d_beta is not None:
+        d_beta[...] = xp.sum(dy, axis=0, dtype=xp.float64)
+    if out is not None:
+        dz = dy if gamma is None else dy * gamma
+        along = xp.mean(dz * normalized, axis=1, keepdims=True)
+        total = xp.mean(dz, axis=1, keepdims=True)
+        xp.multiply(scale, dz - total - normalized * along, out=out)
+
+
+@kernel
+def local_response_normalize(
+    xp: Any, x: Any, base: Any, out: Any, size: int, alpha: float, beta: float, k: float
+) -> None:
+    """out = x / base**beta, where base = k + alpha / size * (sum of squares of the `size` channels around).
+
+    The window of channel c runs from c - size // 2 to c + (size - 1) // 2. `base`, of x's shape, is written,
+    or None when no gradient will be asked for.
+    """
+    found = k + alpha / size * _neighborhood(xp, xp.square(x), size // 2, (size - 1) // 2)
+    if base is not None:
+        base[...] = found
+    xp.multiply(x, found**-beta, out=out)
+
+
+@kernel
+def local_response_normalize_gradient(
+    xp: Any, x: Any, y: Any, dy: Any, base: Any, out: Any, size: int, alpha: float, beta: float
+) -> None:
+    """out = gradient with respect to x of `local_response_normalize`."""
+    # A channel feels the windows it lies in, which reach the other way round.
+    felt = _neighborhood(xp, dy * y / base, (size - 1) // 2, size // 2)
+    out[...] = dy * base**-beta - (2 * alpha * beta / size) * x * felt
+
+
+def _neighborhood(xp: Any, values: Any, before: int, after: int) -> Any:
+    """Sum over the last axis from `before` places before each to `after` behind it."""
+    total = xp.zeros_like(values)
+    channels = values.shape[-1]
+    for offset in range(-min(before, channels - 1), min(after, channels - 1) + 1):
+        low, high = max(0, -offset), min(channels, channels - offset)
+        total[..., low:high] += values[..., low + offset : high + offset]
+    return total

@@ -1,0 +1,24 @@
+"""Which arrays compiled kernels take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+FLOAT32 = np.dtype(np.float32)
+
+
+def plain(*arrays: Any) -> bool:
+    """Whether all are C-contiguous float32 arrays; None counts as one."""
+    for array in arrays:
+        if array is None:
+            continue
+        if type(array) is not np.ndarray or array.dtype != FLOAT32 or not array.flags.c_contiguous:
+            return False
+    return True
+
+
+def writable(*arrays: Any) -> bool:
+    """Whether all are C-contiguous float32 arrays that may be written to; None counts as one."""
+    return plain(*arrays) and all(array is None or array.flags.writeable for array in arrays)

@@ -1,0 +1,296 @@
+"""Convolution as matrix products of patches, a tile at a time, so that a tile's patches never leave the cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernels import convolution
+from cortex_lab.compute.kernels.convolution import Padding, Pair
+from cortex_lab.compute.native import clear_block, copy_block, gemm
+from cortex_lab.compute.overrides import _direct
+from cortex_lab.compute.overrides._arrays import FLOAT32, plain, writable
+from cortex_lab.compute.workers import get_workers, workspace
+
+TILE = 131_072
+"""Elements of patches made at a time: half a megabyte, which the second-level caches of today hold."""
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@convolution.convolve.override("cpu")
+def convolve(
+    ops: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Any:
+    if not plain(x, w) or not writable(out):
+        return NotImplemented
+    geometry = _geometry(x.shape, w.shape, out.shape, strides, padding, dilation, groups)
+    _convolve(x, w, out, geometry)
+    return None
+
+
+@convolution.convolve_weight_gradient.override("cpu")
+def convolve_weight_gradient(
+    ops: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Any:
+    if not plain(x, dy) or not writable(out):
+        return NotImplemented
+    geometry = _geometry(x.shape, out.shape, dy.shape, strides, padding, dilation, groups)
+    workers = get_workers()
+    pieces = workers.split(len(x) * dy.shape[1], _grain(geometry))
+    total = out.reshape(-1)
+    # The first piece sums into the result itself, the others into memory of their own, added up in a fixed order.
+    others = workspace("weight gradients", FLOAT32, (len(pieces) - 1) * out.size)
+    partial = [total, *(others[i * out.size : (i + 1) * out.size] for i in range(len(pieces) - 1))]
+    flat = x.reshape(-1), dy.reshape(-1)
+    work = _direct.weight_gradient if _direct.weight_gradient_pays(geometry) else _weight_piece
+    workers.run(work, [(*flat, part, geometry, *piece) for part, piece in zip(partial, pieces, strict=True)])
+    for part in partial[1:]:
+        np.add(total, part, out=total)
+    return None
+
+
+@convolution.convolve_input_gradient.override("cpu")
+def convolve_input_gradient(
+    ops: Any, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Any:
+    if not plain(dy, w) or not writable(out):
+        return NotImplemented
+    turned = _turned_padding(w.shape, padding, dilation)
+    small = out.shape[1] * out.shape[2] <= 1.3 * dy.shape[1] * dy.shape[2]
+    if strides == (1, 1) and groups == 1 and small and turned is not None:
+        # As a convolution of dy with the kernel turned around: nothing to scatter.
+        weights = workspace("turned kernel", FLOAT32, w.size)[: w.size]
+        weights = weights.reshape(w.shape[0], w.shape[1], w.shape[3], w.shape[2])
+        weights[...] = w[::-1, ::-1].transpose(0, 1, 3, 2)
+        _convolve(dy, weights, out, _geometry(dy.shape, weights.shape, out.shape, strides, turned, dilation, 1))
+        return None
+    geometry = _geometry(out.shape, w.shape, dy.shape, strides, padding, dilation, groups)
+    workers = get_workers()
+    flat = dy.reshape(-1), w.reshape(-1), out.reshape(-1)
+    workers.run(_input_piece, [(*flat, geometry, *piece) for piece in workers.split(len(out), 1)])
+    return None
+
+
+def _convolve(x: Any, w: Any, out: Any, geometry: tuple[int, ...]) -> None:
+    if _direct.forward(x, w, out, geometry, _bare(geometry)):
+        return
+    workers = get_workers()
+    flat = x.reshape(-1), w.reshape(-1), out.reshape(-1)
+    pieces = workers.split(len(x) * out.shape[1], _grain(geometry))
+    workers.run(_forward_piece, [(*flat, geometry, *piece) for piece in pieces])
+
+
+def _geometry(
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+) -> tuple[int, ...]:
+    """Everything the compiled loops need to know, as one tuple of integers."""
+    return (
+        *x_shape[1:], *w_shape[:2], *y_shape[1:], *strides, padding[0][0], padding[1][0], *dilation, groups,
+    )  # fmt: skip
+
+
+def _bare(geometry: tuple[int, ...]) -> bool:
+    """Whether it is a 1 x 1 convolution of every pixel: one product of matrices."""
+    height, width, _, kh, kw, out_height, out_width, _, sh, sw, top, left, *_ = geometry
+    return (kh, kw, sh, sw, top, left, out_height, out_width) == (1, 1, 1, 1, 0, 0, height, width)
+
+
+def _turned_padding(w_shape: tuple[int, ...], padding: Padding, dilation: Pair) -> Padding | None:
+    extents = [(length - 1) * step for length, step in zip(w_shape[:2], dilation, strict=True)]
+    turned = tuple((extent - before, extent - after) for extent, (before, after) in zip(extents, padding, strict=True))
+    return turned if min(map(min, turned)) >= 0 else None  # type: ignore[return-value]
+
+
+def _patch(geometry: tuple[int, ...]) -> int:
+    """Elements of a patch: a kernel's taps times the channels of a group."""
+    return geometry[3] * geometry[4] * (geometry[2] // geometry[-1])
+
+
+def _grain(geometry: tuple[int, ...]) -> int:
+    """Rows of output pixels that are work enough for one worker: about 50 microseconds."""
+    return -(-2_000_000 // (_patch(geometry) * geometry[6] * geometry[7]))
+
+
+def _room(geometry: tuple[int, ...]) -> tuple[int, Any]:
+    """Rows of output pixels in a tile, and this thread's memory for their patches."""
+    row = _patch(geometry) * geometry[6]
+    rows = max(1, TILE // row)
+    return rows, workspace("patches", FLOAT32, rows * row)
+
+
+def _forward_piece(x: Any, w: Any, out: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
+    _forward(x, w, out, geometry, start, stop, *_room(geometry))
+
+
+def _weight_piece(x: Any, dy: Any, total: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
+    _weight_gradient(x, dy, total, geometry, start, stop, *_room(geometry))
+
+
+def _input_piece(dy: Any, w: Any, out: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
+    _input_gradient(dy, w, out, geometry, start, stop, *_room(geometry))
+
+
+@compiled
+def _forward(x, w, out, geometry, start, stop, tile, patches):  # noqa: ANN001, ANN202
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    inputs, outputs = channels // groups, filters // groups
+    patch = kh * kw * inputs
+    bare = patch == inputs and sh == 1 and sw == 1 and top == 0 and left == 0
+    bare = bare and out_height == height and out_width == width
+    for first in range(start, stop, tile):
+        last = min(first + tile, stop)
+        pixels = (last - first) * out_width
+        at = first * out_width
+        for g in range(groups):
+            if bare:
+                gemm(0, 0, pixels, outputs, patch, x, at * channels + g * inputs, channels,
+                     w, g * outputs, filters, _ZERO, out, at * filters + g * outputs, filters)  # fmt: skip
+            elif inputs == 1:
+                _gather_taps(x, patches, geometry, first, last, g)
+                gemm(1, 0, pixels, outputs, patch, patches, 0, pixels,
+                     w, g * outputs, filters, _ZERO, out, at * filters + g * outputs, filters)  # fmt: skip
+            else:
+                _gather(x, patches, geometry, first, last, g)
+                gemm(0, 0, pixels, outputs, patch, patches, 0, patch,
+                     w, g * outputs, filters, _ZERO, out, at * filters + g * outputs, filters)  # fmt: skip
+
+
+@compiled
+def _weight_gradient(x, dy, total, geometry, start, stop, tile, patches):  # noqa: ANN001, ANN202
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    inputs, outputs = channels // groups, filters // groups
+    patch = kh * kw * inputs
+    bare = patch == inputs and sh == 1 and sw == 1 and top == 0 and left == 0
+    bare = bare and out_height == height and out_width == width
+    for first in range(start, stop, tile):
+        last = min(first + tile, stop)
+        pixels = (last - first) * out_width
+        at = first * out_width
+        kept = _ZERO if first == start else _ONE
+        for g in range(groups):
+            if bare:
+                gemm(1, 0, patch, outputs, pixels, x, at * channels + g * inputs, channels,
+                     dy, at * filters + g * outputs, filters, kept, total, g * outputs, filters)  # fmt: skip
+            elif inputs == 1:
+                _gather_taps(x, patches, geometry, first, last, g)
+                gemm(0, 0, patch, outputs, pixels, patches, 0, pixels,
+                     dy, at * filters + g * outputs, filters, kept, total, g * outputs, filters)  # fmt: skip
+            else:
+                _gather(x, patches, geometry, first, last, g)
+                gemm(1, 0, patch, outputs, pixels, patches, 0, patch,
+                     dy, at * filters + g * outputs, filters, kept, total, g * outputs, filters)  # fmt: skip
+
+
+@compiled
+def _input_gradient(dy, w, out, geometry, start, stop, tile, patches):  # noqa: ANN001, ANN202
+    # Whole images only: patches overlap, and no pixel may belong to two workers.
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    inputs, outputs = channels // groups, filters // groups
+    patch = kh * kw * inputs
+    size = height * width * channels
+    clear_block(out, start * size, (stop - start) * size)
+    for first in range(start * out_height, stop * out_height, tile):
+        last = min(first + tile, stop * out_height)
+        at = first * out_width * filters
+        for g in range(groups):
+            gemm(0, 1, (last - first) * out_width, patch, outputs, dy, at + g * outputs, filters,
+                 w, g * outputs, filters, _ZERO, patches, 0, patch)  # fmt: skip
+            _scatter(patches, out, geometry, first, last, g)
+
+
+@compiled
+def _gather(x, patches, geometry, first, last, group):  # noqa: ANN001, ANN202
+    """patches[pixel, tap, channel] of the output rows first to last (counted through all images)."""
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    inputs = channels // groups
+    run = kw * inputs
+    whole = dw == 1 and groups == 1
+    to = 0
+    for r in range(first, last):
+        image, row = r // out_height, r % out_height
+        for column in range(out_width):
+            ix = column * sw - left
+            inside = ix >= 0 and ix + kw <= width and whole
+            for i in range(kh):
+                iy = row * sh - top + i * dh
+                at = ((image * height + iy) * width + ix) * channels
+                if iy < 0 or iy >= height:
+                    clear_block(patches, to, run)
+                elif inside:
+                    copy_block(patches, to, x, at, run)
+                else:
+                    for j in range(kw):
+                        if 0 <= ix + j * dw < width:
+                            copy_block(patches, to + j * inputs, x, at + j * dw * channels + group * inputs, inputs)
+                        else:
+                            clear_block(patches, to + j * inputs, inputs)
+                to += run
+
+
+@compiled
+def _gather_taps(x, patches, geometry, first, last, group):  # noqa: ANN001, ANN202
+    """The same transposed, patches[tap, pixel], for one channel: rows of pixels are copied, not single numbers."""
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    pixels = (last - first) * out_width
+    for i in range(kh):
+        for j in range(kw):
+            to = (i * kw + j) * pixels
+            offset = j * dw - left
+            low = max(0, -(offset // sw))
+            high = max(low, min(out_width, (width - 1 - offset) // sw + 1))
+            for r in range(first, last):
+                image, row = r // out_height, r % out_height
+                iy = row * sh - top + i * dh
+                at = ((image * height + iy) * width + offset) * channels + group
+                if iy < 0 or iy >= height:
+                    clear_block(patches, to, out_width)
+                else:
+                    clear_block(patches, to, low)
+                    clear_block(patches, to + high, out_width - high)
+                    if sw == 1 and channels == 1:
+                        copy_block(patches, to + low, x, at + low, high - low)
+                    else:
+                        for column in range(low, high):
+                            patches[to + column] = x[at + column * sw * channels]
+                to += out_width
+
+
+@compiled
+def _scatter(patches, out, geometry, first, last, group):  # noqa: ANN001, ANN202
+    """Add every patch to the pixels it was taken from."""
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    inputs = channels // groups
+    run = kw * inputs
+    whole = dw == 1 and groups == 1
+    begin = 0
+    for r in range(first, last):
+        image, row = r // out_height, r % out_height
+        for column in range(out_width):
+            ix = column * sw - left
+            inside = ix >= 0 and ix + kw <= width and whole
+            for i in range(kh):
+                iy = row * sh - top + i * dh
+                at = ((image * height + iy) * width + ix) * channels
+                if 0 <= iy < height:
+                    if inside:
+                        _add_to(out[at : at + run], patches[begin : begin + run])
+                    else:
+                        for j in range(kw):
+                            if 0 <= ix + j * dw < width:
+                                place, source = at + j * dw * channels + group * inputs, begin + j * inputs
+                                _add_to(out[place : place + inputs], patches[source : source + inputs])
+                begin += run
+
+
+@compiled
+def _add_to(total, part):  # noqa: ANN001, ANN202
+    for t in range(total.shape[0]):
+        total[t] += part[t]

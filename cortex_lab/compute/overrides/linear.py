@@ -1,0 +1,148 @@
+"""Matrix products on all cores, and sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernels import linear
+from cortex_lab.compute.native import gemm
+from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.simd import every, first_lanes, load, store
+from cortex_lab.compute.workers import get_workers, workspace
+
+# OpenBLAS itself uses one thread up to this many multiply-adds; such products need no thread limit and no pool.
+SMALL_PRODUCT = 262_144
+SMALL_SUM = 65_536
+_ZERO = np.float32(0)
+
+
+@linear.matmul.override("cpu")
+def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
+    a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
+    if a_turned:
+        a = a.T
+    if b_turned:
+        b = b.T
+    if a.ndim != 2 or b.ndim != 2 or not plain(a, b) or not writable(out):
+        return NotImplemented
+    inner = a.shape[0] if a_turned else a.shape[1]
+    rows, columns = out.shape
+    wanted = ((inner, rows) if a_turned else (rows, inner), (columns, inner) if b_turned else (inner, columns))
+    if (a.shape, b.shape) != wanted or out.size == 0 or inner == 0:
+        return NotImplemented
+    turned = (int(a_turned), int(b_turned))
+    if rows * columns * inner <= SMALL_PRODUCT:
+        _product(a, b, out, *turned, 0, rows, 0, columns)
+        return None
+    workers = get_workers()
+    # BLAS packs the whole of the matrix that is not split, in every worker: split the larger side.
+    if rows >= columns:
+        pieces = [(a, b, out, *turned, i, j, 0, columns) for i, j in workers.split(rows, 16)]
+    else:
+        pieces = [(a, b, out, *turned, 0, rows, i, j) for i, j in workers.split(columns, 16)]
+    workers.run(_product, pieces)
+    return None
+
+
+@compiled
+def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):  # noqa: ANN001, ANN202
+    inner = a.shape[0] if a_turned else a.shape[1]
+    at_a = row if a_turned else row * a.shape[1]
+    at_b = column * b.shape[1] if b_turned else column
+    gemm(
+        a_turned, b_turned, row_end - row, column_end - column, inner, a, at_a, a.shape[1],
+        b, at_b, b.shape[1], _ZERO, out, row * out.shape[1] + column, out.shape[1],
+    )  # fmt: skip
+
+
+@linear.sum_rows.override("cpu")
+def sum_rows(ops: Any, a: Any, out: Any) -> Any:
+    if not plain(a) or not writable(out) or out.shape != a.shape[-1:]:
+        return NotImplemented
+    rows = a.reshape(-1, a.shape[-1])
+    workers = get_workers()
+    pieces = workers.split(len(rows), -(-SMALL_SUM // rows.shape[1]))
+    partial = workspace("sum_rows", np.float64, len(pieces) * rows.shape[1]).reshape(-1)
+    partial = partial[: len(pieces) * rows.shape[1]].reshape(len(pieces), rows.shape[1])
+    if len(pieces) == 1:
+        _sum_rows(rows, partial[0], 0, len(rows))
+    else:
+        workers.run(_sum_rows, [(rows, partial[i], *piece) for i, piece in enumerate(pieces)])
+    _add_up(partial, out)
+    return None
+
+
+@compiled
+def _sum_rows(rows, total, start, stop):  # noqa: ANN001, ANN202
+    # Short float32 sums in registers, added up in float64: as exact as it is quick.
+    columns = rows.shape[1]
+    values = rows.reshape(-1)
+    part = np.empty(16, np.float32)
+    total[:] = 0.0
+    for block in range(start, stop, 128):
+        last = min(block + 128, stop)
+        for c in range(0, columns, 16):
+            lanes = first_lanes(columns - c)
+            sums = every(_ZERO)
+            for i in range(block, last):
+                sums = sums + load(values, i * columns + c, lanes)
+            store(part, 0, sums, first_lanes(16))
+            for t in range(min(16, columns - c)):
+                total[c + t] += part[t]
+
+
+@compiled
+def _add_up(partial, out):  # noqa: ANN001, ANN202
+    for j in range(partial.shape[1]):
+        total = 0.0
+        for i in range(partial.shape[0]):
+            total += partial[i, j]
+        out[j] = np.float32(total)
+
+
+@linear.add.override("cpu")
+def add(ops: Any, a: Any, b: Any, out: Any) -> Any:
+    return _elementwise(_add, a, b, out)
+
+
+@linear.multiply.override("cpu")
+def multiply(ops: Any, a: Any, b: Any, out: Any) -> Any:
+    return _elementwise(_multiply, a, b, out)
+
+
+def _elementwise(function: Any, a: Any, b: Any, out: Any) -> Any:
+    # NumPy is as quick as anything within the caches; beyond them two cores have more bandwidth than one.
+    if out.size <= SMALL_SUM or not plain(a, b) or not writable(out) or not a.shape == b.shape == out.shape:
+        return NotImplemented
+    a, b, out = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    workers = get_workers()
+    pieces = workers.split(out.size, SMALL_SUM)
+    workers.run(function, [(a[i:j], b[i:j], out[i:j]) for i, j in pieces])
+    return None
+
+
+def _add(a: Any, b: Any, out: Any) -> None:
+    np.add(a, b, out=out)
+
+
+def _multiply(a: Any, b: Any, out: Any) -> None:
+    np.multiply(a, b, out=out)
+
+
+@linear.norm.override("cpu")
+def norm(ops: Any, a: Any) -> Any:
+    if not plain(a) or a.size > 2**40:
+        return NotImplemented
+    return _norm(a.reshape(-1))
+
+
+@compiled
+def _norm(values):  # noqa: ANN001, ANN202
+    total = 0.0
+    for i in range(values.shape[0]):
+        value = np.float64(values[i])
+        total += value * value
+    return np.sqrt(total)

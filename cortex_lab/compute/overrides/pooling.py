@@ -1,0 +1,181 @@
+"""Pooling in one pass: the maximum and its winner together, the gradient written where it belongs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernels import pooling
+from cortex_lab.compute.kernels.pooling import Padding, Pair
+from cortex_lab.compute.native import clear_block
+from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.simd import choose, either, every, first_lanes, is_nan, load, store
+from cortex_lab.compute.workers import get_workers
+
+GRAIN = 16_384
+INT32 = np.dtype(np.int32)
+_ZERO, _LOWEST, _FIRST = np.float32(0), np.float32(-np.inf), np.int32(0)
+_NO_WINNER = np.zeros((0, 0, 0, 0), np.int32)
+
+
+@pooling.pool_max.override("cpu")
+def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding) -> Any:
+    if not plain(x) or not writable(out) or not _is_winner(winner, out):
+        return NotImplemented
+    geometry = (*size, *strides, padding[0][0], padding[1][0])
+    keep = winner is not None
+    winners = winner if keep else _NO_WINNER
+    pieces = [(x[i:j], out[i:j], winners[i:j], keep, *geometry) for i, j in _pieces(x)]
+    _run(_largest, pieces)
+    return None
+
+
+@pooling.pool_max_gradient.override("cpu")
+def pool_max_gradient(ops: Any, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding) -> Any:
+    if not plain(dy) or not writable(out) or winner is None or not _is_winner(winner, dy):
+        return NotImplemented
+    geometry = (*size, *strides, padding[0][0], padding[1][0])
+    _run(_to_winners, [(dy[i:j], winner[i:j], out[i:j], *geometry) for i, j in _pieces(out)])
+    return None
+
+
+@pooling.pool_average.override("cpu")
+def pool_average(
+    ops: Any, x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
+) -> Any:
+    if not plain(x) or not writable(out):
+        return NotImplemented
+    share = _shares(x, out, size, strides, padding, count_padding)
+    geometry = (*size, *strides, padding[0][0], padding[1][0])
+    _run(_mean, [(x[i:j], out[i:j], share, *geometry) for i, j in _pieces(x)])
+    return None
+
+
+@pooling.pool_average_gradient.override("cpu")
+def pool_average_gradient(
+    ops: Any, dy: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
+) -> Any:
+    if not plain(dy) or not writable(out):
+        return NotImplemented
+    share = _shares(out, dy, size, strides, padding, count_padding)
+    geometry = (*size, *strides, padding[0][0], padding[1][0])
+    _run(_share_out, [(dy[i:j], out[i:j], share, *geometry) for i, j in _pieces(out)])
+    return None
+
+
+def _is_winner(winner: Any, like: Any) -> bool:
+    if winner is None:
+        return True
+    return winner.dtype == INT32 and winner.shape == like.shape and winner.flags.c_contiguous and winner.flags.writeable
+
+
+def _shares(x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> Any:
+    counts = pooling._counts(x.shape, out.shape, size, strides, padding, count_padding)
+    return (1 / counts[0, :, :, 0]).astype(np.float32)
+
+
+def _pieces(x: Any) -> list[tuple[int, int]]:
+    return get_workers().split(len(x), -(-GRAIN // max(1, x[0].size)))
+
+
+def _run(function: Any, pieces: list[tuple[Any, ...]]) -> None:
+    if len(pieces) == 1:
+        function(*pieces[0])
+    else:
+        get_workers().run(function, pieces)
+
+
+@compiled
+def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+    n, height, width, channels = x.shape
+    seen, best = x.reshape(-1), out.reshape(-1)
+    chosen = winner.reshape(-1)
+    lowest, first = every(_LOWEST), every(_FIRST)
+    for image in range(n):
+        for row in range(out.shape[1]):
+            y0 = row * sh - top
+            for column in range(out.shape[2]):
+                x0 = column * sw - left
+                to = ((image * out.shape[1] + row) * out.shape[2] + column) * channels
+                for c in range(0, channels, 16):
+                    lanes = first_lanes(channels - c)
+                    highest, place_of = lowest, first
+                    for i in range(max(0, -y0), min(kh, height - y0)):
+                        for j in range(max(0, -x0), min(kw, width - x0)):
+                            at = ((image * height + y0 + i) * width + x0 + j) * channels + c
+                            value = load(seen, at, lanes)
+                            better = either(value > highest, is_nan(value))
+                            highest = choose(better, value, highest)
+                            place_of = choose(better, every(np.int32(i * kw + j)), place_of)
+                    store(best, to + c, highest, lanes)
+                    if keep:
+                        store(chosen, to + c, place_of, lanes)
+
+
+@compiled
+def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+    n, height, width, channels = out.shape
+    slopes, chosen, pixels = dy.reshape(-1), winner.reshape(-1), out.reshape(-1)
+    nothing = every(_ZERO)
+    size = height * width * channels
+    for image in range(n):
+        # Image by image, so that the cleared pixels are still in the cache when they are added to.
+        clear_block(pixels, image * size, size)
+        for row in range(dy.shape[1]):
+            y0 = row * sh - top
+            for column in range(dy.shape[2]):
+                x0 = column * sw - left
+                origin = ((image * dy.shape[1] + row) * dy.shape[2] + column) * channels
+                for c in range(0, channels, 16):
+                    lanes = first_lanes(channels - c)
+                    slope, place_of = load(slopes, origin + c, lanes), load(chosen, origin + c, lanes)
+                    for i in range(max(0, -y0), min(kh, height - y0)):
+                        for j in range(max(0, -x0), min(kw, width - x0)):
+                            at = ((image * height + y0 + i) * width + x0 + j) * channels + c
+                            won = choose(place_of == every(np.int32(i * kw + j)), slope, nothing)
+                            store(pixels, at, load(pixels, at, lanes) + won, lanes)
+
+
+@compiled
+def _mean(x, out, share, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+    n, height, width, channels = x.shape
+    seen, means = x.reshape(-1), out.reshape(-1)
+    for image in range(n):
+        for row in range(out.shape[1]):
+            y0 = row * sh - top
+            for column in range(out.shape[2]):
+                x0 = column * sw - left
+                part = every(share[row, column])
+                to = ((image * out.shape[1] + row) * out.shape[2] + column) * channels
+                for c in range(0, channels, 16):
+                    lanes = first_lanes(channels - c)
+                    total = every(_ZERO)
+                    for i in range(max(0, -y0), min(kh, height - y0)):
+                        for j in range(max(0, -x0), min(kw, width - x0)):
+                            at = ((image * height + y0 + i) * width + x0 + j) * channels + c
+                            total = total + load(seen, at, lanes)
+                    store(means, to + c, total * part, lanes)
+
+
+@compiled
+def _share_out(dy, out, share, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+    n, height, width, channels = out.shape
+    slopes, pixels = dy.reshape(-1), out.reshape(-1)
+    size = height * width * channels
+    for image in range(n):
+        clear_block(pixels, image * size, size)
+        for row in range(dy.shape[1]):
+            y0 = row * sh - top
+            for column in range(dy.shape[2]):
+                x0 = column * sw - left
+                part = every(share[row, column])
+                origin = ((image * dy.shape[1] + row) * dy.shape[2] + column) * channels
+                for c in range(0, channels, 16):
+                    lanes = first_lanes(channels - c)
+                    slope = load(slopes, origin + c, lanes) * part
+                    for i in range(max(0, -y0), min(kh, height - y0)):
+                        for j in range(max(0, -x0), min(kw, width - x0)):
+                            at = ((image * height + y0 + i) * width + x0 + j) * channels + c
+                            store(pixels, at, load(pixels, at, lanes) + slope, lanes)

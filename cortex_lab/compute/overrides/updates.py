@@ -1,0 +1,99 @@
+"""Optimizer updates in one pass over the flat vectors, split over the workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernels import updates
+from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.workers import get_workers
+
+GRAIN = 32_768
+_ONE = np.float32(1)
+
+
+@updates.update_sgd.override("cpu")
+def update_sgd(
+    ops: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
+) -> Any:
+    if params.ndim != 1 or not plain(gradient) or not writable(params, velocity) or params.shape != gradient.shape:
+        return NotImplemented
+    if velocity is None:
+        return _spread(_descend, (params, gradient), (learning_rate,))
+    if velocity.shape != params.shape:
+        return NotImplemented
+    return _spread(_sgd, (params, gradient, velocity), (learning_rate, momentum, nesterov))
+
+
+@updates.update_adam.override("cpu")
+def update_adam(
+    ops: Any,
+    params: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    step: int,
+    weight_decay: float,
+) -> Any:
+    if params.ndim != 1 or not plain(gradient) or not writable(params, mean, square):
+        return NotImplemented
+    if not params.shape == gradient.shape == mean.shape == square.shape:
+        return NotImplemented
+    rate = learning_rate / (1 - beta_1**step)
+    kept = 1 - learning_rate * weight_decay
+    settings = (rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
+    return _spread(_adam, (params, gradient, mean, square), settings)
+
+
+def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+    size = arrays[0].size
+    if size <= GRAIN:
+        function(*arrays, *settings)
+        return
+    workers = get_workers()
+    pieces = workers.split(size, GRAIN)
+    workers.run(function, [(*(array[i:j] for array in arrays), *settings) for i, j in pieces])
+
+
+# Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
+@compiled
+def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept):  # noqa: ANN001, ANN202
+    rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
+    new_1, new_2, correction = np.float32(1 - beta_1), np.float32(1 - beta_2), np.float32(correction)
+    beta_1, beta_2 = np.float32(beta_1), np.float32(beta_2)
+    for i in range(params.shape[0]):
+        g = gradient[i]
+        m = beta_1 * mean[i] + new_1 * g
+        s = beta_2 * square[i] + new_2 * g * g
+        mean[i] = m
+        square[i] = s
+        params[i] = kept * params[i] - rate * m / (np.sqrt(s * correction) + epsilon)
+
+
+@compiled
+def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov):  # noqa: ANN001, ANN202
+    rate, momentum = np.float32(learning_rate), np.float32(momentum)
+    if nesterov:
+        for i in range(params.shape[0]):
+            v = momentum * velocity[i] + gradient[i]
+            velocity[i] = v
+            params[i] -= rate * (gradient[i] + momentum * v)
+    else:
+        for i in range(params.shape[0]):
+            v = momentum * velocity[i] + gradient[i]
+            velocity[i] = v
+            params[i] -= rate * v
+
+
+@compiled
+def _descend(params, gradient, learning_rate):  # noqa: ANN001, ANN202
+    rate = np.float32(learning_rate)
+    for i in range(params.shape[0]):
+        params[i] -= rate * gradient[i]

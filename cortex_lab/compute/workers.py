@@ -1,0 +1,187 @@
+"""A small fixed pool of threads that share out the pieces of one kernel.
+
+Numba's own parallel loops and a threaded BLAS spin against each other; here every core runs compiled code that
+has let go of the GIL, and BLAS keeps to one thread per worker for as long as a kernel runs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import TracebackType
+from typing import Any
+
+Piece = tuple[int, int]
+
+
+def worker_count() -> int:
+    """Threads a kernel may use: CORTEX_LAB_WORKERS, or the number of cores this process may run on."""
+    setting = os.environ.get("CORTEX_LAB_WORKERS", "").strip()
+    if not setting:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not setting.isdigit() or int(setting) < 1:
+        raise ValueError(f"CORTEX_LAB_WORKERS must be a whole number of at least 1, got {setting!r}")
+    return int(setting)
+
+
+class Workers:
+    """`count` threads, the caller's among them; `run` returns when every piece is done.
+
+    The same pieces give the same results whoever runs them: if another thread has the pool at the moment, or in
+    a forked child, the caller does all of them itself.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._helpers: list[_Helper] = []
+        self._busy = threading.Lock()
+
+    def split(self, total: int, grain: int) -> list[Piece]:
+        """`total` things as (start, stop), one piece per worker, none of fewer than `grain` unless it is alone."""
+        pieces = max(1, min(self.count, total // max(grain, 1)))
+        edges = [total * i // pieces for i in range(pieces + 1)]
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+    def run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
+        """Call `function(*piece)` for every piece, the first in this thread. What a piece raises is raised here."""
+        with one_blas_thread:
+            if len(pieces) == 1:
+                function(*pieces[0])
+            elif not self._busy.acquire(blocking=False):
+                for piece in pieces:
+                    function(*piece)
+            else:
+                try:
+                    self._share(function, pieces)
+                finally:
+                    self._busy.release()
+
+    def _share(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
+        while len(self._helpers) < len(pieces) - 1:
+            self._helpers.append(_Helper())
+        helpers = self._helpers[: len(pieces) - 1]
+        for helper, piece in zip(helpers, pieces[1:], strict=True):
+            helper.begin(function, piece)
+        interrupt: BaseException | None = None
+        try:
+            function(*pieces[0])
+        except BaseException as error:
+            interrupt = error
+        # The helpers write into the caller's arrays: whatever happens, nobody leaves before they are done.
+        for helper in helpers:
+            while not helper.finished:
+                try:
+                    helper.wait()
+                except BaseException as error:
+                    interrupt = error
+        failures = [helper.error for helper in helpers if helper.error is not None]
+        if interrupt or failures:
+            raise interrupt or failures[0]
+
+
+class _Helper:
+    """A thread that waits for a piece of work, does it, and waits again."""
+
+    def __init__(self) -> None:
+        self.finished = True
+        self.error: BaseException | None = None
+        self._task: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+        self._go, self._done = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._done.acquire()
+        threading.Thread(target=self._serve, name="cortex_lab worker", daemon=True).start()
+
+    def begin(self, function: Callable[..., Any], piece: tuple[Any, ...]) -> None:
+        self.finished, self.error, self._task = False, None, (function, piece)
+        self._go.release()
+
+    def wait(self) -> None:
+        # An interrupt can fall between the lock and its taker; the flag is the truth and the lock only wakes us.
+        self._done.acquire(timeout=0.05)
+
+    def _serve(self) -> None:
+        while True:
+            self._go.acquire()
+            function, piece = self._task  # type: ignore[misc]
+            try:
+                function(*piece)
+            except BaseException as error:
+                self.error = error
+            function = piece = self._task = None
+            self.finished = True
+            if self._done.locked():
+                self._done.release()
+
+
+class _OneBlasThread:
+    """Context in which the BLAS that compiled kernels call uses one thread; entered and left by any thread.
+
+    BLAS has one such number per process, so it is put back when the last one leaves.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._before = [library.get_num_threads() or 1 for library in _blas_libraries()]
+                self._set([1] * len(self._before))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._set(self._before)
+
+    def _set(self, counts: Sequence[int]) -> None:
+        for library, before, count in zip(_blas_libraries(), self._before, counts, strict=True):
+            if before != 1:
+                library.set_num_threads(count)
+
+
+one_blas_thread = _OneBlasThread()
+
+
+@lru_cache(maxsize=1)
+def _blas_libraries() -> tuple[Any, ...]:
+    """threadpoolctl's handles of the BLAS that Numba calls, which is SciPy's; of every BLAS if it has none of its own."""
+    try:
+        import scipy.linalg.blas  # noqa: F401 - to have it loaded
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return ()
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    return tuple(each for each in found if "scipy" in (each.filepath or "").replace("scipy_openblas", "")) or tuple(found)
+
+
+@lru_cache(maxsize=1)
+def get_workers() -> Workers:
+    """The pool of this process."""
+    return Workers(worker_count())
+
+
+_local = threading.local()
+
+
+def workspace(name: str, dtype: Any, size: int) -> Any:
+    """At least `size` elements of uninitialized memory that belong to this thread under `name`, kept for next time."""
+    import numpy as np
+
+    held = _local.__dict__
+    array = held.get(name)
+    if array is None or array.size < size:
+        array = held[name] = np.empty(size, dtype)
+    return array
+
+
+if hasattr(os, "register_at_fork"):
+    # Threads do not survive a fork; the child starts its own when it first needs them.
+    os.register_at_fork(after_in_child=get_workers.cache_clear)

@@ -1,0 +1,42 @@
+"""Vectors for ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.nn.layer import Layer, Parameter, Shape, Slots, positive
+
+
+@dataclass(frozen=True)
+class Embedding(Layer):
+    """A trained vector (output_dim,) for each id from 0 to input_dim - 1.
+
+    Reads an input of the network that holds ids, of any row shape: (steps,) gives (steps, output_dim).
+    Parameter: `embeddings` (input_dim, output_dim), vectors of length about 1 to begin with. To leave padding
+    out, give a `Mask` node the same ids.
+    """
+
+    input_dim: int
+    output_dim: int
+    embeddings_initializer: Any = "lecun_normal"
+
+    input_dtype = "int32"
+
+    def __post_init__(self) -> None:
+        positive("input_dim", self.input_dim)
+        positive("output_dim", self.output_dim)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return (*shapes[0], self.output_dim)
+
+    def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
+        # The size of a vector is what its scale depends on; how many there are does not matter.
+        fan = (self.output_dim, self.output_dim)
+        return {"embeddings": Parameter((self.input_dim, self.output_dim), self.embeddings_initializer, fan)}
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        ops.look_up(at.embeddings, at.x, at.y)
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        ops.look_up_gradient(at.x, at.dy, at.d_embeddings)

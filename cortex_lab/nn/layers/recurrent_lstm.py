@@ -1,0 +1,80 @@
+"""Long short-term memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.initializers import Fan, resolve
+from cortex_lab.nn.layer import Buffer, Parameter, Shape, Slots
+from cortex_lab.nn.layers.recurrent import _Recurrent, check_cell_activation
+
+
+@dataclass(frozen=True)
+class LSTM(_Recurrent):
+    """Long short-term memory over rows (steps, features) (Hochreiter and Schmidhuber 1997).
+
+    Gives the last h (units,), or all (steps, units) with `return_sequences`. Parameters, with the gates in
+    the order i, f, c, o of Keras: `kernel` (features, 4 * units), `recurrent_kernel` (units, 4 * units),
+    `bias` (4 * units,), which starts at 1 for the forget gate with `unit_forget_bias` (Jozefowicz et al.
+    2015). In training, the buffers `gates` (steps, 4 * units) and `cells` (steps, units) show what went on
+    inside.
+
+    A second input of rows (steps,), such as a `Mask` node's, says which steps count. `go_backwards`: from the
+    last step, and the returned sequence runs backwards too. `stateful` = batch size carries the state to the
+    next batch in training.
+    """
+
+    recurrent_activation: str = "sigmoid"
+    unit_forget_bias: bool = True
+
+    gates = 4
+    states = ("h", "c")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_cell_activation("recurrent_activation", self.recurrent_activation)
+
+    def bias_parameter(self) -> Parameter:
+        start = _ForgetBias(self.units, self.bias_initializer) if self.unit_forget_bias else None
+        return Parameter((4 * self.units,), start or self.bias_initializer)
+
+    def saved(self, *shapes: Shape) -> dict[str, Buffer]:
+        return {**super().saved(*shapes), "cells": Buffer((shapes[0][0], self.units))}
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        ops.lstm(
+            at.x, at.kernel, at.recurrent_kernel, at.bias if self.use_bias else None,
+            self.mask(at), self.start(at), at.gates if at.training else at.work,
+            at.cells if at.training else None, self.hidden(at), self.last(at),
+            self.activation, self.recurrent_activation, self.go_backwards,
+        )  # fmt: skip
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        ops.lstm_gradient(
+            at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(at), at.gates, at.cells,
+            self.hidden(at), self.aligned(at.dy), at.dxs[0], at.d_kernel, at.d_recurrent_kernel,
+            at.d_bias if self.use_bias else None, at.work,
+            self.activation, self.recurrent_activation, self.go_backwards,
+        )  # fmt: skip
+        self.no_mask_gradient(at)
+
+    def settle(self, ops: Any, at: Slots) -> None:
+        super().settle(ops, at)
+        if self.stateful:
+            ops.copy(at.cells[:, 0 if self.go_backwards else -1], out=at.carried_c[: len(at.x)])
+
+
+@dataclass(frozen=True)
+class _ForgetBias:
+    """Ones for the forget gate, so that a cell begins by remembering."""
+
+    units: int
+    others: Any
+
+    def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
+        values = resolve(self.others).draw(shape, fan, random)
+        values[self.units : 2 * self.units] = 1
+        return values

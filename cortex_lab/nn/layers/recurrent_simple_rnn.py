@@ -1,0 +1,37 @@
+"""The plain recurrent layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.nn.layer import Slots
+from cortex_lab.nn.layers.recurrent import _Recurrent
+
+
+@dataclass(frozen=True)
+class SimpleRNN(_Recurrent):
+    """h' = f(x @ kernel + h @ recurrent_kernel + bias) over rows (steps, features) (Elman 1990).
+
+    Gives the last h (units,), or all (steps, units) with `return_sequences`. Parameters: `kernel`
+    (features, units), `recurrent_kernel` (units, units), `bias` (units,).
+
+    A second input of rows (steps,), such as a `Mask` node's, says which steps count. `go_backwards`: from the
+    last step, and the returned sequence runs backwards too. `stateful` = batch size carries the state to the
+    next batch in training.
+    """
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        ops.simple_rnn(
+            at.x, at.kernel, at.recurrent_kernel, at.bias if self.use_bias else None,
+            self.mask(at), self.start(at), at.gates if at.training else at.work,
+            self.hidden(at), self.last(at), self.activation, self.go_backwards,
+        )  # fmt: skip
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        ops.simple_rnn_gradient(
+            at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(at), at.gates,
+            self.hidden(at), self.aligned(at.dy), at.dxs[0], at.d_kernel, at.d_recurrent_kernel,
+            at.d_bias if self.use_bias else None, at.work, self.activation, self.go_backwards,
+        )  # fmt: skip
+        self.no_mask_gradient(at)

@@ -1,0 +1,65 @@
+"""The same values in another shape or order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.nn.layer import Layer, Shape, Slots
+
+
+@dataclass(frozen=True)
+class Reshape(Layer):
+    """Each row in the shape `target_shape`, in which one length may be -1. Costs nothing: it is a view."""
+
+    is_view = True
+    target_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        lengths = (self.target_shape,) if isinstance(self.target_shape, int) else tuple(self.target_shape)
+        if lengths.count(-1) > 1 or not all(length == -1 or length > 0 for length in lengths):
+            raise ValueError(
+                f"target_shape wants positive lengths, one of which may be -1, got {self.target_shape!r}"
+            )
+        object.__setattr__(self, "target_shape", lengths)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        size, known = math.prod(shapes[0]), math.prod(n for n in self.target_shape if n != -1)
+        free = -1 in self.target_shape
+        if size % known if free else size != known:
+            raise ValueError(
+                f"the {size} values of a row of shape {shapes[0]} do not fit target_shape {self.target_shape}"
+            )
+        return tuple(size // known if length == -1 else length for length in self.target_shape)
+
+
+@dataclass(frozen=True)
+class Permute(Layer):
+    """The axes of a row in the order `dims`, which counts them from 1, as in Keras."""
+
+    carries_activation = True
+    dims: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dims", tuple(self.dims))
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"dims must name each axis of a row once, counting from 1, got {self.dims!r}")
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != len(self.dims):
+            raise ValueError(
+                f"Permute{self.dims} wants rows with {len(self.dims)} axes, got shape {shapes[0]}"
+            )
+        return tuple(shapes[0][axis - 1] for axis in self.dims)
+
+    def constants(self, *shapes: Shape) -> dict[str, Any]:
+        order = (0, *self.dims)
+        return {"order": order, "back": tuple(order.index(axis) for axis in range(len(order)))}
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        ops.permute_axes(at.x, at.y, at.order)
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        if at.dx is not None:
+            ops.permute_axes(at.dy, at.dx, at.back)

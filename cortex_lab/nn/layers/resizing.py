@@ -1,0 +1,104 @@
+"""Images made larger or smaller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.nn.layer import Layer, Shape, Slots, need_rank, pair
+from cortex_lab.nn.window import border
+
+
+@dataclass(frozen=True)
+class UpSampling2D(Layer):
+    """Rows (height, width, channels) made `size` times as large.
+
+    `interpolation` is "nearest", which repeats pixels, or "bilinear", which interpolates between their
+    centers (PyTorch's align_corners=False).
+    """
+
+    carries_activation = True
+    size: int | tuple[int, int] = 2
+    interpolation: str = "nearest"
+
+    def __post_init__(self) -> None:
+        pair("size", self.size)
+        if self.interpolation not in ("nearest", "bilinear"):
+            raise ValueError(f'interpolation must be "nearest" or "bilinear", got {self.interpolation!r}')
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self, shapes[0], 3, "(height, width, channels)")
+        (height, width, channels), size = shapes[0], pair("size", self.size)
+        return height * size[0], width * size[1], channels
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        enlarge = ops.upsample_nearest if self.interpolation == "nearest" else ops.upsample_bilinear
+        enlarge(at.x, at.y)
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        nearest = self.interpolation == "nearest"
+        gradient = ops.upsample_nearest_gradient if nearest else ops.upsample_bilinear_gradient
+        if at.dx is not None:
+            gradient(at.dy, at.dx)
+
+
+@dataclass(frozen=True)
+class ZeroPadding2D(Layer):
+    """Rows (height, width, channels) with a border of zeros.
+
+    `padding` is n, (rows, columns) or ((top, bottom), (left, right)).
+    """
+
+    carries_activation = True
+    padding: Any = 1
+
+    def __post_init__(self) -> None:
+        border("padding", self.padding)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self, shapes[0], 3, "(height, width, channels)")
+        height, width, channels = shapes[0]
+        (top, bottom), (left, right) = border("padding", self.padding)
+        return height + top + bottom, width + left + right, channels
+
+    def constants(self, *shapes: Shape) -> dict[str, Any]:
+        return {"border": border("padding", self.padding)}
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        ops.pad_image(at.x, at.y, at.border)
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        if at.dx is not None:
+            ops.crop_image(at.dy, at.dx, at.border)
+
+
+@dataclass(frozen=True)
+class Cropping2D(Layer):
+    """Rows (height, width, channels) without a border of pixels.
+
+    `cropping` is n, (rows, columns) or ((top, bottom), (left, right)).
+    """
+
+    carries_activation = True
+    cropping: Any = 1
+
+    def __post_init__(self) -> None:
+        border("cropping", self.cropping)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self, shapes[0], 3, "(height, width, channels)")
+        height, width, channels = shapes[0]
+        (top, bottom), (left, right) = border("cropping", self.cropping)
+        if top + bottom >= height or left + right >= width:
+            raise ValueError(f"cropping {self.cropping} leaves nothing of {height} x {width} pixels")
+        return height - top - bottom, width - left - right, channels
+
+    def constants(self, *shapes: Shape) -> dict[str, Any]:
+        return {"border": border("cropping", self.cropping)}
+
+    def forward(self, ops: Any, at: Slots) -> None:
+        ops.crop_image(at.x, at.y, at.border)
+
+    def backward(self, ops: Any, at: Slots) -> None:
+        if at.dx is not None:
+            ops.pad_image(at.dy, at.dx, at.border)

@@ -1,0 +1,96 @@
+"""Cross-entropy of one class out of several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.layer import Shape, Slots
+from cortex_lab.nn.loss import Loss, check_fraction
+
+
+class _Categorical(Loss):
+    label_smoothing: float
+    one_hot: bool
+
+    def __post_init__(self) -> None:
+        check_fraction("label_smoothing", self.label_smoothing)
+
+    @property
+    def of_classes(self) -> bool:
+        return not self.one_hot
+
+    def target_shape(self, shape: Shape) -> Shape:
+        return shape if self.one_hot else shape[:-1]
+
+    def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
+        if not shape or shape[-1] < 2:
+            raise ValueError(
+                f"output {name!r} has rows of shape {shape}; this loss wants (classes,), at least 2"
+            )
+
+    def check_targets(self, targets: np.ndarray, shape: Shape) -> np.ndarray:
+        targets = super().check_targets(targets, shape)
+        if self.one_hot:
+            flat = targets.reshape(len(targets), -1, shape[-1])
+            wrong = ((flat < 0).any(axis=2) | (np.abs(flat.sum(axis=2) - 1) > 1e-4)).any(axis=1)
+            if wrong.any():
+                raise ValueError(
+                    "targets with one column per class must be 0 or more and sum to 1; "
+                    f"first rows that do not: {np.flatnonzero(wrong)[:5].tolist()}"
+                )
+        return targets
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(_Categorical):
+    """-log softmax(outputs)[class], for raw outputs (rows, classes) and class ids (rows,).
+
+    Softmax and logarithm are taken together, which stays exact where a softmax layer would round to 0 or 1.
+    Negative class ids mean "unknown": they add nothing. Outputs (rows, steps, classes) take class ids
+    (rows, steps), and a row's loss is the mean over its known steps. `one_hot` targets have one column per
+    class (or any distribution over them). `label_smoothing` spreads that share of the target over all classes
+    (Szegedy et al. 2016).
+    """
+
+    label_smoothing: float = 0.0
+    one_hot: bool = False
+
+    def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
+        super().check_output(name, shape, activation)
+        if activation == "softmax":
+            raise ValueError(
+                f"output {name!r} already applies softmax, and softmax_cross_entropy would apply it again; "
+                "end the network without it, or use categorical_cross_entropy"
+            )
+
+    def evaluate(self, ops: Any, at: Slots) -> None:
+        if at.y.ndim == 2 and not self.one_hot and not self.label_smoothing:
+            ops.softmax_cross_entropy(at.y, at.target, at.weights, at.rows, at.dy)
+        else:
+            ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, True)
+
+
+@dataclass(frozen=True)
+class CategoricalCrossEntropy(_Categorical):
+    """-log p[class], for outputs p that are probabilities (rows, classes), such as a softmax layer's.
+
+    Targets and options are those of `SoftmaxCrossEntropy`, which is the better choice where the network can
+    end without softmax: here p is kept 1e-7 away from 0, and one outside 0 to 1 makes its row NaN.
+    """
+
+    label_smoothing: float = 0.0
+    one_hot: bool = False
+
+    def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
+        super().check_output(name, shape, activation)
+        if activation not in (None, "softmax", "sigmoid", "hard_sigmoid"):
+            raise ValueError(
+                f"output {name!r} ends in {activation}, which gives no probabilities; end it in softmax, "
+                "or leave the activation out and use softmax_cross_entropy"
+            )
+
+    def evaluate(self, ops: Any, at: Slots) -> None:
+        ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, False)

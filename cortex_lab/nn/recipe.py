@@ -1,0 +1,121 @@
+"""How a training was set up, so that it can be written down as Python and set up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.network import Network
+from cortex_lab.nn.penalties import Penalties
+from cortex_lab.nn.training import Training
+from cortex_lab.study import Event
+from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
+
+LARGEST_ARRAYS = 16 * 2**20
+"""Bytes of arrays that a script holds in its text; more belongs in a file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What `train` was called with. Nothing is copied: arrays must not be changed afterwards."""
+
+    data: Any
+    loss: Any
+    optimizer: Any
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, data: Any, loss: Any, optimizer: Any, **options: Any) -> Recipe:
+        return cls(data, loss, optimizer, options)
+
+    def script(
+        self, training: Training, first: Mapping[str, Any], events: Iterable[Event], loaded: str | None
+    ) -> Script:
+        """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
+
+        `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does.
+        """
+        if first["step"] != 0:
+            raise ValueError(
+                f"this session began at step {first['step']} of its training; a script begins at step 0"
+            )
+        source = Source()
+        network, given = training.network, f"{source.of(self.loss)}, {source.of(self.optimizer)}"
+        made = f"cl.Graph.from_dict(description), seed={network.seed}, ops={network.ops.name!r}"
+        body = [
+            assignment("description", network.graph.to_dict()),
+            f"network = cl.Network({made})",
+            *self._weights(network, first, source),
+            *self._data(source, loaded),
+            f"session = cl.train(network, data, {given}{self._said(source)})",
+            *steps_and_edits(events, 0, training.step_number, source),
+        ]
+        heading = '"""A training session, repeated step by step."""'
+        return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))
+
+    def _weights(self, network: Network, first: Mapping[str, Any], source: Source) -> list[str]:
+        """Nothing if the session began with the weights that the seed draws."""
+        fresh, lines = Network(network.graph, seed=network.seed, ops=network.ops), []
+        for name, kind in (("params", "params"), ("state", "state")):
+            began = network.ops.to_numpy(first[kind])
+            if not np.array_equal(began, network.ops.to_numpy(getattr(fresh, name)), equal_nan=True):
+                lines.append(f"network.{name}[...] = network.ops.asarray({source.of(_small(began))})")
+        return lines
+
+    def _data(self, source: Source, loaded: str | None) -> list[str]:
+        data = self.data
+        if hasattr(data, "fetch"):
+            raise ValueError(
+                "a script cannot write down batches of your own; train on a Dataset or on arrays"
+            )
+        if not hasattr(data, "batches"):
+            inputs, targets = data
+            return [f"data = ({self._arrays(inputs, source)}, {self._arrays(targets, source)})"]
+        if loaded is not None:
+            return [f"data = cl.data.load({loaded!r})"]
+        x, y = data.arrays()
+        rows = {int(row): position for position, row in enumerate(data.rows)}
+        splits = {name: [rows[int(row)] for row in part] for name, part in (data.splits or {}).items()}
+        if not np.array_equal(data.rows, np.arange(len(data))):
+            raise ValueError(
+                f"a script cannot write down a part of a data set such as {data.name!r}; train on the whole, "
+                "with splits, or on arrays"
+            )
+        source.imports.setdefault("pandas", set()).add("DataFrame")
+        frame = f'{{"input": list({self._arrays(x, source)}), "target": {self._arrays(y, source)}}}'
+        return [f'data = cl.data.Dataset(DataFrame({frame}), "input", "target", {splits!r}, {data.name!r})']
+
+    @staticmethod
+    def _arrays(values: Any, source: Source) -> str:
+        if isinstance(values, Mapping):
+            return source.of({name: _small(np.asarray(part)) for name, part in values.items()})
+        return source.of(_small(np.asarray(values)))
+
+    def _said(self, source: Source) -> str:
+        """The options that are not None, as keyword arguments."""
+        said = ""
+        for name, value in self.options.items():
+            if value is None and name != "validation":
+                continue
+            if name == "validation" and hasattr(value, "arrays"):
+                value = value.arrays()
+            if isinstance(value, Penalties):
+                value = dict(value.by_pattern)
+            value = np.asarray(value) if name == "sample_weight" else value
+            value = (
+                tuple(map(np.asarray, value)) if name == "validation" and isinstance(value, tuple) else value
+            )
+            said += f", {name}={source.of(value)}"
+        return said
+
+
+def _small(array: np.ndarray) -> np.ndarray:
+    if array.nbytes > LARGEST_ARRAYS:
+        raise ValueError(
+            f"a script cannot hold {array.nbytes / 2**20:.0f} MiB of arrays; train on a data set that "
+            "cl.data.load knows by name"
+        )
+    return array

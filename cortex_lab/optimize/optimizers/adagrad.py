@@ -1,0 +1,64 @@
+"""Adagrad and Adadelta: step sizes from the gradients seen so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, at_least, fraction
+
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011): each step divided by the root of the sum of all squared gradients.
+
+    `initial` is what the sum starts from.
+    """
+
+    learning_rate: Rate = 0.01
+    initial: float = 0.0
+    epsilon: float = 1e-10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("initial", self.initial, 0)
+        above_zero("epsilon", self.epsilon)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("square",)
+
+    def memory(self, ops: Any, params: Any) -> dict[str, Any]:
+        memory = super().memory(ops, params)
+        memory["square"] += self.initial
+        return memory
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon)
+
+
+@dataclass(frozen=True)
+class Adadelta(Optimizer):
+    """Adadelta (Zeiler 2012): steps in the units of the parameters, from running means of squares.
+
+    A step is the gradient times RMS(earlier steps) / RMS(gradients), so there is little to tune;
+    `learning_rate` scales it, 1 being the paper's.
+    """
+
+    learning_rate: Rate = 1.0
+    rho: float = 0.95
+    epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("rho", self.rho)
+        above_zero("epsilon", self.epsilon)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("square", "step_square")
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        ops.update_adadelta(
+            params, gradient, state["square"], state["step_square"], rate, self.rho, self.epsilon
+        )

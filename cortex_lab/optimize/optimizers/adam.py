@@ -1,0 +1,74 @@
+"""Adam and its family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, at_least, fraction
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015): steps scaled by running means of the gradient and of its square."""
+
+    decays_itself: ClassVar[bool] = True
+
+    learning_rate: Rate = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("beta_1", self.beta_1)
+        fraction("beta_2", self.beta_2)
+        above_zero("epsilon", self.epsilon)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("mean", "square")
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        ops.update_adam(
+            params, gradient, state["mean"], state["square"], rate,
+            self.beta_1, self.beta_2, self.epsilon, state["updates"], self.weight_decay,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): `Adam` with another default."""
+
+    weight_decay: float = field(default=0.01, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Nadam(Adam):
+    """Adam with Nesterov's look-ahead (Dozat 2016), its momentum warmed up at the pace `momentum_decay`.
+
+    The momentum of update t is beta_1 * (1 - 0.96**(t * momentum_decay) / 2).
+    """
+
+    decays_itself: ClassVar[bool] = False
+
+    learning_rate: Rate = 0.002
+    momentum_decay: float = 0.004
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("momentum_decay", self.momentum_decay, 0)
+
+    def memory(self, ops: Any, params: Any) -> dict[str, Any]:
+        return {**super().memory(ops, params), "momentum_product": 1.0}
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        now, following = (self._momentum(state["updates"] + ahead) for ahead in (0, 1))
+        state["momentum_product"] *= now
+        ops.update_nadam(
+            params, gradient, state["mean"], state["square"], rate, self.beta_1, self.beta_2, self.epsilon,
+            state["updates"], now, following, state["momentum_product"],
+        )  # fmt: skip
+
+    def _momentum(self, step: int) -> float:
+        return self.beta_1 * (1 - 0.5 * 0.96 ** (step * self.momentum_decay))

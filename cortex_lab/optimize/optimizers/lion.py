@@ -1,0 +1,34 @@
+"""Lion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.optimize.optimizer import Optimizer, Rate, fraction
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """Lion (Chen et al. 2023, algorithm 2): every parameter moves by the learning rate, up or down.
+
+    Its rate wants to be 3 to 10 times smaller than Adam's, and its weight decay as much larger. Of today's
+    stronger optimizers it is the one that needs nothing but flat vectors: Muon orthogonalizes each weight
+    matrix, so it would have to know their shapes.
+    """
+
+    learning_rate: Rate = 0.0001
+    beta_1: float = 0.9
+    beta_2: float = 0.99
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("beta_1", self.beta_1)
+        fraction("beta_2", self.beta_2)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("mean",)
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        ops.update_lion(params, gradient, state["mean"], rate, self.beta_1, self.beta_2)

@@ -1,0 +1,40 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, fraction
+
+
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman and Hinton 2012): steps divided by a running root mean square of the gradient.
+
+    `centered` divides by the running standard deviation instead (Graves 2013); `momentum` gives the steps
+    momentum.
+    """
+
+    learning_rate: Rate = 0.001
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+    centered: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("rho", self.rho)
+        fraction("momentum", self.momentum)
+        above_zero("epsilon", self.epsilon)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("square", *(("mean",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        mean = state["mean"] if self.centered else None
+        velocity = state["velocity"] if self.momentum else None
+        ops.update_rmsprop(
+            params, gradient, state["square"], mean, velocity, rate, self.rho, self.momentum, self.epsilon
+        )

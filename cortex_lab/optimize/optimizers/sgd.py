@@ -1,0 +1,35 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.optimize.optimizer import Optimizer, Rate, fraction
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent with momentum: v = momentum * v + g; params -= learning_rate * v.
+
+    With `nesterov`, params -= learning_rate * (g + momentum * v) (Sutskever et al. 2013, as PyTorch writes
+    it).
+    """
+
+    learning_rate: Rate = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("momentum", self.momentum)
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        velocity = state["velocity"] if self.momentum else None
+        ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov)

@@ -1,0 +1,181 @@
+"""Learning rates that change with the updates made: decays, cosines, one cycle, warm-up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cortex_lab.optimize.schedule import Schedule, need_rate, need_steps, rate_at
+
+
+@dataclass(frozen=True)
+class StepDecay(Schedule):
+    """`initial`, multiplied by `factor` after every `every` updates."""
+
+    initial: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        need_rate("StepDecay", "initial", self.initial)
+        need_rate("StepDecay", "factor", self.factor)
+        need_steps("StepDecay", "every", self.every)
+
+    def __call__(self, step: int) -> float:
+        return self.initial * self.factor ** (step // self.every)
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(Schedule):
+    """`initial`, falling smoothly by `factor` in every `every` updates."""
+
+    initial: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        need_rate("ExponentialDecay", "initial", self.initial)
+        need_rate("ExponentialDecay", "factor", self.factor)
+        need_steps("ExponentialDecay", "every", self.every)
+
+    def __call__(self, step: int) -> float:
+        return self.initial * self.factor ** (step / self.every)
+
+
+@dataclass(frozen=True)
+class PiecewiseConstant(Schedule):
+    """`values[i]` for the updates before `boundaries[i]`, and the last value from the last boundary on."""
+
+    boundaries: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boundaries", tuple(self.boundaries))
+        object.__setattr__(self, "values", tuple(self.values))
+        for boundary in self.boundaries:
+            need_steps("PiecewiseConstant", "every boundary", boundary)
+        for value in self.values:
+            need_rate("PiecewiseConstant", "every value", value)
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ValueError(
+                f"PiecewiseConstant wants one value more than boundaries, got {len(self.values)} values "
+                f"and {len(self.boundaries)} boundaries"
+            )
+        if list(self.boundaries) != sorted(set(self.boundaries)):
+            raise ValueError(f"PiecewiseConstant wants rising boundaries, got {self.boundaries}")
+
+    def __call__(self, step: int) -> float:
+        return self.values[sum(step >= boundary for boundary in self.boundaries)]
+
+
+@dataclass(frozen=True)
+class PolynomialDecay(Schedule):
+    """From `initial` to `final` in `steps` updates along (1 - t)**power, then `final`; 1 is straight."""
+
+    initial: float
+    steps: int
+    final: float = 0.0
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        need_rate("PolynomialDecay", "initial", self.initial)
+        need_rate("PolynomialDecay", "final", self.final)
+        need_rate("PolynomialDecay", "power", self.power)
+        need_steps("PolynomialDecay", "steps", self.steps)
+
+    def __call__(self, step: int) -> float:
+        left = 1 - min(step, self.steps) / self.steps
+        return self.final + (self.initial - self.final) * left**self.power
+
+
+@dataclass(frozen=True)
+class CosineDecay(Schedule):
+    """Half a cosine from `initial` to `final` in `steps` updates (Loshchilov and Hutter 2017, SGDR).
+
+    Then it stays at `final`, or with `restarts` jumps back to `initial` for another half cosine, each
+    `growth` times as long as the one before.
+    """
+
+    initial: float
+    steps: int
+    final: float = 0.0
+    restarts: bool = False
+    growth: int = 1
+
+    def __post_init__(self) -> None:
+        need_rate("CosineDecay", "initial", self.initial)
+        need_rate("CosineDecay", "final", self.final)
+        need_steps("CosineDecay", "steps", self.steps)
+        need_steps("CosineDecay", "growth", self.growth)
+
+    def __call__(self, step: int) -> float:
+        length = self.steps
+        if self.restarts:
+            while step >= length:
+                step -= length
+                length *= self.growth
+        return _cosine(self.initial, self.final, min(step / length, 1.0))
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up to `peak` and down to almost nothing in `steps` updates, along half cosines (Smith and Topin 2019).
+
+    It starts at peak / start_divisor, peaks after the fraction `warmup` of the steps, and ends at
+    peak / start_divisor / final_divisor.
+    """
+
+    peak: float
+    steps: int
+    warmup: float = 0.3
+    start_divisor: float = 25.0
+    final_divisor: float = 1e4
+
+    def __post_init__(self) -> None:
+        need_rate("OneCycle", "peak", self.peak)
+        need_steps("OneCycle", "steps", self.steps)
+        need_rate("OneCycle", "warmup", self.warmup)
+        for name in ("start_divisor", "final_divisor"):
+            need_rate("OneCycle", name, getattr(self, name))
+            if getattr(self, name) < 1:
+                raise ValueError(f"OneCycle wants {name} to be at least 1, got {getattr(self, name)!r}")
+        if self.warmup >= 1:
+            raise ValueError(f"OneCycle wants warmup to be a fraction under 1, got {self.warmup!r}")
+
+    def __call__(self, step: int) -> float:
+        start = self.peak / self.start_divisor
+        last, top = self.steps - 1, self.warmup * self.steps - 1
+        step = min(step, last)
+        if step < top:
+            return _cosine(start, self.peak, step / top)
+        top = max(top, 0.0)
+        done = (step - top) / (last - top) if last > top else 1.0
+        return _cosine(self.peak, start / self.final_divisor, done)
+
+
+@dataclass(frozen=True)
+class Warmup(Schedule):
+    """A straight line from `start` up to where `then` begins, in `steps` updates; then all of `then`.
+
+    `then` is a number or any schedule.
+    """
+
+    steps: int
+    then: float | Callable[[int], float]
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        need_steps("Warmup", "steps", self.steps)
+        need_rate("Warmup", "start", self.start)
+        if not callable(self.then):
+            need_rate("Warmup", "then", self.then)
+
+    def __call__(self, step: int) -> float:
+        if step >= self.steps:
+            return rate_at(self.then, step - self.steps)
+        return self.start + (rate_at(self.then, 0) - self.start) * step / self.steps
+
+
+def _cosine(first: float, last: float, done: float) -> float:
+    return last + (first - last) * (1 + math.cos(math.pi * done)) / 2

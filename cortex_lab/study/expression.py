@@ -1,0 +1,185 @@
+"""Conditions written as text: parsed into a tree of known parts, never evaluated as Python."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cortex_lab.study import conditions
+from cortex_lab.study.conditions import Condition, as_condition, last_recorded
+from cortex_lab.study.trace import Trace
+
+Evaluate = Callable[[Mapping[str, float]], Any]
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "abs": abs, "min": min, "max": max, "log10": math.log10, "isfinite": math.isfinite, "isnan": math.isnan,
+}  # fmt: skip
+_CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")
+
+
+@dataclass(frozen=True)
+class Expression(Condition):
+    """Comparisons over the last recorded values, such as "grad_norm['conv2d_1'] > 10 and epoch >= 2".
+
+    Known are numbers, names of trace keys (with a quoted part in brackets, as the key is written),
+    + - * / **, < <= > >= == !=, and or not (also & | ~ between parentheses), abs, min, max, log10,
+    isfinite, isnan, and the conditions steps, epochs, seconds, below, above, stalled, non_finite. A
+    comparison is false while one of its keys has not been recorded in this run. ValueError that points at
+    whatever else is written.
+    """
+
+    text: str
+    keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _condition: Condition = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            tree = ast.parse(self.text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(
+                f"{self.text!r} is no condition: {error.msg}, at character {error.offset}"
+            ) from None
+        condition = _Reader(self.text).condition(tree)
+        object.__setattr__(self, "_condition", condition)
+        object.__setattr__(self, "keys", tuple(dict.fromkeys(condition.keys)))
+
+    def met(self, trace: Trace, start: int) -> bool:
+        return self._condition.met(trace, start)
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+
+@dataclass(frozen=True)
+class Comparison(Condition):
+    """What `evaluate` says of the last recorded values of `keys`."""
+
+    evaluate: Evaluate
+    keys: tuple[str, ...] = ()
+
+    def met(self, trace: Trace, start: int) -> bool:
+        values = {}
+        for key in self.keys:
+            # What is not a number is a value too once the key was recorded: only isfinite can tell the two.
+            value = last_recorded(trace, key, start)
+            if value is None:
+                return False
+            values[key] = value
+        try:
+            return bool(self.evaluate(values))
+        except (ZeroDivisionError, OverflowError, ValueError):
+            return False
+
+
+class _Reader:
+    """Turns the syntax tree of one text into conditions and functions."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def condition(self, node: ast.AST) -> Condition:
+        match node:
+            case ast.BoolOp(op=ast.And(), values=values):
+                return _join(conditions.Both, [self.condition(value) for value in values])
+            case ast.BoolOp(op=ast.Or(), values=values):
+                return _join(conditions.Either, [self.condition(value) for value in values])
+            case ast.BinOp(left=left, op=ast.BitAnd(), right=right):
+                return conditions.Both(self.condition(left), self.condition(right))
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                return conditions.Either(self.condition(left), self.condition(right))
+            case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=operand):
+                return conditions.Not(self.condition(operand))
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                return self._comparison([left, *comparators], ops)
+            case ast.Call(func=ast.Name(id=name)) if name in _CONDITIONS:
+                return self._named(name, node)
+            case ast.Call(func=ast.Name(id="isfinite" | "isnan")):
+                keys: dict[str, None] = {}
+                evaluate = self.number(node, keys)
+                return Comparison(evaluate, tuple(keys))
+        raise self._refusal(node, "a comparison such as loss < 0.1 is wanted")
+
+    def number(self, node: ast.AST, keys: dict[str, None]) -> Evaluate:
+        match node:
+            case ast.Constant(value=bool() | str() | bytes() | None):
+                pass
+            case ast.Constant(value=int() | float() as value):
+                return lambda values: value
+            case ast.Name() | ast.Subscript() | ast.Attribute():
+                key = self._key(node)
+                keys[key] = None
+                return operator.itemgetter(key)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                inner = self.number(operand, keys)
+                return lambda values: -inner(values)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                apply, a, b = _ARITHMETIC[type(op)], self.number(left, keys), self.number(right, keys)
+                return lambda values: apply(a(values), b(values))
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+                function, parts = _FUNCTIONS[name], [self.number(part, keys) for part in args]
+                return lambda values: function(*(part(values) for part in parts))
+            case ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
+                raise self._refusal(
+                    node, "& and | bind tighter than < and >: write `and`, `or`, or parentheses"
+                )
+        raise self._refusal(node, "a number or a recorded key is wanted")
+
+    def _comparison(self, sides: list[ast.expr], ops: list[ast.cmpop]) -> Condition:
+        keys: dict[str, None] = {}
+        parts = [self.number(side, keys) for side in sides]
+        for op in ops:
+            if type(op) not in _COMPARISONS:
+                raise self._refusal(sides[0], "known comparisons are < <= > >= == !=")
+        compare = [_COMPARISONS[type(op)] for op in ops]
+
+        def evaluate(values: Mapping[str, float]) -> bool:
+            numbers = [part(values) for part in parts]
+            return all(holds(a, b) for holds, a, b in zip(compare, numbers, numbers[1:], strict=False))
+
+        return Comparison(evaluate, tuple(keys))
+
+    def _key(self, node: ast.AST) -> str:
+        match node:
+            case ast.Name(id=name):
+                return name
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str() | int() as part)):
+                return f"{name}[{part!r}]"
+        raise self._refusal(node, "a key is a name, or a name with one quoted part: grad_norm['conv2d_1']")
+
+    def _named(self, name: str, node: ast.Call) -> Condition:
+        try:
+            arguments = [ast.literal_eval(argument) for argument in node.args]
+            options = {str(option.arg): ast.literal_eval(option.value) for option in node.keywords}
+            return as_condition(getattr(conditions, name)(*arguments, **options))
+        except (TypeError, ValueError) as error:
+            raise self._refusal(node, str(error)) from None
+
+    def _refusal(self, node: ast.AST, wanted: str) -> ValueError:
+        part = ast.get_source_segment(self.text.strip(), node) or self.text  # type: ignore[arg-type]
+        return ValueError(f"cannot read {part!r} in the condition {self.text!r}: {wanted}")
+
+
+def _join(kind: type[Condition], parts: list[Condition]) -> Condition:
+    first, *others = parts
+    for other in others:
+        first = kind(first, other)  # type: ignore[call-arg]
+    return first

@@ -1,0 +1,140 @@
+"""Several futures of one moment, side by side."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.study.conditions import Condition
+from cortex_lab.study.events import Stop
+
+if TYPE_CHECKING:
+    from cortex_lab.study.session import Session
+
+
+class Fork:
+    """Branches of a session: each a Session of its own on a clone of the process, edited by its settings.
+
+    Since batches and draws are functions of the step, all branches see the same ones, and what differs comes
+    from the settings alone. `fork[0]` is the first branch; they are stepped together or one by one.
+    """
+
+    def __init__(self, origin: Session, branches: list[Session], settings: list[dict[str, Any]]) -> None:
+        self.origin = origin
+        self.branches = branches
+        self.settings = settings
+        self.step_number = origin.step_number
+        self.labels = _labels(settings)
+
+    def __len__(self) -> int:
+        return len(self.branches)
+
+    def __getitem__(self, index: int) -> Session:
+        return self.branches[index]
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self.branches)
+
+    def step(self, n: int = 1) -> list[Stop]:
+        """Take `n` steps in every branch."""
+        return [branch.step(n) for branch in self.branches]
+
+    def run(self, until: Condition | str) -> list[Stop]:
+        """Run every branch until the condition is met in it."""
+        return [branch.run(until) for branch in self.branches]
+
+    def frame(self, key: str = "loss") -> pd.DataFrame:
+        """What each branch recorded of `key` since the fork: a column per branch, indexed by step."""
+        recorded = [branch.trace.frame()[key].loc[self.step_number + 1 :] for branch in self.branches]
+        return pd.DataFrame(dict(zip(self.labels, recorded, strict=True)))
+
+    def difference(self, key: str = "loss", base: int = 0) -> pd.DataFrame:
+        """`frame(key)` minus its column number `base`: paired, as every row is one batch seen by all."""
+        frame = self.frame(key)
+        return frame.sub(frame.iloc[:, base], axis=0)
+
+    def distance(self, base: int = 0) -> pd.DataFrame:
+        """How far apart the branches stand now: each parameter's Euclidean distance to that in branch `base`.
+
+        One row per parameter, one column per branch.
+        """
+        standing = [_parameters(branch.process) for branch in self.branches]
+        columns = {
+            label: {
+                name: float(np.linalg.norm(np.subtract(here[name], there, dtype=np.float64)))
+                for name, there in standing[base].items()
+            }
+            for label, here in zip(self.labels, standing, strict=True)
+        }
+        return pd.DataFrame(columns)
+
+    def best(self, key: str = "loss", last: int = 20, highest: bool | None = None) -> int:
+        """The number of the branch whose mean of the last recordings of `key` is best.
+
+        `highest` None takes the highest for a key that names an accuracy and the lowest otherwise.
+        LookupError if no branch has recorded a finite value since the fork.
+        """
+        highest = "accuracy" in key if highest is None else highest
+        frame = self.frame(key)
+        means = [frame[label].dropna().iloc[-last:].mean() for label in self.labels]
+        scores = np.where(np.isfinite(means), means if highest else np.negative(means), -np.inf)
+        if not np.isfinite(scores).any():
+            raise LookupError(f"no branch has recorded {key!r} since the fork; step them first")
+        return int(np.argmax(scores))
+
+    def keep(self, branch: int) -> Session:
+        """Let the origin go on as the chosen branch did, its trace, edits and snapshots included; returns it.
+
+        ValueError if the origin has moved since the fork.
+        """
+        self.origin.adopt(self.branches[branch])
+        return self.origin
+
+    def __repr__(self) -> str:
+        return f"<Fork at step {self.step_number}: {', '.join(self.labels)}>"
+
+
+def fork(session: Session, settings: Mapping[str, Iterable[Any]]) -> Fork:
+    """The branches of `session` for each combination of `settings`."""
+    if not hasattr(session.process, "clone"):
+        raise TypeError(
+            f"{type(session.process).__name__} cannot be forked: it has no clone() to copy it as it stands"
+        )
+    listed = {name: _listed(name, values) for name, values in settings.items()}
+    combinations = [dict(zip(listed, values, strict=True)) for values in itertools.product(*listed.values())]
+
+    def branches() -> list[Session]:
+        return [session.branch() for _ in combinations]
+
+    made = session.between_steps(branches).result()
+    for branch, chosen in zip(made, combinations, strict=True):
+        for name, value in chosen.items():
+            branch.edit(name, value)
+    return Fork(session, made, combinations)
+
+
+def _listed(name: str, values: Iterable[Any]) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"fork wants the values to try for {name!r} in a list, got {values!r}")
+    listed = list(values)
+    if not listed:
+        raise ValueError(f"fork was given no value to try for {name!r}")
+    return listed
+
+
+def _labels(settings: list[dict[str, Any]]) -> list[str]:
+    labels: list[str] = []
+    for number, chosen in enumerate(settings):
+        label = ", ".join(f"{name}={value}" for name, value in chosen.items()) or "as it was"
+        labels.append(f"{label} (branch {number})" if label in labels else label)
+    return labels
+
+
+def _parameters(process: Any) -> dict[str, np.ndarray]:
+    return {
+        name: np.asarray(array) for name, array in getattr(process, "parameters", process.buffers).items()
+    }

@@ -1,0 +1,90 @@
+"""What a person changes in place while stepping rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.study.process import Process
+
+
+class Hands:
+    """Notices which of a process's `editable` arrays were changed between two moments, bit by bit."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._noted: dict[str, bytes] | None = None
+
+    def note(self) -> None:
+        """From now on, what changes was changed by hand."""
+        self._noted = {name: array.tobytes() for name, array in self._editable().items()}
+
+    def changes(self) -> list[tuple[str, np.ndarray]]:
+        """What was changed since `note`, by the name that `edit` takes; nothing until noted again."""
+        noted, self._noted = self._noted, None
+        if noted is None:
+            return []
+        now = self._editable()
+        return [
+            (name, now[name])
+            for name, before in noted.items()
+            if name in now and now[name].tobytes() != before
+        ]
+
+    @property
+    def watching(self) -> bool:
+        return self._noted is not None
+
+    def _editable(self) -> Mapping[str, np.ndarray]:
+        return getattr(self._process, "editable", {})
+
+
+class PendingUpdate(MutableMapping[str, np.ndarray]):
+    """By parameter, what the update about to be made will add to it; yours to change by assignment.
+
+    Assigning is an edit of the session, logged and replayed like any other.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._changes = self._ask()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._changes:
+            raise KeyError(f"the update changes no {name!r}; it changes {', '.join(self._changes)}")
+        return self._changes[name].copy()
+
+    def __setitem__(self, name: str, change: Any) -> None:
+        shape = self[name].shape
+        if np.shape(change) != shape:
+            raise ValueError(f"the update of {name!r} has the shape {shape}, got {np.shape(change)}")
+        self._session.edit(f"pending_update[{name!r}]", np.asarray(change))
+        self._changes = self._ask()
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"an update cannot be taken out; to leave {name!r} as it is, assign zeros")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._changes)
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}: {np.linalg.norm(change):.3g}" for name, change in self._changes.items())
+        return f"<PendingUpdate of step {self._session.step_number + 1}, norms: {sizes}>"
+
+    def _ask(self) -> dict[str, np.ndarray]:
+        session = self._session
+        if not hasattr(session.process, "pending_update"):
+            raise TypeError(
+                f"{type(session.process).__name__} does not tell its updates before it makes them"
+            )
+        if len(session.phases) < 2 or session.phase != session.phases[-2]:
+            raise LookupError(
+                "the update is known right before it is made: "
+                f"go there with session.step(to={session.phases[-2:][0]!r}) or a breakpoint"
+            )
+        return dict(session.process.pending_update())

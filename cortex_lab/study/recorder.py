@@ -1,0 +1,72 @@
+"""What the probes of a session measure, and where it goes."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from cortex_lab.study.observation import Observation
+from cortex_lab.study.probe import Probe
+from cortex_lab.study.process import Process
+from cortex_lab.study.subscribers import show_once
+from cortex_lab.study.trace import Trace
+
+
+class Recorder:
+    """Asks each probe that is due, and keeps the answers in a Trace.
+
+    A probe that fails is shown once; NaN stands for what it could not measure, and nothing is stopped.
+    """
+
+    def __init__(self, process: Process, probes: Iterable[Probe]) -> None:
+        self.process = process
+        self.probes: tuple[Probe, ...] = tuple(probes)
+        for probe in self.probes:
+            self._check(probe)
+        self.trace = Trace(probe.key for probe in self.probes)
+        self._announce()
+        self._failed: set[str] = set()
+
+    def add(self, probe: Probe) -> None:
+        """Record one thing more; it takes the place of a probe with the same key."""
+        self._check(probe)
+        self.probes = (*(each for each in self.probes if each.key != probe.key), probe)
+        self.trace.add_column(probe.key)
+        self._announce()
+
+    def record(self, step: int, seconds: float, observation: Observation) -> None:
+        """Append the row of the step just completed."""
+        self.trace.append(step, seconds, self.measured(step, observation.__getitem__))
+
+    def measured(
+        self, step: int, measure: Callable[[str], Any], only: Collection[str] | None = None
+    ) -> dict[str, float]:
+        """What the probes due at `step` say now, by key."""
+        values = {}
+        for probe in self.probes:
+            key, schedule = probe.key, probe.schedule
+            if (schedule is None or schedule(step)) and (only is None or key in only):
+                try:
+                    values[key] = float(
+                        measure(key) if probe.measure is None else probe.measure(self.process)
+                    )
+                except Exception:
+                    values[key] = float("nan")
+                    self._show(key)
+        return values
+
+    def _show(self, key: str) -> None:
+        if key not in self._failed:
+            self._failed.add(key)
+            show_once(f"the probe of {key!r} failed; NaN stands for its value:\n{traceback.format_exc()}")
+
+    def _announce(self) -> None:
+        if hasattr(self.process, "expect"):
+            self.process.expect([probe.key for probe in self.probes])
+
+    def _check(self, probe: Probe) -> None:
+        if probe.measure is None and probe.key not in self.process.keys:
+            raise KeyError(
+                f"no probe can record {probe.key!r} here; the process measures {', '.join(self.process.keys)}"
+            )

@@ -1,0 +1,277 @@
+"""How a session takes a step, stops inside one, and goes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.study.breakpoints import Breakpoints
+from cortex_lab.study.conditions import Condition, reason
+from cortex_lab.study.events import Event, Notice, Stop
+from cortex_lab.study.gate import Gate, interrupt_is_pause
+from cortex_lab.study.hands import Hands
+from cortex_lab.study.history import History, replay
+from cortex_lab.study.observation import Observation
+from cortex_lab.study.probe import Probe
+from cortex_lab.study.process import Process
+from cortex_lab.study.recorder import Recorder
+from cortex_lab.study.subscribers import Subscribers
+from cortex_lab.study.trace import Trace
+
+
+class Stepping:
+    """The inside of a Session: its state, and the few moves that everything public is made of."""
+
+    def __init__(
+        self,
+        process: Process,
+        probes: Iterable[Probe] | None = None,
+        snapshot_budget: int = 256 * 2**20,
+    ) -> None:
+        self.process = process
+        self._recorder = Recorder(process, process.probes if probes is None else probes)
+        self.trace: Trace = self._recorder.trace
+        self.events: list[Event] = []
+        self.breakpoints = Breakpoints()
+        self.history = History(snapshot_budget)
+        self.history.add(process.step_number, process.snapshot())
+        self.first_step = process.step_number
+        self.observation = Observation(process)
+        self.phase: str | None = None
+        self.error: BaseException | None = None
+        self.fault: Any = None
+        self.stop_on_fault = True
+        self.last_stop: Stop | None = None
+        self._completed = process.step_number
+        self._walk: Iterator[str] | None = None
+        self._seconds = 0.0
+        self._pause: str | None = None
+        self._last_run: tuple[Condition | None, int] = (None, 0)
+        self._finds_faults = hasattr(process, "fault")
+        self._gate = Gate()
+        self._subscribers = Subscribers()
+        self._hands = Hands(process)
+        self._hands.note()
+
+    @property
+    def running(self) -> bool:
+        """Whether some thread is stepping."""
+        return self._gate.stepping
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What is recorded."""
+        return self._recorder.probes
+
+    @property
+    def step_number(self) -> int:
+        """Steps completed."""
+        return self.process.step_number
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases of a step, in order: what `step(to=...)` takes."""
+        return self.process.phases
+
+    @property
+    def buffers(self) -> Mapping[str, np.ndarray]:
+        """Every named buffer of the process, as it stands."""
+        return self.process.buffers
+
+    @contextmanager
+    def _stepping(self) -> Iterator[None]:
+        self._gate.enter()
+        try:
+            self._pause = None
+            self.error = None
+            self._log_changes_by_hand()
+            with interrupt_is_pause(self._interrupt):
+                yield
+            self._hands.note()
+        except BaseException as error:
+            self._recover(error)
+            raise
+        finally:
+            self._gate.leave()
+
+    def _run(self, until: Condition | None, start: int | None) -> Stop:
+        with self._stepping():
+            start = len(self.trace) if start is None else min(start, len(self.trace))
+            self._last_run = (until, start)
+            self._tell("run", until)
+            stop = None
+            while stop is None:
+                stop = self._stopped_by_request()
+                if stop is None and until is not None and until.met(self.trace, start):
+                    stop = self._stop("condition", reason(until, self.trace))
+                if stop is None:
+                    stop = self._walk_on()
+        return self._tell_stop(stop)
+
+    def _advance_to(self, phase: str) -> Stop:
+        # Twice, because the step under way may have passed this phase already.
+        for _ in range(2):
+            stop = self._walk_on(phase)
+            if stop is not None:
+                return stop
+            if phase == self.phases[-1]:
+                return self._stop("phase", f"{phase} has run")
+        raise RuntimeError(f"the process announces a phase {phase!r} that its steps never reach")
+
+    def _walk_on(self, to: str | None = None) -> Stop | None:
+        """Go on with the step under way, or begin one: to its end (None), or to a stop inside it."""
+        if self._gate.visitors:
+            self._gate.admit()
+        began = time.perf_counter()
+        walk = self._walk
+        if walk is None:
+            walk = self._walk = self.process.walk()
+            self.observation.current = False
+        watched = bool(self.breakpoints) or (self.stop_on_fault and self._finds_faults)
+        if to is None and not watched:
+            for self.phase in walk:
+                pass
+        else:
+            phases = self.phases
+            brink = phases[-2] if watched and len(phases) > 1 else None
+            for self.phase in walk:
+                if self.phase != brink and self.phase != to:
+                    continue
+                stop = self._held_back() if self.phase == brink else None
+                if stop is None and self.phase == to != phases[-1]:
+                    stop = self._stop("phase", f"{to} has run", to)
+                if stop is not None:
+                    self._seconds += time.perf_counter() - began
+                    self._tell("phase", self.phase)
+                    return stop
+        self._finish_step(began)
+        return None
+
+    def _held_back(self) -> Stop | None:
+        """A stop if the update of the step under way is faulty or crosses a breakpoint."""
+        if self.stop_on_fault and self._finds_faults:
+            fault = self.process.fault()  # type: ignore[attr-defined]
+            if fault is not None:
+                self.fault = fault
+                return self._stop("fault", str(fault), self.phase)
+        if not self.breakpoints:
+            return None
+        wanted = {key for each in self.breakpoints for key in each.condition.keys}
+        step = self.step_number + 1
+        values = self._recorder.measured(step, self.process.measure, wanted)
+        why = self.breakpoints.crossed(self.trace, step, {**values, "seconds": self._seconds})
+        return self._stop("breakpoint", why, self.phase) if why else None
+
+    def _finish_step(self, began: float) -> None:
+        self._walk = None
+        self.phase = None
+        self._seconds += time.perf_counter() - began
+        step = self._completed = self.process.step_number
+        self.observation = Observation(self.process)
+        self._recorder.record(step, self._seconds, self.observation)
+        if self.history.due(step):
+            self.history.add(step, self.process.snapshot())
+        if self._subscribers:
+            self._tell("step")
+
+    # Going back --------------------------------------------------------------------------------------
+
+    def _go_back_to(self, step: int, keep_edits: bool = False) -> None:
+        """Replay to `step`; with `keep_edits` those made between it and the next step are made again."""
+        events = self._events_before(step)
+        if keep_edits:
+            events += [event for event in self.events if event.step == step and event.phase is None]
+        # From before the step where possible, so that the buffers are those of the step, too.
+        reached, snapshot = self.history.nearest(max(self.first_step, step - 1))
+        self._abandon_step()
+        present = self.process.snapshot()
+        try:
+            replay(self.process, snapshot, events, step)
+        except BaseException:
+            self.process.restore(present)
+            self.observation.current = False
+            raise
+        self.events = events
+        self.history.forget_after(step)
+        self.trace.truncate(step)
+        self._completed = step
+        self._seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
+        self.observation = Observation(self.process, self.trace.row(step), current=reached < step)
+
+    def _events_before(self, step: int) -> list[Event]:
+        return [event for event in self.events if event.step < step]
+
+    def _recover(self, error: BaseException) -> None:
+        """Put the process back to before the step that failed, and remember the error."""
+        completed, phase, phases = self._completed, self.phase, self.phases
+        after = f", after {phase}" if phase else ""
+        # Only the last phase changes persistent state, so before it there is nothing to undo but edits.
+        torn = self.step_number != completed or len(phases) < 2 or phase == phases[-2]
+        torn = torn or any(event.step == completed and event.phase for event in self.events)
+        error.add_note(f"raised in step {completed + 1}{after}; the session is back at step {completed}")
+        try:
+            if torn:
+                self._go_back_to(completed, keep_edits=True)
+        except Exception as failure:
+            error.add_note(f"going back to step {completed} failed too: {failure!r}")
+        self._abandon_step()
+        self._hands.note()
+        if isinstance(error, Exception):
+            self.error = error
+        self._tell("error", error)
+
+    def _abandon_step(self) -> None:
+        if self._walk is not None and hasattr(self._walk, "close"):
+            self._walk.close()
+        self._walk = None
+        self.phase = None
+
+    # Edits, stops and notices ------------------------------------------------------------------------
+
+    def _edit(self, name: str, value: Any) -> None:
+        watching = self._hands.watching
+        self._log_changes_by_hand()
+        try:
+            self.process.edit(name, value)
+        finally:
+            if watching:
+                self._hands.note()
+        self._log(name, value)
+
+    def _log_changes_by_hand(self) -> None:
+        for name, value in self._hands.changes():
+            self._log(name, value)
+
+    def _log(self, name: str, value: Any) -> None:
+        value = value.copy() if isinstance(value, np.ndarray) else value
+        self.events.append(Event(self.step_number, name, value, self.phase))
+        self._tell("edit", self.events[-1])
+
+    def _interrupt(self) -> None:
+        self._pause = "interrupt"
+
+    def _stop(self, kind: str, why: str, phase: str | None = None) -> Stop:
+        return Stop(kind, why, self.step_number, phase)
+
+    def _stopped_by_request(self) -> Stop | None:
+        if self._pause is None:
+            return None
+        if self._pause == "interrupt":
+            return self._stop(
+                "interrupt", "interrupted; the state is whole, go on with session.resume()", self.phase
+            )
+        return self._stop("pause", "paused", self.phase)
+
+    def _tell_stop(self, stop: Stop) -> Stop:
+        self.last_stop = stop
+        self._tell("pause", stop)
+        return stop
+
+    def _tell(self, kind: str, detail: Any = None) -> None:
+        if self._subscribers:
+            with self._gate.resting():
+                self._subscribers.tell(Notice(kind, self.step_number, detail))

@@ -1,0 +1,293 @@
+"""One row per accelerated kernel: random arguments for it, and which of them it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+
+FUNCTIONS = ("linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu")
+
+
+@dataclass
+class Case:
+    """Arguments of a kernel; `writes` are the positions of those it writes, which come in poisoned."""
+
+    args: list[Any]
+    writes: tuple[int, ...]
+    exact: bool = False
+
+
+class Draw:
+    """Random arguments, small and odd more often than not; `large` makes sizes that are shared out."""
+
+    def __init__(self, seed: int, large: bool) -> None:
+        self.random = np.random.default_rng(seed)
+        self.large = large
+
+    def size(self, low: int, high: int, large: int | None = None) -> int:
+        return large if self.large and large else int(self.random.integers(low, high + 1))
+
+    def pick(self, *choices: Any) -> Any:
+        return choices[int(self.random.integers(len(choices)))]
+
+    def numbers(self, *shape: int, scale: float = 1.0) -> np.ndarray:
+        return (scale * self.random.standard_normal(shape)).astype(np.float32)
+
+    def positive(self, *shape: int) -> np.ndarray:
+        return np.abs(self.numbers(*shape)) + np.float32(0.1)
+
+    def border(self, most: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        (top, bottom), (left, right) = self.random.integers(0, most + 1, (2, 2)).tolist()
+        return (top, bottom), (left, right)
+
+
+def poison(*shape: int, dtype: Any = np.float32) -> np.ndarray:
+    return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else -77, dtype)
+
+
+CASES: dict[str, Callable[[Draw], Case]] = {}
+
+
+def case(make: Callable[[Draw], Case]) -> Callable[[Draw], Case]:
+    CASES[make.__name__] = make
+    return make
+
+
+@case
+def matmul(draw: Draw) -> Case:
+    m, k, n = draw.size(1, 40, 130), draw.size(1, 40, 257), draw.size(1, 40, 190)
+    a = draw.numbers(k, m).T if draw.pick(True, False) else draw.numbers(m, k)
+    b = draw.numbers(n, k).T if draw.pick(True, False) else draw.numbers(k, n)
+    return Case([a, b, poison(m, n)], (2,))
+
+
+@case
+def sum_rows(draw: Draw) -> Case:
+    shape = draw.pick((draw.size(1, 300, 9000), draw.size(1, 40)), (draw.size(1, 5, 70), 7, draw.size(1, 9), 19))
+    return Case([draw.numbers(*shape), poison(shape[-1])], (1,))
+
+
+def _elementwise(draw: Draw) -> Case:
+    shape = (draw.size(260, 300, 700), 257)
+    return Case([draw.numbers(*shape), draw.numbers(*shape), poison(*shape)], (2,))
+
+
+@case
+def add(draw: Draw) -> Case:
+    return _elementwise(draw)
+
+
+@case
+def multiply(draw: Draw) -> Case:
+    return _elementwise(draw)
+
+
+@case
+def norm(draw: Draw) -> Case:
+    return Case([draw.numbers(draw.size(1, 3000))], ())
+
+
+@case
+def activate(draw: Draw) -> Case:
+    shape = (draw.size(1, 30, 300), draw.size(1, 40, 301))
+    return Case([draw.pick(*FUNCTIONS), draw.numbers(*shape, scale=4), poison(*shape), 0.3], (2,))
+
+
+@case
+def activate_gradient(draw: Draw) -> Case:
+    name, shape = draw.pick(*FUNCTIONS), (draw.size(1, 30, 300), draw.size(1, 40, 301))
+    x = draw.numbers(*shape, scale=3) if name in NEEDS_INPUT else None
+    y = draw.numbers(*shape)
+    return Case([name, x, y, draw.numbers(*shape), poison(*shape), 0.3], (4,))
+
+
+@case
+def bias_activate(draw: Draw) -> Case:
+    shape = (draw.size(1, 30, 300), 2, draw.size(1, 40, 301))
+    bias = draw.pick(None, draw.numbers(shape[-1]), draw.numbers(shape[-1]))
+    return Case([draw.numbers(*shape), bias, draw.pick(*FUNCTIONS), 0.3], (0,))
+
+
+def _convolution(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[Any, ...]]:
+    groups = draw.pick(1, 1, 1, 2, 3)
+    channels = groups * draw.pick(1, 1, 2, 3, 5, 16)
+    filters = groups * draw.pick(1, 3, 8, 16, 20, 32, 50)
+    window = draw.pick(1, 2, 3, 5), draw.pick(1, 2, 3, 5)
+    strides = draw.pick(1, 1, 2, 3), draw.pick(1, 1, 2, 3)
+    dilation = draw.pick(1, 1, 2), draw.pick(1, 1, 2)
+    padding = draw.border(3)
+    x = (draw.size(1, 3, 9), draw.size(1, 17, 23), draw.size(1, 17, 23), channels)
+    out = []
+    for axis in (0, 1):
+        room = x[axis + 1] + sum(padding[axis]) - (window[axis] - 1) * dilation[axis] - 1
+        if room < 0:
+            return _convolution(draw)
+        out.append(room // strides[axis] + 1)
+    w = (*window, channels // groups, filters)
+    return x, w, (x[0], *out, filters), (strides, padding, dilation, groups)
+
+
+@case
+def convolve(draw: Draw) -> Case:
+    x, w, y, geometry = _convolution(draw)
+    return Case([draw.numbers(*x), draw.numbers(*w), poison(*y), *geometry], (2,))
+
+
+@case
+def convolve_input_gradient(draw: Draw) -> Case:
+    x, w, y, geometry = _convolution(draw)
+    return Case([draw.numbers(*y), draw.numbers(*w), poison(*x), *geometry], (2,))
+
+
+@case
+def convolve_weight_gradient(draw: Draw) -> Case:
+    x, w, y, geometry = _convolution(draw)
+    return Case([draw.numbers(*x), draw.numbers(*y), poison(*w), *geometry], (2,))
+
+
+def _pooling(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], tuple[Any, ...]]:
+    size = draw.pick(1, 2, 3), draw.pick(1, 2, 3)
+    strides = draw.pick(1, 2, 3), draw.pick(1, 2, 3)
+    padding = ((0, 0), (0, 0)) if min(size) == 1 else draw.border(1)
+    x = (draw.size(1, 3, 60), draw.size(3, 11), draw.size(3, 11), draw.size(1, 37))
+    ceil = draw.pick(True, False)
+    out = []
+    for axis in (0, 1):
+        room = x[axis + 1] + sum(padding[axis]) - size[axis]
+        steps = -(-room // strides[axis]) if ceil else room // strides[axis]
+        steps -= steps * strides[axis] >= x[axis + 1] + padding[axis][0]
+        out.append(steps + 1)
+    return x, (x[0], *out, x[3]), (size, strides, padding)
+
+
+@case
+def pool_max(draw: Draw) -> Case:
+    x, y, geometry = _pooling(draw)
+    values = draw.numbers(*x).round(1)  # rounded, so that there are equals, of which the first must win
+    if draw.pick(True, False):
+        values[0, 0, 0, 0] = np.nan
+    return Case([values, poison(*y), draw.pick(None, poison(*y, dtype=np.int32)), *geometry], (1, 2), exact=True)
+
+
+@case
+def pool_max_gradient(draw: Draw) -> Case:
+    x, y, geometry = _pooling(draw)
+    winner = draw.random.integers(0, geometry[0][0] * geometry[0][1], y).astype(np.int32)
+    return Case([draw.numbers(*y), winner, poison(*x), *geometry], (2,))
+
+
+@case
+def pool_average(draw: Draw) -> Case:
+    x, y, geometry = _pooling(draw)
+    return Case([draw.numbers(*x), poison(*y), *geometry, draw.pick(True, False)], (1,))
+
+
+@case
+def pool_average_gradient(draw: Draw) -> Case:
+    x, y, geometry = _pooling(draw)
+    return Case([draw.numbers(*y), poison(*x), *geometry, draw.pick(True, False)], (1,))
+
+
+@case
+def softmax_cross_entropy(draw: Draw) -> Case:
+    n, classes = draw.size(1, 40), draw.size(2, 40)
+    ids = draw.random.integers(-1, classes, n)
+    gradient = draw.pick(None, poison(n, classes))
+    logits = draw.numbers(n, classes, scale=20)
+    return Case([logits, ids, draw.positive(n), poison(n), gradient], (3, 4))
+
+
+@case
+def update_sgd(draw: Draw) -> Case:
+    n = draw.size(1, 400, 100_003)
+    velocity = draw.pick(None, draw.numbers(n))
+    return Case([draw.numbers(n), draw.numbers(n), velocity, 0.01, 0.9, draw.pick(True, False)], (0, 2))
+
+
+@case
+def update_adam(draw: Draw) -> Case:
+    n = draw.size(1, 400, 100_003)
+    arrays = [draw.numbers(n), draw.numbers(n), draw.numbers(n), draw.positive(n)]
+    settings = [0.01, 0.9, 0.999, 1e-8, draw.size(1, 1000), draw.pick(0.0, 0.1)]
+    return Case([*arrays, *settings], (0, 2, 3))
+
+
+def _keys(draw: Draw) -> list[int]:
+    seed, step, stream = (int(draw.random.integers(0, 2**bits)) for bits in (62, 40, 10))
+    return [seed, step, stream]
+
+
+@case
+def random_uniform(draw: Draw) -> Case:
+    return Case([poison(draw.size(1, 50, 90_001)), *_keys(draw)], (0,), exact=True)
+
+
+@case
+def dropout_mask(draw: Draw) -> Case:
+    rate = draw.pick(0.0, 0.25, 0.5, 0.9)
+    return Case([poison(draw.size(1, 50, 9001), draw.size(1, 12)), rate, *_keys(draw)], (0,))
+
+
+def _columns(draw: Draw) -> tuple[int, int]:
+    return draw.size(2, 300, 5003), draw.size(1, 50)
+
+
+@case
+def batch_normalize(draw: Draw) -> Case:
+    rows, features = _columns(draw)
+    x = draw.numbers(rows, features) + 3 * draw.numbers(features)
+    gamma, beta = draw.pick(None, draw.numbers(features)), draw.pick(None, draw.numbers(features))
+    return Case([x, gamma, beta, poison(features), poison(features), poison(rows, features), 1e-3], (3, 4, 5))
+
+
+@case
+def normalize_columns(draw: Draw) -> Case:
+    rows, features = _columns(draw)
+    gamma, beta = draw.pick(None, draw.numbers(features)), draw.pick(None, draw.numbers(features))
+    statistics = draw.numbers(features), draw.positive(features)
+    return Case([draw.numbers(rows, features), gamma, beta, *statistics, poison(rows, features), 1e-3], (5,))
+
+
+@case
+def batch_normalize_gradient(draw: Draw) -> Case:
+    rows, features = _columns(draw)
+    x, dy = draw.numbers(rows, features) + 3 * draw.numbers(features), draw.numbers(rows, features)
+    mean, variance = x.mean(axis=0), x.var(axis=0) + np.float32(0.01)
+    gamma = draw.pick(None, draw.numbers(features))
+    outputs = poison(features), poison(features), draw.pick(None, poison(rows, features))
+    return Case([x, dy, gamma, mean, variance, *outputs, 1e-3], (5, 6, 7))
+
+
+def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
+    n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 6), draw.size(1, 9), draw.size(1, 20)
+    arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
+    return [*arrays, draw.numbers(units, 4 * units, scale=0.5)], (n, steps, features, units)
+
+
+@case
+def lstm(draw: Draw) -> Case:
+    arrays, (n, steps, _, units) = _lstm(draw)
+    bias = draw.pick(None, draw.numbers(4 * units))
+    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
+    kept = draw.pick((None, None), (poison(n, steps, units), poison(n, steps, units)))
+    last = draw.pick(None, poison(n, units))
+    made = [*arrays, bias, None, start, poison(n, steps, 4 * units), *kept, last]
+    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (6, 7, 8, 9))
+
+
+@case
+def lstm_gradient(draw: Draw) -> Case:
+    arrays, (n, steps, features, units) = _lstm(draw)
+    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
+    gates = draw.random.random((n, steps, 4 * units), dtype=np.float32)
+    kept = draw.numbers(n, steps, units), np.tanh(draw.numbers(n, steps, units))
+    dy = draw.pick(draw.numbers(n, steps, units), draw.numbers(n, units))
+    dx, d_bias = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(4 * units))
+    outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, poison(n, steps, 4 * units)
+    made = [*arrays, None, start, gates, *kept, dy, dx, *outputs]
+    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (9, 10, 11, 12, 13))

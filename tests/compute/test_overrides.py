@@ -1,0 +1,142 @@
+"""Every accelerated kernel against its reference, in float64, on random shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cortex_lab.compute import get_ops
+from cortex_lab.compute.kernel import REGISTRY
+from cortex_lab.compute.workers import Workers, get_workers
+from tests.compute.cases import CASES, Case, Draw
+
+OPS = get_ops("cpu")
+ACCELERATED = sorted(name for name, kernel in REGISTRY.items() if "cpu" in kernel.overrides)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def copied(argument: Any, dtype: Any = None) -> Any:
+    if isinstance(argument, tuple):
+        return tuple(copied(part, dtype) for part in argument)
+    if not isinstance(argument, np.ndarray):
+        return argument
+    turned = argument.ndim == 2 and not argument.flags.c_contiguous
+    copy = argument.T.copy().T if turned else argument.copy()
+    return copy.astype(dtype, order="K") if dtype and copy.dtype == np.float32 else copy
+
+
+def accelerated(name: str, made: Case) -> tuple[Any, list[Any]]:
+    args = [copied(argument) for argument in made.args]
+    result = REGISTRY[name].overrides["cpu"](OPS, *args)
+    assert result is not NotImplemented, f"{name} left its case to the reference"
+    return result, [args[position] for position in made.writes]
+
+
+def expected(name: str, made: Case) -> tuple[Any, list[Any]]:
+    args = [copied(argument, np.float64) for argument in made.args]
+    result = REGISTRY[name].reference(np, *args)
+    return result, [args[position] for position in made.writes]
+
+
+def test_every_override_has_a_case():
+    assert sorted(CASES) == ACCELERATED
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+@settings(max_examples=25)
+@given(seed=seeds, large=st.booleans())
+def test_agrees_with_its_reference(name: str, seed: int, large: bool):
+    made = CASES[name](Draw(seed, large))
+    (result, found), (wanted_result, wanted) = accelerated(name, made), expected(name, made)
+    if result is not None:
+        assert result == pytest.approx(wanted_result, rel=1e-5)
+    for ours, theirs in zip(found, wanted, strict=True):
+        if theirs is None:
+            continue
+        if made.exact:
+            np.testing.assert_array_equal(ours, theirs.astype(ours.dtype))
+        else:
+            size = np.abs(theirs[np.isfinite(theirs)]).max(initial=1.0)
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * size)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.parametrize("seed", range(3))
+def test_same_bits_twice_whoever_works(name: str, seed: int, monkeypatch: pytest.MonkeyPatch):
+    made = CASES[name](Draw(seed, large=True))
+    first = accelerated(name, made)
+    again = accelerated(name, made)
+    alone = get_workers()
+    assert alone._busy.acquire()
+    try:
+        serially = accelerated(name, made)
+    finally:
+        alone._busy.release()
+    for result, found in (again, serially):
+        assert result == first[0]
+        for ours, theirs in zip(found, first[1], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_any_number_of_workers(name: str, count: int, monkeypatch: pytest.MonkeyPatch):
+    made = CASES[name](Draw(11, large=True))
+    workers = Workers(count)
+    for module in {REGISTRY[n].overrides["cpu"].__globals__["__name__"] for n in ACCELERATED} | {
+        "cortex_lab.compute.overrides._direct"
+    }:
+        if "get_workers" in vars(__import__(module, fromlist=["x"])):
+            monkeypatch.setattr(f"{module}.get_workers", lambda: workers)
+    found, wanted = accelerated(name, made)[1], expected(name, made)[1]
+    for ours, theirs in zip(found, wanted, strict=True):
+        if theirs is not None:
+            size = np.abs(theirs[np.isfinite(theirs)]).max(initial=1.0)
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * size)
+
+
+def strange_forms(array: np.ndarray) -> list[np.ndarray]:
+    """The same numbers as a strided view, in float64, and in Fortran order."""
+    strided = np.repeat(array, 2, axis=-1)[..., ::2]
+    return [strided, array.astype(np.float64), np.array(array, order="F")]
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"norm", "random_uniform", "dropout_mask"}))
+def test_strange_arrays_give_the_same_answer(name: str):
+    made = CASES[name](Draw(5, large=False))
+    kernel, wanted = getattr(OPS, name), expected(name, made)[1]
+    for position, argument in enumerate(made.args):
+        if not isinstance(argument, np.ndarray) or argument.dtype != np.float32:
+            continue
+        if name.startswith("lstm") and position in made.writes:
+            continue  # the reference itself wants these contiguous
+        for strange in strange_forms(argument):
+            args = [copied(each) for each in made.args]
+            args[position] = strange
+            kernel(*args)
+            for ours, theirs in zip((args[each] for each in made.writes), wanted, strict=True):
+                if theirs is not None:
+                    size = np.abs(theirs[np.isfinite(theirs)]).max(initial=1.0)
+                    np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5 * size)
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"norm"}))
+def test_a_read_only_output_is_refused(name: str):
+    made = CASES[name](Draw(5, large=False))
+    for position in made.writes:
+        if made.args[position] is None:
+            continue
+        args = [copied(each) for each in made.args]
+        args[position].flags.writeable = False
+        with pytest.raises(ValueError, match="read-only|readonly|not writeable"):
+            getattr(OPS, name)(*args)
+
+
+def test_a_class_that_does_not_exist_is_an_error_as_in_the_reference():
+    logits, rows = np.zeros((2, 3), np.float32), np.zeros(2, np.float32)
+    with pytest.raises(IndexError):
+        OPS.softmax_cross_entropy(logits, np.array([0, 3]), np.ones(2, np.float32), rows, None)

@@ -1,0 +1,108 @@
+"""Numbers that are not finite are found before they get into the weights, and traced to where they began."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cortex_lab.nn import Network, Training
+from cortex_lab.nn.layers.activation import ReLU, Tanh
+from cortex_lab.nn.layers.conv2d import Conv2D
+from cortex_lab.nn.layers.dense import Dense
+from cortex_lab.nn.layers.flatten import Flatten
+from cortex_lab.nn.layers.pooling import MaxPooling2D
+from cortex_lab.optimize import SGD
+from cortex_lab.study import Session, steps
+from tests.nn.trainings import Rows, blobs, dense, state
+
+
+def convolutional(x, y, **options):
+    layers = [
+        Conv2D(4, 3, activation="relu"), MaxPooling2D(2), Flatten(),
+        Dense(8), ReLU(), Dense(6), Tanh(), Dense(3),
+    ]  # fmt: skip
+    return dense(SGD(0.05), layers, (x, y), ops="cpu", **options)
+
+
+def images(seed=0):
+    random = np.random.default_rng(seed)
+    y = random.integers(0, 3, 96)
+    x = random.normal(size=(96, 8, 8, 1)) * 0.1
+    x[np.arange(96), 2 * y, 2 * y, 0] += 1
+    return x.astype(np.float32), y
+
+
+@pytest.mark.parametrize(
+    ("parameter", "layer", "direction", "phase"),
+    [
+        ("conv2d_1/kernel", "conv2d_1", "weights", "forward:conv2d_1"),
+        ("dense_2/bias", "dense_2", "weights", "forward:dense_2"),
+    ],
+)
+def test_a_planted_nan_is_found_where_it_is_before_it_spreads(parameter, layer, direction, phase):
+    session = Session(convolutional(*images()))
+    session.step(5)
+    poisoned = session.process.network.parameters[parameter].copy()
+    poisoned.flat[0] = np.nan
+    session.edit(f"weights[{parameter!r}]", poisoned)
+    others = state(session.process)
+    stop = session.run(until=steps(10))
+    assert stop.kind == "fault" and stop.step == 5
+    fault = session.fault
+    assert (fault.tensor, fault.layer, fault.direction, fault.phase) == (parameter, layer, direction, phase)
+    assert fault.values == ("NaN",) and fault.step == 6 and fault.last_good_step == 5
+    assert state(session.process) == others
+    session.rewind(fault.last_good_step)
+    assert session.run(until=steps(10)).kind == "condition" and np.isfinite(session.trace["loss"]).all()
+
+
+def test_an_overflow_names_its_layer_and_the_rows_that_caused_it():
+    x, y = images()
+    x[[11, 70]] *= 1e30
+    session = Session(convolutional(x, y))
+    session.edit("weights['dense_1/kernel']", np.full((36, 8), 1e15, np.float32))
+    with np.errstate(all="ignore"):
+        stop = session.run(until=steps(6))
+        assert stop.kind == "fault"
+        fault = session.fault
+        assert (fault.tensor, fault.direction, fault.phase) == ("dense_1", "forward", "forward:dense_1")
+    assert set(fault.rows) <= {11, 70} and fault.rows
+    sentence = str(fault)
+    assert "'dense_1'" in sentence and str(fault.rows[0]) in sentence and "session.rewind(step=" in sentence
+
+
+def test_an_overflow_on_the_way_back_names_the_layer_that_made_it():
+    session = Session(convolutional(*images()))
+    session.step(2)
+    session.step(to="backward:dense_2")
+    kernel = session.process.network.parameters["dense_2/kernel"]
+    session.edit("weights['dense_2/kernel']", np.full(kernel.shape, 3e38, np.float32))
+    with np.errstate(all="ignore"):
+        session.rewind(2)
+        session.step(to="backward:tanh_1")
+        session.edit("weights['dense_2/kernel']", np.full(kernel.shape, 3e38, np.float32))
+        gradient = session.buffers["gradient:dense_2"]
+        gradient[...] = 10.0
+        stop = session.step()
+    assert stop.kind == "fault" and session.fault.direction == "backward"
+    assert session.fault.tensor == "gradient:relu_1" and set(session.fault.values) == {"infinity"}
+
+
+def test_a_large_but_finite_gradient_is_no_fault():
+    training = dense(layers=[Dense(3)], ops="cpu")
+    session = Session(training)
+    session.step(to="backward:dense_1")
+    session.edit("gradient['dense_1/bias']", 1e25)
+    with np.errstate(over="ignore"):
+        assert training.fault() is None
+
+
+def test_errors_in_the_data_name_input_and_rows():
+    x, y = blobs()
+    x[17] = np.nan
+    session = Session(dense(data=(x, y)))
+    with pytest.raises(ValueError, match=r"input 'input' holds missing.*\[17\]"):
+        session.step(6)
+    assert session.phase is None and session.error is not None
+    with pytest.raises(ValueError, match="nothing would learn"):
+        Training(Network([ReLU()], 3), Rows(x, y), "mean_squared_error", SGD(0.1))

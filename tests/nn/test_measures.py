@@ -1,0 +1,110 @@
+"""Measures of a training agree with their definitions, at the moment they are asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cortex_lab.nn.layers.dense import Dense
+from cortex_lab.study import Probe, Session, steps
+from tests.nn.trainings import blobs, dense
+
+
+def test_measures_agree_with_their_definitions():
+    training = dense(layers=[Dense(8, activation="relu"), Dense(5, activation="tanh"), Dense(3)])
+    session = Session(training)
+    session.record(Probe("update_ratio['dense_2']"))
+    session.step(12)
+    before = training.network.params.copy()
+    kernels = {n: training.network.parameters[n].copy() for n in ("dense_2/kernel", "dense_2/bias")}
+    session.step(to="backward:dense_1")
+    pending_ratio = training.measure("update_ratio['dense_2']")
+    session.step()
+    y, targets = training.buffers["dense_3"], training.buffers["target:dense_3"]
+    assert session.observation["accuracy"] == (y.argmax(axis=1) == targets).mean()
+    logits = y - np.log(np.exp(y).sum(axis=1, keepdims=True))
+    assert session.observation["loss"] == pytest.approx(
+        -logits[np.arange(len(y)), targets.astype(int)].mean()
+    )
+    gradients = training.network.gradients
+    whole = np.sqrt(sum((g**2).sum() for g in gradients.values()))
+    part = np.sqrt((gradients["dense_2/kernel"] ** 2).sum() + (gradients["dense_2/bias"] ** 2).sum())
+    assert session.observation["grad_norm"] == pytest.approx(whole)
+    assert session.observation["grad_norm['dense_2']"] == pytest.approx(part)
+    change = [training.network.parameters[name] - old for name, old in kernels.items()]
+    ratio = np.sqrt(sum((c**2).sum() for c in change) / sum((old**2).sum() for old in kernels.values()))
+    assert (
+        session.trace["update_ratio['dense_2']"][-1] == pytest.approx(ratio) == pytest.approx(pending_ratio)
+    )
+    assert session.observation["update_ratio"] == pytest.approx(
+        np.linalg.norm(training.network.params - before) / np.linalg.norm(before)
+    )
+    dead = (training.buffers["dense_1"] <= 0).all(axis=0).mean()
+    assert session.observation["dead_units['dense_1']"] == dead
+    saturated = (np.abs(training.buffers["dense_2"]) > 0.96).mean()
+    assert session.observation["saturated_units['dense_2']"] == saturated
+    assert session.observation["epoch"] == 13 / training.batches.steps_per_epoch
+    assert session.observation["weight_norm"] == pytest.approx(np.linalg.norm(training.network.params))
+
+
+def test_before_an_update_the_step_under_way_is_measured():
+    session = Session(dense())
+    session.break_when("grad_norm['dense_2'] > 0")
+    session.step(to="backward:dense_1")
+    at_break = {
+        key: session.process.measure(key)
+        for key in ("loss", "accuracy", "epoch", "learning_rate", "grad_norm")
+    }
+    session.step()
+    assert {key: session.observation[key] for key in at_break} == at_break
+
+
+def test_a_breakpoint_on_a_layer_stops_with_the_batch_in_hand():
+    watched = Session(dense())
+    watched.record(Probe("grad_norm['dense_1']"))
+    watched.step(40)
+    norms = watched.trace["grad_norm['dense_1']"]
+    bound = float(np.sort(norms[5:])[-2])
+    crossing = int(np.flatnonzero(norms[5:] > bound)[0]) + 5
+    session = Session(dense())
+    session.step(5)
+    session.break_when(f"grad_norm['dense_1'] > {bound!r}")
+    stop = session.run(until=steps(100))
+    assert (stop.kind, stop.step) == ("breakpoint", crossing)
+    assert session.process.batch.rows.tolist() == session.process.batches.fetch(crossing).rows.tolist()
+
+
+def test_what_is_not_measured_is_named():
+    training = dense()
+    for key in ("speed", "grad_norm['dense_9']", "dead_units['dense_2']", "validation_loss"):
+        with pytest.raises(KeyError, match="it measures loss, accuracy"):
+            training.measure(key)
+    with pytest.raises(LookupError, match="no step"):
+        training.measure("loss")
+    list(training.walk())
+    with pytest.raises(LookupError, match=r"session\.record"):
+        training.measure("update_ratio")
+
+
+def test_validation_scores_all_rows_at_once_and_again_after_an_edit():
+    x, y = blobs(70, seed=1)
+    session = Session(dense(validation=(x, y), validate_every=5))
+    session.step(10)
+    steps_, values = session.trace.recorded("validation_accuracy")
+    assert steps_.tolist() == [5, 10]
+    assert values[-1] == pytest.approx((session.process.network.predict(x).argmax(axis=1) == y).mean())
+    session.edit("weights['dense_2/kernel']", 0.0)
+    session.edit("weights['dense_2/bias']", 0.0)
+    assert session.process.measure("validation_loss") == pytest.approx(np.log(3))
+
+
+def test_rows_count_as_much_as_their_weights():
+    x, y = blobs()
+    weights = np.ones(len(y))
+    weights[:45] = 0.0
+    weighted = dense(row_weights=weights, batch_size=90, layers=[Dense(3)], data=(x, y))
+    alone = dense(batch_size=45, layers=[Dense(3)], data=(x[45:], y[45:]))
+    for training in (weighted, alone):
+        for _ in range(5):
+            list(training.walk())
+    np.testing.assert_allclose(weighted.network.params, alone.network.params, rtol=1e-9)

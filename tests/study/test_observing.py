@@ -1,0 +1,62 @@
+"""What is measured, when, and what an observation never shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cortex_lab.study import Probe, Session, every
+from tests.study.walker import Bare, Walker
+
+
+def test_only_what_is_due_or_asked_for_is_measured():
+    process = Walker()
+    session = Session(process, probes=[Probe("loss", every(2))])
+    session.step(4)
+    assert process.measured == [(2, "loss"), (4, "loss")]
+    assert np.isnan(session.trace["loss"]).tolist() == [True, False, True, False]
+    first = session.observation["norm"]
+    assert session.observation["norm"] == first and process.measured.count((4, "norm")) == 1
+
+
+def test_an_observation_never_shows_another_step_not_even_half_of_it():
+    session = Session(Walker())
+    session.step()
+    old = session.observation
+    loss = old["loss"]
+    session.step(to="gradient")
+    with pytest.raises(LookupError, match="moved on"):
+        old["norm"]
+    session.step()
+    with pytest.raises(LookupError, match="moved on"):
+        old["norm"]
+    assert old["loss"] == loss and "norm" in old and len(old) == 4
+
+
+def test_a_probe_can_measure_with_a_function_of_the_process():
+    session = Session(Walker(), probes=[Probe("first", measure=lambda process: process.x[0])])
+    session.step(3)
+    assert session.trace["first"][-1] == session.process.x[0]
+
+
+def test_recording_can_begin_later():
+    session = Session(Walker())
+    session.step(2)
+    session.record(Probe("norm"))
+    session.step(2)
+    assert np.isnan(session.trace["norm"]).tolist() == [True, True, False, False]
+    session.rewind(1)
+    session.step(2)
+    assert np.isnan(session.trace["norm"]).tolist() == [True, False, False]
+
+
+def test_a_process_with_nothing_optional_can_be_stepped_and_rewound():
+    session = Session(Bare())
+    session.step(5)
+    session.step(to="move")
+    session.rewind(3)
+    assert session.process.x == 3.0 and list(session.trace["x"]) == [1, 2, 3]
+    with pytest.raises(ValueError, match="one phase"):
+        session.break_when("x > 2")
+    with pytest.raises(TypeError, match="Bare does not tell"):
+        _ = session.pending_update
