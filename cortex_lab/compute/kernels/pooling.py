@@ -111,13 +111,14 @@ def _counts(
 @kernel
 def pool_global_average(xp: Any, x: Any, out: Any) -> None:
     """out = the mean over all pixels, per channel; x is (n, pixels, channels), out (n, channels)."""
-    xp.mean(x, axis=1, out=out)
+    xp.sum(x, axis=1, out=out)
+    out /= x.shape[1]
 
 
 @kernel
 def pool_global_average_gradient(xp: Any, dy: Any, out: Any) -> None:
     """out = gradient with respect to x, shared out evenly."""
-    out[...] = (dy / out.shape[1])[:, None, :]
+    xp.multiply(dy[:, None, :], 1 / out.shape[1], out=out)
 
 
 @kernel
