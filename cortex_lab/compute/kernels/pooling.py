@@ -118,7 +118,8 @@ def pool_global_average(xp: Any, x: Any, out: Any) -> None:
 @kernel
 def pool_global_average_gradient(xp: Any, dy: Any, out: Any) -> None:
     """out = gradient with respect to x, shared out evenly."""
-    xp.multiply(dy[:, None, :], 1 / out.shape[1], out=out)
+    out[...] = dy[:, None, :]
+    out /= out.shape[1]
 
 
 @kernel
