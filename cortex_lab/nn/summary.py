@@ -6,13 +6,21 @@ import html
 import math
 from typing import Any
 
+from cortex_lab.nn.drawing import draw_graph
+
+NUMBERS = ("parameters", "multiply-adds", "bytes per row")
+
 
 class Summary:
-    """What each layer makes and costs: prints as text, draws as HTML, `.frame()` is a DataFrame."""
+    """What each layer makes and costs: prints as text, draws as HTML, `.frame()` is a DataFrame.
+
+    Multiply-adds are those of one row's forward pass; bytes are those of its output.
+    """
 
     def __init__(self, network: Any) -> None:
         graph = network.graph
-        self.title = f"{sum(p.size for p in network.parameters.values()):,} parameters"
+        self.graph = graph
+        item = network.ops.dtype.itemsize
         self.rows = [
             {
                 "layer": node.name,
@@ -23,9 +31,12 @@ class Summary:
                 if node.shares
                 else sum(math.prod(p.shape) for p in node.layer.parameters(*node.in_shapes).values()),
                 "multiply-adds": node.layer.multiply_adds(*node.in_shapes),
+                "bytes per row": 0 if node.layer.is_view else item * math.prod(node.out_shape),
             }
             for node in graph.nodes.values()
         ]
+        totals = {name: sum(row[name] for row in self.rows) for name in NUMBERS}
+        self.title = ", ".join(f"{total:,} {name}" for name, total in totals.items())
         self.inputs = ", ".join(
             f"{name} {' × '.join(map(str, shape))}" for name, shape in graph.inputs.items()
         )
@@ -37,7 +48,7 @@ class Summary:
         return pd.DataFrame(self.rows).set_index("layer")
 
     def __str__(self) -> str:
-        columns = ("layer", "kind", "output", "parameters", "multiply-adds")
+        columns = ("layer", "kind", "output", *NUMBERS)
         cells = [columns, *[[_text(row[name]) for name in columns] for row in self.rows]]
         widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
         lines = [
@@ -51,20 +62,23 @@ class Summary:
         return str(self)
 
     def _repr_html_(self) -> str:
-        columns = ("layer", "kind", "reads", "output", "parameters", "multiply-adds")
-        head = "".join(f"<th style='text-align:{_side(i, 4)}'>{name}</th>" for i, name in enumerate(columns))
+        columns = ("layer", "kind", "output", *NUMBERS)
+        head = "".join(f"<th style='text-align:{_side(i)}'>{name}</th>" for i, name in enumerate(columns))
         body = "".join(
             "<tr>"
             + "".join(
-                f"<td style='text-align:{_side(i, 4)}'>{html.escape(_text(row[name]))}</td>"
+                f"<td style='text-align:{_side(i)};white-space:nowrap'>{html.escape(_text(row[name]))}</td>"
                 for i, name in enumerate(columns)
             )
             + "</tr>"
             for row in self.rows
         )
-        caption = f"{html.escape(self.title)}; input {html.escape(self.inputs)}"
+        caption = f"{html.escape(self.title)}; {html.escape(self.inputs)}"
+        branches = any(len(readers) > 1 for readers in self.graph.consumers.values())
         return (
             f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<details{' open' if branches and len(self.rows) <= 40 else ''}><summary>the graph</summary>"
+            f"<div style='overflow:auto;max-height:600px'>{draw_graph(self.graph)}</div></details>"
         )
 
 
@@ -80,5 +94,5 @@ def _pad(cell: str, width: int, column: int) -> str:
     return cell.rjust(width) if column >= 3 else cell.ljust(width)
 
 
-def _side(column: int, first_number: int) -> str:
-    return "right" if column >= first_number else "left"
+def _side(column: int) -> str:
+    return "right" if column >= 3 else "left"

@@ -148,3 +148,12 @@ def test_the_summary_counts_what_there_is():
     text = str(small())
     assert "4 × 4 × 3" in text and "conv2d_1" in text
     assert "<table" in small()._repr_html_()
+
+
+def test_the_drawing_shows_every_node_and_edge():
+    network = Network(
+        [Node(Dense(4), "stem"), Node(Dense(2), "left", "stem"), Node(Dense(3), "right", "stem")], (5,)
+    )
+    drawing = network.summary()._repr_html_().split("<svg")[1]
+    assert drawing.count("<rect") == 4 and drawing.count("<path") == 3
+    assert all(name in drawing for name in ("input", "stem", "left", "right"))

@@ -1,0 +1,41 @@
+"""The table of layers, from the registry: `python -m cortex_lab.nn.catalogue README.md` puts it into a file."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+
+from cortex_lab.nn.layer import LAYERS, Layer
+
+BEGIN = "<!-- layers: begin; written by python -m cortex_lab.nn.catalogue README.md -->"
+END = "<!-- layers: end -->"
+
+
+def layer_table() -> str:
+    """Markdown table of every registered layer: its name, and the first line of its docstring."""
+    importlib.import_module("cortex_lab.nn.layers")
+    ours = [kind for kind in LAYERS.values() if kind.__module__.startswith("cortex_lab.")]
+    rows = [
+        f"| `{kind.__name__}` | {_first_line(kind)} |"
+        for kind in sorted(ours, key=lambda kind: kind.__name__)
+    ]
+    return "\n".join(["| layer | what it does |", "|---|---|", *rows])
+
+
+def with_table(text: str) -> str:
+    """`text` with the table between its two markers made anew; ValueError if they are not there."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"the text needs the lines {BEGIN!r} and {END!r}, once each")
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{layer_table()}\n{END}{rest.split(END)[1]}"
+
+
+def _first_line(kind: type[Layer]) -> str:
+    return (inspect.getdoc(kind) or "").split("\n")[0].replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[1:]):
+        path.write_text(with_table(path.read_text(encoding="utf-8")), encoding="utf-8")

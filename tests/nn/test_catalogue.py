@@ -1,0 +1,32 @@
+"""The README's table of layers is the registry's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cortex_lab.nn.catalogue import BEGIN, END, layer_table, with_table
+from cortex_lab.nn.layer import LAYERS
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_readme_has_the_table_as_it_would_be_written_now():
+    text = README.read_text(encoding="utf-8")
+    assert with_table(text) == text, "run python -m cortex_lab.nn.catalogue README.md"
+
+
+def test_every_layer_is_in_the_table_with_a_sentence():
+    table = layer_table()
+    for name, kind in LAYERS.items():
+        if kind.__module__.startswith("cortex_lab."):
+            (row,) = [line for line in table.split("\n") if line.startswith(f"| `{name}` |")]
+            assert len(row.split("|")[2].strip()) > 10
+
+
+def test_the_text_around_the_table_stays():
+    assert with_table(f"before\n{BEGIN}\nold\n{END}\nafter").split("\n")[0] == "before"
+    assert with_table(f"before\n{BEGIN}\nold\n{END}\nafter").endswith(f"{END}\nafter")
+    with pytest.raises(ValueError, match="needs the lines"):
+        with_table("no markers")
