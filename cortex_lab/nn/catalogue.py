@@ -1,4 +1,4 @@
-"""The table of layers, from the registry: `python -m cortex_lab.nn.catalogue README.md` puts it into a file."""
+"""The table of layers, from the registry; `python -m cortex_lab.nn.catalogue README.md` puts it there."""
 
 from __future__ import annotations
 

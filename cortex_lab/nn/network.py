@@ -176,7 +176,8 @@ class Network:
                 )
             if array.dtype.kind not in "fiub":
                 raise TypeError(f"input {name!r} wants numbers, got dtype {array.dtype}")
-            reads_ids = any(self.graph.nodes[r].layer.input_dtype == "int32" for r in self.graph.consumers[name])
+            readers = (self.graph.nodes[reader].layer for reader in self.graph.consumers[name])
+            reads_ids = any(layer.input_dtype == "int32" for layer in readers)
             if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():
                 raise ValueError(f"input {name!r} wants ids, which are whole numbers")
             rows = len(array) if rows is None else rows

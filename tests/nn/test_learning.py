@@ -45,7 +45,7 @@ def test_two_spirals():
 
 
 def test_corn_yield_from_fertilizer_and_insecticide():
-    """Salvatore and Reagle, Statistics and Econometrics (2002), p. 157; least squares is the best there is."""
+    """Salvatore and Reagle, Statistics and Econometrics (2002), p. 157; least squares is the best."""
     network = cl.Network([cl.Dense(1)], (2,))
     session = cl.train(network, (CORN, YIELD), "mean_squared_error", cl.Adam(0.1), batch_size=10)
     session.step(3000)

@@ -22,7 +22,7 @@ def densenet(
     classes: int = 10,
     compression: float = 0.5,
 ) -> Graph:
-    """DenseNet-BC for small images (Huang et al. 2017): each layer reads all before it in its stage; raw scores.
+    """DenseNet-BC for small images (Huang et al. 2017): layers read all before them in a stage; raw scores.
 
     `depth` is 6 n + 4 (40, 100): three stages of n layers, each a 1 x 1 and a 3 x 3 convolution that add
     `growth` channels. Between stages, channels shrink to the fraction `compression`.

@@ -17,7 +17,7 @@ from cortex_lab.nn.layers.pooling import MaxPooling2D
 def cortex_mnist(
     input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, units: int = 500, dropout: float = 0.0
 ) -> Graph:
-    """Two 5 x 5 convolutions (20 and 50 filters) with pooling, batch normalization, a dense layer, raw scores.
+    """Two 5 x 5 convolutions (20 and 50 filters), pooling, batch normalization, a dense layer; raw scores.
 
     After the MNIST example of Cortex. `dropout` is the rate before the last layer; 0 leaves it out.
     """
