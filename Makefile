@@ -32,7 +32,7 @@ test: lint
 environment: $(VENV)/.test
 
 lint: $(VENV)/.test
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --output-format concise .
 	$(BIN)/pyright
 
 bench: $(VENV)/.bench
@@ -67,5 +67,5 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 
 $(VENV)/.bench: $(VENV)/.made pyproject.toml
 	@echo 'Installing into $(VENV): a few minutes, the first time.'
-	$(BIN)/python -m pip install --quiet --editable '.[lab,embed,bench]'
-	@touch $@ $(VENV)/.lab
+	$(BIN)/python -m pip install --quiet --editable '.[lab,embed,test,bench]'
+	@touch $@ $(VENV)/.lab $(VENV)/.test

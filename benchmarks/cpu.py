@@ -1,4 +1,4 @@
-"""One training step on the CPU, ours and each peer's, taking turns; ResNet-50's inference; a Session's cost."""
+"""One training step on the CPU, ours and the peers', taking turns; ResNet-50's inference."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def _inference(options: Any) -> list[Row]:
         wanted = pytorch.inference(network, inputs, "eager" if kind == "compile" else kind)()
         if np.abs(found - wanted).max() > CLOSE * np.abs(wanted).max():
             raise AssertionError(f"{INFERENCE}: our outputs and those of PyTorch {kind} are not the same")
-    makers = {"ours": (ours.predictions, ())} | {f"PyTorch {kind}": (pytorch.predictions, (kind,)) for kind in kinds}
+    makers = {"ours": (ours.predictions, ())} | {
+        f"PyTorch {kind}": (pytorch.predictions, (kind,)) for kind in kinds
+    }
     return _rows(INFERENCE, contest(makers, 2 * options.seconds), 1.1)
 
 
@@ -81,7 +83,7 @@ def _rows(name: str, timings: Mapping[str, Timing], bar: float) -> list[Row]:
 
 
 def _check(workload: Any, kinds: list[str], with_sklearn: bool) -> None:
-    """AssertionError unless all have the same losses on the first batches; without dropout, which each draws its own."""
+    """AssertionError unless all have the same losses; without dropout, which each draws its own way."""
     from benchmarks.workloads import ours, pytorch, sklearn
 
     if "dropout" in workload.name:
@@ -98,4 +100,6 @@ def _check(workload: Any, kinds: list[str], with_sklearn: bool) -> None:
                 continue  # its Adam adds epsilon before correcting the bias, so it goes another way from here
             wanted = peer()
             if abs(found - wanted) > CLOSE * max(1.0, abs(wanted)):
-                raise AssertionError(f"{workload.name}, step {step}: our loss is {found}, that of {name} {wanted}")
+                raise AssertionError(
+                    f"{workload.name}, step {step}: our loss is {found}, that of {name} {wanted}"
+                )

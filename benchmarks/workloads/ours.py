@@ -66,7 +66,9 @@ def mnist() -> Callable[[], cl.Network]:
 
 WORKLOADS = (
     Workload("MLP 64-32-10 tanh, Adam, batch 32", 0.35, mlp([64, 32, 10], "tanh"), cl.Adam(1e-3), 32),
-    Workload("MLP 784-512-256-10, Adam, batch 128", 0.8, mlp([784, 512, 256, 10], "relu"), cl.Adam(1e-3), 128),
+    Workload(
+        "MLP 784-512-256-10, Adam, batch 128", 0.8, mlp([784, 512, 256, 10], "relu"), cl.Adam(1e-3), 128
+    ),
     Workload(
         "autoencoder 784-1000-784, dropout, Adam, batch 128", 0.8, autoencoder(), cl.Adam(1e-3), 128,
         loss="mean_squared_error",

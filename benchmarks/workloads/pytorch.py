@@ -13,7 +13,11 @@ import cortex_lab as cl
 from benchmarks.workloads import ours
 
 KINDS = ("eager", "channels_last", "compile")
-_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
+_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
 
 
 class Twin(nn.Module):
@@ -62,7 +66,16 @@ def _module(node: Any, arrays: dict[str, np.ndarray], graph: Any) -> nn.Module |
     elif kind == "Conv2D":
         strides, padding, dilation, groups = layer.constants(*node.in_shapes)["geometry"]
         (top, bottom), (left, right) = padding
-        made = nn.Conv2d(shape[2], layer.filters, arrays["kernel"].shape[:2], strides, (top, left), dilation, groups, layer.use_bias)
+        made = nn.Conv2d(
+            shape[2],
+            layer.filters,
+            arrays["kernel"].shape[:2],
+            strides,
+            (top, left),
+            dilation,
+            groups,
+            layer.use_bias,
+        )
         _fill(made, weight=arrays["kernel"].transpose(3, 2, 0, 1), bias=arrays.get("bias"))
         if (top, left) != (bottom, right):
             made.padding = (0, 0)
@@ -71,14 +84,22 @@ def _module(node: Any, arrays: dict[str, np.ndarray], graph: Any) -> nn.Module |
         size, strides, padding = layer.constants(*node.in_shapes)["geometry"]
         made = nn.MaxPool2d(size, strides, (padding[0][0], padding[1][0]))
     elif kind == "BatchNormalization":
-        made = (nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d)(shape[-1], layer.epsilon, 1 - layer.momentum)
+        made = (nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d)(
+            shape[-1], layer.epsilon, 1 - layer.momentum
+        )
         _fill(made, weight=arrays["gamma"], bias=arrays["beta"])
         made.running_mean.copy_(torch.tensor(arrays["moving_mean"]))
         made.running_var.copy_(torch.tensor(arrays["moving_variance"]))
     elif kind == "LSTM":
         made = nn.LSTM(shape[1], layer.units, batch_first=True)
         bias = arrays["bias"]
-        _fill(made, weight_ih_l0=arrays["kernel"].T, weight_hh_l0=arrays["recurrent_kernel"].T, bias_ih_l0=bias, bias_hh_l0=0 * bias)
+        _fill(
+            made,
+            weight_ih_l0=arrays["kernel"].T,
+            weight_hh_l0=arrays["recurrent_kernel"].T,
+            bias_ih_l0=bias,
+            bias_hh_l0=0 * bias,
+        )
     elif kind == "Dropout":
         made = nn.Dropout(layer.rate)
     else:
@@ -111,7 +132,9 @@ def _tensor(inputs: np.ndarray, kind: str) -> Any:
     tensor = torch.tensor(inputs)
     if inputs.ndim == 4:
         tensor = tensor.permute(0, 3, 1, 2)
-        tensor = tensor.contiguous(memory_format=torch.channels_last if kind == "channels_last" else torch.contiguous_format)
+        tensor = tensor.contiguous(
+            memory_format=torch.channels_last if kind == "channels_last" else torch.contiguous_format
+        )
     return tensor
 
 
@@ -127,7 +150,11 @@ def training_step(workload: Any, kind: str) -> Callable[[], float]:
     score = nn.functional.cross_entropy if classes else nn.functional.mse_loss
     pieces = [slice(start, start + workload.batch) for start in range(0, len(inputs), workload.batch)]
     batches = [(_tensor(inputs[piece], kind), torch.tensor(targets[piece])) for piece in pieces]
-    evaluate = torch.compile(lambda x, y: score(model(x), y)) if kind == "compile" else lambda x, y: score(model(x), y)
+    evaluate = (
+        torch.compile(lambda x, y: score(model(x), y))
+        if kind == "compile"
+        else lambda x, y: score(model(x), y)
+    )
     taken = 0
 
     def step() -> float:

@@ -35,10 +35,16 @@ def training_step(workload: Any) -> Callable[[], float]:
     layers = [node.layer for node in network.graph.nodes.values()]
     adam = workload.optimizer
     model = MLPClassifier(
-        tuple(layer.units for layer in layers[:-1]), activation=layers[0].activation, solver="adam", alpha=0.0,
-        batch_size=workload.batch, learning_rate_init=adam.learning_rate, beta_1=adam.beta_1, beta_2=adam.beta_2,
-        epsilon=adam.epsilon, shuffle=False,
-    )  # fmt: skip
+        tuple(layer.units for layer in layers[:-1]),
+        activation=layers[0].activation,
+        alpha=0.0,
+        batch_size=workload.batch,
+        learning_rate_init=adam.learning_rate,
+        beta_1=adam.beta_1,
+        beta_2=adam.beta_2,
+        epsilon=adam.epsilon,
+        shuffle=False,
+    )
     inputs, targets = workload.data()
     pieces = [slice(start, start + workload.batch) for start in range(0, len(inputs), workload.batch)]
     model.partial_fit(inputs[pieces[0]], targets[pieces[0]], classes=np.arange(10))

@@ -68,7 +68,9 @@ def matmul(draw: Draw) -> Case:
 
 @case
 def sum_rows(draw: Draw) -> Case:
-    shape = draw.pick((draw.size(1, 300, 9000), draw.size(1, 40)), (draw.size(1, 5, 70), 7, draw.size(1, 9), 19))
+    shape = draw.pick(
+        (draw.size(1, 300, 9000), draw.size(1, 40)), (draw.size(1, 5, 70), 7, draw.size(1, 9), 19)
+    )
     return Case([draw.numbers(*shape), poison(shape[-1])], (1,))
 
 
@@ -171,7 +173,9 @@ def pool_max(draw: Draw) -> Case:
     values = draw.numbers(*x).round(1)  # rounded, so that there are equals, of which the first must win
     if draw.pick(True, False):
         values[0, 0, 0, 0] = np.nan
-    return Case([values, poison(*y), draw.pick(None, poison(*y, dtype=np.int32)), *geometry], (1, 2), exact=True)
+    return Case(
+        [values, poison(*y), draw.pick(None, poison(*y, dtype=np.int32)), *geometry], (1, 2), exact=True
+    )
 
 
 @case

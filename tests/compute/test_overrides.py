@@ -132,7 +132,7 @@ def test_a_read_only_output_is_refused(name: str):
             continue
         args = [copied(each) for each in made.args]
         args[position].flags.writeable = False
-        with pytest.raises(ValueError, match="read-only|readonly|not writeable"):
+        with pytest.raises(ValueError, match=r"read-only|readonly|not writeable"):
             getattr(OPS, name)(*args)
 
 

@@ -1,0 +1,204 @@
+"""The `cortex-lab` command: a copy of the notebooks to work in, and JupyterLab open on the tour.
+
+Only the standard library is imported here, so that the command answers at once and can say what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+DEFAULT_FOLDER = "cortex-lab-notebooks"
+FIRST_NOTEBOOK = "00_tour.ipynb"
+MANIFEST = ".cortex-lab.json"
+
+
+class CommandError(Exception):
+    """What went wrong, in words for the person at the terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status (0 fine, 1 nothing could be opened, 2 wrong arguments)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    cut = given.index("--") if "--" in given else len(given)
+    options = _parser().parse_args(given[:cut])
+    folder = Path(options.folder).expanduser()
+    try:
+        if not options.copy_only and importlib.util.find_spec("jupyterlab") is None:
+            raise CommandError(
+                f"JupyterLab is not installed for {sys.executable}.\n"
+                "Install it with:  pip install 'cortex-lab[lab]'\n"
+                "or only copy the notebooks:  cortex-lab --copy-only"
+            )
+        for line in copy_notebooks(notebooks_folder(), folder):
+            print(line)
+        if options.copy_only:
+            return 0
+        return _open_jupyterlab(folder, options.browser, options.port, given[cut + 1 :])
+    except CommandError as error:
+        print(f"cortex-lab: {error}", file=sys.stderr)
+        return 1
+
+
+def notebooks_folder() -> Path:
+    """Where this installation keeps its notebooks: in the package, or in the repository it runs from."""
+    package = Path(__file__).resolve().parent
+    in_repository = package.parent / "notebooks"
+    if (package.parent / "pyproject.toml").is_file() and in_repository.is_dir():
+        return in_repository
+    if (package / "_notebooks").is_dir():
+        return package / "_notebooks"
+    raise CommandError(f"this installation has no notebooks (looked in {package / '_notebooks'})")
+
+
+def copy_notebooks(source: Path, folder: Path) -> Iterator[str]:
+    """Bring `folder` up to date with `source`, yielding a line for everything a person would want to know.
+
+    A file that is still what an earlier call wrote (its SHA-256 is in the manifest) is updated; any other one
+    is kept, and if there is a newer version of it, that is written beside it, once, as `NAME.new.ipynb`.
+    Raises CommandError if the folder cannot be used.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder} is a file; name a folder to put the notebooks in")
+    if folder.resolve() == source.resolve():
+        yield f"{folder}: these are the notebooks themselves, nothing was copied"
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written, complaint = _read_manifest(folder)
+        if complaint:
+            yield complaint
+        counts = {"new": 0, "updated": 0}
+        for name in _names(source):
+            content = (source / name).read_bytes()
+            yield from _place(content, name, folder, written, counts)
+        _write(folder / MANIFEST, json.dumps({"version": version(), "files": written}, indent=1).encode())
+    except OSError as error:
+        raise CommandError(f"cannot write the notebooks to {folder}: {error.strerror or error}") from error
+    yield f"{folder}: {counts['new']} new, {counts['updated']} updated"
+
+
+def version() -> str:
+    try:
+        return importlib.metadata.version("cortex-lab")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cortex-lab",
+        description="Copy the notebooks to FOLDER, never over an edited one, and open JupyterLab there.",
+        epilog="Arguments after -- go to JupyterLab as they are.",
+    )
+    parser.add_argument("folder", nargs="?", default=DEFAULT_FOLDER, metavar="FOLDER", help="./%(default)s")
+    parser.add_argument("--copy-only", action="store_true", help="copy the notebooks, open nothing")
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="print the address only")
+    parser.add_argument("--port", type=int, help="the port JupyterLab listens on")
+    parser.add_argument("--version", action="version", version=f"cortex-lab {version()}")
+    return parser
+
+
+def _names(source: Path) -> list[str]:
+    paths = (path for path in sorted(source.rglob("*")) if path.is_file())
+    relative = (path.relative_to(source) for path in paths)
+    return [
+        name.as_posix()
+        for name in relative
+        if not any(part.startswith((".", "__")) for part in name.parts)  # checkpoints and caches
+    ]
+
+
+def _place(
+    content: bytes, name: str, folder: Path, written: dict[str, str], counts: dict[str, int]
+) -> Iterator[str]:
+    target, digest = folder / name, _digest(content)
+    present = _digest(target.read_bytes()) if target.is_file() else None
+    if present is None and target.exists():
+        yield f"  kept {name}: it is not a file, so the notebook of that name was not copied"
+    elif present is None:
+        _write(target, content)
+        written[name] = digest
+        counts["new"] += 1
+    elif present == digest:
+        written[name] = digest
+    elif present == written.get(name):
+        _write(target, content)
+        written[name] = digest
+        counts["updated"] += 1
+        yield f"  updated {name}"
+    elif written.get(name) == digest:
+        yield f"  kept {name}: you edited it"
+    else:
+        yield from _place_beside(content, name, folder, written)
+
+
+def _place_beside(content: bytes, name: str, folder: Path, written: dict[str, str]) -> Iterator[str]:
+    beside = str(Path(name).with_suffix(f".new{Path(name).suffix}").as_posix())
+    digest = _digest(content)
+    if written.get(beside) == digest:
+        yield f"  kept {name}: you edited it (the newer version went to {beside})"
+        return
+    target = folder / beside
+    if target.exists() and (not target.is_file() or _digest(target.read_bytes()) != written.get(beside)):
+        yield f"  kept {name} and {beside}: you edited both, so the newest version of {name} was not copied"
+        return
+    _write(target, content)
+    written[beside] = digest
+    yield f"  kept {name}: you edited it; the newer version is in {beside}"
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, str], str | None]:
+    path = folder / MANIFEST
+    if not path.exists():
+        return {}, None
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {str(name): str(digest) for name, digest in files.items()}, None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}, f"  {MANIFEST} could not be read: every notebook in {folder} counts as edited"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _open_jupyterlab(folder: Path, browser: bool, port: int | None, others: Sequence[str]) -> int:
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
+    if (folder / FIRST_NOTEBOOK).is_file():
+        # Unlike a file to open, a default address also leads there when the address is opened by hand.
+        command.append(f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}")
+    if not browser:
+        command.append("--no-browser")
+    if port is not None:
+        command.append(f"--port={port}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in others:
+        print("You are root, so JupyterLab is started with --allow-root.")
+        command.append("--allow-root")
+    command.extend(others)
+    sys.stdout.flush()
+    if os.name != "posix":
+        return subprocess.call(command)
+    os.execv(command[0], command)  # from here on Ctrl-C, and the question it brings, are JupyterLab's own
+
+
+if __name__ == "__main__":
+    sys.exit(main())

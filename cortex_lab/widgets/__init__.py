@@ -1,0 +1,20 @@
+"""The lab bench and its views.
+
+| type              | what it is                                                            |
+|-------------------|-----------------------------------------------------------------------|
+| `Bench`           | controls and live views of a Session, in a notebook                   |
+| `View`            | base of the views: `.frame()`, `.figure()`, `.html()`, `.png()`       |
+| `LossCurve`       | loss and accuracy over steps                                          |
+| `Activations`     | what every layer makes of one pinned row                              |
+| `WeightHistogram` | how the parameters of a layer are spread                              |
+| `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+"""
+
+from cortex_lab.widgets.activations import Activations
+from cortex_lab.widgets.bench import Bench
+from cortex_lab.widgets.embedding_map import EmbeddingMap
+from cortex_lab.widgets.loss_curve import LossCurve
+from cortex_lab.widgets.view import View
+from cortex_lab.widgets.weight_histogram import WeightHistogram
+
+__all__ = ["Activations", "Bench", "EmbeddingMap", "LossCurve", "View", "WeightHistogram"]

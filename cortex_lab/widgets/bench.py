@@ -1,0 +1,382 @@
+"""The lab bench: one Session, its controls and its views, live in a notebook."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import queue
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cortex_lab.study import Notice, Session
+from cortex_lab.widgets.activations import Activations
+from cortex_lab.widgets.channel import Channel
+from cortex_lab.widgets.controls import Controls
+from cortex_lab.widgets.embedding_map import EmbeddingMap
+from cortex_lab.widgets.frames import Frames
+from cortex_lab.widgets.locked import widget_lock
+from cortex_lab.widgets.loss_curve import LossCurve
+from cortex_lab.widgets.picture import StaticPicture, paint_bench
+from cortex_lab.widgets.publisher import Publisher
+from cortex_lab.widgets.status import status_panel, status_text
+from cortex_lab.widgets.trainer import Trainer
+from cortex_lab.widgets.view import View
+from cortex_lab.widgets.weight_histogram import WeightHistogram
+
+_open_benches: weakref.WeakValueDictionary[int, Bench] = weakref.WeakValueDictionary()
+_bench_of_cell: dict[str, weakref.ref[Bench]] = {}
+
+REST_BEFORE_PICTURE = 1.5
+
+
+class Bench:
+    """Controls and live views of a Session.
+
+    The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
+    closes an older one of the same session, or of the same notebook cell.
+
+    Parameters
+    ----------
+    session
+        What to look at; a TrainingSession fills all panels.
+    layer
+        Whose weights the histogram shows; None takes the first that has any.
+    map
+        Whether to lay out a map of the test rows.
+    map_layer
+        Whose activations the map shows; None takes the last layer before the output.
+    pinned
+        The dataset row whose activations are shown; None takes the first test row.
+    interval
+        Seconds between two frames, at least.
+
+    Raises KeyError for a layer and IndexError for a row that does not exist.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        layer: str | None = None,
+        map: bool = True,
+        pinned: int | None = None,
+        map_layer: str | None = None,
+        interval: float = 0.1,
+    ) -> None:
+        self.session = session
+        self.loss_curve = LossCurve(session)
+        self.weight_histogram = WeightHistogram(session, layer)
+        self.activations = Activations(session, pinned)
+        self.embedding_map = EmbeddingMap(session, map_layer) if map else None
+        shown = (self.loss_curve, self.embedding_map, self.weight_histogram, self.activations)
+        self.views: dict[str, View[Any]] = {view.name: view for view in shown if view is not None}
+        if self.embedding_map is not None:
+            self.embedding_map.pinned = self.activations.pinned
+        older = _open_benches.get(id(session))
+        if older is not None:
+            older.close()
+        self.id = secrets.token_hex(6)
+        self.closed = False
+        self._frames = Frames(session, self.views, lambda: self.error, lambda: self.closed)
+        self._requests: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        self._request_error: BaseException | None = None
+        self._stepped_by_cell = False
+        self._picture_due = True
+        self._last_activity = time.monotonic()
+        # A page may say hello while the bench is still being put together; it is heard afterwards.
+        with widget_lock:
+            self._assemble(interval)
+        _open_benches[id(session)] = self
+
+    # For people and code ----------------------------------------------------------------------------
+
+    def show(self) -> Bench:
+        """Display the bench, and beside it the picture of it that a saved notebook keeps."""
+        shell = _shell()
+        if shell is None or self.closed:
+            return self
+        from IPython.display import display
+
+        self._close_older_in_cell(shell)
+        self._shown_in = shell.execution_count
+        display(self.controls.box)
+        self.picture.display()
+        return self
+
+    def close(self) -> None:
+        """Stop everything, join the threads, close the widgets. The session stays as it is, usable."""
+        if self.closed:
+            return
+        self.closed = True
+        self._unsubscribe()
+        ended = self.trainer.close()
+        self.publisher.close()
+        self.picture.join(10.0)
+        if ended and self.picture.displayed and self._picture_due:
+            self.picture.draw_now()
+        self.picture.refresh()
+        with widget_lock:
+            for widget in self.controls.all_widgets():
+                widget.close()
+        if _open_benches.get(id(self.session)) is self:
+            del _open_benches[id(self.session)]
+
+    def wait(self, timeout: float = 60.0) -> Bench:
+        """Wait until every command given so far is done; TimeoutError if that takes longer.
+
+        The map may still be moving then, and the browser may still be drawing.
+        """
+        deadline = time.monotonic() + timeout
+        done = self.trainer.wait(timeout)
+        while done and not self._requests.empty():
+            done = time.monotonic() < deadline
+            time.sleep(0.005)
+        if not done:
+            raise TimeoutError(f"the bench was still busy after {timeout} s: {self.status}")
+        return self
+
+    @property
+    def error(self) -> BaseException | None:
+        """What went wrong last in training or in a command; None once something has worked again."""
+        return self.trainer.error or self.session.error or self._request_error
+
+    @property
+    def status(self) -> str:
+        """The status line as text."""
+        return status_text(status_panel(self.session, self.error))
+
+    @property
+    def layer(self) -> str | None:
+        """The layer whose weights are shown; set it to choose another."""
+        return self.weight_histogram.layer
+
+    @layer.setter
+    def layer(self, name: str) -> None:
+        self.weight_histogram.layer = name
+        self.publisher.wake()
+
+    @property
+    def map_layer(self) -> str | None:
+        """The layer whose activations are mapped; set it to choose another."""
+        return self.embedding_map.layer if self.embedding_map else None
+
+    @map_layer.setter
+    def map_layer(self, name: str) -> None:
+        if self.embedding_map is None:
+            raise ValueError("this bench has no map; open it with map=True")
+        self.embedding_map.layer = name
+        self._map_changed()
+
+    @property
+    def map_moving(self) -> bool:
+        """Whether the map is being laid out, or will be as soon as the training rests."""
+        layout = self.embedding_map
+        return layout is not None and not layout.missing and layout.moving and not layout.settled
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The learning rate; set it to train on with another. None if the process has none."""
+        with contextlib.suppress(Exception):
+            return float(self.session.process.measure("learning_rate"))
+        return None
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.session.edit("learning_rate", value)
+
+    @property
+    def pinned(self) -> int | None:
+        """The row whose activations are shown; set it to choose another."""
+        return self.activations.pinned
+
+    @pinned.setter
+    def pinned(self, row: int) -> None:
+        self.activations.pinned = row
+        if self.embedding_map is not None:
+            self.embedding_map.pinned = self.activations.pinned
+        self.publisher.wake()
+
+    def step(self, n: int | None = None) -> None:
+        """What a click on Step does: pause if need be, then take `n` steps (None: what the bench says)."""
+        count = int(self.controls.step_size.value) if n is None else n
+        self._stepping(lambda: self.session.step(count))
+
+    def step_to(self, phase: str | None = None) -> None:
+        """What a click on Step to does."""
+        target = self.controls.phase_chooser.value if phase is None else phase
+        self._stepping(lambda: self.session.step(to=target))
+
+    def run(self) -> None:
+        """What a click on Run does; nothing if it runs already."""
+        if not self.session.running:
+            self.trainer.put(self.session.run, runs=True)
+
+    def pause(self) -> None:
+        """What a click on Pause does."""
+        self.trainer.interrupt()
+
+    def rewind(self, step: int | None = None) -> None:
+        """What a click on Rewind does."""
+        target = int(self.controls.rewind_step.value) if step is None else step
+        self._stepping(lambda: self.session.rewind(target))
+
+    def png(self) -> bytes:
+        """The whole bench as it is now, as a PNG picture."""
+        return paint_bench(self.views.values(), self.status)
+
+    def __getattr__(self, name: str) -> Any:
+        # The knobs (`step_button`, `learning_rate`, ...) are the bench's own as far as anybody is concerned.
+        if not name.startswith("_") and "controls" in self.__dict__ and hasattr(self.controls, name):
+            return getattr(self.controls, name)
+        raise AttributeError(f"a bench has no {name!r}")
+
+    def __repr__(self) -> str:
+        return f"<Bench {'closed' if self.closed else self.status}>"
+
+    def _ipython_display_(self) -> None:
+        shell = _shell()
+        if shell is not None and getattr(self, "_shown_in", None) == shell.execution_count:
+            return
+        self.show()
+
+    def _assemble(self, interval: float) -> None:
+        session = self.session
+        self.channel = Channel(self.id, self._heard)
+        self.controls = Controls(self.channel, self.views, getattr(session, "phases", ()))
+        self.picture = StaticPicture(self.id, self.png, self._picture_ready)
+        self.publisher = Publisher(
+            self.channel,
+            settle=self._settle,
+            frames=self._frames.make,
+            live=self._live,
+            training=lambda: session.running,
+            deaf=lambda: self._stepped_by_cell and session.running,
+            name=self.id,
+            interval=interval,
+        )
+        self.trainer = Trainer(session, self._idle, self.publisher.wake, name=self.id)
+        self.controls.connect(self)
+        self._unsubscribe = session.subscribe(self._heed)
+        self.publisher.start()
+
+    # Commands ---------------------------------------------------------------------------------------
+
+    def ask(self, request: Callable[[], Any]) -> None:
+        """Have the publisher do something short, such as an edit, that cannot wait behind a run.
+
+        What it raises is shown in the bench and kept in `error`.
+        """
+        self._requests.put(request)
+        self.publisher.wake()
+
+    def _stepping(self, action: Callable[[], Any]) -> None:
+        if self.trainer.busy or self.session.running:
+            self.trainer.interrupt()
+        self.trainer.put(action, runs=True)
+
+    def toggle_map(self) -> None:
+        """What a click on the map's Stop or Start does."""
+        if self.embedding_map is not None:
+            if self.map_moving:
+                self.embedding_map.stop()
+            else:
+                self.embedding_map.start()
+            self._map_changed()
+
+    @property
+    def trainer_busy(self) -> bool:
+        """Whether a command is under way or waiting."""
+        return self.trainer.busy
+
+    def _map_changed(self) -> None:
+        self.trainer.nudge()
+        self.publisher.wake()
+
+    # In the stepping thread: cheap ------------------------------------------------------------------
+
+    def _heed(self, notice: Notice) -> None:
+        if notice.kind == "step":
+            return
+        if notice.kind == "run":
+            self._stepped_by_cell = threading.current_thread() is threading.main_thread()
+        self._picture_due = True
+        self._last_activity = time.monotonic()
+        self.trainer.nudge()
+        self.publisher.wake()
+
+    # In the trainer's thread ------------------------------------------------------------------------
+
+    def _idle(self) -> float | None:
+        wanted = self.embedding_map.advance() if self.embedding_map is not None else None
+        if wanted == 0.0:
+            self._last_activity = time.monotonic()
+        return wanted
+
+    # In the kernel's thread, under the widget lock --------------------------------------------------
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "hello":
+            self._frames.forget()
+        if kind == "pin":
+            row = int(message["row"])
+            self.ask(lambda: setattr(self, "pinned", row))
+        if kind == "drawn":
+            self.publisher.drawn()
+        else:
+            self.publisher.wake()
+
+    # In the publisher's thread, the only one that writes to widgets ---------------------------------
+
+    def _live(self) -> bool:
+        return self.session.running or self.map_moving or self._picture_due
+
+    def _settle(self) -> None:
+        while not self._requests.empty():
+            try:
+                self._request_error = None
+                self._requests.get()()
+            except Exception as error:
+                self._request_error = error
+        with widget_lock:
+            self.controls.update(self)
+        resting = time.monotonic() - self._last_activity > REST_BEFORE_PICTURE
+        if self._picture_due and self.picture.displayed and resting and not self.session.running:
+            self._picture_due = False
+            self.picture.draw()
+        elif not self.picture.displayed:
+            self._picture_due = False
+        self.picture.refresh()
+
+    def _picture_ready(self) -> None:
+        if not self.closed:
+            self.publisher.wake()
+
+    def _close_older_in_cell(self, shell: Any) -> None:
+        with contextlib.suppress(Exception):
+            cell = shell.get_parent()["metadata"]["cellId"]
+            older = _bench_of_cell.get(cell)
+            bench = older() if older is not None else None
+            if bench is not None and bench is not self:
+                bench.close()
+            _bench_of_cell[cell] = weakref.ref(self)
+
+
+def _shell() -> Any:
+    """The running IPython shell, if there is one that can display."""
+    import sys
+
+    if "IPython" not in sys.modules:
+        return None
+    return sys.modules["IPython"].get_ipython()
+
+
+@atexit.register
+def _stop_all() -> None:
+    # The widgets stay: a page whose kernel is gone keeps the last picture, and hears nothing of their end.
+    for bench in list(_open_benches.values()):
+        bench.trainer.close(timeout=2.0)
+        bench.publisher.close(timeout=2.0)

@@ -1,0 +1,121 @@
+"""The wire of a bench: one message per frame to the browser, acknowledged when it has been drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from cortex_lab.widgets.locked import Locked
+from cortex_lab.widgets.palette import PALETTE
+
+_STATIC = Path(__file__).parent / "static"
+_DRAWING = (
+    "meeting",
+    "surface",
+    "axes",
+    "curve",
+    "histogram",
+    "scatter",
+    "activations",
+    "status",
+    "stage",
+)
+
+
+def _script(*names: str) -> str:
+    # An ES module made of a blob cannot import its neighbours, and nothing may come from a network.
+    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What a panel draws: a small JSON-able `meta`, and `arrays` of float32, uint8 or int32."""
+
+    meta: dict[str, Any]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class Panel(Locked, anywidget.AnyWidget):
+    """A place on the page where one view is drawn. All its data comes over the Channel."""
+
+    _esm = _script("meeting", "panel")
+    bench = traitlets.Unicode().tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    kind = traitlets.Unicode().tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
+
+
+class Channel(Locked, anywidget.AnyWidget):
+    """Sends frames and hears from every page that shows the bench.
+
+    `heard(message)` is called, under the widget lock, with each message of a page: "hello" (a page has
+    just loaded), "drawn" (with the sequence number drawn), "visible" and "pin".
+    """
+
+    _esm = _script(*_DRAWING)
+    _css = (_STATIC / "bench.css").read_text(encoding="utf-8")
+    bench = traitlets.Unicode().tag(sync=True)
+    palette = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, bench: str, heard: Callable[[dict[str, Any]], None]) -> None:
+        self.sequence = 0
+        self.drawn = 0
+        self.heard_at = 0.0
+        self._heard = heard
+        self._pages: dict[str, tuple[float, frozenset[str]]] = {}
+        super().__init__(bench=bench, palette=PALETTE)
+        self.on_msg(self._receive)
+
+    @property
+    def connected(self) -> bool:
+        """Whether any page has ever said hello."""
+        return bool(self._pages)
+
+    def visible(self) -> frozenset[str]:
+        """Names of the panels that some page has on screen; pages not heard of for a while do not count."""
+        latest = max((at for at, _ in self._pages.values()), default=0.0)
+        recent = [names for at, names in self._pages.values() if at > latest - 10]
+        return frozenset().union(*recent)
+
+    def publish(self, panels: Mapping[str, Packed]) -> int:
+        """Send one frame; returns its sequence number."""
+        described: dict[str, Any] = {}
+        parts: list[bytes] = []
+        offset = 0
+        for name, packed in panels.items():
+            entries = []
+            for key, array in packed.arrays.items():
+                data = np.ascontiguousarray(array).tobytes()
+                entries.append([key, array.dtype.name, offset, array.size])
+                padding = -len(data) % 4
+                parts.append(data + bytes(padding))
+                offset += len(data) + padding
+            described[name] = {**packed.meta, "arrays": entries}
+        self.sequence += 1
+        message = {"type": "frame", "sequence": self.sequence, "panels": described}
+        self.send(message, buffers=[b"".join(parts)])
+        return self.sequence
+
+    def ping(self) -> None:
+        """Ask whether somebody is still there, in a few bytes."""
+        self.sequence += 1
+        self.send({"type": "ping", "sequence": self.sequence})
+
+    def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
+        self.heard_at = time.monotonic()
+        page = str(message.get("page", ""))
+        if message.get("type") == "hello":
+            self._pages = {name: seen for name, seen in self._pages.items() if seen[0] > self.heard_at - 60}
+            # What was sent before this page was there will never be drawn by it.
+            self.drawn = self.sequence
+        self._pages[page] = (self.heard_at, frozenset(message.get("visible", ())))
+        if message.get("type") == "drawn":
+            self.drawn = max(self.drawn, int(message["sequence"]))
+        self._heard(message)

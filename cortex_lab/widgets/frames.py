@@ -1,0 +1,100 @@
+"""What changed since the last frame: collected at one safe point, prepared and packed away from it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Hashable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from cortex_lab.study import Session
+from cortex_lab.widgets.channel import Packed
+from cortex_lab.widgets.status import status_panel
+from cortex_lab.widgets.view import NothingToShow, View, note
+
+
+class Frames:
+    """Remembers what each panel shows, and packs those that no longer show how things are.
+
+    `error()` is the error to tell of in the status line, `closed()` ends the waiting for a safe point.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        views: Mapping[str, View[Any]],
+        error: Callable[[], BaseException | None],
+        closed: Callable[[], bool],
+    ) -> None:
+        self.session = session
+        self.views = views
+        self._error = error
+        self._closed = closed
+        self._shown: dict[str, Hashable] = {}
+        self._drawn: dict[str, int] = {}
+        self._made = 0
+
+    def forget(self) -> None:
+        """A new page shows nothing yet."""
+        self._shown = {}
+
+    def make(self, visible: Collection[str]) -> tuple[dict[str, Packed], float]:
+        """The panels to draw anew among those visible, and the seconds the training waited for them."""
+        shown = self._shown
+        exact = not self.session.running
+        states = {name: view.state(exact) for name, view in self.views.items() if name in visible}
+        wanted = {name: state for name, state in states.items() if shown.get(name, self) != state}
+        if not exact:
+            wanted = self._take_turns(wanted)
+        panels: dict[str, Packed] = {}
+        kept_waiting = 0.0
+        if wanted:
+            collected, kept_waiting = self._visit(wanted, exact)
+            for name, found in collected.items():
+                panels[name] = self._pack(self.views[name], found)
+                shown[name] = wanted[name]
+        status = status_panel(self.session, self._error())
+        if shown.get("status") != (told := repr(status.meta)):
+            panels["status"] = status
+            shown["status"] = told
+        return panels, 0.0 if exact else kept_waiting
+
+    def _take_turns(self, wanted: dict[str, Hashable]) -> dict[str, Hashable]:
+        """While training, about half of the panels in a frame, those that waited longest."""
+        self._made += 1
+        longest = sorted(wanted, key=lambda name: self._drawn.get(name, 0))
+        chosen = longest[: (len(longest) + 2) // 2]
+        self._drawn |= dict.fromkeys(chosen, self._made)
+        return {name: wanted[name] for name in chosen}
+
+    def _visit(self, names: Collection[str], exact: bool) -> tuple[dict[str, Any], float]:
+        def visit() -> tuple[dict[str, Any], float]:
+            began = time.perf_counter()
+            collected: dict[str, Any] = {}
+            for name in names:
+                try:
+                    collected[name] = self.views[name].collect(exact)
+                except Exception as error:
+                    collected[name] = error
+            return collected, time.perf_counter() - began
+
+        future: Future[Any] = self.session.between_steps(visit)
+        while not self._closed():
+            with contextlib.suppress(FutureTimeout):
+                return future.result(timeout=0.5)
+        future.cancel()
+        return {}, 0.0
+
+    def _pack(self, view: View[Any], found: Any) -> Packed:
+        step = self.session.step_number
+        if isinstance(found, NothingToShow):
+            return note(str(found), step)
+        try:
+            if isinstance(found, Exception):
+                raise found
+            return view.pack(view.prepare(found))
+        except Exception as error:
+            # A view that fails says so in its own panel and leaves the rest of the bench alone.
+            return note(f"This panel failed: {type(error).__name__}: {error}", step)

@@ -1,0 +1,75 @@
+"""The widgets of a bench, with the one lock that keeps their writes and the browser's messages apart."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import ipywidgets
+
+widget_lock = threading.RLock()
+
+
+class Locked:
+    """Mixin: whoever writes to the widget, and every message from the browser, holds `widget_lock`.
+
+    ipywidgets keeps per-widget state (`_property_lock`, held notifications) that is not meant for two
+    threads: without the lock, updates written while a message is handled are lost.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        with widget_lock:
+            super().__setattr__(name, value)
+
+    def _handle_msg(self, msg: dict[str, Any]) -> None:
+        with widget_lock:
+            super()._handle_msg(msg)  # type: ignore[misc]
+
+    def send(self, content: Any, buffers: list[Any] | None = None) -> None:
+        with widget_lock:
+            super().send(content, buffers)  # type: ignore[misc]
+
+    def close(self) -> None:
+        with widget_lock:
+            super().close()  # type: ignore[misc]
+
+
+class Button(Locked, ipywidgets.Button):
+    """A button."""
+
+
+class Number(Locked, ipywidgets.FloatText):
+    """A number that is sent when it is entered, not at every key."""
+
+
+class Count(Locked, ipywidgets.BoundedIntText):
+    """A whole number between two bounds."""
+
+
+class Chooser(Locked, ipywidgets.Dropdown):
+    """One of several."""
+
+
+class Text(Locked, ipywidgets.HTML):
+    """A piece of HTML; whoever fills it escapes."""
+
+
+class Row(Locked, ipywidgets.HBox):
+    """Widgets side by side."""
+
+
+class Column(Locked, ipywidgets.VBox):
+    """Widgets one below the other."""
+
+
+def write(widget: ipywidgets.Widget, **values: Any) -> None:
+    """Set those traits that differ, so that nothing is sent for what is already so."""
+    for name, value in values.items():
+        if getattr(widget, name) != value:
+            setattr(widget, name, value)
+
+
+def mark(widget: ipywidgets.DOMWidget, name: str, on: bool) -> None:
+    """Give the widget the CSS class `name`, or take it away."""
+    if on != (name in widget._dom_classes):
+        (widget.add_class if on else widget.remove_class)(name)

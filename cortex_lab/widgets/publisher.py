@@ -1,0 +1,137 @@
+"""The one thread that writes to the widgets of a bench, at the pace at which the browser draws."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from cortex_lab.widgets.channel import Channel, Packed
+
+
+class Publisher:
+    """Publishes a frame when there is something new, at most every `interval` seconds.
+
+    The next frame goes out only after the last was drawn. After `silence` seconds without a word from
+    any page only pings go out, ever more rarely: a closed tab would make the server keep everything.
+    And a frame may cost no more than `share` of the time: what took long comes less often.
+
+    Parameters
+    ----------
+    settle
+        Called first on every round: writes the controls.
+    frames
+        `frames(names)` returns what changed among the named panels, and the seconds for which it kept the
+        training waiting.
+    live
+        Whether things move by themselves, so that it is worth looking without being woken.
+    training
+        Whether the training runs; only then is there something that frames could cost.
+    deaf
+        Whether acknowledgements cannot arrive, because a cell keeps the kernel from hearing them.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        settle: Callable[[], None],
+        frames: Callable[[frozenset[str]], tuple[Mapping[str, Packed], float]],
+        live: Callable[[], bool],
+        training: Callable[[], bool],
+        deaf: Callable[[], bool],
+        name: str,
+        interval: float = 0.1,
+        silence: float = 10.0,
+        share: float = 0.02,
+    ) -> None:
+        self.channel = channel
+        self.interval = interval
+        self.silence = silence
+        self.share = share
+        self.published = 0
+        self.pings = 0
+        self._settle = settle
+        self._frames = frames
+        self._live = live
+        self._training = training
+        self._deaf = deaf
+        self._wake = threading.Event()
+        self._closing = False
+        self._rest = interval
+        self._sent_at = -1e9
+        self._pinged_at = -1e9
+        self._next_ping = 1.0
+        self._waiting = False
+        self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-publisher-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something changed. Cheap enough for the stepping thread."""
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def drawn(self) -> None:
+        """A page has drawn the last frame."""
+        self._next_ping = 1.0
+        if self._waiting:
+            self._wake.set()
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """End the thread after one last round; False if it did not end in time."""
+        self._closing = True
+        self._wake.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _loop(self) -> None:
+        while not self._closing:
+            self._wake.wait(self._patience())
+            self._wake.clear()
+            # Whatever woke us, frames keep their distance; the changes of the meantime come along.
+            while not self._closing and (early := self._sent_at + self._distance() - time.monotonic()) > 0:
+                self._wake.wait(early)
+                self._wake.clear()
+            if not self._closing:
+                self._round()
+
+    def _distance(self) -> float:
+        return self._rest if self._training() else self.interval
+
+    def _patience(self) -> float:
+        if self._live():
+            return self._distance()
+        return 1.0 if self._waiting else 30.0
+
+    def _round(self) -> None:
+        self._settle()
+        channel = self.channel
+        if not channel.connected:
+            return
+        self._waiting = channel.drawn < channel.sequence
+        if self._waiting and not self._may_go_on(time.monotonic()):
+            return
+        # Processor time, not wall time: waiting for a safe point costs nobody anything.
+        began = time.thread_time()
+        panels, kept_waiting = self._frames(channel.visible())
+        if panels:
+            channel.publish(panels)
+            self._sent_at = time.monotonic()
+            self._waiting = True
+            self.published += 1
+            cost = time.thread_time() - began + kept_waiting
+            self._rest = max(self.interval, min(1.0, cost / self.share))
+
+    def _may_go_on(self, now: float) -> bool:
+        if self._deaf():
+            return now - self._sent_at >= 0.5
+        if max(self.channel.heard_at, self._sent_at) > now - self.silence:
+            return False
+        if now - self._pinged_at >= self._next_ping:
+            self._pinged_at = now
+            self._next_ping = min(30.0, 2 * self._next_ping)
+            self.channel.ping()
+            self.pings += 1
+        return False

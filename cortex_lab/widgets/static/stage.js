@@ -1,0 +1,147 @@
+// Receives the frames of a bench, draws them in one animation frame, and acknowledges what was drawn.
+
+class Stage {
+  constructor(model, bench) {
+    this.model = model;
+    this.bench = bench;
+    this.page = Math.random().toString(36).slice(2, 10);
+    this.palette = model.get("palette");
+    this.frames = new Map();
+    this.panels = new Map();
+    this.sequence = 0;
+    this.acknowledged = 0;
+    this.scheduled = false;
+    this.hiding = null;
+    this.redrawAll = () => this.redraw();
+    model.on("msg:custom", (content, buffers) => this.receive(content, buffers));
+    this.themeObserver = new MutationObserver(this.redrawAll);
+    const attributeFilter = ["data-jp-theme-name", "data-jp-theme-light", "class"];
+    for (const root of [document.documentElement, document.body]) {
+      this.themeObserver.observe(root, { attributes: true, attributeFilter });
+    }
+    window.addEventListener("resize", this.redrawAll);
+    bench.stage = this;
+    for (const mount of bench.mounts) this.attach(mount);
+    this.send({ type: "hello" });
+  }
+
+  close() {
+    for (const mount of [...this.panels.keys()]) this.detach(mount);
+    this.themeObserver.disconnect();
+    window.removeEventListener("resize", this.redrawAll);
+    if (this.bench.stage === this) this.bench.stage = null;
+    globalThis.cortexLabBenches?.delete(this.bench.id);
+  }
+
+  send(message) {
+    try {
+      this.model.send({ page: this.page, visible: this.visible(), ...message });
+    } catch {
+      // The kernel is gone or starts again; the bench stays on the page as it was.
+    }
+  }
+
+  visible() {
+    const names = new Set();
+    for (const panel of this.panels.values()) if (panel.visible) names.add(panel.name);
+    return [...names];
+  }
+
+  attach(mount) {
+    const Kind = PANELS[mount.kind] ?? CanvasPanel;
+    const panel = new Kind(this, mount);
+    this.panels.set(mount, panel);
+    this.hideStaticPicture(true);
+    this.schedule();
+  }
+
+  detach(mount) {
+    this.panels.get(mount)?.close();
+    this.panels.delete(mount);
+    if (this.panels.size === 0) this.hideStaticPicture(false);
+  }
+
+  // The saved picture of the bench is an output of its own; nobody should see both.
+  hideStaticPicture(hide) {
+    if (hide && !this.hiding) {
+      const name = `cortex-lab-static-${this.bench.id}`;
+      this.hiding = document.createElement("style");
+      this.hiding.textContent =
+        `.${name}, .jp-OutputArea-child:has(.${name}) { display: none !important; }`;
+      document.head.append(this.hiding);
+    } else if (!hide && this.hiding) {
+      this.hiding.remove();
+      this.hiding = null;
+    }
+  }
+
+  receive(content, buffers) {
+    if (content.type === "frame") {
+      const bytes = buffers.length ? copyBytes(buffers[0]) : new ArrayBuffer(0);
+      for (const [name, meta] of Object.entries(content.panels)) {
+        this.frames.set(name, { meta, arrays: unpack(meta.arrays, bytes) });
+        for (const panel of this.panels.values()) if (panel.name === name) panel.dirty = true;
+      }
+    }
+    this.sequence = Math.max(this.sequence, content.sequence);
+    this.schedule();
+  }
+
+  schedule() {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => this.draw());
+  }
+
+  redraw() {
+    for (const panel of this.panels.values()) panel.dirty = true;
+    this.schedule();
+  }
+
+  draw() {
+    this.scheduled = false;
+    for (const panel of this.panels.values()) {
+      if (!panel.dirty || !panel.visible) continue;
+      const frame = this.frames.get(panel.name);
+      if (!frame) continue;
+      panel.dirty = false;
+      panel.show(frame);
+      panel.root.dataset.sequence = this.sequence;
+      if (frame.meta.step !== undefined) panel.root.dataset.step = frame.meta.step;
+    }
+    if (this.sequence > this.acknowledged) {
+      this.acknowledged = this.sequence;
+      this.send({ type: "drawn", sequence: this.sequence });
+    }
+  }
+
+  visibilityChanged() {
+    this.send({ type: "visible" });
+    this.schedule();
+  }
+}
+
+function copyBytes(view) {
+  return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+}
+
+const ARRAY_TYPES = { float32: Float32Array, uint8: Uint8Array, int32: Int32Array };
+
+function unpack(entries, bytes) {
+  const arrays = {};
+  for (const [name, type, offset, length] of entries ?? []) {
+    arrays[name] = new ARRAY_TYPES[type](bytes, offset, length);
+  }
+  return arrays;
+}
+
+function initialize({ model }) {
+  const stage = new Stage(model, meeting(model.get("bench")));
+  return () => stage.close();
+}
+
+function render({ el }) {
+  el.style.display = "none";
+}
+
+export default { initialize, render };

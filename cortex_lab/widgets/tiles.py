@@ -1,0 +1,68 @@
+"""Activations as small pictures: how to cut them into tiles, scale them to bytes, and lay them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MOST_TILES = 64
+MOST_UNITS = 1024
+MOST_PIXELS = 32
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Values of one layer as `values` (tiles, height, width), or (1, height, width, 3) for a colour image.
+
+    `total` is how many tiles there would be if all were shown.
+    """
+
+    values: np.ndarray
+    total: int
+
+    @property
+    def colour(self) -> bool:
+        return self.values.ndim == 4
+
+
+def as_tiles(activation: np.ndarray) -> Tiles:
+    """Cut the output of a layer for one row, (*shape), into tiles; what is too much is left out."""
+    if activation.ndim == 3 and activation.shape[2] in (1, 3):
+        picture = _thin(activation)
+        return Tiles(picture[None] if activation.shape[2] == 3 else picture[None, :, :, 0], 1)
+    if activation.ndim == 3:
+        maps = _thin(activation[:, :, :MOST_TILES])
+        return Tiles(np.ascontiguousarray(maps.transpose(2, 0, 1)), activation.shape[2])
+    if activation.ndim == 2:
+        return Tiles(activation[None, : 4 * MOST_PIXELS, : 4 * MOST_PIXELS], 1)
+    units = activation.ravel()
+    return Tiles(units[:MOST_UNITS].reshape(-1, 1, 1), len(units))
+
+
+def _thin(picture: np.ndarray) -> np.ndarray:
+    # A canvas tile is about 35 pixels high, so more could not be seen; pictures of the input may be larger.
+    most = MOST_PIXELS if picture.shape[2] > 3 else 4 * MOST_PIXELS
+    stride = max(1, -(-max(picture.shape[:2]) // most))
+    return picture[::stride, ::stride]
+
+
+def as_bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values from `low` to `high` as 0..255; what is not a number counts as `low`."""
+    scaled = (values - np.float32(low)) * np.float32(255.0 / ((high - low) or 1.0))
+    scaled += np.float32(0.5)
+    # fmax and fmin pass over NaN.
+    return np.fmin(np.fmax(scaled, 0), 255).astype(np.uint8)
+
+
+def mosaic(values: np.ndarray) -> np.ndarray:
+    """Tiles (n, height, width) side by side on one array, gaps of NaN between them, as on the canvas."""
+    count, height, width = values.shape
+    rows = max(1, round(np.sqrt(count * width / height / 1.2)))
+    columns = -(-count // rows)
+    gap = 1 if height > 1 or width > 1 else 0
+    whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    for tile, picture in enumerate(values):
+        top, left = (tile // columns) * (height + gap), (tile % columns) * (width + gap)
+        whole[top : top + height, left : left + width] = picture
+    return whole

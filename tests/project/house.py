@@ -1,0 +1,165 @@
+"""The rules of the house, as functions of a folder, so that they can be tried on a planted violation."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = "cortex_lab"
+LONGEST_FILE = 400
+
+# Which rooms a room may import: ARCHITECTURE.md, "Rooms".
+ROOMS: dict[str, frozenset[str]] = {
+    "study": frozenset(),
+    "compute": frozenset(),
+    "data": frozenset(),
+    "optimize": frozenset({"compute", "study"}),
+    "nn": frozenset({"compute", "study", "optimize"}),
+    "embed": frozenset({"study"}),
+    "interop": frozenset({"nn", "data"}),
+    "widgets": frozenset({"study", "compute", "data", "optimize", "nn", "embed", "interop"}),
+}
+BEHIND_THE_FRONT = frozenset(ROOMS) - {"widgets"}
+# The front ("__init__"), the facade and the command: the only modules outside the rooms.
+TOP_LEVEL: dict[str, frozenset[str]] = {
+    "__init__": BEHIND_THE_FRONT | {"lab"},
+    "lab": BEHIND_THE_FRONT,
+    "cli": frozenset(),
+}
+
+# Packages with one home. Those named in LAZILY may also be imported elsewhere, but inside a function.
+HOMES = {
+    "ipywidgets": "widgets",
+    "plotly": "widgets",
+    "anywidget": "widgets",
+    "matplotlib": "widgets",
+    "IPython": "widgets",
+    "numba": "compute",
+    "cupy": "compute",
+    "cudnn": "compute",
+    "openTSNE": "embed",
+    "torch": "benchmarks and tests",
+    "keras": "benchmarks and tests",
+}
+LAZILY = {"matplotlib", "IPython"}
+
+# Written so that no pattern matches its own text. Such a path is wrong on every machine but one.
+MACHINE_PATHS = re.compile(r"(?<![\w.~])/(?:work|root|home/[a-z]\w*|Users/\w+|tmp/(?:scratch|bash_jobs))\b")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: the dotted name, where it stands, and whether it waits for a call."""
+
+    name: str
+    line: int
+    lazy: bool
+
+
+def imports(source: str, module: str, is_package: bool) -> list[Import]:
+    """Every import in the source of `module` (dotted name), relative ones and `import_module("...")` too."""
+    tree = ast.parse(source)
+    found: list[Import] = []
+    here = module.split(".") if is_package else module.split(".")[:-1]
+
+    def visit(node: ast.AST, lazy: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend(Import(alias.name, node.lineno, lazy) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            parts = [*base, *(node.module.split(".") if node.module else [])]
+            found.extend(Import(".".join([*parts, alias.name]), node.lineno, lazy) for alias in node.names)
+        elif isinstance(node, ast.Call) and _is_import_call(node) and isinstance(node.args[0], ast.Constant):
+            found.append(Import(str(node.args[0].value), node.lineno, lazy))
+        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for child in ast.iter_child_nodes(node):
+            visit(child, lazy or inside or typing_only)
+
+    visit(tree, False)
+    return found
+
+
+def _is_import_call(node: ast.Call) -> bool:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in ("import_module", "__import__") and bool(node.args)
+
+
+def broken_room_rules(root: Path) -> list[str]:
+    """A line for every module of the package that stands or imports where it may not."""
+    return [line for path in sorted((root / PACKAGE).rglob("*.py")) for line in _broken_in(path, root)]
+
+
+def _broken_in(path: Path, root: Path) -> Iterator[str]:
+    relative = path.relative_to(root)
+    parts = relative.with_suffix("").parts
+    is_package = parts[-1] == "__init__"
+    module = ".".join(parts[:-1] if is_package else parts)
+    room = parts[1]
+    if room not in (TOP_LEVEL if len(parts) == 2 else ROOMS):
+        kind = f"a top-level module (there are {sorted(TOP_LEVEL)})" if len(parts) == 2 else "a room"
+        yield f"{relative}: {room} is not {kind}: put it into a room, or add it to the rules"
+        return
+    for imported in imports(path.read_text(encoding="utf-8"), module, is_package):
+        reason = _ours(room, imported) if imported.name.split(".")[0] == PACKAGE else _theirs(room, imported)
+        if reason:
+            yield f"{relative}:{imported.line}: imports {imported.name}, {reason}"
+
+
+def _ours(room: str, imported: Import) -> str | None:
+    allowed = TOP_LEVEL[room] if room in TOP_LEVEL else ROOMS[room]
+    target = imported.name.split(".")[1] if "." in imported.name else ""
+    if target == room or target in allowed:
+        return None
+    if room == "lab" and target == "widgets":
+        return None if imported.lazy else "but widgets may be imported inside a function only"
+    if target not in ROOMS and target not in TOP_LEVEL:
+        return "but the front of the package is for users; a room imports from rooms"
+    return f"but {room} may import {', '.join(sorted(allowed)) or 'nothing of ours'}"
+
+
+def _theirs(room: str, imported: Import) -> str | None:
+    package = imported.name.split(".")[0]
+    home = HOMES.get(package)
+    if home is None or home == room or (package in LAZILY and imported.lazy):
+        return None
+    where = " or inside a function" if package in LAZILY else ""
+    return f"but {package} may be imported in {home} only{where}"
+
+
+def long_files(root: Path) -> list[str]:
+    """A line for every Python file of the repository past the longest length."""
+    counted = [
+        (path, path.read_text(encoding="utf-8").count("\n")) for path in tracked(root) if path.suffix == ".py"
+    ]
+    return [f"{path.relative_to(root)}: {lines} lines" for path, lines in counted if lines > LONGEST_FILE]
+
+
+def machine_paths(root: Path) -> list[str]:
+    """A line for every mention of a path of one particular machine in the repository's text."""
+    found = []
+    for path in tracked(root):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            if match := MACHINE_PATHS.search(line):
+                found.append(f"{path.relative_to(root)}:{number}: {match.group()}")
+    return found
+
+
+def tracked(root: Path) -> list[Path]:
+    """The repository's files: what git tracks or would track; without git, what is not hidden."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout
+        paths = [root / name for name in listed.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        relative = (path.relative_to(root) for path in sorted(root.rglob("*")))
+        paths = [root / name for name in relative if not any(part[0] in "._" for part in name.parts[:-1])]
+    return [path for path in paths if path.is_file()]

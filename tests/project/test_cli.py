@@ -1,0 +1,266 @@
+"""`cortex-lab`: what is copied, what is kept, what is said, and that JupyterLab really serves the tour."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from cortex_lab import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    (folder / "pictures").mkdir(parents=True)
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / "00_tour.ipynb").write_text("tour 1")
+    (folder / "01_more.ipynb").write_text("more 1")
+    (folder / "pictures" / "net.png").write_bytes(b"\x89PNG")
+    (folder / ".ipynb_checkpoints" / "00_tour-checkpoint.ipynb").write_text("old")
+    return folder
+
+
+def copy(source: Path, folder: Path) -> str:
+    return "\n".join(cli.copy_notebooks(source, folder))
+
+
+def files(folder: Path) -> dict[str, str]:
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != cli.MANIFEST)
+    return {path.relative_to(folder).as_posix(): path.read_bytes().decode("latin1") for path in found}
+
+
+def test_a_first_copy_has_everything_but_checkpoints(source: Path, tmp_path: Path) -> None:
+    said = copy(source, tmp_path / "deep" / "lab")
+    wanted = {"00_tour.ipynb": "tour 1", "01_more.ipynb": "more 1", "pictures/net.png": "\x89PNG"}
+    assert files(tmp_path / "deep" / "lab") == wanted
+    assert said.endswith("3 new, 0 updated")
+
+
+def test_a_second_copy_changes_nothing(source: Path, tmp_path: Path) -> None:
+    copy(source, tmp_path / "lab")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "lab").rglob("*.ipynb")}
+    assert copy(source, tmp_path / "lab").endswith("0 new, 0 updated")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "lab").rglob("*.ipynb")} == before
+
+
+def test_an_untouched_notebook_is_updated_and_an_edited_one_kept(source: Path, tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    copy(source, lab)
+    (lab / "00_tour.ipynb").write_text("mine")
+    assert "kept 00_tour.ipynb: you edited it" in copy(source, lab)
+    assert "00_tour.new.ipynb" not in files(lab), "there is no newer version to offer"
+
+    (source / "00_tour.ipynb").write_text("tour 2")
+    (source / "01_more.ipynb").write_text("more 2")
+    said = copy(source, lab)
+    assert files(lab) == {
+        "00_tour.ipynb": "mine",
+        "00_tour.new.ipynb": "tour 2",
+        "01_more.ipynb": "more 2",
+        "pictures/net.png": "\x89PNG",
+    }
+    assert "updated 01_more.ipynb" in said
+    assert "kept 00_tour.ipynb: you edited it; the newer version is in 00_tour.new.ipynb" in said
+
+    (lab / "00_tour.new.ipynb").unlink()
+    assert "(the newer version went to 00_tour.new.ipynb)" in copy(source, lab)
+    assert "00_tour.new.ipynb" not in files(lab), "offered once, and declined"
+
+
+def test_neither_the_edited_notebook_nor_an_edited_newer_version_is_overwritten(
+    source: Path, tmp_path: Path
+) -> None:
+    lab = tmp_path / "lab"
+    copy(source, lab)
+    (lab / "00_tour.ipynb").write_text("mine")
+    (source / "00_tour.ipynb").write_text("tour 2")
+    copy(source, lab)
+    (source / "00_tour.ipynb").write_text("tour 3")
+    copy(source, lab)
+    assert files(lab)["00_tour.new.ipynb"] == "tour 3"
+    (lab / "00_tour.new.ipynb").write_text("mine too")
+    (source / "00_tour.ipynb").write_text("tour 4")
+    assert "kept 00_tour.ipynb and 00_tour.new.ipynb: you edited both" in copy(source, lab)
+    assert (files(lab)["00_tour.ipynb"], files(lab)["00_tour.new.ipynb"]) == ("mine", "mine too")
+
+
+def test_a_notebook_that_was_there_before_is_kept(source: Path, tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    (lab / "00_tour.ipynb").write_text("somebody's")
+    (lab / "01_more.ipynb").mkdir()
+    said = copy(source, lab)
+    assert files(lab)["00_tour.ipynb"] == "somebody's"
+    assert files(lab)["00_tour.new.ipynb"] == "tour 1"
+    assert "kept 01_more.ipynb: it is not a file" in said
+
+
+def test_a_removed_notebook_comes_back(source: Path, tmp_path: Path) -> None:
+    copy(source, tmp_path / "lab")
+    (tmp_path / "lab" / "01_more.ipynb").unlink()
+    assert copy(source, tmp_path / "lab").endswith("1 new, 0 updated")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 3}', "\xff"])
+def test_without_a_readable_manifest_nothing_is_overwritten(
+    source: Path, tmp_path: Path, content: str
+) -> None:
+    lab = tmp_path / "lab"
+    copy(source, lab)
+    (lab / cli.MANIFEST).write_bytes(content.encode("latin1"))
+    (source / "00_tour.ipynb").write_text("tour 2")
+    assert "could not be read" in copy(source, lab)
+    assert files(lab)["00_tour.ipynb"] == "tour 1"
+    assert set(json.loads((lab / cli.MANIFEST).read_text())["files"]) >= {
+        "01_more.ipynb",
+        "00_tour.new.ipynb",
+    }
+
+
+def test_the_notebooks_themselves_are_left_alone(source: Path) -> None:
+    before = files(source)
+    assert "nothing was copied" in copy(source, source)
+    assert files(source) == before and not (source / cli.MANIFEST).exists()
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
+    (tmp_path / "file").write_text("")
+    assert cli.main([str(tmp_path / "file"), "--copy-only"]) == 1
+    assert "is a file; name a folder" in capsys.readouterr().err
+    assert cli.main([str(tmp_path / "file" / "below"), "--copy-only"]) == 1
+    assert "cannot write the notebooks to" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
+    monkeypatch.setattr(os, "replace", refuse)  # root may write anywhere, so the refusal is planted
+    assert cli.main([str(tmp_path / "lab"), "--copy-only"]) == 1
+    assert (
+        "cannot write the notebooks to" in (said := capsys.readouterr().err) and "Permission denied" in said
+    )
+    assert list((tmp_path / "lab").iterdir()) == [], "no half-written file is left"
+
+
+def test_without_jupyterlab_it_names_the_extra(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert cli.main([str(tmp_path / "lab")]) == 1
+    assert "pip install 'cortex-lab[lab]'" in capsys.readouterr().err
+    assert not (tmp_path / "lab").exists()
+    assert cli.main([str(tmp_path / "lab"), "--copy-only"]) == 0, "copying needs no JupyterLab"
+
+
+def test_an_installation_without_notebooks_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "cortex_lab"
+    package.mkdir()
+    monkeypatch.setattr(cli, "__file__", str(package / "cli.py"))
+    with pytest.raises(cli.CommandError, match="has no notebooks"):
+        cli.notebooks_folder()
+    (package / "_notebooks").mkdir()
+    assert cli.notebooks_folder() == package / "_notebooks"
+    (tmp_path / "notebooks").mkdir()
+    assert cli.notebooks_folder() == package / "_notebooks", (
+        "a folder of that name beside an installed package"
+    )
+    (tmp_path / "pyproject.toml").write_text("")
+    assert cli.notebooks_folder() == tmp_path / "notebooks"
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_what_jupyterlab_is_asked_for(
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    root: bool,
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
+    monkeypatch.setattr(os, "execv", lambda path, command: started.append(command))
+    monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
+    cli.main([str(tmp_path / "lab"), "--no-browser", "--port", "8123", "--", "--debug", "--x=1"])
+    (command,) = started
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={tmp_path / 'lab'}" in command
+    assert "--LabApp.default_url=/lab/tree/00_tour.ipynb" in command
+    assert {"--no-browser", "--port=8123"} <= set(command)
+    assert command[-2:] == ["--debug", "--x=1"]
+    assert ("--allow-root" in command) == root == ("You are root" in capsys.readouterr().out)
+
+
+def test_an_unknown_argument_is_refused() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--debug"])
+    assert stopped.value.code == 2
+
+
+def test_the_command_imports_the_standard_library_only() -> None:
+    tree = ast.parse(Path(cli.__file__).read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jupyterlab") is None, reason="needs JupyterLab")
+def test_jupyterlab_serves_the_tour(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "cortex_lab.cli",
+        str(tmp_path / "lab"),
+        "--no-browser",
+        f"--port={port}",
+    ]
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("JUPYTER")}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
+    log = (tmp_path / "log").open("wb")
+    server = subprocess.Popen(
+        [*command, "--", "--IdentityProvider.token=secret"],
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}/?token=secret"
+        deadline = time.monotonic() + 60
+        landed = ""
+        while not landed and time.monotonic() < deadline and server.poll() is None:
+            try:
+                with urllib.request.urlopen(address, timeout=5) as answer:
+                    landed = answer.geturl()
+            except OSError:
+                time.sleep(0.2)
+        assert "/lab/tree/00_tour.ipynb" in landed, (tmp_path / "log").read_text()
+        with urllib.request.urlopen(
+            address.replace("/?", "/api/contents/00_tour.ipynb?"), timeout=5
+        ) as answer:
+            assert json.load(answer)["content"]["cells"]
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        log.close()

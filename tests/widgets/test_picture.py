@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from cortex_lab.widgets import Bench
+from tests.widgets.toys import ToySession, wait_until
+
+
+class Notebook:
+    """What would be displayed, as (object, options), and the cell that runs."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[Any, dict[str, Any]]] = []
+        self.cell = "one"
+        self.execution_count = 1
+
+    def get_parent(self) -> dict[str, Any]:
+        return {"metadata": {"cellId": self.cell}}
+
+    def display(self, what: Any, **options: Any) -> None:
+        self.shown.append((what, options))
+
+    def pictures(self) -> list[dict[str, str]]:
+        return [what for what, options in self.shown if options.get("raw") and "image/png" in what]
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    notebook = Notebook()
+    monkeypatch.setattr("IPython.display.display", notebook.display)
+    monkeypatch.setattr("cortex_lab.widgets.bench._shell", lambda: notebook)
+    monkeypatch.setattr("cortex_lab.widgets.bench.REST_BEFORE_PICTURE", 0.05)
+    return notebook
+
+
+def test_the_bench_and_its_picture_are_outputs_of_their_own(notebook):
+    bench = Bench(ToySession(), map=False).show()
+    (live, _), (saved, options) = notebook.shown[:2]
+    assert live is bench.controls.box and options["raw"] and bench.id in options["display_id"]
+    assert f'class="cortex-lab-static-{bench.id}"' in saved["text/html"]
+    wait_until(notebook.pictures, "the first picture", 30)
+    bundle = notebook.pictures()[0]
+    png = base64.b64decode(bundle["image/png"])
+    assert png.startswith(b"\x89PNG") and bundle["image/png"] in bundle["text/html"] and bundle["text/plain"]
+    assert f'class="cortex-lab-static-{bench.id}"' in bundle["text/html"]
+    assert notebook.shown[-1][1] == {"raw": True, "display_id": options["display_id"], "update": True}
+    bench.close()
+
+
+def test_the_picture_is_renewed_when_training_rests_and_on_closing_not_while_it_runs(notebook):
+    bench = Bench(ToySession(seconds=0.001), map=False).show()
+    wait_until(notebook.pictures, "the first picture", 30)
+    bench.run_button.click()
+    wait_until(lambda: bench.session.step_number > 150, "some steps")
+    assert len(notebook.pictures()) == 1
+    bench.pause_button.click()
+    bench.wait()
+    wait_until(lambda: len(notebook.pictures()) == 2, "the picture of the pause", 30)
+    bench.session.step()
+    bench.close()
+    assert len(notebook.pictures()) == 3
+    assert notebook.pictures()[1] != notebook.pictures()[2]
+
+
+def test_a_cell_that_shows_and_returns_the_bench_shows_it_once(notebook):
+    bench = Bench(ToySession(), map=False).show()
+    before = len([what for what, _ in notebook.shown if what is bench.controls.box])
+    bench._ipython_display_()
+    assert len([what for what, _ in notebook.shown if what is bench.controls.box]) == before == 1
+    notebook.execution_count = 2
+    bench._ipython_display_()
+    assert len([what for what, _ in notebook.shown if what is bench.controls.box]) == 2
+    bench.close()
+
+
+def test_running_the_cell_again_closes_the_bench_it_showed_even_for_a_new_session(notebook):
+    first = Bench(ToySession(), map=False).show()
+    notebook.execution_count = 2
+    second = Bench(ToySession(), map=False).show()
+    assert first.closed and not second.closed
+    notebook.cell = "two"
+    third = Bench(ToySession(), map=False).show()
+    assert not second.closed
+    second.close()
+    third.close()
+
+
+def test_a_picture_that_cannot_be_drawn_does_not_take_the_bench_with_it(notebook, monkeypatch):
+    bench = Bench(ToySession(), map=False)
+    bench.picture._paint = lambda: 1 / 0
+    bench.show()
+    wait_until(lambda: bench.picture.error is not None, "the failure", 10)
+    bench.step_button.click()
+    assert bench.wait().session.step_number == 1
+    bench.close()

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cortex_lab.widgets.channel import Channel, Packed
+from cortex_lab.widgets.publisher import Publisher
+from tests.widgets.toys import Page, wait_until
+
+
+class Desk:
+    """A bench reduced to what a Page and a Publisher need."""
+
+    views = ("a",)
+
+    def __init__(self, **options: Any) -> None:
+        self.made = 0
+        self.settled = 0
+        self.training = False
+        self.deaf = False
+        self.cost = 0.0
+        self.channel = Channel("desk", self.heard)
+        self.publisher = Publisher(
+            self.channel,
+            settle=self.settle,
+            frames=self.frames,
+            live=lambda: True,
+            training=lambda: self.training,
+            deaf=lambda: self.deaf,
+            name="desk",
+            **options,
+        )
+        self.publisher.start()
+
+    def settle(self) -> None:
+        self.settled += 1
+
+    def frames(self, visible: frozenset[str]) -> tuple[dict[str, Packed], float]:
+        self.made += 1
+        data = np.full(3, self.made, np.float32)
+        return {"a": Packed({"step": self.made}, {"x": data, "b": np.zeros(3, np.uint8)})}, self.cost
+
+    def heard(self, message: dict[str, Any]) -> None:
+        if message["type"] == "drawn":
+            self.publisher.drawn()
+        else:
+            self.publisher.wake()
+
+
+@pytest.fixture
+def desk() -> Iterator[Any]:
+    desks = []
+
+    def make(**options: Any) -> Desk:
+        desks.append(Desk(**options))
+        return desks[-1]
+
+    yield make
+    for one in desks:
+        assert one.publisher.close()
+        one.channel.close()
+
+
+def test_nothing_is_sent_before_a_page_says_hello(desk):
+    one = desk(interval=0.01)
+    page = Page(one)
+    wait_until(lambda: one.settled > 3, "rounds")
+    assert not page.frames and one.made == 0
+    page.say("hello")
+    wait_until(lambda: page.frames, "a frame")
+    assert page.frames[0]["panels"]["a"]["step"] == 1
+
+
+def test_frames_keep_their_distance(desk):
+    one = desk(interval=0.05)
+    page = Page(one)
+    page.say("hello")
+    for _ in range(100):
+        one.publisher.wake()
+        time.sleep(0.003)
+    wait_until(lambda: len(page.frames) >= 4, "some frames")
+    assert np.diff(page.arrived).min() > 0.045
+
+
+def test_the_next_frame_waits_for_the_last_to_be_drawn(desk):
+    one = desk(interval=0.01)
+    page = Page(one, draws=False)
+    page.say("hello")
+    wait_until(lambda: page.frames, "a frame")
+    for _ in range(10):
+        one.publisher.wake()
+        time.sleep(0.02)
+    assert len(page.frames) == 1 and one.made == 1
+    page.say("drawn", sequence=page.frames[-1]["sequence"])
+    wait_until(lambda: len(page.frames) == 2, "the next frame")
+
+
+def test_after_a_silence_only_pings_go_out_until_somebody_answers(desk):
+    one = desk(interval=0.01, silence=0.15)
+    page = Page(one, draws=False)
+    page.say("hello")
+    wait_until(lambda: page.pings == 1, "a ping")
+    time.sleep(0.3)
+    assert len(page.frames) == 1 and page.pings == 1
+    page.draws = True
+    page.say("drawn", sequence=one.channel.sequence)
+    wait_until(lambda: len(page.frames) > 3, "frames again")
+
+
+def test_a_reloaded_page_is_served_although_the_old_one_never_answered(desk):
+    one = desk(interval=0.01)
+    page = Page(one, draws=False)
+    page.say("hello")
+    wait_until(lambda: page.frames, "a frame")
+    page.name = "reloaded"
+    page.say("hello")
+    wait_until(lambda: len(page.frames) == 2, "a frame for the new page")
+
+
+def test_while_a_cell_keeps_the_kernel_deaf_frames_go_out_twice_a_second(desk):
+    one = desk(interval=0.01)
+    one.deaf = True
+    page = Page(one, draws=False)
+    page.say("hello")
+    wait_until(lambda: len(page.frames) == 3, "three frames", 4)
+    assert np.diff(page.arrived).min() > 0.45
+
+
+def test_a_frame_that_kept_the_training_waiting_comes_less_often(desk):
+    one = desk(interval=0.01, share=0.02)
+    one.training, one.cost = True, 0.003
+    page = Page(one)
+    page.say("hello")
+    wait_until(lambda: len(page.frames) == 4, "some frames")
+    assert np.diff(page.arrived).min() > 0.14
+
+
+def test_arrays_arrive_as_one_buffer_of_bytes(desk):
+    one = desk(interval=0.01)
+    page = Page(one, draws=False)
+    page.say("hello")
+    wait_until(lambda: page.frames, "a frame")
+    np.testing.assert_array_equal(page.array("a", "x"), np.float32([1, 1, 1]))
+    np.testing.assert_array_equal(page.array("a", "b"), np.uint8([0, 0, 0]))
+    assert len(page.buffers) == 1 and len(page.buffers[0]) % 4 == 0
+
+
+def test_only_pages_heard_of_lately_decide_what_is_visible(desk):
+    one = desk(interval=10)
+    page = Page(one, draws=False)
+    page.say("hello", visible=["a", "b"])
+    page.name = "other"
+    page.say("visible", visible=["c"])
+    assert one.channel.visible() == {"a", "b", "c"}
+    one.channel._pages["page"] = (time.monotonic() - 60, frozenset("ab"))
+    assert one.channel.visible() == {"c"}

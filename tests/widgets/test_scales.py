@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_lab.widgets.scales import StickyLimit, decimate, nice_ceiling, running_mean
+
+
+@given(st.floats(1e-12, 1e12))
+def test_a_nice_ceiling_is_round_and_not_far_above(value):
+    ceiling = nice_ceiling(value)
+    assert value * (1 - 1e-8) <= ceiling <= 1.51 * value
+    assert nice_ceiling(ceiling) == ceiling
+    assert len(f"{ceiling:.12g}".strip("0.").replace(".", "").split("e")[0].rstrip("0")) <= 2
+
+
+def test_a_sticky_limit_grows_at_once_and_shrinks_late():
+    limit = StickyLimit(share=0.4)
+    assert limit.cover(1.1) == 1.2
+    assert limit.cover(1.0) == 1.2 and limit.cover(0.5) == 1.2
+    assert limit.cover(1.3) == 1.5
+    assert limit.cover(0.5) == 0.5
+    assert limit.cover(float("inf")) == 0.5
+    assert limit.cover(0.0) == nice_ceiling(limit.smallest)
+
+
+@given(st.integers(0, 30_000), st.integers(0, 10))
+def test_a_thinned_curve_is_short_ordered_and_keeps_its_peaks(length, seed):
+    values = np.random.default_rng(seed).normal(size=length)
+    steps = np.arange(1.0, length + 1)
+    x, y = decimate(steps, values)
+    assert len(x) <= 1000 and (np.diff(x) >= 0).all()
+    np.testing.assert_array_equal(values[x.astype(int) - 1], y)
+    if length:
+        assert y.max() == values.max() and y.min() == values.min()
+
+
+def test_buckets_stay_where_they_are_while_the_curve_grows():
+    values = np.random.default_rng(0).normal(size=9000)
+    steps = np.arange(9000.0)
+    before = decimate(steps[:8500], values[:8500])[0]
+    after = decimate(steps, values)[0]
+    settled = before[before < 8400]
+    np.testing.assert_array_equal(after[: len(settled)], settled)
+
+
+@pytest.mark.parametrize("length", [1, 5, 64, 700, 12_345])
+def test_the_running_mean_is_over_the_last_sixteenth(length):
+    values = np.random.default_rng(0).normal(size=length)
+    x, y = running_mean(np.arange(length), values)
+    assert len(x) <= 500 and x[-1] == length - 1
+    for place, mean in zip(x, y, strict=True):
+        assert mean == pytest.approx(values[place + 1 - max(1, (place + 1) // 16) : place + 1].mean())

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from cortex_lab.widgets.trainer import Trainer
+from tests.widgets.toys import ToySession, wait_until
+
+
+@pytest.fixture
+def session() -> ToySession:
+    return ToySession()
+
+
+def started(session: ToySession, idle=lambda: None, changed=lambda: None) -> Trainer:
+    return Trainer(session, idle, changed, "test")
+
+
+def test_commands_are_carried_out_in_order_by_one_named_daemon_thread(session):
+    done: list[tuple[int, str]] = []
+    trainer = started(session)
+    for number in range(5):
+        trainer.put(lambda number=number: done.append((number, threading.current_thread().name)))
+    assert trainer.wait(5) and not trainer.busy
+    assert done == [(number, "cortex-lab-trainer-test") for number in range(5)]
+    assert next(t for t in threading.enumerate() if t.name == "cortex-lab-trainer-test").daemon
+    assert trainer.close() and "cortex-lab-trainer-test" not in [t.name for t in threading.enumerate()]
+
+
+def test_an_error_is_kept_not_printed_and_the_next_command_clears_it(session, capfd):
+    trainer = started(session)
+    trainer.put(lambda: 1 / 0)
+    trainer.wait(5)
+    assert isinstance(trainer.error, ZeroDivisionError)
+    trainer.put(lambda: session.step())
+    trainer.wait(5)
+    assert trainer.error is None and session.step_number == 1
+    assert capfd.readouterr() == ("", "")
+    trainer.close()
+
+
+def test_a_run_interrupted_before_it_began_takes_no_step(session):
+    trainer = started(session)
+    gate = threading.Event()
+    trainer.put(gate.wait)
+    trainer.put(session.run, runs=True)
+    trainer.interrupt()
+    trainer.put(session.step, runs=True)
+    gate.set()
+    assert trainer.wait(5) and session.step_number == 1
+    trainer.close()
+
+
+def test_an_interrupt_between_taking_a_command_and_its_first_step_is_not_lost(session):
+    trainer = started(session)
+
+    def run_late() -> None:
+        trainer.interrupt()
+        session.run()
+
+    trainer.put(run_late, runs=True)
+    assert trainer.wait(5) and session.step_number <= 1
+    trainer.close()
+
+
+def test_pausing_is_quick_and_closing_ends_a_run(session):
+    trainer = started(session)
+    trainer.put(session.run, runs=True)
+    wait_until(lambda: session.step_number > 3, "some steps")
+    began = time.monotonic()
+    trainer.interrupt()
+    assert trainer.wait(5) and time.monotonic() - began < 0.5
+    trainer.put(session.run, runs=True)
+    assert trainer.close() and not session.running
+
+
+def test_idle_work_goes_on_as_often_as_it_asks_and_after_a_nudge(session):
+    calls: list[float] = []
+    answers = [0.0, 0.0, 0.05, None]
+
+    def idle() -> float | None:
+        calls.append(time.monotonic())
+        return answers[len(calls) - 1] if len(calls) <= len(answers) else None
+
+    trainer = started(session, idle)
+    wait_until(lambda: len(calls) == 4, "four calls")
+    assert calls[3] - calls[2] >= 0.04
+    time.sleep(0.05)
+    assert len(calls) == 4
+    trainer.nudge()
+    wait_until(lambda: len(calls) == 5, "a call after the nudge")
+    trainer.close()
+
+
+def test_waiting_can_time_out(session):
+    trainer = started(session)
+    gate = threading.Event()
+    trainer.put(gate.wait)
+    assert not trainer.wait(0.05) and trainer.busy
+    gate.set()
+    assert trainer.wait(5)
+    trainer.close()
+    trainer.put(lambda: None)
+    assert not trainer.busy
