@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.nn import Network, Training
+from cortex_lab.nn.checkpoint import load_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
 from cortex_lab.nn.loss import row_weights
 from cortex_lab.nn.recipe import Recipe
@@ -58,11 +60,11 @@ class TrainingSession(Session):
         Bare arrays have no frame: then the columns are the targets and the losses. LookupError before any
         batch was fetched.
         """
-        return self.between_steps(self._frame).result()
+        return self._gate.visit_and_wait(self._frame)
 
     def diagnose(self) -> Diagnosis:
         """What is wrong with this training, in words, with the measurements behind them; after one step."""
-        return self.between_steps(lambda: diagnose(self.process)).result()
+        return self._gate.visit_and_wait(lambda: diagnose(self.process))
 
     def best(self, key: str | None = None) -> Best:
         """The step after which `key` was best: highest for an accuracy, lowest for anything else.
@@ -86,7 +88,7 @@ class TrainingSession(Session):
         if not self.first_step <= step <= self.step_number:
             steps = f"from step {self.first_step} to step {self.step_number}"
             raise ValueError(f"this session goes {steps}, so there is no network of step {step}")
-        return self.between_steps(lambda: self._training_at(step).network).result()
+        return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
     def restore_best(self, key: str | None = None) -> Best:
         """Put the best weights back into the network, as an edit at the step where this session stands.
@@ -99,6 +101,13 @@ class TrainingSession(Session):
             for name, array in arrays.items():
                 self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
         return best
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
+
+        Between two steps only: ValueError inside one.
+        """
+        self._gate.visit_and_wait(lambda: self._save(path))
 
     def script(self) -> Script:
         """Python that repeats this whole session without a notebook, edits included, to the identical losses.
@@ -136,6 +145,13 @@ class TrainingSession(Session):
             loss=sum(self.network.ops.to_numpy(at.rows).astype(float) for at in slots.values())
         )
 
+    def _save(self, path: str | os.PathLike) -> None:
+        if self.phase is not None:
+            raise ValueError(
+                f"the session stands inside a step, after {self.phase}; finish it: session.step()"
+            )
+        save_training(self.process, path)
+
     def _training_at(self, step: int) -> Training:
         training = self.process.clone()
         replay(training, self.history.nearest(step)[1], self._events_before(step), step)
@@ -156,6 +172,7 @@ def train(
     class_weight: Mapping[Any, float] | str | None = None,
     sample_weight: Any = None,
     penalties: Any = None,
+    resume_from: str | os.PathLike | None = None,
     probes: Iterable[Probe] | None = None,
     snapshot_budget: int = 256 * 2**20,
 ) -> TrainingSession:
@@ -189,6 +206,9 @@ def train(
         (rows,): how much each row of the data counts.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
+    resume_from
+        A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
+        goes on as that one would have.
     """
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {optimizer!r}")
@@ -205,6 +225,8 @@ def train(
         validate_every=validate_every,
         seed=seed,
     )
+    if resume_from is not None:
+        load_training(training, resume_from)
     recipe = Recipe.of(
         data, loss, optimizer, batch_size=batch_size, seed=seed, validation=validation,
         validate_every=validate_every, loss_weights=loss_weights, class_weight=class_weight,

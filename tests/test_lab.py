@@ -132,6 +132,76 @@ def test_a_schedule_is_followed_and_edited(digits):
     assert (session.trace["learning_rate"] == rates).all()
 
 
+# Saving ----------------------------------------------------------------------------------------------
+
+
+def test_a_saved_training_goes_on_as_if_it_had_never_stopped(digits, tmp_path):
+    from cortex_lab.optimize.schedules import CosineDecay
+
+    optimizer = cl.SGD(CosineDecay(0.1, 200), momentum=0.9)
+    session = training(digits, optimizer=optimizer)
+    session.step(30)
+    session.edit("dropout_rate", 0.5)
+    session.edit("excluded_rows", [3, 5, 8])
+    session.step(20)
+    session.save(tmp_path / "run.h5")
+    session.step(25)
+
+    resumed = training(digits, optimizer=optimizer, resume_from=tmp_path / "run.h5")
+    assert resumed.step_number == resumed.first_step == 50
+    resumed.step(25)
+    assert (resumed.network.params == session.network.params).all()
+    assert (resumed.trace["loss"] == session.trace["loss"][50:]).all()
+    resumed.rewind(60)
+    resumed.step(15)
+    assert (resumed.network.params == session.network.params).all()
+    with pytest.raises(ValueError, match="begins at step 0"):
+        resumed.script()
+    with pytest.raises(ValueError, match="from step 50"):
+        resumed.rewind(49)
+
+    alone = cl.Network.load(tmp_path / "run.h5")
+    kept = session.network_at(50).predict(digits.validation)
+    np.testing.assert_array_equal(alone.predict(digits.validation), kept)
+
+
+def test_a_file_that_does_not_fit_changes_nothing(digits, tmp_path):
+    session = training(digits)
+    session.step(5)
+    session.step(to="loss")
+    with pytest.raises(ValueError, match="inside a step"):
+        session.save(tmp_path / "run.h5")
+    session.step()
+    session.save(tmp_path / "run.h5")
+    session.network.save(tmp_path / "network.h5")
+    network = convolutional(digits, seed=4)
+    before = network.params.copy()
+
+    def resume(path="run.h5", loss="softmax_cross_entropy", **options):
+        options = {"batch_size": 32, "seed": 3} | options
+        return cl.train(network, digits, loss, cl.Adam(0.003), resume_from=tmp_path / path, **options)
+
+    with pytest.raises(ValueError, match="another draw seed: 3, here 4"):
+        resume(seed=4)
+    with pytest.raises(ValueError, match="another batch size"):
+        resume(batch_size=16)
+    with pytest.raises(ValueError, match="another losses"):
+        resume(loss=cl.SoftmaxCrossEntropy(label_smoothing=0.1))
+    with pytest.raises(ValueError, match="holds a network, not a training"):
+        resume("network.h5")
+    content = (tmp_path / "run.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="not a whole file"):
+        resume("cut.h5")
+    other = cl.Network([cl.Flatten(), cl.Dense(10)], digits.input_shape)
+    with pytest.raises(ValueError, match="another network"):
+        cl.train(
+            other, digits, "softmax_cross_entropy", cl.Adam(0.003), seed=3, resume_from=tmp_path / "run.h5"
+        )
+    assert (network.params == before).all()
+    assert resume().step_number == 6
+
+
 # Scripts ---------------------------------------------------------------------------------------------
 
 

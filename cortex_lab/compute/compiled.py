@@ -14,9 +14,13 @@ import numba
 from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.registry import cpu_target
+from numba.extending import intrinsic as _intrinsic
+
+intrinsic: Any = _intrinsic
+"""Any, because what it makes is called without the first argument of its definition."""
 
 FLAGS = {"contract", "reassoc", "nsz", "arcp", "afn"}
-"""Freedom for the compiler to reorder sums and fuse multiply-adds, but NaN and infinity keep their meaning."""
+"""Sums may be reordered and multiply-adds fused, but NaN and infinity keep their meaning."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,8 +34,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def get_ready() -> None:
     """Load what Numba needs before it can run the first compiled function."""
-    cpu_target.typing_context.refresh()
-    cpu_target.target_context.refresh()
+    target: Any = cpu_target
+    target.typing_context.refresh()
+    target.target_context.refresh()
 
 
 def _digest_of_sources() -> str:
@@ -48,7 +53,7 @@ _SOURCES = _digest_of_sources()
 class _Cache(FunctionCache):
     """Numba's function cache, keyed by the text of all kernels and deaf to every error of the disk.
 
-    Numba asks for the date of one file only, and would go on using a kernel whose helper in another file changed.
+    Numba asks for the date of one file only, and would keep a kernel whose helper in another file changed.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -18,7 +18,7 @@ _SMALL = _F(0.3)
 
 
 @compiled
-def exp(x):  # noqa: ANN001, ANN201
+def exp(x):
     """exp(x) to 3e-7 relative; 1.2e-38 below -87.3, infinite above 88.7."""
     low, high = every(_LOW), every(_HIGH)
     bounded = choose(x > low, x, low)
@@ -33,7 +33,7 @@ def exp(x):  # noqa: ANN001, ANN201
 
 
 @compiled
-def tanh(x):  # noqa: ANN001, ANN201
+def tanh(x):
     """tanh(x) to 3e-7."""
     one, square = every(_ONE), x * x
     series = fma(square, fma(square, every(_T9), every(_T7)), every(_T5))
@@ -43,14 +43,14 @@ def tanh(x):  # noqa: ANN001, ANN201
 
 
 @compiled
-def sigmoid(x):  # noqa: ANN001, ANN201
+def sigmoid(x):
     """1 / (1 + exp(-x))."""
     one = every(_ONE)
     return one / (one + exp(every(_ZERO) - x))
 
 
 @compiled
-def expm1_of_negative(x):  # noqa: ANN001, ANN201
+def expm1_of_negative(x):
     """exp(x) - 1 for x <= 0, and 0 above; through tanh(x / 2), so that nothing cancels near 0."""
     zero = every(_ZERO)
     half = tanh(choose(x < zero, x, zero) * every(_HALF))

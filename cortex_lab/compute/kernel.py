@@ -49,7 +49,7 @@ class Kernel:
 
 
 def kernel(reference: Callable[..., Any]) -> Kernel:
-    """Declare a kernel by its readable reference, `reference(xp, ...)`; its name becomes a method of every Ops."""
+    """Declare a kernel by its reference, `reference(xp, ...)`; its name becomes a method of every Ops."""
     declared = Kernel(reference)
     if declared.name in REGISTRY:
         raise ValueError(f"there is already a kernel called {declared.name!r}")

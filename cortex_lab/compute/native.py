@@ -7,7 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+
+from cortex_lab.compute.compiled import intrinsic
 
 _FLOAT, _BYTE, _WORD = ir.FloatType(), ir.IntType(8), ir.IntType(64)
 _POINTER = ir.PointerType(_BYTE)
@@ -19,14 +20,16 @@ def _address(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> 
 
 
 @intrinsic
-def gemm(typing, transpose_a, transpose_b, m, n, k, a, at_a, lda, b, at_b, ldb, beta, c, at_c, ldc):  # noqa: ANN001, ANN201
+def gemm(typing, transpose_a, transpose_b, m, n, k, a, at_a, lda, b, at_b, ldb, beta, c, at_c, ldc):
     """c = op(a) @ op(b) + beta * c, row-major float32 of (m, n), each starting at an element of its array.
 
     op transposes where the flag is 1; lda, ldb and ldc are the lengths of a stored row. The single-threaded
     SciPy BLAS that Numba links does the work.
     """
     whole = types.int64
-    signature = types.int32(whole, whole, whole, whole, whole, a, whole, whole, b, whole, whole, types.float32, c, whole, whole)
+    signature = types.int32(
+        whole, whole, whole, whole, whole, a, whole, whole, b, whole, whole, types.float32, c, whole, whole
+    )
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         ta, tb, m, n, k, a, at_a, lda, b, at_b, ldb, beta, c, at_c, ldc = values
@@ -37,10 +40,16 @@ def gemm(typing, transpose_a, transpose_b, m, n, k, a, at_a, lda, b, at_b, ldb, 
         one = cgutils.alloca_once_value(builder, ir.Constant(_FLOAT, 1.0))
         scale = cgutils.alloca_once_value(builder, beta)
         letters = [
-            builder.select(builder.icmp_signed("!=", flag, ir.Constant(_WORD, 0)), ir.Constant(_BYTE, 116), ir.Constant(_BYTE, 110))
+            builder.select(
+                builder.icmp_signed("!=", flag, ir.Constant(_WORD, 0)),
+                ir.Constant(_BYTE, 116),
+                ir.Constant(_BYTE, 110),
+            )
             for flag in (ta, tb)
         ]
-        arguments = [_BYTE] * 3 + [_WORD] * 3 + [_POINTER] * 2 + [_WORD, _POINTER, _WORD, _POINTER, _POINTER, _WORD]
+        arguments = (
+            [_BYTE] * 3 + [_WORD] * 3 + [_POINTER] * 2 + [_WORD, _POINTER, _WORD, _POINTER, _POINTER, _WORD]
+        )
         declared = ir.FunctionType(ir.IntType(32), arguments)
         function = cgutils.get_or_insert_function(builder.module, declared, "numba_xxgemm")
         # Column-major BLAS sees each row-major array transposed: c' = op(b)' @ op(a)'.
@@ -56,7 +65,7 @@ def gemm(typing, transpose_a, transpose_b, m, n, k, a, at_a, lda, b, at_b, ldb, 
 
 
 @intrinsic
-def copy_block(typing, target, at_target, source, at_source, count):  # noqa: ANN001, ANN201
+def copy_block(typing, target, at_target, source, at_source, count):
     """target[at_target:][:count] = source[at_source:][:count], without a check."""
     signature = types.void(target, types.int64, source, types.int64, types.int64)
 
@@ -75,7 +84,7 @@ def copy_block(typing, target, at_target, source, at_source, count):  # noqa: AN
 
 
 @intrinsic
-def clear_block(typing, target, at_target, count):  # noqa: ANN001, ANN201
+def clear_block(typing, target, at_target, count):
     """target[at_target:][:count] = 0, without a check."""
     signature = types.void(target, types.int64, types.int64)
 

@@ -57,8 +57,8 @@ class Ops:
 def get_ops(name: str = "cpu") -> Ops:
     """The backend `name`.
 
-    "reference" is NumPy in float64 with no overrides: slow, and the oracle for everything else. "cpu" is NumPy
-    in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32.
+    "reference" is NumPy in float64 with no overrides: slow, and the oracle for everything else. "cpu" is
+    NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32.
     """
     if name == "reference":
         return Ops(name, np.dtype(np.float64), np)

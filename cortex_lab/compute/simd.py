@@ -10,12 +10,13 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.extending import models, register_model
-from numba.extending import intrinsic, overload
+from numba.extending import overload
+
+from cortex_lab.compute.compiled import intrinsic
 
 LANES = 16
 _FLOAT, _INT, _BIT, _WORD = ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64)
@@ -54,7 +55,7 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, vector: A
 
 
 @intrinsic
-def first_lanes(typing, count):  # noqa: ANN001, ANN201
+def first_lanes(typing, count):
     """The mask of the first `count` lanes; of all of them from sixteen on."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -65,15 +66,16 @@ def first_lanes(typing, count):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def load(typing, array, at, lanes):  # noqa: ANN001, ANN201
-    """Sixteen elements of a flat array from `at`, 0 where the mask is not set; memory beyond it is not touched."""
+def load(typing, array, at, lanes):
+    """Sixteen elements of a flat array from `at`, 0 where the mask is not set; nothing beyond is read."""
     result = floats if array.dtype == types.float32 else integers
     vector = _MODELS[result.kind]
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         array, at, lanes = values
         pointer = _place(context, builder, signature.args[0], array, at, vector)
-        name = f"llvm.masked.load.v16{'f' if result is floats else 'i'}32.p0v16{'f' if result is floats else 'i'}32"
+        letter = "f" if result is floats else "i"
+        name = f"llvm.masked.load.v16{letter}32.p0v16{letter}32"
         kind = ir.FunctionType(vector, [ir.PointerType(vector), _INT, _MASK, vector])
         function = cgutils.get_or_insert_function(builder.module, kind, name)
         return builder.call(function, [pointer, ir.Constant(_INT, 4), lanes, ir.Constant(vector, None)])
@@ -82,7 +84,7 @@ def load(typing, array, at, lanes):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def store(typing, array, at, value, lanes):  # noqa: ANN001, ANN201
+def store(typing, array, at, value, lanes):
     """Write the lanes that the mask names to a flat array from `at`."""
     vector = _MODELS[value.kind]
 
@@ -91,7 +93,9 @@ def store(typing, array, at, value, lanes):  # noqa: ANN001, ANN201
         pointer = _place(context, builder, signature.args[0], array, at, vector)
         letter = "f" if signature.args[2] == floats else "i"
         kind = ir.FunctionType(ir.VoidType(), [vector, ir.PointerType(vector), _INT, _MASK])
-        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v16{letter}32.p0v16{letter}32")
+        function = cgutils.get_or_insert_function(
+            builder.module, kind, f"llvm.masked.store.v16{letter}32.p0v16{letter}32"
+        )
         builder.call(function, [value, pointer, ir.Constant(_INT, 4), lanes])
         return context.get_dummy_value()
 
@@ -99,7 +103,7 @@ def store(typing, array, at, value, lanes):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def every(typing, value):  # noqa: ANN001, ANN201
+def every(typing, value):
     """The vector with one float32 or int32 in every lane."""
     result = floats if value == types.float32 else integers
     kind = types.float32 if value == types.float32 else types.int32
@@ -107,27 +111,29 @@ def every(typing, value):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def choose(typing, lanes, yes, no):  # noqa: ANN001, ANN201
+def choose(typing, lanes, yes, no):
     """yes where the mask is set, no elsewhere."""
     return yes(mask, yes, yes), lambda context, builder, signature, values: builder.select(*values)
 
 
 @intrinsic
-def is_nan(typing, value):  # noqa: ANN001, ANN201
+def is_nan(typing, value):
     """The mask of lanes that are not a number."""
-    return mask(floats), lambda context, builder, signature, values: builder.fcmp_unordered("uno", values[0], values[0])
+    return mask(floats), lambda context, builder, signature, values: builder.fcmp_unordered(
+        "uno", values[0], values[0]
+    )
 
 
 def _operator(function: Any, instruction: str) -> None:
     @intrinsic
-    def apply(typing, a, b):  # noqa: ANN001, ANN202
+    def apply(typing, a, b):
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             return getattr(builder, instruction)(*values, flags=_FREE)
 
         return floats(floats, floats), generate
 
     @overload(function)
-    def applied(a, b):  # noqa: ANN001, ANN202
+    def applied(a, b):
         if a == floats and b == floats:
             return lambda a, b: apply(a, b)
         return None
@@ -135,7 +141,7 @@ def _operator(function: Any, instruction: str) -> None:
 
 def _comparison(function: Any, sign: str) -> None:
     @intrinsic
-    def compare(typing, a, b):  # noqa: ANN001, ANN202
+    def compare(typing, a, b):
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             if a == floats:
                 return builder.fcmp_ordered(sign, *values)
@@ -144,26 +150,31 @@ def _comparison(function: Any, sign: str) -> None:
         return mask(a, b), generate
 
     @overload(function)
-    def compared(a, b):  # noqa: ANN001, ANN202
+    def compared(a, b):
         if a == b and a in (floats, integers):
             return lambda a, b: compare(a, b)
         return None
 
 
-for _function, _instruction in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul"), (operator.truediv, "fdiv")):
+for _function, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
     _operator(_function, _instruction)
 for _function, _sign in ((operator.gt, ">"), (operator.lt, "<"), (operator.eq, "==")):
     _comparison(_function, _sign)
 
 
 @intrinsic
-def either(typing, a, b):  # noqa: ANN001, ANN201
+def either(typing, a, b):
     """The mask of lanes set in one mask or the other."""
     return mask(mask, mask), lambda context, builder, signature, values: builder.or_(*values)
 
 
 @intrinsic
-def fma(typing, a, b, c):  # noqa: ANN001, ANN201
+def fma(typing, a, b, c):
     """a * b + c, rounded once, and never reordered."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -174,18 +185,20 @@ def fma(typing, a, b, c):  # noqa: ANN001, ANN201
 
 
 @intrinsic
-def nearest(typing, x):  # noqa: ANN001, ANN201
+def nearest(typing, x):
     """The whole numbers nearest to x, still as float32."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kind = ir.FunctionType(_FLOATS, [_FLOATS])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.nearbyint.v16f32"), values)
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, "llvm.nearbyint.v16f32"), values
+        )
 
     return floats(floats), generate
 
 
 @intrinsic
-def power_of_two(typing, whole):  # noqa: ANN001, ANN201
+def power_of_two(typing, whole):
     """2**whole for whole numbers from -127 to 128, by writing the exponent's bits."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -13,8 +13,8 @@ from typing import Any
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
+from cortex_lab.compute.compiled import intrinsic
 from cortex_lab.compute.simd import LANES, splat
 
 HEIGHTS = (4, 6, 7, 8, 12, 14)
@@ -40,33 +40,58 @@ def height_for(rows: int, overhang: bool = False) -> int | None:
 
 
 @intrinsic(prefer_literal=True)
-def multiply_tile(  # noqa: ANN201
-    typing, height, vectors,  # noqa: ANN001
-    a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,  # noqa: ANN001
-    c, at_c, c_row, rows, columns, keep,  # noqa: ANN001
+def multiply_tile(
+    typing, height, vectors,
+    a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
+    c, at_c, c_row, rows, columns, keep,
 ):  # fmt: skip
     """c[m, :] = sum over jumps j and steps k of a[m, j, k] * b[j, k, :], for a tile of outputs.
 
     `height` and `vectors` are literals: rows of the tile and its columns in sixteens. Element m, j, k of a is
     at_a + m * a_row + j * a_jump + k * a_step of its flat array, and b and c likewise; columns of b and c are
-    adjacent. Only the first `rows` rows and `columns` columns are written, and no other columns of b are read.
+    adjacent. Only the first `rows` rows and `columns` columns are written, no other columns of b are read.
     With `keep` = 1 the sum is added to what c holds. Rows of a beyond `rows` are read.
     """
     m, v = height.literal_value, vectors.literal_value
     whole = types.int64
-    signature = types.void(
-        height, vectors, a, *[whole] * 4, b, *[whole] * 5, c, *[whole] * 5
-    )
+    signature = types.void(height, vectors, a, *[whole] * 4, b, *[whole] * 5, c, *[whole] * 5)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        _, _, a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps, c, at_c, c_row, rows, columns, keep = values
+        (
+            _,
+            _,
+            a,
+            at_a,
+            a_row,
+            a_step,
+            a_jump,
+            b,
+            at_b,
+            b_step,
+            b_jump,
+            jumps,
+            steps,
+            c,
+            at_c,
+            c_row,
+            rows,
+            columns,
+            keep,
+        ) = values
         pa, pb, pc = (
             builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [at])
-            for kind, array, at in zip((signature.args[2], signature.args[7], signature.args[13]), (a, b, c), (at_a, at_b, at_c), strict=True)
+            for kind, array, at in zip(
+                (signature.args[2], signature.args[7], signature.args[13]),
+                (a, b, c),
+                (at_a, at_b, at_c),
+                strict=True,
+            )
         )
         order = ir.Constant(ir.VectorType(_WORD, LANES), list(range(LANES)))
         masks = [
-            builder.icmp_signed("<", order, splat(builder, builder.sub(columns, ir.Constant(_WORD, LANES * t))))
+            builder.icmp_signed(
+                "<", order, splat(builder, builder.sub(columns, ir.Constant(_WORD, LANES * t)))
+            )
             for t in range(v)
         ]
         load, store = _masked(builder)
@@ -79,19 +104,23 @@ def multiply_tile(  # noqa: ANN201
 
         sums = []
         for row in range(m):
-            wanted = builder.and_(kept, splat(builder, builder.icmp_signed("<", ir.Constant(_WORD, row), rows)))
+            wanted = builder.and_(
+                kept, splat(builder, builder.icmp_signed("<", ir.Constant(_WORD, row), rows))
+            )
             target = builder.gep(pc, [builder.mul(c_row, ir.Constant(_WORD, row))])
             sums += [load(place(target, t), builder.and_(wanted, masks[t]), nothing) for t in range(v)]
 
         def step(row: int) -> Any:
-            # Odd multiples in registers; the processor's addressing doubles them, so that no pointer is spilled.
+            # Odd multiples in registers; the processor's addressing doubles them: no pointer is spilled.
             shift = (row & -row).bit_length() - 1 if row else 0
             odd = builder.mul(a_row, ir.Constant(_WORD, row >> shift))
             return builder.shl(odd, ir.Constant(_WORD, shift)) if shift else odd
 
         offsets = [step(row) for row in range(m)]
         start = builder.block
-        outer, inner, leave, after = (builder.append_basic_block(name) for name in ("jump", "step", "next", "done"))
+        outer, inner, leave, after = (
+            builder.append_basic_block(name) for name in ("jump", "step", "next", "done")
+        )
         builder.branch(outer)
 
         builder.position_at_end(outer)
@@ -123,10 +152,20 @@ def multiply_tile(  # noqa: ANN201
         builder.cbranch(builder.icmp_signed("<", j_next, jumps), outer, after)
 
         zero = ir.Constant(_WORD, 0)
-        for phi, first, again in ((j, zero, j_next), (pa_j, pa, pa_jump), (pb_j, pb, pb_jump), *zip(outer_sums, sums, new, strict=True)):
+        for phi, first, again in (
+            (j, zero, j_next),
+            (pa_j, pa, pa_jump),
+            (pb_j, pb, pb_jump),
+            *zip(outer_sums, sums, new, strict=True),
+        ):
             phi.add_incoming(first, start)
             phi.add_incoming(again, leave)
-        for phi, first, again in ((k, zero, k_next), (pa_k, pa_j, pa_next), (pb_k, pb_j, pb_next), *zip(inner_sums, outer_sums, new, strict=True)):
+        for phi, first, again in (
+            (k, zero, k_next),
+            (pa_k, pa_j, pa_next),
+            (pb_k, pb_j, pb_next),
+            *zip(inner_sums, outer_sums, new, strict=True),
+        ):
             phi.add_incoming(first, outer)
             phi.add_incoming(again, inner)
 
@@ -145,10 +184,14 @@ def _masked(builder: Any) -> tuple[Any, Any]:
     """Functions that write a masked load and a masked store of sixteen floats at any address."""
     pointer = ir.PointerType(_VECTOR)
     loader = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_VECTOR, [pointer, _INT, _MASK, _VECTOR]), "llvm.masked.load.v16f32.p0v16f32"
+        builder.module,
+        ir.FunctionType(_VECTOR, [pointer, _INT, _MASK, _VECTOR]),
+        "llvm.masked.load.v16f32.p0v16f32",
     )
     storer = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [_VECTOR, pointer, _INT, _MASK]), "llvm.masked.store.v16f32.p0v16f32"
+        builder.module,
+        ir.FunctionType(ir.VoidType(), [_VECTOR, pointer, _INT, _MASK]),
+        "llvm.masked.store.v16f32.p0v16f32",
     )
     four = ir.Constant(_INT, 4)
     return (

@@ -1,7 +1,7 @@
 """A small fixed pool of threads that share out the pieces of one kernel.
 
-Numba's own parallel loops and a threaded BLAS spin against each other; here every core runs compiled code that
-has let go of the GIL, and BLAS keeps to one thread per worker for as long as a kernel runs.
+Numba's own parallel loops and a threaded BLAS spin against each other; here every core runs compiled code
+that has let go of the GIL, and BLAS keeps to one thread per worker for as long as a kernel runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
@@ -29,8 +30,8 @@ def worker_count() -> int:
 class Workers:
     """`count` threads, the caller's among them; `run` returns when every piece is done.
 
-    The same pieces give the same results whoever runs them: if another thread has the pool at the moment, or in
-    a forked child, the caller does all of them itself.
+    The same pieces give the same results whoever runs them: if another thread has the pool at the moment, the
+    caller does all of them itself.
     """
 
     def __init__(self, count: int) -> None:
@@ -39,13 +40,13 @@ class Workers:
         self._busy = threading.Lock()
 
     def split(self, total: int, grain: int) -> list[Piece]:
-        """`total` things as (start, stop), one piece per worker, none of fewer than `grain` unless it is alone."""
+        """`total` things as (start, stop), a piece per worker, none of fewer than `grain` unless alone."""
         pieces = max(1, min(self.count, total // max(grain, 1)))
         edges = [total * i // pieces for i in range(pieces + 1)]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(pairwise(edges))
 
     def run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
-        """Call `function(*piece)` for every piece, the first in this thread. What a piece raises is raised here."""
+        """Call `function(*piece)` for every piece, the first in this thread. What one raises is raised."""
         with one_blas_thread:
             if len(pieces) == 1:
                 function(*pieces[0])
@@ -98,7 +99,7 @@ class _Helper:
         self._go.release()
 
     def wait(self) -> None:
-        # An interrupt can fall between the lock and its taker; the flag is the truth and the lock only wakes us.
+        # An interrupt can fall between the lock and its taker; the flag is the truth, the lock only wakes us.
         self._done.acquire(timeout=0.05)
 
     def _serve(self) -> None:
@@ -152,14 +153,16 @@ one_blas_thread = _OneBlasThread()
 
 @lru_cache(maxsize=1)
 def _blas_libraries() -> tuple[Any, ...]:
-    """threadpoolctl's handles of the BLAS that Numba calls, which is SciPy's; of every BLAS if it has none of its own."""
+    """threadpoolctl's handles of the BLAS that Numba calls: SciPy's, or all if SciPy has none of its own."""
     try:
         import scipy.linalg.blas  # noqa: F401 - to have it loaded
         from threadpoolctl import ThreadpoolController
     except ImportError:
         return ()
     found = ThreadpoolController().select(user_api="blas").lib_controllers
-    return tuple(each for each in found if "scipy" in (each.filepath or "").replace("scipy_openblas", "")) or tuple(found)
+    return tuple(
+        each for each in found if "scipy" in (each.filepath or "").replace("scipy_openblas", "")
+    ) or tuple(found)
 
 
 @lru_cache(maxsize=1)
@@ -172,7 +175,7 @@ _local = threading.local()
 
 
 def workspace(name: str, dtype: Any, size: int) -> Any:
-    """At least `size` elements of uninitialized memory that belong to this thread under `name`, kept for next time."""
+    """At least `size` elements of memory that belong to this thread under `name`, kept for next time."""
     import numpy as np
 
     held = _local.__dict__

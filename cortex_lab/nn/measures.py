@@ -38,6 +38,9 @@ def accuracy(training: Training) -> float:
 
 def learning_rate(training: Training) -> float:
     """The learning rate of the step's update."""
+    rate = training.optimizer.learning_rate
+    if type(rate) is float:
+        return rate
     updates = training.optimizer_state["updates"]
     return training.optimizer.rate(updates if training.under_way else max(updates - 1, 0))
 
@@ -144,9 +147,9 @@ def function_of(network: Any, node: str) -> str | None:
 
 
 def _slots(training: Training) -> Any:
-    if training.bound is None:
+    if training.loss_slots is None:
         raise LookupError("no step has been taken yet")
-    return training.objective.slots(training.bound, training.plan)
+    return training.loss_slots
 
 
 def _output(training: Training, node: str) -> Any:

@@ -33,6 +33,8 @@ class Objective:
             for key, spec in loss.state(shapes[name]).items()
         }
         self.some_unknown = False
+        self._first = next(iter(self.losses))
+        self._count = network.ops.xp.count_nonzero
         self._slots: dict[int, dict[str, Slots]] = {}
 
     @property
@@ -80,7 +82,10 @@ class Objective:
 
     def total(self, slots: Mapping[str, Slots]) -> float:
         """The loss of the batch: the weighted sum of its outputs' losses."""
-        return sum([float(at.rows.dot(at.weights)) for at in slots.values()])
+        total = 0.0
+        for at in slots.values():
+            total += float(at.rows.dot(at.weights))
+        return total
 
     def of_output(self, slots: Mapping[str, Slots], name: str) -> float:
         """The loss of one output, before its weight in the total."""
@@ -88,11 +93,10 @@ class Objective:
 
     def accuracy(self, slots: Mapping[str, Slots]) -> float:
         """The share of the known classes of the first output that the highest output names."""
-        at = next(iter(slots.values()))
-        count = self.network.ops.xp.count_nonzero
-        known = int(count(at.target >= 0)) if self.some_unknown else at.target.size
+        at, target = slots[self._first], slots[self._first].target
         # Unknown classes are negative, and so never the highest output.
-        return int(count(at.y.argmax(-1) == at.target)) / max(known, 1)
+        hits = int(self._count(at.y.argmax(-1) == target))
+        return hits / (max(int(self._count(target >= 0)), 1) if self.some_unknown else target.size)
 
     def score(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Mean "loss" over rows outside the training, and "accuracy" if there are classes."""
@@ -150,7 +154,7 @@ def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
             raise ValueError(
                 f"the network has the outputs {list(graph.outputs)}; give a loss for each: loss={{name: ...}}"
             )
-        loss = {graph.outputs[0]: loss}
+        loss = dict.fromkeys(graph.outputs, loss)
     losses = {}
     for name, each in loss.items():
         if name not in graph.outputs:

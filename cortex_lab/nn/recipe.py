@@ -96,20 +96,22 @@ class Recipe:
 
     def _said(self, source: Source) -> str:
         """The options that are not None, as keyword arguments."""
-        said = ""
-        for name, value in self.options.items():
-            if value is None and name != "validation":
-                continue
-            if name == "validation" and hasattr(value, "arrays"):
-                value = value.arrays()
-            if isinstance(value, Penalties):
-                value = dict(value.by_pattern)
-            value = np.asarray(value) if name == "sample_weight" else value
-            value = (
-                tuple(map(np.asarray, value)) if name == "validation" and isinstance(value, tuple) else value
-            )
-            said += f", {name}={source.of(value)}"
-        return said
+        plain = {name: _plain(value) for name, value in self.options.items()}
+        said = [
+            f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"
+        ]
+        return "".join(f", {each}" for each in said)
+
+
+def _plain(value: Any) -> Any:
+    """An option of `train` as plain data, descriptions and arrays."""
+    if isinstance(value, Penalties):
+        return dict(value.by_pattern)
+    value = value.arrays() if hasattr(value, "arrays") else value
+    if isinstance(value, (list, tuple)):
+        arrays = isinstance(value, tuple) or not all(isinstance(part, (int, float)) for part in value)
+        return tuple(_small(np.asarray(part)) for part in value) if arrays else np.asarray(value)
+    return _small(value) if isinstance(value, np.ndarray) else value
 
 
 def _small(array: np.ndarray) -> np.ndarray:

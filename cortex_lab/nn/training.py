@@ -11,6 +11,7 @@ import numpy as np
 from cortex_lab.nn import edits, measures
 from cortex_lab.nn.autopsy import Fault, find_fault
 from cortex_lab.nn.executor import Bound
+from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.loss import Loss
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.objective import Objective
@@ -103,6 +104,7 @@ class Training:
         self.bound: Bound | None = None
         self.checked_until = batches.steps_per_epoch
         self.bounds: dict[int, Bound] = {}
+        self.loss_slots: dict[str, Slots] | None = None
         self.changes: dict[str, np.ndarray] = {}
         self.params_before: Any = None
         self.scores: tuple[int, dict[str, float]] | None = None
@@ -307,7 +309,8 @@ class Training:
             self._load(values, bound.buffers[name])
         targets = self.objective.by_output(batch.targets)
         weights = self._weights_of(batch)
-        for name, at in self.objective.slots(bound, self.plan).items():
+        self.loss_slots = self.objective.slots(bound, self.plan)
+        for name, at in self.loss_slots.items():
             values = self.objective.check_targets(name, targets[name]) if first_time else targets[name]
             self._load(values.reshape(at.target.shape), at.target)
             share = self.objective.weights[name]

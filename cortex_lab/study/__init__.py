@@ -8,6 +8,8 @@
 | `Trace`       | append-only table of what the probes recorded, a row per step                |
 | `Probe`       | what to record, and how often                                                |
 | `Condition`   | when to stop; join with `&`, `|`, `~`                                        |
+| `Expression`  | a condition written as text: "grad_norm['conv2d_1'] > 10"                    |
+| `Breakpoint`  | a condition that holds an update back, with its gradients there to look at   |
 | `History`     | sparse snapshots under a memory budget; with replay, any step can be reached |
 | `Event`       | something a person changed, at its step                                      |
 | `Fork`        | branches of a session: several futures of one moment, side by side           |

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_lab.study.conditions import Condition, reason
-from cortex_lab.study.trace import Trace, TracePreview
+from cortex_lab.study.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Breakpoints(list[Breakpoint]):
 
     def crossed(self, trace: Trace, step: int, values: dict[str, Any]) -> str | None:
         """Why to hold back the update of `step`, given what was measured before it; None to let it go."""
-        preview: TracePreview = trace.preview(step, values)
+        preview: Any = trace.preview(step, values)
         try:
             for each in self:
                 if each.condition.met(preview, min(each.since, len(trace))):

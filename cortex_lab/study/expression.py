@@ -30,7 +30,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-_FUNCTIONS: dict[str, Callable[..., float]] = {
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs, "min": min, "max": max, "log10": math.log10, "isfinite": math.isfinite, "isnan": math.isnan,
 }  # fmt: skip
 _CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")

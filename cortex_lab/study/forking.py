@@ -110,7 +110,7 @@ def fork(session: Session, settings: Mapping[str, Iterable[Any]]) -> Fork:
     def branches() -> list[Session]:
         return [session.branch() for _ in combinations]
 
-    made = session.between_steps(branches).result()
+    made = session._gate.visit_and_wait(branches)
     for branch, chosen in zip(made, combinations, strict=True):
         for name, value in chosen.items():
             branch.edit(name, value)

@@ -27,7 +27,7 @@ class Gate:
         self._owner: threading.Thread | None = None
 
     def enter(self) -> None:
-        """Become the stepping thread; SessionBusy if there is one, or if the caller is visiting."""
+        """Become the owner, to set `stepping`; SessionBusy if someone steps or the caller visits."""
         if self._owner is threading.current_thread():
             raise SessionBusy("a subscriber, visitor or tap cannot step the session that is calling it")
         # A visitor holds the lock for a moment only; a stepping thread says so.
@@ -39,7 +39,6 @@ class Gate:
                     "call session.pause() first"
                 )
         self._owner = threading.current_thread()
-        self.stepping = True
 
     def leave(self) -> None:
         """Stop being the stepping thread, and let in whoever waited."""

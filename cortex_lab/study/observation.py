@@ -18,13 +18,11 @@ class Observation(Mapping[str, Any]):
 
     __slots__ = ("_process", "_values", "current", "step")
 
-    def __init__(
-        self, process: Process, known: Mapping[str, Any] | None = None, current: bool = True
-    ) -> None:
+    def __init__(self, process: Process, known: dict[str, Any] | None = None, current: bool = True) -> None:
         self.step = process.step_number
         self.current = current
         self._process = process
-        self._values: dict[str, Any] = {} if known is None else dict(known)
+        self._values: dict[str, Any] = {} if known is None else known
 
     def __getitem__(self, key: str) -> Any:
         values = self._values

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
 
 from cortex_lab.study.observation import Observation
 from cortex_lab.study.probe import Probe
@@ -23,34 +22,31 @@ class Recorder:
         self.process = process
         self.probes: tuple[Probe, ...] = tuple(probes)
         for probe in self.probes:
-            self._check(probe)
+            self.check(probe)
         self.trace = Trace(probe.key for probe in self.probes)
         self._announce()
         self._failed: set[str] = set()
 
     def add(self, probe: Probe) -> None:
         """Record one thing more; it takes the place of a probe with the same key."""
-        self._check(probe)
-        self.probes = (*(each for each in self.probes if each.key != probe.key), probe)
+        self.check(probe)
         self.trace.add_column(probe.key)
+        self.probes = (*(each for each in self.probes if each.key != probe.key), probe)
         self._announce()
 
-    def record(self, step: int, seconds: float, observation: Observation) -> None:
-        """Append the row of the step just completed."""
-        self.trace.append(step, seconds, self.measured(step, observation.__getitem__))
+    def record(self, step: int, seconds: float) -> Observation:
+        """Append the row of the step just completed; returns its observation."""
+        values = self.measured(step)
+        self.trace.append(step, seconds, values)
+        return Observation(self.process, values)
 
-    def measured(
-        self, step: int, measure: Callable[[str], Any], only: Collection[str] | None = None
-    ) -> dict[str, float]:
+    def measured(self, step: int, only: Collection[str] | None = None) -> dict[str, float]:
         """What the probes due at `step` say now, by key."""
         values = {}
-        for probe in self.probes:
-            key, schedule = probe.key, probe.schedule
+        for key, schedule, measure, subject in self._asked:
             if (schedule is None or schedule(step)) and (only is None or key in only):
                 try:
-                    values[key] = float(
-                        measure(key) if probe.measure is None else probe.measure(self.process)
-                    )
+                    values[key] = float(measure(subject))
                 except Exception:
                     values[key] = float("nan")
                     self._show(key)
@@ -62,10 +58,23 @@ class Recorder:
             show_once(f"the probe of {key!r} failed; NaN stands for its value:\n{traceback.format_exc()}")
 
     def _announce(self) -> None:
-        if hasattr(self.process, "expect"):
-            self.process.expect([probe.key for probe in self.probes])
+        process = self.process
+        # What is asked of whom, worked out once: this runs at every step.
+        self._asked = [
+            (
+                probe.key,
+                probe.schedule,
+                probe.measure or process.measure,
+                process if probe.measure else probe.key,
+            )
+            for probe in self.probes
+        ]
+        expect = getattr(self.process, "expect", None)
+        if expect is not None:
+            expect([probe.key for probe in self.probes])
 
-    def _check(self, probe: Probe) -> None:
+    def check(self, probe: Probe) -> None:
+        """KeyError if the process cannot measure what the probe asks for."""
         if probe.measure is None and probe.key not in self.process.keys:
             raise KeyError(
                 f"no probe can record {probe.key!r} here; the process measures {', '.join(self.process.keys)}"

@@ -98,10 +98,12 @@ class Session(Stepping):
             raise ValueError(
                 "a step of this process is one phase: nothing can stop before its update; use run(until=...)"
             )
-        for key in condition.keys:
-            if key not in self.trace:
-                self.record(Probe(key))
-        return self.breakpoints.set(condition, self.trace)
+        missing = [Probe(key) for key in dict.fromkeys(condition.keys) if key not in self.trace]
+        for probe in missing:
+            self._recorder.check(probe)
+        for probe in missing:
+            self.record(probe)
+        return self._gate.visit_and_wait(lambda: self.breakpoints.set(condition, self.trace))
 
     def clear_breakpoints(self, chosen: Breakpoint | int | None = None) -> None:
         """Forget a breakpoint, or all of them."""
@@ -109,7 +111,7 @@ class Session(Stepping):
 
     def record(self, probe: Probe) -> None:
         """Record one thing more, from the next step on; KeyError if it cannot be measured."""
-        self._recorder.add(probe)
+        self._gate.visit_and_wait(lambda: self._recorder.add(probe))
 
     # Changing and going back -------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -86,7 +87,9 @@ class Stepping:
     def _stepping(self) -> Iterator[None]:
         self._gate.enter()
         try:
+            # In this order: a pause asked for from now on must not be lost.
             self._pause = None
+            self._gate.stepping = True
             self.error = None
             self._log_changes_by_hand()
             with interrupt_is_pause(self._interrupt):
@@ -136,17 +139,18 @@ class Stepping:
             for self.phase in walk:
                 pass
         else:
-            phases = self.phases
-            brink = phases[-2] if watched and len(phases) > 1 else None
-            for self.phase in walk:
-                if self.phase != brink and self.phase != to:
+            *_, brink, last = (None, *self.phases)
+            brink = brink if watched else None
+            for phase in walk:
+                self.phase = phase
+                if phase != brink and phase != to:
                     continue
-                stop = self._held_back() if self.phase == brink else None
-                if stop is None and self.phase == to != phases[-1]:
+                stop = self._held_back() if phase == brink else None
+                if stop is None and phase == to != last:
                     stop = self._stop("phase", f"{to} has run", to)
                 if stop is not None:
                     self._seconds += time.perf_counter() - began
-                    self._tell("phase", self.phase)
+                    self._tell("phase", phase)
                     return stop
         self._finish_step(began)
         return None
@@ -162,7 +166,7 @@ class Stepping:
             return None
         wanted = {key for each in self.breakpoints for key in each.condition.keys}
         step = self.step_number + 1
-        values = self._recorder.measured(step, self.process.measure, wanted)
+        values = self._recorder.measured(step, wanted)
         why = self.breakpoints.crossed(self.trace, step, {**values, "seconds": self._seconds})
         return self._stop("breakpoint", why, self.phase) if why else None
 
@@ -171,8 +175,7 @@ class Stepping:
         self.phase = None
         self._seconds += time.perf_counter() - began
         step = self._completed = self.process.step_number
-        self.observation = Observation(self.process)
-        self._recorder.record(step, self._seconds, self.observation)
+        self.observation = self._recorder.record(step, self._seconds)
         if self.history.due(step):
             self.history.add(step, self.process.snapshot())
         if self._subscribers:
@@ -247,7 +250,7 @@ class Stepping:
             self._log(name, value)
 
     def _log(self, name: str, value: Any) -> None:
-        value = value.copy() if isinstance(value, np.ndarray) else value
+        value = copy.deepcopy(value)
         self.events.append(Event(self.step_number, name, value, self.phase))
         self._tell("edit", self.events[-1])
 

@@ -24,6 +24,7 @@ class Trace:
         self._capacity = 1024
         self._length = 0
         self._columns = {key: np.full(self._capacity, MISSING) for key in ("step", "seconds", *keys)}
+        self._cells = _cells(self._columns)
         self._changing = Lock()
         self._files: list[TraceFile] = []
         self.version = 0
@@ -70,15 +71,15 @@ class Trace:
         row = self._length
         if row == self._capacity:
             self._grow()
-        columns = self._columns
+        cells = self._cells
         try:
             for key, value in values.items():
-                columns[key][row] = value
+                cells[key][row] = value
         except BaseException:
             self._clear(row)
             raise
-        columns["step"][row] = step
-        columns["seconds"][row] = seconds
+        cells["step"][row] = step
+        cells["seconds"][row] = seconds
         self._length = row + 1
         self.version += 1
 
@@ -89,6 +90,7 @@ class Trace:
         with self._changing:
             # A new dict, so that a thread that is going over the old one can finish.
             self._columns = {**self._columns, key: np.full(self._capacity, MISSING)}
+            self._cells = _cells(self._columns)
         self.version += 1
 
     def extend(self, other: Trace, after: float = -np.inf) -> None:
@@ -149,6 +151,7 @@ class Trace:
         columns = read_trace(Path(path))
         trace = cls(key for key in columns if key not in ("step", "seconds"))
         trace._columns = columns
+        trace._cells = _cells(columns)
         trace._length = len(columns["step"])
         trace._capacity = trace._length
         trace.version = 1
@@ -164,11 +167,17 @@ class Trace:
             larger[key] = np.full(capacity, MISSING)
             larger[key][: self._capacity] = column
         self._columns = larger
+        self._cells = _cells(larger)
         self._capacity = capacity
 
     def _clear(self, row: int) -> None:
         for column in self._columns.values():
             column[row] = MISSING
+
+
+def _cells(columns: Mapping[str, np.ndarray]) -> dict[str, memoryview]:
+    """The same memory to write single values to, which a memoryview does in half the time."""
+    return {key: memoryview(column) for key, column in columns.items()}
 
 
 class TracePreview:

@@ -9,6 +9,7 @@ chunk by chunk up to the first that is missing or wrong.
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import struct
@@ -37,6 +38,15 @@ _END_OF_FILE_AT = 28
 _LARGEST = 2**34
 
 
+_OPEN: weakref.WeakSet[TraceFile] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for file in list(_OPEN):
+        file.close()
+
+
 class TraceFile:
     """Follows a Trace into an HDF5 file from a thread of its own; `error` is what ended it early."""
 
@@ -52,6 +62,7 @@ class TraceFile:
         self._parts: list[h5py.Group] = []
         self._begin_part(trace.keys)
         self._file.flush()
+        _OPEN.add(self)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="cortex-lab-trace-file", daemon=True)
         self._thread.start()
@@ -115,7 +126,10 @@ class TraceFile:
         return f"<TraceFile {str(self.path)!r}: {self._written} rows, {'open' if self._file else 'closed'}>"
 
     def _follow(self) -> None:
-        while not self._done.wait(_SECONDS_BETWEEN_WRITES) and self._trace() is not None:
+        while not self._done.wait(_SECONDS_BETWEEN_WRITES):
+            if self._trace() is None:
+                self._file.close()
+                return
             try:
                 self.write()
             except Exception as error:

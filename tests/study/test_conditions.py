@@ -73,6 +73,14 @@ def test_a_condition_sees_only_the_rows_of_its_run():
     )
 
 
+def test_epochs_count_from_where_the_trace_begins():
+    late = Trace(["epoch"])
+    for step in range(11, 31):
+        late.append(step, 0.0, {"epoch": step / 10})
+        assert epochs(1).met(late, 0) == (step >= 21)
+    assert not epochs(1).met(late, 15) and epochs(0.5).met(late, 15)
+
+
 def test_a_nan_that_was_recorded_is_not_a_value_that_was_not_recorded():
     quiet = trace_of(loss=[1.0, 1.0], validation_loss=[2.0, None])
     assert not non_finite("validation_loss").met(quiet, 0)

@@ -99,3 +99,22 @@ def test_what_cannot_be_forked_or_set_is_refused():
     with pytest.raises(KeyError, match="momentum"):
         session.fork(momentum=[0.9])
     assert session.step_number == 10 and len(session.events) == 1
+
+
+def test_a_branch_carries_the_trace_so_far_and_its_runs_count_from_the_fork():
+    session = begun()
+    fork = session.fork(rate=[0.1, 0.2])
+    assert [len(branch.trace) for branch in fork] == [10, 10]
+    assert [stop.step for stop in fork.run(until=steps(3))] == [13, 13]
+    fork[0].rewind(11)
+    assert len(fork[0].trace) == 11
+    with pytest.raises(ValueError, match="from step 10 to step 11"):
+        fork[0].rewind(9)
+
+
+def test_the_best_branch_is_known_only_once_something_was_recorded():
+    fork = begun().fork(rate=[0.1, 0.2])
+    with pytest.raises(LookupError, match="no branch has recorded 'loss'"):
+        fork.best()
+    fork[1].step(5)
+    assert fork.best() == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -60,3 +63,20 @@ def test_a_process_with_nothing_optional_can_be_stepped_and_rewound():
         session.break_when("x > 2")
     with pytest.raises(TypeError, match="Bare does not tell"):
         _ = session.pending_update
+
+
+def test_recording_can_begin_from_another_thread_while_stepping():
+    session = Session(Walker())
+    begun = threading.Event()
+    session.subscribe(lambda notice: begun.set())
+    thread = threading.Thread(target=session.run)
+    thread.start()
+    begun.wait(10)
+    session.record(Probe("norm"))
+    session.break_when("loss > 1e9")
+    before = len(session.trace)
+    while len(session.trace) < before + 5:
+        time.sleep(0.001)
+    session.pause()
+    thread.join(10)
+    assert session.error is None and not np.isnan(session.trace["norm"][-1])

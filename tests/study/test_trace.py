@@ -177,6 +177,18 @@ for step in range(1, 10**9):
     assert (trace["loss"] == np.arange(1, len(trace) + 1)).all()
 
 
+def test_a_process_that_ends_without_closing_loses_nothing(tmp_path):
+    code = f"""
+from cortex_lab.study import Trace
+trace = Trace(["loss"])
+trace.stream_to({str(tmp_path / "run.h5")!r})
+for step in range(1, 1001):
+    trace.append(step, 0.0, {{"loss": step}})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert len(Trace.open(tmp_path / "run.h5")) == 1000
+
+
 @pytest.mark.parametrize("kept", [0.02, 0.1, 0.35, 0.6, 0.85, 0.999])
 def test_a_file_cut_off_in_the_middle_opens_up_to_the_cut(tmp_path, kept):
     trace = filled(20_000)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.native import clear_block, copy_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
 from cortex_lab.compute.simd import LANES, first_lanes, load, store
-from cortex_lab.compute.tiles import height_for, multiply_tile, tiles_pay
+from cortex_lab.compute.tiles import HEIGHTS, height_for, multiply_tile, tiles_pay
 from cortex_lab.compute.workers import get_workers, workspace
 
 # Floats that a tile may read beyond the last pixel it needs.
@@ -23,7 +21,9 @@ _ON = tiles_pay()
 
 def forward(x: Any, w: Any, out: Any, geometry: tuple[int, ...], bare: bool) -> bool:
     """The whole convolution, if tiles can do it; False if not, and nothing is written then."""
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     pixels = len(x) * out_height * out_width
     if bare:
         if pixels < FLAT_ROW:
@@ -55,7 +55,13 @@ def forward(x: Any, w: Any, out: Any, geometry: tuple[int, ...], bare: bool) -> 
     workers.run(_forward_piece, jobs)
     rest = (1, *shape, 1, FLAT_ROW, filters, 1, 1, 0, 0, 1, 1, 1)
     if whole < rows:
-        workers.run(_forward_piece, [(kernel, *flat, rest, *piece, 0) for piece in _shifted(workers.split(rows - whole, grain), whole)])
+        workers.run(
+            _forward_piece,
+            [
+                (kernel, *flat, rest, *piece, 0)
+                for piece in _shifted(workers.split(rows - whole, grain), whole)
+            ],
+        )
     if rows * FLAT_ROW < pixels:
         # The last pixels once more, together with as many before them as fill a row.
         start = pixels - FLAT_ROW
@@ -65,17 +71,21 @@ def forward(x: Any, w: Any, out: Any, geometry: tuple[int, ...], bare: bool) -> 
 
 
 def weight_gradient(x: Any, dy: Any, total: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
-    """`total` (taps, channels, filters), flat, = the gradient from output rows `start` to `stop` of all images."""
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
-    tall = height_for(kw * channels, overhang=True)
+    """`total` (taps, channels, filters), flat, = the gradient from output rows `start` to `stop`."""
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
+    tall = height_for(kw * channels, overhang=True) or HEIGHTS[0]
     room = _room(geometry)
     kernel = _weight_kernel(tall, 1 if filters <= LANES else 2)
     copied = _is_padded(geometry) or kw * channels % tall > 0
-    kernel(x, dy, total, geometry, start, stop, copied, workspace("padded image", FLOAT32, room if copied else 1))
+    kernel(
+        x, dy, total, geometry, start, stop, copied, workspace("padded image", FLOAT32, room if copied else 1)
+    )
 
 
 def weight_gradient_pays(geometry: tuple[int, ...]) -> bool:
-    """Tiles read an image once for each few taps, and the weights once for each image: both have to be small."""
+    """Tiles read an image once for each few taps, the weights once for each image: both must be small."""
     height, width, channels, kh, kw, out_height, out_width, filters, _, _, _, _, _, dw, groups = geometry
     image = height * width * channels + out_height * out_width * filters
     if not _ON or groups > 1 or (kw > 1 and dw > 1) or filters < 8:
@@ -94,7 +104,9 @@ def _shifted(pieces: list[tuple[int, int]], by: int) -> list[tuple[int, int]]:
 
 
 def _is_padded(geometry: tuple[int, ...]) -> bool:
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     reach = (out_height - 1) * sh + (kh - 1) * dh + 1 - top, (out_width - 1) * sw + (kw - 1) * dw + 1 - left
     return top > 0 or left > 0 or reach[0] > height or reach[1] > width
 
@@ -102,7 +114,9 @@ def _is_padded(geometry: tuple[int, ...]) -> bool:
 def _room(geometry: tuple[int, ...]) -> int:
     """Floats that an image with its padding takes, as far as the kernel's taps reach."""
     _, _, channels, kh, kw, out_height, out_width, _, sh, sw, _, _, dh, dw, _ = geometry
-    return ((out_height - 1) * sh + (kh - 1) * dh + 1) * ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels + SLACK
+    return ((out_height - 1) * sh + (kh - 1) * dh + 1) * (
+        (out_width - 1) * sw + (kw - 1) * dw + 1
+    ) * channels + SLACK
 
 
 def _packed(w: Any, filters: int, panel: int) -> Any:
@@ -117,7 +131,7 @@ def _packed(w: Any, filters: int, panel: int) -> Any:
 
 
 @compiled
-def pack(w, packed, rows, filters, panel):  # noqa: ANN001, ANN202
+def pack(w, packed, rows, filters, panel):
     to = 0
     for first in range(0, filters, panel):
         for row in range(rows):
@@ -128,9 +142,11 @@ def pack(w, packed, rows, filters, panel):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _with_border(x, image, padded, geometry, first, last):  # noqa: ANN001, ANN202
+def _with_border(x, image, padded, geometry, first, last):
     """The input rows that output rows first to last of an image look at, with the padding as zeros."""
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     row = ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels
     border = min(left * channels, row)
     copied = min(width * channels, row - border)
@@ -149,8 +165,10 @@ def _with_border(x, image, padded, geometry, first, last):  # noqa: ANN001, ANN2
 def _forward_kernel(tall: int, vectors: int) -> Any:
     panel = LANES * vectors
 
-    def convolve_rows(x, w, out, geometry, start, stop, pad, padded):  # noqa: ANN001, ANN202
-        height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    def convolve_rows(x, w, out, geometry, start, stop, pad, padded):
+        height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+            geometry
+        )
         run = kw * channels
         patch = kh * run
         row = start
@@ -185,8 +203,10 @@ def _forward_kernel(tall: int, vectors: int) -> Any:
 def _weight_kernel(tall: int, vectors: int) -> Any:
     panel = LANES * vectors
 
-    def gradient_of_rows(x, dy, total, geometry, start, stop, pad, padded):  # noqa: ANN001, ANN202
-        height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    def gradient_of_rows(x, dy, total, geometry, start, stop, pad, padded):
+        height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+            geometry
+        )
         run = kw * channels
         keep = 0
         row = start
@@ -203,8 +223,10 @@ def _weight_kernel(tall: int, vectors: int) -> Any:
                     for k in range(0, run, tall):
                         multiply_tile(
                             tall, vectors, source, origin + i * dh * line + k, 1, sw * channels, sh * line,
-                            dy, row * out_width * filters + p, filters, out_width * filters, last - first, out_width,
-                            total, (i * run + k) * filters + p, filters, min(tall, run - k), min(panel, filters - p), keep,
+                            dy, row * out_width * filters + p, filters, out_width * filters,
+                            last - first, out_width,
+                            total, (i * run + k) * filters + p, filters,
+                            min(tall, run - k), min(panel, filters - p), keep,
                         )  # fmt: skip
             keep = 1
             row += last - first

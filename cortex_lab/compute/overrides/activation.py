@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.functions import expm1_of_negative, sigmoid, tanh
 from cortex_lab.compute.kernels import activation
 from cortex_lab.compute.kernels.activation import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
-from cortex_lab.compute.functions import expm1_of_negative, sigmoid, tanh
 from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.simd import choose, every, first_lanes, load, store
 from cortex_lab.compute.workers import get_workers
@@ -78,7 +78,7 @@ def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -
 
 
 @compiled
-def _bias_activate(rows, bias, code, alpha):  # noqa: ANN001, ANN202
+def _bias_activate(rows, bias, code, alpha):
     columns = rows.shape[1]
     values = rows.reshape(-1)
     zero = every(_ZERO)
@@ -95,7 +95,7 @@ def _bias_activate(rows, bias, code, alpha):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _activate(x, out, code, alpha):  # noqa: ANN001, ANN202
+def _activate(x, out, code, alpha):
     slope = every(np.float32(alpha))
     zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
     outer = one if code == 5 else every(_SCALE)
@@ -123,7 +123,7 @@ def _activate(x, out, code, alpha):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _activate_gradient(y, dy, out, code, alpha):  # noqa: ANN001, ANN202
+def _activate_gradient(y, dy, out, code, alpha):
     slope = every(np.float32(alpha))
     zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
     steep, outer = every(_THREE * _CUBIC), every(_SCALE)
@@ -154,18 +154,18 @@ def _activate_gradient(y, dy, out, code, alpha):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _activate_normal(x, out, code, alpha):  # noqa: ANN001, ANN202
+def _activate_normal(x, out, code, alpha):
     for i in range(x.shape[0]):
         out[i] = x[i] * _normal_cdf(x[i])
 
 
 @compiled
-def _activate_normal_gradient(x, dy, out, code, alpha):  # noqa: ANN001, ANN202
+def _activate_normal_gradient(x, dy, out, code, alpha):
     for i in range(x.shape[0]):
         v = x[i]
         out[i] = dy[i] * (_normal_cdf(v) + v * _DENSITY * math.exp(-_HALF * v * v))
 
 
 @compiled
-def _normal_cdf(x):  # noqa: ANN001, ANN202
+def _normal_cdf(x):
     return _HALF * np.float32(math.erfc(-_ROOT * x))

@@ -1,4 +1,4 @@
-"""Convolution as matrix products of patches, a tile at a time, so that a tile's patches never leave the cache."""
+"""Convolution as matrix products of patches, a tile at a time, so that its patches never leave the cache."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def convolve_weight_gradient(
     workers = get_workers()
     pieces = workers.split(len(x) * dy.shape[1], _grain(geometry))
     total = out.reshape(-1)
-    # The first piece sums into the result itself, the others into memory of their own, added up in a fixed order.
+    # The first piece sums into the result, the others into memory of their own, added in a fixed order.
     others = workspace("weight gradients", FLOAT32, (len(pieces) - 1) * out.size)
     partial = [total, *(others[i * out.size : (i + 1) * out.size] for i in range(len(pieces) - 1))]
     flat = x.reshape(-1), dy.reshape(-1)
@@ -64,7 +64,9 @@ def convolve_input_gradient(
         weights = workspace("turned kernel", FLOAT32, w.size)[: w.size]
         weights = weights.reshape(w.shape[0], w.shape[1], w.shape[3], w.shape[2])
         weights[...] = w[::-1, ::-1].transpose(0, 1, 3, 2)
-        _convolve(dy, weights, out, _geometry(dy.shape, weights.shape, out.shape, strides, turned, dilation, 1))
+        _convolve(
+            dy, weights, out, _geometry(dy.shape, weights.shape, out.shape, strides, turned, dilation, 1)
+        )
         return None
     geometry = _geometry(out.shape, w.shape, dy.shape, strides, padding, dilation, groups)
     workers = get_workers()
@@ -105,7 +107,9 @@ def _bare(geometry: tuple[int, ...]) -> bool:
 
 def _turned_padding(w_shape: tuple[int, ...], padding: Padding, dilation: Pair) -> Padding | None:
     extents = [(length - 1) * step for length, step in zip(w_shape[:2], dilation, strict=True)]
-    turned = tuple((extent - before, extent - after) for extent, (before, after) in zip(extents, padding, strict=True))
+    turned = tuple(
+        (extent - before, extent - after) for extent, (before, after) in zip(extents, padding, strict=True)
+    )
     return turned if min(map(min, turned)) >= 0 else None  # type: ignore[return-value]
 
 
@@ -139,8 +143,10 @@ def _input_piece(dy: Any, w: Any, out: Any, geometry: tuple[int, ...], start: in
 
 
 @compiled
-def _forward(x, w, out, geometry, start, stop, tile, patches):  # noqa: ANN001, ANN202
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+def _forward(x, w, out, geometry, start, stop, tile, patches):
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     inputs, outputs = channels // groups, filters // groups
     patch = kh * kw * inputs
     bare = patch == inputs and sh == 1 and sw == 1 and top == 0 and left == 0
@@ -164,8 +170,10 @@ def _forward(x, w, out, geometry, start, stop, tile, patches):  # noqa: ANN001, 
 
 
 @compiled
-def _weight_gradient(x, dy, total, geometry, start, stop, tile, patches):  # noqa: ANN001, ANN202
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+def _weight_gradient(x, dy, total, geometry, start, stop, tile, patches):
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     inputs, outputs = channels // groups, filters // groups
     patch = kh * kw * inputs
     bare = patch == inputs and sh == 1 and sw == 1 and top == 0 and left == 0
@@ -190,9 +198,11 @@ def _weight_gradient(x, dy, total, geometry, start, stop, tile, patches):  # noq
 
 
 @compiled
-def _input_gradient(dy, w, out, geometry, start, stop, tile, patches):  # noqa: ANN001, ANN202
+def _input_gradient(dy, w, out, geometry, start, stop, tile, patches):
     # Whole images only: patches overlap, and no pixel may belong to two workers.
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     inputs, outputs = channels // groups, filters // groups
     patch = kh * kw * inputs
     size = height * width * channels
@@ -207,9 +217,11 @@ def _input_gradient(dy, w, out, geometry, start, stop, tile, patches):  # noqa: 
 
 
 @compiled
-def _gather(x, patches, geometry, first, last, group):  # noqa: ANN001, ANN202
+def _gather(x, patches, geometry, first, last, group):
     """patches[pixel, tap, channel] of the output rows first to last (counted through all images)."""
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     inputs = channels // groups
     run = kw * inputs
     whole = dw == 1 and groups == 1
@@ -229,16 +241,20 @@ def _gather(x, patches, geometry, first, last, group):  # noqa: ANN001, ANN202
                 else:
                     for j in range(kw):
                         if 0 <= ix + j * dw < width:
-                            copy_block(patches, to + j * inputs, x, at + j * dw * channels + group * inputs, inputs)
+                            copy_block(
+                                patches, to + j * inputs, x, at + j * dw * channels + group * inputs, inputs
+                            )
                         else:
                             clear_block(patches, to + j * inputs, inputs)
                 to += run
 
 
 @compiled
-def _gather_taps(x, patches, geometry, first, last, group):  # noqa: ANN001, ANN202
-    """The same transposed, patches[tap, pixel], for one channel: rows of pixels are copied, not single numbers."""
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+def _gather_taps(x, patches, geometry, first, last, group):
+    """The same transposed, patches[tap, pixel], for one channel: whole rows of pixels are copied."""
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     pixels = (last - first) * out_width
     for i in range(kh):
         for j in range(kw):
@@ -264,9 +280,11 @@ def _gather_taps(x, patches, geometry, first, last, group):  # noqa: ANN001, ANN
 
 
 @compiled
-def _scatter(patches, out, geometry, first, last, group):  # noqa: ANN001, ANN202
+def _scatter(patches, out, geometry, first, last, group):
     """Add every patch to the pixels it was taken from."""
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = geometry
+    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
+        geometry
+    )
     inputs = channels // groups
     run = kw * inputs
     whole = dw == 1 and groups == 1
@@ -291,6 +309,6 @@ def _scatter(patches, out, geometry, first, last, group):  # noqa: ANN001, ANN20
 
 
 @compiled
-def _add_to(total, part):  # noqa: ANN001, ANN202
+def _add_to(total, part):
     for t in range(total.shape[0]):
         total[t] += part[t]

@@ -13,7 +13,7 @@ from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.simd import every, first_lanes, load, store
 from cortex_lab.compute.workers import get_workers, workspace
 
-# OpenBLAS itself uses one thread up to this many multiply-adds; such products need no thread limit and no pool.
+# OpenBLAS itself uses one thread up to this many multiply-adds; such products need neither limit nor pool.
 SMALL_PRODUCT = 262_144
 SMALL_SUM = 65_536
 _ZERO = np.float32(0)
@@ -30,7 +30,10 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
         return NotImplemented
     inner = a.shape[0] if a_turned else a.shape[1]
     rows, columns = out.shape
-    wanted = ((inner, rows) if a_turned else (rows, inner), (columns, inner) if b_turned else (inner, columns))
+    wanted = (
+        (inner, rows) if a_turned else (rows, inner),
+        (columns, inner) if b_turned else (inner, columns),
+    )
     if (a.shape, b.shape) != wanted or out.size == 0 or inner == 0:
         return NotImplemented
     turned = (int(a_turned), int(b_turned))
@@ -48,7 +51,7 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
 
 
 @compiled
-def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):  # noqa: ANN001, ANN202
+def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):
     inner = a.shape[0] if a_turned else a.shape[1]
     at_a = row if a_turned else row * a.shape[1]
     at_b = column * b.shape[1] if b_turned else column
@@ -76,7 +79,7 @@ def sum_rows(ops: Any, a: Any, out: Any) -> Any:
 
 
 @compiled
-def _sum_rows(rows, total, start, stop):  # noqa: ANN001, ANN202
+def _sum_rows(rows, total, start, stop):
     # Short float32 sums in registers, added up in float64: as exact as it is quick.
     columns = rows.shape[1]
     values = rows.reshape(-1)
@@ -95,7 +98,7 @@ def _sum_rows(rows, total, start, stop):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _add_up(partial, out):  # noqa: ANN001, ANN202
+def _add_up(partial, out):
     for j in range(partial.shape[1]):
         total = 0.0
         for i in range(partial.shape[0]):
@@ -140,7 +143,7 @@ def norm(ops: Any, a: Any) -> Any:
 
 
 @compiled
-def _norm(values):  # noqa: ANN001, ANN202
+def _norm(values):
     total = 0.0
     for i in range(values.shape[0]):
         value = np.float64(values[i])

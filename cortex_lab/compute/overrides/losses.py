@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
-from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.functions import exp
+from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.simd import choose, every, first_lanes, load, store
 
@@ -20,7 +20,11 @@ _NOTHING = np.zeros((0, 0), np.float32)
 def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> Any:
     if not plain(logits, weights) or not writable(rows, gradient) or logits.ndim != 2:
         return NotImplemented
-    if classes.dtype != np.int64 or not classes.flags.c_contiguous or not len(logits) == len(classes) == len(rows):
+    if (
+        classes.dtype != np.int64
+        or not classes.flags.c_contiguous
+        or not len(logits) == len(classes) == len(rows)
+    ):
         return NotImplemented
     if gradient is None:
         fits = _cross_entropy(logits, classes, rows, _NOTHING, False)
@@ -33,7 +37,7 @@ def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, row
 
 
 @compiled
-def _cross_entropy_gradient(logits, classes, weights, rows, gradient):  # noqa: ANN001, ANN202
+def _cross_entropy_gradient(logits, classes, weights, rows, gradient):
     if not _cross_entropy(logits, classes, rows, gradient, True):
         return False
     count = logits.shape[1]
@@ -50,7 +54,7 @@ def _cross_entropy_gradient(logits, classes, weights, rows, gradient):  # noqa: 
 
 
 @compiled
-def _cross_entropy(logits, classes, rows, shares, keep):  # noqa: ANN001, ANN202
+def _cross_entropy(logits, classes, rows, shares, keep):
     """The losses and, to `keep`, the softmax; False for a class that does not exist."""
     count = logits.shape[1]
     scores, kept = logits.reshape(-1), shares.reshape(-1)

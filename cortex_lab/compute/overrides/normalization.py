@@ -108,7 +108,7 @@ def _totals(function: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> A
 
 
 @compiled
-def _moments(x, around, totals, start, stop):  # noqa: ANN001, ANN202
+def _moments(x, around, totals, start, stop):
     features = totals.shape[1]
     totals[:] = 0.0
     zero = every(_ZERO)
@@ -127,7 +127,7 @@ def _moments(x, around, totals, start, stop):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _products(x, dy, mean, totals, start, stop):  # noqa: ANN001, ANN202
+def _products(x, dy, mean, totals, start, stop):
     features = totals.shape[1]
     totals[:] = 0.0
     zero = every(_ZERO)
@@ -146,7 +146,7 @@ def _products(x, dy, mean, totals, start, stop):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _gather_up(first, second, part, totals, c):  # noqa: ANN001, ANN202
+def _gather_up(first, second, part, totals, c):
     lanes = first_lanes(16)
     store(part, 0, first, lanes)
     store(part, 16, second, lanes)
@@ -156,7 +156,7 @@ def _gather_up(first, second, part, totals, c):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _affine(x, mean, scale, shift, out, start, stop):  # noqa: ANN001, ANN202
+def _affine(x, mean, scale, shift, out, start, stop):
     features = mean.shape[0]
     for block in range(start, stop, BLOCK):
         last = min(block + BLOCK, stop)
@@ -169,7 +169,7 @@ def _affine(x, mean, scale, shift, out, start, stop):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _differentiate(x, dy, mean, scale, along, offset, out, start, stop):  # noqa: ANN001, ANN202
+def _differentiate(x, dy, mean, scale, along, offset, out, start, stop):
     features = mean.shape[0]
     for block in range(start, stop, BLOCK):
         last = min(block + BLOCK, stop)

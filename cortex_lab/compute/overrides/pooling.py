@@ -33,7 +33,9 @@ def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair,
 
 
 @pooling.pool_max_gradient.override("cpu")
-def pool_max_gradient(ops: Any, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding) -> Any:
+def pool_max_gradient(
+    ops: Any, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding
+) -> Any:
     if not plain(dy) or not writable(out) or winner is None or not _is_winner(winner, dy):
         return NotImplemented
     geometry = (*size, *strides, padding[0][0], padding[1][0])
@@ -68,7 +70,12 @@ def pool_average_gradient(
 def _is_winner(winner: Any, like: Any) -> bool:
     if winner is None:
         return True
-    return winner.dtype == INT32 and winner.shape == like.shape and winner.flags.c_contiguous and winner.flags.writeable
+    return (
+        winner.dtype == INT32
+        and winner.shape == like.shape
+        and winner.flags.c_contiguous
+        and winner.flags.writeable
+    )
 
 
 def _shares(x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> Any:
@@ -88,7 +95,7 @@ def _run(function: Any, pieces: list[tuple[Any, ...]]) -> None:
 
 
 @compiled
-def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):
     n, height, width, channels = x.shape
     seen, best = x.reshape(-1), out.reshape(-1)
     chosen = winner.reshape(-1)
@@ -115,7 +122,7 @@ def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):  # noqa: ANN001, 
 
 
 @compiled
-def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):
     n, height, width, channels = out.shape
     slopes, chosen, pixels = dy.reshape(-1), winner.reshape(-1), out.reshape(-1)
     nothing = every(_ZERO)
@@ -139,7 +146,7 @@ def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):  # noqa: ANN001, AN
 
 
 @compiled
-def _mean(x, out, share, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+def _mean(x, out, share, kh, kw, sh, sw, top, left):
     n, height, width, channels = x.shape
     seen, means = x.reshape(-1), out.reshape(-1)
     for image in range(n):
@@ -160,7 +167,7 @@ def _mean(x, out, share, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _share_out(dy, out, share, kh, kw, sh, sw, top, left):  # noqa: ANN001, ANN202
+def _share_out(dy, out, share, kh, kw, sh, sw, top, left):
     n, height, width, channels = out.shape
     slopes, pixels = dy.reshape(-1), out.reshape(-1)
     size = height * width * channels

@@ -45,7 +45,7 @@ def _spread(function: Any, out: Any, seed: int, step: int, stream: int, *setting
 
 
 @compiled
-def _block(c0, c1, c2, c3, k0, k1):  # noqa: ANN001, ANN202
+def _block(c0, c1, c2, c3, k0, k1):
     for _ in range(10):
         low, high = c0 * _M0, c2 * _M1
         c0, c1, c2, c3 = (high >> _SHIFT) ^ c1 ^ k0, high & _LOW, (low >> _SHIFT) ^ c3 ^ k1, low & _LOW
@@ -54,7 +54,7 @@ def _block(c0, c1, c2, c3, k0, k1):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _uniform(out, first, stream, step, step_high, seed, seed_high):  # noqa: ANN001, ANN202
+def _uniform(out, first, stream, step, step_high, seed, seed_high):
     whole = out.shape[0] // 4
     for b in range(whole):
         words = _block(first + np.uint64(b), stream, step, step_high, seed, seed_high)
@@ -67,7 +67,7 @@ def _uniform(out, first, stream, step, step_high, seed, seed_high):  # noqa: ANN
 
 
 @compiled
-def _mask(out, first, stream, step, step_high, seed, seed_high, threshold, scale):  # noqa: ANN001, ANN202
+def _mask(out, first, stream, step, step_high, seed, seed_high, threshold, scale):
     zero = np.float32(0)
     whole = out.shape[0] // 4
     for b in range(whole):

@@ -53,7 +53,20 @@ def lstm(
     h, c = start or (_NONE, _NONE)
     offsets = np.zeros(4 * units, np.float32) if bias is None else bias
     workers = get_workers()
-    arrays = (x, kernel, recurrent, offsets, h, c, gates, cells, hidden, _packed("packed kernel", kernel), _packed("packed recurrent kernel", recurrent), reverse)
+    arrays = (
+        x,
+        kernel,
+        recurrent,
+        offsets,
+        h,
+        c,
+        gates,
+        cells,
+        hidden,
+        _packed("packed kernel", kernel),
+        _packed("packed recurrent kernel", recurrent),
+        reverse,
+    )
     workers.run(_forward_piece, [(*arrays, *piece) for piece in workers.split(n, GRAIN)])
     if last is not None:
         last[...] = hidden[:, 0 if reverse else steps - 1]
@@ -94,10 +107,23 @@ def lstm_gradient(
     pieces = workers.split(n, GRAIN)
     # Kernel, recurrent kernel and bias side by side: what each worker sums, added up in a fixed order.
     size = (features + units + 1) * 4 * units
-    partial = workspace("recurrent gradients", FLOAT32, len(pieces) * size)[: len(pieces) * size].reshape(-1, size)
+    partial = workspace("recurrent gradients", FLOAT32, len(pieces) * size)[: len(pieces) * size].reshape(
+        -1, size
+    )
     # Turned once for all steps.
     turned = np.ascontiguousarray(recurrent.T)
-    arrays = (x, kernel, turned, _packed("packed recurrent kernel", turned), h, c, gates, cells, hidden, dy.reshape(n, -1, units))
+    arrays = (
+        x,
+        kernel,
+        turned,
+        _packed("packed recurrent kernel", turned),
+        h,
+        c,
+        gates,
+        cells,
+        hidden,
+        dy.reshape(n, -1, units),
+    )
     into = (work, _NONE.reshape(0, 0, 0) if dx is None else dx)
     jobs = [(*arrays, *into, partial[i], reverse, *piece) for i, piece in enumerate(pieces)]
     workers.run(_gradient_piece, jobs)
@@ -138,8 +164,8 @@ def _packed(name: str, weights: Any) -> Any:
 
 
 @compiled
-def _multiply(a, b, packed, c, rows, columns, inner, keep):  # noqa: ANN001, ANN202
-    """c = a @ b, added to what c holds with `keep` = 1; in tiles where they pay, what is left over by BLAS."""
+def _multiply(a, b, packed, c, rows, columns, inner, keep):
+    """c = a @ b, added to what c holds with `keep` = 1; in tiles where they pay, the rest by BLAS."""
     covered = rows // _TALL * _TALL if _TILES else 0
     if covered > 0:
         for p in range(0, columns, PANEL):
@@ -154,7 +180,7 @@ def _multiply(a, b, packed, c, rows, columns, inner, keep):  # noqa: ANN001, ANN
 
 
 @compiled
-def _add_outer(a, b, c, at_c, rows, columns, inner, keep):  # noqa: ANN001, ANN202
+def _add_outer(a, b, c, at_c, rows, columns, inner, keep):
     """c = a' @ b for a (inner, rows) and b (inner, columns), added to what c holds with `keep` = 1."""
     covered = rows // _TALL * _TALL if _TILES else 0
     if covered > 0:
@@ -170,7 +196,9 @@ def _add_outer(a, b, c, at_c, rows, columns, inner, keep):  # noqa: ANN001, ANN2
 
 
 @compiled
-def _forward(x, kernel, recurrent, bias, h, c, gates, cells, hidden, packed_kernel, packed, reverse, start, stop, room):  # noqa: ANN001, ANN202
+def _forward(
+    x, kernel, recurrent, bias, h, c, gates, cells, hidden, packed_kernel, packed, reverse, start, stop, room
+):
     steps, features = x.shape[1], x.shape[2]
     units = recurrent.shape[0]
     width = 4 * units
@@ -214,8 +242,8 @@ def _forward(x, kernel, recurrent, bias, h, c, gates, cells, hidden, packed_kern
 
 
 @compiled
-def _gradient(  # noqa: ANN202
-    x, kernel, turned, packed, h, c, gates, cells, hidden, dy, dz, dx, total, reverse, start, stop, room  # noqa: ANN001
+def _gradient(
+    x, kernel, turned, packed, h, c, gates, cells, hidden, dy, dz, dx, total, reverse, start, stop, room
 ):  # fmt: skip
     steps, features = x.shape[1], x.shape[2]
     units = turned.shape[1]

@@ -19,7 +19,12 @@ _ONE = np.float32(1)
 def update_sgd(
     ops: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
 ) -> Any:
-    if params.ndim != 1 or not plain(gradient) or not writable(params, velocity) or params.shape != gradient.shape:
+    if (
+        params.ndim != 1
+        or not plain(gradient)
+        or not writable(params, velocity)
+        or params.shape != gradient.shape
+    ):
         return NotImplemented
     if velocity is None:
         return _spread(_descend, (params, gradient), (learning_rate,))
@@ -64,7 +69,7 @@ def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -
 
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @compiled
-def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept):  # noqa: ANN001, ANN202
+def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept):
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
     new_1, new_2, correction = np.float32(1 - beta_1), np.float32(1 - beta_2), np.float32(correction)
     beta_1, beta_2 = np.float32(beta_1), np.float32(beta_2)
@@ -78,7 +83,7 @@ def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsi
 
 
 @compiled
-def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov):  # noqa: ANN001, ANN202
+def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov):
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
     if nesterov:
         for i in range(params.shape[0]):
@@ -93,7 +98,7 @@ def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov):  # noqa
 
 
 @compiled
-def _descend(params, gradient, learning_rate):  # noqa: ANN001, ANN202
+def _descend(params, gradient, learning_rate):
     rate = np.float32(learning_rate)
     for i in range(params.shape[0]):
         params[i] -= rate * gradient[i]
