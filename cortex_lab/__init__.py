@@ -19,13 +19,15 @@ _HOMES = {
         "check_gradient", "follow", "learning_rate_range_test", "steepest",
     ),
     "cortex_lab.study": (
-        "Breakpoint", "Condition", "Event", "Fork", "Observation", "Probe", "Process", "Session", "Stop", "Trace",
-        "above", "below", "distance_to", "epochs", "every", "non_finite", "seconds", "stalled", "steps",
+        "Breakpoint", "Condition", "Event", "Expression", "Fork", "Observation", "Probe", "Process",
+        "Session", "Stop", "Trace", "above", "below", "distance_to", "epochs", "every", "non_finite",
+        "seconds", "stalled", "steps",
     ),
 }  # fmt: skip
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = {
-    **{room: f"cortex_lab.{room}" for room in ("compute", "data", "embed", "nn", "optimize", "study", "widgets")},
+    **{name: f"cortex_lab.{name}" for name in ("compute", "data", "embed", "nn", "optimize", "study")},
+    "widgets": "cortex_lab.widgets",
     "models": "cortex_lab.nn.models",
 }
 _REGISTRIES = (

@@ -39,7 +39,7 @@ def accuracy(training: Training) -> float:
 def learning_rate(training: Training) -> float:
     """The learning rate of the step's update."""
     rate = training.optimizer.learning_rate
-    if type(rate) is float:
+    if isinstance(rate, float):
         return rate
     updates = training.optimizer_state["updates"]
     return training.optimizer.rate(updates if training.under_way else max(updates - 1, 0))

@@ -128,7 +128,7 @@ class Network:
         as a Dataset.
         """
         outputs = self._evaluate(x, ())
-        return outputs if len(self.graph.outputs) > 1 else outputs[self.graph.outputs[0]]
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     def activations(self, x: Any, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""

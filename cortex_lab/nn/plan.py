@@ -175,7 +175,7 @@ def _memory_taken_over(graph: Graph, node: PlacedNode, kept: set[str], book: _Bo
     source = node.inputs[0]
     if node.layer.is_view:
         return source
-    if not node.layer.in_place or graph.shape(source) != node.out_shape :
+    if not node.layer.in_place or graph.shape(source) != node.out_shape:
         return None
     owner = book.owner(source)
     if any(book.owner(other) == owner for other in node.inputs[1:]):

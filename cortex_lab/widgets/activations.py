@@ -162,7 +162,7 @@ class Activations(View[Pictures]):
             values = values.mean(axis=3) if picture.tiles.colour else values
             part = pd.DataFrame(dict(zip(("unit", "y", "x"), places, strict=True)))
             parts.append(part.assign(value=values.ravel(), layer=picture.name))
-        return pd.concat(parts, ignore_index=True)[["layer", "unit", "y", "x", "value"]]
+        return pd.concat(parts, ignore_index=True).reindex(columns=["layer", "unit", "y", "x", "value"])
 
     def plot(self, data: Pictures) -> Any:
         from plotly.subplots import make_subplots

@@ -238,8 +238,8 @@ class EmbeddingMap(View[Map]):
         self._inputs, targets = part.select(rows).arrays()
         self._rows = rows
         self._classes = tuple(str(name) for name in part.classes or ())
-        known = bool(self._classes) and targets is not None
-        self._labels = targets.astype(np.int64) if known else np.zeros(len(rows), np.int64)
+        known = targets if self._classes else None
+        self._labels = np.zeros(len(rows), np.int64) if known is None else known.astype(np.int64)
 
     # Drawing ----------------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ class LossCurve(View[Curves]):
         ]
         if not parts:
             return pd.DataFrame(columns=["key", "line", "step", "value"])
-        return pd.concat(parts, ignore_index=True)[["key", "line", "step", "value"]]
+        return pd.concat(parts, ignore_index=True).reindex(columns=["key", "line", "step", "value"])
 
     def plot(self, data: Curves) -> Any:
         from plotly.subplots import make_subplots

@@ -31,8 +31,9 @@ def describe(session: Session, error: BaseException | None) -> tuple[str, str]:
     if not len(session.trace):
         return "ready", "ready"
     stop = session.last_stop
-    told = stop is not None and stop.kind not in ("step", "phase", "pause")
-    return "paused", f"paused: {stop.reason}" if told else "paused"
+    if stop is None or stop.kind in ("step", "phase", "pause"):
+        return "paused", "paused"
+    return "paused", f"paused: {stop.reason}"
 
 
 def status_panel(session: Session, error: BaseException | None) -> Packed:

@@ -76,7 +76,8 @@ def test_digits_table():
     html = load("digits")._repr_html_()
     tags = Tags(html)
     assert tags.seen.count("img") == 5 and tags.seen.count("tr") == 6
-    for text in ("1,797 rows", "8x8x1", "train 1,168 · validation 180 · test 449", "tensor[float32, 8x8x1]", "10 classes"):
+    splits = "train 1,168 · validation 180 · test 449"
+    for text in ("1,797 rows", "8x8x1", splits, "tensor[float32, 8x8x1]", "10 classes"):
         assert text in html
     first = re.search(r"base64,([^\"]+)", html)
     shown = decode_png(base64.b64decode(first[1]))

@@ -76,11 +76,11 @@ def _small(depth: int, input_shape: Sequence[int], classes: int, shortcuts: bool
 
 def _residual(main: list[Entry], filters: int, strides: int, projected: bool, name: str) -> Block:
     """`main` added to its own input, which a 1 x 1 convolution brings to size if it must be."""
-    entries: list[Entry] = [Block(main, "main", "input")]
-    if projected:
-        entries.append(Block(_normalized(filters, 1, strides), "shortcut", "input"))
     shortcut = "shortcut" if projected else "input"
-    return Block([*entries, Node(Add(), "add", ("main", shortcut)), ReLU()], name)
+    projection = [Block(_normalized(filters, 1, strides), "shortcut", "input")] if projected else []
+    return Block(
+        [Block(main, "main", "input"), *projection, Node(Add(), "add", ("main", shortcut)), ReLU()], name
+    )
 
 
 def _basic(filters: int, strides: int) -> list[Entry]:
@@ -88,7 +88,7 @@ def _basic(filters: int, strides: int) -> list[Entry]:
 
 
 def _bottleneck(filters: int, strides: int) -> list[Entry]:
-    narrow = [*_normalized(filters, 1), ReLU(), *_normalized(filters, 3, strides), ReLU()]
+    narrow: list[Entry] = [*_normalized(filters, 1), ReLU(), *_normalized(filters, 3, strides), ReLU()]
     return [*narrow, *_normalized(4 * filters, 1)]
 
 
