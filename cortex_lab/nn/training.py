@@ -371,6 +371,9 @@ def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put(copy: Callable[..., Any], values: Mapping[str, Any], into: dict[str, Any]) -> None:
+    # An optimizer changed since, such as one given a momentum, has kept what this snapshot knows nothing of.
+    for name in set(into) - set(values):
+        del into[name]
     for name, value in values.items():
         if hasattr(value, "copy") and name in into:
             copy(value, out=into[name])

@@ -8,13 +8,15 @@
 | `Activations`     | what every layer makes of one pinned row                              |
 | `WeightHistogram` | how the parameters of a layer are spread                              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+| `PathView`        | the paths of descents, on the contours of what they descend           |
 """
 
 from cortex_lab.widgets.activations import Activations
 from cortex_lab.widgets.bench import Bench
 from cortex_lab.widgets.embedding_map import EmbeddingMap
 from cortex_lab.widgets.loss_curve import LossCurve
+from cortex_lab.widgets.path_view import PathView
 from cortex_lab.widgets.view import View
 from cortex_lab.widgets.weight_histogram import WeightHistogram
 
-__all__ = ["Activations", "Bench", "EmbeddingMap", "LossCurve", "View", "WeightHistogram"]
+__all__ = ["Activations", "Bench", "EmbeddingMap", "LossCurve", "PathView", "View", "WeightHistogram"]

@@ -312,7 +312,7 @@ class TestClosing:
         identifier = bench.id
         del bench
         gc.collect()
-        assert not [one for one in gc.get_objects() if isinstance(one, Bench) and one.id == identifier]
+        assert not [one for one in gc.get_objects() if type(one) is Bench and one.id == identifier]
 
 
 def test_the_whole_bench_has_a_picture_without_a_front_end(open_bench):
