@@ -20,8 +20,8 @@ class History:
     """Snapshots of a Process, thinned out so that they fit in `budget` bytes.
 
     The first snapshot always stays. A snapshot is due every `interval` steps, less often if it is large. When
-    the budget is full, every second one goes and the interval doubles, so the replay from the nearest one stays
-    short and even.
+    the budget is full, every second one goes and the interval doubles, so the replay from the nearest one
+    stays short and even.
     """
 
     def __init__(self, budget: int, interval: int = 16) -> None:
