@@ -33,7 +33,7 @@ environment: $(VENV)/.test
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check --output-format concise .
-	$(BIN)/pyright
+	$(BIN)/pyright --level error
 
 bench: $(VENV)/.bench
 	@mkdir -p $(RESULTS)
