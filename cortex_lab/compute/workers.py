@@ -14,6 +14,8 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
+from cortex_lab.compute.denormals import switches
+
 Piece = tuple[int, int]
 
 
@@ -47,17 +49,25 @@ class Workers:
 
     def run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
         """Call `function(*piece)` for every piece, the first in this thread. What one raises is raised."""
-        with one_blas_thread:
-            if len(pieces) == 1:
-                function(*pieces[0])
-            elif not self._busy.acquire(blocking=False):
-                for piece in pieces:
-                    function(*piece)
-            else:
-                try:
-                    self._share(function, pieces)
-                finally:
-                    self._busy.release()
+        flush, restore = switches()
+        before = flush()
+        try:
+            with one_blas_thread:
+                self._run(function, pieces)
+        finally:
+            restore(before)
+
+    def _run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
+        if len(pieces) == 1:
+            function(*pieces[0])
+        elif not self._busy.acquire(blocking=False):
+            for piece in pieces:
+                function(*piece)
+        else:
+            try:
+                self._share(function, pieces)
+            finally:
+                self._busy.release()
 
     def _share(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
         while len(self._helpers) < len(pieces) - 1:
@@ -103,6 +113,8 @@ class _Helper:
         self._done.acquire(timeout=0.05)
 
     def _serve(self) -> None:
+        flush, _ = switches()
+        flush()
         while True:
             self._go.acquire()
             function, piece = self._task  # type: ignore[misc]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import Ops, get_ops
+from cortex_lab.compute.denormals import flushed
 from cortex_lab.nn import saving
 from cortex_lab.nn.description import Entry
 from cortex_lab.nn.executor import Bound, Executor
@@ -154,9 +155,10 @@ class Network:
             bound = executor.bind(part.stop - part.start)
             for name, values in inputs.items():
                 bound.buffers[name][...] = self.ops.asarray(values[part], bound.buffers[name].dtype)
-            for _, run in bound.steps:
-                if run is not None:
-                    run()
+            with flushed():
+                for _, run in bound.steps:
+                    if run is not None:
+                        run()
             yield part, bound
 
     def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:

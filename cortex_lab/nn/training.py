@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cortex_lab.compute.denormals import switches
 from cortex_lab.nn import edits, measures
 from cortex_lab.nn.autopsy import Fault, find_fault
 from cortex_lab.nn.executor import Bound
@@ -176,9 +177,14 @@ class Training:
         program = self._programs.get(bound.rows)
         if program is None:
             program = self._programs[bound.rows] = self._program(bound)
+        flush, restore = switches()
         for phase, runs in program:
-            for run in runs:
-                run()
+            before = flush()
+            try:
+                for run in runs:
+                    run()
+            finally:
+                restore(before)
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase

@@ -90,6 +90,13 @@ def multiply(draw: Draw) -> Case:
 
 
 @case
+def all_finite(draw: Draw) -> Case:
+    a = draw.numbers(draw.size(1, 300, 200_000))
+    a[draw.pick(0, -1, len(a) // 2)] = draw.pick(1.0, 3e38, 1e-40, np.nan, -np.nan, np.inf, -np.inf)
+    return Case([a], ())
+
+
+@case
 def norm(draw: Draw) -> Case:
     return Case([draw.numbers(draw.size(1, 3000))], ())
 
