@@ -12,6 +12,7 @@ from cortex_lab.compute.denormals import switches
 from cortex_lab.nn import edits, measures
 from cortex_lab.nn.autopsy import Fault, find_fault
 from cortex_lab.nn.executor import Bound
+from cortex_lab.nn.feeding import fetch
 from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.loss import Loss
 from cortex_lab.nn.network import Network
@@ -112,7 +113,7 @@ class Training:
         self.validation = validation and self._checked_validation(*validation)
         self.validate_every = validate_every or batches.steps_per_epoch
         self._programs: dict[int, Program] = {}
-        self._random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
+        self.random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
         self.phases = (
             "fetch",
             *dict.fromkeys(step.phase for step in plan.steps if step.action == "forward"),
@@ -170,7 +171,7 @@ class Training:
     def walk(self) -> Iterator[str]:
         """Perform one training step, phase by phase; parameters and state change in "update" only."""
         self.under_way = True
-        bound = self._fetch()
+        bound = fetch(self)
         if self.tap is not None:
             self.tap("fetch", self.step_number, self.buffers)
         yield "fetch"
@@ -295,55 +296,6 @@ class Training:
         calls["update"].append(lambda: self._update(bound, slots))
         return list(calls.items())
 
-    def _fetch(self) -> Bound:
-        batch = self.batch = self.batches.fetch(self.step_number)
-        inputs = batch.inputs
-        if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
-            inputs = {next(iter(self.network.graph.inputs)): inputs}
-        rows = len(next(iter(inputs.values())))
-        bound = self.bound = self.executor.bind(rows)
-        if rows not in self.bounds:
-            self.bounds[rows] = bound
-            edits.set_hyperparameters(self)
-        # Every row comes by once in an epoch; checking it the first time is checking it for good.
-        first_time = self.step_number < self.checked_until
-        if first_time:
-            inputs = self.network.checked_inputs(inputs)
-        for name, values in inputs.items():
-            if first_time:
-                _check_finite(name, values, batch.rows)
-            self._load(values, bound.buffers[name])
-        targets = self.objective.by_output(batch.targets)
-        weights = self._weights_of(batch)
-        self.loss_slots = self.objective.slots(bound, self.plan)
-        for name, at in self.loss_slots.items():
-            values = self.objective.check_targets(name, targets[name]) if first_time else targets[name]
-            self._load(values.reshape(at.target.shape), at.target)
-            share = self.objective.weights[name]
-            if weights is None:
-                at.weights.fill(share / rows)
-            else:
-                self._load(weights * share, at.weights)
-        for name in self._random_nodes:
-            bound.slots[name].seed, bound.slots[name].step = self.seed, self.step_number
-        self.changes = {}
-        return bound
-
-    def _weights_of(self, batch: Any) -> np.ndarray | None:
-        """How much each row of the batch counts, summing to 1; None for all alike."""
-        weights = batch.weights
-        if self.row_weights is not None:
-            own = self.row_weights[batch.rows]
-            weights = own if weights is None else weights * own
-        if weights is None:
-            return None
-        total = weights.sum()
-        # A batch in which nothing counts teaches nothing; it is no reason to stop.
-        return weights / total if total > 0 else np.zeros(len(weights))
-
-    def _load(self, values: np.ndarray, into: Any) -> None:
-        into[...] = values if isinstance(into, np.ndarray) else self.network.ops.asarray(values, into.dtype)
-
     def _update(self, bound: Bound, slots: Mapping[str, Any]) -> None:
         network, ops = self.network, self.network.ops
         if self.params_before is not None:
@@ -385,12 +337,3 @@ def _put(copy: Callable[..., Any], values: Mapping[str, Any], into: dict[str, An
             copy(value, out=into[name])
         else:
             into[name] = value.copy() if hasattr(value, "copy") else value
-
-
-def _check_finite(name: str, values: np.ndarray, rows: Any) -> None:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
-        raise ValueError(
-            f"input {name!r} holds missing or infinite numbers in {len(bad)} rows of this batch, "
-            f"in the data rows {np.asarray(rows)[bad][:5].tolist()}; fill or drop them first"
-        )

@@ -1,0 +1,81 @@
+"""The first phase of a training step: the batch, checked, into the network's buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cortex_lab.nn import edits
+from cortex_lab.nn.executor import Bound
+
+if TYPE_CHECKING:
+    from cortex_lab.nn.training import Training
+
+
+def fetch(training: Training) -> Bound:
+    """Put the inputs, targets and weights of the next batch where the step will find them."""
+    batch = training.batch = training.batches.fetch(training.step_number)
+    inputs = batch.inputs
+    if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
+        inputs = {next(iter(training.network.graph.inputs)): inputs}
+    rows = len(next(iter(inputs.values())))
+    bound = training.bound = training.executor.bind(rows)
+    if rows not in training.bounds:
+        training.bounds[rows] = bound
+        edits.set_hyperparameters(training)
+    # Every row comes by once in an epoch; checking it the first time is checking it for good.
+    first_time = training.step_number < training.checked_until
+    if first_time:
+        inputs = training.network.checked_inputs(inputs)
+    for name, values in inputs.items():
+        if first_time:
+            _check_finite(name, values, batch.rows)
+        _load(training, values, bound.buffers[name])
+    _load_targets(training, bound, batch, first_time)
+    for name in training.random_nodes:
+        bound.slots[name].seed, bound.slots[name].step = training.seed, training.step_number
+    training.changes = {}
+    return bound
+
+
+def _load_targets(training: Training, bound: Bound, batch: Any, first_time: bool) -> None:
+    objective = training.objective
+    targets = objective.by_output(batch.targets)
+    weights = _weights_of(training, batch)
+    training.loss_slots = objective.slots(bound, training.plan)
+    for name, at in training.loss_slots.items():
+        values = objective.check_targets(name, targets[name]) if first_time else targets[name]
+        _load(training, values.reshape(at.target.shape), at.target)
+        share = objective.weights[name]
+        if weights is None:
+            at.weights.fill(share / bound.rows)
+        else:
+            _load(training, weights * share, at.weights)
+
+
+def _weights_of(training: Training, batch: Any) -> np.ndarray | None:
+    """How much each row of the batch counts, summing to 1; None for all alike."""
+    weights = batch.weights
+    if training.row_weights is not None:
+        own = training.row_weights[batch.rows]
+        weights = own if weights is None else weights * own
+    if weights is None:
+        return None
+    total = weights.sum()
+    # A batch in which nothing counts teaches nothing; it is no reason to stop.
+    return weights / total if total > 0 else np.zeros(len(weights))
+
+
+def _load(training: Training, values: np.ndarray, into: Any) -> None:
+    into[...] = values if isinstance(into, np.ndarray) else training.network.ops.asarray(values, into.dtype)
+
+
+def _check_finite(name: str, values: np.ndarray, rows: Any) -> None:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        raise ValueError(
+            f"input {name!r} holds missing or infinite numbers in {len(bad)} rows of this batch, "
+            f"in the data rows {np.asarray(rows)[bad][:5].tolist()}; fill or drop them first"
+        )
