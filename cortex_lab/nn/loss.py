@@ -58,10 +58,12 @@ class Loss:
         """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""
         return {}
 
-    def evaluate(self, ops: Any, at: Slots) -> None:
+    def evaluate(self, ops: Any, at: Slots) -> tuple[Any, Any] | None:
         """From `at.y`, `at.target` and `at.weights` (rows,) fill `at.rows` (rows,) with each row's loss.
 
         Where `at.dy` is not None, also fill it with the gradient of sum(weights * rows) with respect to y.
+        A loss that comes by them on its way returns sum(weights * rows) and how many targets are where y is
+        highest.
         """
         raise TypeError(f"{type(self).__name__} must define evaluate(ops, at)")
 

@@ -35,6 +35,7 @@ class Objective:
         self.some_unknown = False
         self._first = next(iter(self.losses))
         self._count = network.ops.xp.count_nonzero
+        self._hits = network.ops.count_hits
         self._slots: dict[int, dict[str, Slots]] = {}
 
     @property
@@ -74,7 +75,7 @@ class Objective:
     def evaluate(self, slots: Mapping[str, Slots]) -> None:
         """Fill each row's loss, and the gradient of the total with respect to each output."""
         for name, loss in self.losses.items():
-            loss.evaluate(self.network.ops, slots[name])
+            slots[name].found = loss.evaluate(self.network.ops, slots[name])
 
     def settle(self, slots: Mapping[str, Slots]) -> None:
         for name, loss in self.losses.items():
@@ -84,7 +85,7 @@ class Objective:
         """The loss of the batch: the weighted sum of its outputs' losses."""
         total = 0.0
         for at in slots.values():
-            total += float(at.rows.dot(at.weights))
+            total += float(at.found[0] if at.found else at.rows.dot(at.weights))
         return total
 
     def of_output(self, slots: Mapping[str, Slots], name: str) -> float:
@@ -95,7 +96,7 @@ class Objective:
         """The share of the known classes of the first output that the highest output names."""
         at, target = slots[self._first], slots[self._first].target
         # Unknown classes are negative, and so never the highest output.
-        hits = int(self._count(at.y.argmax(-1) == target))
+        hits = int(at.found[1] if at.found else self._hits(at.y, target))
         return hits / (max(int(self._count(target >= 0)), 1) if self.some_unknown else target.size)
 
     def score(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -136,6 +137,7 @@ class Objective:
                 target=ops.zeros(shape, "int64" if loss.of_classes else None),
                 weights=ops.zeros((bound.rows,)),
                 rows=ops.zeros((bound.rows,)),
+                found=None,
                 **{key.split("/")[1]: a for key, a in self.state.items() if key.split("/")[0] == name},
             )
         return slots

@@ -12,19 +12,19 @@ import numpy as np
 from cortex_lab.study.events import Event
 from cortex_lab.study.process import Process
 
-FREE_BYTES_PER_STEP = 64 * 2**10
-"""Snapshots may copy this much per step, on average: some 15 microseconds."""
+SHARE = 0.005
+"""How much of the time of stepping snapshots may take."""
 
 
 class History:
     """Snapshots of a Process, thinned out so that they fit in `budget` bytes.
 
-    The first snapshot always stays. A snapshot is due every `interval` steps, less often if it is large. When
-    the budget is full, every second one goes and the interval doubles, so the replay from the nearest one
-    stays short and even.
+    The first snapshot always stays. A snapshot is due every `interval` steps. When the budget is full, every
+    second one goes and the interval doubles, so the replay from the nearest one stays short and even; it also
+    doubles while snapshots take a larger share of the time than `SHARE`.
     """
 
-    def __init__(self, budget: int, interval: int = 16) -> None:
+    def __init__(self, budget: int, interval: int = 4) -> None:
         if budget < 0:
             raise ValueError(f"a snapshot budget is a number of bytes, at least 0, got {budget}")
         if interval < 1:
@@ -48,10 +48,6 @@ class History:
     def add(self, step: int, snapshot: Mapping[str, Any]) -> None:
         """Keep the snapshot of a step later than all those kept."""
         size = _nbytes(snapshot)
-        if not self._snapshots:
-            # Copying is to cost a step little: large states are kept less often, and replayed longer.
-            while self.interval * FREE_BYTES_PER_STEP < size:
-                self.interval *= 2
         self._snapshots[step] = snapshot
         while len(self._snapshots) > 1 and len(self._snapshots) * size > self.budget:
             self.interval *= 2
@@ -61,6 +57,11 @@ class History:
                 for kept in self._snapshots
                 if kept == first or kept % self.interval == 0
             }
+
+    def slow_down(self, spent: float, stepping: float) -> None:
+        """Keep fewer from now on if snapshots have taken `spent` seconds of those of `stepping`."""
+        if spent > SHARE * stepping:
+            self.interval *= 2
 
     def nearest(self, step: int) -> tuple[int, Mapping[str, Any]]:
         """The latest (step, snapshot) at or before `step`; LookupError if there is none."""

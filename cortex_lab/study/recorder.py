@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Collection, Iterable
 
-from cortex_lab.study.observation import Observation
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
 from cortex_lab.study.subscribers import show_once
@@ -26,6 +25,7 @@ class Recorder:
         self.trace = Trace(probe.key for probe in self.probes)
         self._announce()
         self._failed: set[str] = set()
+        self.latest: dict[str, float] = {}
 
     def add(self, probe: Probe) -> None:
         """Record one thing more; it takes the place of a probe with the same key."""
@@ -34,11 +34,10 @@ class Recorder:
         self.probes = (*(each for each in self.probes if each.key != probe.key), probe)
         self._announce()
 
-    def record(self, step: int, seconds: float) -> Observation:
-        """Append the row of the step just completed; returns its observation."""
-        values = self.measured(step)
-        self.trace.append(step, seconds, values)
-        return Observation(self.process, values)
+    def record(self, step: int, seconds: float) -> None:
+        """Append the row of the step just completed; `latest` holds its values."""
+        self.latest = self.measured(step)
+        self.trace.append(step, seconds, self.latest)
 
     def measured(self, step: int, only: Collection[str] | None = None) -> dict[str, float]:
         """What the probes due at `step` say now, by key."""

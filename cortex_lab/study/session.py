@@ -166,7 +166,7 @@ class Session(Stepping):
             self.history.extend(branch.history, after=branch.first_step)
             self._completed = self.step_number
             self._seconds = branch._seconds
-            self.observation = Observation(self.process, self.trace.row(self.step_number), current=False)
+            self._observation = Observation(self.process, self.trace.row(self.step_number), current=False)
             self._tell("rewind", self.step_number)
 
     def branch(self) -> Session:

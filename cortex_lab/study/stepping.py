@@ -41,7 +41,7 @@ class Stepping:
         self.history = History(snapshot_budget)
         self.history.add(process.step_number, process.snapshot())
         self.first_step = process.step_number
-        self.observation = Observation(process)
+        self._observation: Observation | None = Observation(process)
         self.phase: str | None = None
         self.error: BaseException | None = None
         self.fault: Any = None
@@ -49,7 +49,9 @@ class Stepping:
         self.last_stop: Stop | None = None
         self._completed = process.step_number
         self._walk: Iterator[str] | None = None
+        self._edge: tuple[str | None, ...] = ()
         self._seconds = 0.0
+        self._seconds_of_snapshots = 0.0
         self._pause: str | None = None
         self._last_run: tuple[Condition | None, int] = (None, 0)
         self._finds_faults = hasattr(process, "fault")
@@ -57,6 +59,14 @@ class Stepping:
         self._subscribers = Subscribers()
         self._hands = Hands(process)
         self._hands.note()
+
+    @property
+    def observation(self) -> Observation:
+        """The step just completed, as a lazy mapping over what the process measures."""
+        if self._observation is None:
+            at_rest = self._walk is None
+            self._observation = Observation(self.process, self._recorder.latest, current=at_rest)
+        return self._observation
 
     @property
     def running(self) -> bool:
@@ -90,6 +100,8 @@ class Stepping:
             # In this order: a pause asked for from now on must not be lost.
             self._pause = None
             self._gate.stepping = True
+            # The last two phases of a step: what comes right before the update, and the update.
+            self._edge = (None, *self.phases)[-2:]
             self.error = None
             self._log_changes_by_hand()
             with interrupt_is_pause(self._interrupt):
@@ -108,7 +120,7 @@ class Stepping:
             self._tell("run", until)
             stop = None
             while stop is None:
-                stop = self._stopped_by_request()
+                stop = None if self._pause is None else self._stopped_by_request()
                 if stop is None and until is not None and until.met(self.trace, start):
                     stop = self._stop("condition", reason(until, self.trace))
                 if stop is None:
@@ -133,25 +145,22 @@ class Stepping:
         walk = self._walk
         if walk is None:
             walk = self._walk = self.process.walk()
-            self.observation.current = False
-        watched = bool(self.breakpoints) or (self.stop_on_fault and self._finds_faults)
-        if to is None and not watched:
-            for self.phase in walk:
-                pass
-        else:
-            *_, brink, last = (None, *self.phases)
-            brink = brink if watched else None
-            for phase in walk:
-                self.phase = phase
-                if phase != brink and phase != to:
-                    continue
-                stop = self._held_back() if phase == brink else None
-                if stop is None and phase == to != last:
-                    stop = self._stop("phase", f"{to} has run", to)
-                if stop is not None:
-                    self._seconds += time.perf_counter() - began
-                    self._tell("phase", phase)
-                    return stop
+            if self._observation is not None:
+                self._observation.current = False
+        brink, last = self._edge
+        if not self.breakpoints and not (self.stop_on_fault and self._finds_faults):
+            brink = None
+        for phase in walk:
+            self.phase = phase
+            if phase != brink and phase != to:
+                continue
+            stop = self._held_back() if phase == brink else None
+            if stop is None and phase == to != last:
+                stop = self._stop("phase", f"{to} has run", to)
+            if stop is not None:
+                self._seconds += time.perf_counter() - began
+                self._tell("phase", phase)
+                return stop
         self._finish_step(began)
         return None
 
@@ -175,11 +184,18 @@ class Stepping:
         self.phase = None
         self._seconds += time.perf_counter() - began
         step = self._completed = self.process.step_number
-        self.observation = self._recorder.record(step, self._seconds)
+        self._recorder.record(step, self._seconds)
+        self._observation = None
         if self.history.due(step):
-            self.history.add(step, self.process.snapshot())
+            self._keep_snapshot(step)
         if self._subscribers:
             self._tell("step")
+
+    def _keep_snapshot(self, step: int) -> None:
+        began = time.perf_counter()
+        self.history.add(step, self.process.snapshot())
+        self._seconds_of_snapshots += time.perf_counter() - began
+        self.history.slow_down(self._seconds_of_snapshots, self._seconds)
 
     # Going back --------------------------------------------------------------------------------------
 
@@ -203,7 +219,7 @@ class Stepping:
         self.trace.truncate(step)
         self._completed = step
         self._seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
-        self.observation = Observation(self.process, self.trace.row(step), current=reached < step)
+        self._observation = Observation(self.process, self.trace.row(step), current=reached < step)
 
     def _events_before(self, step: int) -> list[Event]:
         return [event for event in self.events if event.step < step]

@@ -97,6 +97,14 @@ def all_finite(draw: Draw) -> Case:
 
 
 @case
+def count_hits(draw: Draw) -> Case:
+    shape = draw.pick((draw.size(1, 70),), (draw.size(1, 9), 5))
+    scores = draw.numbers(*shape, draw.size(1, 12)).round(1)
+    scores[draw.random.random(scores.shape) < 0.05] = np.nan
+    return Case([scores, draw.random.integers(-1, scores.shape[-1], shape)], ())
+
+
+@case
 def norm(draw: Draw) -> Case:
     return Case([draw.numbers(draw.size(1, 3000))], ())
 

@@ -151,7 +151,11 @@ def test_a_session_does_not_reach_behind_its_beginning():
 def test_history_that_was_let_go_cannot_be_reached_and_the_session_stays_as_it_is():
     session, states = recorded(60)
     session.history.forget_before(40)
-    with pytest.raises(LookupError, match="step 20 cannot be reached: the first snapshot is of step 32"):
+    first = session.history.steps[0]
+    assert 20 < first <= 40
+    with pytest.raises(
+        LookupError, match=f"step 20 cannot be reached: the first snapshot is of step {first}"
+    ):
         session.rewind(20)
     assert session.step_number == len(session.trace) == 60 and session.process.x.tobytes() == states[60]
     session.rewind(41)
@@ -182,6 +186,14 @@ def test_snapshots_stay_within_their_budget_and_evenly_apart(budget, size, count
     for step in (0, count // 2, count - 1):
         found, _ = history.nearest(step)
         assert found <= step
+
+
+def test_snapshots_that_take_long_are_taken_less_often():
+    history = History(10**6, interval=4)
+    history.slow_down(spent=0.004, stepping=1.0)
+    assert history.interval == 4
+    history.slow_down(spent=0.006, stepping=1.0)
+    assert history.interval == 8
 
 
 def test_a_budget_and_interval_that_make_no_sense_are_refused():

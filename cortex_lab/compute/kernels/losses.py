@@ -15,11 +15,14 @@ EPSILON = 1e-7
 
 
 @kernel
-def softmax_cross_entropy(xp: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> None:
+def softmax_cross_entropy(
+    xp: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any
+) -> tuple[Any, Any]:
     """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
     rows[i] = -log softmax(logits[i])[classes[i]]; gradient[i] = weights[i] * (softmax(logits[i]) - one hot).
     A negative class id is an unknown label: its row has loss 0 and gradient 0. `gradient` may be None.
+    Returns the weighted sum of the losses, and how many classes are where their row is highest.
     """
     known = classes >= 0
     chosen = xp.where(known, classes, 0)[:, None]
@@ -33,6 +36,7 @@ def softmax_cross_entropy(xp: Any, logits: Any, classes: Any, weights: Any, rows
         one_hot = xp.arange(logits.shape[1])[None, :] == chosen
         gradient -= one_hot
         gradient *= xp.where(known, weights, 0)[:, None]
+    return weights @ rows, xp.count_nonzero(logits.argmax(axis=1) == classes)
 
 
 @kernel

@@ -26,20 +26,21 @@ def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, row
         or not len(logits) == len(classes) == len(rows)
     ):
         return NotImplemented
+    if weights.shape != rows.shape or (gradient is not None and gradient.shape != logits.shape):
+        return NotImplemented
     if gradient is None:
-        fits = _cross_entropy(logits, classes, rows, _NOTHING, False)
-    elif gradient.shape == logits.shape and weights.shape == rows.shape:
-        fits = _cross_entropy_gradient(logits, classes, weights, rows, gradient)
+        total, hits = _cross_entropy(logits, classes, weights, rows, _NOTHING, False)
     else:
-        fits = False
+        total, hits = _cross_entropy_gradient(logits, classes, weights, rows, gradient)
     # A class that does not exist: the reference says so.
-    return None if fits else NotImplemented
+    return NotImplemented if hits < 0 else (total, hits)
 
 
 @compiled
 def _cross_entropy_gradient(logits, classes, weights, rows, gradient):
-    if not _cross_entropy(logits, classes, rows, gradient, True):
-        return False
+    found, hits = _cross_entropy(logits, classes, weights, rows, gradient, True)
+    if hits < 0:
+        return found, hits
     count = logits.shape[1]
     slopes = gradient.reshape(-1)
     for i in range(logits.shape[0]):
@@ -50,23 +51,27 @@ def _cross_entropy_gradient(logits, classes, weights, rows, gradient):
             store(slopes, i * count + c, scale * load(slopes, i * count + c, lanes), lanes)
         if chosen >= 0:
             gradient[i, chosen] -= weights[i]
-    return True
+    return found, hits
 
 
 @compiled
-def _cross_entropy(logits, classes, rows, shares, keep):
-    """The losses and, to `keep`, the softmax; False for a class that does not exist."""
+def _cross_entropy(logits, classes, weights, rows, shares, keep):
+    """The losses and, to `keep`, the softmax. Returns their weighted sum, and how many classes are highest.
+
+    -1 of them if a class does not exist.
+    """
     count = logits.shape[1]
+    found, hits = 0.0, 0
     scores, kept = logits.reshape(-1), shares.reshape(-1)
     part = np.empty(16, np.float32)
     zero, everywhere = every(_ZERO), first_lanes(16)
     for i in range(logits.shape[0]):
         chosen = classes[i]
         if chosen >= count:
-            return False
-        highest = logits[i, 0]
-        for j in range(count):
-            highest = max(highest, logits[i, j])
+            return found, -1
+        best = _first_highest(logits[i])
+        highest = logits[i, best]
+        hits += best == chosen
         total = zero
         for c in range(0, count, 16):
             lanes = first_lanes(count - c)
@@ -82,4 +87,15 @@ def _cross_entropy(logits, classes, rows, shares, keep):
                 lanes = first_lanes(count - c)
                 store(kept, i * count + c, share * load(kept, i * count + c, lanes), lanes)
         rows[i] = np.log(whole) - (logits[i, chosen] - highest) if chosen >= 0 else _ZERO
-    return True
+        found += np.float64(weights[i]) * np.float64(rows[i])
+    return found, hits
+
+
+@compiled
+def _first_highest(scores):
+    best = 0
+    for j in range(1, scores.shape[0]):
+        # NaN counts as the highest, as NumPy has it.
+        if scores[j] > scores[best] or (np.isnan(scores[j]) and not np.isnan(scores[best])):
+            best = j
+    return best

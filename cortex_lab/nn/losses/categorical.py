@@ -66,11 +66,11 @@ class SoftmaxCrossEntropy(_Categorical):
                 "end the network without it, or use categorical_cross_entropy"
             )
 
-    def evaluate(self, ops: Any, at: Slots) -> None:
+    def evaluate(self, ops: Any, at: Slots) -> tuple[Any, Any] | None:
         if at.y.ndim == 2 and not self.one_hot and not self.label_smoothing:
-            ops.softmax_cross_entropy(at.y, at.target, at.weights, at.rows, at.dy)
-        else:
-            ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, True)
+            return ops.softmax_cross_entropy(at.y, at.target, at.weights, at.rows, at.dy)
+        ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, True)
+        return None
 
 
 @dataclass(frozen=True)
