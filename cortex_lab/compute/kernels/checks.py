@@ -15,5 +15,5 @@ def all_finite(xp: Any, a: Any) -> bool:
 
 @kernel
 def count_hits(xp: Any, scores: Any, classes: Any) -> int:
-    """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first of equals."""
+    """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first if equal."""
     return int(xp.count_nonzero(scores.argmax(axis=-1) == classes))
