@@ -14,9 +14,11 @@ from cortex_lab.nn import Network, Training
 from cortex_lab.nn.checkpoint import load_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
 from cortex_lab.nn.loss import row_weights
+from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.recipe import Recipe
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe, Process, Session, replay
+from cortex_lab.study.conditions import rises
 from cortex_lab.study.script import Script
 
 
@@ -67,7 +69,7 @@ class TrainingSession(Session):
         return self._gate.visit_and_wait(lambda: diagnose(self.process))
 
     def best(self, key: str | None = None) -> Best:
-        """The step after which `key` was best: highest for an accuracy, lowest for anything else.
+        """The step after which `key` was best: highest for accuracies and scores, lowest for anything else.
 
         None takes "validation_loss" where it is recorded, else "loss". LookupError if nothing was recorded.
         """
@@ -77,8 +79,16 @@ class TrainingSession(Session):
         if not finite.any():
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")
         steps, values = steps[finite], values[finite]
-        position = int(np.argmax(values) if "accuracy" in key else np.argmin(values))
+        position = int(np.argmax(values) if rises(key) else np.argmin(values))
         return Best(int(steps[position]), key, float(values[position]))
+
+    def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
+        """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
+
+        `data` is the name of one of the dataset's splits, a Dataset, or a pair (inputs, targets) of arrays;
+        `metrics` are as in `train`, None for those that the training was given.
+        """
+        return self._gate.visit_and_wait(lambda: self._score(data, metrics))
 
     def network_at(self, step: int) -> Network:
         """A copy of the network with the weights it had after `step`; this session stays where it is.
@@ -145,6 +155,17 @@ class TrainingSession(Session):
             loss=sum(self.network.ops.to_numpy(at.rows).astype(float) for at in slots.values())
         )
 
+    def _score(self, data: Any, metrics: Any) -> dict[str, float]:
+        training = self.process
+        if isinstance(data, str):
+            splits = getattr(self.dataset, "splits", None) or {}
+            if data not in splits:
+                raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
+            data = getattr(self.dataset, data)
+        inputs, targets = training.checked_rows(*(data.arrays() if hasattr(data, "arrays") else data))
+        chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
+        return training.objective.score(inputs, targets, chosen)
+
     def _save(self, path: str | os.PathLike) -> None:
         if self.phase is not None:
             raise ValueError(
@@ -168,6 +189,7 @@ def train(
     seed: int = 0,
     validation: Any = "validation",
     validate_every: int | None = None,
+    metrics: Any = None,
     loss_weights: Mapping[str, float] | None = None,
     class_weight: Mapping[Any, float] | str | None = None,
     sample_weight: Any = None,
@@ -198,6 +220,10 @@ def train(
         split of that name simply is not validated.
     validate_every
         Steps between validations; None is once per epoch.
+    metrics
+        What else to measure of the validation rows, recorded as "validation_<name>": names of scikit-learn's
+        scorers such as "f1_macro", "roc_auc_ovr" or "r2", functions (y_true, y_pred), or scorers; a dict of
+        those by output name if there are several. See `cortex_lab.nn.metrics.Metrics`.
     loss_weights
         By output name, the weight of its loss in the total.
     class_weight
@@ -223,14 +249,15 @@ def train(
         penalties=penalties,
         validation=_validation(dataset, validation),
         validate_every=validate_every,
+        metrics=metrics,
         seed=seed,
     )
     if resume_from is not None:
         load_training(training, resume_from)
     recipe = Recipe.of(
         data, loss, optimizer, batch_size=batch_size, seed=seed, validation=validation,
-        validate_every=validate_every, loss_weights=loss_weights, class_weight=class_weight,
-        sample_weight=sample_weight, penalties=penalties,
+        validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
+        class_weight=class_weight, sample_weight=sample_weight, penalties=penalties,
     )  # fmt: skip
     return TrainingSession(training, dataset, probes, snapshot_budget, recipe)
 

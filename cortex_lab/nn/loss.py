@@ -22,6 +22,13 @@ class Loss:
 
     of_classes: ClassVar[bool] | bool = False
     """Whether targets are class ids, so that accuracy has a meaning."""
+    link: ClassVar[str | None] | str | None = None
+    """What makes probabilities of the outputs: "softmax", "sigmoid", or None where nothing has to."""
+
+    @property
+    def predicts(self) -> str:
+        """What the outputs say of the targets: "classes", "yes or no", "values", or "features" (nothing)."""
+        return "classes" if self.of_classes else "values"
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

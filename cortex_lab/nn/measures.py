@@ -104,6 +104,11 @@ def validation_accuracy(training: Training) -> float:
     return _validated(training)["accuracy"]
 
 
+def validation_metric(training: Training, key: str) -> float:
+    """One of the training's metrics, of the validation rows."""
+    return _validated(training)[key]
+
+
 MEASURES: dict[str, Callable[..., float]] = {
     "loss": loss,
     "accuracy": accuracy,
@@ -129,6 +134,7 @@ def table(training: Training) -> dict[str, Callable[[], float]]:
     if training.validation:
         plain += ["validation_loss", "validation_accuracy"] if objective.classifies else ["validation_loss"]
     found = {key: partial(MEASURES[key], training) for key in plain}
+    found |= {f"validation_{key}": partial(validation_metric, training, key) for key in training.metrics.keys}
     if len(objective.losses) > 1:
         found |= {f"loss[{name!r}]": partial(loss_of, training, name) for name in objective.losses}
     for name in network.graph.nodes:
@@ -177,7 +183,8 @@ def _part(training: Training, node: str | None) -> slice:
 def _validated(training: Training) -> dict[str, float]:
     if not training.validation:
         raise KeyError("there are no validation rows; give some with validation=(inputs, targets)")
-    # Loss and accuracy are asked for one after the other; the weights are the same for both.
+    # Loss, accuracy and metrics are asked for one after the other; the weights are the same for all.
     if training.scores is None or training.scores[0] != training.step_number:
-        training.scores = training.step_number, training.objective.score(*training.validation)
+        scores = training.objective.score(*training.validation, training.metrics)
+        training.scores = training.step_number, scores
     return training.scores[1]

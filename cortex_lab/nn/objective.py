@@ -11,6 +11,7 @@ from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.initializers import fans, resolve
 from cortex_lab.nn.layer import Parameter, Slots
 from cortex_lab.nn.loss import Loss, resolve_loss
+from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.plan import Plan
 
@@ -99,10 +100,17 @@ class Objective:
         hits = int(at.found[1] if at.found else self._hits(at.y, target))
         return hits / (max(int(self._count(target >= 0)), 1) if self.some_unknown else target.size)
 
-    def score(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Mean "loss" over rows outside the training, and "accuracy" if there are classes."""
+    def score(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        targets: Mapping[str, np.ndarray],
+        metrics: Metrics | None = None,
+    ) -> dict[str, float]:
+        """Mean "loss" over rows outside the training, "accuracy" if there are classes, and the metrics."""
         ops, rows = self.network.ops, len(next(iter(inputs.values())))
         total, correct = 0.0, 0.0
+        shapes = {name: self.network.graph.shape(name) for name in (metrics.outputs if metrics else ())}
+        outputs = {name: np.empty((rows, *shape), ops.dtype) for name, shape in shapes.items()}
         for part, bound in self.network.evaluate_batches(inputs):
             slots = self.slots(bound)
             for name, at in slots.items():
@@ -111,7 +119,10 @@ class Objective:
             self.evaluate(slots)
             total += self.total(slots)
             correct += self.accuracy(slots) * bound.rows if self.classifies else 0.0
-        return {"loss": total / rows, **({"accuracy": correct / rows} if self.classifies else {})}
+            for name, gathered in outputs.items():
+                gathered[part] = ops.to_numpy(slots[name].y)
+        scores = {"loss": total / rows, **({"accuracy": correct / rows} if self.classifies else {})}
+        return scores | (metrics.measure(outputs, targets) if metrics else {})
 
     def row_losses(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> np.ndarray:
         """Each row's loss, (rows,) float64, without row weights."""

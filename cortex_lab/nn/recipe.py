@@ -108,6 +108,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Penalties):
         return dict(value.by_pattern)
     value = value.arrays() if hasattr(value, "arrays") else value
+    if isinstance(value, (list, tuple)) and any(isinstance(part, str) or callable(part) for part in value):
+        return list(value)
     if isinstance(value, (list, tuple)):
         arrays = isinstance(value, tuple) or not all(isinstance(part, (int, float)) for part in value)
         return tuple(_small(np.asarray(part)) for part in value) if arrays else np.asarray(value)

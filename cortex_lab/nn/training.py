@@ -15,6 +15,7 @@ from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.feeding import fetch
 from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.loss import Loss
+from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.objective import Objective
 from cortex_lab.nn.penalties import Penalties
@@ -62,6 +63,8 @@ class Training:
         without it.
     validation
         (inputs, targets) to measure "validation_loss" and "validation_accuracy" on, or None.
+    metrics
+        What else to measure on those rows, as "validation_<name>"; see `Metrics`.
     validate_every
         Steps between two validations; None is once per epoch.
     seed
@@ -82,6 +85,7 @@ class Training:
         penalties: Penalties | Mapping[str, Any] | None = None,
         validation: tuple[Any, Any] | None = None,
         validate_every: int | None = None,
+        metrics: Any = None,
         seed: int = 0,
     ) -> None:
         self.network = network
@@ -110,8 +114,9 @@ class Training:
         self.changes: dict[str, np.ndarray] = {}
         self.params_before: Any = None
         self.scores: tuple[int, dict[str, float]] | None = None
-        self.validation = validation and self._checked_validation(*validation)
+        self.validation = validation and self.checked_rows(*validation)
         self.validate_every = validate_every or batches.steps_per_epoch
+        self.metrics = self._checked_metrics(metrics)
         self._programs: dict[int, Program] = {}
         self.random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
         self.phases = (
@@ -190,6 +195,10 @@ class Training:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
 
+    def checked_rows(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Rows to score: inputs and targets by name; ValueError for what does not fit."""
+        return self.network.checked_inputs(inputs), self.objective.check_all_targets(targets)
+
     def measure(self, key: str) -> float:
         """The value of `key` for the step just completed, or right before its update for the one under way.
 
@@ -265,6 +274,7 @@ class Training:
             penalties=self.penalties,
             validation=self.validation,
             validate_every=self.validate_every,
+            metrics=self.metrics.given,
             seed=self.seed,
         )
         other.restore(self.snapshot())
@@ -320,8 +330,16 @@ class Training:
         if self.bound_penalties:
             self.bound_penalties.constrain(ops)
 
-    def _checked_validation(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self.network.checked_inputs(inputs), self.objective.check_all_targets(targets)
+    def _checked_metrics(self, given: Any) -> Metrics:
+        metrics = Metrics(given, self.objective)
+        if metrics.keys and not self.validation:
+            raise ValueError(
+                "metrics are measured on validation rows, and there are none; give some with validation=..., "
+                "or split the data set: data.split(validation=0.2)"
+            )
+        if self.validation:
+            metrics.check(self.validation[1])
+        return metrics
 
 
 def _copied(state: Mapping[str, Any]) -> dict[str, Any]:

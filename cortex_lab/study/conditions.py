@@ -17,6 +17,10 @@ import numpy as np
 from cortex_lab.study.missing import is_recorded
 from cortex_lab.study.trace import Trace
 
+_RISING = frozenset(
+    ("accuracy", "auc", "corrcoef", "explained", "f1", "jaccard", "likelihood", "precision", "r2", "recall")
+)
+
 
 class Condition:
     """Base of the conditions. A subclass says which trace `keys` it reads and when it is `met`."""
@@ -183,12 +187,18 @@ class above(Condition):
         return value is not None and value > self.bound
 
 
+def rises(key: str) -> bool:
+    """Whether more of `key` is better, by its name: so it is for accuracies and scikit-learn's scorers."""
+    words = key.partition("[")[0].removeprefix("validation_").split("_")
+    return words[0] == "neg" or words[-1] == "score" or not _RISING.isdisjoint(words)
+
+
 @dataclass(frozen=True)
 class stalled(Condition):
     """The last `patience` recordings of `key` in this run brought no new best.
 
-    `mode` is "min" or "max"; None takes "max" for a key that names an accuracy and "min" otherwise. A new
-    best must improve on the old one by more than `min_delta`.
+    `mode` is "min" or "max"; None takes "max" for a key that names an accuracy or another score that `rises`,
+    and "min" otherwise. A new best must improve on the old one by more than `min_delta`.
     """
 
     key: str
@@ -211,7 +221,7 @@ class stalled(Condition):
         values = values[~np.isnan(values)]
         if len(values) <= self.patience:
             return False
-        rising = self.mode == "max" or (self.mode is None and "accuracy" in self.key)
+        rising = self.mode == "max" or (self.mode is None and rises(self.key))
         values = values if rising else -values
         best_before = values[: -self.patience].max()
         return bool(values[-self.patience :].max() <= best_before + self.min_delta)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.study.conditions import Condition
+from cortex_lab.study.conditions import Condition, rises
 from cortex_lab.study.events import Stop
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ class Fork:
     def best(self, key: str = "loss", last: int = 20, highest: bool | None = None) -> int:
         """The number of the branch whose mean of the last recordings of `key` is best.
 
-        `highest` None takes the highest for a key that names an accuracy and the lowest otherwise.
+        `highest` None takes the highest for a key that names an accuracy or a score, the lowest otherwise.
         LookupError if no branch has recorded a finite value since the fork.
         """
-        highest = "accuracy" in key if highest is None else highest
+        highest = rises(key) if highest is None else highest
         frame = self.frame(key)
         means = [frame[label].dropna().iloc[-last:].mean() for label in self.labels]
         scores = np.where(np.isfinite(means), means if highest else np.negative(means), -np.inf)

@@ -16,6 +16,10 @@ PROBABILITIES = ("sigmoid", "hard_sigmoid", "softmax")
 class _Binary(_Elementwise):
     label_smoothing: float
 
+    @property
+    def predicts(self) -> str:
+        return "yes or no"
+
     def __post_init__(self) -> None:
         check_fraction("label_smoothing", self.label_smoothing)
 
@@ -62,6 +66,7 @@ class SigmoidCrossEntropy(_Binary):
 
     label_smoothing: float = 0.0
     function = "sigmoid_binary"
+    link = "sigmoid"
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         if activation in PROBABILITIES:

@@ -19,6 +19,10 @@ class _Categorical(Loss):
         check_fraction("label_smoothing", self.label_smoothing)
 
     @property
+    def predicts(self) -> str:
+        return "classes"
+
+    @property
     def of_classes(self) -> bool:
         return not self.one_hot
 
@@ -57,6 +61,7 @@ class SoftmaxCrossEntropy(_Categorical):
 
     label_smoothing: float = 0.0
     one_hot: bool = False
+    link = "softmax"
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         super().check_output(name, shape, activation)

@@ -32,6 +32,14 @@ class CensorLoss(Loss):
             )
         object.__setattr__(self, "loss", loss)
 
+    @property
+    def predicts(self) -> str:
+        return self.loss.predicts
+
+    @property
+    def link(self) -> str | None:  # type: ignore[override]
+        return self.loss.link
+
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         self.loss.check_output(name, shape, activation)
 

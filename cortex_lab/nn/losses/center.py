@@ -30,6 +30,10 @@ class CenterLoss(Loss):
         if not 0 < self.rate <= 1:
             raise ValueError(f"rate must be above 0 and at most 1, got {self.rate!r}")
 
+    @property
+    def predicts(self) -> str:
+        return "features"
+
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         if len(shape) != 1:
             raise ValueError(
