@@ -97,3 +97,57 @@ def clear_block(typing, target, at_target, count):
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@intrinsic
+def prefetch(typing, array, at):
+    """Have the line that holds array[at] fetched into the second-level cache; any element may be named."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer = _address(context, builder, signature.args[0], *values)
+        kind = ir.FunctionType(ir.VoidType(), [_POINTER, ir.IntType(32), ir.IntType(32), ir.IntType(32)])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        # To be read, used again soon but not at once, data.
+        builder.call(function, [pointer, *(ir.Constant(ir.IntType(32), flag) for flag in (0, 2, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+@intrinsic
+def transpose_block(typing, target, at_target, target_row, source, at_source, source_row):
+    """target[k, n] = source[n, k] for 16 x 16 float32, by swaps of ever larger blocks in registers."""
+    whole = types.int64
+    signature = types.void(target, whole, whole, source, whole, whole)
+    side = 16
+    vector = ir.VectorType(_FLOAT, side)
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        target, at_target, target_row, source, at_source, source_row = values
+
+        def row(kind: Any, array: Any, at: Any, length: Any, number: int) -> Any:
+            offset = builder.add(at, builder.mul(length, ir.Constant(_WORD, number)))
+            return builder.bitcast(_address(context, builder, kind, array, offset), ir.PointerType(vector))
+
+        rows = [
+            builder.load(row(signature.args[3], source, at_source, source_row, i), align=4)
+            for i in range(side)
+        ]
+        for width in (1, 2, 4, 8):
+            upper, lower = (
+                ir.Constant(
+                    ir.VectorType(ir.IntType(32), side),
+                    [i + shift if not i & width else side + i - width + shift for i in range(side)],
+                )
+                for shift in (0, width)
+            )
+            for i in range(side):
+                if not i & width:
+                    one, other = rows[i], rows[i + width]
+                    rows[i] = builder.shuffle_vector(one, other, upper)
+                    rows[i + width] = builder.shuffle_vector(one, other, lower)
+        for i in range(side):
+            builder.store(rows[i], row(signature.args[0], target, at_target, target_row, i), align=4)
+        return context.get_dummy_value()
+
+    return signature, generate

@@ -17,6 +17,7 @@ from typing import Any
 from cortex_lab.compute.denormals import switches
 
 Piece = tuple[int, int]
+CACHE_LINE = 64
 
 
 def worker_count() -> int:
@@ -187,13 +188,19 @@ _local = threading.local()
 
 
 def workspace(name: str, dtype: Any, size: int) -> Any:
-    """At least `size` elements of memory that belong to this thread under `name`, kept for next time."""
+    """At least `size` elements of memory that belong to this thread under `name`, kept for next time.
+
+    They start at a cache line, so that no vector of a packed array lies across two.
+    """
     import numpy as np
 
     held = _local.__dict__
     array = held.get(name)
     if array is None or array.size < size:
-        array = held[name] = np.empty(size, dtype)
+        kind = np.dtype(dtype)
+        memory = np.empty(size * kind.itemsize + CACHE_LINE, np.uint8)
+        start = -memory.ctypes.data % CACHE_LINE
+        array = held[name] = memory[start : start + size * kind.itemsize].view(kind)
     return array
 
 

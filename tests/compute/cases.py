@@ -60,10 +60,32 @@ def case(make: Callable[[Draw], Case]) -> Callable[[Draw], Case]:
 
 @case
 def matmul(draw: Draw) -> Case:
-    m, k, n = draw.size(1, 40, 130), draw.size(1, 40, 257), draw.size(1, 40, 190)
+    m, k, n = draw.size(1, 40, 130), draw.size(1, 40, 357), draw.size(1, 40, draw.pick(190, 40))
     a = draw.numbers(k, m).T if draw.pick(True, False) else draw.numbers(m, k)
     b = draw.numbers(n, k).T if draw.pick(True, False) else draw.numbers(k, n)
     return Case([a, b, poison(m, n)], (2,))
+
+
+def _dense(draw: Draw) -> tuple[int, int, int]:
+    return draw.size(1, 40, 171), draw.size(1, 40, 257), draw.size(1, 70, draw.pick(190, 144, 40))
+
+
+@case
+def dense(draw: Draw) -> Case:
+    rows, features, units = _dense(draw)
+    bias = draw.pick(None, draw.numbers(units))
+    made = [draw.numbers(rows, features), draw.numbers(features, units, scale=0.1), bias]
+    return Case([*made, draw.pick(*FUNCTIONS), poison(rows, units)], (4,))
+
+
+@case
+def dense_gradient(draw: Draw) -> Case:
+    rows, features, units = _dense(draw)
+    name, d_bias = draw.pick(*FUNCTIONS), draw.pick(None, poison(units))
+    z = draw.numbers(rows, units, scale=3) if name in NEEDS_INPUT else None
+    dz = None if name == "linear" else poison(rows, units)
+    made = [draw.numbers(rows, features), name, z, draw.numbers(rows, units), draw.numbers(rows, units)]
+    return Case([*made, dz, poison(features, units), d_bias], (5, 6, 7))
 
 
 @case

@@ -88,7 +88,8 @@ def test_any_number_of_workers(name: str, count: int, monkeypatch: pytest.Monkey
     made = CASES[name](Draw(11, large=True))
     workers = Workers(count)
     for module in {REGISTRY[n].overrides["cpu"].__globals__["__name__"] for n in ACCELERATED} | {
-        "cortex_lab.compute.overrides._direct"
+        "cortex_lab.compute.overrides._direct",
+        "cortex_lab.compute.overrides._products",
     }:
         if "get_workers" in vars(__import__(module, fromlist=["x"])):
             monkeypatch.setattr(f"{module}.get_workers", lambda: workers)

@@ -5,12 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernels.activation import activate_gradient, bias_activate
 
 
 @kernel
 def matmul(xp: Any, a: Any, b: Any, out: Any) -> None:
     """out = a @ b; 2-D, any of them transposed views."""
     xp.matmul(a, b, out=out)
+
+
+@kernel
+def dense(xp: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> None:
+    """out = f(x @ w + bias) for the activation called `name`; `bias` (units,) or None."""
+    xp.matmul(x, w, out=out)
+    bias_activate.reference(xp, out, bias, name)
+
+
+@kernel
+def dense_gradient(
+    xp: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
+) -> None:
+    """dz = dy * f'(z), dw = x' @ dz, d_bias = the sums of dz's columns.
+
+    f is the activation called `name` and y = f(z); z is read only where the derivative needs it. With
+    "linear" nothing is written to `dz`, which may be None; `d_bias` may be None.
+    """
+    if name == "linear":
+        dz = dy
+    else:
+        activate_gradient.reference(xp, name, z, y, dy, dz)
+    xp.matmul(x.T, dz, out=dw)
+    if d_bias is not None:
+        xp.sum(dz, axis=0, out=d_bias)
 
 
 @kernel

@@ -62,7 +62,7 @@ def bias_activate(ops: Any, y: Any, bias: Any, name: str, alpha: float = 1.0) ->
         return None
     workers = get_workers()
     pieces = workers.split(len(rows), -(-GRAIN // rows.shape[1]))
-    workers.run(_bias_activate, [(rows[i:j], bias, CODES[name], alpha) for i, j in pieces])
+    workers.run(_bias_activate, [(rows[i:j], bias, CODES[name], alpha) for i, j in pieces], blas=False)
     return None
 
 
@@ -74,83 +74,83 @@ def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -
         return
     workers = get_workers()
     pieces = workers.split(size, GRAIN)
-    workers.run(function, [(*(array[i:j] for array in flat), *settings) for i, j in pieces])
+    workers.run(function, [(*(array[i:j] for array in flat), *settings) for i, j in pieces], blas=False)
 
 
 @compiled
 def _bias_activate(rows, bias, code, alpha):
     columns = rows.shape[1]
     values = rows.reshape(-1)
-    zero = every(_ZERO)
     for at in range(0, values.shape[0], columns):
         for c in range(0, columns, 16):
             lanes = first_lanes(columns - c)
             value = load(values, at + c, lanes) + load(bias, c, lanes)
-            if code == 1:
-                value = choose(value < zero, zero, value)
-            store(values, at + c, value, lanes)
-        # The rest row by row, while what was just written is still in the nearest cache.
-        if code > 1:
-            _activate(values[at : at + columns], values[at : at + columns], code, alpha)
+            store(values, at + c, activate_lanes(value, code, alpha), lanes)
 
 
 @compiled
 def _activate(x, out, code, alpha):
-    slope = every(np.float32(alpha))
-    zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
-    outer = one if code == 5 else every(_SCALE)
-    inner = slope if code == 5 else every(_ALPHA)
     for at in range(0, x.shape[0], 16):
         lanes = first_lanes(x.shape[0] - at)
-        v = load(x, at, lanes)
-        if code == 1:
-            y = choose(v < zero, zero, v)
-        elif code == 2:
-            y = tanh(v)
-        elif code == 3:
-            y = sigmoid(v)
-        elif code == 4:
-            y = choose(v > zero, v, slope * v)
-        elif code == 5 or code == 6:
-            y = outer * choose(v > zero, v, inner * expm1_of_negative(v))
-        elif code == 7:
-            y = half * v * (one + tanh(every(_BEND) * (v + every(_CUBIC) * v * v * v)))
-        elif code == 8:
-            y = v * sigmoid(v)
-        else:
-            y = v
-        store(out, at, y, lanes)
+        store(out, at, activate_lanes(load(x, at, lanes), code, alpha), lanes)
 
 
 @compiled
 def _activate_gradient(y, dy, out, code, alpha):
-    slope = every(np.float32(alpha))
-    zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
-    steep, outer = every(_THREE * _CUBIC), every(_SCALE)
     for at in range(0, y.shape[0], 16):
         lanes = first_lanes(y.shape[0] - at)
-        v, d = load(y, at, lanes), load(dy, at, lanes)
-        if code == 1:
-            # A product, not a choice: what is not a number in dy must stay so.
-            d = d * choose(v > zero, one, zero)
-        elif code == 2:
-            d = d * (one - v * v)
-        elif code == 3:
-            d = d * v * (one - v)
-        elif code == 4:
-            d = choose(v > zero, d, slope * d)
-        elif code == 5:
-            d = d * choose(v > zero, one, v + slope)
-        elif code == 6:
-            d = d * choose(v > zero, outer, v + every(_SCALE * _ALPHA))
-        elif code == 7:
-            bend = tanh(every(_BEND) * (v + every(_CUBIC) * v * v * v))
-            rise = every(_BEND) * (one + steep * v * v)
-            d = d * half * (one + bend + v * (one - bend * bend) * rise)
-        elif code == 8:
-            gate = sigmoid(v)
-            d = d * gate * (one + v * (one - gate))
-        store(out, at, d, lanes)
+        slopes = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, alpha)
+        store(out, at, slopes, lanes)
+
+
+@compiled
+def activate_lanes(v, code, alpha):
+    """f(v) for sixteen numbers and the f that `code` names."""
+    zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
+    if code == 1:
+        v = choose(v < zero, zero, v)
+    elif code == 2:
+        v = tanh(v)
+    elif code == 3:
+        v = sigmoid(v)
+    elif code == 4:
+        v = choose(v > zero, v, every(np.float32(alpha)) * v)
+    elif code == 5:
+        v = choose(v > zero, v, every(np.float32(alpha)) * expm1_of_negative(v))
+    elif code == 6:
+        v = every(_SCALE) * choose(v > zero, v, every(_ALPHA) * expm1_of_negative(v))
+    elif code == 7:
+        v = half * v * (one + tanh(every(_BEND) * (v + every(_CUBIC) * v * v * v)))
+    elif code == 8:
+        v = v * sigmoid(v)
+    return v
+
+
+@compiled
+def activate_lanes_gradient(v, d, code, alpha):
+    """d * f'(x), from v = f(x), or from v = x for the activations that need their input."""
+    zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
+    if code == 1:
+        # A product, not a choice: what is not a number in d must stay so.
+        d = d * choose(v > zero, one, zero)
+    elif code == 2:
+        d = d * (one - v * v)
+    elif code == 3:
+        d = d * v * (one - v)
+    elif code == 4:
+        d = choose(v > zero, d, every(np.float32(alpha)) * d)
+    elif code == 5:
+        d = d * choose(v > zero, one, v + every(np.float32(alpha)))
+    elif code == 6:
+        d = d * choose(v > zero, every(_SCALE), v + every(_SCALE * _ALPHA))
+    elif code == 7:
+        bend = tanh(every(_BEND) * (v + every(_CUBIC) * v * v * v))
+        rise = every(_BEND) * (one + every(_THREE * _CUBIC) * v * v)
+        d = d * half * (one + bend + v * (one - bend * bend) * rise)
+    elif code == 8:
+        gate = sigmoid(v)
+        d = d * gate * (one + v * (one - gate))
+    return d
 
 
 @compiled

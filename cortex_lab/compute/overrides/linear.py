@@ -8,14 +8,19 @@ import numpy as np
 
 from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.kernels import linear
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT
 from cortex_lab.compute.native import gemm
+from cortex_lab.compute.overrides import _products
 from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.overrides.activation import CODES
 from cortex_lab.compute.simd import every, first_lanes, load, store
 from cortex_lab.compute.workers import get_workers, workspace
 
 # OpenBLAS itself uses one thread up to this many multiply-adds; such products need neither limit nor pool.
 SMALL_PRODUCT = 262_144
 SMALL_SUM = 65_536
+# Columns of a weight gradient that make it worth sharing it out by columns alone.
+SHARED_COLUMNS = 128
 _ZERO = np.float32(0)
 
 
@@ -40,6 +45,12 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     if rows * columns * inner <= SMALL_PRODUCT:
         _product(a, b, out, *turned, 0, rows, 0, columns)
         return None
+    if not a_turned and _products.tiles_fit(rows, columns, inner):
+        _products.multiply(a, b, int(b_turned), out)
+        return None
+    if a_turned and not b_turned and _products.tiles_fit(rows, columns, inner):
+        _products.multiply_turned(a, b, out)
+        return None
     workers = get_workers()
     # BLAS packs the whole of the matrix that is not split, in every worker: split the larger side.
     if rows >= columns:
@@ -47,6 +58,42 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     else:
         pieces = [(a, b, out, *turned, 0, rows, i, j) for i, j in workers.split(columns, 16)]
     workers.run(_product, pieces)
+    return None
+
+
+@linear.dense.override("cpu")
+def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
+    rows, inner, columns = *x.shape, out.shape[1]
+    if name in CODES and name != "gelu" and rows * columns * inner > SMALL_PRODUCT:
+        fits = _products.tiles_fit(rows, columns, inner) and plain(x, w, bias) and writable(out)
+        if fits and w.shape == (inner, columns) and len(out) == rows:
+            _products.multiply(x, w, 0, out, bias, CODES[name])
+            return None
+    ops.matmul(x, w, out)
+    if bias is not None or name != "linear":
+        ops.bias_activate(out, bias, name)
+    return None
+
+
+@linear.dense_gradient.override("cpu")
+def dense_gradient(
+    ops: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
+) -> Any:
+    rows, inner, columns = *x.shape, dw.shape[1]
+    if name == "linear":
+        source, slopes, written = None, dy, None
+    else:
+        source, slopes, written = (z if name in NEEDS_INPUT else y), dz, dz
+    if name in CODES and name != "gelu" and columns >= SHARED_COLUMNS:
+        fits = _products.tiles_fit(inner, columns, rows) and dw.shape == (inner, columns)
+        if fits and plain(x, dy, source) and writable(dw, written, d_bias) and dy.shape == (rows, columns):
+            _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
+            return None
+    if written is not None:
+        ops.activate_gradient(name, z, y, dy, dz)
+    ops.matmul(x.T, slopes, dw)
+    if d_bias is not None:
+        ops.sum_rows(slopes, d_bias)
     return None
 
 
@@ -73,7 +120,7 @@ def sum_rows(ops: Any, a: Any, out: Any) -> Any:
     if len(pieces) == 1:
         _sum_rows(rows, partial[0], 0, len(rows))
     else:
-        workers.run(_sum_rows, [(rows, partial[i], *piece) for i, piece in enumerate(pieces)])
+        workers.run(_sum_rows, [(rows, partial[i], *piece) for i, piece in enumerate(pieces)], blas=False)
     _add_up(partial, out)
     return None
 
@@ -123,7 +170,7 @@ def _elementwise(function: Any, a: Any, b: Any, out: Any) -> Any:
     a, b, out = a.reshape(-1), b.reshape(-1), out.reshape(-1)
     workers = get_workers()
     pieces = workers.split(out.size, SMALL_SUM)
-    workers.run(function, [(a[i:j], b[i:j], out[i:j]) for i, j in pieces])
+    workers.run(function, [(a[i:j], b[i:j], out[i:j]) for i, j in pieces], blas=False)
     return None
 
 

@@ -40,7 +40,7 @@ def _spread(function: Any, out: Any, seed: int, step: int, stream: int, *setting
     workers = get_workers()
     # Pieces begin at whole blocks, so that every word is the one its place asks for.
     pieces = [(4 * i, min(4 * j, flat.size)) for i, j in workers.split(-(-flat.size // 4), GRAIN // 4)]
-    workers.run(function, [(flat[i:j], np.uint64(i // 4), *keys, *settings) for i, j in pieces])
+    workers.run(function, [(flat[i:j], np.uint64(i // 4), *keys, *settings) for i, j in pieces], blas=False)
     return None
 
 

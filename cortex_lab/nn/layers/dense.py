@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave, through
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave
 from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
 
 
@@ -44,16 +45,22 @@ class Dense(Layer):
         return activation_scratch(self.activation, self.out_shape(*shapes))
 
     def forward(self, ops: Any, at: Slots) -> None:
-        ops.matmul(_matrix(at.x), at.kernel, out=_matrix(at.y))
-        leave(ops, self, at)
+        if self.activation in NEEDS_INPUT and at.training:
+            ops.matmul(_matrix(at.x), at.kernel, out=_matrix(at.y))
+            leave(ops, self, at)
+        else:
+            bias = at.bias if self.use_bias else None
+            ops.dense(_matrix(at.x), at.kernel, bias, self.activation or "linear", _matrix(at.y))
 
     def backward(self, ops: Any, at: Slots) -> None:
-        dz = _matrix(through(ops, self, at))
-        ops.matmul(_matrix(at.x).T, dz, out=at.d_kernel)
-        if self.use_bias:
-            ops.sum_rows(dz, out=at.d_bias)
+        name = self.activation or "linear"
+        x, y, dy = _matrix(at.x), _matrix(at.y), _matrix(at.dy)
+        z = _matrix(at.z) if name in NEEDS_INPUT else None
+        dz = None if name == "linear" else _matrix(at.dz)
+        d_bias = at.d_bias if self.use_bias else None
+        ops.dense_gradient(x, name, z, y, dy, dz, at.d_kernel, d_bias)
         if at.dx is not None:
-            ops.matmul(dz, at.kernel.T, out=_matrix(at.dx))
+            ops.matmul(dy if dz is None else dz, at.kernel.T, out=_matrix(at.dx))
 
     def multiply_adds(self, *shapes: Shape) -> int:
         return math.prod(shapes[0]) * self.units

@@ -1,0 +1,237 @@
+"""Matrix products in register tiles, for matrices of a few hundred rows; for processors with AVX-512.
+
+BLAS packs both sides, which pays when both are large. Here the right side is packed a panel of 48 columns at
+a time into the nearest cache, and the left one is read where it lies. What a layer does before or after its
+product is done to a panel while it is in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.native import clear_block, copy_block, prefetch, transpose_block
+from cortex_lab.compute.overrides._arrays import FLOAT32
+from cortex_lab.compute.overrides.activation import activate_lanes, activate_lanes_gradient
+from cortex_lab.compute.simd import LANES, every, first_lanes, load, store
+from cortex_lab.compute.tiles import multiply_tile, tiles_pay
+from cortex_lab.compute.workers import get_workers, workspace
+
+TALL, PANEL = 8, 3 * LANES
+"""Rows and columns of a tile: 24 sums, three vectors of the right side, and one number of the left."""
+DEEP = 160
+"""Most rows of a panel: 30 KB, which the first-level cache holds beside a tile's rows."""
+HIGH = 256
+"""Most rows of the left side that go through one panel, so that they stay in the second-level cache."""
+WIDE = 22 * PANEL
+"""Most columns that are packed at once for a product with a turned left side."""
+SHARE = 400_000
+"""Multiply-adds that are worth a worker."""
+_ON = tiles_pay()
+_ZERO = np.float32(0)
+_NONE = np.zeros(0, np.float32)
+
+
+def tiles_fit(rows: int, columns: int, inner: int) -> bool:
+    """Whether tiles waste little on a product of this shape."""
+    filled = -(-rows // TALL) * TALL * -(-columns // PANEL) * PANEL
+    return _ON and inner >= LANES and 10 * rows * columns >= 6 * filled
+
+
+def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: int = 0) -> None:
+    """out = f(a @ op(b) + bias), a (rows, inner); op transposes where the flag is 1, `bias` may be None."""
+    (rows, inner), columns = a.shape, out.shape[1]
+    bias = _NONE if bias is None else bias
+    flat = a.reshape(-1), b.reshape(-1), b_turned, out.reshape(-1), bias, code, 1.0, columns, inner
+    pieces = _pieces(rows, columns, inner)
+    get_workers().run(_multiply_piece, [(*flat, *piece) for piece in pieces], blas=False)
+
+
+def multiply_turned(
+    a: Any, dy: Any, out: Any, y: Any = None, dz: Any = None, sums: Any = None, code: int = 0
+) -> None:
+    """out = a' @ dz for a (inner, rows), where dz = dy * f'(y), or dy itself if `dz` is None.
+
+    `sums` takes the sums of the columns of dz, if it is not None; `y` is what f's derivative is taken from.
+    """
+    (inner, rows), columns = a.shape, out.shape[1]
+    bent = dz is not None
+    y, dz = (_NONE if array is None else array.reshape(-1) for array in (y, dz))
+    sums = _NONE if sums is None else sums
+    flat = a.reshape(-1), dy.reshape(-1), y, dz, bent, out.reshape(-1), sums, code, 1.0
+    # Who makes part of dz makes whole columns of it.
+    apart = bent or sums.size > 0
+    pieces = _pieces(0 if apart else rows, columns, inner * (rows if apart else 1))
+    if apart:
+        pieces = [(0, rows, *piece[2:]) for piece in pieces]
+    get_workers().run(_turned_piece, [(*flat, rows, columns, inner, *piece) for piece in pieces], blas=False)
+
+
+def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, int]]:
+    """A product in pieces (row, end, column, end): whole panels, or whole tiles if there are more rows."""
+    workers = get_workers()
+    if rows >= columns:
+        tiles = -(-rows // TALL)
+        grain = -(-SHARE // (TALL * columns * inner))
+        return [(TALL * i, min(TALL * j, rows), 0, columns) for i, j in workers.split(tiles, grain)]
+    panels = -(-columns // PANEL)
+    grain = -(-SHARE // (PANEL * max(rows, 1) * inner))
+    return [(0, rows, PANEL * i, min(PANEL * j, columns)) for i, j in workers.split(panels, grain)]
+
+
+def _multiply_piece(*arguments: Any) -> None:
+    _multiply(*arguments, workspace("panel", FLOAT32, DEEP * PANEL), workspace("rows", FLOAT32, DEEP * TALL))
+
+
+def _turned_piece(*arguments: Any) -> None:
+    width = min(WIDE, -(-(arguments[-1] - arguments[-2]) // PANEL) * PANEL)
+    panels, tile = workspace("panels", FLOAT32, DEEP * width), workspace("rows", FLOAT32, DEEP * TALL)
+    _multiply_turned(*arguments, panels, tile, workspace("column sums", np.float64, width))
+
+
+@compiled
+def _multiply(
+    a, b, turned, out, bias, code, alpha, columns, inner, first, last, column, column_end, panel, rest
+):  # fmt: skip
+    ldb = inner if turned else columns
+    blocks = (inner + DEEP - 1) // DEEP
+    deep = ((inner + blocks - 1) // blocks + LANES - 1) // LANES * LANES
+    for start in range(first, last, HIGH):
+        stop = min(start + HIGH, last)
+        whole = start + (stop - start) // TALL * TALL
+        for k in range(0, inner, deep):
+            depth = min(deep, inner - k)
+            keep = 1 if k > 0 else 0
+            for i in range(TALL if whole < stop else 0):
+                # The rows of the last tile that do not exist are read as well.
+                if whole + i < stop:
+                    copy_block(rest, i * DEEP, a, (whole + i) * inner + k, depth)
+                else:
+                    clear_block(rest, i * DEEP, depth)
+            for p in range(column, column_end, PANEL):
+                width = min(PANEL, column_end - p)
+                pack_panel(b, turned, ldb, p, width, k, depth, panel)
+                ahead = min(PANEL, column_end - p - PANEL)
+                for row in range(start, whole, TALL):
+                    if ahead > 0:
+                        share = (row - start) // TALL, (stop - start) // TALL
+                        _prefetch_panel(b, turned, ldb, p + PANEL, ahead, k, depth, share)
+                    multiply_tile(
+                        TALL, 3, a, row * inner + k, inner, 1, 0, panel, 0, PANEL, 0, 1, depth,
+                        out, row * columns + p, columns, TALL, width, keep,
+                    )  # fmt: skip
+                if whole < stop:
+                    multiply_tile(
+                        TALL, 3, rest, 0, DEEP, 1, 0, panel, 0, PANEL, 0, 1, depth,
+                        out, whole * columns + p, columns, stop - whole, width, keep,
+                    )  # fmt: skip
+                if k + depth == inner and (code > 0 or bias.shape[0] > 0):
+                    _finish(out, columns, start, stop, p, width, bias, code, alpha)
+
+
+@compiled
+def pack_panel(b, turned, ldb, column, width, k, depth, panel):
+    """panel[i, :48] = row k + i of op(b) from `column` on; zeros beyond `width` columns."""
+    everywhere = first_lanes(LANES)
+    if not turned:
+        for i in range(depth):
+            for n in range(0, PANEL, LANES):
+                value = load(b, (k + i) * ldb + column + n, first_lanes(width - n))
+                store(panel, i * PANEL + n, value, everywhere)
+        return
+    for n in range(0, PANEL, LANES):
+        whole = depth // LANES * LANES if n + LANES <= width else 0
+        for i in range(0, whole, LANES):
+            transpose_block(panel, i * PANEL + n, PANEL, b, (column + n) * ldb + k + i, ldb)
+        for j in range(n, n + LANES):
+            for i in range(whole, depth):
+                panel[i * PANEL + j] = b[(column + j) * ldb + k + i] if j < width else _ZERO
+
+
+@compiled
+def _prefetch_panel(b, turned, ldb, column, width, k, depth, share):
+    """Part number share[0] of share[1] of the panel that comes next, into the second-level cache."""
+    part, parts = share
+    if turned:
+        for n in range(part * width // parts, (part + 1) * width // parts):
+            for i in range(0, depth, LANES):
+                prefetch(b, (column + n) * ldb + k + i)
+    else:
+        for i in range(part * depth // parts, (part + 1) * depth // parts):
+            at = (k + i) * ldb + column
+            for n in range(0, width, LANES):
+                prefetch(b, at + n)
+            prefetch(b, at + width - 1)
+
+
+@compiled
+def _finish(out, columns, start, stop, column, width, bias, code, alpha):
+    for c in range(column, column + width, LANES):
+        lanes = first_lanes(column + width - c)
+        offset = every(_ZERO)
+        if bias.shape[0] > 0:
+            offset = load(bias, c, lanes)
+        for row in range(start, stop):
+            at = row * columns + c
+            store(out, at, activate_lanes(load(out, at, lanes) + offset, code, alpha), lanes)
+
+
+@compiled
+def _multiply_turned(
+    a, dy, y, dz, bent, out, sums, code, alpha, rows, columns, inner, first, last, column, column_end,
+    panels, tile, totals,
+):  # fmt: skip
+    for left in range(column, column_end, WIDE):
+        right = min(left + WIDE, column_end)
+        totals[: right - left] = 0.0
+        for k in range(0, inner, DEEP):
+            depth = min(DEEP, inner - k)
+            keep = 1 if k > 0 else 0
+            for p in range(left, right, PANEL):
+                panel, width = panels[(p - left) * DEEP :], min(PANEL, right - p)
+                if bent:
+                    _pack_slopes(dy, y, dz, code, alpha, columns, p, width, k, depth, panel)
+                else:
+                    pack_panel(dy, 0, columns, p, width, k, depth, panel)
+                if sums.shape[0] > 0:
+                    _add_columns(panel, depth, totals, p - left, width)
+            for row in range(first, last, TALL):
+                high = min(TALL, last - row)
+                lanes, tall = first_lanes(high), first_lanes(TALL)
+                for i in range(depth):
+                    store(tile, i * TALL, load(a, (k + i) * rows + row, lanes), tall)
+                for p in range(left, right, PANEL):
+                    multiply_tile(
+                        TALL, 3, tile, 0, 1, TALL, 0, panels, (p - left) * DEEP, PANEL, 0, 1, depth,
+                        out, row * columns + p, columns, high, min(PANEL, right - p), keep,
+                    )  # fmt: skip
+        if sums.shape[0] > 0:
+            for c in range(left, right):
+                sums[c] = totals[c - left]
+
+
+@compiled
+def _pack_slopes(dy, y, dz, code, alpha, columns, column, width, k, depth, panel):
+    """A panel of dz = dy * f'(y), which is written as well."""
+    everywhere = first_lanes(LANES)
+    for i in range(depth):
+        for n in range(0, PANEL, LANES):
+            lanes, at = first_lanes(width - n), (k + i) * columns + column + n
+            value = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, alpha)
+            store(dz, at, value, lanes)
+            store(panel, i * PANEL + n, value, everywhere)
+
+
+@compiled
+def _add_columns(panel, depth, totals, to, width):
+    # Short float32 sums in registers, added up in float64: as exact as it is quick.
+    part = np.empty(LANES, np.float32)
+    for n in range(0, width, LANES):
+        total = every(_ZERO)
+        for i in range(depth):
+            total = total + load(panel, i * PANEL + n, first_lanes(LANES))
+        store(part, 0, total, first_lanes(LANES))
+        for t in range(min(LANES, width - n)):
+            totals[to + n + t] += part[t]
