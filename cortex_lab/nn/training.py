@@ -13,6 +13,7 @@ from cortex_lab.nn import edits, measures
 from cortex_lab.nn.autopsy import Fault, find_fault
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.feeding import fetch
+from cortex_lab.nn.freezing import Frozen
 from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.loss import Loss
 from cortex_lab.nn.metrics import Metrics
@@ -61,6 +62,8 @@ class Training:
     penalties
         `Penalties`, or what makes them: {"*/kernel": L2(1e-4)}. "penalty" measures what they add; "loss" is
         without it.
+    frozen
+        Names of nodes, or patterns such as "conv2d_*", whose parameters do not change; see `Frozen`.
     validation
         (inputs, targets) to measure "validation_loss" and "validation_accuracy" on, or None.
     metrics
@@ -83,6 +86,7 @@ class Training:
         loss_weights: Mapping[str, float] | None = None,
         row_weights: np.ndarray | None = None,
         penalties: Penalties | Mapping[str, Any] | None = None,
+        frozen: Iterable[str] | str = (),
         validation: tuple[Any, Any] | None = None,
         validate_every: int | None = None,
         metrics: Any = None,
@@ -101,15 +105,14 @@ class Training:
         self.batch: Any = None
         self.hyperparameters: dict[str, float] = {}
         self.under_way = False
+        self.tainted = False
         plan = Plan.training_step(network.graph, self.objective.losses)
         if not plan.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
-        self.plan = plan
+        self.freeze(frozen)
         self.optimizer_state = optimizer.init(network.ops, network.params)
-        self.executor = network.executor(plan, batches.batch_size)
         self.bound: Bound | None = None
         self.checked_until = batches.steps_per_epoch
-        self.bounds: dict[int, Bound] = {}
         self.loss_slots: dict[str, Slots] | None = None
         self.changes: dict[str, np.ndarray] = {}
         self.params_before: Any = None
@@ -117,7 +120,6 @@ class Training:
         self.validation = validation and self.checked_rows(*validation)
         self.validate_every = validate_every or batches.steps_per_epoch
         self.metrics = self._checked_metrics(metrics)
-        self._programs: dict[int, Program] = {}
         self.random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
         self.phases = (
             "fetch",
@@ -242,6 +244,7 @@ class Training:
             "optimizer_state": _copied(self.optimizer_state),
             "batches": self.batches,
             "hyperparameters": dict(self.hyperparameters),
+            "frozen": self.frozen.patterns,
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -254,6 +257,8 @@ class Training:
         self.batches = snapshot["batches"]
         self.hyperparameters = dict(snapshot["hyperparameters"])
         self.step_number = snapshot["step"]
+        if snapshot["frozen"] != self.frozen.patterns:
+            self.freeze(snapshot["frozen"])
         if self.bound is None:
             epoch = self.batches.steps_per_epoch
             self.checked_until = -(-self.step_number // epoch) * epoch + epoch
@@ -272,6 +277,7 @@ class Training:
             loss_weights=self.objective.weights,
             row_weights=self.row_weights,
             penalties=self.penalties,
+            frozen=self.frozen.patterns,
             validation=self.validation,
             validate_every=self.validate_every,
             metrics=self.metrics.given,
@@ -281,6 +287,18 @@ class Training:
         other.checked_until = self.checked_until
         other.objective.some_unknown = self.objective.some_unknown
         return other
+
+    def freeze(self, frozen: Iterable[str] | str) -> None:
+        """From the next step on, let the nodes named so rest, and all others learn; between two steps."""
+        resting = Frozen(self.network, frozen)
+        plan = Plan.training_step(self.network.graph, self.objective.losses, resting.nodes)
+        if not plan.gradients_wanted:
+            raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves no parameters free")
+        self.frozen, self.plan = resting, plan
+        self.executor = self.network.executor(plan, self.batches.batch_size)
+        # What was bound stays readable until the next step binds anew.
+        self.bounds: dict[int, Bound] = {}
+        self._programs: dict[int, Program] = {}
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
@@ -303,6 +321,8 @@ class Training:
         calls[self.phases[-2]].append(self.network.gather_gradients)
         if self.bound_penalties:
             calls[self.phases[-2]].append(partial(self.bound_penalties.add_gradient, self.network.ops))
+        if self.frozen.parts:
+            calls[self.phases[-2]].append(self.frozen.rest_gradient)
         calls["update"].append(lambda: self._update(bound, slots))
         return list(calls.items())
 
@@ -313,7 +333,7 @@ class Training:
         by_hand = {
             name: network.parameters[name] + ops.asarray(change) for name, change in self.changes.items()
         }
-        self._optimize(self.optimizer_state)
+        self.tainted = not self._optimize(self.optimizer_state)
         for name, values in by_hand.items():
             network.parameters[name][...] = values
         if network.states:
@@ -324,11 +344,18 @@ class Training:
         self.step_number += 1
         self.under_way = False
 
-    def _optimize(self, state: dict[str, Any]) -> None:
+    def _optimize(self, state: dict[str, Any]) -> bool:
+        if not self.frozen.parts:
+            return self._move(state)
+        with self.frozen.at_rest(state):
+            return self._move(state)
+
+    def _move(self, state: dict[str, Any]) -> bool:
         network, ops = self.network, self.network.ops
-        self.optimizer.update(ops, network.params, network.gradient, state)
+        finite = self.optimizer.update(ops, network.params, network.gradient, state)
         if self.bound_penalties:
             self.bound_penalties.constrain(ops)
+        return finite
 
     def _checked_metrics(self, given: Any) -> Metrics:
         metrics = Metrics(given, self.objective)

@@ -63,8 +63,11 @@ class Optimizer:
         """All that it remembers, before the first update: `arrays`, unless it is more than that."""
         return {name: ops.zeros(params.shape, params.dtype) for name in self.arrays}
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
-        """Change `params` and `state` in place; state["updates"] counts this update already."""
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
+        """Change `params` and `state` in place; state["updates"] counts this update already.
+
+        Returns whether the gradient was finite, or None if it did not look.
+        """
         raise TypeError(f"{type(self).__name__} must define apply(ops, params, gradient, state, rate)")
 
     # What it then can do ----------------------------------------------------------------------------
@@ -76,10 +79,13 @@ class Optimizer:
             state["clipped"] = ops.zeros(params.shape, params.dtype)
         return state
 
-    def update(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any]) -> None:
-        """Change `params` (and `state`) in place by one update along `gradient`, which is left as it is."""
+    def update(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any]) -> bool:
+        """Change `params` (and `state`) in place by one update along `gradient`, which is left as it is.
+
+        Returns whether the gradient was finite.
+        """
         rate = self.rate(state["updates"])
-        gradient = self._clipped(ops, gradient, state)
+        whole, gradient = gradient, self._clipped(ops, gradient, state)
         if self.weight_decay and not self.decays_itself:
             ops.decay_weights(params, rate * self.weight_decay)
         for name in self.arrays:
@@ -87,7 +93,10 @@ class Optimizer:
             if name not in state:
                 state[name] = ops.zeros(params.shape, params.dtype)
         state["updates"] += 1
-        self.apply(ops, params, gradient, state, rate)
+        finite = self.apply(ops, params, gradient, state, rate)
+        if finite is None or gradient is not whole:
+            return ops.all_finite(whole)
+        return bool(finite)
 
     def rate(self, updates: int) -> float:
         """The learning rate of the update that follows `updates` others: the number, or the schedule's."""

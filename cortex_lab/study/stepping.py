@@ -55,6 +55,7 @@ class Stepping:
         self._pause: str | None = None
         self._last_run: tuple[Condition | None, int] = (None, 0)
         self._finds_faults = hasattr(process, "fault")
+        self._tells_taint = hasattr(process, "tainted")
         self._gate = Gate()
         self._subscribers = Subscribers()
         self._hands = Hands(process)
@@ -137,18 +138,23 @@ class Stepping:
                 return self._stop("phase", f"{phase} has run")
         raise RuntimeError(f"the process announces a phase {phase!r} that its steps never reach")
 
-    def _walk_on(self, to: str | None = None) -> Stop | None:
-        """Go on with the step under way, or begin one: to its end (None), or to a stop inside it."""
+    def _walk_on(self, to: str | None = None, trusting: bool = True) -> Stop | None:
+        """Go on with the step under way, or begin one: to its end (None), or to a stop inside it.
+
+        `trusting` makes a whole step without asking for a fault where the process tells of one afterwards.
+        """
         if self._gate.visitors:
             self._gate.admit()
         began = time.perf_counter()
         walk = self._walk
+        trusting = trusting and self._tells_taint and walk is None and to is None
         if walk is None:
             walk = self._walk = self.process.walk()
             if self._observation is not None:
                 self._observation.current = False
         brink, last = self._edge
-        if not self.breakpoints and not (self.stop_on_fault and self._finds_faults):
+        asking = self._finds_faults and self.stop_on_fault
+        if not self.breakpoints and (trusting or not asking):
             brink = None
         for phase in walk:
             self.phase = phase
@@ -161,6 +167,9 @@ class Stepping:
                 self._seconds += time.perf_counter() - began
                 self._tell("phase", phase)
                 return stop
+        if trusting and asking and self.process.tainted:  # type: ignore[attr-defined]
+            self._go_back_to(self._completed, keep_edits=True)
+            return self._walk_on(trusting=False)
         self._finish_step(began)
         return None
 

@@ -11,7 +11,7 @@ from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.layers.pooling import MaxPooling2D
-from cortex_lab.optimize import SGD
+from cortex_lab.optimize import SGD, Adam, RMSprop
 from cortex_lab.study import Session, steps
 from tests.nn.trainings import Rows, blobs, dense, state
 
@@ -54,6 +54,34 @@ def test_a_planted_nan_is_found_where_it_is_before_it_spreads(parameter, layer, 
     assert state(session.process) == others
     session.rewind(fault.last_good_step)
     assert session.run(until=steps(10)).kind == "condition" and np.isfinite(session.trace["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "optimizer", [Adam(0.01), SGD(0.05, momentum=0.9), RMSprop(0.01), Adam(clip_norm=1.0)]
+)
+def test_a_faulty_update_far_into_a_run_leaves_all_as_it_was_before_it(optimizer):
+    def run(poison):
+        session = Session(dense(optimizer, [Dense(8), ReLU(), Dense(3)], ops="cpu"))
+        session.run(steps(20))
+        session.edit("learning_rate", 0.02)
+        session.run(steps(23))
+        if poison:
+            session.process.network.parameters["dense_2/bias"][0] = np.nan
+        return session
+
+    sound, session = run(False), run(True)
+    told = []
+    session.subscribe(lambda notice: told.append(notice.kind))
+    with np.errstate(invalid="ignore"):
+        stop = session.run(steps(10))
+    assert (stop.kind, stop.step, session.step_number, len(session.trace)) == ("fault", 43, 43, 43)
+    assert session.fault.tensor == "dense_2/bias" and session.phase == session.phases[-2]
+    assert "step" not in told and [event.step for event in session.events] == [20, 43]
+    session.edit("weights['dense_2/bias']", sound.process.network.parameters["dense_2/bias"])
+    session.rewind(42)
+    session.run(steps(11))
+    sound.run(steps(10))
+    assert state(session.process) == state(sound.process)
 
 
 def test_an_overflow_names_its_layer_and_the_rows_that_caused_it():

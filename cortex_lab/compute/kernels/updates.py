@@ -10,18 +10,20 @@ from cortex_lab.compute.kernel import kernel
 @kernel
 def update_sgd(
     xp: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
-) -> None:
+) -> Any:
     """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
     With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-    momentum.
+    momentum. Returns whether the gradient was finite.
     """
+    finite = xp.isfinite(gradient).all()
     if velocity is None:
         params -= learning_rate * gradient
-        return
+        return finite
     velocity *= momentum
     velocity += gradient
     params -= learning_rate * (gradient + momentum * velocity if nesterov else velocity)
+    return finite
 
 
 @kernel
@@ -37,11 +39,11 @@ def update_adam(
     epsilon: float,
     step: int,
     weight_decay: float,
-) -> None:
+) -> Any:
     """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
     `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-    first.
+    first. Returns whether the gradient was finite.
     """
     mean *= beta_1
     mean += (1 - beta_1) * gradient
@@ -51,6 +53,7 @@ def update_adam(
         params *= 1 - learning_rate * weight_decay
     corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
     params -= (learning_rate / (1 - beta_1**step)) * mean / corrected
+    return xp.isfinite(gradient).all()
 
 
 @kernel

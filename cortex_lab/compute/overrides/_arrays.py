@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 FLOAT32 = np.dtype(np.float32)
+EXPONENT = np.int32(0x7F800000)
+"""All bits of it are set in NaN and infinity, and in no other float32."""
 
 
 def plain(*arrays: Any) -> bool:

@@ -8,12 +8,10 @@ import numpy as np
 
 from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.kernels import checks
-from cortex_lab.compute.overrides._arrays import plain
+from cortex_lab.compute.overrides._arrays import EXPONENT, plain
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 65_536
-_EXPONENT = np.int32(0x7F800000)
-"""All bits of it are set in NaN and infinity, and in nothing else."""
 
 
 @checks.all_finite.override("cpu")
@@ -38,8 +36,8 @@ def _note_finite(values, found):
 def _all_finite(values):
     bits, largest = values.reshape(-1).view(np.int32), np.int32(0)
     for i in range(bits.shape[0]):
-        largest = max(largest, np.int32(bits[i] & _EXPONENT))
-    return largest != _EXPONENT
+        largest = max(largest, np.int32(bits[i] & EXPONENT))
+    return largest != EXPONENT
 
 
 @checks.count_hits.override("cpu")

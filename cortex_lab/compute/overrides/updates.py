@@ -8,11 +8,11 @@ import numpy as np
 
 from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.kernels import updates
-from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.overrides._arrays import EXPONENT, plain, writable
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
-_ONE = np.float32(1)
+_UNUSED = np.zeros(1, bool)
 
 
 @updates.update_sgd.override("cpu")
@@ -57,48 +57,62 @@ def update_adam(
     return _spread(_adam, (params, gradient, mean, square), settings)
 
 
-def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> bool:
+    """Run `function` over pieces of the arrays; whether each found its gradient finite."""
     size = arrays[0].size
     if size <= GRAIN:
-        function(*arrays, *settings)
-        return
+        return function(*arrays, *settings, _UNUSED)
     workers = get_workers()
     pieces = workers.split(size, GRAIN)
-    workers.run(function, [(*(array[i:j] for array in arrays), *settings) for i, j in pieces])
+    finite = np.zeros(len(pieces), bool)
+    tasks = [
+        (*(array[i:j] for array in arrays), *settings, finite[k : k + 1]) for k, (i, j) in enumerate(pieces)
+    ]
+    workers.run(function, tasks, blas=False)
+    return bool(finite.all())
 
 
+# The gradient passes by anyway: what looks for NaN in it costs nothing here.
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @compiled
-def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept):
+def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept, finite):
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
     new_1, new_2, correction = np.float32(1 - beta_1), np.float32(1 - beta_2), np.float32(correction)
     beta_1, beta_2 = np.float32(beta_1), np.float32(beta_2)
+    bits, exponent = gradient.view(np.int32), np.int32(0)
     for i in range(params.shape[0]):
         g = gradient[i]
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         m = beta_1 * mean[i] + new_1 * g
         s = beta_2 * square[i] + new_2 * g * g
         mean[i] = m
         square[i] = s
         params[i] = kept * params[i] - rate * m / (np.sqrt(s * correction) + epsilon)
+    finite[0] = exponent != EXPONENT
+    return finite[0]
 
 
 @compiled
-def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov):
+def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov, finite):
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
-    if nesterov:
-        for i in range(params.shape[0]):
-            v = momentum * velocity[i] + gradient[i]
-            velocity[i] = v
-            params[i] -= rate * (gradient[i] + momentum * v)
-    else:
-        for i in range(params.shape[0]):
-            v = momentum * velocity[i] + gradient[i]
-            velocity[i] = v
-            params[i] -= rate * v
+    ahead = momentum if nesterov else np.float32(1)
+    own = np.float32(1) if nesterov else np.float32(0)
+    bits, exponent = gradient.view(np.int32), np.int32(0)
+    for i in range(params.shape[0]):
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
+        v = momentum * velocity[i] + gradient[i]
+        velocity[i] = v
+        params[i] -= rate * (own * gradient[i] + ahead * v)
+    finite[0] = exponent != EXPONENT
+    return finite[0]
 
 
 @compiled
-def _descend(params, gradient, learning_rate):
+def _descend(params, gradient, learning_rate, finite):
     rate = np.float32(learning_rate)
+    bits, exponent = gradient.view(np.int32), np.int32(0)
     for i in range(params.shape[0]):
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         params[i] -= rate * gradient[i]
+    finite[0] = exponent != EXPONENT
+    return finite[0]

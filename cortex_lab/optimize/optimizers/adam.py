@@ -29,8 +29,8 @@ class Adam(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("mean", "square")
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
-        ops.update_adam(
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
+        return ops.update_adam(
             params, gradient, state["mean"], state["square"], rate,
             self.beta_1, self.beta_2, self.epsilon, state["updates"], self.weight_decay,
         )  # fmt: skip

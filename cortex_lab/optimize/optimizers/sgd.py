@@ -30,6 +30,6 @@ class SGD(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
         velocity = state["velocity"] if self.momentum else None
-        ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov)
+        return ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov)
