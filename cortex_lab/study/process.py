@@ -23,7 +23,7 @@ class Process(Protocol):
     - `parameters`: arrays by name that say where it stands, for the distance between branches;
     - `pending_update()`: by parameter, the change that the last phase will make, asked for right before it;
     - `fault()`: asked right before the last phase; anything but None holds the update back, and says why;
-    - `tainted`: whether the last update had such a fault. Then `fault()`, which may take its time, need not be
+    - `tainted`: whether the last update had such a fault. Then `fault()`, which may take its time, is not
       asked at every step: the session takes a tainted update back, and asks before it is made again;
     - `editable`: arrays that a person may change in place while stepping rests, by the name under which
       `edit` sets them; what was changed is found and logged before the next phase.
