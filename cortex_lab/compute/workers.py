@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from itertools import pairwise
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Any
 from cortex_lab.compute.denormals import switches
 
 Piece = tuple[int, int]
-CACHE_LINE = 64
+_NOTHING = nullcontext()
 
 
 def worker_count() -> int:
@@ -48,12 +49,15 @@ class Workers:
         edges = [total * i // pieces for i in range(pieces + 1)]
         return list(pairwise(edges))
 
-    def run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
-        """Call `function(*piece)` for every piece, the first in this thread. What one raises is raised."""
+    def run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]], blas: bool = True) -> None:
+        """Call `function(*piece)` for every piece, the first in this thread. What one raises is raised.
+
+        `blas` says whether it calls BLAS; what does not is spared the microseconds of limiting its threads.
+        """
         flush, restore = switches()
         before = flush()
         try:
-            with one_blas_thread:
+            with one_blas_thread if blas else _NOTHING:
                 self._run(function, pieces)
         finally:
             restore(before)
@@ -185,22 +189,22 @@ def get_workers() -> Workers:
 
 
 _local = threading.local()
+_LINE = 64
 
 
 def workspace(name: str, dtype: Any, size: int) -> Any:
     """At least `size` elements of memory that belong to this thread under `name`, kept for next time.
 
-    They start at a cache line, so that no vector of a packed array lies across two.
+    It begins with a line of the cache, so that no vector read from its front is split over two.
     """
     import numpy as np
 
     held = _local.__dict__
     array = held.get(name)
     if array is None or array.size < size:
-        kind = np.dtype(dtype)
-        memory = np.empty(size * kind.itemsize + CACHE_LINE, np.uint8)
-        start = -memory.ctypes.data % CACHE_LINE
-        array = held[name] = memory[start : start + size * kind.itemsize].view(kind)
+        room = np.empty(size * np.dtype(dtype).itemsize + _LINE, np.uint8)
+        start = -room.ctypes.data % _LINE
+        array = held[name] = room[start : start + size * np.dtype(dtype).itemsize].view(dtype)
     return array
 
 
