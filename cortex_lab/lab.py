@@ -194,6 +194,7 @@ def train(
     class_weight: Mapping[Any, float] | str | None = None,
     sample_weight: Any = None,
     penalties: Any = None,
+    frozen: Iterable[str] | str = (),
     resume_from: str | os.PathLike | None = None,
     probes: Iterable[Probe] | None = None,
     snapshot_budget: int = 256 * 2**20,
@@ -232,6 +233,9 @@ def train(
         (rows,): how much each row of the data counts.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
+    frozen
+        Names of nodes, or patterns such as "conv2d_*", that do not learn; `session.edit("frozen", [...])`
+        freezes others, or none. See `cortex_lab.nn.freezing.Frozen`.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have.
@@ -247,6 +251,7 @@ def train(
         loss_weights=loss_weights,
         row_weights=_row_weights(data, dataset, class_weight, sample_weight),
         penalties=penalties,
+        frozen=frozen,
         validation=_validation(dataset, validation),
         validate_every=validate_every,
         metrics=metrics,
@@ -257,7 +262,7 @@ def train(
     recipe = Recipe.of(
         data, loss, optimizer, batch_size=batch_size, seed=seed, validation=validation,
         validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
-        class_weight=class_weight, sample_weight=sample_weight, penalties=penalties,
+        class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
     )  # fmt: skip
     return TrainingSession(training, dataset, probes, snapshot_budget, recipe)
 

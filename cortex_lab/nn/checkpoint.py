@@ -36,6 +36,7 @@ def save_training(training: Training, path: str | os.PathLike) -> None:
         "optimizer_state": numbers,
         "hyperparameters": training.hyperparameters,
         "excluded_rows": excluded.tolist(),
+        "frozen": list(training.frozen.patterns),
         **_identity(training),
     }
     saving.write(path, description, arrays)
@@ -75,6 +76,7 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
         "loss_state": {name: ops.asarray(arrays[f"loss/{name}"]) for name in training.objective.state},
         "hyperparameters": description["hyperparameters"],
         "batches": batches.excluding(excluded) if excluded else batches,
+        "frozen": tuple(description.get("frozen", ())),
     }
     saving.fill_network(training.network, arrays)
     training.restore(

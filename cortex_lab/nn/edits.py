@@ -30,6 +30,13 @@ def optimizer(training: Training, name: str, value: Any) -> None:
     training.optimizer = training.optimizer.replace(**{name: value})
 
 
+def frozen(training: Training, value: Any) -> None:
+    """Names of nodes or patterns such as "conv2d_*": these rest from the next step on, all others learn."""
+    if training.under_way:
+        raise ValueError("layers are frozen and thawed between two steps; finish this one: session.step()")
+    training.freeze(value)
+
+
 def excluded_rows(training: Training, value: Any) -> None:
     """Positions in the data that are no longer trained on, in addition to those excluded before."""
     training.batches = training.batches.excluding(value)  # type: ignore[attr-defined]
@@ -111,6 +118,7 @@ EDITS: dict[str, Callable[..., None]] = {
     "learning_rate": learning_rate,
     "optimizer": optimizer,
     "excluded_rows": excluded_rows,
+    "frozen": frozen,
     "dropout_rate": dropout_rate,
     "hyperparameter": hyperparameter,
     "weights": weights,
@@ -119,7 +127,7 @@ EDITS: dict[str, Callable[..., None]] = {
     "pending_update": pending_update,
     "revived_unit": revived_unit,
 }
-_OF_THE_WHOLE = ("learning_rate", "excluded_rows", "dropout_rate")
+_OF_THE_WHOLE = ("learning_rate", "excluded_rows", "frozen", "dropout_rate")
 
 
 def edit(training: Training, name: str, value: Any) -> None:

@@ -72,7 +72,7 @@ class Executor:
         ]
         slots = Slots(
             x=xs[0], xs=xs, y=buffers[name], dx=dxs[0], dxs=dxs, dy=buffers.get(f"gradient:{name}"),
-            training=plan.training, seed=0, step=0, stream=stream,
+            training=plan.training, frozen=name in plan.frozen, seed=0, step=0, stream=stream,
         )  # fmt: skip
         named = {
             **self._arrays[name],

@@ -37,7 +37,7 @@ class Objective:
         self._first = next(iter(self.losses))
         self._count = network.ops.xp.count_nonzero
         self._hits = network.ops.count_hits
-        self._slots: dict[int, dict[str, Slots]] = {}
+        self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
 
     @property
     def classifies(self) -> bool:
@@ -69,9 +69,10 @@ class Objective:
         """What each loss sees of the batch in `bound`, made once; with `plan`, gradients as well."""
         if plan is None:
             return self._bind(bound, None)
-        if bound.rows not in self._slots:
-            self._slots[bound.rows] = self._bind(bound, plan)
-        return self._slots[bound.rows]
+        made = self._slots.get(bound.rows)
+        if made is None or made[0] is not bound:
+            made = self._slots[bound.rows] = bound, self._bind(bound, plan)
+        return made[1]
 
     def evaluate(self, slots: Mapping[str, Slots]) -> None:
         """Fill each row's loss, and the gradient of the total with respect to each output."""

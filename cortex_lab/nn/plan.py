@@ -48,6 +48,7 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     buffers: dict[str, PlannedBuffer]
     gradients_wanted: frozenset[str] = field(default_factory=frozenset)
+    frozen: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
     def inference(cls, graph: Graph, keep: Collection[str] = ()) -> Plan:
@@ -103,7 +104,7 @@ class Plan:
         for name in (*reversed(graph.nodes), *graph.inputs):
             if name in wanted:
                 _add_gradients(book, graph, name, losses, wanted, end)
-        return cls(graph, True, steps, book.buffers, frozenset(wanted))
+        return cls(graph, True, steps, book.buffers, frozenset(wanted), frozenset(frozen))
 
     def gradient_buffer(self, name: str, reader: str) -> str | None:
         """Name of the buffer into which `reader` (an `edge`, or "loss") writes the gradient of `name`."""

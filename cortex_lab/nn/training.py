@@ -293,7 +293,7 @@ class Training:
         resting = Frozen(self.network, frozen)
         plan = Plan.training_step(self.network.graph, self.objective.losses, resting.nodes)
         if not plan.gradients_wanted:
-            raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves no parameters free")
+            raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves nothing free")
         self.frozen, self.plan = resting, plan
         self.executor = self.network.executor(plan, self.batches.batch_size)
         # What was bound stays readable until the next step binds anew.

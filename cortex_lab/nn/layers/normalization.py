@@ -16,7 +16,8 @@ class BatchNormalization(Layer):
 
     In training, mean and variance are the batch's, taken per channel (the last axis) or, with `per_element`,
     for each element of a row; outside, their moving averages, which the update phase of a step moves by
-    momentum * moving + (1 - momentum) * batch. The variance is the biased one, as in Keras 3. Parameters:
+    momentum * moving + (1 - momentum) * batch. The variance is the biased one, as in Keras 3. While it is
+    frozen, it uses the moving averages in training, too, and leaves them as they are. Parameters:
     `gamma` if `scale`, `beta` if `center`; state: `moving_mean`, `moving_variance`; all of shape (channels,)
     or of a row.
     """
@@ -69,7 +70,7 @@ class BatchNormalization(Layer):
     def forward(self, ops: Any, at: Slots) -> None:
         x, y = at.x.reshape(-1, at.features), at.y.reshape(-1, at.features)
         gamma, beta = self._affine(at)
-        if at.training:
+        if at.training and not at.frozen:
             mean, variance = at.mean.reshape(-1), at.variance.reshape(-1)
             ops.batch_normalize(x, gamma, beta, mean, variance, y, self.epsilon)
         else:
@@ -77,6 +78,9 @@ class BatchNormalization(Layer):
             ops.normalize_columns(x, gamma, beta, mean, variance, y, self.epsilon)
 
     def backward(self, ops: Any, at: Slots) -> None:
+        if at.frozen:
+            self._frozen_backward(ops, at)
+            return
         ops.batch_normalize_gradient(
             at.x.reshape(-1, at.features),
             at.dy.reshape(-1, at.features),
@@ -90,8 +94,17 @@ class BatchNormalization(Layer):
         )
 
     def settle(self, ops: Any, at: Slots) -> None:
+        if at.frozen:
+            return
         ops.moving_average(at.moving_mean, at.mean, self.momentum)
         ops.moving_average(at.moving_variance, at.variance, self.momentum)
+
+    def _frozen_backward(self, ops: Any, at: Slots) -> None:
+        # With the statistics given, the layer is affine: the gradient is scaled as its input is.
+        at.mean.fill(0)
+        dy, dx = at.dy.reshape(-1, at.features), at.dx.reshape(-1, at.features)
+        gamma, variance = self._affine(at)[0], at.moving_variance.reshape(-1)
+        ops.normalize_columns(dy, gamma, None, at.mean.reshape(-1), variance, dx, self.epsilon)
 
     def _features(self, shape: Shape) -> Shape:
         return shape if self.per_element else shape[-1:]
