@@ -95,6 +95,7 @@ def _answer_until_done(client: Any, seconds: float) -> dict[str, Any]:
     import json
     from queue import Empty
 
+    page = _Page(client)
     deadline = time.monotonic() + seconds
     asked = 0.0
     while time.monotonic() < deadline:
@@ -108,22 +109,31 @@ def _answer_until_done(client: Any, seconds: float) -> dict[str, Any]:
                 return json.loads(content["text"][6:])
             if message["msg_type"] == "error":
                 raise RuntimeError("\n".join(content["traceback"]))
-            if message["msg_type"] in ("comm_open", "comm_msg"):
-                _answer(client, message["msg_type"], content)
+            page.hear(message["msg_type"], content)
     raise TimeoutError(f"not done within {seconds:.0f} s")
 
 
-def _answer(client: Any, kind: str, content: dict[str, Any]) -> None:
-    panels = ["loss_curve", "weight_histogram", "activations", "embedding_map"]
-    reply: dict[str, Any] = {"page": content["comm_id"], "visible": panels}
-    if kind == "comm_open" and content["data"]["state"].get("_anywidget_id", "").endswith("channel.Channel"):
-        reply |= {"type": "hello"}
-    elif kind == "comm_msg" and content["data"].get("content", {}).get("type") in ("frame", "ping"):
-        reply |= {"type": "drawn", "sequence": content["data"]["content"]["sequence"]}
-    else:
-        return
-    data = {"method": "custom", "content": reply}
-    client.shell_channel.send(client.session.msg("comm_msg", {"comm_id": content["comm_id"], "data": data}))
+class _Page:
+    """What a page does without one: says hello when the bench is displayed, and that it drew every frame."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.channel = ""
+
+    def hear(self, kind: str, content: dict[str, Any]) -> None:
+        data = content.get("data", {})
+        if kind == "comm_open" and data["state"].get("_anywidget_id", "").endswith("channel.Channel"):
+            self.channel = content["comm_id"]
+        elif kind == "display_data" and self.channel:
+            self._say(type="hello")
+        elif kind == "comm_msg" and data.get("content", {}).get("type") in ("frame", "ping"):
+            self._say(type="drawn", sequence=data["content"]["sequence"])
+
+    def _say(self, **words: Any) -> None:
+        panels = ["loss_curve", "weight_histogram", "activations", "embedding_map"]
+        message = {"method": "custom", "content": {"page": self.channel, "visible": panels, **words}}
+        told = {"comm_id": self.channel, "data": message}
+        self.client.shell_channel.send(self.client.session.msg("comm_msg", told))
 
 
 # In a browser that draws on the same cores ----------------------------------------------------------
