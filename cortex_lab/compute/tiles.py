@@ -1,12 +1,16 @@
-"""The inner loop of convolution: a tile of outputs held in registers while products are summed into it.
+"""The inner loops of convolution: a tile of outputs held in registers while products are summed into it.
 
 BLAS wants patches laid out side by side first. A tile reads them where they lie in the image, which saves a
 pass over kernel-size times the image, and its sums stay in registers (Goto and van de Geijn, "Anatomy of
-high-performance matrix multiplication", ACM TOMS 2008, without the packing of the left matrix).
+high-performance matrix multiplication", ACM TOMS 2008, without the packing of the left matrix). Where windows
+overlap, a pixel is loaded once for all taps that look at it: a processor that multiplies two vectors in the
+time of one load is held up by loads before anything else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -19,9 +23,12 @@ from cortex_lab.compute.simd import LANES, splat
 
 HEIGHTS = (4, 6, 7, 8, 12, 14)
 """Rows a tile may have: with two vectors of columns, 28 of the 32 registers at the most."""
+REGISTERS = 30
+"""Vectors that sums, weights and a pixel may take together."""
 
 _FLOAT, _INT, _BIT, _WORD = ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64)
 _VECTOR, _MASK = ir.VectorType(_FLOAT, LANES), ir.VectorType(_BIT, LANES)
+_NOTHING = ir.Constant(_VECTOR, None)
 
 
 @cache
@@ -57,66 +64,177 @@ def multiply_tile(
     signature = types.void(height, vectors, a, *[whole] * 4, b, *[whole] * 5, c, *[whole] * 5)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        (
-            _,
-            _,
-            a,
-            at_a,
-            a_row,
-            a_step,
-            a_jump,
-            b,
-            at_b,
-            b_step,
-            b_jump,
-            jumps,
-            steps,
-            c,
-            at_c,
-            c_row,
-            rows,
-            columns,
-            keep,
-        ) = values
-        pa, pb, pc = (
-            builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [at])
-            for kind, array, at in zip(
-                (signature.args[2], signature.args[7], signature.args[13]),
-                (a, b, c),
-                (at_a, at_b, at_c),
-                strict=True,
-            )
-        )
+        (_, _, a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
+         c, at_c, c_row, rows, columns, keep) = values  # fmt: skip
+        kinds = signature.args
+        pa = _place(context, builder, kinds[2], a, at_a)
+        pb = _place(context, builder, kinds[7], b, at_b)
+        pc = _place(context, builder, kinds[13], c, at_c)
+        lines = [_multiple(builder, pc, c_row, row) for row in range(m)]
+        writes = [builder.icmp_signed("<", ir.Constant(_WORD, row), rows) for row in range(m)]
+        sums = _Sums(builder, lines, writes, v, columns, keep)
+        offsets = [_offset(builder, a_row, row) for row in range(m)]
+
+        def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
+            right = sums.columns_of(pb_k)
+            new = []
+            for row in range(m):
+                left = _splat_of(builder, pa_k, offsets[row] if row else None)
+                new += [_fma(builder, left, right[t], values[row * v + t]) for t in range(v)]
+            return new
+
+        loops = _Loops(jumps, steps, (pa, a_step, a_jump), (pb, b_step, b_jump))
+        sums.write(loops.build(builder, sums.read(), step))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic(prefer_literal=True)
+def slide_tile(
+    typing, height, vectors, taps, stride,
+    a, at_a, a_pixel, a_jump, b, at_b, jumps, steps, c, at_c, c_row, skip, columns, keep,
+):  # fmt: skip
+    """c[m, :] = sum over j, k and taps t of a[m * stride + t, j, k] * b[j, k, t, :], for a tile.
+
+    As `multiply_tile`, but that `taps` pixels in a row of a (`a_pixel` apart) go into each output, and each
+    is loaded once for all outputs it goes into. `stride` and `taps` are literals too. Steps of a are
+    adjacent, b has no gaps. The first `skip` rows are computed and not written.
+    """
+    m, v, n, by = (each.literal_value for each in (height, vectors, taps, stride))
+    whole = types.int64
+    signature = types.void(height, vectors, taps, stride, a, *[whole] * 3, b, *[whole] * 3, c, *[whole] * 5)
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        a, at_a, a_pixel, a_jump, b, at_b, jumps, steps, c, at_c, c_row, skip, columns, keep = values[4:]
+        kinds = signature.args
+        pa = _place(context, builder, kinds[4], a, at_a)
+        pb = _place(context, builder, kinds[8], b, at_b)
+        pc = _place(context, builder, kinds[12], c, at_c)
+        lines = [_multiple(builder, pc, c_row, row) for row in range(m)]
+        writes = [builder.icmp_signed(">=", ir.Constant(_WORD, row), skip) for row in range(m)]
+        sums = _Sums(builder, lines, writes, v, columns, keep)
+        pixels = [_offset(builder, a_pixel, q) for q in range((m - 1) * by + n)]
+        one, wide = ir.Constant(_WORD, 1), ir.Constant(_WORD, n * v * LANES)
+
+        def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
+            every = _whole_columns(builder, pb_k, n * v)
+            right = [every[tap * v : (tap + 1) * v] for tap in range(n)]
+            new = list(values)
+            for q, offset in enumerate(pixels):
+                left = _splat_of(builder, pa_k, offset if q else None)
+                for tap in range(n):
+                    row, rest = divmod(q - tap, by)
+                    if rest == 0 and 0 <= row < m:
+                        for t in range(v):
+                            new[row * v + t] = _fma(builder, left, right[tap][t], new[row * v + t])
+            return new
+
+        loops = _Loops(jumps, steps, (pa, one, a_jump), (pb, wide, builder.mul(wide, steps)))
+        sums.write(loops.build(builder, sums.read(), step))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic(prefer_literal=True)
+def correlate_tile(
+    typing, height, vectors, taps,
+    a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
+    c, at_c, c_row, c_tap, rows, columns, keep,
+):  # fmt: skip
+    """c[t, m, :] = sum over jumps j and steps k of a[m, j, k] * b[j, k - t, :], for a tile of outputs.
+
+    As `multiply_tile`, but that each element of a is multiplied with `taps` neighbors in b, `at_b` being that
+    of tap 0.
+    """
+    m, v, n = (each.literal_value for each in (height, vectors, taps))
+    whole = types.int64
+    signature = types.void(height, vectors, taps, a, *[whole] * 4, b, *[whole] * 5, c, *[whole] * 6)
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        (a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
+         c, at_c, c_row, c_tap, rows, columns, keep) = values[3:]  # fmt: skip
+        kinds = signature.args
+        pa = _place(context, builder, kinds[3], a, at_a)
+        pb = _place(context, builder, kinds[8], b, at_b)
+        pc = _place(context, builder, kinds[14], c, at_c)
+        inside = [builder.icmp_signed("<", ir.Constant(_WORD, row), rows) for row in range(m)]
+        starts = [_multiple(builder, pc, c_tap, tap) for tap in range(n)]
+        lines = [_multiple(builder, start, c_row, row) for start in starts for row in range(m)]
+        sums = _Sums(builder, lines, inside * n, v, columns, keep)
+        offsets = [_offset(builder, a_row, row) for row in range(m)]
+        back = builder.neg(b_step)
+
+        def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
+            right = [_whole_columns(builder, _multiple(builder, pb_k, back, tap), v) for tap in range(n)]
+            new = list(values)
+            for row in range(m):
+                left = _splat_of(builder, pa_k, offsets[row] if row else None)
+                for tap in range(n):
+                    for t in range(v):
+                        at = (tap * m + row) * v + t
+                        new[at] = _fma(builder, left, right[tap][t], new[at])
+            return new
+
+        loops = _Loops(jumps, steps, (pa, a_step, a_jump), (pb, b_step, b_jump))
+        sums.write(loops.build(builder, sums.read(), step))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@dataclass
+class _Sums:
+    """The tile in memory: `lines` point to its rows, of which those in `writes` are written."""
+
+    builder: Any
+    lines: list[Any]
+    writes: list[Any]
+    vectors: int
+    columns: Any
+    keep: Any
+
+    def __post_init__(self) -> None:
         order = ir.Constant(ir.VectorType(_WORD, LANES), list(range(LANES)))
-        masks = [
-            builder.icmp_signed(
-                "<", order, splat(builder, builder.sub(columns, ir.Constant(_WORD, LANES * t)))
-            )
-            for t in range(v)
+        bounds = [self.builder.sub(self.columns, ir.Constant(_WORD, LANES * t)) for t in range(self.vectors)]
+        self.masks = [self.builder.icmp_signed("<", order, splat(self.builder, end)) for end in bounds]
+        self._load, self._store = _masked(self.builder)
+
+    def columns_of(self, pointer: Any) -> list[Any]:
+        return [
+            self._load(_vector_at(self.builder, pointer, t), mask, _NOTHING)
+            for t, mask in enumerate(self.masks)
         ]
-        load, store = _masked(builder)
-        nothing = ir.Constant(_VECTOR, None)
-        kept = splat(builder, builder.icmp_signed("!=", keep, ir.Constant(_WORD, 0)))
 
-        def place(pointer: Any, vector: int) -> Any:
-            moved = builder.gep(pointer, [ir.Constant(_WORD, LANES * vector)])
-            return builder.bitcast(moved, ir.PointerType(_VECTOR))
+    def read(self) -> list[Any]:
+        kept, found = self.builder.icmp_signed("!=", self.keep, ir.Constant(_WORD, 0)), []
+        for line, written in zip(self.lines, self.writes, strict=True):
+            wanted = splat(self.builder, self.builder.and_(kept, written))
+            for t, mask in enumerate(self.masks):
+                place = _vector_at(self.builder, line, t)
+                found.append(self._load(place, self.builder.and_(wanted, mask), _NOTHING))
+        return found
 
-        sums = []
-        for row in range(m):
-            wanted = builder.and_(
-                kept, splat(builder, builder.icmp_signed("<", ir.Constant(_WORD, row), rows))
-            )
-            target = builder.gep(pc, [builder.mul(c_row, ir.Constant(_WORD, row))])
-            sums += [load(place(target, t), builder.and_(wanted, masks[t]), nothing) for t in range(v)]
+    def write(self, values: list[Any]) -> None:
+        for number, (line, written) in enumerate(zip(self.lines, self.writes, strict=True)):
+            with self.builder.if_then(written):
+                for t, mask in enumerate(self.masks):
+                    place = _vector_at(self.builder, line, t)
+                    self._store(values[number * self.vectors + t], place, mask)
 
-        def step(row: int) -> Any:
-            # Odd multiples in registers; the processor's addressing doubles them: no pointer is spilled.
-            shift = (row & -row).bit_length() - 1 if row else 0
-            odd = builder.mul(a_row, ir.Constant(_WORD, row >> shift))
-            return builder.shl(odd, ir.Constant(_WORD, shift)) if shift else odd
 
-        offsets = [step(row) for row in range(m)]
+@dataclass
+class _Loops:
+    """Steps within jumps; `a` and `b` are a pointer, its way with a step and its way with a jump."""
+
+    jumps: Any
+    steps: Any
+    a: tuple[Any, Any, Any]
+    b: tuple[Any, Any, Any]
+
+    def build(self, builder: Any, sums: list[Any], step: Callable[..., list[Any]]) -> list[Any]:
+        (pa, a_step, a_jump), (pb, b_step, b_jump) = self.a, self.b
         start = builder.block
         outer, inner, leave, after = (
             builder.append_basic_block(name) for name in ("jump", "step", "next", "done")
@@ -133,23 +251,15 @@ def multiply_tile(
         k = builder.phi(_WORD)
         pa_k, pb_k = builder.phi(pa.type), builder.phi(pb.type)
         inner_sums = [builder.phi(_VECTOR) for _ in sums]
-        right = [load(place(pb_k, t), masks[t], nothing) for t in range(v)]
-        new = []
-        fma = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), "llvm.fma.v16f32"
-        )
-        for row in range(m):
-            pointer = builder.gep(pa_k, [offsets[row]]) if row else pa_k
-            left = splat(builder, builder.load(pointer, align=4))
-            new += [builder.call(fma, [left, right[t], inner_sums[row * v + t]]) for t in range(v)]
+        new = step(pa_k, pb_k, inner_sums)
         k_next = builder.add(k, ir.Constant(_WORD, 1))
         pa_next, pb_next = builder.gep(pa_k, [a_step]), builder.gep(pb_k, [b_step])
-        builder.cbranch(builder.icmp_signed("<", k_next, steps), inner, leave)
+        builder.cbranch(builder.icmp_signed("<", k_next, self.steps), inner, leave)
 
         builder.position_at_end(leave)
         j_next = builder.add(j, ir.Constant(_WORD, 1))
         pa_jump, pb_jump = builder.gep(pa_j, [a_jump]), builder.gep(pb_j, [b_jump])
-        builder.cbranch(builder.icmp_signed("<", j_next, jumps), outer, after)
+        builder.cbranch(builder.icmp_signed("<", j_next, self.jumps), outer, after)
 
         zero = ir.Constant(_WORD, 0)
         for phi, first, again in (
@@ -168,16 +278,42 @@ def multiply_tile(
         ):
             phi.add_incoming(first, outer)
             phi.add_incoming(again, inner)
-
         builder.position_at_end(after)
-        for row in range(m):
-            with builder.if_then(builder.icmp_signed("<", ir.Constant(_WORD, row), rows)):
-                target = builder.gep(pc, [builder.mul(c_row, ir.Constant(_WORD, row))])
-                for t in range(v):
-                    store(new[row * v + t], place(target, t), masks[t])
-        return context.get_dummy_value()
+        return new
 
-    return signature, generate
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    return builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [at])
+
+
+def _multiple(builder: Any, pointer: Any, way: Any, times: int) -> Any:
+    return builder.gep(pointer, [builder.mul(way, ir.Constant(_WORD, times))]) if times else pointer
+
+
+def _offset(builder: Any, way: Any, times: int) -> Any:
+    # Odd multiples in registers; the processor's addressing doubles them: no pointer is spilled.
+    shift = (times & -times).bit_length() - 1 if times else 0
+    odd = builder.mul(way, ir.Constant(_WORD, times >> shift))
+    return builder.shl(odd, ir.Constant(_WORD, shift)) if shift else odd
+
+
+def _splat_of(builder: Any, pointer: Any, offset: Any) -> Any:
+    place = pointer if offset is None else builder.gep(pointer, [offset])
+    return splat(builder, builder.load(place, align=4))
+
+
+def _vector_at(builder: Any, pointer: Any, vector: int) -> Any:
+    moved = builder.gep(pointer, [ir.Constant(_WORD, LANES * vector)])
+    return builder.bitcast(moved, ir.PointerType(_VECTOR))
+
+
+def _whole_columns(builder: Any, pointer: Any, vectors: int) -> list[Any]:
+    return [builder.load(_vector_at(builder, pointer, t), align=4) for t in range(vectors)]
+
+
+def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32"), [a, b, c])
 
 
 def _masked(builder: Any) -> tuple[Any, Any]:

@@ -5,105 +5,140 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.native import clear_block, copy_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
-from cortex_lab.compute.simd import LANES, first_lanes, load, store
-from cortex_lab.compute.tiles import HEIGHTS, height_for, multiply_tile, tiles_pay
+from cortex_lab.compute.simd import LANES, choose, every, first_lanes, load, store
+from cortex_lab.compute.tiles import REGISTERS, slide_tile, tiles_pay
 from cortex_lab.compute.workers import get_workers, workspace
 
-# Floats that a tile may read beyond the last pixel it needs.
+HEIGHTS = (4, 6, 7, 8, 12, 14, 16)
+"""Pixels that a tile may have; few, as each is compiled on its own."""
+PRODUCTS = {1: 14, 2: 12, 4: 6}
+"""Pixels of a tile by its vectors of filters, where no two windows share a pixel."""
+WEIGHTS = 8_192
+"""Floats of packed weights that stay in the first-level cache while pixels go by."""
+PIXELS = 12_288
+"""Floats of images that stay in the first-level cache."""
+IMAGES = 131_072
+"""Floats of images that stay in the second-level cache while weights go by."""
+THIN = 64
+"""Channels from which pixels of a strided 1 x 1 convolution are put side by side first."""
 SLACK = 64
-# Pixels in a row when a 1 x 1 convolution is taken as one long row of pixels cut into rows.
-FLAT_ROW = 56
+"""Floats that a tile may read beyond the last pixel it needs."""
 _ON = tiles_pay()
+_ZERO = np.float32(0)
+NO_SHIFT = np.zeros(0, np.float32)
 
 
-def forward(x: Any, w: Any, out: Any, geometry: tuple[int, ...], bare: bool) -> bool:
-    """The whole convolution, if tiles can do it; False if not, and nothing is written then."""
+def forward(
+    x: Any, w: Any, out: Any, geometry: tuple[int, ...], shift: Any = NO_SHIFT, relu: bool = False
+) -> bool:
+    """The whole convolution, if tiles can do it; False if not, and nothing is written then.
+
+    `shift` of each filter is added, and with `relu` what is negative becomes zero.
+    """
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
     )
-    pixels = len(x) * out_height * out_width
-    if bare:
-        if pixels < FLAT_ROW:
-            return False
-        out_width = FLAT_ROW
-    tall = height_for(out_width)
-    if not _ON or groups > 1 or (kw > 1 and dw > 1) or tall is None or filters < 8:
+    if not _ON or groups > 1 or (kw > 1 and dw > 1) or filters < 8:
         return False
-    vectors = 1 if filters <= LANES else 2
-    packed = _packed(w, filters, vectors * LANES)
-    kernel = _forward_kernel(tall, vectors)
-    workers = get_workers()
-    flat = x.reshape(-1), packed, out.reshape(-1)
-    patch = kh * kw * channels
-    grain = -(-2_000_000 // (patch * out_width * filters))
-    if not bare:
-        room = _room(geometry)
-        padded = _is_padded(geometry)
-        pieces = workers.split(len(x) * out_height, grain)
-        workers.run(_forward_piece, [(kernel, *flat, geometry, *piece, padded and room) for piece in pieces])
+    strided = (sh, sw) != (1, 1)
+    enough = len(x) * out_height * out_width >= max(PRODUCTS.values())
+    if kh == kw == 1 and enough and not is_padded(geometry) and not (strided and channels < THIN):
+        if strided:
+            x = _thinned(x, out_height, out_width, sh, sw)
+        _multiply_pixels(x, w, out, channels, filters, shift, relu)
         return True
-    # Pixels as images of some rows, of which a worker's part of the input stays in its cache for all filters.
-    rows = pixels // FLAT_ROW
-    deep = max(1, min(32_768 // (FLAT_ROW * channels), -(-rows // (2 * workers.count))))
-    shape = (FLAT_ROW, channels, 1, 1)
-    whole = rows // deep * deep
-    images = (deep, *shape, deep, FLAT_ROW, filters, 1, 1, 0, 0, 1, 1, 1)
-    jobs = [(kernel, *flat, images, *piece, 0) for piece in workers.split(whole, grain)]
-    workers.run(_forward_piece, jobs)
-    rest = (1, *shape, 1, FLAT_ROW, filters, 1, 1, 0, 0, 1, 1, 1)
-    if whole < rows:
-        workers.run(
-            _forward_piece,
-            [
-                (kernel, *flat, rest, *piece, 0)
-                for piece in _shifted(workers.split(rows - whole, grain), whole)
-            ],
-        )
-    if rows * FLAT_ROW < pixels:
-        # The last pixels once more, together with as many before them as fill a row.
-        start = pixels - FLAT_ROW
-        ends = flat[0][start * channels :], packed, flat[2][start * filters :]
-        _forward_piece(kernel, *ends, rest, 0, 1, 0)
+    plan = _window_plan(geometry)
+    if plan is None:
+        return False
+    kernel, panel, depth, at_once, room = plan
+    packed = _packed(w, channels, filters, panel, depth)
+    flat = x.reshape(-1), packed, out.reshape(-1)
+    settings = geometry, depth, at_once, room > 0, shift, relu
+    workers = get_workers()
+    pieces = workers.split(len(x) * out_height, -(-2_000_000 // (kh * kw * channels * out_width * filters)))
+    workers.run(_window_piece, [(kernel, *flat, *settings, room, *piece) for piece in pieces], blas=False)
     return True
 
 
-def weight_gradient(x: Any, dy: Any, total: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
-    """`total` (taps, channels, filters), flat, = the gradient from output rows `start` to `stop`."""
-    height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
-        geometry
+@cache
+def _window_plan(geometry: tuple[int, ...]) -> tuple[Any, int, int, int, int] | None:
+    """The kernel, its filters and channels at a time, output rows at a time, and room for padded images."""
+    _, _, channels, kh, kw, out_height, out_width, filters, sh, sw, _, _, dh, dw, _ = geometry
+    shape = tile_shape(out_width, filters, kw, sw)
+    if shape is None:
+        return None
+    tall, vectors = shape
+    panel = vectors * LANES
+    lines, line = (
+        (out_height - 1) * sh + (kh - 1) * dh + 1,
+        ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels,
     )
-    tall = height_for(kw * channels, overhang=True) or HEIGHTS[0]
-    room = _room(geometry)
-    kernel = _weight_kernel(tall, 1 if filters <= LANES else 2)
-    copied = _is_padded(geometry) or kw * channels % tall > 0
-    kernel(
-        x, dy, total, geometry, start, stop, copied, workspace("padded image", FLOAT32, room if copied else 1)
-    )
+    # Few weights: pixels should stay in the first-level cache. Many: weights should be read seldom.
+    limit = min(IMAGES, max(PIXELS, 4 * kh * kw * channels * filters))
+    images = limit // (lines * line)
+    at_once = images * out_height if images else max(1, (limit // line - (kh - 1) * dh - 1) // sh + 1)
+    room = (max(1, images) * lines * line + SLACK) if is_padded(geometry) else 0
+    kernel = _window_kernel(tall, vectors, kw, sw if kw > 1 else 1, channels == 1 and kw > 1)
+    return kernel, panel, _depth(channels, kh * kw * panel), at_once, room
 
 
-def weight_gradient_pays(geometry: tuple[int, ...]) -> bool:
-    """Tiles read an image once for each few taps, the weights once for each image: both must be small."""
-    height, width, channels, kh, kw, out_height, out_width, filters, _, _, _, _, _, dw, groups = geometry
-    image = height * width * channels + out_height * out_width * filters
-    if not _ON or groups > 1 or (kw > 1 and dw > 1) or filters < 8:
-        return False
-    return image <= 65_536 and kh * kw * channels * filters <= 100_000
+def tile_shape(out_width: int, filters: int, kw: int, sw: int) -> tuple[int, int] | None:
+    """Pixels and vectors of filters of a tile, to be done in the least time; None if none fits."""
+    vectors = 1 if filters <= LANES or 2 * kw + 8 >= REGISTERS else 2
+
+    def time(tall: int) -> float:
+        pixels = (tall - 1) * sw + kw
+        return -(-out_width // tall) * (1 + max(tall * kw * vectors / 2, 1.1 * (pixels + kw * vectors)))
+
+    fitting = [tall for tall in HEIGHTS if tall <= out_width and (tall + kw) * vectors < REGISTERS]
+    return (min(fitting, key=time), vectors) if fitting else None
 
 
-def _forward_piece(
-    kernel: Any, x: Any, w: Any, out: Any, geometry: tuple[int, ...], start: int, stop: int, room: int
-) -> None:
-    kernel(x, w, out, geometry, start, stop, room > 0, workspace("padded image", FLOAT32, max(room, 1)))
+def vectors_for(filters: int) -> int:
+    """Vectors of filters of a tile that waste the least."""
+    return 1 if filters <= LANES else 2 if (filters - 1) % 64 < 32 else 4
 
 
-def _shifted(pieces: list[tuple[int, int]], by: int) -> list[tuple[int, int]]:
-    return [(start + by, stop + by) for start, stop in pieces]
+def _multiply_pixels(x: Any, w: Any, out: Any, channels: int, filters: int, shift: Any, relu: bool) -> None:
+    vectors = vectors_for(filters)
+    depth = _depth(channels, vectors * LANES)
+    packed = _packed(w, channels, filters, vectors * LANES, depth)
+    kernel = _product_kernel(PRODUCTS[vectors], vectors)
+    workers = get_workers()
+    pixels = out.size // filters
+    grain = max(PRODUCTS[vectors], -(-2_000_000 // (channels * filters)))
+    arrays = x.reshape(-1), packed, out.reshape(-1), channels, filters, depth, shift, relu
+    workers.run(kernel, [(*arrays, *piece) for piece in workers.split(pixels, grain)], blas=False)
 
 
-def _is_padded(geometry: tuple[int, ...]) -> bool:
+def _thinned(x: Any, out_height: int, out_width: int, sh: int, sw: int) -> Any:
+    """The pixels that strides of a 1 x 1 convolution look at, side by side."""
+    size = len(x) * out_height * out_width * x.shape[3]
+    thin = workspace("thinned image", FLOAT32, size)[:size].reshape(len(x), out_height, out_width, x.shape[3])
+    thin[...] = x[:, ::sh, ::sw][:, :out_height, :out_width]
+    return thin
+
+
+def _window_piece(
+    kernel: Any, x: Any, w: Any, out: Any, geometry: Any, depth: int, at_once: int, padded: bool,
+    shift: Any, relu: bool, room: int, start: int, stop: int,
+) -> None:  # fmt: skip
+    memory = workspace("padded image", FLOAT32, max(room, 1))
+    kernel(x, w, out, geometry, depth, at_once, padded, shift, relu, memory, start, stop)
+
+
+def _depth(channels: int, floats: int) -> int:
+    """Channels taken at a time, of which each has `floats` packed weights: equal parts that fit the cache."""
+    parts = -(-channels * floats // WEIGHTS)
+    return -(-channels // min(parts, channels))
+
+
+def is_padded(geometry: tuple[int, ...]) -> bool:
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
     )
@@ -111,38 +146,44 @@ def _is_padded(geometry: tuple[int, ...]) -> bool:
     return top > 0 or left > 0 or reach[0] > height or reach[1] > width
 
 
-def _room(geometry: tuple[int, ...]) -> int:
-    """Floats that an image with its padding takes, as far as the kernel's taps reach."""
-    _, _, channels, kh, kw, out_height, out_width, _, sh, sw, _, _, dh, dw, _ = geometry
-    return ((out_height - 1) * sh + (kh - 1) * dh + 1) * (
-        (out_width - 1) * sw + (kw - 1) * dw + 1
-    ) * channels + SLACK
-
-
-def _packed(w: Any, filters: int, panel: int) -> Any:
-    """The weights as panels of `panel` filters, each (taps and channels, panel) without gaps."""
-    if filters == panel:
-        return w.reshape(-1)
-    panels, rows = -(-filters // panel), w.size // filters
-    size = panels * rows * panel
-    packed = workspace("packed weights", FLOAT32, size)[:size]
-    pack(w.reshape(-1), packed, rows, filters, panel)
+def _packed(w: Any, channels: int, filters: int, panel: int, depth: int) -> Any:
+    """The weights as panels of `panel` filters, each in parts of `depth` channels: (kh, depth, kw, panel)."""
+    panels = -(-filters // panel)
+    kh, kw = w.shape[:2]
+    size = kh * kw * channels * panel
+    packed = workspace("packed weights", FLOAT32, panels * size)
+    settings = w.reshape(-1), packed, kh, kw, channels, filters, panel, depth
+    workers = get_workers()
+    pieces = workers.split(panels, -(-131_072 // size))
+    if len(pieces) == 1:
+        _pack(*settings, 0, panels)
+    else:
+        workers.run(_pack, [(*settings, *piece) for piece in pieces], blas=False)
     return packed
 
 
 @compiled
-def pack(w, packed, rows, filters, panel):
-    to = 0
-    for first in range(0, filters, panel):
-        for row in range(rows):
-            for c in range(0, panel, 16):
-                value = load(w, row * filters + first + c, first_lanes(filters - first - c))
-                store(packed, to, value, first_lanes(16))
-                to += 16
+def _pack(w, packed, kh, kw, channels, filters, panel, depth, start, stop):
+    everything = first_lanes(16)
+    to = start * kh * kw * channels * panel
+    for first in range(start * panel, stop * panel, panel):
+        for begin in range(0, channels, depth):
+            for i in range(kh):
+                for k in range(begin, min(begin + depth, channels)):
+                    for j in range(kw):
+                        at = ((i * kw + j) * channels + k) * filters
+                        for c in range(first, first + panel, 16):
+                            store(packed, to, load(w, at + c, first_lanes(filters - c)), everything)
+                            to += 16
 
 
 @compiled
-def _with_border(x, image, padded, geometry, first, last):
+def pack(w, packed, rows, filters, panel):
+    _pack(w, packed, 1, 1, rows, filters, panel, rows, 0, (filters + panel - 1) // panel)
+
+
+@compiled
+def with_border(x, image, padded, to, geometry, first, last):
     """The input rows that output rows first to last of an image look at, with the padding as zeros."""
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
@@ -150,7 +191,6 @@ def _with_border(x, image, padded, geometry, first, last):
     row = ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels
     border = min(left * channels, row)
     copied = min(width * channels, row - border)
-    to = 0
     for iy in range(first * sh - top, (last - 1) * sh + (kh - 1) * dh + 1 - top):
         if 0 <= iy < height:
             clear_block(padded, to, border)
@@ -161,74 +201,95 @@ def _with_border(x, image, padded, geometry, first, last):
         to += row
 
 
+@compiled
+def _end(out, first, last, filters, shift, relu):
+    """Add the filters' shifts to pixels first to last, then cut off what is negative."""
+    zero = every(_ZERO)
+    shifted = shift.shape[0] > 0
+    for pixel in range(first, last):
+        for c in range(0, filters, 16):
+            lanes = first_lanes(filters - c)
+            value = load(out, pixel * filters + c, lanes)
+            if shifted:
+                value = value + load(shift, c, lanes)
+            if relu:
+                value = choose(value < zero, zero, value)
+            store(out, pixel * filters + c, value, lanes)
+
+
 @cache
-def _forward_kernel(tall: int, vectors: int) -> Any:
+def _window_kernel(tall: int, vectors: int, taps: int, by: int, single: bool) -> Any:
     panel = LANES * vectors
 
-    def convolve_rows(x, w, out, geometry, start, stop, pad, padded):
+    def convolve_rows(x, w, out, geometry, depth, at_once, pad, shift, relu, padded, start, stop):
         height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
             geometry
         )
-        run = kw * channels
-        patch = kh * run
+        patch = kh * kw * channels
+        pixel = 1 if single else channels if kw > 1 else sw * channels
+        line = ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels if pad else width * channels
+        lines = (out_height - 1) * sh + (kh - 1) * dh + 1 if pad else height
         row = start
         while row < stop:
-            image, first = row // out_height, row % out_height
-            last = min(out_height, first + stop - row)
-            if pad:
-                _with_border(x, image, padded, geometry, first, last)
-                source, origin, line = padded, 0, ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels
+            # Some rows of an image, or some whole images.
+            count = min(at_once, stop - row)
+            if row % out_height > 0 or count < out_height:
+                count = min(count, out_height - row % out_height)
             else:
-                source, origin, line = x, (image * height + first * sh) * width * channels, width * channels
+                count = count // out_height * out_height
+            image, first = row // out_height, row % out_height
+            origin = image * lines * line + first * sh * line
+            if pad:
+                for i in range((count + out_height - 1) // out_height):
+                    last = min(first + count, out_height)
+                    with_border(x, image + i, padded, i * lines * line, geometry, first, last)
+                origin = 0
+            source = padded if pad else x
             for p in range(0, filters, panel):
-                for r in range(last - first):
-                    at = origin + r * sh * line
-                    to = (row + r) * out_width
-                    column = 0
-                    while column < out_width:
-                        # The last tile of a row is moved back to end with it: some pixels are computed twice.
-                        column = min(column, out_width - tall)
-                        multiply_tile(
-                            tall, vectors, source, at + column * sw * channels, sw * channels, 1, dh * line,
-                            w, p * patch, panel, run * panel, kh, run,
-                            out, (to + column) * filters + p, filters, tall, min(panel, filters - p), 0,
-                        )  # fmt: skip
-                        column += tall
-            row += last - first
+                for k in range(0, channels, depth):
+                    deep = min(depth, channels - k)
+                    weights = p * patch + k * kh * kw * panel
+                    for r in range(count):
+                        at = origin + (r // out_height * lines + r % out_height * sh) * line + k
+                        to = (row + r) * out_width
+                        column = 0
+                        while column < out_width:
+                            # The last tile of a row is moved back to end with it, and skips what it repeats.
+                            begin = min(column, out_width - tall)
+                            slide_tile(
+                                tall, vectors, taps, by, source, at + begin * sw * channels, pixel, dh * line,
+                                w, weights, kh, deep,
+                                out, (to + begin) * filters + p, filters, column - begin, filters - p,
+                                1 if k > 0 else 0,
+                            )  # fmt: skip
+                            column += tall
+            if relu or shift.shape[0] > 0:
+                _end(out, row * out_width, (row + count) * out_width, filters, shift, relu)
+            row += count
 
     return compiled(convolve_rows)
 
 
 @cache
-def _weight_kernel(tall: int, vectors: int) -> Any:
+def _product_kernel(tall: int, vectors: int) -> Any:
     panel = LANES * vectors
 
-    def gradient_of_rows(x, dy, total, geometry, start, stop, pad, padded):
-        height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
-            geometry
-        )
-        run = kw * channels
-        keep = 0
-        row = start
-        while row < stop:
-            image, first = row // out_height, row % out_height
-            last = min(out_height, first + stop - row)
-            if pad:
-                _with_border(x, image, padded, geometry, first, last)
-                source, origin, line = padded, 0, ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels
-            else:
-                source, origin, line = x, (image * height + first * sh) * width * channels, width * channels
+    def multiply_pixels(x, w, out, channels, filters, depth, shift, relu, start, stop):
+        at_once = max(4 * tall, IMAGES // channels // tall * tall)
+        for first in range(start, stop, at_once):
+            last = min(first + at_once, stop)
             for p in range(0, filters, panel):
-                for i in range(kh):
-                    for k in range(0, run, tall):
-                        multiply_tile(
-                            tall, vectors, source, origin + i * dh * line + k, 1, sw * channels, sh * line,
-                            dy, row * out_width * filters + p, filters, out_width * filters,
-                            last - first, out_width,
-                            total, (i * run + k) * filters + p, filters,
-                            min(tall, run - k), min(panel, filters - p), keep,
+                for k in range(0, channels, depth):
+                    deep = min(depth, channels - k)
+                    for pixel in range(first, last, tall):
+                        begin = min(pixel, last - tall)
+                        slide_tile(
+                            tall, vectors, 1, 1, x, begin * channels + k, channels, 0,
+                            w, p * channels + k * panel, 1, deep,
+                            out, begin * filters + p, filters, pixel - begin, filters - p,
+                            1 if k > 0 else 0,
                         )  # fmt: skip
-            keep = 1
-            row += last - first
+            if relu or shift.shape[0] > 0:
+                _end(out, first, last, filters, shift, relu)
 
-    return compiled(gradient_of_rows)
+    return compiled(multiply_pixels)

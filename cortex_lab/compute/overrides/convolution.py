@@ -10,7 +10,7 @@ from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.convolution import Padding, Pair
 from cortex_lab.compute.native import clear_block, copy_block, gemm
-from cortex_lab.compute.overrides import _direct
+from cortex_lab.compute.overrides import _correlate, _direct
 from cortex_lab.compute.overrides._arrays import FLOAT32, plain, writable
 from cortex_lab.compute.workers import get_workers, workspace
 
@@ -44,8 +44,10 @@ def convolve_weight_gradient(
     others = workspace("weight gradients", FLOAT32, (len(pieces) - 1) * out.size)
     partial = [total, *(others[i * out.size : (i + 1) * out.size] for i in range(len(pieces) - 1))]
     flat = x.reshape(-1), dy.reshape(-1)
-    work = _direct.weight_gradient if _direct.weight_gradient_pays(geometry) else _weight_piece
-    workers.run(work, [(*flat, part, geometry, *piece) for part, piece in zip(partial, pieces, strict=True)])
+    tiles = _correlate.weight_gradient_pays(geometry)
+    work = _correlate.weight_gradient if tiles else _weight_piece
+    tasks = [(*flat, part, geometry, *piece) for part, piece in zip(partial, pieces, strict=True)]
+    workers.run(work, tasks, blas=not tiles)
     for part in partial[1:]:
         np.add(total, part, out=total)
     return None
@@ -76,7 +78,7 @@ def convolve_input_gradient(
 
 
 def _convolve(x: Any, w: Any, out: Any, geometry: tuple[int, ...]) -> None:
-    if _direct.forward(x, w, out, geometry, _bare(geometry)):
+    if _direct.forward(x, w, out, geometry):
         return
     workers = get_workers()
     flat = x.reshape(-1), w.reshape(-1), out.reshape(-1)
@@ -97,12 +99,6 @@ def _geometry(
     return (
         *x_shape[1:], *w_shape[:2], *y_shape[1:], *strides, padding[0][0], padding[1][0], *dilation, groups,
     )  # fmt: skip
-
-
-def _bare(geometry: tuple[int, ...]) -> bool:
-    """Whether it is a 1 x 1 convolution of every pixel: one product of matrices."""
-    height, width, _, kh, kw, out_height, out_width, _, sh, sw, top, left, *_ = geometry
-    return (kh, kw, sh, sw, top, left, out_height, out_width) == (1, 1, 1, 1, 0, 0, height, width)
 
 
 def _turned_padding(w_shape: tuple[int, ...], padding: Padding, dilation: Pair) -> Padding | None:
