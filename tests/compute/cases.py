@@ -305,7 +305,7 @@ def batch_normalize_gradient(draw: Draw) -> Case:
 
 
 def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
-    n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 6), draw.size(1, 9), draw.size(1, 20)
+    n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
     arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
     return [*arrays, draw.numbers(units, 4 * units, scale=0.5)], (n, steps, features, units)
 
@@ -331,4 +331,4 @@ def lstm_gradient(draw: Draw) -> Case:
     dx, d_bias = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(4 * units))
     outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, poison(n, steps, 4 * units)
     made = [*arrays, None, start, gates, *kept, dy, dx, *outputs]
-    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (9, 10, 11, 12, 13))
+    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (9, 10, 11, 12))

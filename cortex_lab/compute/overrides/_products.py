@@ -66,7 +66,8 @@ def multiply_turned(
     pieces = _pieces(0 if apart else rows, columns, inner * (rows if apart else 1))
     if apart:
         pieces = [(0, rows, *piece[2:]) for piece in pieces]
-    get_workers().run(_turned_piece, [(*flat, rows, columns, inner, *piece) for piece in pieces], blas=False)
+    jobs = [(*flat, rows, columns, inner, *piece, 0) for piece in pieces]
+    get_workers().run(_turned_piece, jobs, blas=False)
 
 
 def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, int]]:
@@ -86,9 +87,14 @@ def _multiply_piece(*arguments: Any) -> None:
 
 
 def _turned_piece(*arguments: Any) -> None:
-    width = min(WIDE, -(-(arguments[-1] - arguments[-2]) // PANEL) * PANEL)
+    multiply_turned_part(*arguments, *turned_rooms(arguments[-2] - arguments[-3]))
+
+
+def turned_rooms(columns: int) -> tuple[Any, Any, Any]:
+    """What `multiply_turned_part` needs to work on so many columns of its product."""
+    width = min(WIDE, -(-columns // PANEL) * PANEL)
     panels, tile = workspace("panels", FLOAT32, DEEP * width), workspace("rows", FLOAT32, DEEP * TALL)
-    _multiply_turned(*arguments, panels, tile, workspace("column sums", np.float64, width))
+    return panels, tile, workspace("column sums", np.float64, width)
 
 
 @compiled
@@ -151,6 +157,34 @@ def pack_panel(b, turned, ldb, column, width, k, depth, panel):
 
 
 @compiled
+def pack_all(b, turned, columns, inner, packed):
+    """All panels of op(b) (inner, columns), DEEP rows at a time: what `multiply_packed` goes through."""
+    at = 0
+    for k in range(0, inner, DEEP):
+        depth = min(DEEP, inner - k)
+        for p in range(0, columns, PANEL):
+            width = min(PANEL, columns - p)
+            pack_panel(b, turned, inner if turned else columns, p, width, k, depth, packed[at:])
+            at += depth * PANEL
+
+
+@compiled
+def multiply_packed(a, packed, out, rows, columns, inner):
+    """out = a @ b, b by `pack_all`. Rows of `a` up to the next multiple of TALL are read."""
+    at = 0
+    for k in range(0, inner, DEEP):
+        depth = min(DEEP, inner - k)
+        for p in range(0, columns, PANEL):
+            for row in range(0, rows, TALL):
+                multiply_tile(
+                    TALL, 3, a, row * inner + k, inner, 1, 0, packed, at, PANEL, 0, 1, depth,
+                    out, row * columns + p, columns, min(TALL, rows - row), min(PANEL, columns - p),
+                    1 if k > 0 else 0,
+                )  # fmt: skip
+            at += depth * PANEL
+
+
+@compiled
 def _prefetch_panel(b, turned, ldb, column, width, k, depth, share):
     """Part number share[0] of share[1] of the panel that comes next, into the second-level cache."""
     part, parts = share
@@ -179,16 +213,17 @@ def _finish(out, columns, start, stop, column, width, bias, code, alpha):
 
 
 @compiled
-def _multiply_turned(
-    a, dy, y, dz, bent, out, sums, code, alpha, rows, columns, inner, first, last, column, column_end,
+def multiply_turned_part(
+    a, dy, y, dz, bent, out, sums, code, alpha, rows, columns, inner, first, last, column, column_end, added,
     panels, tile, totals,
 ):  # fmt: skip
+    """Part of a product with its left side turned; with `added` = 1 on top of what out and sums hold."""
     for left in range(column, column_end, WIDE):
         right = min(left + WIDE, column_end)
         totals[: right - left] = 0.0
         for k in range(0, inner, DEEP):
             depth = min(DEEP, inner - k)
-            keep = 1 if k > 0 else 0
+            keep = 1 if k > 0 else added
             for p in range(left, right, PANEL):
                 panel, width = panels[(p - left) * DEEP :], min(PANEL, right - p)
                 if bent:
@@ -209,7 +244,7 @@ def _multiply_turned(
                     )  # fmt: skip
         if sums.shape[0] > 0:
             for c in range(left, right):
-                sums[c] = totals[c - left]
+                sums[c] = totals[c - left] + (sums[c] if added else _ZERO)
 
 
 @compiled
