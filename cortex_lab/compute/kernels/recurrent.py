@@ -178,10 +178,18 @@ def lstm_gradient(
 
 def project(xp: Any, x: Any, kernel: Any, bias: Any, out: Any) -> None:
     """out = x @ kernel + bias for all steps in one product."""
-    flat = out.reshape(-1, kernel.shape[1])
-    xp.matmul(x.reshape(-1, x.shape[2]), kernel, out=flat)
+    multiply(xp, x.reshape(-1, x.shape[2]), kernel, out)
     if bias is not None:
-        flat += bias
+        out += bias
+
+
+def multiply(xp: Any, rows: Any, matrix: Any, out: Any) -> None:
+    """out = rows @ matrix, with the rows of all steps one after the other."""
+    flat = out.reshape(-1, matrix.shape[1])
+    xp.matmul(rows, matrix, out=flat)
+    # Out of memory with gaps, reshape makes a copy.
+    if not out.flags.c_contiguous:
+        out[...] = flat.reshape(out.shape)
 
 
 def weight_gradients(
@@ -192,7 +200,7 @@ def weight_gradients(
     xp.matmul(x.reshape(-1, x.shape[2]).T, flat, out=d_kernel)
     xp.matmul(before.reshape(-1, before.shape[2]).T, flat, out=d_recurrent)
     if dx is not None:
-        xp.matmul(flat, kernel.T, out=dx.reshape(-1, x.shape[2]))
+        multiply(xp, flat, kernel.T, dx)
 
 
 def in_order(x: Any, reverse: bool) -> range:
