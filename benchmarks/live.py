@@ -126,7 +126,7 @@ class _Page:
             self.channel = content["comm_id"]
         elif kind == "display_data" and self.channel:
             self._say(type="hello")
-        elif kind == "comm_msg" and data.get("content", {}).get("type") in ("frame", "ping"):
+        elif kind == "comm_msg" and data.get("content", {}).get("answer"):
             self._say(type="drawn", sequence=data["content"]["sequence"])
 
     def _say(self, **words: Any) -> None:

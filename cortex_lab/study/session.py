@@ -188,13 +188,14 @@ class Session(Stepping):
         """
         return self._gate.visit(visit)
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+    def subscribe(self, subscriber: Subscriber, steps: bool = True) -> Callable[[], None]:
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.
 
-        Returns the function that unsubscribes. Whatever a subscriber raises is shown once as a warning and
+        `steps=False` leaves the single steps out, which then cost nothing. Returns the function that
+        unsubscribes. Whatever a subscriber raises is shown once as a warning and
         never reaches the training.
         """
-        return self._subscribers.add(subscriber)
+        return self._subscribers.add(subscriber, steps)
 
     def __repr__(self) -> str:
         inside = f", inside a step after {self.phase}" if self.phase else ""

@@ -197,7 +197,7 @@ class Stepping:
         self._observation = None
         if self.history.due(step):
             self._keep_snapshot(step)
-        if self._subscribers:
+        if self._subscribers.of_steps:
             self._tell("step")
 
     def _keep_snapshot(self, step: int) -> None:

@@ -17,30 +17,34 @@ class Subscribers:
     """Functions to be told of every notice. What one raises is shown once, and it is told no more."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[int, Subscriber] = {}
+        self._all: dict[int, Subscriber] = {}
+        self.of_steps: dict[int, Subscriber] = {}
         self._count = 0
 
-    def add(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Subscribe; returns the function that unsubscribes."""
+    def add(self, subscriber: Subscriber, steps: bool = True) -> Callable[[], None]:
+        """Subscribe, to single `steps` too; returns the function that unsubscribes."""
         self._count += 1
         token = self._count
-        self._subscribers[token] = subscriber
-
-        def unsubscribe() -> None:
-            self._subscribers.pop(token, None)
-
-        return unsubscribe
+        self._all[token] = subscriber
+        if steps:
+            self.of_steps[token] = subscriber
+        return lambda: self._remove(token)
 
     def __bool__(self) -> bool:
-        return bool(self._subscribers)
+        return bool(self._all)
 
     def tell(self, notice: Notice) -> None:
-        for token, subscriber in tuple(self._subscribers.items()):
+        told = self.of_steps if notice.kind == "step" else self._all
+        for token, subscriber in tuple(told.items()):
             try:
                 subscriber(notice)
             except Exception:
-                self._subscribers.pop(token, None)
+                self._remove(token)
                 show_once(f"a subscriber failed and was unsubscribed:\n{traceback.format_exc()}")
+
+    def _remove(self, token: int) -> None:
+        self._all.pop(token, None)
+        self.of_steps.pop(token, None)
 
 
 def show_once(message: str) -> None:

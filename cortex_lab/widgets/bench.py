@@ -259,7 +259,7 @@ class Bench:
         )
         self.trainer = Trainer(session, self._idle, self.publisher.wake, name=self.id)
         self.controls.connect(self)
-        self._unsubscribe = session.subscribe(self._heed)
+        self._unsubscribe = session.subscribe(self._heed, steps=False)
         self.publisher.start()
 
     # Commands ---------------------------------------------------------------------------------------
@@ -298,8 +298,6 @@ class Bench:
     # In the stepping thread: cheap ------------------------------------------------------------------
 
     def _heed(self, notice: Notice) -> None:
-        if notice.kind == "step":
-            return
         if notice.kind == "run":
             self._stepped_by_cell = threading.current_thread() is threading.main_thread()
         self._picture_due = True

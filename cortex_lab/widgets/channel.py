@@ -55,6 +55,8 @@ class Panel(Locked, anywidget.AnyWidget):
 class Channel(Locked, anywidget.AnyWidget):
     """Sends frames and hears from every page that shows the bench.
 
+    `sequence` numbers what was sent, `asked` is the last that wanted an answer, `drawn` the last answered.
+
     `heard(message)` is called, under the widget lock, with each message of a page: "hello" (a page has
     just loaded), "drawn" (with the sequence number drawn), "visible" and "pin".
     """
@@ -66,6 +68,7 @@ class Channel(Locked, anywidget.AnyWidget):
 
     def __init__(self, bench: str, heard: Callable[[dict[str, Any]], None]) -> None:
         self.sequence = 0
+        self.asked = 0
         self.drawn = 0
         self.heard_at = 0.0
         self._heard = heard
@@ -84,8 +87,8 @@ class Channel(Locked, anywidget.AnyWidget):
         recent = [names for at, names in self._pages.values() if at > latest - 10]
         return frozenset().union(*recent)
 
-    def publish(self, panels: Mapping[str, Packed]) -> int:
-        """Send one frame; returns its sequence number."""
+    def publish(self, panels: Mapping[str, Packed], answer: bool = True) -> int:
+        """Send one frame; returns its sequence number. Pages say when it is drawn if an `answer` is wanted."""
         described: dict[str, Any] = {}
         parts: list[bytes] = []
         offset = 0
@@ -99,14 +102,16 @@ class Channel(Locked, anywidget.AnyWidget):
                 offset += len(data) + padding
             described[name] = {**packed.meta, "arrays": entries}
         self.sequence += 1
-        message = {"type": "frame", "sequence": self.sequence, "panels": described}
+        self.asked = self.sequence if answer else self.asked
+        message = {"type": "frame", "sequence": self.sequence, "answer": answer, "panels": described}
         self.send(message, buffers=[b"".join(parts)])
         return self.sequence
 
     def ping(self) -> None:
         """Ask whether somebody is still there, in a few bytes."""
         self.sequence += 1
-        self.send({"type": "ping", "sequence": self.sequence})
+        self.asked = self.sequence
+        self.send({"type": "ping", "sequence": self.sequence, "answer": True})
 
     def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
         self.heard_at = time.monotonic()

@@ -62,10 +62,10 @@ class Frames:
         return panels, 0.0 if exact else kept_waiting
 
     def _take_turns(self, wanted: dict[str, Hashable]) -> dict[str, Hashable]:
-        """While training, about half of the panels in a frame, those that waited longest."""
+        """While training, about a third of the panels in a frame, those that waited longest."""
         self._made += 1
         longest = sorted(wanted, key=lambda name: self._drawn.get(name, 0))
-        chosen = longest[: (len(longest) + 2) // 2]
+        chosen = longest[: (len(longest) + 2) // 3]
         self._drawn |= dict.fromkeys(chosen, self._made)
         return {name: wanted[name] for name in chosen}
 

@@ -8,11 +8,15 @@ from collections.abc import Callable, Mapping
 
 from cortex_lab.widgets.channel import Channel, Packed
 
+ANSWERS = 4
+"""Frames for which one answer is enough while training."""
+
 
 class Publisher:
     """Publishes a frame when there is something new, at most every `interval` seconds.
 
-    The next frame goes out only after the last was drawn. After `silence` seconds without a word from
+    Frames go out only after the last that wanted an answer was drawn; while training, one in `ANSWERS` wants
+    one, since hearing it takes longer than making a frame. After `silence` seconds without a word from
     any page only pings go out, ever more rarely: a closed tab would make the server keep everything.
     And a frame may cost no more than `share` of the time: what took long comes less often.
 
@@ -110,16 +114,17 @@ class Publisher:
         channel = self.channel
         if not channel.connected:
             return
-        self._waiting = channel.drawn < channel.sequence
+        self._waiting = channel.drawn < channel.asked
         if self._waiting and not self._may_go_on(time.monotonic()):
             return
         # Processor time, not wall time: waiting for a safe point costs nobody anything.
         began = time.thread_time()
         panels, kept_waiting = self._frames(channel.visible())
         if panels:
-            channel.publish(panels)
+            answer = not self._training() or channel.sequence >= channel.asked + ANSWERS - 1
+            channel.publish(panels, answer)
             self._sent_at = time.monotonic()
-            self._waiting = True
+            self._waiting = answer
             self.published += 1
             cost = time.thread_time() - began + kept_waiting
             self._rest = max(self.interval, min(1.0, cost / self.share))

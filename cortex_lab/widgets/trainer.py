@@ -44,7 +44,7 @@ class Trainer:
         self._current = 0
         self._stop_through = 0
         self._closing = False
-        self._unsubscribe = session.subscribe(self._heed)
+        self._stop_watching: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-trainer-{name}", daemon=True)
         self._thread.start()
 
@@ -60,6 +60,9 @@ class Trainer:
         """Pause the stepping under way, and whatever was queued before now that runs."""
         with self._state:
             self._stop_through = self._serial
+            if self._current and self._stop_watching is None:
+                # A pause asked for between taking a command and its first step would otherwise be lost.
+                self._stop_watching = self.session.subscribe(self._heed)
         self.session.pause()
 
     def nudge(self) -> None:
@@ -85,11 +88,9 @@ class Trainer:
         self.nudge()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
-        self._unsubscribe()
         return not self._thread.is_alive()
 
     def _heed(self, notice: Notice) -> None:
-        # A pause asked for between taking a command and its first step would otherwise be lost.
         if 0 < self._current <= self._stop_through and notice.kind in ("run", "step"):
             self.session.pause()
 
@@ -115,16 +116,21 @@ class Trainer:
             return None
 
     def _perform(self, command: _Command) -> None:
-        self._current = command.serial
+        with self._state:
+            self._current = command.serial
+            refused = command.runs and command.serial <= self._stop_through
         try:
-            if command.action and not (command.runs and command.serial <= self._stop_through):
+            if command.action and not refused:
                 self.error = None
                 command.action()
         except BaseException as error:
             self.error = error
         finally:
-            self._current = 0
             with self._state:
+                self._current = 0
+                if self._stop_watching is not None:
+                    self._stop_watching()
+                    self._stop_watching = None
                 self._finished = command.serial
                 self._state.notify_all()
             self._changed()

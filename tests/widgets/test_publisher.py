@@ -99,6 +99,22 @@ def test_the_next_frame_waits_for_the_last_to_be_drawn(desk):
     wait_until(lambda: len(page.frames) == 2, "the next frame")
 
 
+def test_while_training_one_answer_is_enough_for_four_frames(desk):
+    one = desk(interval=0.01)
+    one.training = True
+    page = Page(one, draws=False)
+    page.say("hello")
+    wait_until(lambda: one.channel.asked > 0, "a frame that wants an answer")
+    sent = len(page.frames)
+    assert sent <= 4 and [frame["answer"] for frame in page.frames] == [False] * (sent - 1) + [True]
+    time.sleep(0.2)
+    assert len(page.frames) == sent
+    page.say("drawn", sequence=one.channel.sequence)
+    wait_until(lambda: len(page.frames) == sent + 4, "four more")
+    time.sleep(0.2)
+    assert [frame["answer"] for frame in page.frames[sent:]] == [False, False, False, True]
+
+
 def test_after_a_silence_only_pings_go_out_until_somebody_answers(desk):
     one = desk(interval=0.01, silence=0.15)
     page = Page(one, draws=False)

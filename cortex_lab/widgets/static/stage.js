@@ -1,4 +1,4 @@
-// Receives the frames of a bench, draws them in one animation frame, and acknowledges what was drawn.
+// Receives the frames of a bench, draws them in one animation frame, and says so where an answer is wanted.
 
 class Stage {
   constructor(model, bench) {
@@ -9,6 +9,7 @@ class Stage {
     this.frames = new Map();
     this.panels = new Map();
     this.sequence = 0;
+    this.asked = 0;
     this.acknowledged = 0;
     this.scheduled = false;
     this.hiding = null;
@@ -84,6 +85,7 @@ class Stage {
       }
     }
     this.sequence = Math.max(this.sequence, content.sequence);
+    if (content.answer) this.asked = this.sequence;
     this.schedule();
   }
 
@@ -109,7 +111,7 @@ class Stage {
       panel.root.dataset.sequence = this.sequence;
       if (frame.meta.step !== undefined) panel.root.dataset.step = frame.meta.step;
     }
-    if (this.sequence > this.acknowledged) {
+    if (this.asked > this.acknowledged) {
       this.acknowledged = this.sequence;
       this.send({ type: "drawn", sequence: this.sequence });
     }
