@@ -48,7 +48,7 @@ class Slots(SimpleNamespace):
     x, y, dx, dy: input, output and the loss gradients with respect to them; `xs` and `dxs` list them for
     layers with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p`
     is `p`, its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which
-    mode this is; x
+    mode this is, `frozen` whether the node's parameters rest.
     """
 
 
