@@ -244,6 +244,16 @@ def softmax_cross_entropy(draw: Draw) -> Case:
 
 
 @case
+def squared_error(draw: Draw) -> Case:
+    shape = (draw.size(1, 40, 90), draw.size(1, 4), draw.size(1, 500, 1300))
+    gradient = draw.pick(None, poison(*shape))
+    return Case(
+        [draw.numbers(*shape), draw.numbers(*shape), draw.positive(shape[0]), poison(shape[0]), gradient],
+        (3, 4),
+    )
+
+
+@case
 def update_sgd(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     velocity = draw.pick(None, draw.numbers(n))
@@ -272,6 +282,18 @@ def random_uniform(draw: Draw) -> Case:
 def dropout_mask(draw: Draw) -> Case:
     rate = draw.pick(0.0, 0.25, 0.5, 0.9)
     return Case([poison(draw.size(1, 50, 9001), draw.size(1, 12)), rate, *_keys(draw)], (0,))
+
+
+@case
+def dropout(draw: Draw) -> Case:
+    shape = draw.size(1, 50, 9001), draw.size(1, 12)
+    outputs = poison(*shape), poison(*shape)
+    return Case([draw.numbers(*shape), *outputs, draw.pick(0.0, 0.25, 0.9), *_keys(draw)], (1, 2))
+
+
+@case
+def random_normal(draw: Draw) -> Case:
+    return Case([poison(draw.size(1, 50, 60_001)), *_keys(draw)], (0,))
 
 
 def _columns(draw: Draw) -> tuple[int, int]:

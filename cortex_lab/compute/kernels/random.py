@@ -42,6 +42,13 @@ def dropout_mask(xp: Any, out: Any, rate: float, seed: int, step: int, stream: i
     out[...] = (words >= round(rate * 2**32)) * out.dtype.type(1 / (1 - rate))
 
 
+@kernel
+def dropout(xp: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> None:
+    """mask as `dropout_mask` draws it, and out = x * mask."""
+    dropout_mask.reference(xp, mask, rate, seed, step, stream)
+    xp.multiply(x, mask, out=out)
+
+
 def philox(xp: Any, count: int, seed: int, step: int, stream: int) -> Any:
     """`count` words (uint32) of the draw (seed, step, stream)."""
     blocks = -(-count // 4)

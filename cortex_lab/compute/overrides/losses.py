@@ -11,7 +11,9 @@ from cortex_lab.compute.functions import exp
 from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.simd import choose, every, first_lanes, load, store
+from cortex_lab.compute.workers import get_workers
 
+GRAIN = 32_768
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _NOTHING = np.zeros((0, 0), np.float32)
 
@@ -34,6 +36,43 @@ def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, row
         total, hits = _cross_entropy_gradient(logits, classes, weights, rows, gradient)
     # A class that does not exist: the reference says so.
     return NotImplemented if hits < 0 else (total, hits)
+
+
+@losses.squared_error.override("cpu")
+def squared_error(ops: Any, y: Any, target: Any, weights: Any, rows: Any, gradient: Any) -> Any:
+    if not plain(y, target, weights) or not writable(rows, gradient) or y.size == 0:
+        return NotImplemented
+    if y.shape != target.shape or rows.shape != (len(y),) or weights.shape != rows.shape:
+        return NotImplemented
+    if gradient is not None and gradient.shape != y.shape:
+        return NotImplemented
+    slopes = _NOTHING if gradient is None else gradient
+    workers = get_workers()
+    pieces = workers.split(len(y), -(-GRAIN * len(y) // y.size))
+    flat = y.reshape(-1), target.reshape(-1), weights, rows, slopes.reshape(-1), y.size // len(y)
+    workers.run(_squared_error, [(*flat, *piece) for piece in pieces], blas=False)
+    return None
+
+
+@compiled
+def _squared_error(y, target, weights, rows, slopes, count, start, stop):
+    part = np.empty(16, np.float32)
+    for i in range(start, stop):
+        scale, total = every(weights[i] * np.float32(2 / count)), 0.0
+        # Short float32 sums in registers, added up in float64.
+        for first in range(i * count, (i + 1) * count, 2048):
+            last = min(first + 2048, (i + 1) * count)
+            sums = every(_ZERO)
+            for at in range(first, last, 16):
+                lanes = first_lanes(last - at)
+                difference = load(y, at, lanes) - load(target, at, lanes)
+                sums = sums + difference * difference
+                if slopes.shape[0] > 0:
+                    store(slopes, at, scale * difference, lanes)
+            store(part, 0, sums, first_lanes(16))
+            for t in range(16):
+                total += part[t]
+        rows[i] = np.float32(total / count)
 
 
 @compiled

@@ -38,8 +38,7 @@ class Dropout(_Masked):
     rate: float = 0.5
 
     def disturb(self, ops: Any, at: Slots) -> None:
-        ops.dropout_mask(at.mask, at.rate, at.seed, at.step, at.stream)
-        ops.multiply(at.x, at.mask, out=at.y)
+        ops.dropout(at.x, at.mask, at.y, at.rate, at.seed, at.step, at.stream)
 
 
 @dataclass(frozen=True)
