@@ -18,7 +18,7 @@ class Frozen:
 
     Neither through gradients, momentum, weight decay and penalties, nor does the optimizer's memory of them;
     a frozen BatchNormalization uses its moving statistics and leaves them as they are. Nodes that share
-    parameters are frozen together. ValueError for a pattern that matches nothing that could rest.
+    parameters are frozen together. ValueError for a pattern that matches no node.
 
     `patterns` are those given, `nodes` the names of all that is frozen, `parts` where their parameters lie in
     the flat vector.
@@ -55,19 +55,15 @@ class Frozen:
 
 def _named(graph: Graph, patterns: Iterable[Any]) -> frozenset[str]:
     owners: set[str] = set()
-    able = {
-        name: node.shares or name
-        for name, node in graph.nodes.items()
-        if node.layer.parameters(*node.in_shapes) or node.layer.state(*node.in_shapes)
-    }
+    owner_of = {name: node.shares or name for name, node in graph.nodes.items()}
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise TypeError(f"frozen takes names of nodes or patterns such as 'conv2d_*', got {pattern!r}")
-        matching = [owner for name, owner in able.items() if fnmatchcase(name, pattern)]
+        matching = [owner for name, owner in owner_of.items() if fnmatchcase(name, pattern)]
         if not matching:
-            raise ValueError(f"no node with parameters matches {pattern!r}; there are {', '.join(able)}")
+            raise ValueError(f"no node matches {pattern!r}, to be frozen; there are {', '.join(owner_of)}")
         owners.update(matching)
-    return frozenset(name for name, owner in able.items() if owner in owners)
+    return frozenset(name for name, owner in owner_of.items() if owner in owners)
 
 
 def _parts(network: Network, nodes: frozenset[str]) -> list[slice]:

@@ -225,8 +225,8 @@ def test_buffers_and_losses_stay_readable_after_an_edit():
 @pytest.mark.parametrize(
     ("frozen", "error", "complaint"),
     [
-        (["conv2d_*"], ValueError, r"no node with parameters matches 'conv2d_\*'; there are dense_1, batch"),
-        ("dense_9", ValueError, "no node with parameters matches 'dense_9'"),
+        (["conv2d_*"], ValueError, r"no node matches 'conv2d_\*', to be frozen; there are dense_1, batch"),
+        ("dense_9", ValueError, "no node matches 'dense_9'"),
         (["dense_*", "batch*"], ValueError, "nothing would learn: frozen="),
         ([1], TypeError, "frozen takes names of nodes or patterns"),
     ],
