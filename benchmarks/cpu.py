@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +12,7 @@ from benchmarks import Comparison, Row, Timing
 
 OPTIONS = {"seconds": 5.0, "compile": True, "only": ""}
 """`seconds` that each contender is timed for; `only` runs the workloads whose name contains it."""
-PACKAGES = ("torch", "scipy")
-CLOSE = 1e-4
+PACKAGES = ("torch", "scipy", "jax")
 INFERENCE = "ResNet-50 inference, 224x224, batch 8"
 
 
@@ -31,7 +29,7 @@ def run(options: Any) -> list[Row]:
 
 
 def _training(place: int, workload: Any, options: Any) -> list[Row]:
-    from benchmarks.workloads import ours, pytorch, sklearn
+    from benchmarks.workloads import keras, ours, pytorch, sklearn
     from benchmarks.workloads.contest import contest
 
     pictures = len(next(iter(workload.network().graph.inputs.values()))) == 3
@@ -39,6 +37,7 @@ def _training(place: int, workload: Any, options: Any) -> list[Row]:
     _check(workload, kinds, sklearn.has(workload))
     makers: dict[str, Any] = {"bare": (ours.bare_steps, (place,)), "ours": (ours.session_steps, (place,))}
     makers |= {f"PyTorch {kind}": (pytorch.steps, (place, kind)) for kind in kinds}
+    makers |= {f"Keras on {backend}": (keras.steps, (place, backend)) for backend in keras.backends()}
     if sklearn.has(workload):
         makers["scikit-learn"] = (sklearn.steps, (place,))
     timings = contest(makers, options.seconds)
@@ -58,7 +57,7 @@ def _inference(options: Any) -> list[Row]:
     found = network.predict(inputs)
     for kind in kinds:
         wanted = pytorch.inference(network, inputs, "eager" if kind == "compile" else kind)()
-        if np.abs(found - wanted).max() > CLOSE * np.abs(wanted).max():
+        if np.abs(found - wanted).max() > ours.CLOSE * np.abs(wanted).max():
             raise AssertionError(f"{INFERENCE}: our outputs and those of PyTorch {kind} are not the same")
     makers = {"ours": (ours.predictions, ())} | {
         f"PyTorch {kind}": (pytorch.predictions, (kind,)) for kind in kinds
@@ -86,8 +85,7 @@ def _check(workload: Any, kinds: list[str], with_sklearn: bool) -> None:
     """AssertionError unless all have the same losses; without dropout, which each draws its own way."""
     from benchmarks.workloads import ours, pytorch, sklearn
 
-    if "dropout" in workload.name:
-        workload = dataclasses.replace(workload, network=ours.autoencoder(rate=0.0))
+    workload = ours.without_dropout(workload)
     session = workload.session()
     peers = {f"PyTorch {kind}": pytorch.training_step(workload, kind) for kind in kinds if kind != "compile"}
     if with_sklearn:
@@ -99,7 +97,7 @@ def _check(workload: Any, kinds: list[str], with_sklearn: bool) -> None:
             if name == "scikit-learn" and step > 0:
                 continue  # its Adam adds epsilon before correcting the bias, so it goes another way from here
             wanted = peer()
-            if abs(found - wanted) > CLOSE * max(1.0, abs(wanted)):
+            if abs(found - wanted) > ours.CLOSE * max(1.0, abs(wanted)):
                 raise AssertionError(
                     f"{workload.name}, step {step}: our loss is {found}, that of {name} {wanted}"
                 )

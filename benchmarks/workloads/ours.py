@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ import cortex_lab as cl
 from cortex_lab.nn import models
 
 BATCHES = 4
+CLOSE = 1e-4
+"""How near to ours the losses of a peer have to be, of their size."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,13 @@ WORKLOADS = (
         _chain([cl.LSTM(128), cl.Dense(10)], (32, 64)), cl.Adam(1e-3), 128,
     ),
 )  # fmt: skip
+
+
+def without_dropout(workload: Workload) -> Workload:
+    """The same without what each library draws its own way."""
+    if "dropout" not in workload.name:
+        return workload
+    return dataclasses.replace(workload, network=autoencoder(rate=0.0))
 
 
 def bare_steps(place: int) -> Callable[[int], None]:

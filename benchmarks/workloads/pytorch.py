@@ -124,8 +124,9 @@ def _fill(module: nn.Module, **arrays: Any) -> None:
 
 def _optimizer(like: Any, parameters: Any) -> Any:
     if isinstance(like, cl.Adam):
-        return torch.optim.Adam(parameters, like.learning_rate, (like.beta_1, like.beta_2), like.epsilon)
-    return torch.optim.SGD(parameters, like.learning_rate, like.momentum)
+        betas = like.beta_1, like.beta_2
+        return torch.optim.Adam(parameters, like.learning_rate, betas, like.epsilon, fused=True)
+    return torch.optim.SGD(parameters, like.learning_rate, like.momentum, fused=True)
 
 
 def _tensor(inputs: np.ndarray, kind: str) -> Any:
@@ -141,6 +142,7 @@ def _tensor(inputs: np.ndarray, kind: str) -> Any:
 def training_step(workload: Any, kind: str) -> Callable[[], float]:
     """One training step after another over the same batches as ours; returns the loss before the update."""
     torch.manual_seed(0)
+    torch.set_flush_denormal(True)  # as our own steps do
     model = Twin(workload.network())
     if kind == "channels_last":
         model = model.to(memory_format=torch.channels_last)
