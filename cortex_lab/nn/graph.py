@@ -8,6 +8,7 @@ from typing import Any
 
 from cortex_lab.nn.description import Entry, Node, flatten
 from cortex_lab.nn.layer import Layer, Shape, layer_from_dict
+from cortex_lab.nn.masks import with_masks
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Graph:
         Errors name the node, what it got and what it wanted. `outputs` None means the nodes nothing reads.
         """
         shapes = _input_shapes(input_shape)
-        ordered = _order(flatten(layers, shapes), shapes)
+        ordered = with_masks(_order(flatten(layers, shapes), shapes))
         placed: dict[str, PlacedNode] = {}
         for node in ordered:
             inputs = node.inputs or ()

@@ -69,6 +69,8 @@ class Layer:
     """Whether `forward` outside training may write its output over its first input."""
     random: ClassVar[bool] = False
     """Whether its training pass draws random numbers."""
+    takes_mask: ClassVar[bool] = False
+    """Whether a second input says which steps of the first count."""
     carries_activation: ClassVar[bool] = False
     """Whether the activation behind it counts as the one that follows what comes before it."""
     activation: str | None = None
@@ -77,6 +79,11 @@ class Layer:
         super().__init_subclass__(**options)
         if not cls.__name__.startswith("_"):
             LAYERS[cls.__name__] = cls
+
+    @property
+    def keeps_steps(self) -> bool:
+        """Whether each step of its output comes from that step of its inputs, so that it has their mask."""
+        return self.in_place
 
     def out_shape(self, *shapes: Shape) -> Shape:
         """Shape of a row of the output; ValueError that says what it wanted if the inputs do not fit."""

@@ -28,6 +28,10 @@ class Dense(Layer):
         positive("units", self.units)
         check_activation(self.activation)
 
+    @property
+    def keeps_steps(self) -> bool:
+        return True
+
     def out_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) != 2:
             need_rank(self, shapes[0], 1, "(features,) or (steps, features)")

@@ -13,13 +13,17 @@ class Embedding(Layer):
     """A trained vector (output_dim,) for each id from 0 to input_dim - 1.
 
     Reads an input of the network that holds ids, of any row shape: (steps,) gives (steps, output_dim).
-    Parameter: `embeddings` (input_dim, output_dim), vectors of length about 1 to begin with. To leave padding
-    out, give a `Mask` node the same ids.
+    Parameter: `embeddings` (input_dim, output_dim), vectors of length about 1 to begin with.
+
+    `mask_zero`, as in Keras: the id 0 is padding, and the recurrent layers behind it pass over it. They get a
+    `Mask` node of the same ids for their second input, through layers that treat each step alike; others,
+    such as pooling, see padding as any id. A loss on every step leaves out those whose class is negative.
     """
 
     input_dim: int
     output_dim: int
     embeddings_initializer: Any = "lecun_normal"
+    mask_zero: bool = False
 
     input_dtype = "int32"
 

@@ -18,8 +18,8 @@ class _Recurrent(Layer):
     """A layer over rows (steps, features), giving (units,), or (steps, units) with `return_sequences`.
 
     A second input of rows (steps,), such as that of a `Mask` node, says which steps count: where it is 0, the
-    state passes through, so the output repeats. `go_backwards` reads from the last step; as in Keras, the
-    sequence it returns then runs backwards too.
+    state passes through, so the output repeats. An Embedding(mask_zero=True) brings one by itself.
+    `go_backwards` reads from the last step; as in Keras, the sequence it returns then runs backwards too.
 
     `stateful` = n carries state for truncated back-propagation: in training, row i of a batch (of at most n
     rows) starts from where row i of the batch before it ended. The carried state changes in the update phase,
@@ -39,6 +39,7 @@ class _Recurrent(Layer):
     bias_initializer: Any = "zeros"
 
     several_inputs = True
+    takes_mask = True
     gates: ClassVar[int] = 1
     states: ClassVar[tuple[str, ...]] = ("h",)
 
@@ -47,6 +48,10 @@ class _Recurrent(Layer):
         if self.stateful:
             positive("stateful", self.stateful)
         check_cell_activation("activation", self.activation)
+
+    @property
+    def keeps_steps(self) -> bool:
+        return self.return_sequences and not self.go_backwards
 
     def out_shape(self, *shapes: Shape) -> Shape:
         check_sequence(self, shapes)

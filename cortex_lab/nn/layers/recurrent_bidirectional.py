@@ -26,6 +26,11 @@ class Bidirectional(Layer):
     merge_mode: str = "concat"
 
     several_inputs = True
+    takes_mask = True
+
+    @property
+    def keeps_steps(self) -> bool:
+        return self.layer.return_sequences
 
     def __post_init__(self) -> None:
         if not isinstance(self.layer, _Recurrent):
