@@ -93,7 +93,7 @@ class Executor:
         if action == "accumulate":
             return self._accumulation(name, bound.buffers)
         layer, slots = self.plan.graph.nodes[name].layer, bound.slots[name]
-        if layer.is_view:
+        if layer.is_view or (action == "backward" and getattr(layer, "passes_gradient", False)):
             return None
         return partial(layer.forward if action == "forward" else layer.backward, self.ops, slots)
 

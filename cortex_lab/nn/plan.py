@@ -225,11 +225,13 @@ def _add_gradients(
     sources = _gradient_sources(graph, name, losses, wanted)
     shape = graph.shape(name)
     if len(sources) == 1:
-        book.add(PlannedBuffer(f"gradient:{name}", shape, -1, end, alias=_view_gradient(graph, sources[0])))
+        book.add(
+            PlannedBuffer(f"gradient:{name}", shape, -1, end, alias=_gradient_passed_on(graph, sources[0]))
+        )
         return
     book.add(PlannedBuffer(f"gradient:{name}", shape, -1, end))
     for reader in sources:
-        alias = _view_gradient(graph, reader)
+        alias = _gradient_passed_on(graph, reader)
         book.add(PlannedBuffer(f"gradient:{name}>{reader}", shape, -1, end, alias=alias))
 
 
@@ -238,6 +240,10 @@ def edge(reader: str, position: int) -> str:
     return f"{reader}.{position}" if position else reader
 
 
-def _view_gradient(graph: Graph, reader: str) -> str | None:
-    is_view = reader in graph.nodes and graph.nodes[reader].layer.is_view
-    return f"gradient:{reader}" if is_view else None
+def _gradient_passed_on(graph: Graph, reader: str) -> str | None:
+    """The gradient that `reader`, an `edge` or "loss", hands back as it is, if it does: they share memory."""
+    name = reader if reader in graph.nodes else reader.rpartition(".")[0]
+    if name not in graph.nodes:
+        return None
+    layer = graph.nodes[name].layer
+    return f"gradient:{name}" if layer.is_view or getattr(layer, "passes_gradient", False) else None

@@ -178,6 +178,23 @@ def convolve(draw: Draw) -> Case:
 
 
 @case
+def convolve_and(draw: Draw) -> Case:
+    x, w, y, geometry = _convolution(draw)
+    scale, shift = (draw.pick(None, draw.numbers(y[-1])) for _ in range(2))
+    addend = draw.pick(None, draw.numbers(*y))
+    made = [draw.numbers(*x), draw.numbers(*w), scale, shift, addend, draw.pick("linear", "relu", "tanh")]
+    return Case([*made, poison(*y), *geometry], (6,))
+
+
+@case
+def slopes_and_sums(draw: Draw) -> Case:
+    name, shape = draw.pick(*FUNCTIONS), (draw.size(1, 30, 300), 2, draw.size(1, 40, 301))
+    z = draw.numbers(*shape, scale=3) if name in NEEDS_INPUT else None
+    total = draw.pick(None, poison(shape[-1]), poison(shape[-1]))
+    return Case([name, z, draw.numbers(*shape), draw.numbers(*shape), poison(*shape), total], (4, 5))
+
+
+@case
 def convolve_input_gradient(draw: Draw) -> Case:
     x, w, y, geometry = _convolution(draw)
     return Case([draw.numbers(*y), draw.numbers(*w), poison(*x), *geometry], (2,))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernels.activation import activate, activate_gradient
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -26,6 +27,34 @@ def convolve(
     for tap, window in taps(w.shape, out.shape, strides, dilation):
         for channels, filters in _groups(w.shape, groups):
             out[..., filters] += padded[window][..., channels] @ w[tap][:, filters]
+
+
+@kernel
+def convolve_and(
+    xp: Any, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any,
+    strides: Pair, padding: Padding, dilation: Pair, groups: int,
+) -> None:  # fmt: skip
+    """out = f(scale * convolution + shift + addend) for the activation called `name`.
+
+    `scale` and `shift` are (filters,), `addend` is of the shape of `out`, which it may be; each may be None.
+    """
+    found = xp.empty_like(out)
+    convolve.reference(xp, x, w, found, strides, padding, dilation, groups)
+    found = found if scale is None else found * scale
+    for term in (shift, addend):
+        found = found if term is None else found + term
+    activate.reference(xp, name, found, out)
+
+
+@kernel
+def slopes_and_sums(xp: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> None:
+    """dz = dy * f'(z) and total = its sums over all axes but the last; f is the activation called `name`.
+
+    y = f(z); z is read only where the derivative needs it. `total` may be None.
+    """
+    activate_gradient.reference(xp, name, z, y, dy, dz)
+    if total is not None:
+        xp.sum(dz.reshape(-1, dz.shape[-1]), axis=0, out=total)
 
 
 @kernel

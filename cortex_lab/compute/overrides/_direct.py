@@ -30,16 +30,19 @@ SLACK = 64
 """Floats that a tile may read beyond the last pixel it needs."""
 _ON = tiles_pay()
 _ZERO = np.float32(0)
-NO_SHIFT = np.zeros(0, np.float32)
+_NONE = np.zeros(0, np.float32)
+PLAIN = (None, None, None, False)
+"""The ending that leaves a convolution as it is."""
 
 
-def forward(
-    x: Any, w: Any, out: Any, geometry: tuple[int, ...], shift: Any = NO_SHIFT, relu: bool = False
-) -> bool:
+def forward(x: Any, w: Any, out: Any, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN) -> bool:
     """The whole convolution, if tiles can do it; False if not, and nothing is written then.
 
-    `shift` of each filter is added, and with `relu` what is negative becomes zero.
+    `ending` is (scale, shift, addend, relu): factors and terms of the filters, an array of the output's
+    shape, each of which may be None, and whether what is negative becomes zero.
     """
+    scale, shift, addend = (_NONE if array is None else array.reshape(-1) for array in ending[:3])
+    relu = ending[3]
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
     )
@@ -50,15 +53,15 @@ def forward(
     if kh == kw == 1 and enough and not is_padded(geometry) and not (strided and channels < THIN):
         if strided:
             x = _thinned(x, out_height, out_width, sh, sw)
-        _multiply_pixels(x, w, out, channels, filters, shift, relu)
+        _multiply_pixels(x, w, out, channels, filters, scale, (shift, addend, relu))
         return True
     plan = _window_plan(geometry)
     if plan is None:
         return False
     kernel, panel, depth, at_once, room = plan
-    packed = _packed(w, channels, filters, panel, depth)
+    packed = _packed(w, channels, filters, panel, depth, scale)
     flat = x.reshape(-1), packed, out.reshape(-1)
-    settings = geometry, depth, at_once, room > 0, shift, relu
+    settings = geometry, depth, at_once, room > 0, (shift, addend, relu)
     workers = get_workers()
     pieces = workers.split(len(x) * out_height, -(-2_000_000 // (kh * kw * channels * out_width * filters)))
     workers.run(_window_piece, [(kernel, *flat, *settings, room, *piece) for piece in pieces], blas=False)
@@ -104,15 +107,17 @@ def vectors_for(filters: int) -> int:
     return 1 if filters <= LANES else 2 if (filters - 1) % 64 < 32 else 4
 
 
-def _multiply_pixels(x: Any, w: Any, out: Any, channels: int, filters: int, shift: Any, relu: bool) -> None:
+def _multiply_pixels(
+    x: Any, w: Any, out: Any, channels: int, filters: int, scale: Any, ending: tuple[Any, ...]
+) -> None:
     vectors = vectors_for(filters)
     depth = _depth(channels, vectors * LANES)
-    packed = _packed(w, channels, filters, vectors * LANES, depth)
+    packed = _packed(w, channels, filters, vectors * LANES, depth, scale)
     kernel = _product_kernel(PRODUCTS[vectors], vectors)
     workers = get_workers()
     pixels = out.size // filters
     grain = max(PRODUCTS[vectors], -(-2_000_000 // (channels * filters)))
-    arrays = x.reshape(-1), packed, out.reshape(-1), channels, filters, depth, shift, relu
+    arrays = x.reshape(-1), packed, out.reshape(-1), channels, filters, depth, ending
     workers.run(kernel, [(*arrays, *piece) for piece in workers.split(pixels, grain)], blas=False)
 
 
@@ -126,10 +131,10 @@ def _thinned(x: Any, out_height: int, out_width: int, sh: int, sw: int) -> Any:
 
 def _window_piece(
     kernel: Any, x: Any, w: Any, out: Any, geometry: Any, depth: int, at_once: int, padded: bool,
-    shift: Any, relu: bool, room: int, start: int, stop: int,
+    ending: tuple[Any, ...], room: int, start: int, stop: int,
 ) -> None:  # fmt: skip
     memory = workspace("padded image", FLOAT32, max(room, 1))
-    kernel(x, w, out, geometry, depth, at_once, padded, shift, relu, memory, start, stop)
+    kernel(x, w, out, geometry, depth, at_once, padded, ending, memory, start, stop)
 
 
 def _depth(channels: int, floats: int) -> int:
@@ -146,13 +151,13 @@ def is_padded(geometry: tuple[int, ...]) -> bool:
     return top > 0 or left > 0 or reach[0] > height or reach[1] > width
 
 
-def _packed(w: Any, channels: int, filters: int, panel: int, depth: int) -> Any:
+def _packed(w: Any, channels: int, filters: int, panel: int, depth: int, scale: Any) -> Any:
     """The weights as panels of `panel` filters, each in parts of `depth` channels: (kh, depth, kw, panel)."""
     panels = -(-filters // panel)
     kh, kw = w.shape[:2]
     size = kh * kw * channels * panel
     packed = workspace("packed weights", FLOAT32, panels * size)
-    settings = w.reshape(-1), packed, kh, kw, channels, filters, panel, depth
+    settings = w.reshape(-1), packed, scale, kh, kw, channels, filters, panel, depth
     workers = get_workers()
     pieces = workers.split(panels, -(-131_072 // size))
     if len(pieces) == 1:
@@ -163,7 +168,7 @@ def _packed(w: Any, channels: int, filters: int, panel: int, depth: int) -> Any:
 
 
 @compiled
-def _pack(w, packed, kh, kw, channels, filters, panel, depth, start, stop):
+def _pack(w, packed, scale, kh, kw, channels, filters, panel, depth, start, stop):
     everything = first_lanes(16)
     to = start * kh * kw * channels * panel
     for first in range(start * panel, stop * panel, panel):
@@ -173,13 +178,18 @@ def _pack(w, packed, kh, kw, channels, filters, panel, depth, start, stop):
                     for j in range(kw):
                         at = ((i * kw + j) * channels + k) * filters
                         for c in range(first, first + panel, 16):
-                            store(packed, to, load(w, at + c, first_lanes(filters - c)), everything)
+                            lanes = first_lanes(filters - c)
+                            value = load(w, at + c, lanes)
+                            if scale.shape[0] > 0:
+                                value = value * load(scale, c, lanes)
+                            store(packed, to, value, everything)
                             to += 16
 
 
 @compiled
 def pack(w, packed, rows, filters, panel):
-    _pack(w, packed, 1, 1, rows, filters, panel, rows, 0, (filters + panel - 1) // panel)
+    nothing = w[:0]
+    _pack(w, packed, nothing, 1, 1, rows, filters, panel, rows, 0, (filters + panel - 1) // panel)
 
 
 @compiled
@@ -202,26 +212,32 @@ def with_border(x, image, padded, to, geometry, first, last):
 
 
 @compiled
-def _end(out, first, last, filters, shift, relu):
-    """Add the filters' shifts to pixels first to last, then cut off what is negative."""
+def _end(out, first, last, filters, ending):
+    """What comes after the products, of pixels first to last."""
+    shift, addend, relu = ending
     zero = every(_ZERO)
-    shifted = shift.shape[0] > 0
+    shifted, added = shift.shape[0] > 0, addend.shape[0] > 0
+    if not (shifted or added or relu):
+        return
     for pixel in range(first, last):
         for c in range(0, filters, 16):
             lanes = first_lanes(filters - c)
-            value = load(out, pixel * filters + c, lanes)
+            at = pixel * filters + c
+            value = load(out, at, lanes)
             if shifted:
                 value = value + load(shift, c, lanes)
+            if added:
+                value = value + load(addend, at, lanes)
             if relu:
                 value = choose(value < zero, zero, value)
-            store(out, pixel * filters + c, value, lanes)
+            store(out, at, value, lanes)
 
 
 @cache
 def _window_kernel(tall: int, vectors: int, taps: int, by: int, single: bool) -> Any:
     panel = LANES * vectors
 
-    def convolve_rows(x, w, out, geometry, depth, at_once, pad, shift, relu, padded, start, stop):
+    def convolve_rows(x, w, out, geometry, depth, at_once, pad, ending, padded, start, stop):
         height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
             geometry
         )
@@ -263,8 +279,7 @@ def _window_kernel(tall: int, vectors: int, taps: int, by: int, single: bool) ->
                                 1 if k > 0 else 0,
                             )  # fmt: skip
                             column += tall
-            if relu or shift.shape[0] > 0:
-                _end(out, row * out_width, (row + count) * out_width, filters, shift, relu)
+            _end(out, row * out_width, (row + count) * out_width, filters, ending)
             row += count
 
     return compiled(convolve_rows)
@@ -274,7 +289,7 @@ def _window_kernel(tall: int, vectors: int, taps: int, by: int, single: bool) ->
 def _product_kernel(tall: int, vectors: int) -> Any:
     panel = LANES * vectors
 
-    def multiply_pixels(x, w, out, channels, filters, depth, shift, relu, start, stop):
+    def multiply_pixels(x, w, out, channels, filters, depth, ending, start, stop):
         at_once = max(4 * tall, IMAGES // channels // tall * tall)
         for first in range(start, stop, at_once):
             last = min(first + at_once, stop)
@@ -289,7 +304,6 @@ def _product_kernel(tall: int, vectors: int) -> Any:
                             out, begin * filters + p, filters, pixel - begin, filters - p,
                             1 if k > 0 else 0,
                         )  # fmt: skip
-            if relu or shift.shape[0] > 0:
-                _end(out, first, last, filters, shift, relu)
+            _end(out, first, last, filters, ending)
 
     return compiled(multiply_pixels)

@@ -30,6 +30,31 @@ def convolve(
     return None
 
 
+@convolution.convolve_and.override("cpu")
+def convolve_and(
+    ops: Any, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any,
+    strides: Pair, padding: Padding, dilation: Pair, groups: int,
+) -> Any:  # fmt: skip
+    if not plain(x, w, scale, shift, addend) or not writable(out):
+        return NotImplemented
+    geometry = _geometry(x.shape, w.shape, out.shape, strides, padding, dilation, groups)
+    same = addend is not None and np.may_share_memory(addend, out)
+    relu = name == "relu"
+    if not same and _direct.forward(x, w, out, geometry, (scale, shift, addend, relu)):
+        if not relu and name != "linear":
+            ops.activate(name, out, out)
+        return None
+    found = np.empty_like(out) if same else out
+    _convolve(x, w, found, geometry)
+    if scale is not None:
+        np.multiply(found, scale, out=found)
+    ops.bias_activate(found, shift, "linear" if addend is not None else name)
+    if addend is not None:
+        np.add(found, addend, out=out)
+        ops.activate(name, out, out)
+    return None
+
+
 @convolution.convolve_weight_gradient.override("cpu")
 def convolve_weight_gradient(
     ops: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave, through
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave
 from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, pair, positive
 from cortex_lab.nn.window import check_padding, resolve_padding, slide
 
@@ -68,14 +69,22 @@ class Conv2D(Layer):
         return {"geometry": (strides, padding, dilation, self.groups)}
 
     def forward(self, ops: Any, at: Slots) -> None:
-        ops.convolve(at.x, at.kernel, at.y, *at.geometry)
-        leave(ops, self, at)
+        if self.activation in NEEDS_INPUT and at.training:
+            ops.convolve(at.x, at.kernel, at.y, *at.geometry)
+            leave(ops, self, at)
+        else:
+            bias, name = at.bias if self.use_bias else None, self.activation or "linear"
+            ops.convolve_and(at.x, at.kernel, None, bias, None, name, at.y, *at.geometry)
 
     def backward(self, ops: Any, at: Slots) -> None:
-        dz = through(ops, self, at)
+        name, dz = self.activation or "linear", at.dy
+        d_bias = at.d_bias if self.use_bias else None
+        if name != "linear":
+            dz = at.dz
+            ops.slopes_and_sums(name, at.z if name in NEEDS_INPUT else None, at.y, at.dy, dz, d_bias)
+        elif d_bias is not None:
+            ops.sum_rows(dz, out=d_bias)
         ops.convolve_weight_gradient(at.x, dz, at.d_kernel, *at.geometry)
-        if self.use_bias:
-            ops.sum_rows(dz, out=at.d_bias)
         if at.dx is not None:
             ops.convolve_input_gradient(dz, at.kernel, at.dx, *at.geometry)
 

@@ -1,0 +1,63 @@
+"""The gradient of an activation and that of the bias before it, in one pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernels import convolution
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.overrides.activation import CODES, activate_lanes_gradient
+from cortex_lab.compute.simd import every, first_lanes, load, store
+from cortex_lab.compute.workers import get_workers, workspace
+
+GRAIN = 32_768
+BLOCK = 128
+_ZERO = np.float32(0)
+
+
+@convolution.slopes_and_sums.override("cpu")
+def slopes_and_sums(ops: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> Any:
+    if not plain(z, y, dy) or not writable(dz, total) or not y.shape == dy.shape == dz.shape:
+        return NotImplemented
+    if name not in CODES or name == "gelu" or total is None:
+        ops.activate_gradient(name, z, y, dy, dz)
+        return None if total is None else ops.sum_rows(dz, out=total)
+    columns = dz.shape[-1]
+    rows = dz.size // columns
+    arrays = [array.reshape(-1) for array in (z if name in NEEDS_INPUT else y, dy, dz)]
+    workers = get_workers()
+    pieces = workers.split(rows, -(-GRAIN // columns))
+    sums = workspace("sums of slopes", np.float64, len(pieces) * columns)[: len(pieces) * columns]
+    sums = sums.reshape(len(pieces), columns)
+    tasks = [(*arrays, part, CODES[name], *piece) for part, piece in zip(sums, pieces, strict=True)]
+    if len(tasks) == 1:
+        _differentiate(*tasks[0])
+    else:
+        workers.run(_differentiate, tasks, blas=False)
+    total[...] = sums.sum(axis=0)
+    return None
+
+
+@compiled
+def _differentiate(y, dy, dz, sums, code, start, stop):
+    # Short float32 sums in registers, added up in float64: as exact as it is quick.
+    columns = sums.shape[0]
+    part = np.empty(16, np.float32)
+    sums[:] = 0.0
+    for block in range(start, stop, BLOCK):
+        last = min(block + BLOCK, stop)
+        for c in range(0, columns, 16):
+            lanes = first_lanes(columns - c)
+            total = every(_ZERO)
+            for row in range(block, last):
+                at = row * columns + c
+                slope = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, 1.0)
+                store(dz, at, slope, lanes)
+                total = total + slope
+            store(part, 0, total, first_lanes(16))
+            for t in range(min(16, columns - c)):
+                sums[c + t] += part[t]
