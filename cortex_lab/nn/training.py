@@ -110,7 +110,8 @@ class Training:
         if not plan.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
         self.freeze(frozen)
-        self.optimizer_state = optimizer.init(network.ops, network.params)
+        shapes = {name: array.shape for name, array in network.parameters.items()}
+        self.optimizer_state = optimizer.init(network.ops, network.params, shapes)
         self.bound: Bound | None = None
         self.checked_until = batches.steps_per_epoch
         self.loss_slots: dict[str, Slots] | None = None
@@ -370,7 +371,7 @@ class Training:
 
 
 def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.copy() if hasattr(value, "copy") else value for name, value in state.items()}
+    return {name: value.copy() if hasattr(value, "shape") else value for name, value in state.items()}
 
 
 def _put(copy: Callable[..., Any], values: Mapping[str, Any], into: dict[str, Any]) -> None:
@@ -378,7 +379,7 @@ def _put(copy: Callable[..., Any], values: Mapping[str, Any], into: dict[str, An
     for name in set(into) - set(values):
         del into[name]
     for name, value in values.items():
-        if hasattr(value, "copy") and name in into:
+        if hasattr(value, "shape") and name in into:
             copy(value, out=into[name])
         else:
-            into[name] = value.copy() if hasattr(value, "copy") else value
+            into[name] = value.copy() if hasattr(value, "shape") else value

@@ -72,8 +72,13 @@ class Optimizer:
 
     # What it then can do ----------------------------------------------------------------------------
 
-    def init(self, ops: Any, params: Any) -> dict[str, Any]:
-        """State for a vector like `params`, before the first update."""
+    def init(
+        self, ops: Any, params: Any, shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> dict[str, Any]:
+        """State for a vector like `params`, before the first update.
+
+        `shapes` are those of the arrays that make up the vector, by name and in their order, if it has any.
+        """
         state = {"updates": 0, **self.memory(ops, params)}
         if self.clip_norm is not None or self.clip_value is not None:
             state["clipped"] = ops.zeros(params.shape, params.dtype)

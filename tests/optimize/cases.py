@@ -30,6 +30,7 @@ from cortex_lab.optimize import (
     Lion,
     Matyas,
     McCormick,
+    Muon,
     Nadam,
     OneCycle,
     Optimizer,
@@ -165,6 +166,8 @@ OPTIMIZER_CASES = [
     OptimizerCase(AdamW(0.05, weight_decay=1e-4), 0.05, None, "AdamW", {"lr": 0.05, "weight_decay": 1e-4}),
     OptimizerCase(Nadam(0.05), 0.05, None, "NAdam", {"lr": 0.05}),
     OptimizerCase(Lion(0.01), 0.01),
+    # Of vectors that are not made of matrices it does what AdamW does.
+    OptimizerCase(Muon(0.05), 0.05, None, "AdamW", {"lr": 0.05, "betas": (0.9, 0.95), "weight_decay": 0.0}),
 ]
 
 SCHEDULE_CASES: list[Schedule] = [

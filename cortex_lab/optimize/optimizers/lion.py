@@ -12,9 +12,7 @@ from cortex_lab.optimize.optimizer import Optimizer, Rate, fraction
 class Lion(Optimizer):
     """Lion (Chen et al. 2023, algorithm 2): every parameter moves by the learning rate, up or down.
 
-    Its rate wants to be 3 to 10 times smaller than Adam's, and its weight decay as much larger. Of today's
-    stronger optimizers it is the one that needs nothing but flat vectors: Muon orthogonalizes each weight
-    matrix, so it would have to know their shapes.
+    Its rate wants to be 3 to 10 times smaller than Adam's, and its weight decay as much larger.
     """
 
     learning_rate: Rate = 0.0001

@@ -1,0 +1,111 @@
+"""Muon."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, fraction
+
+_FACTORS = (3.4445, -4.775, 2.0315)
+_NOT_MATRICES = ("*/embeddings", "*/gamma", "*/beta", "*/alpha")
+
+
+@dataclass(frozen=True)
+class Muon(Optimizer):
+    """Muon (Jordan et al. 2024): a matrix of weights moves by its momentum made orthogonal; else AdamW.
+
+    Every direction of a matrix then learns at the same pace, however unequal its gradient. Orthogonal means
+    `newton_schulz_steps` of a polynomial that brings all singular values near 1. The step is scaled by
+    0.2 * sqrt(longer side), to be as large as Adam's is (Liu et al. 2025), so that both share one rate.
+
+    Matrices are arrays of two axes and more, a unit per place on the last axis: Dense and recurrent kernels,
+    and those of convolutions with window and channels taken together. `without` names arrays that AdamW
+    takes all the same, by patterns such as "dense_2/*"; advised for the last layer. A vector that is not made
+    of named arrays, such as an analytic function's, is AdamW's altogether.
+    """
+
+    learning_rate: Rate = 0.001
+    momentum: float = 0.95
+    newton_schulz_steps: int = 5
+    beta_1: float = 0.9
+    beta_2: float = 0.95
+    epsilon: float = 1e-8
+    without: tuple[str, ...] = _NOT_MATRICES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("momentum", "beta_1", "beta_2"):
+            fraction(name, getattr(self, name))
+        above_zero("epsilon", self.epsilon)
+        above_zero("newton_schulz_steps", self.newton_schulz_steps)
+        object.__setattr__(self, "without", tuple(self.without))
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("mean", "square")
+
+    def init(
+        self, ops: Any, params: Any, shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> dict[str, Any]:
+        return {**super().init(ops, params), "matrices": self._matrices(shapes or {})}
+
+    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+        done = 0
+        for start, rows, columns in state["matrices"]:
+            self._adam(ops, params, gradient, state, rate, slice(done, start))
+            done = start + rows * columns
+            part = slice(start, done)
+            mean, slope = state["mean"][part], (1 - self.momentum) * gradient[part]
+            mean *= self.momentum
+            mean += slope
+            ahead = (self.momentum * mean + slope).reshape(rows, columns)
+            step = orthogonal(ops, ahead, self.newton_schulz_steps).reshape(-1)
+            params[part] -= rate * 0.2 * math.sqrt(max(rows, columns)) * step
+        self._adam(ops, params, gradient, state, rate, slice(done, len(params)))
+
+    def _adam(
+        self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float, part: slice
+    ) -> None:
+        if part.start < part.stop:
+            ops.update_adam(
+                params[part], gradient[part], state["mean"][part], state["square"][part], rate,
+                self.beta_1, self.beta_2, self.epsilon, state["updates"], 0.0,
+            )  # fmt: skip
+
+    def _matrices(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, int, int], ...]:
+        """(start in the vector, rows, columns) of each array that is taken for a matrix."""
+        found, start = [], 0
+        for name, shape in shapes.items():
+            size = math.prod(shape)
+            columns = shape[-1] if len(shape) > 1 else 1
+            spared = any(fnmatchcase(name, pattern) for pattern in self.without)
+            if min(columns, size // columns) > 1 and not spared:
+                found.append((start, size // columns, columns))
+            start += size
+        return tuple(found)
+
+
+def orthogonal(ops: Any, matrix: Any, steps: int) -> Any:
+    """Nearly U @ V.T of the singular value decomposition of `matrix`: singular values from 0.7 to 1.2.
+
+    By steps of Newton and Schulz's iteration, with the factors of Jordan et al., which hurry to about 1
+    instead of converging to it; singular values under 0.001 of the matrix' norm stay smaller.
+    """
+    turned = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if turned else matrix
+    a, b, c = _FACTORS
+    x = x / (ops.xp.sqrt(ops.xp.sum(x * x)) + 1e-7)
+    for _ in range(steps):
+        gram = _product(ops, x, x.T)
+        x = a * x + _product(ops, b * gram + c * _product(ops, gram, gram), x)
+    return x.T if turned else x
+
+
+def _product(ops: Any, left: Any, right: Any) -> Any:
+    out = ops.zeros((left.shape[0], right.shape[1]), left.dtype)
+    ops.matmul(left, right, out=out)
+    return out
