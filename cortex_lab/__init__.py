@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "cortex_lab.lab": ("train", "TrainingSession"),
+    "cortex_lab.data": ("Augmentation",),
     "cortex_lab.nn": ("Network", "Block", "Node", "Graph", "Layer", "Loss", "Training"),
     "cortex_lab.nn.penalties": ("L1", "L2", "MaxNorm", "Penalties"),
     "cortex_lab.optimize": (

@@ -195,6 +195,7 @@ def train(
     sample_weight: Any = None,
     penalties: Any = None,
     frozen: Iterable[str] | str = (),
+    augment: Any = None,
     resume_from: str | os.PathLike | None = None,
     probes: Iterable[Probe] | None = None,
     snapshot_budget: int = 256 * 2**20,
@@ -236,6 +237,9 @@ def train(
     frozen
         Names of nodes, or patterns such as "conv2d_*", that do not learn; `session.edit("frozen", [...])`
         freezes others, or none. See `cortex_lab.nn.freezing.Frozen`.
+    augment
+        Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes the pictures that are trained on a
+        little, anew in every epoch. A dict of them by input name if there are several.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have.
@@ -252,6 +256,7 @@ def train(
         row_weights=_row_weights(data, dataset, class_weight, sample_weight),
         penalties=penalties,
         frozen=frozen,
+        augment=augment,
         validation=_validation(dataset, validation),
         validate_every=validate_every,
         metrics=metrics,
@@ -263,6 +268,7 @@ def train(
         data, loss, optimizer, batch_size=batch_size, seed=seed, validation=validation,
         validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
         class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
+        augment=augment,
     )  # fmt: skip
     return TrainingSession(training, dataset, probes, snapshot_budget, recipe)
 

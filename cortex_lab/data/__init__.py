@@ -1,17 +1,19 @@
 """Samples in pandas frames, and batches of them. Knows nothing of networks or widgets.
 
-| type          | what it is                                                                       |
-|---------------|----------------------------------------------------------------------------------|
-| `Dataset`     | a frame with inputs, a target and splits; shows itself as a table with pictures  |
-| `Batches`     | the batches of every epoch, each a pure function of (seed, step)                 |
-| `Batch`       | inputs, targets and row numbers of one step                                      |
-| `TensorArray` | pandas column whose rows are arrays of one shape, kept in one ndarray            |
-| `TensorDtype` | its type, written `tensor[float32, 8x8x1]`                                       |
-| `Tensor`      | one cell of it: an immutable array, shown as a picture                           |
-| `load`        | a data set by name; `available()` lists the names                                |
-| `read_idx`    | the array in an IDX file                                                         |
+| type           | what it is                                                                      |
+|----------------|---------------------------------------------------------------------------------|
+| `Dataset`      | a frame with inputs, a target and splits; shows itself as a table with pictures |
+| `Batches`      | the batches of every epoch, each a pure function of (seed, step)                |
+| `Batch`        | inputs, targets and row numbers of one step                                     |
+| `TensorArray`  | pandas column whose rows are arrays of one shape, kept in one ndarray           |
+| `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
+| `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
+| `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
+| `load`         | a data set by name; `available()` lists the names                               |
+| `read_idx`     | the array in an IDX file                                                        |
 """
 
+from cortex_lab.data.augmentation import Augmentation
 from cortex_lab.data.batches import Batch, Batches
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.idx import read_idx
@@ -20,6 +22,7 @@ from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 
 __all__ = [
+    "Augmentation",
     "Batch",
     "Batches",
     "Dataset",

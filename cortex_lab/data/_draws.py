@@ -24,3 +24,25 @@ def checked_seed(seed: int) -> int:
     if not 0 <= seed < 2**64:
         raise ValueError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed}")
     return seed
+
+
+def uniform(seed: int, stream: int, rows: np.ndarray, count: int) -> np.ndarray:
+    """(n, count) float64 on [0, 1): draw k of a row depends on (seed, stream, row, k) alone.
+
+    SplitMix64 at a position rather than in a sequence: Steele, Lea and Flood, Fast splittable pseudorandom
+    number generators (2014).
+    """
+    key = _mixed(np.array([seed, stream], np.uint64) * _GOLDEN)
+    place = np.asarray(rows, np.uint64)[:, np.newaxis] * _MOST + np.arange(1, count + 1, dtype=np.uint64)
+    words = _mixed(_mixed(key[:1] ^ (key[1:] >> np.uint64(1))) + place * _GOLDEN)
+    return (words >> np.uint64(11)) * 2.0**-53
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MOST = np.uint64(2**16)
+
+
+def _mixed(words: np.ndarray) -> np.ndarray:
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))

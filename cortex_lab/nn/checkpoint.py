@@ -51,10 +51,10 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
     if description.get("kind") != "training":
         raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
     for name, ours in _identity(training).items():
-        if description[name] != ours:
+        if description.get(name) != ours:
             raise ValueError(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
-                f"{description[name]!r}, here {ours!r}; set it up in the same way"
+                f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
             )
     if description["graph"] != training.network.graph.to_dict():
         raise ValueError(
@@ -92,4 +92,5 @@ def _identity(training: Training) -> dict[str, Any]:
         "losses": {name: loss.to_dict() for name, loss in training.losses.items()},
         "loss_weights": training.objective.weights,
         "penalties": training.penalties.to_dict() if training.penalties else None,
+        "augment": training.augmenter.to_dict() or None,
     }

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 def fetch(training: Training) -> Bound:
     """Put the inputs, targets and weights of the next batch where the step will find them."""
     batch = training.batch = training.batches.fetch(training.step_number)
-    inputs = batch.inputs
-    if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
-        inputs = {next(iter(training.network.graph.inputs)): inputs}
+    inputs = named_inputs(training, batch)
     rows = len(next(iter(inputs.values())))
     bound = training.bound = training.executor.bind(rows)
     if rows not in training.bounds:
@@ -38,6 +36,14 @@ def fetch(training: Training) -> Bound:
         bound.slots[name].seed, bound.slots[name].step = training.seed, training.step_number
     training.changes = {}
     return bound
+
+
+def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:
+    """The inputs of a batch by name."""
+    inputs = batch.inputs
+    if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
+        return {next(iter(training.network.graph.inputs)): inputs}
+    return inputs
 
 
 def _load_targets(training: Training, bound: Bound, batch: Any, first_time: bool) -> None:

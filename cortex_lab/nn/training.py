@@ -10,6 +10,7 @@ import numpy as np
 
 from cortex_lab.compute.denormals import switches
 from cortex_lab.nn import edits, measures
+from cortex_lab.nn.augmenting import Augmenter
 from cortex_lab.nn.autopsy import Fault, find_fault
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.feeding import fetch
@@ -42,7 +43,7 @@ class BatchSource(Protocol):
 
 
 class Training:
-    """One way to train one network: fetch, forward, loss, backward, update.
+    """One way to train one network: fetch, augment, forward, loss, backward, update.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ class Training:
         without it.
     frozen
         Names of nodes, or patterns such as "conv2d_*", whose parameters do not change; see `Frozen`.
+    augment
+        An `Augmentation` of the inputs that are pictures, or a dict of them by input name; see `Augmenter`.
     validation
         (inputs, targets) to measure "validation_loss" and "validation_accuracy" on, or None.
     metrics
@@ -87,6 +90,7 @@ class Training:
         row_weights: np.ndarray | None = None,
         penalties: Penalties | Mapping[str, Any] | None = None,
         frozen: Iterable[str] | str = (),
+        augment: Any = None,
         validation: tuple[Any, Any] | None = None,
         validate_every: int | None = None,
         metrics: Any = None,
@@ -110,6 +114,7 @@ class Training:
         if not plan.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
         self.freeze(frozen)
+        self.augmenter = Augmenter(network, augment)
         shapes = {name: array.shape for name, array in network.parameters.items()}
         self.optimizer_state = optimizer.init(network.ops, network.params, shapes)
         self.bound: Bound | None = None
@@ -124,6 +129,7 @@ class Training:
         self.random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
         self.phases = (
             "fetch",
+            *(["augment"] if self.augmenter else []),
             *dict.fromkeys(step.phase for step in plan.steps if step.action == "forward"),
             "loss",
             *dict.fromkeys(step.phase for step in plan.steps if step.action in ("accumulate", "backward")),
@@ -279,6 +285,7 @@ class Training:
             row_weights=self.row_weights,
             penalties=self.penalties,
             frozen=self.frozen.patterns,
+            augment=self.augmenter.by_input or None,
             validation=self.validation,
             validate_every=self.validate_every,
             metrics=self.metrics.given,
@@ -314,6 +321,8 @@ class Training:
         """What follows the fetch: each phase with the calls it is made of."""
         slots = self.objective.slots(bound, self.plan)
         calls: dict[str, list[Callable[[], Any]]] = {phase: [] for phase in self.phases[1:]}
+        if self.augmenter:
+            calls["augment"].append(partial(self.augmenter.apply, self, bound))
         calls["loss"].append(lambda: self.objective.evaluate(slots))
         for phase, run in bound.steps:
             if run is not None:

@@ -371,3 +371,12 @@ def lstm_gradient(draw: Draw) -> Case:
     outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, poison(n, steps, 4 * units)
     made = [*arrays, None, start, gates, *kept, dy, dx, *outputs]
     return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (9, 10, 11, 12))
+
+
+@case
+def warp_affine(draw: Draw) -> Case:
+    shape = draw.size(1, 3, 60), draw.size(1, 17), draw.size(1, 17), draw.size(1, 5)
+    identity = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    matrices = identity + draw.random.standard_normal((shape[0], 2, 3)) * [0.3, 0.3, 3.0]
+    tones = draw.random.standard_normal((shape[0], 2))
+    return Case([draw.numbers(*shape), matrices, tones, draw.pick(True, False), poison(*shape)], (4,))
