@@ -182,7 +182,8 @@ def convolve_and(draw: Draw) -> Case:
     x, w, y, geometry = _convolution(draw)
     scale, shift = (draw.pick(None, draw.numbers(y[-1])) for _ in range(2))
     addend = draw.pick(None, draw.numbers(*y))
-    made = [draw.numbers(*x), draw.numbers(*w), scale, shift, addend, draw.pick("linear", "relu", "tanh")]
+    weights = draw.numbers(*w, scale=0.1)
+    made = [draw.numbers(*x), weights, scale, shift, addend, draw.pick("linear", "relu", "tanh")]
     return Case([*made, poison(*y), *geometry], (6,))
 
 

@@ -281,7 +281,7 @@ def _gather_taps(x, patches, geometry, first, last, group):
         for j in range(kw):
             to = (i * kw + j) * pixels
             offset = j * dw - left
-            low = max(0, -(offset // sw))
+            low = min(out_width, max(0, -(offset // sw)))
             high = max(low, min(out_width, (width - 1 - offset) // sw + 1))
             for r in range(first, last):
                 image, row = r // out_height, r % out_height
