@@ -247,3 +247,19 @@ def test_inside_a_step_nothing_is_frozen():
     with pytest.raises(ValueError, match="between two steps"):
         session.edit("frozen", ["dense_1"])
     session.step()
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_frozen_keep_every_bit_and_the_others_stay_near_the_reference():
+    found = {}
+    for ops in ("gpu", "reference"):
+        given = training(deep(ops), optimizer=cl.AdamW(0.01), penalties={"*/kernel": cl.L2(0.01)})
+        walk(given, 3)
+        before = {name: np.array(array) for name, array in given.parameters.items()}
+        given.edit("frozen", ["dense_2", "batch_normalization_1"])
+        walk(given, 10)
+        for name, after in given.parameters.items():
+            assert (after == before[name]).all() == (name.split("/")[0] in given.frozen.nodes)
+        found[ops] = given.parameters
+    for name, ours in found["gpu"].items():
+        np.testing.assert_allclose(ours, found["reference"][name], rtol=1e-2, atol=1e-3)

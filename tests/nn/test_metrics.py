@@ -268,3 +268,14 @@ def test_more_is_better_by_name():
     for name in ("loss", "loss['score']", "validation_loss", "mean_squared_error", "brier_score_loss"):
         assert not rises(name) and not rises(f"validation_{name}")
     assert rises("accuracy") and rises("validation_f1_score") and not rises("update_ratio['a']")
+
+
+@pytest.mark.gpu
+def test_outputs_are_gathered_from_a_gpu():
+    found = []
+    for ops in ("gpu", "reference"):
+        training = dense(
+            ops=ops, layers=[cl.Dense(3)], validation=(X, Y), metrics=["f1_macro", "roc_auc_ovr"]
+        )
+        found.append([training.measure(f"validation_{name}") for name in ("f1_macro", "roc_auc_ovr")])
+    np.testing.assert_allclose(found[0], found[1], atol=5e-3)

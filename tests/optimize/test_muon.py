@@ -121,3 +121,16 @@ def test_it_trains_rewinds_freezes_and_saves(tmp_path, ops):
     session.edit("frozen", ["conv2d_1"])
     session.step(3)
     np.testing.assert_array_equal(kernels[0], before)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_it_stays_near_the_reference():
+    random = np.random.default_rng(0)
+    start, gradients = random.normal(size=51), random.normal(size=(12, 51))
+    gpu = get_ops("gpu")
+    params = gpu.asarray(start)
+    optimizer = Muon(0.02, weight_decay=0.1)
+    state = optimizer.init(gpu, params, SHAPES)
+    for gradient in gradients:
+        optimizer.update(gpu, params, gpu.asarray(gradient), state)
+    np.testing.assert_allclose(gpu.to_numpy(params), path(optimizer, gradients, start), rtol=1e-2, atol=2e-3)
