@@ -249,10 +249,10 @@ def test_inside_a_step_nothing_is_frozen():
     session.step()
 
 
-@pytest.mark.gpu
-def test_on_a_gpu_the_frozen_keep_every_bit_and_the_others_stay_near_the_reference():
+@pytest.mark.parametrize("backend", ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
+def test_the_frozen_keep_every_bit_and_the_others_stay_near_the_reference(backend):
     found = {}
-    for ops in ("gpu", "reference"):
+    for ops in (backend, "reference"):
         given = training(deep(ops), optimizer=cl.AdamW(0.01), penalties={"*/kernel": cl.L2(0.01)})
         walk(given, 3)
         before = {name: np.array(array) for name, array in given.parameters.items()}
@@ -261,5 +261,5 @@ def test_on_a_gpu_the_frozen_keep_every_bit_and_the_others_stay_near_the_referen
         for name, after in given.parameters.items():
             assert (after == before[name]).all() == (name.split("/")[0] in given.frozen.nodes)
         found[ops] = given.parameters
-    for name, ours in found["gpu"].items():
+    for name, ours in found[backend].items():
         np.testing.assert_allclose(ours, found["reference"][name], rtol=1e-2, atol=1e-3)
