@@ -238,8 +238,8 @@ def train(
         Names of nodes, or patterns such as "conv2d_*", that do not learn; `session.edit("frozen", [...])`
         freezes others, or none. See `cortex_lab.nn.freezing.Frozen`.
     augment
-        Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes the pictures that are trained on a
-        little, anew in every epoch. A dict of them by input name if there are several.
+        Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes the pictures that are trained
+        on a little, anew in every epoch. A dict of them by input name if there are several.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have.
@@ -247,6 +247,7 @@ def train(
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {optimizer!r}")
     dataset, batches = _batches(data, batch_size, seed)
+    frozen = [frozen] if isinstance(frozen, str) else list(frozen)
     training = Training(
         network,
         batches,

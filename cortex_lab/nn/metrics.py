@@ -41,10 +41,10 @@ class Metrics:
     """
 
     def __init__(self, metrics: Any, objective: Objective) -> None:
-        self.given = metrics
+        self.given = _by_output(metrics, objective.losses)
         self._objective = objective
         self._scorers: dict[str, tuple[str, Scorer]] = {}
-        for output, several in _by_output(metrics, objective.losses).items():
+        for output, several in self.given.items():
             for metric in several:
                 name, scorer = _resolve(metric)
                 key = f"{name}[{output!r}]" if len(objective.losses) > 1 else name

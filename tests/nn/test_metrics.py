@@ -230,6 +230,11 @@ def test_metrics_go_along_with_clones_forks_rewinds_and_files(tmp_path):
     np.testing.assert_array_equal(scope["session"].trace[key], session.trace[key])
 
 
+def test_any_iterable_of_names_will_do():
+    training = dense(validation=(X, Y), metrics=(name for name in ("f1_macro", "accuracy")))
+    assert training.clone().metrics.keys == training.metrics.keys == ("f1_macro", "accuracy")
+
+
 def test_a_script_cannot_hold_a_function():
     session = cl.train(
         cl.Network([cl.Dense(3)], 6), blobs(), "softmax_cross_entropy", cl.SGD(0.1), validation=(X, Y),
