@@ -100,21 +100,6 @@ def clear_block(typing, target, at_target, count):
 
 
 @intrinsic
-def prefetch(typing, array, at):
-    """Have the line that holds array[at] fetched into the second-level cache; any element may be named."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = _address(context, builder, signature.args[0], *values)
-        kind = ir.FunctionType(ir.VoidType(), [_POINTER, ir.IntType(32), ir.IntType(32), ir.IntType(32)])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        # To be read, used again soon but not at once, data.
-        builder.call(function, [pointer, *(ir.Constant(ir.IntType(32), flag) for flag in (0, 2, 1))])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), generate
-
-
-@intrinsic
 def transpose_block(typing, target, at_target, target_row, source, at_source, source_row):
     """target[k, n] = source[n, k] for 16 x 16 float32, by swaps of ever larger blocks in registers."""
     whole = types.int64

@@ -7,20 +7,20 @@ product is done to a panel while it is in the cache.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
-from cortex_lab.compute.native import clear_block, copy_block, prefetch, transpose_block
+from cortex_lab.compute.native import clear_block, copy_block, transpose_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
 from cortex_lab.compute.overrides.activation import activate_lanes, activate_lanes_gradient
+from cortex_lab.compute.panels import PANEL, STRIDE, TALL, multiply_panel
 from cortex_lab.compute.simd import LANES, every, first_lanes, load, store
-from cortex_lab.compute.tiles import multiply_tile, tiles_pay
+from cortex_lab.compute.tiles import tiles_pay
 from cortex_lab.compute.workers import get_workers, workspace
 
-TALL, PANEL = 8, 3 * LANES
-"""Rows and columns of a tile: 24 sums, three vectors of the right side, and one number of the left."""
 DEEP = 160
 """Most rows of a panel: 30 KB, which the first-level cache holds beside a tile's rows."""
 HIGH = 256
@@ -30,14 +30,17 @@ WIDE = 22 * PANEL
 SHARE = 400_000
 """Multiply-adds that are worth a worker."""
 _ON = tiles_pay()
+_local = threading.local()
 _ZERO = np.float32(0)
 _NONE = np.zeros(0, np.float32)
+NEAR = np.zeros(DEEP // STRIDE, np.int64)
+"""Places of lines where nothing lies far away."""
 
 
-def tiles_fit(rows: int, columns: int, inner: int) -> bool:
-    """Whether tiles waste little on a product of this shape."""
+def tiles_fit(rows: int, columns: int) -> bool:
+    """Whether tiles waste less on a product of this shape than BLAS does."""
     filled = -(-rows // TALL) * TALL * -(-columns // PANEL) * PANEL
-    return _ON and inner >= LANES and 10 * rows * columns >= 6 * filled
+    return _ON and rows >= 4 and 5 * rows * columns >= filled
 
 
 def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: int = 0) -> None:
@@ -45,8 +48,10 @@ def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: in
     (rows, inner), columns = a.shape, out.shape[1]
     bias = _NONE if bias is None else bias
     flat = a.reshape(-1), b.reshape(-1), b_turned, out.reshape(-1), bias, code, 1.0, columns, inner
-    pieces = _pieces(rows, columns, inner)
-    get_workers().run(_multiply_piece, [(*flat, *piece) for piece in pieces], blas=False)
+    if rows * columns * inner < SHARE:
+        _multiply(*flat, 0, rows, 0, columns, *_rooms())
+    else:
+        _share(_multiply_piece, [(*flat, *piece) for piece in _pieces(rows, columns, inner)])
 
 
 def multiply_turned(
@@ -61,13 +66,22 @@ def multiply_turned(
     y, dz = (_NONE if array is None else array.reshape(-1) for array in (y, dz))
     sums = _NONE if sums is None else sums
     flat = a.reshape(-1), dy.reshape(-1), y, dz, bent, out.reshape(-1), sums, code, 1.0
+    if rows * columns * inner < SHARE:
+        multiply_turned_part(*flat, rows, columns, inner, 0, rows, 0, columns, 0, *turned_rooms(columns))
+        return
     # Who makes part of dz makes whole columns of it.
     apart = bent or sums.size > 0
     pieces = _pieces(0 if apart else rows, columns, inner * (rows if apart else 1))
     if apart:
         pieces = [(0, rows, *piece[2:]) for piece in pieces]
-    jobs = [(*flat, rows, columns, inner, *piece, 0) for piece in pieces]
-    get_workers().run(_turned_piece, jobs, blas=False)
+    _share(_turned_piece, [(*flat, rows, columns, inner, *piece, 0) for piece in pieces])
+
+
+def _share(function: Any, jobs: list[tuple[Any, ...]]) -> None:
+    if len(jobs) == 1:
+        function(*jobs[0])
+    else:
+        get_workers().run(function, jobs, blas=False)
 
 
 def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, int]]:
@@ -83,25 +97,38 @@ def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, in
 
 
 def _multiply_piece(*arguments: Any) -> None:
-    _multiply(*arguments, workspace("panel", FLOAT32, DEEP * PANEL), workspace("rows", FLOAT32, DEEP * TALL))
+    _multiply(*arguments, *_rooms())
+
+
+def _rooms() -> tuple[Any, Any, Any]:
+    """A panel, a tile's rows, and the places of the lines that all tiles of a panel fetch."""
+    rooms = getattr(_local, "rooms", None)
+    if rooms is None:
+        lines = workspace("lines", np.int64, HIGH // TALL * DEEP // STRIDE)
+        panel, rows = workspace("panel", FLOAT32, DEEP * PANEL), workspace("rows", FLOAT32, DEEP * TALL)
+        rooms = _local.rooms = panel, rows, lines
+    return rooms
 
 
 def _turned_piece(*arguments: Any) -> None:
     multiply_turned_part(*arguments, *turned_rooms(arguments[-2] - arguments[-3]))
 
 
-def turned_rooms(columns: int) -> tuple[Any, Any, Any]:
+def turned_rooms(columns: int) -> tuple[Any, Any, Any, Any]:
     """What `multiply_turned_part` needs to work on so many columns of its product."""
     width = min(WIDE, -(-columns // PANEL) * PANEL)
-    panels, tile = workspace("panels", FLOAT32, DEEP * width), workspace("rows", FLOAT32, DEEP * TALL)
-    return panels, tile, workspace("column sums", np.float64, width)
+    _, tile, lines = _rooms()
+    panels, sums = workspace("panels", FLOAT32, DEEP * width), workspace("column sums", np.float64, width)
+    return panels, tile, sums, lines
 
 
 @compiled
 def _multiply(
-    a, b, turned, out, bias, code, alpha, columns, inner, first, last, column, column_end, panel, rest
+    a, b, turned, out, bias, code, alpha, columns, inner, first, last, column, column_end, panel, rest, lines
 ):  # fmt: skip
     ldb = inner if turned else columns
+    # From one panel to the next, in b.
+    onward = PANEL * (ldb if turned else 1)
     blocks = (inner + DEEP - 1) // DEEP
     deep = ((inner + blocks - 1) // blocks + LANES - 1) // LANES * LANES
     for start in range(first, last, HIGH):
@@ -110,6 +137,9 @@ def _multiply(
         for k in range(0, inner, deep):
             depth = min(deep, inner - k)
             keep = 1 if k > 0 else 0
+            places = depth // STRIDE
+            if k == 0 or depth < deep:
+                _place_lines(lines, (whole - start) // TALL * places, turned, ldb, depth)
             for i in range(TALL if whole < stop else 0):
                 # The rows of the last tile that do not exist are read as well.
                 if whole + i < stop:
@@ -119,22 +149,36 @@ def _multiply(
             for p in range(column, column_end, PANEL):
                 width = min(PANEL, column_end - p)
                 pack_panel(b, turned, ldb, p, width, k, depth, panel)
-                ahead = min(PANEL, column_end - p - PANEL)
+                # Behind the last panel comes the first one of the next block.
+                ahead = (p * ldb + k if turned else k * ldb + p) + onward
+                if p + PANEL >= column_end:
+                    ahead = column * ldb + k + deep if turned else (k + deep) * ldb + column
                 for row in range(start, whole, TALL):
-                    if ahead > 0:
-                        share = (row - start) // TALL, (stop - start) // TALL
-                        _prefetch_panel(b, turned, ldb, p + PANEL, ahead, k, depth, share)
-                    multiply_tile(
-                        TALL, 3, a, row * inner + k, inner, 1, 0, panel, 0, PANEL, 0, 1, depth,
-                        out, row * columns + p, columns, TALL, width, keep,
+                    multiply_panel(
+                        a, row * inner + k, inner, 1, panel, 0, depth, out, row * columns + p, columns,
+                        TALL, width, keep, b, ahead, lines, (row - start) // TALL * places,
                     )  # fmt: skip
                 if whole < stop:
-                    multiply_tile(
-                        TALL, 3, rest, 0, DEEP, 1, 0, panel, 0, PANEL, 0, 1, depth,
-                        out, whole * columns + p, columns, stop - whole, width, keep,
+                    multiply_panel(
+                        rest, 0, DEEP, 1, panel, 0, depth, out, whole * columns + p, columns,
+                        stop - whole, width, keep, b, ahead, lines, 0,
                     )  # fmt: skip
                 if k + depth == inner and (code > 0 or bias.shape[0] > 0):
                     _finish(out, columns, start, stop, p, width, bias, code, alpha)
+
+
+@compiled
+def _place_lines(lines, count, turned, ldb, depth):
+    """The lines of a panel of b, from its first element; as many as there is room for."""
+    high, long = (PANEL, depth) if turned else (depth, PANEL)
+    # A row begins anywhere in a line, so its last element may lie in one more.
+    across = (long - 1) // LANES + 2
+    row = line = 0
+    for i in range(max(count, depth // STRIDE)):
+        lines[i] = row * ldb + min(line * LANES, long - 1)
+        line += 1
+        if line == across:
+            row, line = min(row + 1, high - 1), 0
 
 
 @compiled
@@ -151,9 +195,10 @@ def pack_panel(b, turned, ldb, column, width, k, depth, panel):
         whole = depth // LANES * LANES if n + LANES <= width else 0
         for i in range(0, whole, LANES):
             transpose_block(panel, i * PANEL + n, PANEL, b, (column + n) * ldb + k + i, ldb)
-        for j in range(n, n + LANES):
-            for i in range(whole, depth):
-                panel[i * PANEL + j] = b[(column + j) * ldb + k + i] if j < width else _ZERO
+        for i in range(whole, depth):
+            store(panel, i * PANEL + n, every(_ZERO), everywhere)
+            for j in range(n, min(n + LANES, width)):
+                panel[i * PANEL + j] = b[(column + j) * ldb + k + i]
 
 
 @compiled
@@ -176,28 +221,11 @@ def multiply_packed(a, packed, out, rows, columns, inner):
         depth = min(DEEP, inner - k)
         for p in range(0, columns, PANEL):
             for row in range(0, rows, TALL):
-                multiply_tile(
-                    TALL, 3, a, row * inner + k, inner, 1, 0, packed, at, PANEL, 0, 1, depth,
-                    out, row * columns + p, columns, min(TALL, rows - row), min(PANEL, columns - p),
-                    1 if k > 0 else 0,
+                multiply_panel(
+                    a, row * inner + k, inner, 1, packed, at, depth, out, row * columns + p, columns,
+                    min(TALL, rows - row), min(PANEL, columns - p), 1 if k > 0 else 0, packed, at, NEAR, 0,
                 )  # fmt: skip
             at += depth * PANEL
-
-
-@compiled
-def _prefetch_panel(b, turned, ldb, column, width, k, depth, share):
-    """Part number share[0] of share[1] of the panel that comes next, into the second-level cache."""
-    part, parts = share
-    if turned:
-        for n in range(part * width // parts, (part + 1) * width // parts):
-            for i in range(0, depth, LANES):
-                prefetch(b, (column + n) * ldb + k + i)
-    else:
-        for i in range(part * depth // parts, (part + 1) * depth // parts):
-            at = (k + i) * ldb + column
-            for n in range(0, width, LANES):
-                prefetch(b, at + n)
-            prefetch(b, at + width - 1)
 
 
 @compiled
@@ -215,9 +243,11 @@ def _finish(out, columns, start, stop, column, width, bias, code, alpha):
 @compiled
 def multiply_turned_part(
     a, dy, y, dz, bent, out, sums, code, alpha, rows, columns, inner, first, last, column, column_end, added,
-    panels, tile, totals,
+    panels, tile, totals, lines,
 ):  # fmt: skip
     """Part of a product with its left side turned; with `added` = 1 on top of what out and sums hold."""
+    for i in range(DEEP // STRIDE):
+        lines[i] = min(i // 4, TALL - 1) * columns + min(i % 4 * LANES, PANEL - 1)
     for left in range(column, column_end, WIDE):
         right = min(left + WIDE, column_end)
         totals[: right - left] = 0.0
@@ -238,9 +268,13 @@ def multiply_turned_part(
                 for i in range(depth):
                     store(tile, i * TALL, load(a, (k + i) * rows + row, lanes), tall)
                 for p in range(left, right, PANEL):
-                    multiply_tile(
-                        TALL, 3, tile, 0, 1, TALL, 0, panels, (p - left) * DEEP, PANEL, 0, 1, depth,
-                        out, row * columns + p, columns, high, min(PANEL, right - p), keep,
+                    # What the next tile writes is fetched as well.
+                    ahead = row * columns + p + PANEL
+                    if p + PANEL >= right:
+                        ahead = (row + TALL) * columns + left
+                    multiply_panel(
+                        tile, 0, 1, TALL, panels, (p - left) * DEEP, depth, out, row * columns + p, columns,
+                        high, min(PANEL, right - p), keep, out, ahead, lines, 0,
                     )  # fmt: skip
         if sums.shape[0] > 0:
             for c in range(left, right):

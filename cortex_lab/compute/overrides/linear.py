@@ -19,8 +19,8 @@ from cortex_lab.compute.workers import get_workers, workspace
 # OpenBLAS itself uses one thread up to this many multiply-adds; such products need neither limit nor pool.
 SMALL_PRODUCT = 262_144
 SMALL_SUM = 65_536
-# Columns of a weight gradient that make it worth sharing it out by columns alone.
-SHARED_COLUMNS = 128
+# Columns of a weight gradient that are worth sharing out, and multiply-adds that one worker does alone.
+WIDE, ALONE = 128, 4_000_000
 _ZERO = np.float32(0)
 
 
@@ -41,15 +41,15 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     )
     if (a.shape, b.shape) != wanted or out.size == 0 or inner == 0:
         return NotImplemented
+    if _products.tiles_fit(rows, columns) and not (a_turned and b_turned):
+        if a_turned:
+            _products.multiply_turned(a, b, out)
+        else:
+            _products.multiply(a, b, int(b_turned), out)
+        return None
     turned = (int(a_turned), int(b_turned))
     if rows * columns * inner <= SMALL_PRODUCT:
         _product(a, b, out, *turned, 0, rows, 0, columns)
-        return None
-    if not a_turned and _products.tiles_fit(rows, columns, inner):
-        _products.multiply(a, b, int(b_turned), out)
-        return None
-    if a_turned and not b_turned and _products.tiles_fit(rows, columns, inner):
-        _products.multiply_turned(a, b, out)
         return None
     workers = get_workers()
     # BLAS packs the whole of the matrix that is not split, in every worker: split the larger side.
@@ -63,10 +63,10 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
 
 @linear.dense.override("cpu")
 def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
-    rows, inner, columns = *x.shape, out.shape[1]
-    if name in CODES and name != "gelu" and rows * columns * inner > SMALL_PRODUCT:
-        fits = _products.tiles_fit(rows, columns, inner) and plain(x, w, bias) and writable(out)
-        if fits and w.shape == (inner, columns) and len(out) == rows:
+    (rows, inner), columns = x.shape, out.shape[1]
+    if name in CODES and name != "gelu" and _products.tiles_fit(rows, columns) and inner > 0:
+        fits = w.shape == (inner, columns) and len(out) == rows and plain(x, w, bias)
+        if fits and writable(out):
             _products.multiply(x, w, 0, out, bias, CODES[name])
             return None
     ops.matmul(x, w, out)
@@ -79,14 +79,15 @@ def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
 def dense_gradient(
     ops: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
 ) -> Any:
-    rows, inner, columns = *x.shape, dw.shape[1]
+    (rows, inner), columns = x.shape, dw.shape[1]
     if name == "linear":
         source, slopes, written = None, dy, None
     else:
         source, slopes, written = (z if name in NEEDS_INPUT else y), dz, dz
-    if name in CODES and name != "gelu" and columns >= SHARED_COLUMNS:
-        fits = _products.tiles_fit(inner, columns, rows) and dw.shape == (inner, columns)
-        if fits and plain(x, dy, source) and writable(dw, written, d_bias) and dy.shape == (rows, columns):
+    # All of it is shared out by columns, which has to be worth it.
+    if name in CODES and name != "gelu" and (columns >= WIDE or rows * inner * columns <= ALONE):
+        fits = _products.tiles_fit(inner, columns) and dw.shape == (inner, columns)
+        if fits and dy.shape == (rows, columns) and plain(x, dy, source) and writable(dw, written, d_bias):
             _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
             return None
     if written is not None:
