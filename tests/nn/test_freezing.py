@@ -143,6 +143,13 @@ def test_a_frozen_batch_normalization_uses_its_moving_statistics():
     np.testing.assert_allclose(buffers[layer], expected)
     assert not network.states[f"{layer}/moving_mean"].any()
     assert network.states["batch_normalization_2/moving_mean"].any()
+    # Nor does anything depend on what its buffers for the batch's statistics happen to hold.
+    for bound in given.bounds.values():
+        bound.slots[layer].mean[...] = bound.slots[layer].variance[...] = 7.0
+    walk(given, 1)
+    again = training(frozen=[layer])
+    walk(again, 4)
+    assert state(again) == state(given)
 
 
 def test_nodes_that_share_parameters_are_frozen_together():
