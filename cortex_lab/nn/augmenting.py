@@ -27,10 +27,11 @@ class Augmenter:
     def __init__(self, network: Network, given: Any) -> None:
         shapes = network.graph.inputs
         pictures = [name for name, shape in shapes.items() if len(shape) == 3]
-        if given is None or isinstance(given, Mapping):
-            self.by_input = dict(given or {})
-        else:
-            self.by_input = dict.fromkeys(pictures, given)
+        self.by_input: dict[str, Any] = {}
+        if isinstance(given, Mapping):
+            self.by_input |= given
+        elif given is not None:
+            self.by_input |= dict.fromkeys(pictures, given)
             if not pictures:
                 raise ValueError(f"augment wants pictures (height, width, channels); the inputs are {shapes}")
         for name, each in self.by_input.items():

@@ -88,7 +88,7 @@ class Channel(Locked, anywidget.AnyWidget):
         return frozenset().union(*recent)
 
     def publish(self, panels: Mapping[str, Packed], answer: bool = True) -> int:
-        """Send one frame; returns its sequence number. Pages say when it is drawn if an `answer` is wanted."""
+        """Send one frame; returns its sequence number. Pages say when it is drawn if `answer` is wanted."""
         described: dict[str, Any] = {}
         parts: list[bytes] = []
         offset = 0
