@@ -18,7 +18,7 @@ from cortex_lab.compute.accelerate import accelerate
 
 @lru_cache(maxsize=1)
 def switches() -> tuple[Callable[[], int], Callable[[int], Any]]:
-    """(flush, restore): `before = flush()` throws the calling thread's switch, `restore(before)` puts it back.
+    """(flush, restore): `before = flush()` throws this thread's switch, `restore(before)` puts it back.
 
     Both do nothing where it would bring nothing: on processors that are as quick with small numbers as with
     any, and without Numba.

@@ -96,7 +96,7 @@ class Augmentation:
         return np.concatenate([linear, origin[:, :, np.newaxis]], axis=2)
 
     def tones(self, rows: np.ndarray, seed: int, epoch: int, means: np.ndarray) -> np.ndarray:
-        """(n, 2) float64: factor and summand for the pixels of each of `rows`, of pictures with these means."""
+        """(n, 2) float64: factor and summand for the pixels of each of `rows`, by each picture's mean."""
         draws = 2 * uniform(seed, STREAM + epoch, rows, 9)[:, 7:] - 1
         factor = 1 + draws[:, 0] * self.contrast_range
         return np.stack([factor, draws[:, 1] * self.brightness_range + (1 - factor) * means], axis=-1)
