@@ -12,6 +12,8 @@ from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.plan import Plan, PlannedBuffer, assign_offsets, edge
 
 Step = tuple[str, Callable[[], None] | None]
+LINE = 64
+"""Bytes of a cache line: vectors that lie across two cost a load more."""
 
 
 @dataclass
@@ -136,8 +138,15 @@ def _allocate(
     for dtype in {b.dtype or "" for b in owners}:
         wanted = [(b.name, math.prod(b.shape), b.first, b.last) for b in owners if (b.dtype or "") == dtype]
         offsets[dtype], size = assign_offsets(wanted)
-        memory[dtype] = ops.zeros((size * capacity,), dtype or None)
+        memory[dtype] = _from_a_line_on(ops.zeros((size * capacity + LINE,), dtype or None))
     return memory, offsets, fixed
+
+
+def _from_a_line_on(memory: Any) -> Any:
+    """`memory` without its first elements, from where a line of the processor's cache begins."""
+    address = getattr(getattr(memory, "ctypes", None), "data", 0)
+    start = -address % LINE // memory.itemsize
+    return memory[start : start + memory.size - LINE]
 
 
 def _scratch_size(plan: Plan, capacity: int) -> int:
