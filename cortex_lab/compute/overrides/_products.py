@@ -114,12 +114,11 @@ def _turned_piece(*arguments: Any) -> None:
     multiply_turned_part(*arguments, *turned_rooms(arguments[-2] - arguments[-3]))
 
 
-def turned_rooms(columns: int) -> tuple[Any, Any, Any, Any]:
+def turned_rooms(columns: int) -> tuple[Any, Any, Any]:
     """What `multiply_turned_part` needs to work on so many columns of its product."""
     width = min(WIDE, -(-columns // PANEL) * PANEL)
     _, tile, lines = _rooms()
-    panels, sums = workspace("panels", FLOAT32, DEEP * width), workspace("column sums", np.float64, width)
-    return panels, tile, sums, lines
+    return workspace("panels", FLOAT32, DEEP * width), tile, lines
 
 
 @compiled
@@ -139,7 +138,7 @@ def _multiply(
             keep = 1 if k > 0 else 0
             places = depth // STRIDE
             if k == 0 or depth < deep:
-                _place_lines(lines, (whole - start) // TALL * places, turned, ldb, depth)
+                _place_lines(lines, (stop - start + TALL - 1) // TALL * places, turned, ldb, depth)
             for i in range(TALL if whole < stop else 0):
                 # The rows of the last tile that do not exist are read as well.
                 if whole + i < stop:
@@ -148,23 +147,21 @@ def _multiply(
                     clear_block(rest, i * DEEP, depth)
             for p in range(column, column_end, PANEL):
                 width = min(PANEL, column_end - p)
-                pack_panel(b, turned, ldb, p, width, k, depth, panel)
+                _pack(b, turned, ldb, p, width, k, depth, panel)
                 # Behind the last panel comes the first one of the next block.
                 ahead = (p * ldb + k if turned else k * ldb + p) + onward
                 if p + PANEL >= column_end:
                     ahead = column * ldb + k + deep if turned else (k + deep) * ldb + column
-                for row in range(start, whole, TALL):
+                for row in range(start, stop, TALL):
+                    left, at, line = a, row * inner + k, inner
+                    if row == whole:
+                        left, at, line = rest, 0, DEEP
                     multiply_panel(
-                        a, row * inner + k, inner, 1, panel, 0, depth, out, row * columns + p, columns,
-                        TALL, width, keep, b, ahead, lines, (row - start) // TALL * places,
-                    )  # fmt: skip
-                if whole < stop:
-                    multiply_panel(
-                        rest, 0, DEEP, 1, panel, 0, depth, out, whole * columns + p, columns,
-                        stop - whole, width, keep, b, ahead, lines, 0,
+                        left, at, line, 1, panel, 0, depth, out, row * columns + p, columns,
+                        min(TALL, stop - row), width, keep, b, ahead, lines, (row - start) // TALL * places,
                     )  # fmt: skip
                 if k + depth == inner and (code > 0 or bias.shape[0] > 0):
-                    _finish(out, columns, start, stop, p, width, bias, code, alpha)
+                    finish(out, columns, start, stop, p, width, bias, code, alpha)
 
 
 @compiled
@@ -174,7 +171,7 @@ def _place_lines(lines, count, turned, ldb, depth):
     # A row begins anywhere in a line, so its last element may lie in one more.
     across = (long - 1) // LANES + 2
     row = line = 0
-    for i in range(max(count, depth // STRIDE)):
+    for i in range(count):
         lines[i] = row * ldb + min(line * LANES, long - 1)
         line += 1
         if line == across:
@@ -182,21 +179,30 @@ def _place_lines(lines, count, turned, ldb, depth):
 
 
 @compiled
-def pack_panel(b, turned, ldb, column, width, k, depth, panel):
+def _pack(b, turned, ldb, column, width, k, depth, panel):
     """panel[i, :48] = row k + i of op(b) from `column` on; zeros beyond `width` columns."""
-    everywhere = first_lanes(LANES)
-    if not turned:
-        for i in range(depth):
-            for n in range(0, PANEL, LANES):
-                value = load(b, (k + i) * ldb + column + n, first_lanes(width - n))
-                store(panel, i * PANEL + n, value, everywhere)
-        return
+    if turned:
+        _pack_turned(b, ldb, column, width, k, depth, panel)
+    else:
+        _pack_straight(b, ldb, column, width, k, depth, panel)
+
+
+@compiled
+def _pack_straight(b, ldb, column, width, k, depth, panel):
+    for i in range(depth):
+        for n in range(0, PANEL, LANES):
+            value = load(b, (k + i) * ldb + column + n, first_lanes(width - n))
+            store(panel, i * PANEL + n, value, first_lanes(LANES))
+
+
+@compiled
+def _pack_turned(b, ldb, column, width, k, depth, panel):
     for n in range(0, PANEL, LANES):
         whole = depth // LANES * LANES if n + LANES <= width else 0
         for i in range(0, whole, LANES):
             transpose_block(panel, i * PANEL + n, PANEL, b, (column + n) * ldb + k + i, ldb)
         for i in range(whole, depth):
-            store(panel, i * PANEL + n, every(_ZERO), everywhere)
+            store(panel, i * PANEL + n, every(_ZERO), first_lanes(LANES))
             for j in range(n, min(n + LANES, width)):
                 panel[i * PANEL + j] = b[(column + j) * ldb + k + i]
 
@@ -209,7 +215,7 @@ def pack_all(b, turned, columns, inner, packed):
         depth = min(DEEP, inner - k)
         for p in range(0, columns, PANEL):
             width = min(PANEL, columns - p)
-            pack_panel(b, turned, inner if turned else columns, p, width, k, depth, packed[at:])
+            _pack(b, turned, inner if turned else columns, p, width, k, depth, packed[at:])
             at += depth * PANEL
 
 
@@ -229,7 +235,8 @@ def multiply_packed(a, packed, out, rows, columns, inner):
 
 
 @compiled
-def _finish(out, columns, start, stop, column, width, bias, code, alpha):
+def finish(out, columns, start, stop, column, width, bias, code, alpha):
+    """out = f(out + bias) on rows `start` to `stop` and `width` columns; an empty bias is none."""
     for c in range(column, column + width, LANES):
         lanes = first_lanes(column + width - c)
         offset = every(_ZERO)
@@ -243,14 +250,13 @@ def _finish(out, columns, start, stop, column, width, bias, code, alpha):
 @compiled
 def multiply_turned_part(
     a, dy, y, dz, bent, out, sums, code, alpha, rows, columns, inner, first, last, column, column_end, added,
-    panels, tile, totals, lines,
+    panels, tile, lines,
 ):  # fmt: skip
     """Part of a product with its left side turned; with `added` = 1 on top of what out and sums hold."""
     for i in range(DEEP // STRIDE):
         lines[i] = min(i // 4, TALL - 1) * columns + min(i % 4 * LANES, PANEL - 1)
     for left in range(column, column_end, WIDE):
         right = min(left + WIDE, column_end)
-        totals[: right - left] = 0.0
         for k in range(0, inner, DEEP):
             depth = min(DEEP, inner - k)
             keep = 1 if k > 0 else added
@@ -259,9 +265,9 @@ def multiply_turned_part(
                 if bent:
                     _pack_slopes(dy, y, dz, code, alpha, columns, p, width, k, depth, panel)
                 else:
-                    pack_panel(dy, 0, columns, p, width, k, depth, panel)
+                    _pack_straight(dy, columns, p, width, k, depth, panel)
                 if sums.shape[0] > 0:
-                    _add_columns(panel, depth, totals, p - left, width)
+                    _add_columns(panel, depth, sums, p, width, keep)
             for row in range(first, last, TALL):
                 high = min(TALL, last - row)
                 lanes, tall = first_lanes(high), first_lanes(TALL)
@@ -276,9 +282,6 @@ def multiply_turned_part(
                         tile, 0, 1, TALL, panels, (p - left) * DEEP, depth, out, row * columns + p, columns,
                         high, min(PANEL, right - p), keep, out, ahead, lines, 0,
                     )  # fmt: skip
-        if sums.shape[0] > 0:
-            for c in range(left, right):
-                sums[c] = totals[c - left] + (sums[c] if added else _ZERO)
 
 
 @compiled
@@ -294,13 +297,11 @@ def _pack_slopes(dy, y, dz, code, alpha, columns, column, width, k, depth, panel
 
 
 @compiled
-def _add_columns(panel, depth, totals, to, width):
-    # Short float32 sums in registers, added up in float64: as exact as it is quick.
-    part = np.empty(LANES, np.float32)
+def _add_columns(panel, depth, sums, column, width, added):
     for n in range(0, width, LANES):
-        total = every(_ZERO)
+        lanes, total = first_lanes(width - n), every(_ZERO)
         for i in range(depth):
-            total = total + load(panel, i * PANEL + n, first_lanes(LANES))
-        store(part, 0, total, first_lanes(LANES))
-        for t in range(min(LANES, width - n)):
-            totals[to + n + t] += part[t]
+            total = total + load(panel, i * PANEL + n, lanes)
+        if added:
+            total = total + load(sums, column + n, lanes)
+        store(sums, column + n, total, lanes)

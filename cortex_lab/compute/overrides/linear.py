@@ -12,7 +12,9 @@ from cortex_lab.compute.kernels.activation import NEEDS_INPUT
 from cortex_lab.compute.native import gemm
 from cortex_lab.compute.overrides import _products
 from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.overrides._products import finish
 from cortex_lab.compute.overrides.activation import CODES
+from cortex_lab.compute.overrides.activation import _activate_gradient as bend_back
 from cortex_lab.compute.simd import every, first_lanes, load, store
 from cortex_lab.compute.workers import get_workers, workspace
 
@@ -22,6 +24,7 @@ SMALL_SUM = 65_536
 # Columns of a weight gradient that are worth sharing out, and multiply-adds that one worker does alone.
 WIDE, ALONE = 128, 4_000_000
 _ZERO = np.float32(0)
+_NONE, _FLAT = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
 
 
 @linear.matmul.override("cpu")
@@ -41,15 +44,15 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     )
     if (a.shape, b.shape) != wanted or out.size == 0 or inner == 0:
         return NotImplemented
+    turned = (int(a_turned), int(b_turned))
+    if rows * columns * inner <= SMALL_PRODUCT:
+        _product(a, b, out, *turned, 0, rows, 0, columns)
+        return None
     if _products.tiles_fit(rows, columns) and not (a_turned and b_turned):
         if a_turned:
             _products.multiply_turned(a, b, out)
         else:
             _products.multiply(a, b, int(b_turned), out)
-        return None
-    turned = (int(a_turned), int(b_turned))
-    if rows * columns * inner <= SMALL_PRODUCT:
-        _product(a, b, out, *turned, 0, rows, 0, columns)
         return None
     workers = get_workers()
     # BLAS packs the whole of the matrix that is not split, in every worker: split the larger side.
@@ -64,10 +67,13 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
 @linear.dense.override("cpu")
 def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
     (rows, inner), columns = x.shape, out.shape[1]
-    if name in CODES and name != "gelu" and _products.tiles_fit(rows, columns) and inner > 0:
-        fits = w.shape == (inner, columns) and len(out) == rows and plain(x, w, bias)
-        if fits and writable(out):
-            _products.multiply(x, w, 0, out, bias, CODES[name])
+    if name in CODES and name != "gelu" and w.shape == (inner, columns) and len(out) == rows and w.size > 0:
+        small = rows * columns * inner <= SMALL_PRODUCT
+        if (small or _products.tiles_fit(rows, columns)) and plain(x, w, bias) and writable(out):
+            if small:
+                _small_dense(x, w, _NONE if bias is None else bias, out, CODES[name])
+            else:
+                _products.multiply(x, w, 0, out, bias, CODES[name])
             return None
     ops.matmul(x, w, out)
     if bias is not None or name != "linear":
@@ -84,11 +90,17 @@ def dense_gradient(
         source, slopes, written = None, dy, None
     else:
         source, slopes, written = (z if name in NEEDS_INPUT else y), dz, dz
-    # All of it is shared out by columns, which has to be worth it.
-    if name in CODES and name != "gelu" and (columns >= WIDE or rows * inner * columns <= ALONE):
-        fits = _products.tiles_fit(inner, columns) and dw.shape == (inner, columns)
-        if fits and dy.shape == (rows, columns) and plain(x, dy, source) and writable(dw, written, d_bias):
-            _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
+    if name in CODES and name != "gelu" and dw.shape == (inner, columns) and dy.shape == (rows, columns):
+        work = rows * columns * inner
+        # The tiles' work is shared out by columns, which has to be worth it.
+        tiled = _products.tiles_fit(inner, columns) and (columns >= WIDE or work <= ALONE)
+        fits = work > 0 and (work <= SMALL_PRODUCT or tiled)
+        if fits and plain(x, dy, source) and writable(dw, written, d_bias):
+            if work > SMALL_PRODUCT:
+                _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
+            else:
+                bent = (_FLAT, _FLAT) if written is None else (source, written)
+                _small_gradient(x, dy, *bent, dw, _NONE if d_bias is None else d_bias, CODES[name])
             return None
     if written is not None:
         ops.activate_gradient(name, z, y, dy, dz)
@@ -96,6 +108,34 @@ def dense_gradient(
     if d_bias is not None:
         ops.sum_rows(slopes, d_bias)
     return None
+
+
+@compiled
+def _small_dense(x, w, bias, out, code):
+    rows, inner = x.shape
+    columns = w.shape[1]
+    gemm(0, 0, rows, columns, inner, x, 0, inner, w, 0, columns, _ZERO, out, 0, columns)
+    finish(out.reshape(-1), columns, 0, rows, 0, columns, bias, code, 1.0)
+
+
+@compiled
+def _small_gradient(x, dy, source, dz, dw, d_bias, code):
+    rows, inner = x.shape
+    columns = dw.shape[1]
+    slopes = dy
+    if dz.shape[0] > 0:
+        slopes = dz
+        bend_back(source.reshape(-1), dy.reshape(-1), dz.reshape(-1), code, 1.0)
+    gemm(1, 0, inner, columns, rows, x, 0, inner, slopes, 0, columns, _ZERO, dw, 0, columns)
+    values = slopes.reshape(-1)
+    for c in range(0, d_bias.shape[0], 16):
+        lanes, total = first_lanes(columns - c), every(_ZERO)
+        for start in range(0, rows, 128):
+            part = every(_ZERO)
+            for i in range(start, min(start + 128, rows)):
+                part = part + load(values, i * columns + c, lanes)
+            total = total + part
+        store(d_bias, c, total, lanes)
 
 
 @compiled

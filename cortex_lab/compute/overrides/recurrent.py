@@ -169,13 +169,13 @@ def _multiply(a, b, turned, packed, c, rows, columns, inner):
 
 
 @compiled
-def _add_outer(a, b, c, rows, columns, inner, added, panels, tile, totals, lines):
+def _add_outer(a, b, c, rows, columns, inner, added, panels, tile, lines):
     """c = a' @ b and a last row of the sums of b's columns, added to what c holds with `added` = 1."""
     if _TILES:
         sums = c[rows * columns : (rows + 1) * columns]
         multiply_turned_part(
             a, b, _FLAT, _FLAT, False, c, sums, 0, 1.0, rows, columns, inner, 0, rows, 0, columns, added,
-            panels, tile, totals, lines,
+            panels, tile, lines,
         )  # fmt: skip
         return
     gemm(1, 0, rows, columns, inner, a, 0, rows, b, 0, columns, np.float32(added), c, 0, columns)
@@ -235,7 +235,7 @@ def _forward(x, both, packed, bias, h, c, gates, cells, hidden, reverse, start, 
 @compiled
 def _gradient(
     x, both, packed, h, c, gates, cells, hidden, dy, dx, reverse, total, start, stop, together, room,
-    panels, tile, totals, lines,
+    panels, tile, lines,
 ):  # fmt: skip
     steps, features, units, width = x.shape[1], x.shape[2], cells.shape[2], both.shape[1]
     inner, back = units + features, both.shape[0]
@@ -279,7 +279,7 @@ def _gradient(
             copy_block(dx.reshape(-1), to, handed, r * back + units, features)
         held += 1
         if held == together or place == 0:
-            _add_outer(seen, slopes, total, inner, width, held * rows, added, panels, tile, totals, lines)
+            _add_outer(seen, slopes, total, inner, width, held * rows, added, panels, tile, lines)
             held, added = 0, 1
 
 
