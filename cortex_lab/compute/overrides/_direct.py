@@ -29,7 +29,7 @@ THIN = 64
 SLACK = 64
 """Floats that a tile may read beyond the last pixel it needs."""
 _ON = tiles_pay()
-_ZERO = np.float32(0)
+_ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
 _NONE = np.zeros(0, np.float32)
 PLAIN = (None, None, None, False)
 """The ending that leaves a convolution as it is."""
@@ -215,7 +215,8 @@ def with_border(x, image, padded, to, geometry, first, last):
 def _end(out, first, last, filters, ending):
     """What comes after the products, of pixels first to last."""
     shift, addend, relu = ending
-    zero = every(_ZERO)
+    # No branches in the loops: the compiler would make a copy of them for every combination.
+    floor = every(_ZERO if relu else _LOWEST)
     shifted, added = shift.shape[0] > 0, addend.shape[0] > 0
     if not (shifted or added or relu):
         return
@@ -223,14 +224,9 @@ def _end(out, first, last, filters, ending):
         for c in range(0, filters, 16):
             lanes = first_lanes(filters - c)
             at = pixel * filters + c
-            value = load(out, at, lanes)
-            if shifted:
-                value = value + load(shift, c, lanes)
-            if added:
-                value = value + load(addend, at, lanes)
-            if relu:
-                value = choose(value < zero, zero, value)
-            store(out, at, value, lanes)
+            value = load(out, at, lanes) + load(shift, c, first_lanes(filters - c if shifted else 0))
+            value = value + load(addend, at, first_lanes(filters - c if added else 0))
+            store(out, at, choose(value < floor, floor, value), lanes)
 
 
 @cache

@@ -141,14 +141,13 @@ def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):
                 origin = ((image * dy.shape[1] + row) * dy.shape[2] + column) * channels
                 for c in range(0, channels, 16):
                     lanes = first_lanes(channels - c)
+                    held = first_lanes(0 if tiled else channels - c)
                     slope, place_of = load(slopes, origin + c, lanes), load(chosen, origin + c, lanes)
                     for i in range(max(0, -y0), min(kh, height - y0)):
                         for j in range(max(0, -x0), min(kw, width - x0)):
                             at = ((image * height + y0 + i) * width + x0 + j) * channels + c
                             won = choose(place_of == every(np.int32(i * kw + j)), slope, nothing)
-                            if not tiled:
-                                won = won + load(pixels, at, lanes)
-                            store(pixels, at, won, lanes)
+                            store(pixels, at, load(pixels, at, held) + won, lanes)
 
 
 @compiled
