@@ -171,6 +171,10 @@ class Training:
             arrays |= {f"gradient[{name!r}]": array for name, array in self.network.gradients.items()}
         return arrays
 
+    def digest(self, array: np.ndarray) -> int:
+        """What an editable array holds, in 64 bits."""
+        return self.network.ops.checksum(array.reshape(-1).view(np.uint32))
+
     @property
     def buffers(self) -> dict[str, np.ndarray]:
         """Activations, gradients and parameters by name, of the batch last fetched."""

@@ -15,11 +15,12 @@ class Hands:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._noted: dict[str, bytes] | None = None
+        self._digest = getattr(process, "digest", np.ndarray.tobytes)
+        self._noted: dict[str, Any] | None = None
 
     def note(self) -> None:
         """From now on, what changes was changed by hand."""
-        self._noted = {name: array.tobytes() for name, array in self._editable().items()}
+        self._noted = {name: self._digest(array) for name, array in self._editable().items()}
 
     def changes(self) -> list[tuple[str, np.ndarray]]:
         """What was changed since `note`, by the name that `edit` takes; nothing until noted again."""
@@ -30,7 +31,7 @@ class Hands:
         return [
             (name, now[name])
             for name, before in noted.items()
-            if name in now and now[name].tobytes() != before
+            if name in now and self._digest(now[name]) != before
         ]
 
     @property

@@ -26,7 +26,9 @@ class Process(Protocol):
     - `tainted`: whether the last update had such a fault. Then `fault()`, which may take its time, is not
       asked at every step: the session takes a tainted update back, and asks before it is made again;
     - `editable`: arrays that a person may change in place while stepping rests, by the name under which
-      `edit` sets them; what was changed is found and logged before the next phase.
+      `edit` sets them; what was changed is found and logged before the next phase;
+    - `digest(array)`: something short that is another whenever an editable array is another, where they are
+      large; otherwise all their bytes are kept and compared.
     """
 
     step_number: int

@@ -119,6 +119,12 @@ def all_finite(draw: Draw) -> Case:
 
 
 @case
+def checksum(draw: Draw) -> Case:
+    size = draw.size(1, 300, 200_000)
+    return Case([draw.random.integers(0, 2**32, size, dtype=np.uint32)], ())
+
+
+@case
 def count_hits(draw: Draw) -> Case:
     shape = draw.pick((draw.size(1, 70),), (draw.size(1, 9), 5))
     scores = draw.numbers(*shape, draw.size(1, 12)).round(1)

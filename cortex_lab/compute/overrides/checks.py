@@ -12,6 +12,7 @@ from cortex_lab.compute.overrides._arrays import EXPONENT, plain
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 65_536
+_SPREAD = np.uint32(checks.SPREAD)
 
 
 @checks.all_finite.override("cpu")
@@ -23,7 +24,8 @@ def all_finite(ops: Any, a: Any) -> Any:
     workers, values = get_workers(), a.reshape(-1)
     pieces = workers.split(a.size, GRAIN)
     found = np.zeros(len(pieces), bool)
-    workers.run(_note_finite, [(values[i:j], found[k : k + 1]) for k, (i, j) in enumerate(pieces)])
+    tasks = [(values[i:j], found[k : k + 1]) for k, (i, j) in enumerate(pieces)]
+    workers.run(_note_finite, tasks, blas=False)
     return bool(found.all())
 
 
@@ -38,6 +40,34 @@ def _all_finite(values):
     for i in range(bits.shape[0]):
         largest = max(largest, np.int32(bits[i] & EXPONENT))
     return largest != EXPONENT
+
+
+@checks.checksum.override("cpu")
+def checksum(ops: Any, words: Any) -> Any:
+    if words.dtype != np.uint32 or words.ndim != 1 or not words.flags.c_contiguous:
+        return NotImplemented
+    if len(words) <= GRAIN:
+        return _checksum(words, 0, _SPREAD)
+    workers = get_workers()
+    pieces = workers.split(len(words), GRAIN)
+    found = np.zeros(len(pieces), np.uint64)
+    tasks = [(words[i:j], i, found[k : k + 1]) for k, (i, j) in enumerate(pieces)]
+    workers.run(_note_checksum, tasks, blas=False)
+    return int(found.sum(dtype=np.uint64))
+
+
+@compiled
+def _note_checksum(words, start, found):
+    found[0] = _checksum(words, start, _SPREAD)
+
+
+@compiled
+def _checksum(words, start, spread):
+    total, place = np.uint64(0), np.uint32(np.uint32(start) * spread)
+    for i in range(words.shape[0]):
+        total += np.uint64(words[i]) * np.uint64(place | np.uint32(1))
+        place = np.uint32(place + spread)
+    return total
 
 
 @checks.count_hits.override("cpu")
