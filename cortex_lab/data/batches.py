@@ -89,10 +89,6 @@ class Batches:
             raise ValueError("the same row is given twice; each row is served once an epoch")
         self._leave_out(excluded)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
     def order(self, epoch: int) -> np.ndarray:
         """The rows in the order that `epoch` (from 0) serves them, (n,) int64."""
         if not self.shuffle:
@@ -125,6 +121,7 @@ class Batches:
     def _leave_out(self, excluded: Iterable[int]) -> None:
         self.excluded = np.unique(positions(excluded, self._length))
         self.rows = self._all_rows[~np.isin(self._all_rows, self.excluded)]
+        self.steps_per_epoch = -(-len(self.rows) // max(self.batch_size, 1))
         self._cached_order: tuple[int, np.ndarray] = (-1, self.rows)
         if len(self.rows) == 0:
             raise ValueError("there are no rows to make batches of")

@@ -12,6 +12,7 @@ from cortex_lab.compute.denormals import switches
 from cortex_lab.nn import edits, measures
 from cortex_lab.nn.augmenting import Augmenter
 from cortex_lab.nn.autopsy import Fault, find_fault
+from cortex_lab.nn.copies import copied, put_back
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.feeding import fetch
 from cortex_lab.nn.freezing import Frozen
@@ -217,10 +218,13 @@ class Training:
 
         Validation is run when it is asked for.
         """
-        found = self._measures.get(key)
-        if found is None:
+        return self.measurer(key)()
+
+    def measurer(self, key: str) -> Callable[[], float]:
+        """The function that measures `key`; KeyError for what cannot be measured."""
+        if key not in self._measures:
             raise KeyError(f"training does not measure {key!r}; it measures {', '.join(self.keys)}")
-        return found()
+        return self._measures[key]
 
     def expect(self, keys: Iterable[str]) -> None:
         """Told what is going to be measured at every step, so that it can be."""
@@ -236,7 +240,7 @@ class Training:
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
         before = network.params.copy()
-        self._optimize(_copied(self.optimizer_state))
+        self._optimize(copied(self.optimizer_state))
         change = network.ops.to_numpy(network.params - before)
         network.ops.copy(before, out=network.params)
         for name, array in network.parameters.items():
@@ -250,9 +254,9 @@ class Training:
             "step": self.step_number,
             "params": self.network.params.copy(),
             "state": self.network.state.copy(),
-            "loss_state": _copied(self.objective.state),
+            "loss_state": copied(self.objective.state),
             "optimizer": self.optimizer,
-            "optimizer_state": _copied(self.optimizer_state),
+            "optimizer_state": copied(self.optimizer_state),
             "batches": self.batches,
             "hyperparameters": dict(self.hyperparameters),
             "frozen": self.frozen.patterns,
@@ -262,8 +266,8 @@ class Training:
         copy = self.network.ops.copy
         copy(snapshot["params"], out=self.network.params)
         copy(snapshot["state"], out=self.network.state)
-        _put(copy, snapshot["loss_state"], self.objective.state)
-        _put(copy, snapshot["optimizer_state"], self.optimizer_state)
+        put_back(copy, snapshot["loss_state"], self.objective.state)
+        put_back(copy, snapshot["optimizer_state"], self.optimizer_state)
         self.optimizer = snapshot["optimizer"]
         self.batches = snapshot["batches"]
         self.hyperparameters = dict(snapshot["hyperparameters"])
@@ -381,18 +385,3 @@ class Training:
         if self.validation:
             metrics.check(self.validation[1])
         return metrics
-
-
-def _copied(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.copy() if hasattr(value, "shape") else value for name, value in state.items()}
-
-
-def _put(copy: Callable[..., Any], values: Mapping[str, Any], into: dict[str, Any]) -> None:
-    # An optimizer changed since, such as one given a momentum, has kept what this snapshot knows nothing of.
-    for name in set(into) - set(values):
-        del into[name]
-    for name, value in values.items():
-        if hasattr(value, "shape") and name in into:
-            copy(value, out=into[name])
-        else:
-            into[name] = value.copy() if hasattr(value, "shape") else value

@@ -19,6 +19,7 @@ class Process(Protocol):
     A process may also have these, and the Session then offers more:
 
     - `clone()`: an independent process in the same state, for `fork`;
+    - `measurer(key)`: a function without arguments that measures `key`, to be asked at every step;
     - `expect(keys)`: told what is going to be measured at every step, for what has to be kept for it;
     - `parameters`: arrays by name that say where it stands, for the distance between branches;
     - `pending_update()`: by parameter, the change that the last phase will make, asked for right before it;

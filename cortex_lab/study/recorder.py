@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Any
 
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
@@ -19,6 +21,7 @@ class Recorder:
 
     def __init__(self, process: Process, probes: Iterable[Probe]) -> None:
         self.process = process
+        self._measurer = getattr(process, "measurer", lambda key: partial(process.measure, key))
         self.probes: tuple[Probe, ...] = tuple(probes)
         for probe in self.probes:
             self.check(probe)
@@ -36,20 +39,37 @@ class Recorder:
 
     def record(self, step: int, seconds: float) -> None:
         """Append the row of the step just completed; `latest` holds its values."""
-        self.latest = self.measured(step)
-        self.trace.append(step, seconds, self.latest)
+        self.latest = values = {}
+        for key, measure in self._always:
+            try:
+                values[key] = float(measure())
+            except Exception:
+                values[key] = float("nan")
+                self._show(key)
+        if self._sometimes:
+            values |= self._measured(self._sometimes, step)
+        self.trace.append(step, seconds, values)
 
     def measured(self, step: int, only: Collection[str] | None = None) -> dict[str, float]:
         """What the probes due at `step` say now, by key."""
+        asked = [(probe, self._callable(probe)) for probe in self.probes if only is None or probe.key in only]
+        return self._measured(asked, step)
+
+    def _measured(self, asked: Iterable[tuple[Probe, Callable[[], Any]]], step: int) -> dict[str, float]:
         values = {}
-        for key, schedule, measure, subject in self._asked:
-            if (schedule is None or schedule(step)) and (only is None or key in only):
+        for probe, measure in asked:
+            if probe.schedule is None or probe.schedule(step):
                 try:
-                    values[key] = float(measure(subject))
+                    values[probe.key] = float(measure())
                 except Exception:
-                    values[key] = float("nan")
-                    self._show(key)
+                    values[probe.key] = float("nan")
+                    self._show(probe.key)
         return values
+
+    def _callable(self, probe: Probe) -> Callable[[], Any]:
+        if probe.measure is not None:
+            return partial(probe.measure, self.process)
+        return self._measurer(probe.key)
 
     def _show(self, key: str) -> None:
         if key not in self._failed:
@@ -57,17 +77,9 @@ class Recorder:
             show_once(f"the probe of {key!r} failed; NaN stands for its value:\n{traceback.format_exc()}")
 
     def _announce(self) -> None:
-        process = self.process
         # What is asked of whom, worked out once: this runs at every step.
-        self._asked = [
-            (
-                probe.key,
-                probe.schedule,
-                probe.measure or process.measure,
-                process if probe.measure else probe.key,
-            )
-            for probe in self.probes
-        ]
+        self._always = [(probe.key, self._callable(probe)) for probe in self.probes if not probe.schedule]
+        self._sometimes = [(probe, self._callable(probe)) for probe in self.probes if probe.schedule]
         expect = getattr(self.process, "expect", None)
         if expect is not None:
             expect([probe.key for probe in self.probes])

@@ -156,9 +156,10 @@ class Stepping:
         asking = self._finds_faults and self.stop_on_fault
         if not self.breakpoints and (trusting or not asking):
             brink = None
+        halts = (brink, to)
         for phase in walk:
             self.phase = phase
-            if phase != brink and phase != to:
+            if phase not in halts:
                 continue
             stop = self._held_back() if phase == brink else None
             if stop is None and phase == to != last:
@@ -195,7 +196,7 @@ class Stepping:
         step = self._completed = self.process.step_number
         self._recorder.record(step, self._seconds)
         self._observation = None
-        if self.history.due(step):
+        if step % self.history.interval == 0 and self.history.due(step):
             self._keep_snapshot(step)
         if self._subscribers.of_steps:
             self._tell("step")
