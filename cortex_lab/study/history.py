@@ -32,6 +32,8 @@ class History:
         self.budget = budget
         self.interval = interval
         self._snapshots: dict[int, Mapping[str, Any]] = {}
+        self._spent = 0.0
+        self._stepping_before = 0.0
 
     @property
     def steps(self) -> list[int]:
@@ -58,9 +60,14 @@ class History:
                 if kept == first or kept % self.interval == 0
             }
 
-    def slow_down(self, spent: float, stepping: float) -> None:
-        """Keep fewer from now on if snapshots have taken `spent` seconds of those of `stepping`."""
-        if spent > SHARE * stepping:
+    def took(self, seconds: float, stepping: float) -> None:
+        """Keep fewer from now on if the last snapshot, and all together, took too much of `stepping` seconds.
+
+        Those are the seconds of stepping so far. One snapshot that was slow, or the first few, prove nothing.
+        """
+        share = SHARE * (stepping - self._stepping_before)
+        self._spent, self._stepping_before = self._spent + seconds, stepping
+        if seconds > share and self._spent > SHARE * stepping:
             self.interval *= 2
 
     def nearest(self, step: int) -> tuple[int, Mapping[str, Any]]:

@@ -51,7 +51,6 @@ class Stepping:
         self._walk: Iterator[str] | None = None
         self._edge: tuple[str | None, ...] = ()
         self._seconds = 0.0
-        self._seconds_of_snapshots = 0.0
         self._pause: str | None = None
         self._last_run: tuple[Condition | None, int] = (None, 0)
         self._finds_faults = hasattr(process, "fault")
@@ -204,8 +203,7 @@ class Stepping:
     def _keep_snapshot(self, step: int) -> None:
         began = time.perf_counter()
         self.history.add(step, self.process.snapshot())
-        self._seconds_of_snapshots += time.perf_counter() - began
-        self.history.slow_down(self._seconds_of_snapshots, self._seconds)
+        self.history.took(time.perf_counter() - began, self._seconds)
 
     # Going back --------------------------------------------------------------------------------------
 
