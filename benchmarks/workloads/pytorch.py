@@ -100,6 +100,7 @@ def _module(node: Any, arrays: dict[str, np.ndarray], graph: Any) -> nn.Module |
             bias_ih_l0=bias,
             bias_hh_l0=0 * bias,
         )
+        made.bias_hh_l0.requires_grad_(False)  # a second bias would learn twice as fast as our one
     elif kind == "Dropout":
         made = nn.Dropout(layer.rate)
     else:
