@@ -16,7 +16,7 @@ from benchmarks.harness import Row
 from cortex_lab.nn import Training
 from cortex_lab.study import Session, Trace, steps
 
-OPTIONS = {"only": "", "rounds": 40, "steps": 10_000, "rows": 1_000_000}
+OPTIONS = {"only": "", "rounds": 30, "steps": 10_000, "rows": 1_000_000}
 
 
 def run(options: Any) -> list[Row]:
@@ -41,7 +41,7 @@ def overhead(options: Any) -> Iterable[Row]:
         bar=15,
         better="lower",
     )
-    bare, added = _added(_large, steps_each=20, rounds=options.rounds)
+    bare, added = _added(_large, steps_each=100, rounds=options.rounds)
     yield Row(
         what="MLP 784-512-256-10, batch 128: step without a session",
         value=1e3 * bare,

@@ -23,7 +23,7 @@ SATURATED = 0.02
 
 def loss(training: Training) -> float:
     """The weighted mean of the batch's losses."""
-    return training.objective.total(_slots(training))
+    return training.objective.total(training.loss_slots or _slots(training))
 
 
 def loss_of(training: Training, output: str) -> float:
@@ -33,7 +33,7 @@ def loss_of(training: Training, output: str) -> float:
 
 def accuracy(training: Training) -> float:
     """The share of the batch's rows that were classified right."""
-    return training.objective.accuracy(_slots(training))
+    return training.objective.accuracy(training.loss_slots or _slots(training))
 
 
 def learning_rate(training: Training) -> float:
