@@ -12,7 +12,7 @@ import numpy as np
 from cortex_lab.study.events import Event
 from cortex_lab.study.process import Process
 
-SHARE = 0.005
+SHARE = 0.0025
 """How much of the time of stepping snapshots may take."""
 
 

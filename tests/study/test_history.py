@@ -190,13 +190,13 @@ def test_snapshots_stay_within_their_budget_and_evenly_apart(budget, size, count
 
 def test_snapshots_that_take_long_are_taken_less_often():
     history = History(10**6, interval=4)
-    history.took(0.004, stepping=1.0)
+    history.took(0.002, stepping=1.0)
     assert history.interval == 4
-    history.took(0.006, stepping=2.0)  # slow, but all together they are not
+    history.took(0.003, stepping=2.0)  # slow, but all together they are not
     assert history.interval == 4
-    history.took(0.006, stepping=3.0)
+    history.took(0.003, stepping=3.0)
     assert history.interval == 8
-    history.took(0.001, stepping=3.2)  # all together they are slow, but this one was not
+    history.took(0.0004, stepping=3.2)  # all together they are slow, but this one was not
     assert history.interval == 8
 
 
