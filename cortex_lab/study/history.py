@@ -33,7 +33,7 @@ class History:
         self.interval = interval
         self._snapshots: dict[int, Mapping[str, Any]] = {}
         self._spent = 0.0
-        self._stepping_before = 0.0
+        self._stepping = 0.0
 
     @property
     def steps(self) -> list[int]:
@@ -61,13 +61,14 @@ class History:
             }
 
     def took(self, seconds: float, stepping: float) -> None:
-        """Keep fewer from now on if the last snapshot, and all together, took too much of `stepping` seconds.
+        """Keep fewer from now on if the last snapshot took too long, and so did all of them together.
 
-        Those are the seconds of stepping so far. One snapshot that was slow, or the first few, prove nothing.
+        `stepping` are the seconds of stepping since the one before. A snapshot that was slow, or the first
+        few, prove nothing.
         """
-        share = SHARE * (stepping - self._stepping_before)
-        self._spent, self._stepping_before = self._spent + seconds, stepping
-        if seconds > share and self._spent > SHARE * stepping:
+        self._spent += seconds
+        self._stepping += stepping
+        if seconds > SHARE * stepping and self._spent > SHARE * self._stepping:
             self.interval *= 2
 
     def nearest(self, step: int) -> tuple[int, Mapping[str, Any]]:

@@ -42,6 +42,7 @@ class Stepping:
         self.history.add(process.step_number, process.snapshot())
         self.first_step = process.step_number
         self._observation: Observation | None = Observation(process)
+        self._buffers_whole = True
         self.phase: str | None = None
         self.error: BaseException | None = None
         self.fault: Any = None
@@ -51,6 +52,7 @@ class Stepping:
         self._walk: Iterator[str] | None = None
         self._edge: tuple[str | None, ...] = ()
         self._seconds = 0.0
+        self._seconds_at_snapshot = 0.0
         self._pause: str | None = None
         self._last_run: tuple[Condition | None, int] = (None, 0)
         self._finds_faults = hasattr(process, "fault")
@@ -64,8 +66,8 @@ class Stepping:
     def observation(self) -> Observation:
         """The step just completed, as a lazy mapping over what the process measures."""
         if self._observation is None:
-            at_rest = self._walk is None
-            self._observation = Observation(self.process, self._recorder.latest, current=at_rest)
+            latest, current = self._recorder.latest, self._buffers_whole
+            self._observation = Observation(self.process, latest, current)
         return self._observation
 
     @property
@@ -149,6 +151,8 @@ class Stepping:
         trusting = trusting and self._tells_taint and walk is None and to is None
         if walk is None:
             walk = self._walk = self.process.walk()
+            # Also of a step that is abandoned: its buffers are no longer those of the last one.
+            self._buffers_whole = False
             if self._observation is not None:
                 self._observation.current = False
         brink, last = self._edge
@@ -195,6 +199,7 @@ class Stepping:
         step = self._completed = self.process.step_number
         self._recorder.record(step, self._seconds)
         self._observation = None
+        self._buffers_whole = True
         if step % self.history.interval == 0 and self.history.due(step):
             self._keep_snapshot(step)
         if self._subscribers.of_steps:
@@ -203,7 +208,8 @@ class Stepping:
     def _keep_snapshot(self, step: int) -> None:
         began = time.perf_counter()
         self.history.add(step, self.process.snapshot())
-        self.history.took(time.perf_counter() - began, self._seconds)
+        self.history.took(time.perf_counter() - began, self._seconds - self._seconds_at_snapshot)
+        self._seconds_at_snapshot = self._seconds
 
     # Going back --------------------------------------------------------------------------------------
 
@@ -227,6 +233,7 @@ class Stepping:
         self.trace.truncate(step)
         self._completed = step
         self._seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
+        self._seconds_at_snapshot = self._seconds
         self._observation = Observation(self.process, self.trace.row(step), current=reached < step)
 
     def _events_before(self, step: int) -> list[Event]:

@@ -192,12 +192,24 @@ def test_snapshots_that_take_long_are_taken_less_often():
     history = History(10**6, interval=4)
     history.took(0.002, stepping=1.0)
     assert history.interval == 4
-    history.took(0.003, stepping=2.0)  # slow, but all together they are not
+    history.took(0.003, stepping=1.0)  # slow, but all together they are not
     assert history.interval == 4
-    history.took(0.003, stepping=3.0)
+    history.took(0.003, stepping=1.0)
     assert history.interval == 8
-    history.took(0.0004, stepping=3.2)  # all together they are slow, but this one was not
+    history.took(0.0004, stepping=0.2)  # all together they are slow, but this one was not
     assert history.interval == 8
+
+
+def test_after_going_back_only_the_stepping_since_then_counts(monkeypatch):
+    session, _ = recorded(40)
+    told = []
+    monkeypatch.setattr(session.history, "took", lambda seconds, stepping: told.append(stepping))
+    session.history.interval = 4
+    session.rewind(10)
+    before = session.trace["seconds"][-1]
+    session.step(10)
+    assert len(told) == 3 and min(told) > 0
+    assert sum(told) == pytest.approx(session.trace["seconds"][-1] - before)
 
 
 def test_a_budget_and_interval_that_make_no_sense_are_refused():

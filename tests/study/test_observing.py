@@ -36,6 +36,18 @@ def test_an_observation_never_shows_another_step_not_even_half_of_it():
     assert old["loss"] == loss and "norm" in old and len(old) == 4
 
 
+def test_an_observation_first_asked_for_after_a_step_that_failed_shows_nothing_of_it():
+    session = Session(Walker())
+    session.step()
+    session.process.fail_at = (1, "gradient")
+    with pytest.raises(ArithmeticError):
+        session.step()
+    assert session.step_number == 1 and session.phase is None
+    with pytest.raises(LookupError, match="moved on"):
+        session.observation["norm"]
+    assert session.observation["loss"] == session.trace["loss"][0]
+
+
 def test_a_probe_can_measure_with_a_function_of_the_process():
     session = Session(Walker(), probes=[Probe("first", measure=lambda process: process.x[0])])
     session.step(3)
