@@ -121,7 +121,9 @@ class Publisher:
         began = time.thread_time()
         panels, kept_waiting = self._frames(channel.visible())
         if panels:
-            answer = not self._training() or channel.sequence >= channel.asked + ANSWERS - 1
+            # What cannot be heard keeps its distance, too: it waits for the answer, then for time.
+            spared = self._training() and not self._deaf()
+            answer = not spared or channel.sequence >= channel.asked + ANSWERS - 1
             channel.publish(panels, answer)
             self._sent_at = time.monotonic()
             self._waiting = answer

@@ -137,9 +137,10 @@ def test_a_reloaded_page_is_served_although_the_old_one_never_answered(desk):
     wait_until(lambda: len(page.frames) == 2, "a frame for the new page")
 
 
-def test_while_a_cell_keeps_the_kernel_deaf_frames_go_out_twice_a_second(desk):
+@pytest.mark.parametrize("training", [False, True])
+def test_while_a_cell_keeps_the_kernel_deaf_frames_go_out_twice_a_second(desk, training):
     one = desk(interval=0.01)
-    one.deaf = True
+    one.deaf, one.training = True, training
     page = Page(one, draws=False)
     page.say("hello")
     wait_until(lambda: len(page.frames) == 3, "three frames", 4)
