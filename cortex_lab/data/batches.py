@@ -121,7 +121,6 @@ class Batches:
     def _leave_out(self, excluded: Iterable[int]) -> None:
         self.excluded = np.unique(positions(excluded, self._length))
         self.rows = self._all_rows[~np.isin(self._all_rows, self.excluded)]
-        self.steps_per_epoch = -(-len(self.rows) // max(self.batch_size, 1))
         self._cached_order: tuple[int, np.ndarray] = (-1, self.rows)
         if len(self.rows) == 0:
             raise ValueError("there are no rows to make batches of")
@@ -130,6 +129,7 @@ class Batches:
                 f"batch_size is {self.batch_size}, but there are {len(self.rows)} rows to make batches of; "
                 f"choose from 1 to {len(self.rows)}"
             )
+        self.steps_per_epoch = -(-len(self.rows) // self.batch_size)
 
     def __repr__(self) -> str:
         order = f"shuffled with seed {self.seed}" if self.shuffle else "in order"

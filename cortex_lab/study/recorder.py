@@ -12,6 +12,8 @@ from cortex_lab.study.process import Process
 from cortex_lab.study.subscribers import show_once
 from cortex_lab.study.trace import Trace
 
+Asked = tuple[str, Callable[[int], bool] | None, Callable[[], Any]]
+
 
 class Recorder:
     """Asks each probe that is due, and keeps the answers in a Trace.
@@ -39,31 +41,22 @@ class Recorder:
 
     def record(self, step: int, seconds: float) -> None:
         """Append the row of the step just completed; `latest` holds its values."""
-        self.latest = values = {}
-        for key, measure in self._always:
-            try:
-                values[key] = float(measure())
-            except Exception:
-                values[key] = float("nan")
-                self._show(key)
-        if self._sometimes:
-            values |= self._measured(self._sometimes, step)
-        self.trace.append(step, seconds, values)
+        self.latest = self._measured(self._asked, step)
+        self.trace.append(step, seconds, self.latest)
 
     def measured(self, step: int, only: Collection[str] | None = None) -> dict[str, float]:
         """What the probes due at `step` say now, by key."""
-        asked = [(probe, self._callable(probe)) for probe in self.probes if only is None or probe.key in only]
-        return self._measured(asked, step)
+        return self._measured([each for each in self._asked if only is None or each[0] in only], step)
 
-    def _measured(self, asked: Iterable[tuple[Probe, Callable[[], Any]]], step: int) -> dict[str, float]:
+    def _measured(self, asked: Iterable[Asked], step: int) -> dict[str, float]:
         values = {}
-        for probe, measure in asked:
-            if probe.schedule is None or probe.schedule(step):
+        for key, schedule, measure in asked:
+            if schedule is None or schedule(step):
                 try:
-                    values[probe.key] = float(measure())
+                    values[key] = float(measure())
                 except Exception:
-                    values[probe.key] = float("nan")
-                    self._show(probe.key)
+                    values[key] = float("nan")
+                    self._show(key)
         return values
 
     def _callable(self, probe: Probe) -> Callable[[], Any]:
@@ -78,8 +71,7 @@ class Recorder:
 
     def _announce(self) -> None:
         # What is asked of whom, worked out once: this runs at every step.
-        self._always = [(probe.key, self._callable(probe)) for probe in self.probes if not probe.schedule]
-        self._sometimes = [(probe, self._callable(probe)) for probe in self.probes if probe.schedule]
+        self._asked = [(probe.key, probe.schedule, self._callable(probe)) for probe in self.probes]
         expect = getattr(self.process, "expect", None)
         if expect is not None:
             expect([probe.key for probe in self.probes])
