@@ -37,6 +37,10 @@ class Workload:
             return inputs, inputs
         return inputs, random.integers(0, 10, len(inputs))
 
+    def choices(self) -> list[np.ndarray]:
+        """The rows of each batch of `data`, in the order in which `session` comes to them."""
+        return np.split(np.arange(BATCHES * self.batch), BATCHES)
+
     def session(self) -> Any:
         """A session that trains it on `data`, in the order given."""
         inputs, targets = self.data()

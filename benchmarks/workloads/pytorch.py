@@ -1,4 +1,8 @@
-"""The same networks in PyTorch, read off our graph and given our weights."""
+"""The same networks in PyTorch, read off our graph and given our weights.
+
+Its steps do the work of ours, taking their batch out of the data included: the data are one tensor in the
+memory format that suits the network, and a step selects its rows by an index tensor made beforehand.
+"""
 
 from __future__ import annotations
 
@@ -140,6 +144,16 @@ def _tensor(inputs: np.ndarray, kind: str) -> Any:
     return tensor
 
 
+def _selector(data: np.ndarray, kind: str) -> Callable[[Any], Any]:
+    """The rows of `data` that an index tensor names, selected in the way that is fastest here."""
+    if kind == "channels_last" and data.ndim == 4:
+        # Selected from a channels_last tensor they would not be channels_last any more.
+        images = torch.tensor(data)
+        return lambda rows: images.index_select(0, rows).permute(0, 3, 1, 2)
+    tensor = _tensor(data, kind)
+    return lambda rows: tensor.index_select(0, rows)
+
+
 def training_step(workload: Any, kind: str) -> Callable[[], float]:
     """One training step after another over the same batches as ours; returns the loss before the update."""
     torch.manual_seed(0)
@@ -151,8 +165,9 @@ def training_step(workload: Any, kind: str) -> Callable[[], float]:
     inputs, targets = workload.data()
     classes = workload.loss == "softmax_cross_entropy"
     score = nn.functional.cross_entropy if classes else nn.functional.mse_loss
-    pieces = [slice(start, start + workload.batch) for start in range(0, len(inputs), workload.batch)]
-    batches = [(_tensor(inputs[piece], kind), torch.tensor(targets[piece])) for piece in pieces]
+    choices = [torch.tensor(rows) for rows in workload.choices()]
+    inputs_of = _selector(inputs, kind)
+    targets_of = None if targets is inputs else _selector(targets, kind)
     evaluate = (
         torch.compile(lambda x, y: score(model(x), y))
         if kind == "compile"
@@ -162,8 +177,10 @@ def training_step(workload: Any, kind: str) -> Callable[[], float]:
 
     def step() -> float:
         nonlocal taken
-        x, y = batches[taken % len(batches)]
+        rows = choices[taken % len(choices)]
         taken += 1
+        x = inputs_of(rows)
+        y = targets_of(rows) if targets_of else x
         optimizer.zero_grad(set_to_none=True)
         loss = evaluate(x, y)
         loss.backward()

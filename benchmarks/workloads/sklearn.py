@@ -1,4 +1,7 @@
-"""The perceptrons in scikit-learn, with our weights."""
+"""The perceptrons in scikit-learn, with our weights.
+
+A step takes its batch out of the data by row numbers, as ours does.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +49,8 @@ def training_step(workload: Any) -> Callable[[], float]:
         shuffle=False,
     )
     inputs, targets = workload.data()
-    pieces = [slice(start, start + workload.batch) for start in range(0, len(inputs), workload.batch)]
-    model.partial_fit(inputs[pieces[0]], targets[pieces[0]], classes=np.arange(10))
+    choices = workload.choices()
+    model.partial_fit(inputs[choices[0]], targets[choices[0]], classes=np.arange(10))
     for place, name in enumerate(network.graph.nodes):
         model.coefs_[place][...] = network.parameters[f"{name}/kernel"]
         model.intercepts_[place][...] = network.parameters[f"{name}/bias"]
@@ -60,9 +63,9 @@ def training_step(workload: Any) -> Callable[[], float]:
 
     def step() -> float:
         nonlocal taken
-        piece = pieces[taken % len(pieces)]
+        rows = choices[taken % len(choices)]
         taken += 1
-        model.partial_fit(inputs[piece], targets[piece])
+        model.partial_fit(inputs.take(rows, axis=0), targets.take(rows, axis=0))
         return model.loss_
 
     return step
