@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from itertools import pairwise
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
 from cortex_lab.compute.denormals import switches
 
 Piece = tuple[int, int]
+TURNS = 3
+"""Pieces a worker gets of a kernel that is long enough."""
+WORTH = 8
+"""Grains that a piece has at least where a worker gets more than one."""
 _NOTHING = nullcontext()
 
 
@@ -34,8 +40,9 @@ def worker_count() -> int:
 class Workers:
     """`count` threads, the caller's among them; `run` returns when every piece is done.
 
-    The same pieces give the same results whoever runs them: if another thread has the pool at the moment, the
-    caller does all of them itself.
+    A kernel is cut into more pieces than there are workers, and whoever is free takes the next one: cores of
+    a laptop differ, and other programs use them too. The same pieces give the same results whoever runs
+    them; if another thread has the pool at the moment, the caller does all of them itself.
     """
 
     def __init__(self, count: int) -> None:
@@ -43,9 +50,15 @@ class Workers:
         self._helpers: list[_Helper] = []
         self._busy = threading.Lock()
 
-    def split(self, total: int, grain: int) -> list[Piece]:
-        """`total` things as (start, stop), a piece per worker, none of fewer than `grain` unless alone."""
-        pieces = max(1, min(self.count, total // max(grain, 1)))
+    def split(self, total: int, grain: int, turns: int = TURNS) -> list[Piece]:
+        """`total` things as (start, stop), none of fewer than `grain` unless alone.
+
+        A piece per worker, or `turns` where each piece is then still worth the time it takes to get it.
+        """
+        grain = max(grain, 1)
+        pieces = max(1, min(self.count, total // grain))
+        if pieces == self.count > 1 and total >= turns * pieces * WORTH * grain:
+            pieces *= turns
         edges = [total * i // pieces for i in range(pieces + 1)]
         return list(pairwise(edges))
 
@@ -65,7 +78,7 @@ class Workers:
     def _run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
         if len(pieces) == 1:
             function(*pieces[0])
-        elif not self._busy.acquire(blocking=False):
+        elif self.count == 1 or not self._busy.acquire(blocking=False):
             for piece in pieces:
                 function(*piece)
         else:
@@ -75,62 +88,74 @@ class Workers:
                 self._busy.release()
 
     def _share(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
-        while len(self._helpers) < len(pieces) - 1:
+        wanted = min(self.count, len(pieces)) - 1
+        while len(self._helpers) < wanted:
             self._helpers.append(_Helper())
-        helpers = self._helpers[: len(pieces) - 1]
-        for helper, piece in zip(helpers, pieces[1:], strict=True):
-            helper.begin(function, piece)
+        job = _Job(function, pieces[1:])
         interrupt: BaseException | None = None
         try:
+            for helper in self._helpers[:wanted]:
+                helper.jobs.put(job)
             function(*pieces[0])
+            job.work()
         except BaseException as error:
             interrupt = error
         # The helpers write into the caller's arrays: whatever happens, nobody leaves before they are done.
-        for helper in helpers:
-            while not helper.finished:
-                try:
-                    helper.wait()
-                except BaseException as error:
-                    interrupt = error
-        failures = [helper.error for helper in helpers if helper.error is not None]
-        if interrupt or failures:
-            raise interrupt or failures[0]
+        while job.waiting or job.inside:
+            try:
+                job.left.get(timeout=0.05)
+            except Empty:
+                pass
+            except BaseException as error:
+                interrupt = error
+        if interrupt or job.errors:
+            raise interrupt or job.errors[0]
+
+
+class _Job:
+    """The pieces of one kernel that nobody has begun, and who is at one of them."""
+
+    def __init__(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
+        self.function = function
+        self.waiting = deque(pieces)
+        self.inside: list[None] = []
+        self.left: SimpleQueue[None] = SimpleQueue()
+        self.errors: list[BaseException] = []
+
+    def work(self) -> None:
+        """Do pieces until none is waiting."""
+        while True:
+            try:
+                piece = self.waiting.popleft()
+            except IndexError:
+                return
+            self.function(*piece)
+
+    def help(self) -> None:
+        """Do pieces as a helper, who is inside from before it takes the first."""
+        self.inside.append(None)
+        try:
+            self.work()
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            self.inside.pop()
+            self.left.put(None)
 
 
 class _Helper:
-    """A thread that waits for a piece of work, does it, and waits again."""
+    """A thread that waits for a job, helps with it, and waits again."""
 
     def __init__(self) -> None:
-        self.finished = True
-        self.error: BaseException | None = None
-        self._task: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
-        self._go, self._done = threading.Lock(), threading.Lock()
-        self._go.acquire()
-        self._done.acquire()
+        self.jobs: SimpleQueue[_Job] = SimpleQueue()
         threading.Thread(target=self._serve, name="cortex_lab worker", daemon=True).start()
-
-    def begin(self, function: Callable[..., Any], piece: tuple[Any, ...]) -> None:
-        self.finished, self.error, self._task = False, None, (function, piece)
-        self._go.release()
-
-    def wait(self) -> None:
-        # An interrupt can fall between the lock and its taker; the flag is the truth, the lock only wakes us.
-        self._done.acquire(timeout=0.05)
 
     def _serve(self) -> None:
         flush, _ = switches()
         flush()
         while True:
-            self._go.acquire()
-            function, piece = self._task  # type: ignore[misc]
-            try:
-                function(*piece)
-            except BaseException as error:
-                self.error = error
-            function = piece = self._task = None
-            self.finished = True
-            if self._done.locked():
-                self._done.release()
+            # Not kept in a name, which would keep the job's arrays until the next one.
+            self.jobs.get().help()
 
 
 class _OneBlasThread:

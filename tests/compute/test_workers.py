@@ -11,6 +11,8 @@ import pytest
 
 from cortex_lab.compute import get_ops
 from cortex_lab.compute.workers import (
+    TURNS,
+    WORTH,
     Workers,
     _blas_libraries,
     get_workers,
@@ -36,8 +38,11 @@ def test_pieces_cover_everything_once_and_none_is_too_small():
 
 def test_pieces_run_in_threads_of_their_own_and_all_are_waited_for():
     workers, seen = Workers(3), []
+    # Nobody gets on before all three are at a piece.
+    together = threading.Barrier(3)
 
     def piece(place: int) -> None:
+        together.wait(5)
         time.sleep(0.01 * place)
         seen.append((place, threading.get_ident()))
 
@@ -47,6 +52,43 @@ def test_pieces_run_in_threads_of_their_own_and_all_are_waited_for():
         assert sorted(place for place, _ in seen) == [0, 1, 2]
         assert len({thread for _, thread in seen}) == 3
         assert dict(seen)[0] == threading.get_ident()
+
+
+def test_whoever_is_free_takes_the_next_piece():
+    workers, seen = Workers(2), []
+    others_are_done = threading.Event()
+
+    def piece(place: int) -> None:
+        if place == 0:
+            assert others_are_done.wait(5)
+        seen.append((place, threading.get_ident()))
+        if len(seen) == 5:
+            others_are_done.set()
+
+    workers.run(piece, [(place,) for place in range(6)])
+    mine = threading.get_ident()
+    assert [place for place, thread in seen if thread == mine] == [0]
+    assert [place for place, thread in seen if thread != mine] == [1, 2, 3, 4, 5]
+
+
+def test_a_helper_that_comes_late_is_not_waited_for():
+    workers = Workers(2)
+    asleep, wake = threading.Event(), threading.Event()
+    workers.run(lambda place: None, [(0,), (1,)])
+
+    def hold() -> None:
+        asleep.set()
+        wake.wait(5)
+
+    class Held:
+        help = staticmethod(hold)
+
+    workers._helpers[0].jobs.put(Held())
+    assert asleep.wait(5)
+    done: list[int] = []
+    workers.run(done.append, [(0,), (1,), (2,)])
+    assert done == [0, 1, 2]
+    wake.set()
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
