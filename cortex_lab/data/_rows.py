@@ -43,6 +43,17 @@ class Rows:
             picked = np.multiply(picked, _BYTE_SCALE, dtype=np.float32)
         return picked.reshape(len(rows), *self.shape)
 
+    def put(self, rows: np.ndarray, into: np.ndarray) -> None:
+        """What `take` returns, copied into an array of as many numbers, as its dtype."""
+        straight = into.flags.c_contiguous
+        if straight and into.dtype == self.flat.dtype:
+            # "clip" keeps NumPy from making a copy to be safe; no row is out of bounds here.
+            self.flat.take(rows, axis=0, out=into.reshape(len(rows), -1), mode="clip")
+        elif straight and into.dtype == np.float32 and self.flat.dtype == np.uint8:
+            np.multiply(self.flat.take(rows, axis=0), _BYTE_SCALE, out=into.reshape(len(rows), -1))
+        else:
+            into[...] = self.take(rows).reshape(into.shape)
+
 
 def positions(rows: Iterable[int], length: int) -> np.ndarray:
     """Row numbers as int64; IndexError for one that is not there, TypeError if they are not whole numbers."""

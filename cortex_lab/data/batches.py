@@ -6,6 +6,7 @@ import copy
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,6 +38,53 @@ class Batch:
             parts = [*parts, ("targets", self.targets)]
         arrays = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in parts)
         return f"<Batch of {len(self)} rows: {arrays}>"
+
+
+class _PickedBatch(Batch):
+    """A batch of `Batches`: its arrays are copied out of the data when they are first read.
+
+    As long as it is `unread`, `put` copies them straight to where they are wanted instead.
+    """
+
+    weights: np.ndarray | None = None
+    _source: Batches
+    _picked: np.ndarray
+
+    @classmethod
+    def of(cls, source: Batches, picked: np.ndarray) -> _PickedBatch:
+        batch = cls.__new__(cls)
+        batch.__dict__.update(_source=source, _picked=picked)
+        return batch
+
+    @cached_property
+    def inputs(self) -> np.ndarray | dict[str, np.ndarray]:
+        inputs = {name: part.take(self._picked) for name, part in self._source._inputs.items()}
+        return inputs if self._source._named else inputs["inputs"]
+
+    @cached_property
+    def targets(self) -> np.ndarray | None:
+        part = self._source._targets
+        return None if part is None else part.take(self._picked)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        return self._picked.copy()
+
+    def __len__(self) -> int:
+        return len(self._picked if self.unread else self.rows)
+
+    @property
+    def unread(self) -> bool:
+        """Whether nobody can have changed its arrays yet."""
+        return "inputs" not in self.__dict__ and "targets" not in self.__dict__
+
+    def put(self, inputs: Mapping[str, np.ndarray], targets: Iterable[np.ndarray]) -> None:
+        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array."""
+        source, picked = self._source, self._picked
+        for name, into in inputs.items():
+            source._inputs[name if source._named else "inputs"].put(picked, into)
+        for into in targets:
+            source._targets.put(picked, into)  # type: ignore[union-attr]
 
 
 class Batches:
@@ -107,10 +155,7 @@ class Batches:
             raise ValueError(f"steps are counted from 0, got {step}")
         epoch, position = divmod(operator.index(step), self.steps_per_epoch)
         first = position * self.batch_size
-        rows = self.order(epoch)[first : first + self.batch_size].copy()
-        inputs = {name: part.take(rows) for name, part in self._inputs.items()}
-        targets = None if self._targets is None else self._targets.take(rows)
-        return Batch(inputs if self._named else inputs["inputs"], targets, rows)
+        return _PickedBatch.of(self, self.order(epoch)[first : first + self.batch_size])
 
     def excluding(self, rows: Iterable[int]) -> Batches:
         """The same batches without `rows` (positions in the frame); the others keep their relative order."""

@@ -15,26 +15,50 @@ if TYPE_CHECKING:
 
 
 def fetch(training: Training) -> Bound:
-    """Put the inputs, targets and weights of the next batch where the step will find them."""
+    """Put the inputs, targets and weights of the next batch where the step will find them.
+
+    A batch is arrays; one that is `unread`, as from `data.Batches`, copies them here itself with `put`.
+    """
     batch = training.batch = training.batches.fetch(training.step_number)
-    inputs = named_inputs(training, batch)
-    rows = len(next(iter(inputs.values())))
+    # Every row comes by once in an epoch; checking it the first time is checking it for good.
+    first_time = training.step_number < training.checked_until
+    if not first_time and training.network.ops.xp is np and getattr(batch, "unread", False):
+        bound = _bind(training, len(batch))
+        slots = training.loss_slots = training.objective.slots(bound, training.plan)
+        inputs = {name: bound.buffers[name] for name in training.network.graph.inputs}
+        batch.put(inputs, [at.target for at in slots.values()])
+    else:
+        bound = _load_arrays(training, batch, first_time)
+    _load_weights(training, bound.rows, batch)
+    for name in training.random_nodes:
+        bound.slots[name].seed, bound.slots[name].step = training.seed, training.step_number
+    training.changes = {}
+    return bound
+
+
+def _bind(training: Training, rows: int) -> Bound:
     bound = training.bound = training.executor.bind(rows)
     if rows not in training.bounds:
         training.bounds[rows] = bound
         edits.set_hyperparameters(training)
-    # Every row comes by once in an epoch; checking it the first time is checking it for good.
-    first_time = training.step_number < training.checked_until
-    if first_time:
+    return bound
+
+
+def _load_arrays(training: Training, batch: Any, check: bool) -> Bound:
+    """Load a batch that is made of arrays, checked before the first of them is loaded."""
+    inputs, objective = named_inputs(training, batch), training.objective
+    bound = _bind(training, len(next(iter(inputs.values()))))
+    if check:
         inputs = training.network.checked_inputs(inputs)
     for name, values in inputs.items():
-        if first_time:
+        if check:
             _check_finite(name, values, batch.rows)
         _load(training, values, bound.buffers[name])
-    _load_targets(training, bound, batch, first_time)
-    for name in training.random_nodes:
-        bound.slots[name].seed, bound.slots[name].step = training.seed, training.step_number
-    training.changes = {}
+    targets = objective.by_output(batch.targets)
+    slots = training.loss_slots = objective.slots(bound, training.plan)
+    for name, at in slots.items():
+        values = objective.check_targets(name, targets[name]) if check else targets[name]
+        _load(training, values.reshape(at.target.shape), at.target)
     return bound
 
 
@@ -46,17 +70,12 @@ def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:
     return inputs
 
 
-def _load_targets(training: Training, bound: Bound, batch: Any, first_time: bool) -> None:
-    objective = training.objective
-    targets = objective.by_output(batch.targets)
+def _load_weights(training: Training, rows: int, batch: Any) -> None:
     weights = _weights_of(training, batch)
-    training.loss_slots = objective.slots(bound, training.plan)
-    for name, at in training.loss_slots.items():
-        values = objective.check_targets(name, targets[name]) if first_time else targets[name]
-        _load(training, values.reshape(at.target.shape), at.target)
-        share = objective.weights[name]
+    for name, at in (training.loss_slots or {}).items():
+        share = training.objective.weights[name]
         if weights is None:
-            at.weights.fill(share / bound.rows)
+            at.weights.fill(share / rows)
         else:
             _load(training, weights * share, at.weights)
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,6 +73,63 @@ def test_a_batch_is_the_callers_to_change():
     unchanged = batches.fetch(0)
     assert np.array_equal(unchanged.rows, expected.rows)
     assert np.array_equal(unchanged.inputs, expected.inputs)
+
+
+def test_changing_the_rows_of_a_batch_changes_nothing_else():
+    batch, expected = make().fetch(0), make().fetch(0)
+    batch.rows[:] = 0
+    assert np.array_equal(batch.inputs, expected.inputs) and np.array_equal(batch.targets, expected.targets)
+
+
+def a_float_array(n):
+    return np.random.default_rng(0).normal(size=(n, 3, 2))
+
+
+def bytes_of_pictures(n):
+    return np.random.default_rng(0).integers(0, 256, (n, 2, 2, 1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("make_inputs", [a_float_array, bytes_of_pictures])
+def test_a_batch_put_somewhere_holds_what_it_would_when_read(make_inputs, dtype):
+    inputs, targets = make_inputs(10), np.arange(20).reshape(10, 2)
+    batches = Batches(inputs, targets, batch_size=4, seed=2)
+    for step in range(batches.steps_per_epoch):
+        batch, read = batches.fetch(step), batches.fetch(step)
+        into = np.full(read.inputs.shape, 7, dtype)
+        apart = np.full((*read.inputs.shape[:-1], 2 * inputs.shape[-1]), 7, dtype)[..., ::2]
+        known, flat = np.full(read.targets.shape, 7, np.int64), np.full(read.targets.size, 7, dtype)
+        batch.put({"pixels": into}, [known, flat])
+        batch.put({"pixels": apart}, [])
+        assert batch.unread and len(batch) == len(read.rows)
+        assert np.array_equal(into, read.inputs.astype(dtype)) and np.array_equal(apart, into)
+        assert np.array_equal(known, read.targets) and np.array_equal(flat, read.targets.ravel())
+        assert np.array_equal(batch.inputs, read.inputs) and batch.inputs is not read.inputs
+
+
+def test_named_inputs_are_put_by_name():
+    inputs = {"image": np.ones((4, 2, 2, 1), np.uint8), "age": np.arange(4.0)[:, None]}
+    image, age = np.zeros((3, 2, 2, 1), np.float32), np.zeros((3, 1), np.float32)
+    Batches(inputs, None, batch_size=3, shuffle=False).fetch(0).put({"age": age, "image": image}, [])
+    assert (image == np.float32(1 / 255)).all() and age.ravel().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["inputs", "targets"])
+def test_a_batch_that_was_read_could_have_been_changed(name):
+    batch = make().fetch(0)
+    assert batch.unread
+    assert getattr(batch, name) is getattr(batch, name)
+    assert not batch.unread
+
+
+def test_a_batch_can_be_copied_with_other_weights_and_pickled():
+    batch = make().fetch(1)
+    weighted = dataclasses.replace(make().fetch(1), weights=np.ones(4, np.float32))
+    assert weighted.weights.tolist() == [1, 1, 1, 1] and not weighted.unread and len(weighted) == 4
+    for other in (weighted, pickle.loads(pickle.dumps(make().fetch(1)))):
+        assert isinstance(other, Batch)
+        for name in ("inputs", "targets", "rows"):
+            assert np.array_equal(getattr(other, name), getattr(batch, name))
 
 
 def test_without_shuffle_rows_come_in_the_order_given():
