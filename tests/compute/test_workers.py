@@ -28,12 +28,16 @@ def threads_of_blas() -> list[int]:
 
 def test_pieces_cover_everything_once_and_none_is_too_small():
     workers = Workers(3)
-    for total in range(1, 50):
+    for total in range(1, 300):
         for grain in (1, 4, 100):
             pieces = workers.split(total, grain)
             assert [i for start, stop in pieces for i in range(start, stop)] == list(range(total))
-            assert len(pieces) <= 3
+            assert len(pieces) <= 3 or len(pieces) == 3 * TURNS
+            assert len(pieces) <= 3 or total >= len(pieces) * WORTH * grain
             assert len(pieces) == 1 or min(stop - start for start, stop in pieces) >= grain
+    assert len(workers.split(1000, 1)) == 3 * TURNS
+    assert len(workers.split(1000, 1, turns=2)) == 6
+    assert len(Workers(1).split(1000, 1)) == 1
 
 
 def test_pieces_run_in_threads_of_their_own_and_all_are_waited_for():
