@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +14,7 @@ import pandas as pd
 from cortex_lab.study import Session
 from cortex_lab.widgets.channel import Packed
 from cortex_lab.widgets.palette import TRAIN, VALIDATION, category
-from cortex_lab.widgets.scales import decimate, nice_ceiling, running_mean
+from cortex_lab.widgets.scales import GrowingCurve, nice_ceiling
 from cortex_lab.widgets.view import View, tidy_axes
 
 NO_STEPS = "no steps yet: press Step"
@@ -56,31 +58,45 @@ class LossCurve(View[Curves]):
     name = "loss_curve"
     kind = "curve"
     title = "Loss and accuracy"
+    any_time = True
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         recorded = session.trace.keys
         keys = [key for key in ("loss", "accuracy") if key in recorded]
         self.keys = keys or [key for key in recorded if key not in _TIMELIKE][:1]
+        self._curves: defaultdict[str, GrowingCurve] = defaultdict(GrowingCurve)
+        self._history = 0
+        self._turn = threading.Lock()
 
     def state(self, exact: bool) -> Hashable:
         return self.session.trace.version
 
-    def collect(self, exact: bool) -> dict[str, np.ndarray]:
-        # The trace only ever appends, so these views stay true while the training goes on.
+    def collect(self, exact: bool) -> tuple[int, dict[str, np.ndarray]]:
+        # While training the trace only appends, so these stay true although the training goes on.
         trace = self.session.trace
+        # As long as rows were only appended, one at a time, this is the same number.
+        history = trace.version - len(trace)
         wanted = [*self.keys, *(f"validation_{key}" for key in self.keys)]
-        return {key: trace[key] for key in ("step", *(key for key in wanted if key in trace))}
+        return history, {key: trace[key] for key in ("step", *(key for key in wanted if key in trace))}
 
-    def prepare(self, collected: dict[str, np.ndarray]) -> Curves:
-        length = min(len(column) for column in collected.values())
-        steps = collected["step"][:length]
+    def prepare(self, collected: tuple[int, dict[str, np.ndarray]]) -> Curves:
+        with self._turn:
+            history, columns = collected
+            if history != self._history:
+                self._history, self._curves = history, defaultdict(GrowingCurve)
+            return self._drawn(columns)
+
+    def _drawn(self, columns: dict[str, np.ndarray]) -> Curves:
+        length = min(len(column) for column in columns.values())
+        steps = columns["step"][:length]
         plots = []
         for key in self.keys:
-            series = _train_series(key, *_recorded(steps, collected[key][:length]))
-            validation = collected.get(f"validation_{key}")
+            series = _train_series(key, self._curves[key], steps, columns[key][:length])
+            validation = columns.get(f"validation_{key}")
             if validation is not None:
-                x, y = decimate(*_recorded(steps, validation[:length]))
+                curve = self._curves[f"validation_{key}"]
+                x, y = curve.decimate(*curve.recorded(steps, validation[:length]))
                 series.append(Series(f"validation_{key}", "validation", VALIDATION, x, y, dots=len(x) <= 60))
             percent = "accuracy" in key
             plots.append(Plot(key.replace("_", " "), percent, _limits(series, percent), tuple(series)))
@@ -173,16 +189,12 @@ class LossCurve(View[Curves]):
         return f"{self.title} at step {data.step}: {', '.join(last)}" if last else f"{self.title}: {NO_STEPS}"
 
 
-def _recorded(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    there = np.isfinite(values)
-    return (steps, values) if there.all() else (steps[there], values[there])
-
-
-def _train_series(key: str, steps: np.ndarray, values: np.ndarray) -> list[Series]:
-    x, y = decimate(steps, values)
+def _train_series(key: str, curve: GrowingCurve, steps: np.ndarray, values: np.ndarray) -> list[Series]:
+    steps, values = curve.recorded(steps, values)
+    x, y = curve.decimate(steps, values)
     if len(values) < 64:
         return [Series(key, "training", TRAIN, x, y)]
-    mean_x, mean_y = running_mean(steps, values)
+    mean_x, mean_y = curve.running_mean(steps, values)
     return [
         Series(key, "training, each batch", TRAIN, x, y, faint=True),
         Series(f"{key}.mean", "running mean", TRAIN, mean_x, mean_y),

@@ -61,5 +61,7 @@ def status_text(packed: Packed) -> str:
 
 
 def _latest(column: np.ndarray) -> float | None:
+    if len(column) and column[-1] == column[-1]:
+        return float(column[-1])
     recorded: Any = np.flatnonzero(~np.isnan(column[-4096:]))
     return float(column[-4096:][recorded[-1]]) if len(recorded) else None

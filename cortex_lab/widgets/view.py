@@ -33,6 +33,8 @@ class View(Generic[Data]):
     title: ClassVar[str]
     size: ClassVar[tuple[float, float]] = (5.4, 3.2)
     """Width and height in inches of the picture of the view alone."""
+    any_time: ClassVar[bool] = False
+    """Whether `collect` may also be called while a step is under way."""
 
     def __init__(self, session: Session) -> None:
         self.session = session

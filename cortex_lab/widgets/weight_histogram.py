@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,7 @@ class WeightHistogram(View[Histograms]):
         self._first: dict[str, np.ndarray] = {}
         self._picks: dict[int, np.ndarray] = {}
         self._limits: dict[tuple[str, str], StickyLimit] = {}
+        self._first_widest: dict[str, float] = {}
         self._first_counts: dict[str, tuple[float, np.ndarray]] = {}
         self._layer: str | None = None
         self.first_step = session.step_number
@@ -139,21 +141,22 @@ class WeightHistogram(View[Histograms]):
         return flat[self._picks[flat.size]]
 
     def _histogram(self, name: str, shape: tuple[int, ...], values: np.ndarray) -> Histogram:
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         finite = values if np.isfinite(values.sum()) else values[np.isfinite(values)]
         bins = 41 if size >= 100 else 21
         spread = self._spread(name, finite)
         counts = _count(finite, spread, bins) * (size / max(1, len(values)))
         counts_first = self._counts_at_first(name, size, spread, bins)
-        highest = max(counts.max(), counts_first.max(), 1.0)
+        highest = max(float(counts.max()), float(counts_first.max()), 1.0)
         top = self._limits.setdefault((name, "y"), StickyLimit(share=0.3)).cover(highest * 1.02)
+        mean, deviation = _mean_and_deviation(finite)
         return Histogram(
             name=name.rpartition("/")[2],
             shape="×".join(map(str, shape)),
             size=size,
             sampled=len(values),
-            mean=float(finite.mean()) if len(finite) else float("nan"),
-            deviation=float(finite.std()) if len(finite) else float("nan"),
+            mean=mean,
+            deviation=deviation,
             limits=(-spread, spread),
             top=top,
             counts=counts,
@@ -164,9 +167,10 @@ class WeightHistogram(View[Histograms]):
     def _spread(self, name: str, values: np.ndarray) -> float:
         if (name, "x") not in self._limits:
             self._limits[name, "x"] = StickyLimit(smallest=1e-3)
-        first = self._first[name]
-        widest = max(_widest(values), _widest(first[np.isfinite(first)]))
-        return self._limits[name, "x"].cover(widest)
+        if name not in self._first_widest:
+            first = self._first[name]
+            self._first_widest[name] = _widest(first[np.isfinite(first)])
+        return self._limits[name, "x"].cover(max(_widest(values), self._first_widest[name]))
 
     def _counts_at_first(self, name: str, size: int, spread: float, bins: int) -> np.ndarray:
         known_for, counts = self._first_counts.get(name, (None, None))
@@ -252,7 +256,14 @@ class WeightHistogram(View[Histograms]):
 
 
 def _widest(values: np.ndarray) -> float:
-    return float(max(values.max(initial=0.0), -values.min(initial=0.0)))
+    return float(max(values.max(), -values.min())) if len(values) else 0.0
+
+
+def _mean_and_deviation(values: np.ndarray) -> tuple[float, float]:
+    if not len(values):
+        return float("nan"), float("nan")
+    mean = values.sum() / len(values)
+    return float(mean), math.sqrt(np.square(values - mean).sum() / len(values))
 
 
 def _count(values: np.ndarray, spread: float, bins: int) -> np.ndarray:

@@ -212,6 +212,17 @@ class TestFrames:
         wait_until(lambda: page.last("status")["state"] == "paused", "the state")
         assert page.last("weight_histogram")["step"] == page.last("activations")["step"] == last
 
+    def test_the_curve_is_drawn_without_waiting_for_a_step_to_end(self, open_bench):
+        bench = open_bench(ToySession(seconds=1.5))
+        page = Page(bench)
+        page.say("hello", visible=["loss_curve"])
+        wait_until(lambda: page.frames, "a frame")
+        bench.run_button.click()
+        wait_until(lambda: bench.session.running, "the run")
+        bench.session.trace.version += 1
+        wait_until(lambda: len(page.frames) > 1 and "loss_curve" in page.frames[-1]["panels"], "a curve", 1.2)
+        assert bench.session.step_number == 0
+
     def test_panels_out_of_sight_are_not_collected(self, open_bench):
         bench = open_bench()
         page = Page(bench)

@@ -71,6 +71,17 @@ class TestLossCurve:
         loss = next(line for line in view.look().plots[0].series if line.faint)
         assert loss.y.max() == session.trace["loss"].max()
 
+    def test_after_a_rewind_it_draws_what_was_recorded_since(self):
+        session = ToySession()
+        view = LossCurve(session)
+        session.step(1500)
+        view.look()
+        session.rewind(1200)
+        session.edit("learning_rate", 5.0)
+        session.step(400)
+        session.trace._columns["loss"][1200:1600] += 1
+        pd.testing.assert_frame_equal(view.frame(), LossCurve(session).frame())
+
     def test_before_the_first_step_it_says_what_to_do(self):
         view = LossCurve(ToySession())
         packed = view.pack(view.look())
