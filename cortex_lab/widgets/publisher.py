@@ -8,8 +8,12 @@ from collections.abc import Callable, Mapping
 
 from cortex_lab.widgets.channel import Channel, Packed
 
-ANSWERS = 4
-"""Frames for which one answer is enough while training."""
+ANSWERS = (4, 10)
+"""Frames for which one answer is enough while training: at first, and from pages that answer promptly."""
+PROMPT = 0.1
+"""Seconds within which an answer is prompt."""
+SPARING = 1.25
+"""How many times their usual distance frames keep while training, which every frame slows down."""
 
 
 class Publisher:
@@ -18,12 +22,14 @@ class Publisher:
     Frames go out only after the last that wanted an answer was drawn; while training, one in `ANSWERS` wants
     one, since hearing it takes longer than making a frame. After `silence` seconds without a word from
     any page only pings go out, ever more rarely: a closed tab would make the server keep everything.
-    And a frame may cost no more than `share` of the time: what took long comes less often.
+    And while training, making frames may take no more than `share` of the time: what took long comes less
+    often. Sending one takes the kernel's own threads about half as long again, which is not counted.
 
     Parameters
     ----------
     settle
-        Called first on every round: writes the controls.
+        Writes the controls. Called first on every round; while training only when something woke us, or a
+        second has passed.
     frames
         `frames(names)` returns what changed among the named panels, and the seconds for which it kept the
         training waiting.
@@ -46,7 +52,7 @@ class Publisher:
         name: str,
         interval: float = 0.1,
         silence: float = 10.0,
-        share: float = 0.02,
+        share: float = 0.015,
     ) -> None:
         self.channel = channel
         self.interval = interval
@@ -61,11 +67,13 @@ class Publisher:
         self._deaf = deaf
         self._wake = threading.Event()
         self._closing = False
-        self._rest = interval
+        self._rest = SPARING * interval
+        self._settled_at = -1e9
         self._sent_at = -1e9
         self._pinged_at = -1e9
         self._next_ping = 1.0
         self._waiting = False
+        self._answers = ANSWERS[0]
         self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-publisher-{name}", daemon=True)
 
     def start(self) -> None:
@@ -77,9 +85,12 @@ class Publisher:
             self._wake.set()
 
     def drawn(self) -> None:
-        """A page has drawn the last frame."""
+        """A page has drawn the last frame that wanted an answer."""
         self._next_ping = 1.0
         if self._waiting:
+            # Nothing was sent since, so this is how long the answer took.
+            prompt = time.monotonic() - self._sent_at < PROMPT
+            self._answers = ANSWERS[prompt]
             self._wake.set()
 
     def close(self, timeout: float = 10.0) -> bool:
@@ -92,14 +103,14 @@ class Publisher:
 
     def _loop(self) -> None:
         while not self._closing:
-            self._wake.wait(self._patience())
+            woken = self._wake.wait(self._patience())
             self._wake.clear()
             # Whatever woke us, frames keep their distance; the changes of the meantime come along.
             while not self._closing and (early := self._sent_at + self._distance() - time.monotonic()) > 0:
-                self._wake.wait(early)
+                woken = self._wake.wait(early) or woken
                 self._wake.clear()
             if not self._closing:
-                self._round()
+                self._round(woken)
 
     def _distance(self) -> float:
         return self._rest if self._training() else self.interval
@@ -109,8 +120,10 @@ class Publisher:
             return self._distance()
         return 1.0 if self._waiting else 30.0
 
-    def _round(self) -> None:
-        self._settle()
+    def _round(self, woken: bool) -> None:
+        if woken or not self._training() or time.monotonic() - self._settled_at > 1:
+            self._settled_at = time.monotonic()
+            self._settle()
         channel = self.channel
         if not channel.connected:
             return
@@ -123,13 +136,14 @@ class Publisher:
         if panels:
             # What cannot be heard keeps its distance, too: it waits for the answer, then for time.
             spared = self._training() and not self._deaf()
-            answer = not spared or channel.sequence >= channel.asked + ANSWERS - 1
-            channel.publish(panels, answer)
+            answer = not spared or channel.sequence >= channel.asked + self._answers - 1
+            # Said before, since the answer may be there before `publish` returns.
             self._sent_at = time.monotonic()
             self._waiting = answer
+            channel.publish(panels, answer)
             self.published += 1
             cost = time.thread_time() - began + kept_waiting
-            self._rest = max(self.interval, min(1.0, cost / self.share))
+            self._rest = max(SPARING * self.interval, min(1.0, cost / self.share))
 
     def _may_go_on(self, now: float) -> bool:
         if self._deaf():

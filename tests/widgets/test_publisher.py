@@ -23,6 +23,7 @@ class Desk:
         self.training = False
         self.deaf = False
         self.cost = 0.0
+        self.nothing = False
         self.channel = Channel("desk", self.heard)
         self.publisher = Publisher(
             self.channel,
@@ -41,6 +42,8 @@ class Desk:
 
     def frames(self, visible: frozenset[str]) -> tuple[dict[str, Packed], float]:
         self.made += 1
+        if self.nothing:
+            return {}, 0.0
         data = np.full(3, self.made, np.float32)
         return {"a": Packed({"step": self.made}, {"x": data, "b": np.zeros(3, np.uint8)})}, self.cost
 
@@ -99,7 +102,7 @@ def test_the_next_frame_waits_for_the_last_to_be_drawn(desk):
     wait_until(lambda: len(page.frames) == 2, "the next frame")
 
 
-def test_while_training_one_answer_is_enough_for_four_frames(desk):
+def test_while_training_one_answer_is_enough_for_four_frames_of_a_page_that_is_late(desk):
     one = desk(interval=0.01)
     one.training = True
     page = Page(one, draws=False)
@@ -113,6 +116,43 @@ def test_while_training_one_answer_is_enough_for_four_frames(desk):
     wait_until(lambda: len(page.frames) == sent + 4, "four more")
     time.sleep(0.2)
     assert [frame["answer"] for frame in page.frames[sent:]] == [False, False, False, True]
+
+
+def test_while_training_a_prompt_page_is_asked_for_one_answer_in_ten_frames(desk, monkeypatch):
+    monkeypatch.setattr("cortex_lab.widgets.publisher.PROMPT", 0.5)
+    one = desk(interval=0.01)
+    one.training = True
+    page = Page(one)
+    page.say("hello")
+    wait_until(lambda: len(page.frames) >= 35, "frames")
+    asked = [place for place, frame in enumerate(page.frames) if frame["answer"]]
+    assert asked[0] <= 3 and set(np.diff(asked)) == {10}
+    page.draws = False
+    wait_until(lambda: one.channel.drawn < one.channel.asked, "a page that is late")
+    time.sleep(0.6)
+    sent = len(page.frames)
+    page.say("drawn", sequence=one.channel.sequence)
+    wait_until(lambda: one.channel.drawn < one.channel.asked, "another frame that wants an answer")
+    assert len(page.frames) == sent + 4
+
+
+def test_while_training_the_controls_are_written_when_something_happens_and_once_a_second(desk):
+    one = desk(interval=0.01)
+    page = Page(one)
+    page.say("hello")
+    one.training = True
+    wait_until(lambda: page.frames and page.frames[-1]["sequence"] > 20, "frames")
+    settled, sent = one.settled, len(page.frames)
+    wait_until(lambda: len(page.frames) >= sent + 30, "more frames")
+    # Answers wake the publisher, too: one for ten frames.
+    assert one.settled - settled < 10
+    settled = one.settled
+    one.publisher.wake()
+    wait_until(lambda: one.settled > settled, "the controls", 0.5)
+    page.say("hello", visible=[])
+    one.nothing = True
+    settled = one.settled
+    wait_until(lambda: one.settled >= settled + 2, "the controls, with nobody waking", 4)
 
 
 def test_after_a_silence_only_pings_go_out_until_somebody_answers(desk):
