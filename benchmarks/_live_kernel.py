@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,20 +66,22 @@ class Paired:
         self.with_bench: list[float] = []
         self.without: list[float] = []
         self.frames_per_second: list[float] = []
+        self.frame_milliseconds: list[float] = []
         self.error = ""
         self.done = False
-        self._thread = threading.Thread(target=self._measure, args=(rounds,), daemon=True)
+        self.rounds = rounds
 
-    def start(self) -> None:
-        self._thread.start()
+    def start(self, then: Callable[[], Any] = lambda: None) -> None:
+        """Begin; `then()` is called when all is measured."""
+        threading.Thread(target=lambda: (self._measure(), then()), daemon=True).start()
 
     def result(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if isinstance(value, (list, bool, str))}
 
-    def _measure(self, rounds: int) -> None:
+    def _measure(self) -> None:
         try:
             self._bare()
-            for turn in range(rounds):
+            for turn in range(self.rounds):
                 for benched in (True, False) if turn % 2 == 0 else (False, True):
                     if benched:
                         self._benched()
@@ -103,10 +106,11 @@ class Paired:
             # What a bench does once, when it opens, is not what it costs while training.
             _wait(lambda: not bench.map_moving and bench.channel.drawn >= bench.channel.asked, "rest")
             bench.run()
-            published = bench.publisher.published
+            published, busy = bench.publisher.published, _not_training()
             self.with_bench.append(self._rate())
-            seconds = self.seconds + 0.3
-            self.frames_per_second.append((bench.publisher.published - published) / seconds)
+            frames, busy = bench.publisher.published - published, _not_training() - busy
+            self.frames_per_second.append(frames / (self.seconds + 0.3))
+            self.frame_milliseconds.append(1000 * busy / max(1, frames))
             bench.pause()
             bench.wait()
         finally:
@@ -126,6 +130,17 @@ def open_bench(session: Any) -> Bench:
     bench = Bench(session)
     display(bench.controls.box)
     return bench
+
+
+def _not_training() -> float:
+    """Processor seconds that this process has spent on anything but training, so far."""
+    training = ("cortex-lab-trainer", "cortex_lab worker")
+    clocks = [
+        time.pthread_getcpuclockid(thread.ident)
+        for thread in threading.enumerate()
+        if thread.ident and thread.name.startswith(training)
+    ]
+    return time.process_time() - sum(map(time.clock_gettime, clocks))
 
 
 def _wait(condition: Any, what: str, seconds: float = 60.0) -> None:
