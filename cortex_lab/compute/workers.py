@@ -55,12 +55,7 @@ class Workers:
 
         A piece per worker, or `turns` where each piece is then still worth the time it takes to get it.
         """
-        grain = max(grain, 1)
-        pieces = max(1, min(self.count, total // grain))
-        if pieces == self.count > 1 and total >= turns * pieces * WORTH * grain:
-            pieces *= turns
-        edges = [total * i // pieces for i in range(pieces + 1)]
-        return list(pairwise(edges))
+        return list(_pieces(self.count, total, max(grain, 1), turns))
 
     def run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]], blas: bool = True) -> None:
         """Call `function(*piece)` for every piece, the first in this thread. What one raises is raised.
@@ -110,6 +105,14 @@ class Workers:
                 interrupt = error
         if interrupt or job.errors:
             raise interrupt or job.errors[0]
+
+
+@lru_cache(maxsize=1024)
+def _pieces(workers: int, total: int, grain: int, turns: int) -> tuple[Piece, ...]:
+    count = max(1, min(workers, total // grain))
+    if count == workers > 1 and total >= turns * count * WORTH * grain:
+        count *= turns
+    return tuple(pairwise(total * i // count for i in range(count + 1)))
 
 
 class _Job:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.plan import Plan, PlannedBuffer, assign_offsets, edge
+from cortex_lab.nn.replaying import Replayed
 
 Step = tuple[str, Callable[[], None] | None]
 LINE = 64
@@ -97,7 +98,8 @@ class Executor:
         layer, slots = self.plan.graph.nodes[name].layer, bound.slots[name]
         if layer.is_view or (action == "backward" and getattr(layer, "passes_gradient", False)):
             return None
-        return partial(layer.forward if action == "forward" else layer.backward, self.ops, slots)
+        method = layer.forward if action == "forward" else layer.backward
+        return (Replayed if layer.replays and not slots.frozen else partial)(method, self.ops, slots)
 
     def _accumulation(self, name: str, buffers: Mapping[str, Any]) -> Callable[[], None]:
         shares = [array for key, array in buffers.items() if key.startswith(f"gradient:{name}>")]

@@ -71,6 +71,12 @@ class Layer:
     """Whether its training pass draws random numbers."""
     takes_mask: ClassVar[bool] = False
     """Whether a second input says which steps of the first count."""
+    replays: ClassVar[bool] = False
+    """Whether `forward` and `backward` only call kernels, each time with the same arrays and numbers.
+
+    They are then run once for each number of rows; after that the calls they made are made again. While a
+    node is frozen, they are run every time.
+    """
     carries_activation: ClassVar[bool] = False
     """Whether the activation behind it counts as the one that follows what comes before it."""
     activation: str | None = None

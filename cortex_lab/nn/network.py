@@ -114,6 +114,11 @@ class Network:
             arrays[key] = self.states[f"{name}/{key}"]
         return arrays
 
+    @property
+    def shares_parameters(self) -> bool:
+        """Whether some nodes use the parameters of others."""
+        return bool(self._shared)
+
     def gather_gradients(self) -> None:
         """Sum what the nodes that share a parameter found for it; run once after a backward pass."""
         for name, shares in self._shared.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,11 +22,11 @@ from cortex_lab.nn.network import Network
 from cortex_lab.nn.objective import Objective
 from cortex_lab.nn.penalties import Penalties
 from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.program import Program, optimize, program_of
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe, every
 
 Tap = Callable[[str, int, Mapping[str, Any]], None]
-Program = list[tuple[str, list[Callable[[], Any]]]]
 
 
 class BatchSource(Protocol):
@@ -194,9 +193,7 @@ class Training:
         if self.tap is not None:
             self.tap("fetch", self.step_number, self.buffers)
         yield "fetch"
-        program = self._programs.get(bound.rows)
-        if program is None:
-            program = self._programs[bound.rows] = self._program(bound)
+        program = self._program(bound)
         flush, restore = switches()
         for phase, runs in program:
             before = flush()
@@ -208,6 +205,29 @@ class Training:
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
+
+    def whole_step(self) -> None:
+        """What `walk` does, to its end, for those who look at nothing on the way.
+
+        `reached` is the last phase that was completed, for the case of an error.
+        """
+        self.reached: str | None = None
+        if self.tap is not None:
+            for phase in self.walk():
+                self.reached = phase
+            return
+        self.under_way = True
+        bound = fetch(self)
+        self.reached = "fetch"
+        flush, restore = switches()
+        before = flush()
+        try:
+            for phase, runs in self._program(bound):
+                for run in runs:
+                    run()
+                self.reached = phase
+        finally:
+            restore(before)
 
     def checked_rows(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Rows to score: inputs and targets by name; ValueError for what does not fit."""
@@ -240,7 +260,7 @@ class Training:
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
         before = network.params.copy()
-        self._optimize(copied(self.optimizer_state))
+        optimize(self, copied(self.optimizer_state))
         change = network.ops.to_numpy(network.params - before)
         network.ops.copy(before, out=network.params)
         for name, array in network.parameters.items():
@@ -323,57 +343,10 @@ class Training:
         """
         edits.edit(self, name, value)
 
-    # The phases --------------------------------------------------------------------------------------
-
     def _program(self, bound: Bound) -> Program:
-        """What follows the fetch: each phase with the calls it is made of."""
-        slots = self.objective.slots(bound, self.plan)
-        calls: dict[str, list[Callable[[], Any]]] = {phase: [] for phase in self.phases[1:]}
-        if self.augmenter:
-            calls["augment"].append(partial(self.augmenter.apply, self, bound))
-        calls["loss"].append(lambda: self.objective.evaluate(slots))
-        for phase, run in bound.steps:
-            if run is not None:
-                calls[phase].append(run)
-        # Before the update, so that the whole gradient can be looked at while the update is pending.
-        calls[self.phases[-2]].append(self.network.gather_gradients)
-        if self.bound_penalties:
-            calls[self.phases[-2]].append(partial(self.bound_penalties.add_gradient, self.network.ops))
-        if self.frozen.parts:
-            calls[self.phases[-2]].append(self.frozen.rest_gradient)
-        calls["update"].append(lambda: self._update(bound, slots))
-        return list(calls.items())
-
-    def _update(self, bound: Bound, slots: Mapping[str, Any]) -> None:
-        network, ops = self.network, self.network.ops
-        if self.params_before is not None:
-            ops.copy(network.params, out=self.params_before)
-        by_hand = {
-            name: network.parameters[name] + ops.asarray(change) for name, change in self.changes.items()
-        }
-        self.tainted = not self._optimize(self.optimizer_state)
-        for name, values in by_hand.items():
-            network.parameters[name][...] = values
-        if network.states:
-            for name, node in network.graph.nodes.items():
-                node.layer.settle(ops, bound.slots[name])
-        if self.objective.state:
-            self.objective.settle(slots)
-        self.step_number += 1
-        self.under_way = False
-
-    def _optimize(self, state: dict[str, Any]) -> bool:
-        if not self.frozen.parts:
-            return self._move(state)
-        with self.frozen.at_rest(state):
-            return self._move(state)
-
-    def _move(self, state: dict[str, Any]) -> bool:
-        network, ops = self.network, self.network.ops
-        finite = self.optimizer.update(ops, network.params, network.gradient, state)
-        if self.bound_penalties:
-            self.bound_penalties.constrain(ops)
-        return finite
+        if bound.rows not in self._programs:
+            self._programs[bound.rows] = program_of(self, bound)
+        return self._programs[bound.rows]
 
     def _checked_metrics(self, given: Any) -> Metrics:
         metrics = Metrics(given, self.objective)

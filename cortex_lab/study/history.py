@@ -104,12 +104,13 @@ def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event
     while process.step_number < step:
         number = process.step_number
         _repeat(process, pending, number, None)
-        walk = process.walk()
         if pending and pending[0].step == number:
-            for phase in walk:
+            for phase in process.walk():
                 _repeat(process, pending, number, phase)
+        elif hasattr(process, "whole_step"):
+            process.whole_step()
         else:
-            deque(walk, maxlen=0)
+            deque(process.walk(), maxlen=0)
     _repeat(process, pending, step, None)
 
 

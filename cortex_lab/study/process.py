@@ -18,6 +18,8 @@ class Process(Protocol):
 
     A process may also have these, and the Session then offers more:
 
+    - `whole_step()`: what `walk()` does, to its end, and quicker, for a step that nobody stops inside;
+      `reached` is then the last phase it completed, should it raise;
     - `clone()`: an independent process in the same state, for `fork`;
     - `measurer(key)`: a function without arguments that measures `key`, to be asked at every step;
     - `expect(keys)`: told what is going to be measured at every step, for what has to be kept for it;

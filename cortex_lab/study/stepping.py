@@ -57,6 +57,7 @@ class Stepping:
         self._last_run: tuple[Condition | None, int] = (None, 0)
         self._finds_faults = hasattr(process, "fault")
         self._tells_taint = hasattr(process, "tainted")
+        self._steps_whole = hasattr(process, "whole_step")
         self._gate = Gate()
         self._subscribers = Subscribers()
         self._hands = Hands(process)
@@ -150,7 +151,6 @@ class Stepping:
         walk = self._walk
         trusting = trusting and self._tells_taint and walk is None and to is None
         if walk is None:
-            walk = self._walk = self.process.walk()
             # Also of a step that is abandoned: its buffers are no longer those of the last one.
             self._buffers_whole = False
             if self._observation is not None:
@@ -160,6 +160,11 @@ class Stepping:
         if not self.breakpoints and (trusting or not asking):
             brink = None
         halts = (brink, to)
+        if walk is None and brink is None and to is None and self._steps_whole:
+            self._step_whole()
+            walk = ()
+        elif walk is None:
+            walk = self._walk = self.process.walk()
         for phase in walk:
             self.phase = phase
             if phase not in halts:
@@ -176,6 +181,14 @@ class Stepping:
             return self._walk_on(trusting=False)
         self._finish_step(began)
         return None
+
+    def _step_whole(self) -> None:
+        process: Any = self.process
+        try:
+            process.whole_step()
+        except BaseException:
+            self.phase = process.reached
+            raise
 
     def _held_back(self) -> Stop | None:
         """A stop if the update of the step under way is faulty or crosses a breakpoint."""

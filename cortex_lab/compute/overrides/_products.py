@@ -8,6 +8,8 @@ product is done to a panel while it is in the cache.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from cortex_lab.compute.simd import LANES, every, first_lanes, load, store
 from cortex_lab.compute.tiles import tiles_pay
 from cortex_lab.compute.workers import get_workers, workspace
 
+Call = Callable[[], None]
 DEEP = 160
 """Most rows of a panel: 30 KB, which the first-level cache holds beside a tile's rows."""
 HIGH = 256
@@ -43,21 +46,22 @@ def tiles_fit(rows: int, columns: int) -> bool:
     return _ON and rows >= 4 and 5 * rows * columns >= filled
 
 
-def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: int = 0) -> None:
-    """out = f(a @ op(b) + bias), a (rows, inner); op transposes where the flag is 1, `bias` may be None."""
+def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: int = 0) -> Call:
+    """What does out = f(a @ op(b) + bias), a (rows, inner).
+
+    op transposes where the flag is 1, `bias` may be None.
+    """
     (rows, inner), columns = a.shape, out.shape[1]
     bias = _NONE if bias is None else bias
     flat = a.reshape(-1), b.reshape(-1), b_turned, out.reshape(-1), bias, code, 1.0, columns, inner
-    if rows * columns * inner < SHARE:
-        _multiply(*flat, 0, rows, 0, columns, *_rooms())
-    else:
-        _share(_multiply_piece, [(*flat, *piece) for piece in _pieces(rows, columns, inner)])
+    whole = [(0, rows, 0, columns)] if rows * columns * inner < SHARE else _pieces(rows, columns, inner)
+    return partial(_share, _multiply_piece, [(*flat, *piece) for piece in whole])
 
 
 def multiply_turned(
     a: Any, dy: Any, out: Any, y: Any = None, dz: Any = None, sums: Any = None, code: int = 0
-) -> None:
-    """out = a' @ dz for a (inner, rows), where dz = dy * f'(y), or dy itself if `dz` is None.
+) -> Call:
+    """What does out = a' @ dz for a (inner, rows), where dz = dy * f'(y), or dy itself if `dz` is None.
 
     `sums` takes the sums of the columns of dz, if it is not None; `y` is what f's derivative is taken from.
     """
@@ -66,18 +70,18 @@ def multiply_turned(
     y, dz = (_NONE if array is None else array.reshape(-1) for array in (y, dz))
     sums = _NONE if sums is None else sums
     flat = a.reshape(-1), dy.reshape(-1), y, dz, bent, out.reshape(-1), sums, code, 1.0
-    if rows * columns * inner < SHARE:
-        multiply_turned_part(*flat, rows, columns, inner, 0, rows, 0, columns, 0, *turned_rooms(columns))
-        return
     # Who makes part of dz makes whole columns of it.
     apart = bent or sums.size > 0
-    pieces = _pieces(0 if apart else rows, columns, inner * (rows if apart else 1))
+    if rows * columns * inner < SHARE:
+        pieces = [(0, rows, 0, columns)]
+    else:
+        pieces = _pieces(0 if apart else rows, columns, inner * (rows if apart else 1))
     if apart:
         pieces = [(0, rows, *piece[2:]) for piece in pieces]
-    _share(_turned_piece, [(*flat, rows, columns, inner, *piece, 0) for piece in pieces])
+    return partial(_share, _turned_piece, [(*flat, rows, columns, inner, *piece, 0) for piece in pieces])
 
 
-def _share(function: Any, jobs: list[tuple[Any, ...]]) -> None:
+def _share(function: Callable[..., Any], jobs: list[tuple[Any, ...]]) -> None:
     if len(jobs) == 1:
         function(*jobs[0])
     else:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.kernels import linear
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient, bias_activate
 from cortex_lab.compute.native import gemm
 from cortex_lab.compute.overrides import _products
 from cortex_lab.compute.overrides._arrays import plain, writable
@@ -27,7 +29,7 @@ _ZERO = np.float32(0)
 _NONE, _FLAT = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
 
 
-@linear.matmul.override("cpu")
+@linear.matmul.override_in_parts("cpu")
 def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     if a_turned:
@@ -46,42 +48,36 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
         return NotImplemented
     turned = (int(a_turned), int(b_turned))
     if rows * columns * inner <= SMALL_PRODUCT:
-        _product(a, b, out, *turned, 0, rows, 0, columns)
-        return None
+        return partial(_product, a, b, out, *turned, 0, rows, 0, columns)
     if _products.tiles_fit(rows, columns) and not (a_turned and b_turned):
         if a_turned:
-            _products.multiply_turned(a, b, out)
-        else:
-            _products.multiply(a, b, int(b_turned), out)
-        return None
+            return _products.multiply_turned(a, b, out)
+        return _products.multiply(a, b, int(b_turned), out)
     workers = get_workers()
     # BLAS packs the whole of the matrix that is not split, in every worker: split the larger side.
     if rows >= columns:
         pieces = [(a, b, out, *turned, i, j, 0, columns) for i, j in workers.split(rows, 16)]
     else:
         pieces = [(a, b, out, *turned, 0, rows, i, j) for i, j in workers.split(columns, 16)]
-    workers.run(_product, pieces)
-    return None
+    return lambda: get_workers().run(_product, pieces)
 
 
-@linear.dense.override("cpu")
+@linear.dense.override_in_parts("cpu")
 def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
     (rows, inner), columns = x.shape, out.shape[1]
     if name in CODES and name != "gelu" and w.shape == (inner, columns) and len(out) == rows and w.size > 0:
         small = rows * columns * inner <= SMALL_PRODUCT
         if (small or _products.tiles_fit(rows, columns)) and plain(x, w, bias) and writable(out):
             if small:
-                _small_dense(x, w, _NONE if bias is None else bias, out, CODES[name])
-            else:
-                _products.multiply(x, w, 0, out, bias, CODES[name])
-            return None
-    ops.matmul(x, w, out)
-    if bias is not None or name != "linear":
-        ops.bias_activate(out, bias, name)
-    return None
+                return partial(_small_dense, x, w, _NONE if bias is None else bias, out, CODES[name])
+            return _products.multiply(x, w, 0, out, bias, CODES[name])
+    product = linear.matmul.prepare(ops, x, w, out)
+    if bias is None and name == "linear":
+        return product
+    return _in_turn(product, bias_activate.prepare(ops, out, bias, name))
 
 
-@linear.dense_gradient.override("cpu")
+@linear.dense_gradient.override_in_parts("cpu")
 def dense_gradient(
     ops: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
 ) -> Any:
@@ -97,17 +93,24 @@ def dense_gradient(
         fits = work > 0 and (work <= SMALL_PRODUCT or tiled)
         if fits and plain(x, dy, source) and writable(dw, written, d_bias):
             if work > SMALL_PRODUCT:
-                _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
-            else:
-                bent = (_FLAT, _FLAT) if written is None else (source, written)
-                _small_gradient(x, dy, *bent, dw, _NONE if d_bias is None else d_bias, CODES[name])
-            return None
+                return _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
+            bent = (_FLAT, _FLAT) if written is None else (source, written)
+            sums = _NONE if d_bias is None else d_bias
+            return partial(_small_gradient, x, dy, *bent, dw, sums, CODES[name])
+    calls = [linear.matmul.prepare(ops, x.T, slopes, dw)]
     if written is not None:
-        ops.activate_gradient(name, z, y, dy, dz)
-    ops.matmul(x.T, slopes, dw)
+        calls.insert(0, activate_gradient.prepare(ops, name, z, y, dy, dz))
     if d_bias is not None:
-        ops.sum_rows(slopes, d_bias)
-    return None
+        calls.append(linear.sum_rows.prepare(ops, slopes, d_bias))
+    return _in_turn(*calls)
+
+
+def _in_turn(*calls: Callable[[], Any]) -> Callable[[], None]:
+    def run() -> None:
+        for call in calls:
+            call()
+
+    return run
 
 
 @compiled

@@ -9,7 +9,7 @@ import numpy as np
 from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.kernels import updates
 from cortex_lab.compute.overrides._arrays import EXPONENT, plain, writable
-from cortex_lab.compute.workers import get_workers
+from cortex_lab.compute.workers import get_workers, workspace
 
 GRAIN = 32_768
 _UNUSED = np.zeros(1, bool)
@@ -61,21 +61,24 @@ def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -
     """Run `function` over pieces of the arrays; whether each found its gradient finite."""
     size = arrays[0].size
     if size <= GRAIN:
-        return function(*arrays, *settings, _UNUSED)
+        return function(*arrays, *settings, _UNUSED, 0, 0, size)
     workers = get_workers()
     pieces = workers.split(size, GRAIN)
-    finite = np.zeros(len(pieces), bool)
-    tasks = [
-        (*(array[i:j] for array in arrays), *settings, finite[k : k + 1]) for k, (i, j) in enumerate(pieces)
-    ]
-    workers.run(function, tasks, blas=False)
-    return bool(finite.all())
+    finite = workspace("finite", np.bool_, len(pieces))
+    workers.run(
+        function, [(*arrays, *settings, finite, k, *piece) for k, piece in enumerate(pieces)], blas=False
+    )
+    return all(finite[: len(pieces)].tolist())
 
 
 # The gradient passes by anyway: what looks for NaN in it costs nothing here.
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @compiled
-def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept, finite):
+def _adam(
+    params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept, finite, k, start, stop
+):  # fmt: skip
+    params, gradient = params[start:stop], gradient[start:stop]
+    mean, square = mean[start:stop], square[start:stop]
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
     new_1, new_2, correction = np.float32(1 - beta_1), np.float32(1 - beta_2), np.float32(correction)
     beta_1, beta_2 = np.float32(beta_1), np.float32(beta_2)
@@ -88,12 +91,13 @@ def _adam(params, gradient, mean, square, rate, beta_1, beta_2, correction, epsi
         mean[i] = m
         square[i] = s
         params[i] = kept * params[i] - rate * m / (np.sqrt(s * correction) + epsilon)
-    finite[0] = exponent != EXPONENT
-    return finite[0]
+    finite[k] = exponent != EXPONENT
+    return finite[k]
 
 
 @compiled
-def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov, finite):
+def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov, finite, k, start, stop):
+    params, gradient, velocity = params[start:stop], gradient[start:stop], velocity[start:stop]
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
     ahead = momentum if nesterov else np.float32(1)
     own = np.float32(1) if nesterov else np.float32(0)
@@ -103,16 +107,17 @@ def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov, finite):
         v = momentum * velocity[i] + gradient[i]
         velocity[i] = v
         params[i] -= rate * (own * gradient[i] + ahead * v)
-    finite[0] = exponent != EXPONENT
-    return finite[0]
+    finite[k] = exponent != EXPONENT
+    return finite[k]
 
 
 @compiled
-def _descend(params, gradient, learning_rate, finite):
+def _descend(params, gradient, learning_rate, finite, k, start, stop):
+    params, gradient = params[start:stop], gradient[start:stop]
     rate = np.float32(learning_rate)
     bits, exponent = gradient.view(np.int32), np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         params[i] -= rate * gradient[i]
-    finite[0] = exponent != EXPONENT
-    return finite[0]
+    finite[k] = exponent != EXPONENT
+    return finite[k]

@@ -15,6 +15,7 @@ class _Activation(Layer):
     """An elementwise function without parameters; `alpha` is what the kernel of that name makes of it."""
 
     in_place = True
+    replays = True
     function: ClassVar[str]
 
     def constants(self, *shapes: Shape) -> dict[str, Any]:

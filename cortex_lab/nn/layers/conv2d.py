@@ -20,6 +20,8 @@ class Conv2D(Layer):
     channels / groups, filters), `bias` (filters,).
     """
 
+    replays = True
+
     filters: int
     kernel_size: int | tuple[int, int]
     strides: int | tuple[int, int] = 1

@@ -18,6 +18,8 @@ class Dense(Layer):
     Parameters: `kernel` (features, units), `bias` (units,).
     """
 
+    replays = True
+
     units: int
     activation: str | None = None
     use_bias: bool = True

@@ -13,6 +13,7 @@ class _Global(Layer):
     """One value per channel; `keepdims` keeps the pooled axes with length 1."""
 
     carries_activation = True
+    replays = True
     keepdims: bool
     _rows = "(height, width, channels)"
 

@@ -28,6 +28,7 @@ class Add(_Merging):
     """Sum of its inputs, element by element."""
 
     in_place = True
+    replays = True
     passes_gradient = True
     """The gradient of each input is the output's as it is: the plan gives them one memory."""
 

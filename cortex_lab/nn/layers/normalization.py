@@ -24,6 +24,7 @@ class BatchNormalization(Layer):
 
     in_place = True
     carries_activation = True
+    replays = True
     momentum: float = 0.99
     epsilon: float = 1e-3
     center: bool = True

@@ -13,6 +13,7 @@ class _Pooling(Layer):
     """Common to all: subclasses give `geometry`, the (window, strides, padding) of an image."""
 
     carries_activation = True
+    replays = True
     ceil_mode: bool
 
     def constants(self, *shapes: Shape) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cortex_lab as cl
+from cortex_lab.compute import get_ops
+from cortex_lab.compute.kernel import REGISTRY
+from cortex_lab.nn import Training
+from cortex_lab.nn.layer import Slots
+from cortex_lab.nn.replaying import Replayed
+from tests.nn import cases
+from tests.nn.bench import LayerBench
+
+REPLAYING = [case for case in cases.CASES if case.layer.replays]
+LARGE = {
+    "dense": [cl.Dense(300, activation="relu"), cl.Dense(120, activation="tanh")],
+    "linear": [cl.Dense(300), cl.Dense(50, activation="gelu")],
+    "convolution": [
+        cl.Conv2D(16, 3, padding="same", activation="relu"), cl.BatchNormalization(), cl.MaxPooling2D(2),
+        cl.Conv2D(24, 5, strides=2), cl.AveragePooling2D(2), cl.Flatten(),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("case", REPLAYING, ids=lambda case: case.name)
+def test_a_replayed_pass_gives_what_a_first_one_gives(case, backend: str):
+    rows, random = 4, np.random.default_rng(1)
+    direction = random.normal(size=(rows, *case.layer.out_shape(*case.shapes)))
+    old, fresh = LayerBench(case, backend), LayerBench(case, backend)
+    old.run(case.draw(rows, seed=1), np.ones_like(direction), poison=True)
+    values = old.network.ops.asarray(random.normal(size=old.network.params.shape))
+    for bench in (old, fresh):
+        bench.network.params[...] = values
+    found, wanted = (bench.run(case.draw(rows, seed=2), direction, poison=True) for bench in (old, fresh))
+    assert np.array_equal(found.y, wanted.y)
+    for gradient, other in zip(found.input_gradients, wanted.input_gradients, strict=True):
+        assert (gradient is None and other is None) or np.array_equal(gradient, other)
+    for name, gradient in found.gradients.items():
+        assert np.array_equal(gradient, wanted.gradients[name]), name
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_whole_steps_give_the_bits_of_steps_by_phase(name: str):
+    """Large enough for every way that a kernel has of doing it; the last batch has fewer rows."""
+    ours, other = _training(LARGE[name]), _training(LARGE[name])
+    for _ in range(2 * ours.batches.steps_per_epoch + 1):
+        ours.whole_step()
+        for _ in other.walk():
+            pass
+        assert ours.measure("loss") == other.measure("loss")
+    assert np.array_equal(ours.network.params, other.network.params)
+    assert np.array_equal(ours.network.state, other.network.state)
+    assert ours.reached == "update"
+    assert ours.step_number == other.step_number
+
+
+def test_a_whole_step_that_fails_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch):
+    session = cl.study.Session(_training(LARGE["dense"]))
+    session.step(2)
+    before = session.process.network.params.copy()
+
+    def fail(*arguments):
+        raise ZeroDivisionError("no update today")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(session.process.optimizer), "update", fail)
+        with pytest.raises(ZeroDivisionError) as raised:
+            session.step(3)
+    assert "raised in step 3, after backward:dense_1; the session is back at step 2" in str(
+        raised.value.__notes__
+    )
+    assert np.array_equal(session.process.network.params, before)
+    assert session.step(1).kind == "step"
+    assert session.step_number == 3
+
+
+def test_nothing_is_remembered_of_a_pass_that_failed():
+    ops, seen = get_ops("cpu"), []
+
+    def method(kernels, at):
+        kernels.add(at.x, at.x, out=at.y)
+        seen.append(None)
+        if len(seen) == 1:
+            raise ZeroDivisionError
+        kernels.add(at.y, at.x, out=at.y)
+
+    at = Slots(x=np.ones(3, np.float32), y=np.zeros(3, np.float32))
+    replayed = Replayed(method, ops, at)
+    with pytest.raises(ZeroDivisionError):
+        replayed()
+    for value in (1, 2, 3):
+        at.x[...] = value
+        replayed()
+        assert at.y.tolist() == [3 * value] * 3
+    assert len(seen) == 2
+
+
+def test_a_kernel_in_parts_is_looked_at_once(monkeypatch: pytest.MonkeyPatch):
+    declared, looked = REGISTRY["dense"], []
+    preparation = declared.preparations["cpu"]
+    monkeypatch.setitem(
+        declared.preparations, "cpu", lambda *arguments: looked.append(None) or preparation(*arguments)
+    )
+    network = cl.Network([cl.Dense(3)], (4,))
+    x = np.ones((2, 4), np.float32)
+    first = network.predict(x)
+    network.params *= 2
+    assert np.array_equal(network.predict(x), 2 * first)
+    assert len(looked) == 1
+
+
+def _training(layers: list) -> Training:
+    random = np.random.default_rng(0)
+    images = any(isinstance(layer, cl.Conv2D) for layer in layers)
+    x = random.random((150, 20, 20, 3) if images else (150, 256), dtype=np.float32)
+    batches = cl.data.Batches(x, random.integers(0, 5, len(x)), batch_size=64)
+    network = cl.Network([*layers, cl.Dropout(0.2), cl.Dense(5)], x.shape[1:])
+    return Training(network, batches, "softmax_cross_entropy", cl.Adam(1e-2))
