@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,40 +12,52 @@ from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.kernels import normalization
 from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.simd import every, first_lanes, load, store
-from cortex_lab.compute.workers import get_workers, workspace
+from cortex_lab.compute.workers import get_workers
 
 GRAIN = 16_384
 BLOCK = 128
 _ZERO = np.float32(0)
+_NONE = np.zeros(0, np.float32)
 
 
-@normalization.batch_normalize.override("cpu")
+@normalization.batch_normalize.override_in_parts("cpu")
 def batch_normalize(
     ops: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
 ) -> Any:
     if not plain(x, gamma, beta) or not writable(out, mean, variance) or x.shape != out.shape:
         return NotImplemented
+    rows, features = x.shape
     # Sums of differences from a row of the batch: nothing cancels that float64 totals cannot bear.
-    around = x[0]
-    totals = _totals(_moments, (x, around), x.shape) / len(x)
-    average = around + totals[0]
-    spread = np.maximum(totals[1] - totals[0] * totals[0], 0)
-    mean[...], variance[...] = average, spread
-    _scaled(x, gamma, beta, average, spread, out, epsilon)
-    return None
+    around, totals = x[0], _Totals(_moments, (x, x[0]), x.shape)
+    scale, shift = np.empty((2, features), np.float32)
+    settings = (around, rows, *_given(gamma, beta), epsilon, mean, variance, scale, shift)
+    finish = _spread(_affine, (x, mean, scale, shift, out), x.shape)
+
+    def run() -> None:
+        totals.find()
+        _fold(totals.parts, *settings)
+        finish()
+
+    return run
 
 
-@normalization.normalize_columns.override("cpu")
+@normalization.normalize_columns.override_in_parts("cpu")
 def normalize_columns(
     ops: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
 ) -> Any:
     if not plain(x, gamma, beta, mean, variance) or not writable(out) or x.shape != out.shape:
         return NotImplemented
-    _scaled(x, gamma, beta, mean.astype(np.float64), variance.astype(np.float64), out, epsilon)
-    return None
+    scale, shift = np.empty((2, x.shape[1]), np.float32)
+    finish = _spread(_affine, (x, mean, scale, shift, out), x.shape)
+
+    def run() -> None:
+        _scale(variance, *_given(gamma, beta), epsilon, scale, shift)
+        finish()
+
+    return run
 
 
-@normalization.batch_normalize_gradient.override("cpu")
+@normalization.batch_normalize_gradient.override_in_parts("cpu")
 def batch_normalize_gradient(
     ops: Any,
     x: Any,
@@ -58,53 +72,93 @@ def batch_normalize_gradient(
 ) -> Any:
     if not plain(x, dy, gamma, mean, variance) or not writable(d_gamma, d_beta, out) or x.shape != dy.shape:
         return NotImplemented
-    totals = _totals(_products, (x, dy, mean), x.shape)
-    scale = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
-    along = totals[1] * scale
-    if d_gamma is not None:
-        d_gamma[...] = along
-    if d_beta is not None:
-        d_beta[...] = totals[0]
-    if out is not None:
-        whole = scale if gamma is None else scale * gamma
-        factors = (whole, -whole * scale * along / len(x), -whole * totals[0] / len(x))
-        settings = (x, dy, mean, *(factor.astype(np.float32) for factor in factors), out)
-        _spread(_differentiate, settings, x.shape)
-    return None
+    totals = _Totals(_products, (x, dy, mean), x.shape)
+    factors = np.empty((3, x.shape[1]), np.float32)
+    given = (len(x), *_given(gamma), variance, epsilon, *_given(d_gamma, d_beta), *factors)
+    finish = None if out is None else _spread(_differentiate, (x, dy, mean, *factors, out), x.shape)
+
+    def run() -> None:
+        totals.find()
+        _fold_gradient(totals.parts, *given)
+        if finish is not None:
+            finish()
+
+    return run
 
 
-def _scaled(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
-    scale = 1 / np.sqrt(variance + epsilon)
-    if gamma is not None:
-        scale = scale * gamma
-    shift = np.zeros_like(scale) if beta is None else beta
-    settings = (x, *(vector.astype(np.float32) for vector in (mean, scale, shift)), out)
-    _spread(_affine, settings, x.shape)
+def _given(*vectors: Any) -> tuple[Any, ...]:
+    """The vectors, an empty one for None."""
+    return tuple(_NONE if vector is None else vector for vector in vectors)
 
 
-def _spread(function: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> None:
-    arrays = tuple(array.reshape(-1) for array in arrays)
-    workers = get_workers()
-    pieces = workers.split(shape[0], -(-GRAIN // shape[1]))
+def _spread(function: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> Callable[[], None]:
+    """What calls `function` on pieces of the arrays' rows."""
+    flat = tuple(array.reshape(-1) for array in arrays)
+    pieces = get_workers().split(shape[0], -(-GRAIN // shape[1]))
     if len(pieces) == 1:
-        function(*arrays, *pieces[0])
-    else:
-        workers.run(function, [(*arrays, *piece) for piece in pieces])
+        return partial(function, *flat, *pieces[0])
+    jobs = [(*flat, *piece) for piece in pieces]
+    return lambda: get_workers().run(function, jobs, blas=False)
 
 
-def _totals(function: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    """What `function` sums of each column, (2, features) float64, added up in the order of the pieces."""
-    workers = get_workers()
-    arrays = tuple(array.reshape(-1) for array in arrays)
-    pieces = workers.split(shape[0], -(-GRAIN // shape[1]))
-    size = 2 * shape[1]
-    memory = workspace("column totals", np.float64, len(pieces) * size)[: len(pieces) * size]
-    partial = memory.reshape(len(pieces), 2, shape[1])
-    if len(pieces) == 1:
-        function(*arrays, partial[0], *pieces[0])
-    else:
-        workers.run(function, [(*arrays, partial[i], *piece) for i, piece in enumerate(pieces)])
-    return partial.sum(axis=0)
+class _Totals:
+    """What `function` sums of each column: `parts` (pieces, 2, features) float64."""
+
+    def __init__(self, function: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+        flat = tuple(array.reshape(-1) for array in arrays)
+        pieces = get_workers().split(shape[0], -(-GRAIN // shape[1]))
+        self.parts = np.empty((len(pieces), 2, shape[1]))
+        self._function = function
+        self._jobs = [(*flat, part, *piece) for part, piece in zip(self.parts, pieces, strict=True)]
+
+    def find(self) -> None:
+        if len(self._jobs) == 1:
+            self._function(*self._jobs[0])
+        else:
+            get_workers().run(self._function, self._jobs, blas=False)
+
+
+# What follows from the totals is little work, and would take NumPy twenty calls.
+@compiled
+def _fold(parts, around, rows, gamma, beta, epsilon, mean, variance, scale, shift):
+    for c in range(mean.shape[0]):
+        total = squares = 0.0
+        for i in range(parts.shape[0]):
+            total += parts[i, 0, c]
+            squares += parts[i, 1, c]
+        total /= rows
+        mean[c] = np.float32(around[c] + total)
+        variance[c] = np.float32(max(squares / rows - total * total, 0.0))
+    _scale(variance, gamma, beta, epsilon, scale, shift)
+
+
+@compiled
+def _scale(variance, gamma, beta, epsilon, scale, shift):
+    for c in range(variance.shape[0]):
+        factor = 1 / np.sqrt(np.float64(variance[c]) + epsilon)
+        if gamma.shape[0] > 0:
+            factor *= gamma[c]
+        scale[c] = np.float32(factor)
+        shift[c] = beta[c] if beta.shape[0] > 0 else np.float32(0)
+
+
+@compiled
+def _fold_gradient(parts, rows, gamma, variance, epsilon, d_gamma, d_beta, whole, slope, constant):
+    for c in range(variance.shape[0]):
+        total = along = 0.0
+        for i in range(parts.shape[0]):
+            total += parts[i, 0, c]
+            along += parts[i, 1, c]
+        scale = 1 / np.sqrt(np.float64(variance[c]) + epsilon)
+        along *= scale
+        if d_gamma.shape[0] > 0:
+            d_gamma[c] = np.float32(along)
+        if d_beta.shape[0] > 0:
+            d_beta[c] = np.float32(total)
+        factor = scale * gamma[c] if gamma.shape[0] > 0 else scale
+        whole[c] = np.float32(factor)
+        slope[c] = np.float32(-factor * scale * along / rows)
+        constant[c] = np.float32(-factor * total / rows)
 
 
 @compiled
