@@ -82,3 +82,13 @@ def kernel(reference: Callable[..., Any]) -> Kernel:
         raise ValueError(f"there is already a kernel called {declared.name!r}")
     REGISTRY[declared.name] = declared
     return declared
+
+
+def in_turn(*calls: Callable[[], Any]) -> Callable[[], None]:
+    """The call that makes these, one after the other."""
+
+    def run() -> None:
+        for call in calls:
+            call()
+
+    return run

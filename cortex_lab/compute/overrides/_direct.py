@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,16 @@ THIN = 64
 SLACK = 64
 """Floats that a tile may read beyond the last pixel it needs."""
 _ON = tiles_pay()
-_ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
+_ZERO, _ONE, _LOWEST = np.float32(0), np.float32(1), np.float32(-np.inf)
 _NONE = np.zeros(0, np.float32)
 PLAIN = (None, None, None, False)
 """The ending that leaves a convolution as it is."""
 
 
-def forward(x: Any, w: Any, out: Any, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN) -> bool:
-    """The whole convolution, if tiles can do it; False if not, and nothing is written then.
+def forward(
+    x: Any, w: Any, out: Any, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN
+) -> Callable[[], None] | None:
+    """What does the whole convolution, if tiles can do it; None if not.
 
     `ending` is (scale, shift, addend, relu): factors and terms of the filters, an array of the output's
     shape, each of which may be None, and whether what is negative becomes zero.
@@ -47,25 +50,27 @@ def forward(x: Any, w: Any, out: Any, geometry: tuple[int, ...], ending: tuple[A
         geometry
     )
     if not _ON or groups > 1 or (kw > 1 and dw > 1) or filters < 8:
-        return False
+        return None
     strided = (sh, sw) != (1, 1)
     enough = len(x) * out_height * out_width >= max(PRODUCTS.values())
     if kh == kw == 1 and enough and not is_padded(geometry) and not (strided and channels < THIN):
-        if strided:
-            x = _thinned(x, out_height, out_width, sh, sw)
-        _multiply_pixels(x, w, out, channels, filters, scale, (shift, addend, relu))
-        return True
+        seen = partial(_thinned, x, out_height, out_width, sh, sw) if strided else lambda: x
+        return _multiply_pixels(seen, w, out, channels, filters, scale, (shift, addend, relu))
     plan = _window_plan(geometry)
     if plan is None:
-        return False
+        return None
     kernel, panel, depth, at_once, room = plan
-    packed = _packed(w, channels, filters, panel, depth, scale)
-    flat = x.reshape(-1), packed, out.reshape(-1)
-    settings = geometry, depth, at_once, room > 0, (shift, addend, relu)
-    workers = get_workers()
-    pieces = workers.split(len(x) * out_height, -(-2_000_000 // (kh * kw * channels * out_width * filters)))
-    workers.run(_window_piece, [(kernel, *flat, *settings, room, *piece) for piece in pieces], blas=False)
-    return True
+    pack = _packing(w, channels, filters, panel, depth, scale)
+    before, after = (kernel, x.reshape(-1)), (out.reshape(-1), geometry, depth, at_once, room > 0)
+    grain = -(-2_000_000 // (kh * kw * channels * out_width * filters))
+    pieces = get_workers().split(len(x) * out_height, grain)
+    rests = [(*after, (shift, addend, relu), room, *piece) for piece in pieces]
+
+    def run() -> None:
+        packed = pack()
+        get_workers().run(_window_piece, [(*before, packed, *rest) for rest in rests], blas=False)
+
+    return run
 
 
 @cache
@@ -108,17 +113,22 @@ def vectors_for(filters: int) -> int:
 
 
 def _multiply_pixels(
-    x: Any, w: Any, out: Any, channels: int, filters: int, scale: Any, ending: tuple[Any, ...]
-) -> None:
+    seen: Callable[[], Any], w: Any, out: Any, channels: int, filters: int, scale: Any,
+    ending: tuple[Any, ...],
+) -> Callable[[], None]:  # fmt: skip
     vectors = vectors_for(filters)
     depth = _depth(channels, vectors * LANES)
-    packed = _packed(w, channels, filters, vectors * LANES, depth, scale)
+    pack = _packing(w, channels, filters, vectors * LANES, depth, scale)
     kernel = _product_kernel(PRODUCTS[vectors], vectors)
-    workers = get_workers()
-    pixels = out.size // filters
     grain = max(PRODUCTS[vectors], -(-2_000_000 // (channels * filters)))
-    arrays = x.reshape(-1), packed, out.reshape(-1), channels, filters, depth, ending
-    workers.run(kernel, [(*arrays, *piece) for piece in workers.split(pixels, grain)], blas=False)
+    pieces = get_workers().split(out.size // filters, grain)
+    rests = [(out.reshape(-1), channels, filters, depth, ending, *piece) for piece in pieces]
+
+    def run() -> None:
+        arrays = seen().reshape(-1), pack()
+        get_workers().run(kernel, [(*arrays, *rest) for rest in rests], blas=False)
+
+    return run
 
 
 def _thinned(x: Any, out_height: int, out_width: int, sh: int, sw: int) -> Any:
@@ -151,25 +161,33 @@ def is_padded(geometry: tuple[int, ...]) -> bool:
     return top > 0 or left > 0 or reach[0] > height or reach[1] > width
 
 
-def _packed(w: Any, channels: int, filters: int, panel: int, depth: int, scale: Any) -> Any:
-    """The weights as panels of `panel` filters, each in parts of `depth` channels: (kh, depth, kw, panel)."""
+def _packing(w: Any, channels: int, filters: int, panel: int, depth: int, scale: Any) -> Callable[[], Any]:
+    """What packs the weights: panels of `panel` filters, in parts of `depth` channels (kh, depth, kw, panel).
+
+    They lie in memory that the next convolution uses as well.
+    """
     panels = -(-filters // panel)
     kh, kw = w.shape[:2]
     size = kh * kw * channels * panel
-    packed = workspace("packed weights", FLOAT32, panels * size)
-    settings = w.reshape(-1), packed, scale, kh, kw, channels, filters, panel, depth
-    workers = get_workers()
-    pieces = workers.split(panels, -(-131_072 // size))
-    if len(pieces) == 1:
-        _pack(*settings, 0, panels)
-    else:
-        workers.run(_pack, [(*settings, *piece) for piece in pieces], blas=False)
-    return packed
+    flat, settings = w.reshape(-1), (scale, kh, kw, channels, filters, panel, depth)
+    pieces = get_workers().split(panels, -(-131_072 // size), turns=1)
+
+    def pack() -> Any:
+        packed = workspace("packed weights", FLOAT32, panels * size)
+        if len(pieces) == 1:
+            _pack(flat, packed, *settings, 0, panels)
+        else:
+            get_workers().run(_pack, [(flat, packed, *settings, *piece) for piece in pieces], blas=False)
+        return packed
+
+    return pack
 
 
 @compiled
 def _pack(w, packed, scale, kh, kw, channels, filters, panel, depth, start, stop):
-    everything = first_lanes(16)
+    everything, one = first_lanes(16), every(_ONE)
+    # As a mask and not as a branch, of which the compiler would make two copies of the loops.
+    scaled = filters if scale.shape[0] > 0 else 0
     to = start * kh * kw * channels * panel
     for first in range(start * panel, stop * panel, panel):
         for begin in range(0, channels, depth):
@@ -180,9 +198,9 @@ def _pack(w, packed, scale, kh, kw, channels, filters, panel, depth, start, stop
                         for c in range(first, first + panel, 16):
                             lanes = first_lanes(filters - c)
                             value = load(w, at + c, lanes)
-                            if scale.shape[0] > 0:
-                                value = value * load(scale, c, lanes)
-                            store(packed, to, value, everything)
+                            held = first_lanes(scaled - c)
+                            factor = choose(held, load(scale, c, held), one)
+                            store(packed, to, value * factor, everything)
                             to += 16
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
+from cortex_lab.compute.kernels.activation import activate, bias_activate
 from cortex_lab.compute.kernels.convolution import Padding, Pair
 from cortex_lab.compute.native import clear_block, copy_block, gemm
 from cortex_lab.compute.overrides import _correlate, _direct
@@ -19,18 +23,17 @@ TILE = 131_072
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@convolution.convolve.override("cpu")
+@convolution.convolve.override_in_parts("cpu")
 def convolve(
     ops: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Any:
     if not plain(x, w) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, w.shape, out.shape, strides, padding, dilation, groups)
-    _convolve(x, w, out, geometry)
-    return None
+    return _convolution(x, w, out, geometry)
 
 
-@convolution.convolve_and.override("cpu")
+@convolution.convolve_and.override_in_parts("cpu")
 def convolve_and(
     ops: Any, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any,
     strides: Pair, padding: Padding, dilation: Pair, groups: int,
@@ -40,45 +43,46 @@ def convolve_and(
     geometry = _geometry(x.shape, w.shape, out.shape, strides, padding, dilation, groups)
     same = addend is not None and np.may_share_memory(addend, out)
     relu = name == "relu"
-    if not same and _direct.forward(x, w, out, geometry, (scale, shift, addend, relu)):
-        if not relu and name != "linear":
-            ops.activate(name, out, out)
-        return None
+    whole = None if same else _direct.forward(x, w, out, geometry, (scale, shift, addend, relu))
+    if whole is not None:
+        if relu or name == "linear":
+            return whole
+        return in_turn(whole, activate.prepare(ops, name, out, out))
     found = np.empty_like(out) if same else out
-    _convolve(x, w, found, geometry)
+    calls = [_convolution(x, w, found, geometry)]
     if scale is not None:
-        np.multiply(found, scale, out=found)
-    ops.bias_activate(found, shift, "linear" if addend is not None else name)
+        calls.append(partial(np.multiply, found, scale, out=found))
+    calls.append(bias_activate.prepare(ops, found, shift, "linear" if addend is not None else name))
     if addend is not None:
-        np.add(found, addend, out=out)
-        ops.activate(name, out, out)
-    return None
+        calls += [partial(np.add, found, addend, out=out), activate.prepare(ops, name, out, out)]
+    return in_turn(*calls)
 
 
-@convolution.convolve_weight_gradient.override("cpu")
+@convolution.convolve_weight_gradient.override_in_parts("cpu")
 def convolve_weight_gradient(
     ops: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Any:
     if not plain(x, dy) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, out.shape, dy.shape, strides, padding, dilation, groups)
-    workers = get_workers()
-    pieces = workers.split(len(x) * dy.shape[1], _grain(geometry))
-    total = out.reshape(-1)
-    # The first piece sums into the result, the others into memory of their own, added in a fixed order.
-    others = workspace("weight gradients", FLOAT32, (len(pieces) - 1) * out.size)
-    partial = [total, *(others[i * out.size : (i + 1) * out.size] for i in range(len(pieces) - 1))]
-    flat = x.reshape(-1), dy.reshape(-1)
+    # Each piece has a sum of its own, so few of them.
+    pieces = get_workers().split(len(x) * dy.shape[1], _grain(geometry), turns=2)
+    flat, total = (x.reshape(-1), dy.reshape(-1)), out.reshape(-1)
     tiles = _correlate.weight_gradient_pays(geometry)
     work = _correlate.weight_gradient if tiles else _weight_piece
-    tasks = [(*flat, part, geometry, *piece) for part, piece in zip(partial, pieces, strict=True)]
-    workers.run(work, tasks, blas=not tiles)
-    for part in partial[1:]:
-        np.add(total, part, out=total)
-    return None
+
+    def run() -> None:
+        # The first piece sums into the result, the others into memory that is added in a fixed order.
+        others = workspace("weight gradients", FLOAT32, (len(pieces) - 1) * out.size)
+        parts = [total, *(others[i * out.size : (i + 1) * out.size] for i in range(len(pieces) - 1))]
+        tasks = [(*flat, part, geometry, *piece) for part, piece in zip(parts, pieces, strict=True)]
+        get_workers().run(work, tasks, blas=not tiles)
+        _add_parts(total, others, len(parts) - 1)
+
+    return run
 
 
-@convolution.convolve_input_gradient.override("cpu")
+@convolution.convolve_input_gradient.override_in_parts("cpu")
 def convolve_input_gradient(
     ops: Any, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Any:
@@ -88,27 +92,25 @@ def convolve_input_gradient(
     small = out.shape[1] * out.shape[2] <= 1.3 * dy.shape[1] * dy.shape[2]
     if strides == (1, 1) and groups == 1 and small and turned is not None:
         # As a convolution of dy with the kernel turned around: nothing to scatter.
-        weights = workspace("turned kernel", FLOAT32, w.size)[: w.size]
-        weights = weights.reshape(w.shape[0], w.shape[1], w.shape[3], w.shape[2])
-        weights[...] = w[::-1, ::-1].transpose(0, 1, 3, 2)
-        _convolve(
-            dy, weights, out, _geometry(dy.shape, weights.shape, out.shape, strides, turned, dilation, 1)
-        )
-        return None
+        around = w[::-1, ::-1].transpose(0, 1, 3, 2)
+        weights = np.empty(around.shape, FLOAT32)
+        geometry = _geometry(dy.shape, weights.shape, out.shape, strides, turned, dilation, 1)
+        return in_turn(partial(np.copyto, weights, around), _convolution(dy, weights, out, geometry))
     geometry = _geometry(out.shape, w.shape, dy.shape, strides, padding, dilation, groups)
-    workers = get_workers()
     flat = dy.reshape(-1), w.reshape(-1), out.reshape(-1)
-    workers.run(_input_piece, [(*flat, geometry, *piece) for piece in workers.split(len(out), 1)])
-    return None
+    tasks = [(*flat, geometry, *piece) for piece in get_workers().split(len(out), 1)]
+    return lambda: get_workers().run(_input_piece, tasks)
 
 
-def _convolve(x: Any, w: Any, out: Any, geometry: tuple[int, ...]) -> None:
-    if _direct.forward(x, w, out, geometry):
-        return
-    workers = get_workers()
+def _convolution(x: Any, w: Any, out: Any, geometry: tuple[int, ...]) -> Callable[[], None]:
+    """What does a convolution, by tiles or by BLAS."""
+    whole = _direct.forward(x, w, out, geometry)
+    if whole is not None:
+        return whole
     flat = x.reshape(-1), w.reshape(-1), out.reshape(-1)
-    pieces = workers.split(len(x) * out.shape[1], _grain(geometry))
-    workers.run(_forward_piece, [(*flat, geometry, *piece) for piece in pieces])
+    pieces = get_workers().split(len(x) * out.shape[1], _grain(geometry))
+    tasks = [(*flat, geometry, *piece) for piece in pieces]
+    return lambda: get_workers().run(_forward_piece, tasks)
 
 
 def _geometry(
@@ -161,6 +163,15 @@ def _weight_piece(x: Any, dy: Any, total: Any, geometry: tuple[int, ...], start:
 
 def _input_piece(dy: Any, w: Any, out: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
     _input_gradient(dy, w, out, geometry, start, stop, *_room(geometry))
+
+
+@compiled
+def _add_parts(total, others, count):
+    size = total.shape[0]
+    for i in range(count):
+        part = others[i * size : (i + 1) * size]
+        for j in range(size):
+            total[j] += part[j]
 
 
 @compiled

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import linear
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient, bias_activate
 from cortex_lab.compute.native import gemm
@@ -74,7 +74,7 @@ def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
     product = linear.matmul.prepare(ops, x, w, out)
     if bias is None and name == "linear":
         return product
-    return _in_turn(product, bias_activate.prepare(ops, out, bias, name))
+    return in_turn(product, bias_activate.prepare(ops, out, bias, name))
 
 
 @linear.dense_gradient.override_in_parts("cpu")
@@ -102,15 +102,7 @@ def dense_gradient(
         calls.insert(0, activate_gradient.prepare(ops, name, z, y, dy, dz))
     if d_bias is not None:
         calls.append(linear.sum_rows.prepare(ops, slopes, d_bias))
-    return _in_turn(*calls)
-
-
-def _in_turn(*calls: Callable[[], Any]) -> Callable[[], None]:
-    def run() -> None:
-        for call in calls:
-            call()
-
-    return run
+    return in_turn(*calls)
 
 
 @compiled
@@ -165,7 +157,7 @@ def sum_rows(ops: Any, a: Any, out: Any) -> Any:
         _sum_rows(rows, partial[0], 0, len(rows))
     else:
         workers.run(_sum_rows, [(rows, partial[i], *piece) for i, piece in enumerate(pieces)], blas=False)
-    _add_up(partial, out)
+    add_up(partial, out)
     return None
 
 
@@ -189,7 +181,7 @@ def _sum_rows(rows, total, start, stop):
 
 
 @compiled
-def _add_up(partial, out):
+def add_up(partial, out):
     for j in range(partial.shape[1]):
         total = 0.0
         for i in range(partial.shape[0]):

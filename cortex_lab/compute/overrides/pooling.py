@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,33 +19,30 @@ from cortex_lab.compute.workers import get_workers
 GRAIN = 16_384
 INT32 = np.dtype(np.int32)
 _ZERO, _LOWEST, _FIRST = np.float32(0), np.float32(-np.inf), np.int32(0)
-_NO_WINNER = np.zeros((0, 0, 0, 0), np.int32)
+_NO_WINNER = np.zeros((1, 1, 1, 16), np.int32)
 
 
-@pooling.pool_max.override("cpu")
+@pooling.pool_max.override_in_parts("cpu")
 def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding) -> Any:
     if not plain(x) or not writable(out) or not _is_winner(winner, out):
         return NotImplemented
     geometry = (*size, *strides, padding[0][0], padding[1][0])
     keep = winner is not None
-    winners = winner if keep else _NO_WINNER
-    pieces = [(x[i:j], out[i:j], winners[i:j], keep, *geometry) for i, j in _pieces(x)]
-    _run(_largest, pieces)
-    return None
+    pieces = [(x[i:j], out[i:j], winner[i:j] if keep else _NO_WINNER, keep, *geometry) for i, j in _pieces(x)]
+    return _call(_largest, pieces)
 
 
-@pooling.pool_max_gradient.override("cpu")
+@pooling.pool_max_gradient.override_in_parts("cpu")
 def pool_max_gradient(
     ops: Any, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding
 ) -> Any:
     if not plain(dy) or not writable(out) or winner is None or not _is_winner(winner, dy):
         return NotImplemented
     geometry = (*size, *strides, padding[0][0], padding[1][0])
-    _run(_to_winners, [(dy[i:j], winner[i:j], out[i:j], *geometry) for i, j in _pieces(out)])
-    return None
+    return _call(_to_winners, [(dy[i:j], winner[i:j], out[i:j], *geometry) for i, j in _pieces(out)])
 
 
-@pooling.pool_average.override("cpu")
+@pooling.pool_average.override_in_parts("cpu")
 def pool_average(
     ops: Any, x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> Any:
@@ -51,11 +50,10 @@ def pool_average(
         return NotImplemented
     share = _shares(x, out, size, strides, padding, count_padding)
     geometry = (*size, *strides, padding[0][0], padding[1][0])
-    _run(_mean, [(x[i:j], out[i:j], share, *geometry) for i, j in _pieces(x)])
-    return None
+    return _call(_mean, [(x[i:j], out[i:j], share, *geometry) for i, j in _pieces(x)])
 
 
-@pooling.pool_average_gradient.override("cpu")
+@pooling.pool_average_gradient.override_in_parts("cpu")
 def pool_average_gradient(
     ops: Any, dy: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> Any:
@@ -63,8 +61,7 @@ def pool_average_gradient(
         return NotImplemented
     share = _shares(out, dy, size, strides, padding, count_padding)
     geometry = (*size, *strides, padding[0][0], padding[1][0])
-    _run(_share_out, [(dy[i:j], out[i:j], share, *geometry) for i, j in _pieces(out)])
-    return None
+    return _call(_share_out, [(dy[i:j], out[i:j], share, *geometry) for i, j in _pieces(out)])
 
 
 def _is_winner(winner: Any, like: Any) -> bool:
@@ -87,19 +84,18 @@ def _pieces(x: Any) -> list[tuple[int, int]]:
     return get_workers().split(len(x), -(-GRAIN // max(1, x[0].size)))
 
 
-def _run(function: Any, pieces: list[tuple[Any, ...]]) -> None:
+def _call(function: Any, pieces: list[tuple[Any, ...]]) -> Callable[[], None]:
     if len(pieces) == 1:
-        function(*pieces[0])
-    else:
-        get_workers().run(function, pieces)
+        return partial(function, *pieces[0])
+    return lambda: get_workers().run(function, pieces, blas=False)
 
 
 @compiled
 def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):
     n, height, width, channels = x.shape
-    seen, best = x.reshape(-1), out.reshape(-1)
-    chosen = winner.reshape(-1)
     lowest, first = every(_LOWEST), every(_FIRST)
+    # No branches in the loops: the compiler would make a copy of them for every combination.
+    noted = channels if keep else 0
     for image in range(n):
         for row in range(out.shape[1]):
             y0 = row * sh - top
@@ -112,28 +108,27 @@ def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):
                     for i in range(max(0, -y0), min(kh, height - y0)):
                         for j in range(max(0, -x0), min(kw, width - x0)):
                             at = ((image * height + y0 + i) * width + x0 + j) * channels + c
-                            value = load(seen, at, lanes)
+                            value = load(x, at, lanes)
                             better = either(value > highest, is_nan(value))
                             highest = choose(better, value, highest)
                             place_of = choose(better, every(np.int32(i * kw + j)), place_of)
-                    store(best, to + c, highest, lanes)
-                    if keep:
-                        store(chosen, to + c, place_of, lanes)
+                    store(out, to + c, highest, lanes)
+                    # Nothing is written to memory that is there: nothing to memory that is not is slow.
+                    store(winner, (to + c) * keep, place_of, first_lanes(noted - c))
 
 
 @compiled
 def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):
     n, height, width, channels = out.shape
-    slopes, chosen, pixels = dy.reshape(-1), winner.reshape(-1), out.reshape(-1)
     nothing = every(_ZERO)
     size = height * width * channels
     # Windows side by side write every pixel once: there is nothing to clear and nothing to add to.
     tiled = kh == sh and kw == sw and top == 0 and left == 0
     tiled = tiled and dy.shape[1] * kh == height and dy.shape[2] * kw == width
+    cleared, added_to = (0, 0) if tiled else (size, channels)
     for image in range(n):
         # Image by image, so that the cleared pixels are still in the cache when they are added to.
-        if not tiled:
-            clear_block(pixels, image * size, size)
+        clear_block(out, image * size, cleared)
         for row in range(dy.shape[1]):
             y0 = row * sh - top
             for column in range(dy.shape[2]):
@@ -141,19 +136,18 @@ def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):
                 origin = ((image * dy.shape[1] + row) * dy.shape[2] + column) * channels
                 for c in range(0, channels, 16):
                     lanes = first_lanes(channels - c)
-                    held = first_lanes(0 if tiled else channels - c)
-                    slope, place_of = load(slopes, origin + c, lanes), load(chosen, origin + c, lanes)
+                    held = first_lanes(added_to - c)
+                    slope, place_of = load(dy, origin + c, lanes), load(winner, origin + c, lanes)
                     for i in range(max(0, -y0), min(kh, height - y0)):
                         for j in range(max(0, -x0), min(kw, width - x0)):
                             at = ((image * height + y0 + i) * width + x0 + j) * channels + c
                             won = choose(place_of == every(np.int32(i * kw + j)), slope, nothing)
-                            store(pixels, at, load(pixels, at, held) + won, lanes)
+                            store(out, at, load(out, at, held) + won, lanes)
 
 
 @compiled
 def _mean(x, out, share, kh, kw, sh, sw, top, left):
     n, height, width, channels = x.shape
-    seen, means = x.reshape(-1), out.reshape(-1)
     for image in range(n):
         for row in range(out.shape[1]):
             y0 = row * sh - top
@@ -167,17 +161,16 @@ def _mean(x, out, share, kh, kw, sh, sw, top, left):
                     for i in range(max(0, -y0), min(kh, height - y0)):
                         for j in range(max(0, -x0), min(kw, width - x0)):
                             at = ((image * height + y0 + i) * width + x0 + j) * channels + c
-                            total = total + load(seen, at, lanes)
-                    store(means, to + c, total * part, lanes)
+                            total = total + load(x, at, lanes)
+                    store(out, to + c, total * part, lanes)
 
 
 @compiled
 def _share_out(dy, out, share, kh, kw, sh, sw, top, left):
     n, height, width, channels = out.shape
-    slopes, pixels = dy.reshape(-1), out.reshape(-1)
     size = height * width * channels
     for image in range(n):
-        clear_block(pixels, image * size, size)
+        clear_block(out, image * size, size)
         for row in range(dy.shape[1]):
             y0 = row * sh - top
             for column in range(dy.shape[2]):
@@ -186,8 +179,8 @@ def _share_out(dy, out, share, kh, kw, sh, sw, top, left):
                 origin = ((image * dy.shape[1] + row) * dy.shape[2] + column) * channels
                 for c in range(0, channels, 16):
                     lanes = first_lanes(channels - c)
-                    slope = load(slopes, origin + c, lanes) * part
+                    slope = load(dy, origin + c, lanes) * part
                     for i in range(max(0, -y0), min(kh, height - y0)):
                         for j in range(max(0, -x0), min(kw, width - x0)):
                             at = ((image * height + y0 + i) * width + x0 + j) * channels + c
-                            store(pixels, at, load(pixels, at, lanes) + slope, lanes)
+                            store(out, at, load(out, at, lanes) + slope, lanes)

@@ -7,39 +7,43 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient
+from cortex_lab.compute.kernels.linear import sum_rows
 from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.overrides.activation import CODES, activate_lanes_gradient
+from cortex_lab.compute.overrides.linear import add_up
 from cortex_lab.compute.simd import every, first_lanes, load, store
-from cortex_lab.compute.workers import get_workers, workspace
+from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
 BLOCK = 128
 _ZERO = np.float32(0)
 
 
-@convolution.slopes_and_sums.override("cpu")
+@convolution.slopes_and_sums.override_in_parts("cpu")
 def slopes_and_sums(ops: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> Any:
     if not plain(z, y, dy) or not writable(dz, total) or not y.shape == dy.shape == dz.shape:
         return NotImplemented
     if name not in CODES or name == "gelu" or total is None:
-        ops.activate_gradient(name, z, y, dy, dz)
-        return None if total is None else ops.sum_rows(dz, out=total)
+        slopes = activate_gradient.prepare(ops, name, z, y, dy, dz)
+        return slopes if total is None else in_turn(slopes, sum_rows.prepare(ops, dz, out=total))
     columns = dz.shape[-1]
     rows = dz.size // columns
     arrays = [array.reshape(-1) for array in (z if name in NEEDS_INPUT else y, dy, dz)]
-    workers = get_workers()
-    pieces = workers.split(rows, -(-GRAIN // columns))
-    sums = workspace("sums of slopes", np.float64, len(pieces) * columns)[: len(pieces) * columns]
-    sums = sums.reshape(len(pieces), columns)
+    pieces = get_workers().split(rows, -(-GRAIN // columns))
+    sums = np.empty((len(pieces), columns))
     tasks = [(*arrays, part, CODES[name], *piece) for part, piece in zip(sums, pieces, strict=True)]
-    if len(tasks) == 1:
-        _differentiate(*tasks[0])
-    else:
-        workers.run(_differentiate, tasks, blas=False)
-    total[...] = sums.sum(axis=0)
-    return None
+
+    def run() -> None:
+        if len(tasks) == 1:
+            _differentiate(*tasks[0])
+        else:
+            get_workers().run(_differentiate, tasks, blas=False)
+        add_up(sums, total)
+
+    return run
 
 
 @compiled
