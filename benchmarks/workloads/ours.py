@@ -106,8 +106,7 @@ def bare_steps(place: int) -> Callable[[int], None]:
 
     def take(steps: int) -> None:
         for _ in range(steps):
-            for _ in training.walk():
-                pass
+            training.whole_step()
 
     return take
 
