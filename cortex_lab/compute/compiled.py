@@ -7,13 +7,14 @@ import pickle
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numba
+from numba import types
 from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
-from numba.core.registry import cpu_target
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.extending import intrinsic as _intrinsic
 
 intrinsic: Any = _intrinsic
@@ -21,14 +22,50 @@ intrinsic: Any = _intrinsic
 
 FLAGS = {"contract", "reassoc", "nsz", "arcp", "afn"}
 """Sums may be reordered and multiply-adds fused, but NaN and infinity keep their meaning."""
+OPTIONS = {
+    "nopython": True,
+    "boundscheck": None,
+    "nogil": True,
+    "fastmath": FLAGS,
+    "error_model": "numpy",
+    # A way in for C, which nobody takes; with two ways in, kernels are written out in both.
+    "no_cfunc_wrapper": True,
+}
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` compiled when first called, without the GIL, and kept on disk where that is possible."""
-    dispatcher = numba.njit(nogil=True, fastmath=FLAGS, error_model="numpy")(function)
+    """`function` compiled when first called, without the GIL, and kept on disk where that is possible.
+
+    What compiled functions call is compiled apart from what Python calls, without the way in for Python.
+    """
+    return _kept(_Kernel(function, targetoptions=OPTIONS), "")
+
+
+class _Kernel(CPUDispatcher):
+    """A function for Python to call; to other compiled functions it is its `part`."""
+
+    @property
+    def _numba_type_(self) -> Any:
+        return types.Dispatcher(self.part)
+
+    @cached_property
+    def part(self) -> Any:
+        # Not for Python, which would jump to address 0.
+        options = {**OPTIONS, "no_cpython_wrapper": True}
+        return _kept(_Part(self.py_func, targetoptions=options), "-part")
+
+
+class _Part(CPUDispatcher):
+    """A function that compiled functions call: one version for a number and for a literal."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        return super().get_call_template(tuple(types.unliteral(each) for each in args), kws)
+
+
+def _kept(dispatcher: Any, suffix: str) -> Any:
     # RuntimeError: no folder to write to. Then each process compiles for itself.
     with suppress(RuntimeError, OSError):
-        dispatcher._cache = _Cache(function)
+        dispatcher._cache = _Cache(dispatcher.py_func, suffix)
     return dispatcher
 
 
@@ -56,9 +93,10 @@ class _Cache(FunctionCache):
     Numba asks for the date of one file only, and would keep a kernel whose helper in another file changed.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], suffix: str) -> None:
         super().__init__(function)
-        self._cache_file = _CheckedFile(self._cache_path, self._impl.filename_base, _SOURCES)
+        name = self._impl.filename_base + suffix
+        self._cache_file = _CheckedFile(self._cache_path, name, _SOURCES)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -97,7 +135,9 @@ class _Announcement(event.Listener):
     def on_start(self, happening: Any) -> None:
         details = happening.data or {}
         function = getattr(details.get("dispatcher"), "py_func", None)
-        if not self.said and getattr(function, "__module__", "").startswith(__package__ or "-"):
+        # What a user makes with exec() may have None for a module.
+        module = getattr(function, "__module__", None) or ""
+        if not self.said and module.startswith(__package__ or "-"):
             self.said = True
             print(
                 "cortex_lab is compiling its CPU kernels: some seconds, the first time on this machine.",

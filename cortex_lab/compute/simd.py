@@ -8,19 +8,22 @@ AVX-512 register, two of AVX2, four of NEON.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.extending import models, register_model
-from numba.extending import overload
+from numba.core.typing import templates
+from numba.extending import lower_builtin
 
 from cortex_lab.compute.compiled import intrinsic
 
 LANES = 16
 _FLOAT, _INT, _BIT, _WORD = ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64)
 _FLOATS, _INTS, _MASK = (ir.VectorType(kind, LANES) for kind in (_FLOAT, _INT, _BIT))
+_register: Any = templates.infer_global
 _FREE = ("contract", "reassoc", "nsz", "arcp", "afn")
 
 
@@ -124,36 +127,37 @@ def is_nan(typing, value):
     )
 
 
-def _operator(function: Any, instruction: str) -> None:
-    @intrinsic
-    def apply(typing, a, b):
-        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            return getattr(builder, instruction)(*values, flags=_FREE)
+def _operator(function: Any, result: Callable[[Any], Any], generate: Callable[..., Any]) -> None:
+    """`function` of two vectors of a kind: what generate(builder, kind, a, b) makes, of type result(kind).
 
-        return floats(floats, floats), generate
+    Its instructions go where it is used; an `overload` would be compiled as a function first, each time anew.
+    """
 
-    @overload(function)
-    def applied(a, b):
-        if a == floats and b == floats:
-            return lambda a, b: apply(a, b)
-        return None
+    class Typed(templates.AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            fits = len(args) == 2 and args[0] == args[1] and isinstance(args[0], _Lanes)
+            found = result(args[0]) if fits else None
+            return None if found is None else templates.signature(found, *args)
+
+    _register(function)(Typed)
+
+    @lower_builtin(function, _Lanes, _Lanes)
+    def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return generate(builder, signature.args[0], *values)
+
+
+def _arithmetic(function: Any, instruction: str) -> None:
+    def generate(builder: Any, kind: Any, a: Any, b: Any) -> Any:
+        return getattr(builder, instruction)(a, b, flags=_FREE)
+
+    _operator(function, lambda kind: floats if kind == floats else None, generate)
 
 
 def _comparison(function: Any, sign: str) -> None:
-    @intrinsic
-    def compare(typing, a, b):
-        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            if a == floats:
-                return builder.fcmp_ordered(sign, *values)
-            return builder.icmp_signed(sign, *values)
+    def generate(builder: Any, kind: Any, a: Any, b: Any) -> Any:
+        return builder.fcmp_ordered(sign, a, b) if kind == floats else builder.icmp_signed(sign, a, b)
 
-        return mask(a, b), generate
-
-    @overload(function)
-    def compared(a, b):
-        if a == b and a in (floats, integers):
-            return lambda a, b: compare(a, b)
-        return None
+    _operator(function, lambda kind: mask if kind in (floats, integers) else None, generate)
 
 
 for _function, _instruction in (
@@ -162,7 +166,7 @@ for _function, _instruction in (
     (operator.mul, "fmul"),
     (operator.truediv, "fdiv"),
 ):
-    _operator(_function, _instruction)
+    _arithmetic(_function, _instruction)
 for _function, _sign in ((operator.gt, ">"), (operator.lt, "<"), (operator.eq, "==")):
     _comparison(_function, _sign)
 
@@ -171,6 +175,18 @@ for _function, _sign in ((operator.gt, ">"), (operator.lt, "<"), (operator.eq, "
 def either(typing, a, b):
     """The mask of lanes set in one mask or the other."""
     return mask(mask, mask), lambda context, builder, signature, values: builder.or_(*values)
+
+
+@intrinsic
+def total(typing, value):
+    """The sum of all lanes, in any order."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = ir.FunctionType(_FLOAT, [_FLOAT, _FLOATS])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
+        return builder.call(function, [ir.Constant(_FLOAT, 0.0), values[0]], fastmath=_FREE)
+
+    return types.float32(floats), generate
 
 
 @intrinsic

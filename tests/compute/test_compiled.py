@@ -101,6 +101,36 @@ def test_numba_switched_off_is_as_good_as_none():
     assert "NUMBA_DISABLE_JIT" in done.stderr
 
 
+def test_a_part_of_kernels_is_compiled_once_and_for_python_only_when_python_calls_it():
+    program = """
+from cortex_lab.compute.compiled import compiled
+@compiled
+def part(x, times):
+    return x * times
+@compiled
+def whole(x):
+    return part(x, 2) + part(x, 3) + part(x, x)
+assert whole(5) == 50
+assert len(part.part.overloads) == 1 and not part.overloads
+assert part(5, 4) == 20
+assert len(part.part.overloads) == len(part.overloads) == 1
+"""
+    assert run(program).stdout == ""
+
+
+def test_functions_of_no_module_compile_beside_ours():
+    program = """
+import numba
+import cortex_lab.compute.compiled
+made = {}
+exec("def double(x): return 2 * x", made)
+double = made["double"]
+double.__module__ = None
+assert numba.njit(double)(4) == 8
+"""
+    assert run(program).stderr == ""
+
+
 def test_importing_the_package_does_not_import_numba():
     run("import sys, cortex_lab, cortex_lab.compute\nassert 'numba' not in sys.modules")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.functions import exp
 from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.overrides._arrays import plain, writable
-from cortex_lab.compute.simd import choose, every, first_lanes, load, store
+from cortex_lab.compute.simd import choose, every, first_lanes, load, store, total
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
@@ -30,12 +31,10 @@ def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, row
         return NotImplemented
     if weights.shape != rows.shape or (gradient is not None and gradient.shape != logits.shape):
         return NotImplemented
-    if gradient is None:
-        total, hits = _cross_entropy(logits, classes, weights, rows, _NOTHING, False)
-    else:
-        total, hits = _cross_entropy_gradient(logits, classes, weights, rows, gradient)
+    slopes = _NOTHING if gradient is None else gradient
+    found, hits = _cross_entropy(logits, classes, weights, rows, slopes)
     # A class that does not exist: the reference says so.
-    return NotImplemented if hits < 0 else (total, hits)
+    return NotImplemented if hits < 0 else (found, hits)
 
 
 @losses.squared_error.override("cpu")
@@ -58,7 +57,7 @@ def squared_error(ops: Any, y: Any, target: Any, weights: Any, rows: Any, gradie
 def _squared_error(y, target, weights, rows, slopes, count, start, stop):
     part = np.empty(16, np.float32)
     for i in range(start, stop):
-        scale, total = every(weights[i] * np.float32(2 / count)), 0.0
+        scale, summed = every(weights[i] * np.float32(2 / count)), 0.0
         # Short float32 sums in registers, added up in float64.
         for first in range(i * count, (i + 1) * count, 2048):
             last = min(first + 2048, (i + 1) * count)
@@ -71,70 +70,47 @@ def _squared_error(y, target, weights, rows, slopes, count, start, stop):
                     store(slopes, at, scale * difference, lanes)
             store(part, 0, sums, first_lanes(16))
             for t in range(16):
-                total += part[t]
-        rows[i] = np.float32(total / count)
+                summed += part[t]
+        rows[i] = np.float32(summed / count)
 
 
 @compiled
-def _cross_entropy_gradient(logits, classes, weights, rows, gradient):
-    found, hits = _cross_entropy(logits, classes, weights, rows, gradient, True)
-    if hits < 0:
-        return found, hits
-    count = logits.shape[1]
-    slopes = gradient.reshape(-1)
-    for i in range(logits.shape[0]):
-        chosen = classes[i]
-        scale = every(weights[i] if chosen >= 0 else _ZERO)
-        for c in range(0, count, 16):
-            lanes = first_lanes(count - c)
-            store(slopes, i * count + c, scale * load(slopes, i * count + c, lanes), lanes)
-        if chosen >= 0:
-            gradient[i, chosen] -= weights[i]
-    return found, hits
+def _cross_entropy(logits, classes, weights, rows, slopes):
+    """The losses and, unless `slopes` is empty, their gradient.
 
-
-@compiled
-def _cross_entropy(logits, classes, weights, rows, shares, keep):
-    """The losses and, to `keep`, the softmax. Returns their weighted sum, and how many classes are highest.
-
-    -1 of them if a class does not exist.
+    Returns the losses' weighted sum, and how many classes are highest: -1 of them if a class does not exist.
     """
     count = logits.shape[1]
     found, hits = 0.0, 0
-    scores, kept = logits.reshape(-1), shares.reshape(-1)
-    part = np.empty(16, np.float32)
-    zero, everywhere = every(_ZERO), first_lanes(16)
+    zero, wanted = every(_ZERO), slopes.shape[0] > 0
     for i in range(logits.shape[0]):
-        chosen = classes[i]
+        chosen, start = classes[i], i * count
         if chosen >= count:
             return found, -1
-        best = _first_highest(logits[i])
+        best = 0
+        for j in range(1, count):
+            score, most = logits[i, j], logits[i, best]
+            # NaN counts as the highest, as NumPy has it.
+            if score > most or (math.isnan(score) and not math.isnan(most)):
+                best = j
         highest = logits[i, best]
         hits += best == chosen
-        total = zero
+        sums = zero
         for c in range(0, count, 16):
             lanes = first_lanes(count - c)
-            value = exp(load(scores, i * count + c, lanes) - every(highest))
-            if keep:
-                store(kept, i * count + c, value, lanes)
-            total = total + choose(lanes, value, zero)
-        store(part, 0, total, everywhere)
-        whole = part.sum()
-        if keep:
-            share = every(_ONE / whole)
+            value = exp(load(logits, start + c, lanes) - every(highest))
+            sums = sums + choose(lanes, value, zero)
+            if wanted:
+                store(slopes, start + c, value, lanes)
+        whole = total(sums)
+        weight = weights[i] if chosen >= 0 else _ZERO
+        if wanted:
+            share, scale = every(_ONE / whole), every(weight)
             for c in range(0, count, 16):
                 lanes = first_lanes(count - c)
-                store(kept, i * count + c, share * load(kept, i * count + c, lanes), lanes)
-        rows[i] = np.log(whole) - (logits[i, chosen] - highest) if chosen >= 0 else _ZERO
+                store(slopes, start + c, scale * (share * load(slopes, start + c, lanes)), lanes)
+            if chosen >= 0:
+                slopes[i, chosen] -= weight
+        rows[i] = np.float32(math.log(whole)) - (logits[i, chosen] - highest) if chosen >= 0 else _ZERO
         found += np.float64(weights[i]) * np.float64(rows[i])
     return found, hits
-
-
-@compiled
-def _first_highest(scores):
-    best = 0
-    for j in range(1, scores.shape[0]):
-        # NaN counts as the highest, as NumPy has it.
-        if scores[j] > scores[best] or (np.isnan(scores[j]) and not np.isnan(scores[best])):
-            best = j
-    return best
