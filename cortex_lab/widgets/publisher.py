@@ -131,19 +131,22 @@ class Publisher:
         if self._waiting and not self._may_go_on(time.monotonic()):
             return
         # Processor time, not wall time: waiting for a safe point costs nobody anything.
-        began = time.thread_time()
+        came, began = time.monotonic(), time.thread_time()
         panels, kept_waiting = self._frames(channel.visible())
         if panels:
             # What cannot be heard keeps its distance, too: it waits for the answer, then for time.
             spared = self._training() and not self._deaf()
             answer = not spared or channel.sequence >= channel.asked + self._answers - 1
-            # Said before, since the answer may be there before `publish` returns.
+            # Said before, too, since the answer may be there before `publish` returns.
             self._sent_at = time.monotonic()
+            waited = self._sent_at - came
             self._waiting = answer
             channel.publish(panels, answer)
+            self._sent_at = time.monotonic()
             self.published += 1
             cost = time.thread_time() - began + kept_waiting
-            self._rest = max(SPARING * self.interval, min(1.0, cost / self.share))
+            # Long steps keep us waiting, and that counts as distance.
+            self._rest = max(SPARING * self.interval - waited, min(1.0, cost / self.share))
 
     def _may_go_on(self, now: float) -> bool:
         if self._deaf():

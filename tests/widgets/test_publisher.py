@@ -24,6 +24,7 @@ class Desk:
         self.deaf = False
         self.cost = 0.0
         self.nothing = False
+        self.wait = 0.0
         self.channel = Channel("desk", self.heard)
         self.publisher = Publisher(
             self.channel,
@@ -42,6 +43,7 @@ class Desk:
 
     def frames(self, visible: frozenset[str]) -> tuple[dict[str, Packed], float]:
         self.made += 1
+        time.sleep(self.wait)
         if self.nothing:
             return {}, 0.0
         data = np.full(3, self.made, np.float32)
@@ -194,6 +196,15 @@ def test_a_frame_that_kept_the_training_waiting_comes_less_often(desk):
     page.say("hello")
     wait_until(lambda: len(page.frames) == 4, "some frames")
     assert np.diff(page.arrived).min() > 0.14
+
+
+def test_waiting_for_long_steps_counts_as_distance(desk):
+    one = desk(interval=0.4, share=1.0)
+    one.training, one.wait = True, 0.3
+    page = Page(one)
+    page.say("hello")
+    wait_until(lambda: len(page.frames) == 4, "some frames")
+    assert 0.45 < np.median(np.diff(page.arrived)) < 0.7
 
 
 def test_arrays_arrive_as_one_buffer_of_bytes(desk):
