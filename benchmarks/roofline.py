@@ -165,7 +165,8 @@ def _epoch() -> list[Row]:
         torch.utils.data.TensorDataset(images, classes), workload.batch, shuffle=True
     )
     model = pytorch.Twin(workload.network()).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), workload.optimizer.learning_rate)
+    optimizer = pytorch.optimizer_for(workload.optimizer, model.parameters())
+    torch.set_flush_denormal(True)
 
     def theirs() -> None:
         for x, y in loader:
