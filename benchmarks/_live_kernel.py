@@ -55,9 +55,11 @@ SESSIONS = {"digits": digits_session, "MNIST": mnist_session}
 
 
 class Paired:
-    """Steps per second of one session, alternately with a bench that a page draws and without any.
+    """Steps per second of one session under a bench that a page shows, with frames and without, in turns.
 
-    Works in a thread of its own, so that the kernel hears the page. `done` tells when `rounds` are over.
+    Turns are short, since a shared machine is another one a few seconds later; so the bench stays open, and
+    in every other turn it has nothing to draw. Works in a thread of its own, so that the kernel hears the
+    page. `done` tells when `rounds` are over.
     """
 
     def __init__(self, name: str, rounds: int, seconds: float) -> None:
@@ -65,8 +67,8 @@ class Paired:
         self.seconds = seconds
         self.with_bench: list[float] = []
         self.without: list[float] = []
-        self.frames_per_second: list[float] = []
-        self.frame_milliseconds: list[float] = []
+        self.frames_per_second = 0.0
+        self.frame_milliseconds = 0.0
         self.error = ""
         self.done = False
         self.rounds = rounds
@@ -76,51 +78,49 @@ class Paired:
         threading.Thread(target=lambda: (self._measure(), then()), daemon=True).start()
 
     def result(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if isinstance(value, (list, bool, str))}
+        return {
+            key: value for key, value in vars(self).items() if isinstance(value, (list, bool, str, float))
+        }
 
     def _measure(self) -> None:
-        try:
-            self._bare()
-            for turn in range(self.rounds):
-                for benched in (True, False) if turn % 2 == 0 else (False, True):
-                    if benched:
-                        self._benched()
-                    else:
-                        self.without.append(self._bare())
-        except Exception as error:
-            self.error = repr(error)
-        self.done = True
-
-    def _bare(self) -> float:
-        thread = threading.Thread(target=self.session.run, daemon=True)
-        thread.start()
-        rate = self._rate()
-        self.session.pause()
-        thread.join()
-        return rate
-
-    def _benched(self) -> None:
         bench = open_bench(self.session)
         try:
             _wait(lambda: bench.channel.connected, "a page that shows the bench")
             # What a bench does once, when it opens, is not what it costs while training.
             _wait(lambda: not bench.map_moving and bench.channel.drawn >= bench.channel.asked, "rest")
             bench.run()
-            published, busy = bench.publisher.published, _not_training()
-            self.with_bench.append(self._rate())
-            frames, busy = bench.publisher.published - published, _not_training() - busy
-            self.frames_per_second.append(frames / (self.seconds + 0.3))
-            self.frame_milliseconds.append(1000 * busy / max(1, frames))
+            time.sleep(0.5)
+            self._take_turns(bench)
             bench.pause()
             bench.wait()
+        except Exception as error:
+            self.error = repr(error)
         finally:
             bench.close()
+            self.done = True
+
+    def _take_turns(self, bench: Bench) -> None:
+        publisher = bench.publisher
+        frames, spent, busy = publisher._frames, 0, 0.0
+        for turn in range(self.rounds):
+            for drawing in (True, False) if turn % 2 == 0 else (False, True):
+                publisher._frames = frames if drawing else _nothing_to_draw
+                published, before = publisher.published, _not_training()
+                (self.with_bench if drawing else self.without).append(self._rate())
+                if drawing:
+                    spent, busy = spent + publisher.published - published, busy + _not_training() - before
+        publisher._frames = frames
+        self.frames_per_second = spent / (self.rounds * self.seconds)
+        self.frame_milliseconds = 1000 * busy / max(1, spent)
 
     def _rate(self) -> float:
-        time.sleep(0.3)
         began, first = time.perf_counter(), self.session.step_number
         time.sleep(self.seconds)
         return (self.session.step_number - first) / (time.perf_counter() - began)
+
+
+def _nothing_to_draw(names: Any) -> tuple[dict[str, Any], float]:
+    return {}, 0.0
 
 
 def open_bench(session: Any) -> Bench:
