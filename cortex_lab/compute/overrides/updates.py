@@ -60,6 +60,8 @@ def update_adam(
 def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> bool:
     """Run `function` over pieces of the arrays; whether each found its gradient finite."""
     size = arrays[0].size
+    # Their exponents tell whether numbers are finite.
+    arrays = (*arrays, arrays[1].view(np.int32))
     if size <= GRAIN:
         return function(*arrays, *settings, _UNUSED, 0, 0, size)
     workers = get_workers()
@@ -75,14 +77,15 @@ def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @compiled
 def _adam(
-    params, gradient, mean, square, rate, beta_1, beta_2, correction, epsilon, kept, finite, k, start, stop
+    params, gradient, mean, square, bits, rate, beta_1, beta_2, correction, epsilon, kept,
+    finite, k, start, stop,
 ):  # fmt: skip
-    params, gradient = params[start:stop], gradient[start:stop]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     mean, square = mean[start:stop], square[start:stop]
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
     new_1, new_2, correction = np.float32(1 - beta_1), np.float32(1 - beta_2), np.float32(correction)
     beta_1, beta_2 = np.float32(beta_1), np.float32(beta_2)
-    bits, exponent = gradient.view(np.int32), np.int32(0)
+    exponent = np.int32(0)
     for i in range(params.shape[0]):
         g = gradient[i]
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
@@ -96,12 +99,13 @@ def _adam(
 
 
 @compiled
-def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov, finite, k, start, stop):
-    params, gradient, velocity = params[start:stop], gradient[start:stop], velocity[start:stop]
+def _sgd(params, gradient, velocity, bits, learning_rate, momentum, nesterov, finite, k, start, stop):
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
+    velocity = velocity[start:stop]
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
     ahead = momentum if nesterov else np.float32(1)
     own = np.float32(1) if nesterov else np.float32(0)
-    bits, exponent = gradient.view(np.int32), np.int32(0)
+    exponent = np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         v = momentum * velocity[i] + gradient[i]
@@ -112,10 +116,10 @@ def _sgd(params, gradient, velocity, learning_rate, momentum, nesterov, finite, 
 
 
 @compiled
-def _descend(params, gradient, learning_rate, finite, k, start, stop):
-    params, gradient = params[start:stop], gradient[start:stop]
+def _descend(params, gradient, bits, learning_rate, finite, k, start, stop):
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     rate = np.float32(learning_rate)
-    bits, exponent = gradient.view(np.int32), np.int32(0)
+    exponent = np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         params[i] -= rate * gradient[i]
