@@ -190,10 +190,20 @@ class _OneBlasThread:
     def _set(self, counts: Sequence[int]) -> None:
         for library, before, count in zip(_blas_libraries(), self._before, counts, strict=True):
             if before != 1:
-                library.set_num_threads(count)
+                _set_threads(library, count)
 
 
 one_blas_thread = _OneBlasThread()
+
+
+def _set_threads(library: Any, count: int) -> None:
+    """Set it from any thread. From threadpoolctl 3.8 on, only the one in control can, which stays so."""
+    clear = getattr(library, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+    library.set_num_threads(count)
+    if clear is not None:
+        clear()
 
 
 @lru_cache(maxsize=1)

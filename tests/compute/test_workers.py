@@ -160,6 +160,24 @@ def test_blas_threads_are_limited_inside_and_put_back_after():
     assert threads_of_blas() == [2] * len(_blas_libraries())
 
 
+def test_blas_threads_are_limited_from_every_thread():
+    for library in _blas_libraries():
+        library.set_num_threads(2)
+    seen: list[list[int]] = []
+
+    def limit() -> None:
+        with one_blas_thread:
+            seen.append(threads_of_blas())
+        seen.append(threads_of_blas())
+
+    for _ in range(2):
+        limit()
+        other = threading.Thread(target=limit)
+        other.start()
+        other.join()
+    assert seen == [[1] * len(_blas_libraries()), [2] * len(_blas_libraries())] * 4
+
+
 def test_every_thread_has_a_workspace_of_its_own_and_keeps_it():
     mine = workspace("test", np.float32, 10)
     assert workspace("test", np.float32, 5) is mine
