@@ -52,7 +52,7 @@ class Publisher:
         name: str,
         interval: float = 0.1,
         silence: float = 10.0,
-        share: float = 0.015,
+        share: float = 0.01,
     ) -> None:
         self.channel = channel
         self.interval = interval
