@@ -100,7 +100,9 @@ class Workers:
             try:
                 job.left.get(timeout=0.05)
             except Empty:
-                pass
+                # An interrupt may have come before the helpers were told; who is told twice finds nothing.
+                for helper in self._helpers[:wanted]:
+                    helper.jobs.put(job)
             except BaseException as error:
                 interrupt = error
         if interrupt or job.errors:

@@ -110,6 +110,7 @@ class Training:
         self.hyperparameters: dict[str, float] = {}
         self.under_way = False
         self.tainted = False
+        self.reached: str | None = None
         plan = Plan.training_step(network.graph, self.objective.losses)
         if not plan.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
@@ -211,7 +212,7 @@ class Training:
 
         `reached` is the last phase that was completed, for the case of an error.
         """
-        self.reached: str | None = None
+        self.reached = None
         if self.tap is not None:
             for phase in self.walk():
                 self.reached = phase

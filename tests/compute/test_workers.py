@@ -128,6 +128,24 @@ def test_an_interrupt_leaves_the_pool_in_order(monkeypatch: pytest.MonkeyPatch):
     assert sorted(done) == [1, 2, 3]
 
 
+def test_an_interrupt_before_the_helpers_are_told_does_not_hang():
+    workers, done = Workers(2), []
+    workers.run(lambda place: None, [(0,), (1,)])
+    helper = workers._helpers[0]
+
+    class Interrupting:
+        def put(self, job):
+            helper.jobs = told
+            raise KeyboardInterrupt
+
+    told, helper.jobs = helper.jobs, Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(done.append, [(0,), (1,), (2,)])
+    assert done == [1, 2]
+    workers.run(done.append, [(3,), (4,)])
+    assert sorted(done) == [1, 2, 3, 4]
+
+
 def test_a_busy_pool_makes_the_caller_do_it_all():
     workers, inside, seen = Workers(2), threading.Event(), []
     leave = threading.Event()

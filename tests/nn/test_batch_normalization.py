@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cortex_lab.compute import get_ops
 from cortex_lab.nn.layers.normalization import BatchNormalization
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.plan import Plan
@@ -76,3 +77,13 @@ def test_statistics_of_a_far_off_batch_keep_their_digits_in_float32():
     np.testing.assert_allclose(
         bound.buffers["batch_normalization_1/variance"], x.var(0, np.float64), rtol=1e-3
     )
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_statistics_of_what_is_not_a_number_are_none_either(backend):
+    ops = get_ops(backend)
+    x, ones = ops.asarray(np.array([[1, 2], [np.nan, 3]])), ops.asarray(np.ones(2))
+    mean, variance, y = ops.zeros((2,)), ops.zeros((2,)), ops.zeros((2, 2))
+    ops.batch_normalize(x, ones, ones, mean, variance, y, 1e-3)
+    assert np.isnan(mean).tolist() == np.isnan(variance).tolist() == [True, False]
+    assert (mean[1], variance[1]) == (2.5, 0.25)

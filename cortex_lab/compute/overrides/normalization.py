@@ -118,17 +118,25 @@ class _Totals:
             get_workers().run(self._function, self._jobs, blas=False)
 
 
+@compiled
+def _column(parts, c):
+    first = second = 0.0
+    for i in range(parts.shape[0]):
+        first += parts[i, 0, c]
+        second += parts[i, 1, c]
+    return first, second
+
+
 # What follows from the totals is little work, and would take NumPy twenty calls.
 @compiled
 def _fold(parts, around, rows, gamma, beta, epsilon, mean, variance, scale, shift):
     for c in range(mean.shape[0]):
-        total = squares = 0.0
-        for i in range(parts.shape[0]):
-            total += parts[i, 0, c]
-            squares += parts[i, 1, c]
+        total, squares = _column(parts, c)
         total /= rows
+        spread = squares / rows - total * total
         mean[c] = np.float32(around[c] + total)
-        variance[c] = np.float32(max(squares / rows - total * total, 0.0))
+        # What is not a number stays that.
+        variance[c] = np.float32(0) if spread < 0 else np.float32(spread)
     _scale(variance, gamma, beta, epsilon, scale, shift)
 
 
@@ -145,10 +153,7 @@ def _scale(variance, gamma, beta, epsilon, scale, shift):
 @compiled
 def _fold_gradient(parts, rows, gamma, variance, epsilon, d_gamma, d_beta, whole, slope, constant):
     for c in range(variance.shape[0]):
-        total = along = 0.0
-        for i in range(parts.shape[0]):
-            total += parts[i, 0, c]
-            along += parts[i, 1, c]
+        total, along = _column(parts, c)
         scale = 1 / np.sqrt(np.float64(variance[c]) + epsilon)
         along *= scale
         if d_gamma.shape[0] > 0:

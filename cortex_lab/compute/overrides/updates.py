@@ -94,8 +94,9 @@ def _adam(
         mean[i] = m
         square[i] = s
         params[i] = kept * params[i] - rate * m / (np.sqrt(s * correction) + epsilon)
-    finite[k] = exponent != EXPONENT
-    return finite[k]
+    found = exponent != EXPONENT
+    finite[k] = found
+    return found
 
 
 @compiled
@@ -111,8 +112,9 @@ def _sgd(params, gradient, velocity, bits, learning_rate, momentum, nesterov, fi
         v = momentum * velocity[i] + gradient[i]
         velocity[i] = v
         params[i] -= rate * (own * gradient[i] + ahead * v)
-    finite[k] = exponent != EXPONENT
-    return finite[k]
+    found = exponent != EXPONENT
+    finite[k] = found
+    return found
 
 
 @compiled
@@ -123,5 +125,6 @@ def _descend(params, gradient, bits, learning_rate, finite, k, start, stop):
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         params[i] -= rate * gradient[i]
-    finite[k] = exponent != EXPONENT
-    return finite[k]
+    found = exponent != EXPONENT
+    finite[k] = found
+    return found
