@@ -38,10 +38,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     What compiled functions call is compiled apart from what Python calls, without the way in for Python.
     """
-    return _kept(_Kernel(function, targetoptions=OPTIONS), "")
+    return kept(CompiledForPython(function, targetoptions=OPTIONS), "")
 
 
-class _Kernel(CPUDispatcher):
+class CompiledForPython(CPUDispatcher):
     """A function for Python to call; to other compiled functions it is its `part`."""
 
     @property
@@ -52,7 +52,7 @@ class _Kernel(CPUDispatcher):
     def part(self) -> Any:
         # Not for Python, which would jump to address 0.
         options = {**OPTIONS, "no_cpython_wrapper": True}
-        return _kept(_Part(self.py_func, targetoptions=options), "-part")
+        return kept(_Part(self.py_func, targetoptions=options), "-part")
 
 
 class _Part(CPUDispatcher):
@@ -62,7 +62,8 @@ class _Part(CPUDispatcher):
         return super().get_call_template(tuple(types.unliteral(each) for each in args), kws)
 
 
-def _kept(dispatcher: Any, suffix: str) -> Any:
+def kept(dispatcher: Any, suffix: str) -> Any:
+    """`dispatcher`, which now keeps what it compiles on disk, in files named with `suffix`."""
     # RuntimeError: no folder to write to. Then each process compiles for itself.
     with suppress(RuntimeError, OSError):
         dispatcher._cache = _Cache(dispatcher.py_func, suffix)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from cortex_lab.compute.work import joined
+
 REGISTRY: dict[str, Kernel] = {}
 
 
@@ -86,9 +88,12 @@ def kernel(reference: Callable[..., Any]) -> Kernel:
 
 def in_turn(*calls: Callable[[], Any]) -> Callable[[], None]:
     """The call that makes these, one after the other."""
+    found = joined(calls)
+    if len(found) == 1:
+        return found[0]
 
     def run() -> None:
-        for call in calls:
+        for call in found:
             call()
 
     return run

@@ -8,23 +8,34 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cortex_lab.compute.blas_threads import one_blas_thread
 from cortex_lab.compute.denormals import switches
+
+if TYPE_CHECKING:
+    from cortex_lab.compute.work import Work
 
 Piece = tuple[int, int]
 TURNS = 3
 """Pieces a worker gets of a kernel that is long enough."""
 WORTH = 8
 """Grains that a piece has at least where a worker gets more than one."""
+PATIENCE = 0.5e-3
+"""Seconds for which a helper looks for more work before it falls asleep."""
+WAIT = 50e-6
+"""Seconds for which the caller looks whether a helper is done before it gives up its place on the core."""
 _NOTHING = nullcontext()
+_crew_module: Any = None
 
 
 def worker_count() -> int:
@@ -43,12 +54,16 @@ class Workers:
     A kernel is cut into more pieces than there are workers, and whoever is free takes the next one: cores of
     a laptop differ, and other programs use them too. The same pieces give the same results whoever runs
     them; if another thread has the pool at the moment, the caller does all of them itself.
+
+    `perform` does so below Python (`crew`), for compiled kernels; `run` calls any function.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._helpers: list[_Helper] = []
         self._busy = threading.Lock()
+        self._rooms: list[dict[str, Any]] = [{} for _ in range(count)]
+        self._state: Any = None
 
     def split(self, total: int, grain: int, turns: int = TURNS) -> list[Piece]:
         """`total` things as (start, stop), none of fewer than `grain` unless alone.
@@ -70,6 +85,45 @@ class Workers:
         finally:
             restore(before)
 
+    def room(self, worker: int, name: str, dtype: Any, size: int) -> Any:
+        """At least `size` elements of memory that belong to a worker under `name`, while work is performed."""
+        return _room(self._rooms[worker], name, dtype, size)
+
+    def perform(self, work: Work) -> None:
+        """Do what `work` says, from its first kernel to its last."""
+        flush, restore = switches()
+        before = flush()
+        try:
+            with one_blas_thread if work.blas else _NOTHING, self._busy:
+                if min(self.count, work.widest) == 1:
+                    _check(work, _crew().alone(work.records))
+                else:
+                    self._perform(work)
+        finally:
+            restore(before)
+
+    def _perform(self, work: Work) -> None:
+        crew = _crew()
+        self._state = state = crew.new_state() if self._state is None else self._state
+        for place, helper in enumerate(self._helped(min(self.count, work.workers, work.widest) - 1), 1):
+            helper.wake(state, place)
+        state[crew.AT] = 0
+        try:
+            while not crew.advance(state, work.records, crew.looks(WAIT)):
+                _give_way()
+            if state[crew.ERROR]:
+                _check(work, int(state[crew.AT]) - 1)
+        finally:
+            # Helpers write into the caller's arrays: whatever happens, nobody leaves before they are done.
+            while not _settled(state):
+                pass
+            state[crew.AWAY] = state[crew.ERROR] = 0
+
+    def _helped(self, wanted: int) -> list[_Helper]:
+        while len(self._helpers) < wanted:
+            self._helpers.append(_Helper())
+        return self._helpers[:wanted]
+
     def _run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
         if len(pieces) == 1:
             function(*pieces[0])
@@ -83,13 +137,14 @@ class Workers:
                 self._busy.release()
 
     def _share(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]]) -> None:
-        wanted = min(self.count, len(pieces)) - 1
-        while len(self._helpers) < wanted:
-            self._helpers.append(_Helper())
+        helpers = self._helped(min(self.count, len(pieces)) - 1)
+        if self._state is not None:
+            # Whoever looks for work below Python will not find this.
+            self._state[_crew().AWAY] = 1
         job = _Job(function, pieces[1:])
         interrupt: BaseException | None = None
         try:
-            for helper in self._helpers[:wanted]:
+            for helper in helpers:
                 helper.jobs.put(job)
             function(*pieces[0])
             job.work()
@@ -101,12 +156,43 @@ class Workers:
                 job.left.get(timeout=0.05)
             except Empty:
                 # An interrupt may have come before the helpers were told; who is told twice finds nothing.
-                for helper in self._helpers[:wanted]:
+                for helper in helpers:
                     helper.jobs.put(job)
             except BaseException as error:
                 interrupt = error
+        if self._state is not None:
+            self._state[_crew().AWAY] = 0
         if interrupt or job.errors:
             raise interrupt or job.errors[0]
+
+
+def _crew() -> Any:
+    """What workers do below Python; only there where Numba is."""
+    global _crew_module
+    if _crew_module is None:
+        from cortex_lab.compute import crew as _crew_module
+    return _crew_module
+
+
+def _settled(state: Any) -> bool:
+    """Whether no helper is at a piece, having waited a while for it; an interrupt counts as no."""
+    try:
+        if _crew().settle(state, _crew().looks(WAIT)):
+            return True
+        _give_way()
+    except KeyboardInterrupt:
+        pass
+    return False
+
+
+def _check(work: Work, failed: int) -> None:
+    if failed >= 0:
+        raise RuntimeError(f"the compiled kernel {work.names[failed]!r} failed")
+
+
+def _give_way() -> None:
+    """Let another thread have this core."""
+    getattr(os, "sched_yield", partial(time.sleep, 0))()
 
 
 @lru_cache(maxsize=1024)
@@ -152,7 +238,8 @@ class _Helper:
     """A thread that waits for a job, helps with it, and waits again."""
 
     def __init__(self) -> None:
-        self.jobs: SimpleQueue[_Job] = SimpleQueue()
+        self.jobs: SimpleQueue[_Job | _Call] = SimpleQueue()
+        self.awake = False
         threading.Thread(target=self._serve, name="cortex_lab worker", daemon=True).start()
 
     def _serve(self) -> None:
@@ -162,64 +249,25 @@ class _Helper:
             # Not kept in a name, which would keep the job's arrays until the next one.
             self.jobs.get().help()
 
-
-class _OneBlasThread:
-    """Context in which the BLAS that compiled kernels call uses one thread; entered and left by any thread.
-
-    BLAS has one such number per process, so it is put back when the last one leaves.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._before: list[int] = []
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._before = [library.get_num_threads() or 1 for library in _blas_libraries()]
-                self._set([1] * len(self._before))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._set(self._before)
-
-    def _set(self, counts: Sequence[int]) -> None:
-        for library, before, count in zip(_blas_libraries(), self._before, counts, strict=True):
-            if before != 1:
-                _set_threads(library, count)
+    def wake(self, state: Any, worker: int) -> None:
+        """Have it look for pieces below Python, as that worker; it does so until none come for a while."""
+        if not self.awake:
+            self.awake = True
+            self.jobs.put(_Call(self, state, worker))
 
 
-one_blas_thread = _OneBlasThread()
+class _Call:
+    """What has a helper look for pieces below Python."""
 
+    def __init__(self, helper: _Helper, state: Any, worker: int) -> None:
+        self.helper, self.state, self.worker = helper, state, worker
 
-def _set_threads(library: Any, count: int) -> None:
-    """Set it from any thread. From threadpoolctl 3.8 on, only the one in control can, which stays so."""
-    clear = getattr(library, "clear_controlling_thread", None)
-    if clear is not None:
-        clear(force=True)
-    library.set_num_threads(count)
-    if clear is not None:
-        clear()
-
-
-@lru_cache(maxsize=1)
-def _blas_libraries() -> tuple[Any, ...]:
-    """threadpoolctl's handles of the BLAS that Numba calls: SciPy's, or all if SciPy has none of its own."""
-    try:
-        import scipy.linalg.blas  # noqa: F401 - to have it loaded
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return ()
-    found = ThreadpoolController().select(user_api="blas").lib_controllers
-    return tuple(
-        each for each in found if "scipy" in (each.filepath or "").replace("scipy_openblas", "")
-    ) or tuple(found)
+    def help(self) -> None:
+        crew = _crew()
+        crew.serve(self.state, self.worker, crew.looks(PATIENCE))
+        self.helper.awake = False
+        # Work may have come while it still counted as awake.
+        crew.serve(self.state, self.worker, 1)
 
 
 @lru_cache(maxsize=1)
@@ -233,13 +281,12 @@ _LINE = 64
 
 
 def workspace(name: str, dtype: Any, size: int) -> Any:
-    """At least `size` elements of memory that belong to this thread under `name`, kept for next time.
+    """At least `size` elements of memory that belong to this thread under `name`, kept for next time."""
+    return _room(_local.__dict__, name, dtype, size)
 
-    It begins with a line of the cache, so that no vector read from its front is split over two.
-    """
-    import numpy as np
 
-    held = _local.__dict__
+def _room(held: dict[str, Any], name: str, dtype: Any, size: int) -> Any:
+    # It begins with a line of the cache, so that no vector read from its front is split over two.
     array = held.get(name)
     if array is None or array.size < size:
         room = np.empty(size * np.dtype(dtype).itemsize + _LINE, np.uint8)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from cortex_lab.compute.work import Work, join
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.layer import Layer
+from cortex_lab.nn.replaying import Replayed
 
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
 
 Calls = list[Callable[[], Any]]
 Program = list[tuple[str, Calls]]
+Whole = list[tuple[Callable[[], Any], str]]
 
 
 def program_of(training: Training, bound: Bound) -> Program:
@@ -42,6 +46,32 @@ def program_of(training: Training, bound: Bound) -> Program:
     ]
     calls["update"].append(partial(update, training, settling, slots))
     return list(calls.items())
+
+
+def is_known(program: Program) -> bool:
+    """Whether the calls of all layers have been found out."""
+    return all(run.calls is not None for _, runs in program for run in runs if isinstance(run, Replayed))
+
+
+def in_one_go(program: Program) -> Whole:
+    """The calls of a step that is not looked at on its way, each with the last phase that is over after it.
+
+    Kernels are made one call with their neighbors, across layers.
+    """
+    calls: list[tuple[str, Callable[[], Any]]] = []
+    for phase, runs in program:
+        for run in runs:
+            own = run.calls if isinstance(run, Replayed) and run.calls is not None else [run]
+            calls += [(phase, call) for call in own]
+    phases = ["fetch", *(phase for phase, _ in program)]
+    found, done = [], 0
+    for is_work, group in groupby(calls, lambda call: isinstance(call[1], Work)):
+        some: list[Any] = [call for _, call in group]
+        for call in [join(some)] if is_work else some:
+            done += len(some) if is_work else 1
+            over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
+            found.append((call, phases[over]))
+    return found
 
 
 def update(training: Training, settling: Calls, slots: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cortex_lab.compute.kernel import REGISTRY
+from cortex_lab.compute.work import joined
 from cortex_lab.nn.layer import Slots
 
 
@@ -18,15 +19,16 @@ class Replayed:
 
     def __init__(self, method: Callable[[Any, Slots], None], ops: Any, slots: Slots) -> None:
         self._method, self._ops, self._slots = method, ops, slots
-        self._calls: list[Callable[[], Any]] | None = None
+        self.calls: list[Callable[[], Any]] | None = None
+        """What it calls, once that is known."""
 
     def __call__(self) -> None:
-        if self._calls is None:
+        if self.calls is None:
             recording = _Recording(self._ops)
             self._method(recording, self._slots)
-            self._calls = recording.calls
+            self.calls = joined(recording.calls)
         else:
-            for call in self._calls:
+            for call in self.calls:
                 call()
 
 

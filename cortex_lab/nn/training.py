@@ -22,7 +22,7 @@ from cortex_lab.nn.network import Network
 from cortex_lab.nn.objective import Objective
 from cortex_lab.nn.penalties import Penalties
 from cortex_lab.nn.plan import Plan
-from cortex_lab.nn.program import Program, optimize, program_of
+from cortex_lab.nn.program import Program, Whole, in_one_go, is_known, optimize, program_of
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe, every
 
@@ -223,10 +223,9 @@ class Training:
         flush, restore = switches()
         before = flush()
         try:
-            for phase, runs in self._program(bound):
-                for run in runs:
-                    run()
-                self.reached = phase
+            for call, over in self._whole(bound):
+                call()
+                self.reached = over
         finally:
             restore(before)
 
@@ -336,6 +335,7 @@ class Training:
         # What was bound stays readable until the next step binds anew.
         self.bounds: dict[int, Bound] = {}
         self._programs: dict[int, Program] = {}
+        self._wholes: dict[int, Whole] = {}
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
@@ -348,6 +348,15 @@ class Training:
         if bound.rows not in self._programs:
             self._programs[bound.rows] = program_of(self, bound)
         return self._programs[bound.rows]
+
+    def _whole(self, bound: Bound) -> Whole:
+        whole = self._wholes.get(bound.rows)
+        if whole is None:
+            program = self._program(bound)
+            whole = in_one_go(program)
+            if is_known(program):
+                self._wholes[bound.rows] = whole
+        return whole
 
     def _checked_metrics(self, given: Any) -> Metrics:
         metrics = Metrics(given, self.objective)

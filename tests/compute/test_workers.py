@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from cortex_lab.compute import get_ops
+from cortex_lab.compute.blas_threads import _blas_libraries, one_blas_thread
 from cortex_lab.compute.workers import (
     TURNS,
     WORTH,
     Workers,
-    _blas_libraries,
     get_workers,
-    one_blas_thread,
     worker_count,
     workspace,
 )

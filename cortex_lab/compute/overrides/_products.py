@@ -7,7 +7,6 @@ product is done to a panel while it is in the cache.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.native import clear_block, copy_block, transpose_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
 from cortex_lab.compute.overrides.activation import activate_lanes, activate_lanes_gradient
 from cortex_lab.compute.panels import PANEL, STRIDE, TALL, multiply_panel
 from cortex_lab.compute.simd import LANES, every, first_lanes, load, store
 from cortex_lab.compute.tiles import tiles_pay
+from cortex_lab.compute.work import Work
 from cortex_lab.compute.workers import get_workers, workspace
 
-Call = Callable[[], None]
 DEEP = 160
 """Most rows of a panel: 30 KB, which the first-level cache holds beside a tile's rows."""
 HIGH = 256
@@ -33,7 +33,6 @@ WIDE = 22 * PANEL
 SHARE = 400_000
 """Multiply-adds that are worth a worker."""
 _ON = tiles_pay()
-_local = threading.local()
 _ZERO = np.float32(0)
 _NONE = np.zeros(0, np.float32)
 NEAR = np.zeros(DEEP // STRIDE, np.int64)
@@ -46,7 +45,7 @@ def tiles_fit(rows: int, columns: int) -> bool:
     return _ON and rows >= 4 and 5 * rows * columns >= filled
 
 
-def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: int = 0) -> Call:
+def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: int = 0) -> Work:
     """What does out = f(a @ op(b) + bias), a (rows, inner).
 
     op transposes where the flag is 1, `bias` may be None.
@@ -55,12 +54,12 @@ def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: in
     bias = _NONE if bias is None else bias
     flat = a.reshape(-1), b.reshape(-1), b_turned, out.reshape(-1), bias, code, 1.0, columns, inner
     whole = [(0, rows, 0, columns)] if rows * columns * inner < SHARE else _pieces(rows, columns, inner)
-    return partial(_share, _multiply_piece, [(*flat, *piece) for piece in whole])
+    return work(_multiply, flat, whole, _rooms)
 
 
 def multiply_turned(
     a: Any, dy: Any, out: Any, y: Any = None, dz: Any = None, sums: Any = None, code: int = 0
-) -> Call:
+) -> Work:
     """What does out = a' @ dz for a (inner, rows), where dz = dy * f'(y), or dy itself if `dz` is None.
 
     `sums` takes the sums of the columns of dz, if it is not None; `y` is what f's derivative is taken from.
@@ -78,14 +77,9 @@ def multiply_turned(
         pieces = _pieces(0 if apart else rows, columns, inner * (rows if apart else 1))
     if apart:
         pieces = [(0, rows, *piece[2:]) for piece in pieces]
-    return partial(_share, _turned_piece, [(*flat, rows, columns, inner, *piece, 0) for piece in pieces])
-
-
-def _share(function: Callable[..., Any], jobs: list[tuple[Any, ...]]) -> None:
-    if len(jobs) == 1:
-        function(*jobs[0])
-    else:
-        get_workers().run(function, jobs, blas=False)
+    width = max(end - column for _, _, column, end in pieces)
+    pieces = [(*piece, 0) for piece in pieces]
+    return work(multiply_turned_part, (*flat, rows, columns, inner), pieces, partial(_turned_rooms, width))
 
 
 def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, int]]:
@@ -100,32 +94,32 @@ def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, in
     return [(0, rows, PANEL * i, min(PANEL * j, columns)) for i, j in workers.split(panels, grain)]
 
 
-def _multiply_piece(*arguments: Any) -> None:
-    _multiply(*arguments, *_rooms())
-
-
-def _rooms() -> tuple[Any, Any, Any]:
+def _rooms(worker: int) -> tuple[Any, Any, Any]:
     """A panel, a tile's rows, and the places of the lines that all tiles of a panel fetch."""
-    rooms = getattr(_local, "rooms", None)
-    if rooms is None:
-        lines = workspace("lines", np.int64, HIGH // TALL * DEEP // STRIDE)
-        panel, rows = workspace("panel", FLOAT32, DEEP * PANEL), workspace("rows", FLOAT32, DEEP * TALL)
-        rooms = _local.rooms = panel, rows, lines
-    return rooms
+    return _rooms_of(partial(get_workers().room, worker))
 
 
-def _turned_piece(*arguments: Any) -> None:
-    multiply_turned_part(*arguments, *turned_rooms(arguments[-2] - arguments[-3]))
+def _turned_rooms(width: int, worker: int) -> tuple[Any, Any, Any]:
+    return _turned_rooms_of(partial(get_workers().room, worker), width)
 
 
 def turned_rooms(columns: int) -> tuple[Any, Any, Any]:
-    """What `multiply_turned_part` needs to work on so many columns of its product."""
+    """What `multiply_turned_part` needs to work on so many columns of its product, in this thread."""
+    return _turned_rooms_of(workspace, columns)
+
+
+def _rooms_of(room: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    lines = room("lines", np.int64, HIGH // TALL * DEEP // STRIDE)
+    return room("panel", FLOAT32, DEEP * PANEL), room("rows", FLOAT32, DEEP * TALL), lines
+
+
+def _turned_rooms_of(room: Callable[..., Any], columns: int) -> tuple[Any, Any, Any]:
+    _, tile, lines = _rooms_of(room)
     width = min(WIDE, -(-columns // PANEL) * PANEL)
-    _, tile, lines = _rooms()
-    return workspace("panels", FLOAT32, DEEP * width), tile, lines
+    return room("panels", FLOAT32, DEEP * width), tile, lines
 
 
-@compiled
+@piecework
 def _multiply(
     a, b, turned, out, bias, code, alpha, columns, inner, first, last, column, column_end, panel, rest, lines
 ):  # fmt: skip
@@ -251,7 +245,7 @@ def finish(out, columns, start, stop, column, width, bias, code, alpha):
             store(out, at, activate_lanes(load(out, at, lanes) + offset, code, alpha), lanes)
 
 
-@compiled
+@piecework
 def multiply_turned_part(
     a, dy, y, dz, bent, out, sums, code, alpha, rows, columns, inner, first, last, column, column_end, added,
     panels, tile, lines,

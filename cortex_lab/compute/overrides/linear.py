@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import linear
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient, bias_activate
@@ -18,7 +18,7 @@ from cortex_lab.compute.overrides._products import finish
 from cortex_lab.compute.overrides.activation import CODES
 from cortex_lab.compute.overrides.activation import _activate_gradient as bend_back
 from cortex_lab.compute.simd import every, first_lanes, load, store
-from cortex_lab.compute.workers import get_workers, workspace
+from cortex_lab.compute.workers import get_workers
 
 # OpenBLAS itself uses one thread up to this many multiply-adds; such products need neither limit nor pool.
 SMALL_PRODUCT = 262_144
@@ -48,7 +48,7 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
         return NotImplemented
     turned = (int(a_turned), int(b_turned))
     if rows * columns * inner <= SMALL_PRODUCT:
-        return partial(_product, a, b, out, *turned, 0, rows, 0, columns)
+        return work(_product, (a, b, out, *turned), [(0, rows, 0, columns)])
     if _products.tiles_fit(rows, columns) and not (a_turned and b_turned):
         if a_turned:
             return _products.multiply_turned(a, b, out)
@@ -56,10 +56,10 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     workers = get_workers()
     # BLAS packs the whole of the matrix that is not split, in every worker: split the larger side.
     if rows >= columns:
-        pieces = [(a, b, out, *turned, i, j, 0, columns) for i, j in workers.split(rows, 16)]
+        pieces = [(i, j, 0, columns) for i, j in workers.split(rows, 16)]
     else:
-        pieces = [(a, b, out, *turned, 0, rows, i, j) for i, j in workers.split(columns, 16)]
-    return lambda: get_workers().run(_product, pieces)
+        pieces = [(0, rows, i, j) for i, j in workers.split(columns, 16)]
+    return work(_product, (a, b, out, *turned), pieces, blas=True)
 
 
 @linear.dense.override_in_parts("cpu")
@@ -69,7 +69,7 @@ def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
         small = rows * columns * inner <= SMALL_PRODUCT
         if (small or _products.tiles_fit(rows, columns)) and plain(x, w, bias) and writable(out):
             if small:
-                return partial(_small_dense, x, w, _NONE if bias is None else bias, out, CODES[name])
+                return work(_small_dense, (x, w, _NONE if bias is None else bias, out, CODES[name]))
             return _products.multiply(x, w, 0, out, bias, CODES[name])
     product = linear.matmul.prepare(ops, x, w, out)
     if bias is None and name == "linear":
@@ -87,16 +87,16 @@ def dense_gradient(
     else:
         source, slopes, written = (z if name in NEEDS_INPUT else y), dz, dz
     if name in CODES and name != "gelu" and dw.shape == (inner, columns) and dy.shape == (rows, columns):
-        work = rows * columns * inner
+        size = rows * columns * inner
         # The tiles' work is shared out by columns, which has to be worth it.
-        tiled = _products.tiles_fit(inner, columns) and (columns >= WIDE or work <= ALONE)
-        fits = work > 0 and (work <= SMALL_PRODUCT or tiled)
+        tiled = _products.tiles_fit(inner, columns) and (columns >= WIDE or size <= ALONE)
+        fits = size > 0 and (size <= SMALL_PRODUCT or tiled)
         if fits and plain(x, dy, source) and writable(dw, written, d_bias):
-            if work > SMALL_PRODUCT:
+            if size > SMALL_PRODUCT:
                 return _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
             bent = (_FLAT, _FLAT) if written is None else (source, written)
             sums = _NONE if d_bias is None else d_bias
-            return partial(_small_gradient, x, dy, *bent, dw, sums, CODES[name])
+            return work(_small_gradient, (x, dy, *bent, dw, sums, CODES[name]))
     calls = [linear.matmul.prepare(ops, x.T, slopes, dw)]
     if written is not None:
         calls.insert(0, activate_gradient.prepare(ops, name, z, y, dy, dz))
@@ -105,7 +105,7 @@ def dense_gradient(
     return in_turn(*calls)
 
 
-@compiled
+@piecework
 def _small_dense(x, w, bias, out, code):
     rows, inner = x.shape
     columns = w.shape[1]
@@ -113,7 +113,7 @@ def _small_dense(x, w, bias, out, code):
     finish(out.reshape(-1), columns, 0, rows, 0, columns, bias, code, 1.0)
 
 
-@compiled
+@piecework
 def _small_gradient(x, dy, source, dz, dw, d_bias, code):
     rows, inner = x.shape
     columns = dw.shape[1]
@@ -133,7 +133,7 @@ def _small_gradient(x, dy, source, dz, dw, d_bias, code):
         store(d_bias, c, total, lanes)
 
 
-@compiled
+@piecework
 def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):
     inner = a.shape[0] if a_turned else a.shape[1]
     at_a = row if a_turned else row * a.shape[1]
@@ -144,25 +144,20 @@ def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):
     )  # fmt: skip
 
 
-@linear.sum_rows.override("cpu")
+@linear.sum_rows.override_in_parts("cpu")
 def sum_rows(ops: Any, a: Any, out: Any) -> Any:
     if not plain(a) or not writable(out) or out.shape != a.shape[-1:]:
         return NotImplemented
     rows = a.reshape(-1, a.shape[-1])
-    workers = get_workers()
-    pieces = workers.split(len(rows), -(-SMALL_SUM // rows.shape[1]))
-    partial = workspace("sum_rows", np.float64, len(pieces) * rows.shape[1]).reshape(-1)
-    partial = partial[: len(pieces) * rows.shape[1]].reshape(len(pieces), rows.shape[1])
-    if len(pieces) == 1:
-        _sum_rows(rows, partial[0], 0, len(rows))
-    else:
-        workers.run(_sum_rows, [(rows, partial[i], *piece) for i, piece in enumerate(pieces)], blas=False)
-    add_up(partial, out)
-    return None
+    pieces = get_workers().split(len(rows), -(-SMALL_SUM // rows.shape[1]))
+    parts = np.empty((len(pieces), rows.shape[1]))
+    sums = work(_sum_rows, (rows, parts), [(k, *piece) for k, piece in enumerate(pieces)])
+    return in_turn(sums, work(add_up, (parts, out)))
 
 
-@compiled
-def _sum_rows(rows, total, start, stop):
+@piecework
+def _sum_rows(rows, parts, k, start, stop):
+    total = parts[k]
     # Short float32 sums in registers, added up in float64: as exact as it is quick.
     columns = rows.shape[1]
     values = rows.reshape(-1)
@@ -180,7 +175,7 @@ def _sum_rows(rows, total, start, stop):
                 total[c + t] += part[t]
 
 
-@compiled
+@piecework
 def add_up(partial, out):
     for j in range(partial.shape[1]):
         total = 0.0

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
+from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import normalization
 from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.simd import every, first_lanes, load, store
+from cortex_lab.compute.work import Work
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 16_384
@@ -28,17 +29,11 @@ def batch_normalize(
         return NotImplemented
     rows, features = x.shape
     # Sums of differences from a row of the batch: nothing cancels that float64 totals cannot bear.
-    around, totals = x[0], _Totals(_moments, (x, x[0]), x.shape)
+    parts, totals = _totals(_moments, (x, x[0]), x.shape)
     scale, shift = np.empty((2, features), np.float32)
-    settings = (around, rows, *_given(gamma, beta), epsilon, mean, variance, scale, shift)
+    settings = (x[0], rows, *_given(gamma, beta), epsilon, mean, variance, scale, shift)
     finish = _spread(_affine, (x, mean, scale, shift, out), x.shape)
-
-    def run() -> None:
-        totals.find()
-        _fold(totals.parts, *settings)
-        finish()
-
-    return run
+    return in_turn(totals, work(_fold, (parts, *settings)), finish)
 
 
 @normalization.normalize_columns.override_in_parts("cpu")
@@ -48,13 +43,8 @@ def normalize_columns(
     if not plain(x, gamma, beta, mean, variance) or not writable(out) or x.shape != out.shape:
         return NotImplemented
     scale, shift = np.empty((2, x.shape[1]), np.float32)
-    finish = _spread(_affine, (x, mean, scale, shift, out), x.shape)
-
-    def run() -> None:
-        _scale(variance, *_given(gamma, beta), epsilon, scale, shift)
-        finish()
-
-    return run
+    begin = work(_scale, (variance, *_given(gamma, beta), epsilon, scale, shift))
+    return in_turn(begin, _spread(_affine, (x, mean, scale, shift, out), x.shape))
 
 
 @normalization.batch_normalize_gradient.override_in_parts("cpu")
@@ -72,18 +62,13 @@ def batch_normalize_gradient(
 ) -> Any:
     if not plain(x, dy, gamma, mean, variance) or not writable(d_gamma, d_beta, out) or x.shape != dy.shape:
         return NotImplemented
-    totals = _Totals(_products, (x, dy, mean), x.shape)
+    parts, totals = _totals(_products, (x, dy, mean), x.shape)
     factors = np.empty((3, x.shape[1]), np.float32)
     given = (len(x), *_given(gamma), variance, epsilon, *_given(d_gamma, d_beta), *factors)
-    finish = None if out is None else _spread(_differentiate, (x, dy, mean, *factors, out), x.shape)
-
-    def run() -> None:
-        totals.find()
-        _fold_gradient(totals.parts, *given)
-        if finish is not None:
-            finish()
-
-    return run
+    calls = [totals, work(_fold_gradient, (parts, *given))]
+    if out is not None:
+        calls.append(_spread(_differentiate, (x, dy, mean, *factors, out), x.shape))
+    return in_turn(*calls)
 
 
 def _given(*vectors: Any) -> tuple[Any, ...]:
@@ -91,31 +76,18 @@ def _given(*vectors: Any) -> tuple[Any, ...]:
     return tuple(_NONE if vector is None else vector for vector in vectors)
 
 
-def _spread(function: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> Callable[[], None]:
-    """What calls `function` on pieces of the arrays' rows."""
+def _spread(kernel: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> Work:
+    """What calls `kernel` on pieces of the arrays' rows."""
+    flat = tuple(array.reshape(-1) for array in arrays)
+    return work(kernel, flat, get_workers().split(shape[0], -(-GRAIN // shape[1])))
+
+
+def _totals(kernel: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, Work]:
+    """What `kernel` sums of each column, (pieces, 2, features) float64, and the call that does."""
     flat = tuple(array.reshape(-1) for array in arrays)
     pieces = get_workers().split(shape[0], -(-GRAIN // shape[1]))
-    if len(pieces) == 1:
-        return partial(function, *flat, *pieces[0])
-    jobs = [(*flat, *piece) for piece in pieces]
-    return lambda: get_workers().run(function, jobs, blas=False)
-
-
-class _Totals:
-    """What `function` sums of each column: `parts` (pieces, 2, features) float64."""
-
-    def __init__(self, function: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> None:
-        flat = tuple(array.reshape(-1) for array in arrays)
-        pieces = get_workers().split(shape[0], -(-GRAIN // shape[1]))
-        self.parts = np.empty((len(pieces), 2, shape[1]))
-        self._function = function
-        self._jobs = [(*flat, part, *piece) for part, piece in zip(self.parts, pieces, strict=True)]
-
-    def find(self) -> None:
-        if len(self._jobs) == 1:
-            self._function(*self._jobs[0])
-        else:
-            get_workers().run(self._function, self._jobs, blas=False)
+    parts = np.empty((len(pieces), 2, shape[1]))
+    return parts, work(kernel, (*flat, parts), [(k, *piece) for k, piece in enumerate(pieces)])
 
 
 @compiled
@@ -128,7 +100,7 @@ def _column(parts, c):
 
 
 # What follows from the totals is little work, and would take NumPy twenty calls.
-@compiled
+@piecework
 def _fold(parts, around, rows, gamma, beta, epsilon, mean, variance, scale, shift):
     for c in range(mean.shape[0]):
         total, squares = _column(parts, c)
@@ -140,7 +112,7 @@ def _fold(parts, around, rows, gamma, beta, epsilon, mean, variance, scale, shif
     _scale(variance, gamma, beta, epsilon, scale, shift)
 
 
-@compiled
+@piecework
 def _scale(variance, gamma, beta, epsilon, scale, shift):
     for c in range(variance.shape[0]):
         factor = 1 / np.sqrt(np.float64(variance[c]) + epsilon)
@@ -150,7 +122,7 @@ def _scale(variance, gamma, beta, epsilon, scale, shift):
         shift[c] = beta[c] if beta.shape[0] > 0 else np.float32(0)
 
 
-@compiled
+@piecework
 def _fold_gradient(parts, rows, gamma, variance, epsilon, d_gamma, d_beta, whole, slope, constant):
     for c in range(variance.shape[0]):
         total, along = _column(parts, c)
@@ -166,8 +138,9 @@ def _fold_gradient(parts, rows, gamma, variance, epsilon, d_gamma, d_beta, whole
         constant[c] = np.float32(-factor * total / rows)
 
 
-@compiled
-def _moments(x, around, totals, start, stop):
+@piecework
+def _moments(x, around, parts, k, start, stop):
+    totals = parts[k]
     features = totals.shape[1]
     totals[:] = 0.0
     zero = every(_ZERO)
@@ -185,8 +158,9 @@ def _moments(x, around, totals, start, stop):
             _gather_up(total, squares, part, totals, c)
 
 
-@compiled
-def _products(x, dy, mean, totals, start, stop):
+@piecework
+def _products(x, dy, mean, parts, k, start, stop):
+    totals = parts[k]
     features = totals.shape[1]
     totals[:] = 0.0
     zero = every(_ZERO)
@@ -214,7 +188,7 @@ def _gather_up(first, second, part, totals, c):
         totals[1, c + t] += part[16 + t]
 
 
-@compiled
+@piecework
 def _affine(x, mean, scale, shift, out, start, stop):
     features = mean.shape[0]
     for block in range(start, stop, BLOCK):
@@ -227,7 +201,7 @@ def _affine(x, mean, scale, shift, out, start, stop):
                 store(out, at, (load(x, at, lanes) - center) * factor + offset, lanes)
 
 
-@compiled
+@piecework
 def _differentiate(x, dy, mean, scale, along, offset, out, start, stop):
     features = mean.shape[0]
     for block in range(start, stop, BLOCK):

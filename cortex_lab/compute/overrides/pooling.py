@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernels import pooling
 from cortex_lab.compute.kernels.pooling import Padding, Pair
 from cortex_lab.compute.native import clear_block
@@ -28,8 +26,7 @@ def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair,
         return NotImplemented
     geometry = (*size, *strides, padding[0][0], padding[1][0])
     keep = winner is not None
-    pieces = [(x[i:j], out[i:j], winner[i:j] if keep else _NO_WINNER, keep, *geometry) for i, j in _pieces(x)]
-    return _call(_largest, pieces)
+    return work(_largest, (x, out, winner if keep else _NO_WINNER, keep, *geometry), _pieces(x))
 
 
 @pooling.pool_max_gradient.override_in_parts("cpu")
@@ -39,7 +36,7 @@ def pool_max_gradient(
     if not plain(dy) or not writable(out) or winner is None or not _is_winner(winner, dy):
         return NotImplemented
     geometry = (*size, *strides, padding[0][0], padding[1][0])
-    return _call(_to_winners, [(dy[i:j], winner[i:j], out[i:j], *geometry) for i, j in _pieces(out)])
+    return work(_to_winners, (dy, winner, out, *geometry), _pieces(out))
 
 
 @pooling.pool_average.override_in_parts("cpu")
@@ -50,7 +47,7 @@ def pool_average(
         return NotImplemented
     share = _shares(x, out, size, strides, padding, count_padding)
     geometry = (*size, *strides, padding[0][0], padding[1][0])
-    return _call(_mean, [(x[i:j], out[i:j], share, *geometry) for i, j in _pieces(x)])
+    return work(_mean, (x, out, share, *geometry), _pieces(x))
 
 
 @pooling.pool_average_gradient.override_in_parts("cpu")
@@ -61,7 +58,7 @@ def pool_average_gradient(
         return NotImplemented
     share = _shares(out, dy, size, strides, padding, count_padding)
     geometry = (*size, *strides, padding[0][0], padding[1][0])
-    return _call(_share_out, [(dy[i:j], out[i:j], share, *geometry) for i, j in _pieces(out)])
+    return work(_share_out, (dy, out, share, *geometry), _pieces(out))
 
 
 def _is_winner(winner: Any, like: Any) -> bool:
@@ -84,19 +81,13 @@ def _pieces(x: Any) -> list[tuple[int, int]]:
     return get_workers().split(len(x), -(-GRAIN // max(1, x[0].size)))
 
 
-def _call(function: Any, pieces: list[tuple[Any, ...]]) -> Callable[[], None]:
-    if len(pieces) == 1:
-        return partial(function, *pieces[0])
-    return lambda: get_workers().run(function, pieces, blas=False)
-
-
-@compiled
-def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):
-    n, height, width, channels = x.shape
+@piecework
+def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left, start, stop):
+    _, height, width, channels = x.shape
     lowest, first = every(_LOWEST), every(_FIRST)
     # No branches in the loops: the compiler would make a copy of them for every combination.
     noted = channels if keep else 0
-    for image in range(n):
+    for image in range(start, stop):
         for row in range(out.shape[1]):
             y0 = row * sh - top
             for column in range(out.shape[2]):
@@ -117,16 +108,16 @@ def _largest(x, out, winner, keep, kh, kw, sh, sw, top, left):
                     store(winner, (to + c) * keep, place_of, first_lanes(noted - c))
 
 
-@compiled
-def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):
-    n, height, width, channels = out.shape
+@piecework
+def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left, start, stop):
+    _, height, width, channels = out.shape
     nothing = every(_ZERO)
     size = height * width * channels
     # Windows side by side write every pixel once: there is nothing to clear and nothing to add to.
     tiled = kh == sh and kw == sw and top == 0 and left == 0
     tiled = tiled and dy.shape[1] * kh == height and dy.shape[2] * kw == width
     cleared, added_to = (0, 0) if tiled else (size, channels)
-    for image in range(n):
+    for image in range(start, stop):
         # Image by image, so that the cleared pixels are still in the cache when they are added to.
         clear_block(out, image * size, cleared)
         for row in range(dy.shape[1]):
@@ -145,10 +136,10 @@ def _to_winners(dy, winner, out, kh, kw, sh, sw, top, left):
                             store(out, at, load(out, at, held) + won, lanes)
 
 
-@compiled
-def _mean(x, out, share, kh, kw, sh, sw, top, left):
-    n, height, width, channels = x.shape
-    for image in range(n):
+@piecework
+def _mean(x, out, share, kh, kw, sh, sw, top, left, start, stop):
+    _, height, width, channels = x.shape
+    for image in range(start, stop):
         for row in range(out.shape[1]):
             y0 = row * sh - top
             for column in range(out.shape[2]):
@@ -165,11 +156,11 @@ def _mean(x, out, share, kh, kw, sh, sw, top, left):
                     store(out, to + c, total * part, lanes)
 
 
-@compiled
-def _share_out(dy, out, share, kh, kw, sh, sw, top, left):
-    n, height, width, channels = out.shape
+@piecework
+def _share_out(dy, out, share, kh, kw, sh, sw, top, left, start, stop):
+    _, height, width, channels = out.shape
     size = height * width * channels
-    for image in range(n):
+    for image in range(start, stop):
         clear_block(out, image * size, size)
         for row in range(dy.shape[1]):
             y0 = row * sh - top

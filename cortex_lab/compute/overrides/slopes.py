@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient
@@ -34,21 +34,14 @@ def slopes_and_sums(ops: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total
     arrays = [array.reshape(-1) for array in (z if name in NEEDS_INPUT else y, dy, dz)]
     pieces = get_workers().split(rows, -(-GRAIN // columns))
     sums = np.empty((len(pieces), columns))
-    tasks = [(*arrays, part, CODES[name], *piece) for part, piece in zip(sums, pieces, strict=True)]
-
-    def run() -> None:
-        if len(tasks) == 1:
-            _differentiate(*tasks[0])
-        else:
-            get_workers().run(_differentiate, tasks, blas=False)
-        add_up(sums, total)
-
-    return run
+    tasks = [(k, *piece) for k, piece in enumerate(pieces)]
+    return in_turn(work(_differentiate, (*arrays, sums, CODES[name]), tasks), work(add_up, (sums, total)))
 
 
-@compiled
-def _differentiate(y, dy, dz, sums, code, start, stop):
+@piecework
+def _differentiate(y, dy, dz, all_sums, code, k, start, stop):
     # Short float32 sums in registers, added up in float64: as exact as it is quick.
+    sums = all_sums[k]
     columns = sums.shape[0]
     part = np.empty(16, np.float32)
     sums[:] = 0.0

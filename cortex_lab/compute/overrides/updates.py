@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import address, piecework, work
 from cortex_lab.compute.kernels import updates
 from cortex_lab.compute.overrides._arrays import EXPONENT, plain, writable
-from cortex_lab.compute.workers import get_workers, workspace
+from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
-_UNUSED = np.zeros(1, bool)
 
 
 @updates.update_sgd.override("cpu")
@@ -57,29 +58,48 @@ def update_adam(
     return _spread(_adam, (params, gradient, mean, square), settings)
 
 
-def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> bool:
-    """Run `function` over pieces of the arrays; whether each found its gradient finite."""
-    size = arrays[0].size
-    # Their exponents tell whether numbers are finite.
-    arrays = (*arrays, arrays[1].view(np.int32))
-    if size <= GRAIN:
-        return function(*arrays, *settings, _UNUSED, 0, 0, size)
-    workers = get_workers()
-    pieces = workers.split(size, GRAIN)
-    finite = workspace("finite", np.bool_, len(pieces))
-    workers.run(
-        function, [(*arrays, *settings, finite, k, *piece) for k, piece in enumerate(pieces)], blas=False
-    )
-    return all(finite[: len(pieces)].tolist())
+def _spread(kernel: Any, arrays: tuple[Any, ...], settings: tuple[float, ...]) -> bool:
+    """Run `kernel` over pieces of the arrays; whether each found its gradient finite."""
+    places = tuple(address(array) for array in arrays)
+    return _update_of(kernel, places, arrays[0].size, len(settings))(settings)
 
 
-# The gradient passes by anyway: what looks for NaN in it costs nothing here.
+@lru_cache(maxsize=64)
+def _update_of(kernel: Any, places: tuple[int, ...], size: int, count: int) -> _Update:
+    return _Update(kernel, places, size, count)
+
+
+class _Update:
+    """An update of flat vectors by where they lie, so that those of a training are looked at once.
+
+    It keeps no array: whoever asks for it has them.
+    """
+
+    def __init__(self, kernel: Any, places: tuple[int, ...], size: int, count: int) -> None:
+        pieces = get_workers().split(size, GRAIN)
+        self._settings, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
+        arrays = (*(_at(place, size) for place in places), _at(places[1], size).view(np.int32))
+        tasks = [(k, *piece) for k, piece in enumerate(pieces)]
+        self._work = work(kernel, (*arrays, self._settings, self._finite), tasks)
+
+    def __call__(self, settings: tuple[float, ...]) -> bool:
+        # Whoever else has the same vectors would get in the way of more than these.
+        self._settings[:] = settings
+        self._work()
+        return bool(self._finite.all())
+
+
+def _at(place: int, size: int) -> Any:
+    """The float32 vector that lies there."""
+    return np.ctypeslib.as_array((ctypes.c_float * size).from_address(place))
+
+
+# The gradient passes by anyway: what looks for NaN in it costs nothing here (exponents tell what is finite).
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
-@compiled
-def _adam(
-    params, gradient, mean, square, bits, rate, beta_1, beta_2, correction, epsilon, kept,
-    finite, k, start, stop,
-):  # fmt: skip
+@piecework
+def _adam(params, gradient, mean, square, bits, settings, finite, k, start, stop):
+    rate, beta_1, beta_2 = settings[0], settings[1], settings[2]
+    correction, epsilon, kept = settings[3], settings[4], settings[5]
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     mean, square = mean[start:stop], square[start:stop]
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
@@ -94,13 +114,12 @@ def _adam(
         mean[i] = m
         square[i] = s
         params[i] = kept * params[i] - rate * m / (np.sqrt(s * correction) + epsilon)
-    found = exponent != EXPONENT
-    finite[k] = found
-    return found
+    finite[k] = exponent != EXPONENT
 
 
-@compiled
-def _sgd(params, gradient, velocity, bits, learning_rate, momentum, nesterov, finite, k, start, stop):
+@piecework
+def _sgd(params, gradient, velocity, bits, settings, finite, k, start, stop):
+    learning_rate, momentum, nesterov = settings[0], settings[1], settings[2] != 0
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     velocity = velocity[start:stop]
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
@@ -112,19 +131,16 @@ def _sgd(params, gradient, velocity, bits, learning_rate, momentum, nesterov, fi
         v = momentum * velocity[i] + gradient[i]
         velocity[i] = v
         params[i] -= rate * (own * gradient[i] + ahead * v)
-    found = exponent != EXPONENT
-    finite[k] = found
-    return found
+    finite[k] = exponent != EXPONENT
 
 
-@compiled
-def _descend(params, gradient, bits, learning_rate, finite, k, start, stop):
+@piecework
+def _descend(params, gradient, bits, settings, finite, k, start, stop):
+    learning_rate = settings[0]
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     rate = np.float32(learning_rate)
     exponent = np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         params[i] -= rate * gradient[i]
-    found = exponent != EXPONENT
-    finite[k] = found
-    return found
+    finite[k] = exponent != EXPONENT
