@@ -173,7 +173,7 @@ def serve(state, worker, patience):
 
 @compiled
 def advance(state, records, patience):
-    """Do the kernels of `records` from state[AT] on; False once a helper was waited for in `patience` looks."""
+    """Do the kernels of `records` from state[AT] on; False once a helper was waited for long enough."""
     _write(state, AWAY, -1)
     while settle(state, patience):
         start = state[AT] * SIZE

@@ -81,10 +81,12 @@ def work(
     pieces: Sequence[tuple[int, ...]] = ((),),
     rooms: Callable[[int], tuple[Any, ...]] | None = None,
     blas: bool = False,
+    keep: bool = True,
 ) -> Work:
     """What calls kernel(*before, *piece, *rooms(worker)) for every piece; `kernel` is a `piecework`.
 
-    A piece is whole numbers. `blas` says whether the kernel calls BLAS.
+    A piece is whole numbers. `blas` says whether the kernel calls BLAS. Without `keep` the caller sees to it
+    that the arrays of `before` are there for as long as the work may be done.
     """
     count = get_workers().count
     workers = [rooms(worker) for worker in range(count)] if rooms else [()]
@@ -101,7 +103,7 @@ def work(
     if len(pieces) > MOST:
         raise ValueError(f"a kernel can have {MOST} pieces, got {len(pieces)}")
     record = [entry, address(rows), width, place, address(cut), cut.shape[1], len(cut), 0]
-    return Work([kernel.py_func.__name__], np.array(record), [before, workers, rows, cut], count, blas)
+    return Work([kernel.py_func.__name__], np.array(record), [before if keep else None, workers, rows, cut], count, blas)
 
 
 def _from_a_line_on(count: int, width: int) -> np.ndarray:

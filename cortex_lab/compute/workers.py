@@ -86,11 +86,15 @@ class Workers:
             restore(before)
 
     def room(self, worker: int, name: str, dtype: Any, size: int) -> Any:
-        """At least `size` elements of memory that belong to a worker under `name`, while work is performed."""
+        """At least `size` elements of memory that belong to a worker while it performs something."""
         return _room(self._rooms[worker], name, dtype, size)
 
     def perform(self, work: Work) -> None:
         """Do what `work` says, from its first kernel to its last."""
+        if work.widest == 1 and not work.blas:
+            with self._busy:
+                _check(work, _crew().alone(work.records))
+            return
         flush, restore = switches()
         before = flush()
         try:

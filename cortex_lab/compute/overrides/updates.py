@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-from functools import lru_cache
+import weakref
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.entries import address, piecework, work
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernels import updates
 from cortex_lab.compute.overrides._arrays import EXPONENT, plain, writable
 from cortex_lab.compute.workers import get_workers
@@ -60,38 +59,33 @@ def update_adam(
 
 def _spread(kernel: Any, arrays: tuple[Any, ...], settings: tuple[float, ...]) -> bool:
     """Run `kernel` over pieces of the arrays; whether each found its gradient finite."""
-    places = tuple(address(array) for array in arrays)
-    return _update_of(kernel, places, arrays[0].size, len(settings))(settings)
-
-
-@lru_cache(maxsize=64)
-def _update_of(kernel: Any, places: tuple[int, ...], size: int, count: int) -> _Update:
-    return _Update(kernel, places, size, count)
+    key = (kernel, *map(id, arrays))
+    found = _UPDATES.get(key)
+    if found is None:
+        found = _UPDATES[key] = _Update(kernel, arrays, len(settings))
+        for array in arrays:
+            weakref.finalize(array, _UPDATES.pop, key, None).atexit = False
+    return found(settings)
 
 
 class _Update:
-    """An update of flat vectors by where they lie, so that those of a training are looked at once.
+    """An update of the vectors of a training, which are looked at once. It does not keep them."""
 
-    It keeps no array: whoever asks for it has them.
-    """
-
-    def __init__(self, kernel: Any, places: tuple[int, ...], size: int, count: int) -> None:
-        pieces = get_workers().split(size, GRAIN)
+    def __init__(self, kernel: Any, arrays: tuple[Any, ...], count: int) -> None:
+        pieces = get_workers().split(arrays[0].size, GRAIN)
         self._settings, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
-        arrays = (*(_at(place, size) for place in places), _at(places[1], size).view(np.int32))
+        bits = arrays[1].view(np.int32)
         tasks = [(k, *piece) for k, piece in enumerate(pieces)]
-        self._work = work(kernel, (*arrays, self._settings, self._finite), tasks)
+        self._work = work(kernel, (*arrays, bits, self._settings, self._finite), tasks, keep=False)
 
     def __call__(self, settings: tuple[float, ...]) -> bool:
-        # Whoever else has the same vectors would get in the way of more than these.
+        # Whoever updates the same vectors at the same time gets in the way of more than these.
         self._settings[:] = settings
         self._work()
-        return bool(self._finite.all())
+        return False not in self._finite.tolist()
 
 
-def _at(place: int, size: int) -> Any:
-    """The float32 vector that lies there."""
-    return np.ctypeslib.as_array((ctypes.c_float * size).from_address(place))
+_UPDATES: dict[tuple[Any, ...], _Update] = {}
 
 
 # The gradient passes by anyway: what looks for NaN in it costs nothing here (exponents tell what is finite).
