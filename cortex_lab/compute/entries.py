@@ -103,7 +103,13 @@ def work(
     if len(pieces) > MOST:
         raise ValueError(f"a kernel can have {MOST} pieces, got {len(pieces)}")
     record = [entry, address(rows), width, place, address(cut), cut.shape[1], len(cut), 0]
-    return Work([kernel.py_func.__name__], np.array(record), [before if keep else None, workers, rows, cut], count, blas)
+    return Work(
+        [kernel.py_func.__name__],
+        np.array(record),
+        [before if keep else None, workers, rows, cut],
+        count,
+        blas,
+    )
 
 
 def _from_a_line_on(count: int, width: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -88,14 +89,9 @@ def test_same_bits_twice_whoever_works(name: str, seed: int, monkeypatch: pytest
 def test_any_number_of_workers(name: str, count: int, monkeypatch: pytest.MonkeyPatch):
     made = CASES[name](Draw(11, large=True))
     workers = Workers(count)
-    for module in {REGISTRY[n].overrides["cpu"].__globals__["__name__"] for n in ACCELERATED} | {
-        "cortex_lab.compute.overrides._direct",
-        "cortex_lab.compute.overrides._products",
-        "cortex_lab.compute.entries",
-        "cortex_lab.compute.work",
-    }:
-        if "get_workers" in vars(__import__(module, fromlist=["x"])):
-            monkeypatch.setattr(f"{module}.get_workers", lambda: workers)
+    for module in [each for name, each in sys.modules.items() if name.startswith("cortex_lab.compute.")]:
+        if hasattr(module, "get_workers"):
+            monkeypatch.setattr(module, "get_workers", lambda: workers)
     found, wanted = accelerated(name, made)[1], expected(name, made)[1]
     for ours, theirs in zip(found, wanted, strict=True):
         if theirs is not None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.native import clear_block, copy_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
 from cortex_lab.compute.overrides._direct import SLACK, is_padded, vectors_for, with_border
 from cortex_lab.compute.simd import LANES, first_lanes, load, store
 from cortex_lab.compute.tiles import HEIGHTS, correlate_tile, height_for, multiply_tile, tiles_pay
-from cortex_lab.compute.workers import workspace
+from cortex_lab.compute.work import Work
+from cortex_lab.compute.workers import get_workers
 
 SHAPES = ((4, 2), (8, 1))
 """Channels and vectors of filters of a tile for three taps; the second where filters are few."""
@@ -30,8 +33,13 @@ def weight_gradient_pays(geometry: tuple[int, ...]) -> bool:
     return _is_small(geometry) or (_overlaps(geometry) and kh * kw * channels * filters <= MOST)
 
 
-def weight_gradient(x: Any, dy: Any, total: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
-    """`total` (taps, channels, filters), flat, = the gradient from output rows `start` to `stop`."""
+def weight_gradient(
+    x: Any, dy: Any, total: Any, others: Any, geometry: tuple[int, ...], pieces: Sequence[tuple[int, ...]]
+) -> Work:
+    """What finds the gradient (taps, channels, filters), flat, of each piece: (number, start and stop row).
+
+    That of piece 0 goes to `total`, those of the others behind each other to `others`.
+    """
     _, _, channels, kh, kw, out_height, out_width, filters, sh, sw, _, _, dh, dw, _ = geometry
     line = ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels
     if _overlaps(geometry) and (filters <= LANES or not _is_small(geometry)):
@@ -40,17 +48,21 @@ def weight_gradient(x: Any, dy: Any, total: Any, geometry: tuple[int, ...], star
         panel = LANES * vectors
         slopes = (out_width + 2 * (kw - 1)) * (-(-filters // panel) * panel)
         at_once = min(out_height, max(1, (BLOCK - (kh - 1) * dh * line) // (line * sh + slopes)))
-        image = workspace("padded image", FLOAT32, ((at_once - 1) * sh + (kh - 1) * dh + 1) * line + SLACK)
-        gradient = workspace("padded gradient", FLOAT32, at_once * slopes)
-        kernel = _sliding_kernel(tall, vectors, kw)
-        kernel(x, dy, total, geometry, at_once, image, gradient, start, stop)
-        return
-    vectors = vectors_for(filters)
-    tall = 6 if vectors == 4 else height_for(kw * channels, overhang=True) or HEIGHTS[0]
-    copied = is_padded(geometry) or kw * channels % tall > 0
-    room = ((out_height - 1) * sh + (kh - 1) * dh + 1) * line + SLACK if copied else 1
-    kernel = _tap_kernel(tall, vectors)
-    kernel(x, dy, total, geometry, copied, workspace("padded image", FLOAT32, room), start, stop)
+        kernel, setting = _sliding_kernel(tall, vectors, kw), at_once
+        sizes = ((at_once - 1) * sh + (kh - 1) * dh + 1) * line + SLACK, at_once * slopes
+    else:
+        vectors = vectors_for(filters)
+        tall = 6 if vectors == 4 else height_for(kw * channels, overhang=True) or HEIGHTS[0]
+        copied = is_padded(geometry) or kw * channels % tall > 0
+        kernel, setting = _tap_kernel(tall, vectors), copied
+        sizes = ((out_height - 1) * sh + (kh - 1) * dh + 1) * line + SLACK if copied else 1, 1
+    before = (x.reshape(-1), dy.reshape(-1), total, others, geometry, setting)
+    return work(kernel, before, pieces, partial(_rooms, *sizes))
+
+
+def _rooms(image: int, gradient: int, worker: int) -> tuple[Any, Any]:
+    room = get_workers().room
+    return room(worker, "padded image", FLOAT32, image), room(worker, "padded gradient", FLOAT32, gradient)
 
 
 def _is_small(geometry: tuple[int, ...]) -> bool:
@@ -63,6 +75,13 @@ def _is_small(geometry: tuple[int, ...]) -> bool:
 def _overlaps(geometry: tuple[int, ...]) -> bool:
     """Whether three neighboring outputs look at the same pixels, of enough channels for a tile."""
     return geometry[9] == 1 and geometry[4] == 3 and geometry[2] >= 8
+
+
+@compiled
+def total_of(piece, first, others):
+    """What a piece sums into."""
+    size = first.shape[0]
+    return first if piece == 0 else others[(piece - 1) * size : piece * size]
 
 
 @compiled
@@ -92,7 +111,8 @@ def _spread_out(dy, padded, row, rows, width, filters, panel, border):
 def _sliding_kernel(tall: int, vectors: int, taps: int) -> Any:
     panel = LANES * vectors
 
-    def gradient_of_rows(x, dy, total, geometry, at_once, padded, slopes, start, stop):
+    def gradient_of_rows(x, dy, first_total, others, geometry, at_once, piece, start, stop, padded, slopes):
+        total = total_of(piece, first_total, others)
         height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
             geometry
         )
@@ -119,14 +139,15 @@ def _sliding_kernel(tall: int, vectors: int, taps: int) -> Any:
             keep = 1
             row += count
 
-    return compiled(gradient_of_rows)
+    return piecework(gradient_of_rows)
 
 
 @cache
 def _tap_kernel(tall: int, vectors: int) -> Any:
     panel = LANES * vectors
 
-    def gradient_of_rows(x, dy, total, geometry, pad, padded, start, stop):
+    def gradient_of_rows(x, dy, first_total, others, geometry, pad, piece, start, stop, padded, _):
+        total = total_of(piece, first_total, others)
         height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
             geometry
         )
@@ -155,4 +176,4 @@ def _tap_kernel(tall: int, vectors: int) -> Any:
             keep = 1
             row += last - first
 
-    return compiled(gradient_of_rows)
+    return piecework(gradient_of_rows)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.native import clear_block, copy_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
 from cortex_lab.compute.simd import LANES, choose, every, first_lanes, load, store
 from cortex_lab.compute.tiles import REGISTERS, slide_tile, tiles_pay
-from cortex_lab.compute.workers import get_workers, workspace
+from cortex_lab.compute.work import Work, join
+from cortex_lab.compute.workers import get_workers
 
 HEIGHTS = (4, 6, 7, 8, 12, 14, 16)
 """Pixels that a tile may have; few, as each is compiled on its own."""
@@ -38,7 +39,7 @@ PLAIN = (None, None, None, False)
 
 def forward(
     x: Any, w: Any, out: Any, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN
-) -> Callable[[], None] | None:
+) -> Work | None:
     """What does the whole convolution, if tiles can do it; None if not.
 
     `ending` is (scale, shift, addend, relu): factors and terms of the filters, an array of the output's
@@ -54,23 +55,18 @@ def forward(
     strided = (sh, sw) != (1, 1)
     enough = len(x) * out_height * out_width >= max(PRODUCTS.values())
     if kh == kw == 1 and enough and not is_padded(geometry) and not (strided and channels < THIN):
-        seen = partial(_thinned, x, out_height, out_width, sh, sw) if strided else lambda: x
-        return _multiply_pixels(seen, w, out, channels, filters, scale, (shift, addend, relu))
+        seen, begin = _thinned(x, out_height, out_width, sh, sw) if strided else (x, [])
+        rest = _multiply_pixels(seen, w, out, channels, filters, scale, (shift, addend, relu))
+        return join([*begin, *rest])
     plan = _window_plan(geometry)
     if plan is None:
         return None
     kernel, panel, depth, at_once, room = plan
-    pack = _packing(w, channels, filters, panel, depth, scale)
-    before, after = (kernel, x.reshape(-1)), (out.reshape(-1), geometry, depth, at_once, room > 0)
+    packed, pack = _packing(w, channels, filters, panel, depth, scale)
+    before = (x.reshape(-1), packed, out.reshape(-1), geometry, depth, at_once, room > 0)
     grain = -(-2_000_000 // (kh * kw * channels * out_width * filters))
     pieces = get_workers().split(len(x) * out_height, grain)
-    rests = [(*after, (shift, addend, relu), room, *piece) for piece in pieces]
-
-    def run() -> None:
-        packed = pack()
-        get_workers().run(_window_piece, [(*before, packed, *rest) for rest in rests], blas=False)
-
-    return run
+    return join([pack, work(kernel, (*before, (shift, addend, relu)), pieces, partial(_padded_image, room))])
 
 
 @cache
@@ -113,38 +109,38 @@ def vectors_for(filters: int) -> int:
 
 
 def _multiply_pixels(
-    seen: Callable[[], Any], w: Any, out: Any, channels: int, filters: int, scale: Any,
-    ending: tuple[Any, ...],
-) -> Callable[[], None]:  # fmt: skip
+    x: Any, w: Any, out: Any, channels: int, filters: int, scale: Any, ending: tuple[Any, ...]
+) -> list[Work]:
     vectors = vectors_for(filters)
     depth = _depth(channels, vectors * LANES)
-    pack = _packing(w, channels, filters, vectors * LANES, depth, scale)
-    kernel = _product_kernel(PRODUCTS[vectors], vectors)
+    packed, pack = _packing(w, channels, filters, vectors * LANES, depth, scale)
     grain = max(PRODUCTS[vectors], -(-2_000_000 // (channels * filters)))
     pieces = get_workers().split(out.size // filters, grain)
-    rests = [(out.reshape(-1), channels, filters, depth, ending, *piece) for piece in pieces]
-
-    def run() -> None:
-        arrays = seen().reshape(-1), pack()
-        get_workers().run(kernel, [(*arrays, *rest) for rest in rests], blas=False)
-
-    return run
+    before = (x.reshape(-1), packed, out.reshape(-1), channels, filters, depth, ending)
+    return [pack, work(_product_kernel(PRODUCTS[vectors], vectors), before, pieces)]
 
 
-def _thinned(x: Any, out_height: int, out_width: int, sh: int, sw: int) -> Any:
-    """The pixels that strides of a 1 x 1 convolution look at, side by side."""
-    size = len(x) * out_height * out_width * x.shape[3]
-    thin = workspace("thinned image", FLOAT32, size)[:size].reshape(len(x), out_height, out_width, x.shape[3])
-    thin[...] = x[:, ::sh, ::sw][:, :out_height, :out_width]
-    return thin
+def _thinned(x: Any, out_height: int, out_width: int, sh: int, sw: int) -> tuple[Any, list[Work]]:
+    """The pixels that strides of a 1 x 1 convolution look at, side by side, and what puts them there."""
+    rows = len(x) * out_height
+    size = rows * out_width * x.shape[3]
+    thin = get_workers().room(0, "thinned image", FLOAT32, size)[:size]
+    settings = (*x.shape[1:], out_height, out_width, sh, sw)
+    pieces = get_workers().split(rows, -(-65_536 * rows // size))
+    return thin, [work(_thin, (x.reshape(-1), thin, *settings), pieces)]
 
 
-def _window_piece(
-    kernel: Any, x: Any, w: Any, out: Any, geometry: Any, depth: int, at_once: int, padded: bool,
-    ending: tuple[Any, ...], room: int, start: int, stop: int,
-) -> None:  # fmt: skip
-    memory = workspace("padded image", FLOAT32, max(room, 1))
-    kernel(x, w, out, geometry, depth, at_once, padded, ending, memory, start, stop)
+@piecework
+def _thin(x, thin, height, width, channels, out_height, out_width, sh, sw, start, stop):
+    for row in range(start, stop):
+        image, line = row // out_height, row % out_height * sh
+        for column in range(out_width):
+            at = ((image * height + line) * width + column * sw) * channels
+            copy_block(thin, (row * out_width + column) * channels, x, at, channels)
+
+
+def _padded_image(room: int, worker: int) -> tuple[Any]:
+    return (get_workers().room(worker, "padded image", FLOAT32, max(room, 1)),)
 
 
 def _depth(channels: int, floats: int) -> int:
@@ -161,29 +157,21 @@ def is_padded(geometry: tuple[int, ...]) -> bool:
     return top > 0 or left > 0 or reach[0] > height or reach[1] > width
 
 
-def _packing(w: Any, channels: int, filters: int, panel: int, depth: int, scale: Any) -> Callable[[], Any]:
-    """What packs the weights: panels of `panel` filters, in parts of `depth` channels (kh, depth, kw, panel).
+def _packing(w: Any, channels: int, filters: int, panel: int, depth: int, scale: Any) -> tuple[Any, Work]:
+    """Memory for packed weights, and what packs them: panels of filters, in parts of `depth` channels.
 
-    They lie in memory that the next convolution uses as well.
+    A part is (kh, depth, kw, panel). The next convolution uses the memory as well.
     """
     panels = -(-filters // panel)
     kh, kw = w.shape[:2]
     size = kh * kw * channels * panel
-    flat, settings = w.reshape(-1), (scale, kh, kw, channels, filters, panel, depth)
+    packed = get_workers().room(0, "packed weights", FLOAT32, panels * size)
+    settings = (scale, kh, kw, channels, filters, panel, depth)
     pieces = get_workers().split(panels, -(-131_072 // size), turns=1)
-
-    def pack() -> Any:
-        packed = workspace("packed weights", FLOAT32, panels * size)
-        if len(pieces) == 1:
-            _pack(flat, packed, *settings, 0, panels)
-        else:
-            get_workers().run(_pack, [(flat, packed, *settings, *piece) for piece in pieces], blas=False)
-        return packed
-
-    return pack
+    return packed, work(_pack, (w.reshape(-1), packed, *settings), pieces)
 
 
-@compiled
+@piecework
 def _pack(w, packed, scale, kh, kw, channels, filters, panel, depth, start, stop):
     everything, one = first_lanes(16), every(_ONE)
     # As a mask and not as a branch, of which the compiler would make two copies of the loops.
@@ -251,7 +239,7 @@ def _end(out, first, last, filters, ending):
 def _window_kernel(tall: int, vectors: int, taps: int, by: int, single: bool) -> Any:
     panel = LANES * vectors
 
-    def convolve_rows(x, w, out, geometry, depth, at_once, pad, ending, padded, start, stop):
+    def convolve_rows(x, w, out, geometry, depth, at_once, pad, ending, start, stop, padded):
         height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
             geometry
         )
@@ -296,7 +284,7 @@ def _window_kernel(tall: int, vectors: int, taps: int, by: int, single: bool) ->
             _end(out, row * out_width, (row + count) * out_width, filters, ending)
             row += count
 
-    return compiled(convolve_rows)
+    return piecework(convolve_rows)
 
 
 @cache
@@ -320,4 +308,4 @@ def _product_kernel(tall: int, vectors: int) -> Any:
                         )  # fmt: skip
             _end(out, first, last, filters, ending)
 
-    return compiled(multiply_pixels)
+    return piecework(multiply_pixels)

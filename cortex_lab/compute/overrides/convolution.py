@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import activate, bias_activate
@@ -16,7 +16,8 @@ from cortex_lab.compute.kernels.convolution import Padding, Pair
 from cortex_lab.compute.native import clear_block, copy_block, gemm
 from cortex_lab.compute.overrides import _correlate, _direct
 from cortex_lab.compute.overrides._arrays import FLOAT32, plain, writable
-from cortex_lab.compute.workers import get_workers, workspace
+from cortex_lab.compute.work import Work, join
+from cortex_lab.compute.workers import get_workers
 
 TILE = 131_072
 """Elements of patches made at a time: half a megabyte, which the second-level caches of today hold."""
@@ -65,21 +66,17 @@ def convolve_weight_gradient(
     if not plain(x, dy) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, out.shape, dy.shape, strides, padding, dilation, groups)
-    # Each piece has a sum of its own, so few of them.
+    # Each piece has a sum of its own, so few of them; all but the first are added in a fixed order.
     pieces = get_workers().split(len(x) * dy.shape[1], _grain(geometry), turns=2)
-    flat, total = (x.reshape(-1), dy.reshape(-1)), out.reshape(-1)
-    tiles = _correlate.weight_gradient_pays(geometry)
-    work = _correlate.weight_gradient if tiles else _weight_piece
-
-    def run() -> None:
-        # The first piece sums into the result, the others into memory that is added in a fixed order.
-        others = workspace("weight gradients", FLOAT32, (len(pieces) - 1) * out.size)
-        parts = [total, *(others[i * out.size : (i + 1) * out.size] for i in range(len(pieces) - 1))]
-        tasks = [(*flat, part, geometry, *piece) for part, piece in zip(parts, pieces, strict=True)]
-        get_workers().run(work, tasks, blas=not tiles)
-        _add_parts(total, others, len(parts) - 1)
-
-    return run
+    tasks = [(k, *piece) for k, piece in enumerate(pieces)]
+    count, total = len(pieces) - 1, out.reshape(-1)
+    others = get_workers().room(0, "weight gradients", FLOAT32, max(1, count * out.size))
+    if _correlate.weight_gradient_pays(geometry):
+        found = _correlate.weight_gradient(x, dy, total, others, geometry, tasks)
+    else:
+        before = (x.reshape(-1), dy.reshape(-1), total, others, geometry)
+        found = work(_weight_gradient, before, tasks, partial(_room, geometry), blas=True)
+    return join([found, work(_add_parts, (total, others, count))]) if count else found
 
 
 @convolution.convolve_input_gradient.override_in_parts("cpu")
@@ -92,25 +89,24 @@ def convolve_input_gradient(
     small = out.shape[1] * out.shape[2] <= 1.3 * dy.shape[1] * dy.shape[2]
     if strides == (1, 1) and groups == 1 and small and turned is not None:
         # As a convolution of dy with the kernel turned around: nothing to scatter.
-        around = w[::-1, ::-1].transpose(0, 1, 3, 2)
-        weights = np.empty(around.shape, FLOAT32)
+        weights = np.empty((*w.shape[:2], w.shape[3], w.shape[2]), FLOAT32)
         geometry = _geometry(dy.shape, weights.shape, out.shape, strides, turned, dilation, 1)
-        return in_turn(partial(np.copyto, weights, around), _convolution(dy, weights, out, geometry))
+        turn = work(_turn_around, (w, weights))
+        return join([turn, _convolution(dy, weights, out, geometry)])
     geometry = _geometry(out.shape, w.shape, dy.shape, strides, padding, dilation, groups)
     flat = dy.reshape(-1), w.reshape(-1), out.reshape(-1)
-    tasks = [(*flat, geometry, *piece) for piece in get_workers().split(len(out), 1)]
-    return lambda: get_workers().run(_input_piece, tasks)
+    pieces = get_workers().split(len(out), 1)
+    return work(_input_gradient, (*flat, geometry), pieces, partial(_room, geometry), blas=True)
 
 
-def _convolution(x: Any, w: Any, out: Any, geometry: tuple[int, ...]) -> Callable[[], None]:
+def _convolution(x: Any, w: Any, out: Any, geometry: tuple[int, ...]) -> Work:
     """What does a convolution, by tiles or by BLAS."""
     whole = _direct.forward(x, w, out, geometry)
     if whole is not None:
         return whole
     flat = x.reshape(-1), w.reshape(-1), out.reshape(-1)
     pieces = get_workers().split(len(x) * out.shape[1], _grain(geometry))
-    tasks = [(*flat, geometry, *piece) for piece in pieces]
-    return lambda: get_workers().run(_forward_piece, tasks)
+    return work(_forward, (*flat, geometry), pieces, partial(_room, geometry), blas=True)
 
 
 def _geometry(
@@ -146,26 +142,25 @@ def _grain(geometry: tuple[int, ...]) -> int:
     return -(-2_000_000 // (_patch(geometry) * geometry[6] * geometry[7]))
 
 
-def _room(geometry: tuple[int, ...]) -> tuple[int, Any]:
-    """Rows of output pixels in a tile, and this thread's memory for their patches."""
+def _room(geometry: tuple[int, ...], worker: int) -> tuple[int, Any]:
+    """Rows of output pixels in a tile, and a worker's memory for their patches."""
     row = _patch(geometry) * geometry[6]
     rows = max(1, TILE // row)
-    return rows, workspace("patches", FLOAT32, rows * row)
+    return rows, get_workers().room(worker, "patches", FLOAT32, rows * row)
 
 
-def _forward_piece(x: Any, w: Any, out: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
-    _forward(x, w, out, geometry, start, stop, *_room(geometry))
+@piecework
+def _turn_around(w, weights):
+    """A kernel that goes back from outputs to inputs: (kh, kw, filters, channels), its taps in reverse."""
+    kh, kw, channels, filters = w.shape
+    for i in range(kh):
+        for j in range(kw):
+            for k in range(channels):
+                for n in range(filters):
+                    weights[kh - 1 - i, kw - 1 - j, n, k] = w[i, j, k, n]
 
 
-def _weight_piece(x: Any, dy: Any, total: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
-    _weight_gradient(x, dy, total, geometry, start, stop, *_room(geometry))
-
-
-def _input_piece(dy: Any, w: Any, out: Any, geometry: tuple[int, ...], start: int, stop: int) -> None:
-    _input_gradient(dy, w, out, geometry, start, stop, *_room(geometry))
-
-
-@compiled
+@piecework
 def _add_parts(total, others, count):
     size = total.shape[0]
     for i in range(count):
@@ -174,7 +169,7 @@ def _add_parts(total, others, count):
             total[j] += part[j]
 
 
-@compiled
+@piecework
 def _forward(x, w, out, geometry, start, stop, tile, patches):
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
@@ -201,8 +196,9 @@ def _forward(x, w, out, geometry, start, stop, tile, patches):
                      w, g * outputs, filters, _ZERO, out, at * filters + g * outputs, filters)  # fmt: skip
 
 
-@compiled
-def _weight_gradient(x, dy, total, geometry, start, stop, tile, patches):
+@piecework
+def _weight_gradient(x, dy, first_total, others, geometry, piece, start, stop, tile, patches):
+    total = _correlate.total_of(piece, first_total, others)
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
     )
@@ -229,7 +225,7 @@ def _weight_gradient(x, dy, total, geometry, start, stop, tile, patches):
                      dy, at * filters + g * outputs, filters, kept, total, g * outputs, filters)  # fmt: skip
 
 
-@compiled
+@piecework
 def _input_gradient(dy, w, out, geometry, start, stop, tile, patches):
     # Whole images only: patches overlap, and no pixel may belong to two workers.
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
