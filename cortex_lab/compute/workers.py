@@ -202,7 +202,15 @@ def _give_way() -> None:
 @lru_cache(maxsize=1024)
 def _pieces(workers: int, total: int, grain: int, turns: int) -> tuple[Piece, ...]:
     count = max(1, min(workers, total // grain))
+    G = os.environ.get("GUIDE", "3")
+    if G == "1": turns = 1
     if count == workers > 1 and total >= turns * count * WORTH * grain:
+        if G.startswith("g"):
+            f, t = float(G[1:4]), int(G[4:])
+            big = int(total * f / workers)
+            rest = total - big * workers
+            n = workers * t
+            return tuple(pairwise([big * i for i in range(workers)] + [big * workers + rest * i // n for i in range(n + 1)]))
         count *= turns
     return tuple(pairwise(total * i // count for i in range(count + 1)))
 

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.functions import exp
 from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.remembered import remembered
 from cortex_lab.compute.simd import choose, every, first_lanes, load, store, total
+from cortex_lab.compute.work import Work
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
@@ -46,14 +49,17 @@ def squared_error(ops: Any, y: Any, target: Any, weights: Any, rows: Any, gradie
     if gradient is not None and gradient.shape != y.shape:
         return NotImplemented
     slopes = _NOTHING if gradient is None else gradient
-    workers = get_workers()
-    pieces = workers.split(len(y), -(-GRAIN * len(y) // y.size))
+    return _squared_error_of(y, target, weights, rows, slopes)()
+
+
+@remembered
+def _squared_error_of(y: Any, target: Any, weights: Any, rows: Any, slopes: Any) -> Work:
+    pieces = get_workers().split(len(y), -(-GRAIN * len(y) // y.size))
     flat = y.reshape(-1), target.reshape(-1), weights, rows, slopes.reshape(-1), y.size // len(y)
-    workers.run(_squared_error, [(*flat, *piece) for piece in pieces], blas=False)
-    return None
+    return work(_squared_error, flat, pieces, keep=False)
 
 
-@compiled
+@piecework
 def _squared_error(y, target, weights, rows, slopes, count, start, stop):
     part = np.empty(16, np.float32)
     for i in range(start, stop):

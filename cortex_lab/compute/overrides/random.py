@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernels import random
 from cortex_lab.compute.overrides._arrays import plain, writable
 from cortex_lab.compute.philox import WORDS, at_least, philox_words, upper_bits
+from cortex_lab.compute.remembered import remembered
 from cortex_lab.compute.simd import LANES, choose, every, first_lanes, load, store
 from cortex_lab.compute.workers import get_workers
 
@@ -24,95 +26,114 @@ _NONE = np.zeros(0, np.float32)
 
 @random.random_uniform.override("cpu")
 def random_uniform(ops: Any, out: Any, seed: int, step: int, stream: int) -> Any:
-    return _spread(_uniform, (out,), seed, step, stream)
-
-
-@random.dropout_mask.override("cpu")
-def dropout_mask(ops: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> Any:
-    if round(rate * 2**32) >= 2**32:
+    if not writable(out):
         return NotImplemented
-    return _spread(_mask, (out, _NONE, _NONE), seed, step, stream, *_dropping(rate))
-
-
-@random.dropout.override("cpu")
-def dropout(ops: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> Any:
-    if round(rate * 2**32) >= 2**32 or not plain(x) or not x.shape == mask.shape == out.shape:
-        return NotImplemented
-    return _spread(_mask, (mask, x, out), seed, step, stream, *_dropping(rate))
-
-
-def _dropping(rate: float) -> tuple[np.uint64, np.float32]:
-    return np.uint64(round(rate * 2**32)), np.float32(1 / (1 - rate))
+    return _uniform_into(out)(seed, step, stream)
 
 
 @random.random_normal.override("cpu")
 def random_normal(ops: Any, out: Any, seed: int, step: int, stream: int) -> Any:
     if not writable(out):
         return NotImplemented
-    flat = out.reshape(-1)
-    half = (flat.size + 1) // 2
-    workers = get_workers()
-    pieces = workers.split(half, GRAIN // 4)
-    keys = _keys(seed, step, stream)
-    workers.run(_normal, [(flat, half, *piece, *keys) for piece in pieces], blas=False)
-    return None
+    return _normal_into(out)(seed, step, stream)
 
 
-def _keys(seed: int, step: int, stream: int) -> tuple[np.uint64, ...]:
-    return tuple(np.uint64(part & 0xFFFFFFFF) for part in (stream, step, step >> 32, seed, seed >> 32))
-
-
-def _spread(function: Any, arrays: tuple[Any, ...], seed: int, step: int, stream: int, *settings: Any) -> Any:
-    if not writable(arrays[0], arrays[-1]):
+@random.dropout_mask.override("cpu")
+def dropout_mask(ops: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> Any:
+    if round(rate * 2**32) >= 2**32 or not writable(out):
         return NotImplemented
-    keys, flat = _keys(seed, step, stream), [array.reshape(-1) for array in arrays]
-    size = flat[0].size
-    if size <= GRAIN:
-        function(*flat, np.uint64(0), *keys, *settings)
-        return None
-    workers = get_workers()
-    # Pieces begin where sixteen counters do, so that every word is the one its place asks for.
-    pieces = [(WORDS * i, min(WORDS * j, size)) for i, j in workers.split(-(-size // WORDS), GRAIN // WORDS)]
-    jobs = [(*(array[i:j] for array in flat), np.uint64(i // 4), *keys, *settings) for i, j in pieces]
-    workers.run(function, jobs, blas=False)
-    return None
+    return _mask_into(rate, out, _NONE, _NONE)(seed, step, stream)
+
+
+@random.dropout.override("cpu")
+def dropout(ops: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> Any:
+    if round(rate * 2**32) >= 2**32 or not plain(x) or not writable(mask, out):
+        return NotImplemented
+    if not x.shape == mask.shape == out.shape:
+        return NotImplemented
+    return _mask_into(rate, mask, x, out)(seed, step, stream)
+
+
+@remembered
+def _uniform_into(out: Any) -> _Drawing:
+    return _Drawing(_uniform, (out.reshape(-1),), _groups(out.size))
+
+
+@remembered
+def _normal_into(out: Any) -> _Drawing:
+    half = (out.size + 1) // 2
+    return _Drawing(_normal, (out.reshape(-1), half), get_workers().split(half, GRAIN // 4))
+
+
+@remembered
+def _mask_into(rate: float, mask: Any, x: Any, out: Any) -> _Drawing:
+    dropping = np.uint64(round(rate * 2**32)), np.float32(1 / (1 - rate))
+    arrays = (array.reshape(-1) for array in (mask, x, out))
+    return _Drawing(_mask, (*arrays, *dropping), _groups(mask.size))
+
+
+def _groups(size: int) -> list[tuple[int, int]]:
+    """Pieces that begin where sixteen counters do, so that every word is the one its place asks for."""
+    groups = get_workers().split(-(-size // WORDS), GRAIN // WORDS)
+    return [(WORDS * i, min(WORDS * j, size)) for i, j in groups]
+
+
+class _Drawing:
+    """Draws numbers with a kernel, by seed, step and stream."""
+
+    def __init__(self, kernel: Any, before: tuple[Any, ...], pieces: list[tuple[int, int]]) -> None:
+        self._keys = np.zeros(5, np.uint64)
+        self._work = work(kernel, (self._keys, *before), pieces, keep=False)
+
+    def __call__(self, seed: int, step: int, stream: int) -> None:
+        self._keys[:] = [part & 0xFFFFFFFF for part in (stream, step, step >> 32, seed, seed >> 32)]
+        self._work()
+
+
+@piecework
+def _uniform(keys, out, start, stop):
+    _fill(keys, out, start, stop, start // 4)
 
 
 @compiled
-def _uniform(out, block, stream, step, step_high, seed, seed_high):
-    unit = every(_UNIT)
-    for at in range(0, out.shape[0], WORDS):
-        words = philox_words(block, stream, step, step_high, seed, seed_high)
-        block += _BLOCKS
+def _fill(keys, out, start, stop, block):
+    """out[start:stop] = uniform numbers from counter `block` on."""
+    stream, step, step_high, seed, seed_high = keys[0], keys[1], keys[2], keys[3], keys[4]
+    counter, unit = np.uint64(block), every(_UNIT)
+    for at in range(start, stop, WORDS):
+        words = philox_words(counter, stream, step, step_high, seed, seed_high)
+        counter += _BLOCKS
         for t in range(4):
             place = at + t * LANES
-            store(out, place, upper_bits(words[t]) * unit, first_lanes(out.shape[0] - place))
+            store(out, place, upper_bits(words[t]) * unit, first_lanes(stop - place))
 
 
-@compiled
-def _mask(mask, x, out, block, stream, step, step_high, seed, seed_high, threshold, scale):
+@piecework
+def _mask(keys, mask, x, out, threshold, scale, start, stop):
     """The mask and, unless x is empty, out = x * mask."""
+    stream, step, step_high, seed, seed_high = keys[0], keys[1], keys[2], keys[3], keys[4]
+    block = np.uint64(start // 4)
     kept, dropped = every(scale), every(_ZERO)
-    for at in range(0, mask.shape[0], WORDS):
+    for at in range(start, stop, WORDS):
         words = philox_words(block, stream, step, step_high, seed, seed_high)
         block += _BLOCKS
         for t in range(4):
             place = at + t * LANES
-            lanes = first_lanes(mask.shape[0] - place)
+            lanes = first_lanes(stop - place)
             factor = choose(at_least(words[t], threshold), kept, dropped)
             store(mask, place, factor, lanes)
             if x.shape[0] > 0:
                 store(out, place, load(x, place, lanes) * factor, lanes)
 
 
-@compiled
-def _normal(out, half, start, stop, stream, step, step_high, seed, seed_high):
+@piecework
+def _normal(keys, out, half, start, stop):
     near, far = np.empty(_DEEP + 2 * WORDS, np.float32), np.empty(_DEEP + 2 * WORDS, np.float32)
     for first in range(start, stop, _DEEP):
         count = min(_DEEP, stop - first)
         for words, place in ((near, first), (far, half + first)):
             room = words[: place % 4 + count]
-            _uniform(room, np.uint64(place // 4), stream, step, step_high, seed, seed_high)
+            _fill(keys, room, 0, room.shape[0], place // 4)
         for i in range(count):
             radius = math.sqrt(-2.0 * math.log(np.float64(near[first % 4 + i]) + 2.0**-24))
             angle = 2 * math.pi * np.float64(far[(half + first) % 4 + i])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernels import updates
 from cortex_lab.compute.overrides._arrays import EXPONENT, plain, writable
+from cortex_lab.compute.remembered import remembered
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
@@ -27,10 +27,10 @@ def update_sgd(
     ):
         return NotImplemented
     if velocity is None:
-        return _spread(_descend, (params, gradient), (learning_rate,))
+        return _update_of(_descend, 1, params, gradient)(learning_rate)
     if velocity.shape != params.shape:
         return NotImplemented
-    return _spread(_sgd, (params, gradient, velocity), (learning_rate, momentum, nesterov))
+    return _update_of(_sgd, 3, params, gradient, velocity)(learning_rate, momentum, nesterov)
 
 
 @updates.update_adam.override("cpu")
@@ -53,47 +53,38 @@ def update_adam(
         return NotImplemented
     rate = learning_rate / (1 - beta_1**step)
     kept = 1 - learning_rate * weight_decay
-    settings = (rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
-    return _spread(_adam, (params, gradient, mean, square), settings)
+    numbers = (rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
+    return _update_of(_adam, 6, params, gradient, mean, square)(*numbers)
 
 
-def _spread(kernel: Any, arrays: tuple[Any, ...], settings: tuple[float, ...]) -> bool:
-    """Run `kernel` over pieces of the arrays; whether each found its gradient finite."""
-    key = (kernel, *map(id, arrays))
-    found = _UPDATES.get(key)
-    if found is None:
-        found = _UPDATES[key] = _Update(kernel, arrays, len(settings))
-        for array in arrays:
-            weakref.finalize(array, _UPDATES.pop, key, None).atexit = False
-    return found(settings)
+@remembered
+def _update_of(kernel: Any, count: int, *arrays: Any) -> _Update:
+    return _Update(kernel, count, arrays)
 
 
 class _Update:
-    """An update of the vectors of a training, which are looked at once. It does not keep them."""
+    """An update of the vectors of a training, given `count` numbers; whether each gradient was finite."""
 
-    def __init__(self, kernel: Any, arrays: tuple[Any, ...], count: int) -> None:
+    def __init__(self, kernel: Any, count: int, arrays: tuple[Any, ...]) -> None:
         pieces = get_workers().split(arrays[0].size, GRAIN)
-        self._settings, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
-        bits = arrays[1].view(np.int32)
+        self._numbers, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
         tasks = [(k, *piece) for k, piece in enumerate(pieces)]
-        self._work = work(kernel, (*arrays, bits, self._settings, self._finite), tasks, keep=False)
+        before = (*arrays, arrays[1].view(np.int32), self._numbers, self._finite)
+        self._work = work(kernel, before, tasks, keep=False)
 
-    def __call__(self, settings: tuple[float, ...]) -> bool:
+    def __call__(self, *numbers: float) -> bool:
         # Whoever updates the same vectors at the same time gets in the way of more than these.
-        self._settings[:] = settings
+        self._numbers[:] = numbers
         self._work()
         return False not in self._finite.tolist()
-
-
-_UPDATES: dict[tuple[Any, ...], _Update] = {}
 
 
 # The gradient passes by anyway: what looks for NaN in it costs nothing here (exponents tell what is finite).
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @piecework
-def _adam(params, gradient, mean, square, bits, settings, finite, k, start, stop):
-    rate, beta_1, beta_2 = settings[0], settings[1], settings[2]
-    correction, epsilon, kept = settings[3], settings[4], settings[5]
+def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop):
+    rate, beta_1, beta_2 = numbers[0], numbers[1], numbers[2]
+    correction, epsilon, kept = numbers[3], numbers[4], numbers[5]
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     mean, square = mean[start:stop], square[start:stop]
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
@@ -112,8 +103,8 @@ def _adam(params, gradient, mean, square, bits, settings, finite, k, start, stop
 
 
 @piecework
-def _sgd(params, gradient, velocity, bits, settings, finite, k, start, stop):
-    learning_rate, momentum, nesterov = settings[0], settings[1], settings[2] != 0
+def _sgd(params, gradient, velocity, bits, numbers, finite, k, start, stop):
+    learning_rate, momentum, nesterov = numbers[0], numbers[1], numbers[2] != 0
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     velocity = velocity[start:stop]
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
@@ -129,8 +120,8 @@ def _sgd(params, gradient, velocity, bits, settings, finite, k, start, stop):
 
 
 @piecework
-def _descend(params, gradient, bits, settings, finite, k, start, stop):
-    learning_rate = settings[0]
+def _descend(params, gradient, bits, numbers, finite, k, start, stop):
+    learning_rate = numbers[0]
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     rate = np.float32(learning_rate)
     exponent = np.int32(0)
