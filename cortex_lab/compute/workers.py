@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Piece = tuple[int, int]
 TURNS = 3
 """Pieces a worker gets of a kernel that is long enough."""
+FIRST = 0.6
+"""How much of a worker's share its first piece is, where it gets more than one: the last ones even out."""
 WORTH = 8
 """Grains that a piece has at least where a worker gets more than one."""
 PATIENCE = 0.5e-3
@@ -68,7 +70,7 @@ class Workers:
     def split(self, total: int, grain: int, turns: int = TURNS) -> list[Piece]:
         """`total` things as (start, stop), none of fewer than `grain` unless alone.
 
-        A piece per worker, or `turns` where each piece is then still worth the time it takes to get it.
+        A piece per worker; where that would be worth it, `turns` each, a large one and then small ones.
         """
         return list(_pieces(self.count, total, max(grain, 1), turns))
 
@@ -202,17 +204,12 @@ def _give_way() -> None:
 @lru_cache(maxsize=1024)
 def _pieces(workers: int, total: int, grain: int, turns: int) -> tuple[Piece, ...]:
     count = max(1, min(workers, total // grain))
-    G = os.environ.get("GUIDE", "3")
-    if G == "1": turns = 1
+    cuts = [total * i // count for i in range(count + 1)]
     if count == workers > 1 and total >= turns * count * WORTH * grain:
-        if G.startswith("g"):
-            f, t = float(G[1:4]), int(G[4:])
-            big = int(total * f / workers)
-            rest = total - big * workers
-            n = workers * t
-            return tuple(pairwise([big * i for i in range(workers)] + [big * workers + rest * i // n for i in range(n + 1)]))
-        count *= turns
-    return tuple(pairwise(total * i // count for i in range(count + 1)))
+        large, small = int(FIRST * total / count), (turns - 1) * count
+        rest = total - large * count
+        cuts = [large * i for i in range(count)] + [large * count + rest * i // small for i in range(small + 1)]
+    return tuple(pairwise(cuts))
 
 
 class _Job:

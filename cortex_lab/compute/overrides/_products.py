@@ -258,14 +258,12 @@ def multiply_turned_part(
         for k in range(0, inner, DEEP):
             depth = min(DEEP, inner - k)
             keep = 1 if k > 0 else added
-            for p in range(left, right, PANEL):
-                panel, width = panels[(p - left) * DEEP :], min(PANEL, right - p)
-                if bent:
-                    _pack_slopes(dy, y, dz, code, alpha, columns, p, width, k, depth, panel)
-                else:
-                    _pack_straight(dy, columns, p, width, k, depth, panel)
-                if sums.shape[0] > 0:
-                    _add_columns(panel, depth, sums, p, width, keep)
+            if bent:
+                _pack_slopes(dy, y, dz, code, alpha, columns, left, right, k, depth, panels)
+            else:
+                _pack_rows(dy, columns, left, right, k, depth, panels)
+            for p in range(left, right if sums.shape[0] > 0 else left, PANEL):
+                _add_columns(panels[(p - left) * DEEP :], depth, sums, p, min(PANEL, right - p), keep)
             for row in range(first, last, TALL):
                 high = min(TALL, last - row)
                 lanes, tall = first_lanes(high), first_lanes(TALL)
@@ -282,16 +280,29 @@ def multiply_turned_part(
                     )  # fmt: skip
 
 
+# Whole rows, as they lie in memory: a processor fetches what follows in a page by itself.
 @compiled
-def _pack_slopes(dy, y, dz, code, alpha, columns, column, width, k, depth, panel):
-    """A panel of dz = dy * f'(y), which is written as well."""
+def _pack_rows(dy, columns, left, right, k, depth, panels):
+    """Columns left to right of rows k to k + depth, in panels that are DEEP * PANEL apart."""
     everywhere = first_lanes(LANES)
     for i in range(depth):
-        for n in range(0, PANEL, LANES):
-            lanes, at = first_lanes(width - n), (k + i) * columns + column + n
-            value = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, alpha)
-            store(dz, at, value, lanes)
-            store(panel, i * PANEL + n, value, everywhere)
+        for p in range(left, right, PANEL):
+            for n in range(0, PANEL, LANES):
+                value = load(dy, (k + i) * columns + p + n, first_lanes(right - p - n))
+                store(panels, (p - left) * DEEP + i * PANEL + n, value, everywhere)
+
+
+@compiled
+def _pack_slopes(dy, y, dz, code, alpha, columns, left, right, k, depth, panels):
+    """The same of dz = dy * f'(y), which is written as well."""
+    everywhere = first_lanes(LANES)
+    for i in range(depth):
+        for p in range(left, right, PANEL):
+            for n in range(0, PANEL, LANES):
+                lanes, at = first_lanes(right - p - n), (k + i) * columns + p + n
+                value = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, alpha)
+                store(dz, at, value, lanes)
+                store(panels, (p - left) * DEEP + i * PANEL + n, value, everywhere)
 
 
 @compiled
