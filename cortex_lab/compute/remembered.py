@@ -1,0 +1,30 @@
+"""Results that are remembered by the arrays they were made for."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
+    """`make`, run once for the same arrays and other arguments; forgotten when one of the arrays is gone.
+
+    What it makes may know where the arrays lie, but must not keep them, or they would never be gone.
+    """
+    made: dict[tuple[Any, ...], Any] = {}
+
+    def find(*arguments: Any) -> Any:
+        key = tuple(id(each) if isinstance(each, np.ndarray) else each for each in arguments)
+        found = made.get(key)
+        if found is None:
+            found = made[key] = make(*arguments)
+            for each in arguments:
+                # Empty ones stand for nothing, and are there for good.
+                if isinstance(each, np.ndarray) and each.size > 0:
+                    weakref.finalize(each, made.pop, key, None).atexit = False
+        return found
+
+    return find
