@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+_NEVER = object()
+
 
 def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
     """`make`, run once for the same arrays and other arguments; forgotten when one of the arrays is gone.
@@ -18,8 +20,8 @@ def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
 
     def find(*arguments: Any) -> Any:
         key = tuple(id(each) if isinstance(each, np.ndarray) else each for each in arguments)
-        found = made.get(key)
-        if found is None:
+        found = made.get(key, _NEVER)
+        if found is _NEVER:
             found = made[key] = make(*arguments)
             for each in arguments:
                 # Empty ones stand for nothing, and are there for good.

@@ -208,7 +208,9 @@ def _pieces(workers: int, total: int, grain: int, turns: int) -> tuple[Piece, ..
     if count == workers > 1 and total >= turns * count * WORTH * grain:
         large, small = int(FIRST * total / count), (turns - 1) * count
         rest = total - large * count
-        cuts = [large * i for i in range(count)] + [large * count + rest * i // small for i in range(small + 1)]
+        cuts = [large * i for i in range(count)] + [
+            large * count + rest * i // small for i in range(small + 1)
+        ]
     return tuple(pairwise(cuts))
 
 

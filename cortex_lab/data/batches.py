@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from cortex_lab.data._draws import checked_seed, row_keys
-from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data._rows import Pick, Rows, positions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,13 +78,18 @@ class _PickedBatch(Batch):
         """Whether nobody can have changed its arrays yet."""
         return "inputs" not in self.__dict__ and "targets" not in self.__dict__
 
-    def put(self, inputs: Mapping[str, np.ndarray], targets: Iterable[np.ndarray]) -> None:
-        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array."""
+    def put(
+        self, inputs: Mapping[str, np.ndarray], targets: Iterable[np.ndarray], pick: Pick | None = None
+    ) -> None:
+        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array.
+
+        `pick(values, rows, into)` is used to copy many rows of floats.
+        """
         source, picked = self._source, self._picked
         for name, into in inputs.items():
-            source._inputs[name if source._named else "inputs"].put(picked, into)
+            source._inputs[name if source._named else "inputs"].put(picked, into, pick)
         for into in targets:
-            source._targets.put(picked, into)  # type: ignore[union-attr]
+            source._targets.put(picked, into, pick)  # type: ignore[union-attr]
 
 
 class Batches:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.functions import exp
 from cortex_lab.compute.kernels import losses
@@ -24,36 +23,48 @@ _NOTHING = np.zeros((0, 0), np.float32)
 
 @losses.softmax_cross_entropy.override("cpu")
 def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> Any:
-    if not plain(logits, weights) or not writable(rows, gradient) or logits.ndim != 2:
+    call = _cross_entropy_of(logits, classes, weights, rows, _NOTHING if gradient is None else gradient)
+    if call is None:
         return NotImplemented
-    if (
-        classes.dtype != np.int64
-        or not classes.flags.c_contiguous
-        or not len(logits) == len(classes) == len(rows)
-    ):
-        return NotImplemented
-    if weights.shape != rows.shape or (gradient is not None and gradient.shape != logits.shape):
-        return NotImplemented
-    slopes = _NOTHING if gradient is None else gradient
-    found, hits = _cross_entropy(logits, classes, weights, rows, slopes)
+    found, hits = call()
     # A class that does not exist: the reference says so.
-    return NotImplemented if hits < 0 else (found, hits)
+    return NotImplemented if hits < 0 else (found, int(hits))
+
+
+@remembered
+def _cross_entropy_of(logits: Any, classes: Any, weights: Any, rows: Any, slopes: Any) -> Any:
+    if not plain(logits, weights) or not writable(rows, slopes) or logits.ndim != 2 or len(logits) == 0:
+        return None
+    if classes.dtype != np.int64 or not classes.flags.c_contiguous:
+        return None
+    if not weights.shape == rows.shape == classes.shape == logits.shape[:1]:
+        return None
+    if slopes is not _NOTHING and slopes.shape != logits.shape:
+        return None
+    found = np.zeros(2)
+    call = work(_cross_entropy, (logits, classes, weights, rows, slopes, found), keep=False)
+
+    def run() -> list[float]:
+        call()
+        return found.tolist()
+
+    return run
 
 
 @losses.squared_error.override("cpu")
 def squared_error(ops: Any, y: Any, target: Any, weights: Any, rows: Any, gradient: Any) -> Any:
-    if not plain(y, target, weights) or not writable(rows, gradient) or y.size == 0:
-        return NotImplemented
-    if y.shape != target.shape or rows.shape != (len(y),) or weights.shape != rows.shape:
-        return NotImplemented
-    if gradient is not None and gradient.shape != y.shape:
-        return NotImplemented
-    slopes = _NOTHING if gradient is None else gradient
-    return _squared_error_of(y, target, weights, rows, slopes)()
+    call = _squared_error_of(y, target, weights, rows, _NOTHING if gradient is None else gradient)
+    return NotImplemented if call is None else call()
 
 
 @remembered
-def _squared_error_of(y: Any, target: Any, weights: Any, rows: Any, slopes: Any) -> Work:
+def _squared_error_of(y: Any, target: Any, weights: Any, rows: Any, slopes: Any) -> Work | None:
+    if not plain(y, target, weights) or not writable(rows, slopes) or y.size == 0:
+        return None
+    if y.shape != target.shape or rows.shape != (len(y),) or weights.shape != rows.shape:
+        return None
+    if slopes is not _NOTHING and slopes.shape != y.shape:
+        return None
     pieces = get_workers().split(len(y), -(-GRAIN * len(y) // y.size))
     flat = y.reshape(-1), target.reshape(-1), weights, rows, slopes.reshape(-1), y.size // len(y)
     return work(_squared_error, flat, pieces, keep=False)
@@ -80,19 +91,20 @@ def _squared_error(y, target, weights, rows, slopes, count, start, stop):
         rows[i] = np.float32(summed / count)
 
 
-@compiled
-def _cross_entropy(logits, classes, weights, rows, slopes):
+@piecework
+def _cross_entropy(logits, classes, weights, rows, slopes, results):
     """The losses and, unless `slopes` is empty, their gradient.
 
-    Returns the losses' weighted sum, and how many classes are highest: -1 of them if a class does not exist.
+    The results are the losses' weighted sum, and how many classes are highest: -1 if a class does not exist.
     """
     count = logits.shape[1]
     found, hits = 0.0, 0
+    results[1] = -1
     zero, wanted = every(_ZERO), slopes.shape[0] > 0
     for i in range(logits.shape[0]):
         chosen, start = classes[i], i * count
         if chosen >= count:
-            return found, -1
+            return
         best = 0
         for j in range(1, count):
             score, most = logits[i, j], logits[i, best]
@@ -119,4 +131,4 @@ def _cross_entropy(logits, classes, weights, rows, slopes):
                 slopes[i, chosen] -= weight
         rows[i] = np.float32(math.log(whole)) - (logits[i, chosen] - highest) if chosen >= 0 else _ZERO
         found += np.float64(weights[i]) * np.float64(rows[i])
-    return found, hits
+    results[0], results[1] = found, hits

@@ -19,18 +19,11 @@ GRAIN = 32_768
 def update_sgd(
     ops: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
 ) -> Any:
-    if (
-        params.ndim != 1
-        or not plain(gradient)
-        or not writable(params, velocity)
-        or params.shape != gradient.shape
-    ):
-        return NotImplemented
     if velocity is None:
-        return _update_of(_descend, 1, params, gradient)(learning_rate)
-    if velocity.shape != params.shape:
-        return NotImplemented
-    return _update_of(_sgd, 3, params, gradient, velocity)(learning_rate, momentum, nesterov)
+        update = _update_of(_descend, 1, params, gradient)
+        return NotImplemented if update is None else update(learning_rate)
+    update = _update_of(_sgd, 3, params, gradient, velocity)
+    return NotImplemented if update is None else update(learning_rate, momentum, nesterov)
 
 
 @updates.update_adam.override("cpu")
@@ -47,19 +40,21 @@ def update_adam(
     step: int,
     weight_decay: float,
 ) -> Any:
-    if params.ndim != 1 or not plain(gradient) or not writable(params, mean, square):
-        return NotImplemented
-    if not params.shape == gradient.shape == mean.shape == square.shape:
+    update = _update_of(_adam, 6, params, gradient, mean, square)
+    if update is None:
         return NotImplemented
     rate = learning_rate / (1 - beta_1**step)
     kept = 1 - learning_rate * weight_decay
-    numbers = (rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
-    return _update_of(_adam, 6, params, gradient, mean, square)(*numbers)
+    return update(rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
 
 
 @remembered
-def _update_of(kernel: Any, count: int, *arrays: Any) -> _Update:
-    return _Update(kernel, count, arrays)
+def _update_of(kernel: Any, count: int, params: Any, gradient: Any, *state: Any) -> _Update | None:
+    if params.ndim != 1 or not plain(gradient) or not writable(params, *state):
+        return None
+    if any(array.shape != params.shape for array in (gradient, *state)):
+        return None
+    return _Update(kernel, count, (params, gradient, *state))
 
 
 class _Update:
