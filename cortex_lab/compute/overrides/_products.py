@@ -20,7 +20,7 @@ from cortex_lab.compute.overrides._arrays import FLOAT32
 from cortex_lab.compute.overrides.activation import activate_lanes, activate_lanes_gradient
 from cortex_lab.compute.panels import PANEL, STRIDE, TALL, multiply_panel
 from cortex_lab.compute.simd import LANES, every, first_lanes, load, store
-from cortex_lab.compute.tiles import tiles_pay
+from cortex_lab.compute.tiles import multiply_tile, tiles_pay
 from cortex_lab.compute.work import Work
 from cortex_lab.compute.workers import get_workers, workspace
 
@@ -30,6 +30,10 @@ HIGH = 256
 """Most rows of the left side that go through one panel, so that they stay in the second-level cache."""
 WIDE = 22 * PANEL
 """Most columns that are packed at once for a product with a turned left side."""
+BLOCK = 128
+"""Rows that are summed before they are added to other sums, which keeps rounding errors small."""
+NARROW = 14
+"""Rows of a tile that is one vector wide."""
 SHARE = 400_000
 """Multiply-adds that are worth a worker."""
 _ON = tiles_pay()
@@ -52,6 +56,9 @@ def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: in
     """
     (rows, inner), columns = a.shape, out.shape[1]
     bias = _NONE if bias is None else bias
+    if _is_narrow(rows, columns, inner) and not b_turned:
+        arrays = a.reshape(-1), b.reshape(-1), out.reshape(-1), bias
+        return work(_multiply_narrow, (*arrays, code, rows, columns, inner))
     flat = a.reshape(-1), b.reshape(-1), b_turned, out.reshape(-1), bias, code, 1.0, columns, inner
     whole = [(0, rows, 0, columns)] if rows * columns * inner < SHARE else _pieces(rows, columns, inner)
     return work(_multiply, flat, whole, _rooms)
@@ -68,6 +75,9 @@ def multiply_turned(
     bent = dz is not None
     y, dz = (_NONE if array is None else array.reshape(-1) for array in (y, dz))
     sums = _NONE if sums is None else sums
+    if _is_narrow(rows, columns, inner) and not bent:
+        arrays = a.reshape(-1), dy.reshape(-1), out.reshape(-1), sums
+        return work(_multiply_narrow_turned, (*arrays, rows, columns, inner))
     flat = a.reshape(-1), dy.reshape(-1), y, dz, bent, out.reshape(-1), sums, code, 1.0
     # Who makes part of dz makes whole columns of it.
     apart = bent or sums.size > 0
@@ -80,6 +90,11 @@ def multiply_turned(
     width = max(end - column for _, _, column, end in pieces)
     pieces = [(*piece, 0) for piece in pieces]
     return work(multiply_turned_part, (*flat, rows, columns, inner), pieces, partial(_turned_rooms, width))
+
+
+def _is_narrow(rows: int, columns: int, inner: int) -> bool:
+    """Whether a product is one vector wide, and little work: a layer of few classes, say."""
+    return columns <= LANES and rows >= NARROW and rows * columns * inner < SHARE
 
 
 def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, int]]:
@@ -160,6 +175,37 @@ def _multiply(
                     )  # fmt: skip
                 if k + depth == inner and (code > 0 or bias.shape[0] > 0):
                     finish(out, columns, start, stop, p, width, bias, code, alpha)
+
+
+# The last tile of a product goes back to end with it, and finds again what it repeats.
+@piecework
+def _multiply_narrow(a, b, out, bias, code, rows, columns, inner):
+    for row in range(0, rows, NARROW):
+        first = min(row, rows - NARROW)
+        multiply_tile(
+            NARROW, 1, a, first * inner, inner, 1, 0, b, 0, columns, 0, 1, inner,
+            out, first * columns, columns, NARROW, columns, 0,
+        )  # fmt: skip
+    if code > 0 or bias.shape[0] > 0:
+        finish(out, columns, 0, rows, 0, columns, bias, code, 1.0)
+
+
+@piecework
+def _multiply_narrow_turned(a, dy, out, sums, rows, columns, inner):
+    for row in range(0, rows, NARROW):
+        first = min(row, rows - NARROW)
+        multiply_tile(
+            NARROW, 1, a, first, 1, rows, 0, dy, 0, columns, 0, 1, inner,
+            out, first * columns, columns, NARROW, columns, 0,
+        )  # fmt: skip
+    if sums.shape[0] > 0:
+        lanes, total = first_lanes(columns), every(_ZERO)
+        for start in range(0, inner, BLOCK):
+            part = every(_ZERO)
+            for i in range(start, min(start + BLOCK, inner)):
+                part = part + load(dy, i * columns, lanes)
+            total = total + part
+        store(sums, 0, total, lanes)
 
 
 @compiled
