@@ -162,8 +162,8 @@ class _Tile:
 
     def fetch(self, pointer: Any) -> None:
         function = self._function("llvm.prefetch.p0i8", ir.VoidType(), [_BYTE, _INT, _INT, _INT])
-        # To be read, used again soon but not at once, data.
-        flags = [ir.Constant(_INT, flag) for flag in (0, 2, 1)]
+        # To be read, into the nearest cache, data.
+        flags = [ir.Constant(_INT, flag) for flag in (0, 3, 1)]
         self.builder.call(function, [self.builder.bitcast(pointer, _BYTE), *flags])
 
     def _function(self, name: str, result: Any, arguments: list[Any]) -> Any:
