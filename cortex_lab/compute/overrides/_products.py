@@ -17,7 +17,7 @@ from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.native import clear_block, copy_block, transpose_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
-from cortex_lab.compute.overrides.activation import activate_lanes, activate_lanes_gradient
+from cortex_lab.compute.overrides.activation import activate_lanes
 from cortex_lab.compute.panels import PANEL, STRIDE, TALL, multiply_panel
 from cortex_lab.compute.simd import LANES, every, first_lanes, load, store
 from cortex_lab.compute.tiles import multiply_tile, tiles_pay
@@ -30,8 +30,8 @@ HIGH = 256
 """Most rows of the left side that go through one panel, so that they stay in the second-level cache."""
 WIDE = 22 * PANEL
 """Most columns that are packed at once for a product with a turned left side."""
-BLOCK = 128
-"""Rows that are summed before they are added to other sums, which keeps rounding errors small."""
+SHORT = 32
+"""Fewest rows that a panel is packed for twice."""
 NARROW = 14
 """Rows of a tile that is one vector wide."""
 SHARE = 400_000
@@ -64,32 +64,18 @@ def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: in
     return work(_multiply, flat, whole, _rooms)
 
 
-def multiply_turned(
-    a: Any, dy: Any, out: Any, y: Any = None, dz: Any = None, sums: Any = None, code: int = 0
-) -> Work:
-    """What does out = a' @ dz for a (inner, rows), where dz = dy * f'(y), or dy itself if `dz` is None.
-
-    `sums` takes the sums of the columns of dz, if it is not None; `y` is what f's derivative is taken from.
-    """
+def multiply_turned(a: Any, b: Any, out: Any) -> Work:
+    """What does out = a' @ b for a (inner, rows)."""
     (inner, rows), columns = a.shape, out.shape[1]
-    bent = dz is not None
-    y, dz = (_NONE if array is None else array.reshape(-1) for array in (y, dz))
-    sums = _NONE if sums is None else sums
-    if _is_narrow(rows, columns, inner) and not bent:
-        arrays = a.reshape(-1), dy.reshape(-1), out.reshape(-1), sums
+    arrays = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    if _is_narrow(rows, columns, inner):
         return work(_multiply_narrow_turned, (*arrays, rows, columns, inner))
-    flat = a.reshape(-1), dy.reshape(-1), y, dz, bent, out.reshape(-1), sums, code, 1.0
-    # Who makes part of dz makes whole columns of it.
-    apart = bent or sums.size > 0
-    if rows * columns * inner < SHARE:
-        pieces = [(0, rows, 0, columns)]
-    else:
-        pieces = _pieces(0 if apart else rows, columns, inner * (rows if apart else 1))
-    if apart:
-        pieces = [(0, rows, *piece[2:]) for piece in pieces]
+    whole = rows * columns * inner < SHARE
+    pieces = [(0, rows, 0, columns)] if whole else _pieces(rows, columns, inner)
     width = max(end - column for _, _, column, end in pieces)
     pieces = [(*piece, 0) for piece in pieces]
-    return work(multiply_turned_part, (*flat, rows, columns, inner), pieces, partial(_turned_rooms, width))
+    before = (*arrays, _NONE, rows, columns, inner)
+    return work(multiply_turned_part, before, pieces, partial(_turned_rooms, width))
 
 
 def _is_narrow(rows: int, columns: int, inner: int) -> bool:
@@ -105,8 +91,15 @@ def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, in
         grain = -(-SHARE // (TALL * columns * inner))
         return [(TALL * i, min(TALL * j, rows), 0, columns) for i, j in workers.split(tiles, grain)]
     panels = -(-columns // PANEL)
-    grain = -(-SHARE // (PANEL * max(rows, 1) * inner))
-    return [(0, rows, PANEL * i, min(PANEL * j, columns)) for i, j in workers.split(panels, grain)]
+    grain = -(-SHARE // (PANEL * rows * inner))
+    pieces = [(0, rows, PANEL * i, min(PANEL * j, columns)) for i, j in workers.split(panels, grain)]
+    if len(pieces) <= workers.count or rows < 2 * SHORT:
+        return pieces
+    # A panel is a tenth of a product, so the pieces that even out are half as high.
+    half = rows // 2 // TALL * TALL
+    last = range(pieces[workers.count][2], columns, PANEL)
+    halves = [(*part, c, min(c + PANEL, columns)) for c in last for part in ((0, half), (half, rows))]
+    return pieces[: workers.count] + halves
 
 
 def _rooms(worker: int) -> tuple[Any, Any, Any]:
@@ -191,21 +184,13 @@ def _multiply_narrow(a, b, out, bias, code, rows, columns, inner):
 
 
 @piecework
-def _multiply_narrow_turned(a, dy, out, sums, rows, columns, inner):
+def _multiply_narrow_turned(a, b, out, rows, columns, inner):
     for row in range(0, rows, NARROW):
         first = min(row, rows - NARROW)
         multiply_tile(
-            NARROW, 1, a, first, 1, rows, 0, dy, 0, columns, 0, 1, inner,
+            NARROW, 1, a, first, 1, rows, 0, b, 0, columns, 0, 1, inner,
             out, first * columns, columns, NARROW, columns, 0,
         )  # fmt: skip
-    if sums.shape[0] > 0:
-        lanes, total = first_lanes(columns), every(_ZERO)
-        for start in range(0, inner, BLOCK):
-            part = every(_ZERO)
-            for i in range(start, min(start + BLOCK, inner)):
-                part = part + load(dy, i * columns, lanes)
-            total = total + part
-        store(sums, 0, total, lanes)
 
 
 @compiled
@@ -293,8 +278,7 @@ def finish(out, columns, start, stop, column, width, bias, code, alpha):
 
 @piecework
 def multiply_turned_part(
-    a, dy, y, dz, bent, out, sums, code, alpha, rows, columns, inner, first, last, column, column_end, added,
-    panels, tile, lines,
+    a, b, out, sums, rows, columns, inner, first, last, column, column_end, added, panels, tile, lines
 ):  # fmt: skip
     """Part of a product with its left side turned; with `added` = 1 on top of what out and sums hold."""
     for i in range(DEEP // STRIDE):
@@ -304,10 +288,7 @@ def multiply_turned_part(
         for k in range(0, inner, DEEP):
             depth = min(DEEP, inner - k)
             keep = 1 if k > 0 else added
-            if bent:
-                _pack_slopes(dy, y, dz, code, alpha, columns, left, right, k, depth, panels)
-            else:
-                _pack_rows(dy, columns, left, right, k, depth, panels)
+            _pack_rows(b, columns, left, right, k, depth, panels)
             for p in range(left, right if sums.shape[0] > 0 else left, PANEL):
                 _add_columns(panels[(p - left) * DEEP :], depth, sums, p, min(PANEL, right - p), keep)
             for row in range(first, last, TALL):
@@ -328,26 +309,13 @@ def multiply_turned_part(
 
 # Whole rows, as they lie in memory: a processor fetches what follows in a page by itself.
 @compiled
-def _pack_rows(dy, columns, left, right, k, depth, panels):
+def _pack_rows(b, columns, left, right, k, depth, panels):
     """Columns left to right of rows k to k + depth, in panels that are DEEP * PANEL apart."""
     everywhere = first_lanes(LANES)
     for i in range(depth):
         for p in range(left, right, PANEL):
             for n in range(0, PANEL, LANES):
-                value = load(dy, (k + i) * columns + p + n, first_lanes(right - p - n))
-                store(panels, (p - left) * DEEP + i * PANEL + n, value, everywhere)
-
-
-@compiled
-def _pack_slopes(dy, y, dz, code, alpha, columns, left, right, k, depth, panels):
-    """The same of dz = dy * f'(y), which is written as well."""
-    everywhere = first_lanes(LANES)
-    for i in range(depth):
-        for p in range(left, right, PANEL):
-            for n in range(0, PANEL, LANES):
-                lanes, at = first_lanes(right - p - n), (k + i) * columns + p + n
-                value = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, alpha)
-                store(dz, at, value, lanes)
+                value = load(b, (k + i) * columns + p + n, first_lanes(right - p - n))
                 store(panels, (p - left) * DEEP + i * PANEL + n, value, everywhere)
 
 

@@ -10,7 +10,8 @@ from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import linear
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient, bias_activate
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT, bias_activate
+from cortex_lab.compute.kernels.convolution import slopes_and_sums
 from cortex_lab.compute.native import gemm
 from cortex_lab.compute.overrides import _products
 from cortex_lab.compute.overrides._arrays import plain, writable
@@ -23,8 +24,6 @@ from cortex_lab.compute.workers import get_workers
 # OpenBLAS itself uses one thread up to this many multiply-adds; such products need neither limit nor pool.
 SMALL_PRODUCT = 262_144
 SMALL_SUM = 65_536
-# Columns of a weight gradient that are worth sharing out, and multiply-adds that one worker does alone.
-WIDE, ALONE = 128, 4_000_000
 _ZERO = np.float32(0)
 _NONE, _FLAT = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
 
@@ -82,27 +81,20 @@ def dense_gradient(
     ops: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
 ) -> Any:
     (rows, inner), columns = x.shape, dw.shape[1]
-    if name == "linear":
-        source, slopes, written = None, dy, None
-    else:
+    source, slopes, written = None, dy, None
+    if name != "linear":
         source, slopes, written = (z if name in NEEDS_INPUT else y), dz, dz
-    if name in CODES and name != "gelu" and dw.shape == (inner, columns) and dy.shape == (rows, columns):
-        size = rows * columns * inner
-        # The tiles' work is shared out by columns, which has to be worth it.
-        tiled = _products.tiles_fit(inner, columns) and (columns >= WIDE or size <= ALONE)
-        fits = size > 0 and (size <= SMALL_PRODUCT or tiled)
-        if fits and plain(x, dy, source) and writable(dw, written, d_bias):
-            if size > SMALL_PRODUCT:
-                return _products.multiply_turned(x, dy, dw, source, written, d_bias, CODES[name])
-            bent = (_FLAT, _FLAT) if written is None else (source, written)
-            sums = _NONE if d_bias is None else d_bias
-            return work(_small_gradient, (x, dy, *bent, dw, sums, CODES[name]))
-    calls = [linear.matmul.prepare(ops, x.T, slopes, dw)]
-    if written is not None:
-        calls.insert(0, activate_gradient.prepare(ops, name, z, y, dy, dz))
-    if d_bias is not None:
-        calls.append(linear.sum_rows.prepare(ops, slopes, d_bias))
-    return in_turn(*calls)
+    fits = 0 < rows * columns * inner <= SMALL_PRODUCT and name in CODES and name != "gelu"
+    fits = fits and dw.shape == (inner, columns) and dy.shape == (rows, columns)
+    if fits and plain(x, dy, source) and writable(dw, written, d_bias):
+        bent = (_FLAT, _FLAT) if written is None else (source, written)
+        return work(_small_gradient, (x, dy, *bent, dw, _NONE if d_bias is None else d_bias, CODES[name]))
+    calls = []
+    if name != "linear":
+        calls.append(slopes_and_sums.prepare(ops, name, z, y, dy, dz, d_bias))
+    elif d_bias is not None:
+        calls.append(linear.sum_rows.prepare(ops, dy, d_bias))
+    return in_turn(*calls, linear.matmul.prepare(ops, x.T, slopes, dw))
 
 
 @piecework

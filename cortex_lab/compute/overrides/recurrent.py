@@ -174,8 +174,7 @@ def _add_outer(a, b, c, rows, columns, inner, added, panels, tile, lines):
     if _TILES:
         sums = c[rows * columns : (rows + 1) * columns]
         multiply_turned_part(
-            a, b, _FLAT, _FLAT, False, c, sums, 0, 1.0, rows, columns, inner, 0, rows, 0, columns, added,
-            panels, tile, lines,
+            a, b, c, sums, rows, columns, inner, 0, rows, 0, columns, added, panels, tile, lines
         )  # fmt: skip
         return
     gemm(1, 0, rows, columns, inner, a, 0, rows, b, 0, columns, np.float32(added), c, 0, columns)

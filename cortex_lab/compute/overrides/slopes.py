@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
@@ -18,7 +19,7 @@ from cortex_lab.compute.simd import every, first_lanes, load, store
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
-BLOCK = 128
+BLOCK, WIDE = 128, 128
 _ZERO = np.float32(0)
 
 
@@ -43,8 +44,11 @@ def _differentiate(y, dy, dz, all_sums, code, k, start, stop):
     # Short float32 sums in registers, added up in float64: as exact as it is quick.
     sums = all_sums[k]
     columns = sums.shape[0]
-    part = np.empty(16, np.float32)
     sums[:] = 0.0
+    if columns > WIDE:
+        _differentiate_rows(y, dy, dz, sums, code, start, stop)
+        return
+    part = np.empty(16, np.float32)
     for block in range(start, stop, BLOCK):
         last = min(block + BLOCK, stop)
         for c in range(0, columns, 16):
@@ -58,3 +62,20 @@ def _differentiate(y, dy, dz, all_sums, code, k, start, stop):
             store(part, 0, total, first_lanes(16))
             for t in range(min(16, columns - c)):
                 sums[c + t] += part[t]
+
+
+@compiled
+def _differentiate_rows(y, dy, dz, sums, code, start, stop):
+    """The same for long rows, as they lie in memory, with the sums of a block in the nearest cache."""
+    columns = sums.shape[0]
+    part = np.empty(columns, np.float32)
+    for block in range(start, stop, BLOCK):
+        part[:] = _ZERO
+        for row in range(block, min(block + BLOCK, stop)):
+            for c in range(0, columns, 16):
+                lanes, at = first_lanes(columns - c), row * columns + c
+                slope = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, 1.0)
+                store(dz, at, slope, lanes)
+                store(part, c, load(part, c, lanes) + slope, lanes)
+        for c in range(columns):
+            sums[c] += part[c]
