@@ -30,7 +30,7 @@ TURNS = 3
 """Pieces a worker gets of a kernel that is long enough."""
 FIRST = 0.6
 """How much of a worker's share its first piece is, where it gets more than one: the last ones even out."""
-WORTH = 8
+WORTH = 4
 """Grains that a piece has at least where a worker gets more than one."""
 PATIENCE = 0.5e-3
 """Seconds for which a helper looks for more work before it falls asleep."""
@@ -67,12 +67,12 @@ class Workers:
         self._rooms: list[dict[str, Any]] = [{} for _ in range(count)]
         self._state: Any = None
 
-    def split(self, total: int, grain: int, turns: int = TURNS) -> list[Piece]:
-        """`total` things as (start, stop), none of fewer than `grain` unless alone.
+    def split(self, total: int, grain: float, turns: int = TURNS) -> list[Piece]:
+        """`total` things as (start, stop), none of fewer than `grain` (or part of a thing) unless alone.
 
         A piece per worker; where that would be worth it, `turns` each, a large one and then small ones.
         """
-        return list(_pieces(self.count, total, max(grain, 1), turns))
+        return list(_pieces(self.count, total, grain, turns))
 
     def run(self, function: Callable[..., Any], pieces: Sequence[tuple[Any, ...]], blas: bool = True) -> None:
         """Call `function(*piece)` for every piece, the first in this thread. What one raises is raised.
@@ -202,16 +202,14 @@ def _give_way() -> None:
 
 
 @lru_cache(maxsize=1024)
-def _pieces(workers: int, total: int, grain: int, turns: int) -> tuple[Piece, ...]:
-    count = max(1, min(workers, total // grain))
+def _pieces(workers: int, total: int, grain: float, turns: int) -> tuple[Piece, ...]:
+    count = max(1, min(workers, total, int(total // grain)))
     cuts = [total * i // count for i in range(count + 1)]
     if count == workers > 1 and total >= turns * count * WORTH * grain:
         large, small = int(FIRST * total / count), (turns - 1) * count
-        rest = total - large * count
-        cuts = [large * i for i in range(count)] + [
-            large * count + rest * i // small for i in range(small + 1)
-        ]
-    return tuple(pairwise(cuts))
+        first, rest = large * count, total - large * count
+        cuts = [large * i for i in range(count)] + [first + rest * i // small for i in range(small + 1)]
+    return tuple((start, stop) for start, stop in pairwise(cuts) if stop > start or count == 1)
 
 
 class _Job:

@@ -30,6 +30,8 @@ HIGH = 256
 """Most rows of the left side that go through one panel, so that they stay in the second-level cache."""
 WIDE = 22 * PANEL
 """Most columns that are packed at once for a product with a turned left side."""
+MANY = 16
+"""Panels that are enough to even out what workers do."""
 SHORT = 32
 """Fewest rows that a panel is packed for twice."""
 NARROW = 14
@@ -88,14 +90,14 @@ def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, in
     workers = get_workers()
     if rows >= columns:
         tiles = -(-rows // TALL)
-        grain = -(-SHARE // (TALL * columns * inner))
+        grain = SHARE / (TALL * columns * inner)
         return [(TALL * i, min(TALL * j, rows), 0, columns) for i, j in workers.split(tiles, grain)]
     panels = -(-columns // PANEL)
-    grain = -(-SHARE // (PANEL * rows * inner))
+    grain = SHARE / (PANEL * rows * inner)
     pieces = [(0, rows, PANEL * i, min(PANEL * j, columns)) for i, j in workers.split(panels, grain)]
-    if len(pieces) <= workers.count or rows < 2 * SHORT:
+    if len(pieces) <= workers.count or panels > MANY or rows < 2 * SHORT:
         return pieces
-    # A panel is a tenth of a product, so the pieces that even out are half as high.
+    # A panel is so much of the product that pieces which are to even out are half as high.
     half = rows // 2 // TALL * TALL
     last = range(pieces[workers.count][2], columns, PANEL)
     halves = [(*part, c, min(c + PANEL, columns)) for c in last for part in ((0, half), (half, rows))]
