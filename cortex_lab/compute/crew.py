@@ -18,6 +18,7 @@ from numba import types
 from numba.core import cgutils
 
 from cortex_lab.compute.compiled import compiled, intrinsic
+from cortex_lab.compute.overrides._control import flush, restore
 from cortex_lab.compute.work import COUNT, ENTRY, LENGTH, PIECES, PLACE, ROWS, SIZE, WIDTH
 
 TICKET, DONE, OPEN, AT, AWAY, ERROR, RECORD = 0, 16, 32, 33, 48, 64, 80
@@ -28,6 +29,8 @@ between two. AT: the kernel's place. AWAY: 1 while helpers are wanted elsewhere,
 asleep. ERROR: 1 once a kernel failed. RECORD: the record of the kernel under way.
 """
 STATE = 96
+ALL_DONE, NOT_YET = -1, -2
+"""Outcomes other than the place of a kernel that failed."""
 MOST = 0xFFFF
 """Pieces that a ticket can count."""
 
@@ -172,14 +175,29 @@ def serve(state, worker, patience):
 
 
 @compiled
-def advance(state, records, patience):
-    """Do the kernels of `records` from state[AT] on; False once a helper was waited for long enough."""
-    _write(state, AWAY, -1)
+def advance(state, records, at, patience):
+    """Do the kernels of `records` from place `at` on, or from where they were left if it is -1.
+
+    Returns ALL_DONE, the place of a kernel that failed, or NOT_YET once a helper was waited for long enough.
+    """
+    before = flush()
+    outcome = _advance(state, records, at, patience)
+    restore(before)
+    return outcome
+
+
+@compiled
+def _advance(state, records, at, patience):
+    if at >= 0:
+        state[AT] = at
+        _write(state, AWAY, -1)
     while settle(state, patience):
         start = state[AT] * SIZE
-        if start >= records.shape[0] or _read(state, ERROR) != 0:
+        failed = _read(state, ERROR) != 0
+        if failed or start >= records.shape[0]:
             _write(state, AWAY, 0)
-            return True
+            _write(state, ERROR, 0)
+            return state[AT] - 1 if failed else ALL_DONE
         count = records[start + COUNT]
         if count == 1:
             if _perform(records, start, 0, 0) != 0:
@@ -194,7 +212,7 @@ def advance(state, records, patience):
         _write(state, TICKET, kernel << 32 | count << 16)
         while _take(state, 0):
             pass
-    return False
+    return NOT_YET
 
 
 @compiled
@@ -214,12 +232,14 @@ def settle(state, patience):
 
 @compiled
 def alone(records):
-    """Do all kernels of `records` in this thread; the place of the one that failed, or -1."""
+    """Do all kernels of `records` in this thread; the place of the one that failed, or ALL_DONE."""
+    before, outcome = flush(), ALL_DONE
     for start in range(0, records.shape[0], SIZE):
         for piece in range(records[start + COUNT]):
-            if _perform(records, start, piece, 0) != 0:
-                return start // SIZE
-    return -1
+            if outcome == ALL_DONE and _perform(records, start, piece, 0) != 0:
+                outcome = start // SIZE
+    restore(before)
+    return outcome
 
 
 @cache

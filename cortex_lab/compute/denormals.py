@@ -7,7 +7,6 @@ thread, so it is thrown around what the lab runs and put back; the caller's own 
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,10 +22,11 @@ def switches() -> tuple[Callable[[], int], Callable[[int], Any]]:
     Both do nothing where it would bring nothing: on processors that are as quick with small numbers as with
     any, and without Numba.
     """
-    if platform.machine().lower() in ("x86_64", "amd64") and accelerate():
-        from cortex_lab.compute.overrides._control import flush, restore
+    if accelerate():
+        from cortex_lab.compute.overrides._control import IS_X86, flush, restore
 
-        return flush, restore
+        if IS_X86:
+            return flush, restore
     return (lambda: 0), (lambda before: None)
 
 

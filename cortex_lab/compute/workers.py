@@ -37,6 +37,7 @@ PATIENCE = 0.5e-3
 WAIT = 50e-6
 """Seconds for which the caller looks whether a helper is done before it gives up its place on the core."""
 _NOTHING = nullcontext()
+_give_way: Callable[[], None] = getattr(os, "sched_yield", partial(time.sleep, 0))
 _crew_module: Any = None
 
 
@@ -92,38 +93,34 @@ class Workers:
         return _room(self._rooms[worker], name, dtype, size)
 
     def perform(self, work: Work) -> None:
-        """Do what `work` says, from its first kernel to its last."""
-        if work.widest == 1 and not work.blas:
-            with self._busy:
-                _check(work, _crew().alone(work.records))
-            return
-        flush, restore = switches()
-        before = flush()
-        try:
-            with one_blas_thread if work.blas else _NOTHING, self._busy:
-                if min(self.count, work.widest) == 1:
-                    _check(work, _crew().alone(work.records))
-                else:
-                    self._perform(work)
-        finally:
-            restore(before)
+        """Do what `work` says, from its first kernel to its last; small numbers count as zero meanwhile."""
+        with one_blas_thread if work.blas else _NOTHING, self._busy:
+            if work.widest == 1 or self.count == 1:
+                failed = _crew().alone(work.records)
+            else:
+                failed = self._perform(work)
+        if failed >= 0:
+            raise RuntimeError(f"the compiled kernel {work.names[failed]!r} failed")
 
-    def _perform(self, work: Work) -> None:
+    def _perform(self, work: Work) -> int:
         crew = _crew()
-        self._state = state = crew.new_state() if self._state is None else self._state
+        if self._state is None:
+            self._state = crew.new_state()
+        state, looks = self._state, crew.looks(WAIT)
         for place, helper in enumerate(self._helped(min(self.count, work.workers, work.widest) - 1), 1):
-            helper.wake(state, place)
-        state[crew.AT] = 0
+            if not helper.awake:
+                helper.wake(state, place)
         try:
-            while not crew.advance(state, work.records, crew.looks(WAIT)):
+            outcome = crew.advance(state, work.records, 0, looks)
+            while outcome == crew.NOT_YET:
                 _give_way()
-            if state[crew.ERROR]:
-                _check(work, int(state[crew.AT]) - 1)
-        finally:
+                outcome = crew.advance(state, work.records, -1, looks)
+        except BaseException:
             # Helpers write into the caller's arrays: whatever happens, nobody leaves before they are done.
             while not _settled(state):
                 pass
-            state[crew.AWAY] = state[crew.ERROR] = 0
+            raise
+        return outcome
 
     def _helped(self, wanted: int) -> list[_Helper]:
         while len(self._helpers) < wanted:
@@ -184,21 +181,12 @@ def _settled(state: Any) -> bool:
     """Whether no helper is at a piece, having waited a while for it; an interrupt counts as no."""
     try:
         if _crew().settle(state, _crew().looks(WAIT)):
+            state[_crew().AWAY] = 0
             return True
         _give_way()
     except KeyboardInterrupt:
         pass
     return False
-
-
-def _check(work: Work, failed: int) -> None:
-    if failed >= 0:
-        raise RuntimeError(f"the compiled kernel {work.names[failed]!r} failed")
-
-
-def _give_way() -> None:
-    """Let another thread have this core."""
-    getattr(os, "sched_yield", partial(time.sleep, 0))()
 
 
 @lru_cache(maxsize=1024)
@@ -260,9 +248,8 @@ class _Helper:
 
     def wake(self, state: Any, worker: int) -> None:
         """Have it look for pieces below Python, as that worker; it does so until none come for a while."""
-        if not self.awake:
-            self.awake = True
-            self.jobs.put(_Call(self, state, worker))
+        self.awake = True
+        self.jobs.put(_Call(self, state, worker))
 
 
 class _Call:

@@ -38,6 +38,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.flat)
 
+    def is_same(self, other: Rows | None) -> bool:
+        """Whether the other's numbers are these, in the same memory."""
+        if other is None or self.flat.dtype != other.flat.dtype or self.flat.shape != other.flat.shape:
+            return False
+        return self.flat.size > 0 and self.flat.ctypes.data == other.flat.ctypes.data
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         """A new array of `rows`, (len(rows), *shape)."""
         picked = self.flat.take(rows, axis=0)

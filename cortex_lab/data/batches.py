@@ -85,11 +85,17 @@ class _PickedBatch(Batch):
 
         `pick(values, rows, into)` is used to copy many rows of floats.
         """
-        source, picked = self._source, self._picked
+        source, picked, again = self._source, self._picked, None
         for name, into in inputs.items():
-            source._inputs[name if source._named else "inputs"].put(picked, into, pick)
+            part = source._inputs[name if source._named else "inputs"]
+            part.put(picked, into, pick)
+            again = into if part is source._targets_too else again
         for into in targets:
-            source._targets.put(picked, into, pick)  # type: ignore[union-attr]
+            if again is not None and again.shape == into.shape and again.dtype == into.dtype:
+                # What was just copied is nearer than where it came from.
+                np.copyto(into, again)
+            else:
+                source._targets.put(picked, into, pick)  # type: ignore[union-attr]
 
 
 class Batches:
@@ -127,6 +133,8 @@ class Batches:
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
         self._inputs = {name: Rows.of(array) for name, array in parts.items()}
         self._targets = None if targets is None else Rows.of(targets, targets=True)
+        # An autoencoder's input, which is its target as well.
+        self._targets_too = next((p for p in self._inputs.values() if p.is_same(self._targets)), None)
         lengths = {name: len(part) for name, part in self._inputs.items()}
         if self._targets is not None:
             lengths["targets"] = len(self._targets)
