@@ -14,6 +14,8 @@ from cortex_lab.study.process import Process
 
 SHARE = 0.0025
 """How much of the time of stepping snapshots may take."""
+FAR = 8
+"""How many times that share is so much that the interval doubles twice at once."""
 
 
 class History:
@@ -69,7 +71,7 @@ class History:
         self._spent += seconds
         self._stepping += stepping
         if seconds > SHARE * stepping and self._spent > SHARE * self._stepping:
-            self.interval *= 2
+            self.interval *= 4 if seconds > FAR * SHARE * stepping else 2
 
     def nearest(self, step: int) -> tuple[int, Mapping[str, Any]]:
         """The latest (step, snapshot) at or before `step`; LookupError if there is none."""

@@ -198,6 +198,8 @@ def test_snapshots_that_take_long_are_taken_less_often():
     assert history.interval == 8
     history.took(0.0004, stepping=0.2)  # all together they are slow, but this one was not
     assert history.interval == 8
+    history.took(0.1, stepping=1.0)  # far too slow
+    assert history.interval == 32
 
 
 def test_after_going_back_only_the_stepping_since_then_counts(monkeypatch):
