@@ -193,7 +193,7 @@ def _settled(state: Any) -> bool:
 def _pieces(workers: int, total: int, grain: float, turns: int) -> tuple[Piece, ...]:
     count = max(1, min(workers, total, int(total // grain)))
     cuts = [total * i // count for i in range(count + 1)]
-    if count == workers > 1 and total >= turns * count * WORTH * grain:
+    if count == workers > 1 and turns > 1 and total >= turns * count * WORTH * grain:
         large, small = int(FIRST * total / count), (turns - 1) * count
         first, rest = large * count, total - large * count
         cuts = [large * i for i in range(count)] + [first + rest * i // small for i in range(small + 1)]

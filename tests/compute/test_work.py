@@ -162,10 +162,15 @@ def test_work_and_calls_of_functions_take_turns_in_one_pool(three: Workers):
 def test_an_interrupt_waits_for_helpers_and_leaves_the_pool_in_order(three: Workers):
     numbers = np.full(6, np.nan)
     slow = work(_dawdle, (numbers, 3_000_000), pieces_of(6, 6))
-    threading.Timer(0.02, signal.raise_signal, [signal.SIGINT]).start()
-    with pytest.raises(KeyboardInterrupt):
-        for _ in range(200):
-            slow()
+    # A shell may have had this process ignore interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.02, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            for _ in range(200):
+                slow()
+    finally:
+        signal.signal(signal.SIGINT, before)
     held = numbers.copy()
     time.sleep(0.05)
     np.testing.assert_array_equal(numbers, held)

@@ -36,7 +36,11 @@ def test_pieces_cover_everything_once_and_none_is_too_small():
             assert len(pieces) == 1 or min(stop - start for start, stop in pieces) >= grain
     assert len(workers.split(1000, 1)) == 3 * TURNS
     assert len(workers.split(1000, 1, turns=2)) == 6
+    assert workers.split(1000, 1, turns=1) == [(0, 333), (333, 666), (666, 1000)]
     assert len(Workers(1).split(1000, 1)) == 1
+    # Part of a thing is worth a worker: large pieces first, then one after the other.
+    large, small = [(0, 2), (2, 4), (4, 6)], [(i, i + 1) for i in range(6, 11)]
+    assert workers.split(11, 0.01) == large + small
 
 
 def test_pieces_run_in_threads_of_their_own_and_all_are_waited_for():
