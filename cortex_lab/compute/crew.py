@@ -190,13 +190,13 @@ def advance(state, records, at, patience):
 def _advance(state, records, at, patience):
     if at >= 0:
         state[AT] = at
+        _write(state, ERROR, 0)
         _write(state, AWAY, -1)
     while settle(state, patience):
         start = state[AT] * SIZE
         failed = _read(state, ERROR) != 0
         if failed or start >= records.shape[0]:
             _write(state, AWAY, 0)
-            _write(state, ERROR, 0)
             return state[AT] - 1 if failed else ALL_DONE
         count = records[start + COUNT]
         if count == 1:

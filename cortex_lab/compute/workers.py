@@ -249,7 +249,12 @@ class _Helper:
     def wake(self, state: Any, worker: int) -> None:
         """Have it look for pieces below Python, as that worker; it does so until none come for a while."""
         self.awake = True
-        self.jobs.put(_Call(self, state, worker))
+        try:
+            self.jobs.put(_Call(self, state, worker))
+        except BaseException:
+            # Told twice is better than never again.
+            self.awake = False
+            raise
 
 
 class _Call:
