@@ -29,6 +29,7 @@ between two. AT: the kernel's place. AWAY: 1 while helpers are wanted elsewhere,
 asleep. ERROR: 1 once a kernel failed. RECORD: the record of the kernel under way.
 """
 STATE = 96
+ALONE = -1
 ALL_DONE, NOT_YET = -1, -2
 """Outcomes other than the place of a kernel that failed."""
 MOST = 0xFFFF
@@ -178,7 +179,8 @@ def serve(state, worker, patience):
 def advance(state, records, at, patience):
     """Do the kernels of `records` from place `at` on, or from where they were left if it is -1.
 
-    Returns ALL_DONE, the place of a kernel that failed, or NOT_YET once a helper was waited for long enough.
+    A `patience` of ALONE leaves nothing to helpers. Returns ALL_DONE, the place of a kernel that failed, or
+    NOT_YET once a helper was waited for long enough.
     """
     before = flush()
     outcome = _advance(state, records, at, patience)
@@ -199,9 +201,10 @@ def _advance(state, records, at, patience):
             _write(state, AWAY, 0)
             return state[AT] - 1 if failed else ALL_DONE
         count = records[start + COUNT]
-        if count == 1:
-            if _perform(records, start, 0, 0) != 0:
-                _write(state, ERROR, 1)
+        if count == 1 or patience == ALONE:
+            for piece in range(count):
+                if _perform(records, start, piece, 0) != 0:
+                    _write(state, ERROR, 1)
             state[AT] += 1
             continue
         for i in range(SIZE):
@@ -228,18 +231,6 @@ def settle(state, patience):
         state[OPEN] = 0
         state[AT] += 1
     return True
-
-
-@compiled
-def alone(records):
-    """Do all kernels of `records` in this thread; the place of the one that failed, or ALL_DONE."""
-    before, outcome = flush(), ALL_DONE
-    for start in range(0, records.shape[0], SIZE):
-        for piece in range(records[start + COUNT]):
-            if outcome == ALL_DONE and _perform(records, start, piece, 0) != 0:
-                outcome = start // SIZE
-    restore(before)
-    return outcome
 
 
 @cache

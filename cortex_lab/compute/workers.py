@@ -95,10 +95,7 @@ class Workers:
     def perform(self, work: Work) -> None:
         """Do what `work` says, from its first kernel to its last; small numbers count as zero meanwhile."""
         with one_blas_thread if work.blas else _NOTHING, self._busy:
-            if work.widest == 1 or self.count == 1:
-                failed = _crew().alone(work.records)
-            else:
-                failed = self._perform(work)
+            failed = self._perform(work)
         if failed >= 0:
             raise RuntimeError(f"the compiled kernel {work.names[failed]!r} failed")
 
@@ -106,7 +103,10 @@ class Workers:
         crew = _crew()
         if self._state is None:
             self._state = crew.new_state()
-        state, looks = self._state, crew.looks(WAIT)
+        state = self._state
+        if work.widest == 1 or self.count == 1:
+            return crew.advance(state, work.records, 0, crew.ALONE)
+        looks = crew.looks(WAIT)
         for place, helper in enumerate(self._helped(min(self.count, work.workers, work.widest) - 1), 1):
             if not helper.awake:
                 helper.wake(state, place)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient
 from cortex_lab.compute.kernels.linear import sum_rows
-from cortex_lab.compute.overrides._arrays import plain, writable
+from cortex_lab.compute.overrides._arrays import FLOAT32, plain, writable
 from cortex_lab.compute.overrides.activation import CODES, activate_lanes_gradient
 from cortex_lab.compute.overrides.linear import add_up
 from cortex_lab.compute.simd import every, first_lanes, load, store
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 32_768
-BLOCK, WIDE = 128, 128
+BLOCK = 128
+"""Rows that are summed before they are added to other sums, which keeps rounding errors small."""
+WIDE = 128
+"""Columns beyond which rows are read as they lie in memory."""
 _ZERO = np.float32(0)
 
 
@@ -36,19 +39,22 @@ def slopes_and_sums(ops: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total
     pieces = get_workers().split(rows, -(-GRAIN // columns))
     sums = np.empty((len(pieces), columns))
     tasks = [(k, *piece) for k, piece in enumerate(pieces)]
-    return in_turn(work(_differentiate, (*arrays, sums, CODES[name]), tasks), work(add_up, (sums, total)))
+    kernel = _differentiate_rows if columns > WIDE else _differentiate
+    slopes = work(kernel, (*arrays, sums, CODES[name]), tasks, partial(_part_of_sums, columns))
+    return in_turn(slopes, work(add_up, (sums, total)))
+
+
+def _part_of_sums(columns: int, worker: int) -> tuple[Any]:
+    return (get_workers().room(worker, "part of sums", FLOAT32, columns + 16),)
 
 
 @piecework
-def _differentiate(y, dy, dz, all_sums, code, k, start, stop):
+def _differentiate(y, dy, dz, all_sums, code, k, start, stop, part):
     # Short float32 sums in registers, added up in float64: as exact as it is quick.
     sums = all_sums[k]
     columns = sums.shape[0]
-    sums[:] = 0.0
-    if columns > WIDE:
-        _differentiate_rows(y, dy, dz, sums, code, start, stop)
-        return
-    part = np.empty(16, np.float32)
+    for c in range(columns):
+        sums[c] = 0.0
     for block in range(start, stop, BLOCK):
         last = min(block + BLOCK, stop)
         for c in range(0, columns, 16):
@@ -64,13 +70,16 @@ def _differentiate(y, dy, dz, all_sums, code, k, start, stop):
                 sums[c + t] += part[t]
 
 
-@compiled
-def _differentiate_rows(y, dy, dz, sums, code, start, stop):
+@piecework
+def _differentiate_rows(y, dy, dz, all_sums, code, k, start, stop, part):
     """The same for long rows, as they lie in memory, with the sums of a block in the nearest cache."""
+    sums = all_sums[k]
     columns = sums.shape[0]
-    part = np.empty(columns, np.float32)
+    for c in range(columns):
+        sums[c] = 0.0
     for block in range(start, stop, BLOCK):
-        part[:] = _ZERO
+        for c in range(columns):
+            part[c] = _ZERO
         for row in range(block, min(block + BLOCK, stop)):
             for c in range(0, columns, 16):
                 lanes, at = first_lanes(columns - c), row * columns + c
