@@ -52,13 +52,13 @@ def worker_count() -> int:
 
 
 class Workers:
-    """`count` threads, the caller's among them; `run` returns when every piece is done.
+    """`count` threads, the caller's among them, that share out kernels; both ways return when all is done.
 
     A kernel is cut into more pieces than there are workers, and whoever is free takes the next one: cores of
-    a laptop differ, and other programs use them too. The same pieces give the same results whoever runs
-    them; if another thread has the pool at the moment, the caller does all of them itself.
+    a laptop differ, and other programs use them too. The same pieces give the same results whoever runs them.
 
-    `perform` does so below Python (`crew`), for compiled kernels; `run` calls any function.
+    `perform` does compiled kernels, below Python (`crew`), and waits while another thread has the pool. `run`
+    calls any function; while another thread has the pool, the caller does all pieces itself.
     """
 
     def __init__(self, count: int) -> None:
