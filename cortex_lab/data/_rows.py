@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
-Pick = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
-MANY = 32_768
-"""Numbers that are worth more than one processor core."""
 _BYTE_SCALE = np.float32(1 / 255)
 
 
@@ -52,20 +49,10 @@ class Rows:
             picked = np.multiply(picked, _BYTE_SCALE, dtype=np.float32)
         return picked.reshape(len(rows), *self.shape)
 
-    def put(self, rows: np.ndarray, into: np.ndarray, pick: Pick | None = None) -> None:
-        """What `take` returns, copied into an array of as many numbers, as its dtype.
-
-        Many floats are left to `pick(values, rows, into)`, which is taken to be faster than NumPy.
-        """
+    def put(self, rows: np.ndarray, into: np.ndarray) -> None:
+        """What `take` returns, copied into an array of as many numbers, as its dtype."""
         straight = into.flags.c_contiguous
-        if (
-            straight
-            and pick is not None
-            and into.size >= MANY
-            and into.dtype == self.flat.dtype == np.float32
-        ):
-            pick(self.flat, rows, into)
-        elif straight and into.dtype == self.flat.dtype:
+        if straight and into.dtype == self.flat.dtype:
             # "clip" keeps NumPy from making a copy to be safe; no row is out of bounds here.
             self.flat.take(rows, axis=0, out=into.reshape(len(rows), -1), mode="clip")
         elif straight and into.dtype == np.float32 and self.flat.dtype == np.uint8:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from cortex_lab.data._draws import checked_seed, row_keys
-from cortex_lab.data._rows import Pick, Rows, positions
+from cortex_lab.data._rows import Rows, positions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,24 +78,19 @@ class _PickedBatch(Batch):
         """Whether nobody can have changed its arrays yet."""
         return "inputs" not in self.__dict__ and "targets" not in self.__dict__
 
-    def put(
-        self, inputs: Mapping[str, np.ndarray], targets: Iterable[np.ndarray], pick: Pick | None = None
-    ) -> None:
-        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array.
-
-        `pick(values, rows, into)` is used to copy many rows of floats.
-        """
+    def put(self, inputs: Mapping[str, np.ndarray], targets: Iterable[np.ndarray]) -> None:
+        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array."""
         source, picked, again = self._source, self._picked, None
         for name, into in inputs.items():
             part = source._inputs[name if source._named else "inputs"]
-            part.put(picked, into, pick)
+            part.put(picked, into)
             again = into if part is source._targets_too else again
         for into in targets:
             if again is not None and again.shape == into.shape and again.dtype == into.dtype:
                 # What was just copied is nearer than where it came from.
                 np.copyto(into, again)
             else:
-                source._targets.put(picked, into, pick)  # type: ignore[union-attr]
+                source._targets.put(picked, into)  # type: ignore[union-attr]
 
 
 class Batches:

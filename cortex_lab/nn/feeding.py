@@ -26,7 +26,7 @@ def fetch(training: Training) -> Bound:
         bound = _bind(training, len(batch))
         slots = training.loss_slots = training.objective.slots(bound, training.plan)
         inputs = {name: bound.buffers[name] for name in training.network.graph.inputs}
-        batch.put(inputs, [at.target for at in slots.values()], training.network.ops.pick_rows)
+        batch.put(inputs, [at.target for at in slots.values()])
     else:
         bound = _load_arrays(training, batch, first_time)
     _load_weights(training, bound.rows, batch)

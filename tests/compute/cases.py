@@ -387,10 +387,3 @@ def warp_affine(draw: Draw) -> Case:
     matrices = identity + draw.random.standard_normal((shape[0], 2, 3)) * [0.3, 0.3, 3.0]
     tones = draw.random.standard_normal((shape[0], 2))
     return Case([draw.numbers(*shape), matrices, tones, draw.pick(True, False), poison(*shape)], (4,))
-
-
-@case
-def pick_rows(draw: Draw) -> Case:
-    n, size, count = draw.size(1, 40, 500), draw.size(1, 30, 300), draw.size(1, 20, 400)
-    rows = draw.random.integers(0, n, count)
-    return Case([draw.numbers(n, size), rows, poison(count, size)], (2,), exact=True)

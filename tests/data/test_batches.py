@@ -213,3 +213,17 @@ def test_representations():
         repr(make().excluding([1])) == "<Batches of 4: 9 rows shuffled with seed 0, 1 excluded, 3 per epoch>"
     )
     assert repr(Batch(np.zeros((1, 2)), None, np.zeros(1, int))).startswith("<Batch of 1 rows: inputs (1, 2)")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("named", [False, True])
+def test_inputs_that_are_the_targets_too_are_put_into_both(dtype: type, named: bool):
+    images = np.random.default_rng(0).integers(0, 255, (20, 4, 3)).astype(dtype)
+    inputs = {"image": images, "other": images + 1} if named else images
+    same = Batches(inputs, images, batch_size=7, seed=3).fetch(1)
+    apart = Batches(inputs, images.copy(), batch_size=7, seed=3).fetch(1)
+    found, wanted = ([np.zeros((7, 4, 3), np.float32) for _ in range(3)] for _ in range(2))
+    for batch, (first, second, target) in ((same, found), (apart, wanted)):
+        batch.put({"image": first, "other": second} if named else {"x": first}, [target])
+    np.testing.assert_array_equal(found, wanted)
+    assert found[2].any()
