@@ -23,10 +23,10 @@ def contest(makers: Mapping[str, Maker], seconds: float, turn: float = 0.15) -> 
     """Seconds per step of each contender. All take turns of `turn` seconds, for `seconds` each in all."""
     contenders = {name: _Contender(*maker) for name, maker in makers.items()}
     try:
-        steps = {}
-        for name, contender in contenders.items():
+        for contender in contenders.values():
             contender.take(3)
-            steps[name] = max(1, round(turn / contender.take(3)))
+        # Not before the last of them has imported and compiled what it needs.
+        steps = {name: contender.steps_of(turn) for name, contender in contenders.items()}
         samples: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(max(5, round(seconds / turn))):
             names = list(contenders) if number % 2 == 0 else list(reversed(contenders))
@@ -54,6 +54,13 @@ class _Contender:
             return self._ours.recv()
         except EOFError:
             raise RuntimeError("a contender ended with an error, which is printed above") from None
+
+    def steps_of(self, seconds: float) -> int:
+        """How many steps take that long; asked again and again, since a few say little of many."""
+        steps = 3
+        for _ in range(5):
+            steps = max(1, round(seconds / self.take(steps)))
+        return steps
 
     def end(self) -> None:
         self._ours.close()
