@@ -60,7 +60,10 @@ class Executor:
         buffers = {name: self._view(buffer, rows) for name, buffer in self.plan.buffers.items()}
         bound = Bound(rows, buffers, {})
         for stream, name in enumerate(self.plan.graph.nodes):
-            bound.slots[name] = self._slots(name, buffers, stream)
+            if name in self.plan.chains:
+                bound.slots[name] = self._slots_of_chain(name, buffers)
+            elif name in buffers:
+                bound.slots[name] = self._slots(name, buffers, stream)
         for planned in self.plan.steps:
             if planned.action != "loss":
                 bound.steps.append((planned.phase, self._callable(planned.action, planned.node, bound)))
@@ -92,9 +95,22 @@ class Executor:
             setattr(slots, key, value)
         return slots
 
+    def _slots_of_chain(self, name: str, buffers: Mapping[str, Any]) -> Slots:
+        chain, nodes = self.plan.chains[name], self.plan.graph.nodes
+        first = nodes[chain.nodes[0]]
+        source, *addends = (buffers[each] for each in chain.inputs)
+        given = {**self._arrays[first.name], **first.layer.constants(*first.in_shapes)}
+        slots = Slots(x=source, addend=addends[0] if addends else None, y=buffers[name], **given)
+        if chain.normalization is not None:
+            slots.normal = self._arrays[chain.normalization.name]
+            slots.scale, slots.shift = (self.ops.zeros(first.out_shape[-1:]) for _ in range(2))
+        return slots
+
     def _callable(self, action: str, name: str, bound: Bound) -> Callable[[], None] | None:
         if action == "accumulate":
             return self._accumulation(name, bound.buffers)
+        if name in self.plan.chains:
+            return Replayed(self.plan.chains[name].forward, self.ops, bound.slots[name])
         layer, slots = self.plan.graph.nodes[name].layer, bound.slots[name]
         if layer.is_view or (action == "backward" and getattr(layer, "passes_gradient", False)):
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
+from cortex_lab.nn.fusing import Chain, chains
 from cortex_lab.nn.graph import Graph, PlacedNode
 from cortex_lab.nn.layer import Shape
 
@@ -41,7 +42,7 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order and the buffers they work on."""
+    """Steps in order and the buffers they work on; a step of `chains` does all nodes of the chain."""
 
     graph: Graph
     training: bool
@@ -49,24 +50,29 @@ class Plan:
     buffers: dict[str, PlannedBuffer]
     gradients_wanted: frozenset[str] = field(default_factory=frozenset)
     frozen: frozenset[str] = field(default_factory=frozenset)
+    chains: dict[str, Chain] = field(default_factory=dict)
 
     @classmethod
     def inference(cls, graph: Graph, keep: Collection[str] = ()) -> Plan:
         """Forward steps only; every buffer dies after its last reader, but for outputs and `keep`."""
-        steps = tuple(_forward(name) for name in graph.nodes)
-        end = len(steps)
         kept = {*graph.outputs, *keep}
-        book = _Book()
+        fused = chains(graph, kept)
+        swallowed = {name for chain in fused.values() for name in chain.nodes[:-1]}
+        steps = tuple(_forward(name) for name in graph.nodes if name not in swallowed)
+        end = len(steps)
+        book, done = _Book(), set()
         for name, shape in graph.inputs.items():
             book.add(PlannedBuffer(name, shape, -1, -1, _input_dtype(graph, name)))
-        for at, node in enumerate(graph.nodes.values()):
-            for source in node.inputs:
+        for at, step in enumerate(steps):
+            node, chain = graph.nodes[step.node], fused.get(step.node)
+            for source in chain.inputs if chain else node.inputs:
                 book.extend(source, at)
-            alias = _memory_taken_over(graph, node, kept, book)
+            alias = None if chain else _memory_taken_over(graph, node, kept, book, done)
             book.add(PlannedBuffer(node.name, node.out_shape, at, at, alias=alias))
+            done.update(chain.nodes if chain else (node.name,))
         for name in kept:
             book.extend(name, end)
-        return cls(graph, False, steps, book.buffers)
+        return cls(graph, False, steps, book.buffers, chains=fused)
 
     @classmethod
     def training_step(
@@ -171,7 +177,9 @@ def _input_dtype(graph: Graph, name: str) -> str | None:
     return next(iter(wanted), None)
 
 
-def _memory_taken_over(graph: Graph, node: PlacedNode, kept: set[str], book: _Book) -> str | None:
+def _memory_taken_over(
+    graph: Graph, node: PlacedNode, kept: set[str], book: _Book, done: set[str]
+) -> str | None:
     """The input whose memory the output may use: a view's always, an in-place layer's if no one reads on."""
     source = node.inputs[0]
     if node.layer.is_view:
@@ -185,7 +193,7 @@ def _memory_taken_over(graph: Graph, node: PlacedNode, kept: set[str], book: _Bo
     needed = any(
         name in kept
         or name in graph.inputs
-        or any(reader not in book.buffers for reader in graph.consumers[name] if reader != node.name)
+        or any(reader not in done for reader in graph.consumers[name] if reader != node.name)
         for name in sharing
     )
     return None if needed else source

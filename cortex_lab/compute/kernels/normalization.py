@@ -38,6 +38,25 @@ def normalize_columns(
 
 
 @kernel
+def scale_and_shift(
+    xp: Any,
+    gamma: Any,
+    beta: Any,
+    mean: Any,
+    variance: Any,
+    bias: Any,
+    scale: Any,
+    shift: Any,
+    epsilon: float,
+) -> None:
+    """scale * x + shift = gamma * (x + bias - mean) / sqrt(variance + epsilon) + beta; `bias` may be None."""
+    xp.divide(1 if gamma is None else gamma, xp.sqrt(variance + epsilon), out=scale)
+    xp.multiply(-mean if bias is None else bias - mean, scale, out=shift)
+    if beta is not None:
+        shift += beta
+
+
+@kernel
 def batch_normalize_gradient(
     xp: Any,
     x: Any,
