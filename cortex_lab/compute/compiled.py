@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import pickle
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,25 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return kept(CompiledForPython(function, targetoptions=OPTIONS), "")
 
 
-class CompiledForPython(CPUDispatcher):
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """No search for garbage meanwhile: a compiler makes a million objects, and hardly any are garbage yet."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Compiler(CPUDispatcher):
+    def compile(self, sig: Any) -> Any:
+        with _without_collecting():
+            return super().compile(sig)
+
+
+class CompiledForPython(_Compiler):
     """A function for Python to call; to other compiled functions it is its `part`."""
 
     @property
@@ -55,7 +74,7 @@ class CompiledForPython(CPUDispatcher):
         return kept(_Part(self.py_func, targetoptions=options), "-part")
 
 
-class _Part(CPUDispatcher):
+class _Part(_Compiler):
     """A function that compiled functions call: one version for a number and for a literal."""
 
     def get_call_template(self, args: Any, kws: Any) -> Any:

@@ -34,11 +34,11 @@ def weight_gradient_pays(geometry: tuple[int, ...]) -> bool:
 
 
 def weight_gradient(
-    x: Any, dy: Any, total: Any, others: Any, geometry: tuple[int, ...], pieces: Sequence[tuple[int, ...]]
+    x: Any, dy: Any, sums: Any, geometry: tuple[int, ...], pieces: Sequence[tuple[int, ...]]
 ) -> Work:
     """What finds the gradient (taps, channels, filters), flat, of each piece: (number, start and stop row).
 
-    That of piece 0 goes to `total`, those of the others behind each other to `others`.
+    They go to `sums`, which is flat, one behind the other.
     """
     _, _, channels, kh, kw, out_height, out_width, filters, sh, sw, _, _, dh, dw, _ = geometry
     line = ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels
@@ -56,7 +56,7 @@ def weight_gradient(
         copied = is_padded(geometry) or kw * channels % tall > 0
         kernel, setting = _tap_kernel(tall, vectors), copied
         sizes = ((out_height - 1) * sh + (kh - 1) * dh + 1) * line + SLACK if copied else 1, 1
-    before = (x.reshape(-1), dy.reshape(-1), total, others, geometry, setting)
+    before = (x.reshape(-1), dy.reshape(-1), sums, geometry, setting)
     return work(kernel, before, pieces, partial(_rooms, *sizes))
 
 
@@ -75,13 +75,6 @@ def _is_small(geometry: tuple[int, ...]) -> bool:
 def _overlaps(geometry: tuple[int, ...]) -> bool:
     """Whether three neighboring outputs look at the same pixels, of enough channels for a tile."""
     return geometry[9] == 1 and geometry[4] == 3 and geometry[2] >= 8
-
-
-@compiled
-def total_of(piece, first, others):
-    """What a piece sums into."""
-    size = first.shape[0]
-    return first if piece == 0 else others[(piece - 1) * size : piece * size]
 
 
 @compiled
@@ -111,11 +104,11 @@ def _spread_out(dy, padded, row, rows, width, filters, panel, border):
 def _sliding_kernel(tall: int, vectors: int, taps: int) -> Any:
     panel = LANES * vectors
 
-    def gradient_of_rows(x, dy, first_total, others, geometry, at_once, piece, start, stop, padded, slopes):
-        total = total_of(piece, first_total, others)
+    def gradient_of_rows(x, dy, sums, geometry, at_once, piece, start, stop, padded, slopes):
         height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
             geometry
         )
+        own = piece * kh * kw * channels * filters
         steps = out_width + taps - 1
         line = steps * channels
         slope_line = (steps + taps - 1) * panel
@@ -133,7 +126,7 @@ def _sliding_kernel(tall: int, vectors: int, taps: int) -> Any:
                         correlate_tile(
                             tall, vectors, taps, padded, i * dh * line + k, 1, channels, sh * line,
                             slopes, at, panel, slope_line, count, steps,
-                            total, (i * taps * channels + k) * filters + p, filters, channels * filters,
+                            sums, own + (i * taps * channels + k) * filters + p, filters, channels * filters,
                             channels - k, filters - p, keep,
                         )  # fmt: skip
             keep = 1
@@ -146,11 +139,11 @@ def _sliding_kernel(tall: int, vectors: int, taps: int) -> Any:
 def _tap_kernel(tall: int, vectors: int) -> Any:
     panel = LANES * vectors
 
-    def gradient_of_rows(x, dy, first_total, others, geometry, pad, piece, start, stop, padded, _):
-        total = total_of(piece, first_total, others)
+    def gradient_of_rows(x, dy, sums, geometry, pad, piece, start, stop, padded, _):
         height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
             geometry
         )
+        own = piece * kh * kw * channels * filters
         run = kw * channels
         line = ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels if pad else width * channels
         keep = 0
@@ -170,7 +163,7 @@ def _tap_kernel(tall: int, vectors: int) -> Any:
                             tall, vectors, source, origin + i * dh * line + k, 1, sw * channels, sh * line,
                             dy, row * out_width * filters + p, filters, out_width * filters,
                             last - first, out_width,
-                            total, (i * run + k) * filters + p, filters,
+                            sums, own + (i * run + k) * filters + p, filters,
                             min(tall, run - k), min(panel, filters - p), keep,
                         )  # fmt: skip
             keep = 1

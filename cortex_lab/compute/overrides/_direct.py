@@ -26,6 +26,8 @@ PIXELS = 12_288
 """Floats of images that stay in the first-level cache."""
 IMAGES = 131_072
 """Floats of images that stay in the second-level cache while weights go by."""
+LIGHT = 100_000
+"""Multiply-adds for an image up to which tiles have one height: few kernels to compile, and little lost."""
 THIN = 64
 """Channels from which pixels of a strided 1 x 1 convolution are put side by side first."""
 SLACK = 64
@@ -73,7 +75,8 @@ def forward(
 def _window_plan(geometry: tuple[int, ...]) -> tuple[Any, int, int, int, int] | None:
     """The kernel, its filters and channels at a time, output rows at a time, and room for padded images."""
     _, _, channels, kh, kw, out_height, out_width, filters, sh, sw, _, _, dh, dw, _ = geometry
-    shape = tile_shape(out_width, filters, kw, sw)
+    light = kh * kw * channels * out_height * out_width * filters <= LIGHT
+    shape = tile_shape(out_width, filters, kw, sw, HEIGHTS[:1] if light else HEIGHTS)
     if shape is None:
         return None
     tall, vectors = shape
@@ -87,19 +90,24 @@ def _window_plan(geometry: tuple[int, ...]) -> tuple[Any, int, int, int, int] | 
     images = limit // (lines * line)
     at_once = images * out_height if images else max(1, (limit // line - (kh - 1) * dh - 1) // sh + 1)
     room = (max(1, images) * lines * line + SLACK) if is_padded(geometry) else 0
-    kernel = _window_kernel(tall, vectors, kw, sw if kw > 1 else 1, channels == 1 and kw > 1)
+    kernel = _window_kernel(tall, vectors, kw, sw if kw > 1 else 1, channels == 1 and kw > 1 and not light)
     return kernel, panel, _depth(channels, kh * kw * panel), at_once, room
 
 
-def tile_shape(out_width: int, filters: int, kw: int, sw: int) -> tuple[int, int] | None:
-    """Pixels and vectors of filters of a tile, to be done in the least time; None if none fits."""
+def tile_shape(
+    out_width: int, filters: int, kw: int, sw: int, heights: tuple[int, ...] = HEIGHTS
+) -> tuple[int, int] | None:
+    """Pixels, one of `heights`, and vectors of filters of a tile, to be done in the least time.
+
+    None if none fits.
+    """
     vectors = 1 if filters <= LANES or 2 * kw + 8 >= REGISTERS else 2
 
     def time(tall: int) -> float:
         pixels = (tall - 1) * sw + kw
         return -(-out_width // tall) * (1 + max(tall * kw * vectors / 2, 1.1 * (pixels + kw * vectors)))
 
-    fitting = [tall for tall in HEIGHTS if tall <= out_width and (tall + kw) * vectors < REGISTERS]
+    fitting = [tall for tall in heights if tall <= out_width and (tall + kw) * vectors < REGISTERS]
     return (min(fitting, key=time), vectors) if fitting else None
 
 

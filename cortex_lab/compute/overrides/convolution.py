@@ -66,17 +66,17 @@ def convolve_weight_gradient(
     if not plain(x, dy) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, out.shape, dy.shape, strides, padding, dilation, groups)
-    # Each piece has a sum of its own, so few of them; all but the first are added in a fixed order.
+    # Each piece has a sum of its own, so few of them; they are added in a fixed order.
     pieces = get_workers().split(len(x) * dy.shape[1], _grain(geometry), turns=2)
     tasks = [(k, *piece) for k, piece in enumerate(pieces)]
-    count, total = len(pieces) - 1, out.reshape(-1)
-    others = get_workers().room(0, "weight gradients", FLOAT32, max(1, count * out.size))
+    count, total = len(pieces), out.reshape(-1)
+    sums = total if count == 1 else get_workers().room(0, "weight gradients", FLOAT32, count * out.size)
     if _correlate.weight_gradient_pays(geometry):
-        found = _correlate.weight_gradient(x, dy, total, others, geometry, tasks)
+        found = _correlate.weight_gradient(x, dy, sums, geometry, tasks)
     else:
-        before = (x.reshape(-1), dy.reshape(-1), total, others, geometry)
+        before = (x.reshape(-1), dy.reshape(-1), sums, geometry)
         found = work(_weight_gradient, before, tasks, partial(_room, geometry), blas=True)
-    return join([found, work(_add_parts, (total, others, count))]) if count else found
+    return join([found, work(_add_parts, (sums, total, count))]) if count > 1 else found
 
 
 @convolution.convolve_input_gradient.override_in_parts("cpu")
@@ -161,12 +161,13 @@ def _turn_around(w, weights):
 
 
 @piecework
-def _add_parts(total, others, count):
+def _add_parts(sums, total, count):
     size = total.shape[0]
-    for i in range(count):
-        part = others[i * size : (i + 1) * size]
+    for j in range(size):
+        total[j] = sums[j] + sums[size + j]
+    for i in range(2, count):
         for j in range(size):
-            total[j] += part[j]
+            total[j] += sums[i * size + j]
 
 
 @piecework
@@ -197,8 +198,7 @@ def _forward(x, w, out, geometry, start, stop, tile, patches):
 
 
 @piecework
-def _weight_gradient(x, dy, first_total, others, geometry, piece, start, stop, tile, patches):
-    total = _correlate.total_of(piece, first_total, others)
+def _weight_gradient(x, dy, sums, geometry, piece, start, stop, tile, patches):
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
     )
@@ -212,17 +212,18 @@ def _weight_gradient(x, dy, first_total, others, geometry, piece, start, stop, t
         at = first * out_width
         kept = _ZERO if first == start else _ONE
         for g in range(groups):
+            to = piece * patch * filters + g * outputs
             if bare:
                 gemm(1, 0, patch, outputs, pixels, x, at * channels + g * inputs, channels,
-                     dy, at * filters + g * outputs, filters, kept, total, g * outputs, filters)  # fmt: skip
+                     dy, at * filters + g * outputs, filters, kept, sums, to, filters)  # fmt: skip
             elif inputs == 1:
                 _gather_taps(x, patches, geometry, first, last, g)
                 gemm(0, 0, patch, outputs, pixels, patches, 0, pixels,
-                     dy, at * filters + g * outputs, filters, kept, total, g * outputs, filters)  # fmt: skip
+                     dy, at * filters + g * outputs, filters, kept, sums, to, filters)  # fmt: skip
             else:
                 _gather(x, patches, geometry, first, last, g)
                 gemm(1, 0, patch, outputs, pixels, patches, 0, patch,
-                     dy, at * filters + g * outputs, filters, kept, total, g * outputs, filters)  # fmt: skip
+                     dy, at * filters + g * outputs, filters, kept, sums, to, filters)  # fmt: skip
 
 
 @piecework
