@@ -74,19 +74,18 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("backend", ["cpu", "reference", pytest.param("gpu", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", CASES)
 def test_a_chain_says_what_its_layers_say(name, backend):
     make, steps = CASES[name]
     network = used_for_a_while(make())
     assert len(steps_of(network)) == steps
-    tolerance = 2e-5
-    if backend == "reference":
-        twin = Network(network.graph, ops=get_ops("reference"))
+    if backend != "cpu":
+        twin = Network(network.graph, ops=get_ops(backend))
         for ours, theirs in ((network.params, twin.params), (network.state, twin.state)):
-            theirs[...] = ours
-        network, tolerance = twin, 1e-12
-    same_as_one_by_one(network, tolerance)
+            theirs[...] = twin.ops.asarray(ours)
+        network = twin
+    same_as_one_by_one(network, 1e-12 if backend == "reference" else 2e-5)
 
 
 def test_a_sum_that_several_convolutions_lead_to_is_done_by_one_of_them():
