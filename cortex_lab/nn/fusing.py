@@ -45,7 +45,8 @@ def chains(graph: Graph, kept: Collection[str]) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     taken: set[str] = set()
     for node in graph.nodes.values():
-        if isinstance(node.layer, Conv2D) and node.layer.activation in (None, "linear"):
+        # Of these very types: a subclass may do something else.
+        if type(node.layer) is Conv2D and node.layer.activation in (None, "linear"):
             chain = _chain_from(graph, node, kept, taken)
             taken.update(chain.nodes)
             if len(chain.nodes) > 1:
@@ -57,11 +58,11 @@ def _chain_from(graph: Graph, node: PlacedNode, kept: Collection[str], taken: se
     nodes, inputs = [node.name], list(node.inputs)
     normalization, relu = None, False
     ahead = _only_reader(graph, nodes[-1], kept)
-    if ahead and isinstance(ahead.layer, BatchNormalization) and not ahead.layer.per_element:
+    if ahead and type(ahead.layer) is BatchNormalization and not ahead.layer.per_element:
         normalization = ahead
         nodes.append(ahead.name)
         ahead = _only_reader(graph, nodes[-1], kept)
-    if ahead and isinstance(ahead.layer, Add) and len(ahead.inputs) == 2 and ahead.name not in taken:
+    if ahead and type(ahead.layer) is Add and len(ahead.inputs) == 2 and ahead.name not in taken:
         inputs += [source for source in ahead.inputs if source != nodes[-1]]
         nodes.append(ahead.name)
         ahead = _only_reader(graph, nodes[-1], kept)
@@ -80,4 +81,4 @@ def _only_reader(graph: Graph, name: str, kept: Collection[str]) -> PlacedNode |
 
 
 def _is_relu(layer: Any) -> bool:
-    return isinstance(layer, ReLU) or (isinstance(layer, Activation) and layer.activation == "relu")
+    return type(layer) is ReLU or (type(layer) is Activation and layer.activation == "relu")

@@ -16,6 +16,22 @@ from cortex_lab.nn.layers.normalization import BatchNormalization
 SHAPE = (7, 6, 3)
 
 
+class _Doubled(Conv2D):
+    """A convolution that is not what a chain takes it for."""
+
+    def forward(self, ops, at):
+        super().forward(ops, at)
+        ops.scale_shift(at.y, 2.0, 0.0, out=at.y)
+
+
+class _Halved(BatchNormalization):
+    """Likewise, a normalization."""
+
+    def forward(self, ops, at):
+        super().forward(ops, at)
+        ops.scale_shift(at.y, 0.5, 0.0, out=at.y)
+
+
 def steps_of(network, keep=()):
     return [step.node for step in Plan.inference(network.graph, keep).steps]
 
@@ -99,6 +115,14 @@ def test_a_sum_of_an_output_with_itself_is_a_step_of_its_own():
     nodes = [Node(Conv2D(16, 3), "a", "input"), Node(Add(), "sum", ("a", "a")), Node(ReLU(), "end", "sum")]
     network = Network(nodes, SHAPE)
     assert steps_of(network) == ["a", "sum", "end"]
+    same_as_one_by_one(network, 2e-5)
+
+
+def test_a_layer_of_ones_own_does_what_it_says():
+    network = used_for_a_while(
+        Network([_Doubled(16, 3), _Halved(), Conv2D(16, 1), ReLU()], SHAPE, seed=1),
+    )
+    assert len(steps_of(network)) == 3
     same_as_one_by_one(network, 2e-5)
 
 
