@@ -20,6 +20,17 @@ print("fine")
 """
 
 
+COLLECTING = """
+import gc
+import numpy as np
+from cortex_lab.compute import get_ops
+ops = get_ops("cpu")
+gc.{choice}()
+ops.sum_rows(np.ones((50, 7), np.float32), np.empty(7, np.float32))
+assert gc.isenabled() is {enabled}
+"""
+
+
 def run(program: str, cache: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **variables}
     if cache is not None:
@@ -37,6 +48,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert first.stderr.count("compiling its CPU kernels") == 1
     assert len(first.stderr.splitlines()) == 1
     return cache
+
+
+@pytest.mark.parametrize("choice", ["enable", "disable"])
+def test_garbage_is_collected_as_before_once_kernels_are_compiled(choice: str, tmp_path: Path):
+    done = run(COLLECTING.format(choice=choice, enabled=choice == "enable"), tmp_path)
+    assert "compiling its CPU kernels" in done.stderr
 
 
 def files(cache: Path, suffix: str) -> list[Path]:

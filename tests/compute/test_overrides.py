@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cortex_lab.compute import get_ops
 from cortex_lab.compute.kernel import REGISTRY
+from cortex_lab.compute.overrides import _direct
 from cortex_lab.compute.workers import Workers, get_workers
 from tests.compute.cases import CASES, Case, Draw
 
@@ -44,15 +45,7 @@ def expected(name: str, made: Case) -> tuple[Any, list[Any]]:
     return result, [args[position] for position in made.writes]
 
 
-def test_every_override_has_a_case():
-    assert sorted(CASES) == ACCELERATED
-
-
-@pytest.mark.parametrize("name", sorted(CASES))
-@settings(max_examples=25)
-@given(seed=seeds, large=st.booleans())
-def test_agrees_with_its_reference(name: str, seed: int, large: bool):
-    made = CASES[name](Draw(seed, large))
+def check(name: str, made: Case) -> None:
     (result, found), (wanted_result, wanted) = accelerated(name, made), expected(name, made)
     if isinstance(wanted_result, int):
         assert result == wanted_result
@@ -66,6 +59,28 @@ def test_agrees_with_its_reference(name: str, seed: int, large: bool):
         else:
             size = np.abs(theirs[np.isfinite(theirs)]).max(initial=1.0)
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * size)
+
+
+def test_every_override_has_a_case():
+    assert sorted(CASES) == ACCELERATED
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+@settings(max_examples=25)
+@given(seed=seeds, large=st.booleans())
+def test_agrees_with_its_reference(name: str, seed: int, large: bool):
+    check(name, CASES[name](Draw(seed, large)))
+
+
+@pytest.mark.parametrize("name", ["convolve", "convolve_and", "convolve_input_gradient"])
+def test_light_convolutions_agree_in_every_tile(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_direct, "LIGHT", 0)
+    _direct._window_plan.cache_clear()
+    try:
+        for seed in range(40):
+            check(name, CASES[name](Draw(seed, large=False)))
+    finally:
+        _direct._window_plan.cache_clear()
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
