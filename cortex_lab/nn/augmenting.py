@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.ground.described import is_built_in
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.feeding import named_inputs
 from cortex_lab.nn.network import Network
@@ -63,4 +64,10 @@ class Augmenter:
 
     def to_dict(self) -> dict[str, Any]:
         """The augmentations as JSON-able data."""
-        return {name: asdict(each) for name, each in self.by_input.items()}
+        return {name: _described(each) for name, each in self.by_input.items()}
+
+
+def _described(augmentation: Any) -> dict[str, Any]:
+    kind = type(augmentation)
+    own = {} if is_built_in(kind) else {"kind": f"{kind.__module__}:{kind.__qualname__}"}
+    return own | asdict(augmentation)

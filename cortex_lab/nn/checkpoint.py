@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cortex_lab.nn import saving
+from cortex_lab.nn.graph import Graph
+from cortex_lab.nn.loss import loss_from_dict
+from cortex_lab.nn.penalties import Penalties
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 
 if TYPE_CHECKING:
@@ -50,13 +53,17 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
     description, arrays = saving.read(path)
     if description.get("kind") != "training":
         raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
+    # Written as this version writes it: classes of one's own once went by their names alone.
+    losses = {name: loss_from_dict(loss).to_dict() for name, loss in description["losses"].items()}
+    penalties = description["penalties"] and Penalties.from_dict(description["penalties"]).to_dict()
+    description = {**description, "losses": losses, "penalties": penalties}
     for name, ours in _identity(training).items():
         if description.get(name) != ours:
             raise ValueError(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
                 f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
             )
-    if description["graph"] != training.network.graph.to_dict():
+    if Graph.from_dict(description["graph"]).to_dict() != training.network.graph.to_dict():
         raise ValueError(
             f"{path} holds another network than the one given; Network.load(path) reads that one"
         )

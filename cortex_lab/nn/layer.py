@@ -11,10 +11,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cortex_lab.ground.described import Registry
+
 Shape = tuple[int, ...]
 WHOLE = (int, np.integer)
 
-LAYERS: dict[str, type[Layer]] = {}
+LAYERS = Registry("layer")
+DESCRIBED = Registry("initializer or penalty")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Layer:
     """Base of all layers: subclasses are frozen dataclasses of hyper-parameters.
 
     A new layer is one file: the dataclass with `out_shape`, `forward` and `backward`, and a row in the case
-    table of the tests. Defining it registers it under its class name.
+    table of the tests. Defining it registers it under its class name; one of your own under its module's name
+    too, so that it takes nobody's place.
     """
 
     several_inputs: ClassVar[bool] = False
@@ -83,8 +87,7 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not cls.__name__.startswith("_"):
-            LAYERS[cls.__name__] = cls
+        LAYERS.add(cls)
 
     @property
     def keeps_steps(self) -> bool:
@@ -134,19 +137,12 @@ class Layer:
         """The description as JSON-able data; `layer_from_dict` reads it back."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         config = {f.name: to_plain(getattr(self, f.name)) for f in fields}
-        return {"kind": type(self).__name__, **config}
+        return {"kind": LAYERS.kind_of(type(self)), **config}
 
 
 def layer_from_dict(data: Mapping[str, Any]) -> Layer:
     """The layer that `Layer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
-    config = dict(data)
-    kind = config.pop("kind", None)
-    if kind not in LAYERS:
-        raise ValueError(f"there is no layer {kind!r}; there are {', '.join(sorted(LAYERS))}")
-    try:
-        return LAYERS[kind](**{name: from_plain(value) for name, value in config.items()})
-    except TypeError as error:
-        raise ValueError(f"{kind} does not take these hyper-parameters: {error}") from error
+    return LAYERS.make(data, from_plain)
 
 
 def snake_case(name: str) -> str:
@@ -156,13 +152,9 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
-_PLAIN: dict[str, type] = {}
-
-
 def describable(cls: type) -> type:
     """Class decorator: instances may stand as hyper-parameters and survive JSON."""
-    _PLAIN[cls.__name__] = cls
-    return cls
+    return DESCRIBED.add(cls)
 
 
 def to_plain(value: Any) -> Any:
@@ -171,9 +163,9 @@ def to_plain(value: Any) -> Any:
         return [to_plain(part) for part in value]
     if isinstance(value, Layer):
         return value.to_dict()
-    if type(value).__name__ in _PLAIN:
+    if DESCRIBED.knows(type(value)):
         config = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, **config}
+        return {"kind": DESCRIBED.kind_of(type(value)), **config}
     # JSON does not know NumPy's numbers.
     return value.item() if isinstance(value, np.generic) else value
 
@@ -182,11 +174,9 @@ def from_plain(value: Any) -> Any:
     """What `to_plain` made data of; lists become tuples."""
     if isinstance(value, list):
         return tuple(from_plain(part) for part in value)
-    if isinstance(value, Mapping) and value.get("kind") in LAYERS:
-        return layer_from_dict(value)
-    if isinstance(value, Mapping) and value.get("kind") in _PLAIN:
-        config = {name: from_plain(part) for name, part in value.items() if name != "kind"}
-        return _PLAIN[value["kind"]](**config)
+    if isinstance(value, Mapping) and "kind" in value:
+        is_layer = value["kind"] in LAYERS or value["kind"] in LAYERS.others
+        return layer_from_dict(value) if is_layer else DESCRIBED.make(value, from_plain)
     return value
 
 

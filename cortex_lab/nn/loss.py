@@ -8,16 +8,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cortex_lab.ground.described import Registry
 from cortex_lab.nn.layer import Parameter, Shape, Slots, snake_case
 
-LOSSES: dict[str, type[Loss]] = {}
+LOSSES = Registry("loss", snake_case)
 
 
 class Loss:
     """Base of all losses: subclasses are frozen dataclasses.
 
     The total is the weighted mean of the rows' losses; a row's weight is 1 unless the batch brings others.
-    A new loss is one file and a row in the case table; defining it registers it under its name in snake case.
+    A new loss is one file and a row in the case table; defining it registers it under its name in snake case,
+    one of your own under its module's name too.
     """
 
     of_classes: ClassVar[bool] | bool = False
@@ -32,8 +34,7 @@ class Loss:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not cls.__name__.startswith("_"):
-            LOSSES[snake_case(cls.__name__)] = cls
+        LOSSES.add(cls)
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         """ValueError if the output `name`, of row shape `shape` and made by `activation`, does not fit."""
@@ -81,19 +82,28 @@ class Loss:
         """The description as JSON-able data; `loss_from_dict` reads it back."""
         config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         plain = {key: value.to_dict() if isinstance(value, Loss) else value for key, value in config.items()}
-        return {"kind": snake_case(type(self).__name__), **plain}
+        return {"kind": LOSSES.kind_of(type(self)), **plain}
 
 
 def resolve_loss(loss: Any) -> Loss:
-    """The loss called so, or the object itself if it is one."""
+    """The loss called so, or the object itself if it is one.
+
+    ValueError for a name that a built-in loss and one of your own share: give the loss itself then.
+    """
     if isinstance(loss, Loss):
         return loss
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ValueError(f"there is no loss {loss!r}; there are {', '.join(sorted(LOSSES))}")
-    try:
-        return LOSSES[loss]()
-    except TypeError:
+    own = LOSSES.named(loss)
+    if own and loss in LOSSES:
         name = LOSSES[loss].__name__
+        raise ValueError(
+            f"{loss!r} may be the built-in cortex_lab.{name} or {', '.join(own)}; give the loss itself, such as "
+            f"cortex_lab.{name}(...)"
+        )
+    kind = LOSSES.find(loss)
+    try:
+        return kind()
+    except TypeError:
+        name = kind.__name__
         raise ValueError(
             f"{loss!r} has settings without a default; give the loss itself: {name}(...)"
         ) from None
@@ -101,18 +111,7 @@ def resolve_loss(loss: Any) -> Loss:
 
 def loss_from_dict(data: Mapping[str, Any]) -> Loss:
     """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
-    kind = data.get("kind")
-    config = {
-        key: loss_from_dict(value) if isinstance(value, Mapping) else value
-        for key, value in data.items()
-        if key != "kind"
-    }
-    if kind not in LOSSES:
-        raise ValueError(f"there is no loss {kind!r}; there are {', '.join(sorted(LOSSES))}")
-    try:
-        return LOSSES[kind](**config)
-    except TypeError as error:
-        raise ValueError(f"{kind} does not take these settings: {error}") from error
+    return LOSSES.make(data, lambda value: loss_from_dict(value) if isinstance(value, Mapping) else value)
 
 
 def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:

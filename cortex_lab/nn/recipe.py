@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +44,14 @@ class Recipe:
             )
         source = Source()
         network, given = training.network, f"{source.of(self.loss)}, {source.of(self.optimizer)}"
+        graph = network.graph.to_dict()
+        for kind in _kinds([graph, *(loss.to_dict() for loss in training.losses.values())]):
+            module, own, name = kind.partition(":")
+            if own:
+                source.imported(module, name)
         made = f"cl.Graph.from_dict(description), seed={network.seed}, ops={network.ops.name!r}"
         body = [
-            assignment("description", network.graph.to_dict()),
+            assignment("description", graph),
             f"network = cl.Network({made})",
             *self._weights(network, first, source),
             *self._data(source, loaded),
@@ -84,9 +89,9 @@ class Recipe:
                 f"a script cannot write down a part of a data set such as {data.name!r}; train on the whole, "
                 "with splits, or on arrays"
             )
-        source.imports.setdefault("pandas", set()).add("DataFrame")
+        made = source.imported("pandas", "DataFrame")
         frame = f'{{"input": list({self._arrays(x, source)}), "target": {self._arrays(y, source)}}}'
-        return [f'data = cl.data.Dataset(DataFrame({frame}), "input", "target", {splits!r}, {data.name!r})']
+        return [f'data = cl.data.Dataset({made}({frame}), "input", "target", {splits!r}, {data.name!r})']
 
     @staticmethod
     def _arrays(values: Any, source: Source) -> str:
@@ -101,6 +106,17 @@ class Recipe:
             f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"
         ]
         return "".join(f", {each}" for each in said)
+
+
+def _kinds(plain: Any) -> Iterator[str]:
+    """What all that is described in plain data is called."""
+    if isinstance(plain, Mapping):
+        if "kind" in plain:
+            yield plain["kind"]
+        plain = list(plain.values())
+    if isinstance(plain, list):
+        for part in plain:
+            yield from _kinds(part)
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,7 @@ def write(path: str | os.PathLike, description: Mapping[str, Any], arrays: Mappi
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
-    text = json.dumps({"format": FORMAT, **description}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **description}, sort_keys=True, default=_refuse)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     try:
@@ -90,6 +90,13 @@ def fill_network(network: Any, arrays: Mapping[str, np.ndarray]) -> None:
             )
     for name, target in targets.items():
         target[...] = network.ops.asarray(arrays[name])
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(
+        f"{value!r} cannot be saved: it is neither plain data nor a description; if its class is a frozen "
+        "dataclass of your own, decorate it with cortex_lab.nn.layer.describable"
+    )
 
 
 def _collect(arrays: dict[str, np.ndarray], name: str, item: Any) -> None:
