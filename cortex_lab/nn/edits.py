@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from cortex_lab.nn.initializers import fans, for_activation, resolve
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
 
-_NAME = re.compile(r"(\w+)(?:\[(['\"])(.+)\2\])?")
+_NAME = re.compile(r"(\w+)(?:\[((['\"]).*\3)\])?", re.DOTALL)
 
 
 def learning_rate(training: Training, value: Any) -> None:
@@ -56,7 +57,7 @@ def hyperparameter(training: Training, name: str, value: Any) -> None:
     known = _hyperparameters(training)
     if name not in known:
         raise KeyError(f"no layer reads {name!r} at every step; there are {', '.join(known) or 'none'}")
-    node, field = name.split(".")
+    node, _, field = name.rpartition(".")
     # Made anew to have it checked as the layer checks its own.
     dataclasses.replace(training.network.graph.nodes[node].layer, **{field: value})  # type: ignore[type-var]
     training.hyperparameters[name] = value
@@ -134,17 +135,25 @@ def edit(training: Training, name: str, value: Any) -> None:
     """Change what `name` says; KeyError that lists what can be edited."""
     found = _NAME.fullmatch(name)
     change = EDITS.get(found[1]) if found else None
-    if found is None or change is None or (found[3] is None) != (found[1] in _OF_THE_WHOLE):
+    if found is None or change is None or (found[2] is None) != (found[1] in _OF_THE_WHOLE):
         known = ", ".join(each if each in _OF_THE_WHOLE else f"{each}['...']" for each in EDITS)
         raise KeyError(f"a training has no {name!r} to edit; there are {known}")
-    change(training, value) if found[3] is None else change(training, found[3], value)
+    change(training, value) if found[2] is None else change(training, _unquoted(found[2]), value)
     training.scores = None
+
+
+def _unquoted(quoted: str) -> str:
+    """What stands in quotes; by Python's rules, as in keys, unless it was not written by them."""
+    try:
+        return ast.literal_eval(quoted)
+    except (SyntaxError, ValueError):
+        return quoted[1:-1]
 
 
 def set_hyperparameters(training: Training) -> None:
     """Put the edited hyper-parameters where the layers read them, the others as described."""
     for name, described in _hyperparameters(training).items():
-        node, field = name.split(".")
+        node, _, field = name.rpartition(".")
         for bound in training.bounds.values():
             setattr(bound.slots[node], field, training.hyperparameters.get(name, described))
 

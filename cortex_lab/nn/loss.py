@@ -96,8 +96,8 @@ def resolve_loss(loss: Any) -> Loss:
     if own and loss in LOSSES:
         name = LOSSES[loss].__name__
         raise ValueError(
-            f"{loss!r} may be the built-in cortex_lab.{name} or {', '.join(own)}; give the loss itself, such as "
-            f"cortex_lab.{name}(...)"
+            f"{loss!r} may be the built-in cortex_lab.{name} or {', '.join(own)}; give the loss itself, "
+            f"such as cortex_lab.{name}(...)"
         )
     kind = LOSSES.find(loss)
     try:

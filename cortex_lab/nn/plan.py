@@ -244,8 +244,8 @@ def _add_gradients(
 
 
 def edge(reader: str, position: int) -> str:
-    """How the gradient a node passes to its input number `position` is labelled."""
-    return f"{reader}.{position}" if position else reader
+    """How the gradient a node passes to its input number `position` is labelled; no node is called so."""
+    return f"{reader}>{position}" if position else reader
 
 
 def _gradient_passed_on(graph: Graph, reader: str) -> str | None:
