@@ -250,7 +250,7 @@ def edge(reader: str, position: int) -> str:
 
 def _gradient_passed_on(graph: Graph, reader: str) -> str | None:
     """The gradient that `reader`, an `edge` or "loss", hands back as it is, if it does: they share memory."""
-    name = reader if reader in graph.nodes else reader.rpartition(".")[0]
+    name = reader.partition(">")[0]
     if name not in graph.nodes:
         return None
     layer = graph.nodes[name].layer
