@@ -163,3 +163,20 @@ def test_a_mask_is_not_mistaken_for_a_node_of_its_name():
         cl.Network(layers, 4)
     with pytest.raises(ValueError, match="an input cannot be called 'words_mask'"):
         cl.Network(layers[1:], {"input": (4,), "words_mask": (4,)})
+
+
+def test_a_node_called_loss_is_not_mistaken_for_the_loss():
+    def gradient(name):
+        layers = [
+            cl.Node(cl.Dense(3), "out", inputs=("input",)),
+            cl.Node(cl.Reshape((3,)), name, inputs=("out",)),
+            cl.Node(cl.Dense(2), "head", inputs=(name,)),
+        ]
+        network = cl.Network(layers, 3, outputs=("out", "head"), ops="reference")
+        x, y = np.random.default_rng(0).normal(size=(8, 3)), np.zeros(8, int)
+        losses = dict.fromkeys(("out", "head"), "softmax_cross_entropy")
+        session = cl.train(network, (x, y), losses, cl.SGD(0.1), batch_size=8)
+        session.step()
+        return network.gradient
+
+    np.testing.assert_array_equal(gradient("loss"), gradient("other"))
