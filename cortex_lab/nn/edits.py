@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex_lab.nn.initializers import fans, for_activation, resolve
+from cortex_lab.nn.reviving import revive
 
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
@@ -92,27 +92,13 @@ def pending_update(training: Training, name: str, value: Any) -> None:
 
 
 def revived_unit(training: Training, name: str, value: Any) -> None:
-    """Units of a layer, by their numbers, given fresh incoming weights and a bias of 0.
+    """Units of a layer, by their numbers, given fresh incoming weights and the bias they began with.
 
-    The weights are drawn as they first were, keyed by (seed, step): the same draw whenever it is repeated.
+    A unit is a channel of the layer's output; of an activation it is one of the layer before. The draws are
+    keyed by (seed, step, parameter): the same whenever the edit is repeated. What the optimizer remembers of
+    these weights is forgotten.
     """
-    parameters = training.network.parameters
-    kernel = parameters.get(f"{name}/kernel")
-    if kernel is None:
-        with_kernel = [each.split("/")[0] for each in parameters if each.endswith("/kernel")]
-        raise KeyError(f"{name!r} has no kernel to draw anew; these have: {', '.join(with_kernel)}")
-    units = np.atleast_1d(np.asarray(value, dtype=np.int64))
-    if ((units < 0) | (units >= kernel.shape[-1])).any():
-        raise ValueError(f"{name!r} has the units 0 to {kernel.shape[-1] - 1}, got {units.tolist()}")
-    node = training.network.graph.nodes[name]
-    spec = node.layer.parameters(*node.in_shapes)["kernel"]
-    initializer = spec.initializer or for_activation(training.network.graph.next_activation(name))
-    random = np.random.Generator(np.random.Philox(key=[training.seed, training.step_number]))
-    drawn = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
-    ops = training.network.ops
-    kernel[..., units] = ops.asarray(np.asarray(drawn)[..., units])
-    if f"{name}/bias" in parameters:
-        parameters[f"{name}/bias"][units] = 0
+    revive(training, name, value)
 
 
 EDITS: dict[str, Callable[..., None]] = {

@@ -102,6 +102,17 @@ class Layer:
         """Trained arrays, by name."""
         return {}
 
+    def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        """By parameter, to which unit each element leads, a channel of the output; broadcast to its shape.
+
+        Parameters that lead to no single unit are left out; none are there if the layer has no units. By
+        default `kernel` and `bias` end in the units, and whatever does of a layer that works in place.
+        """
+        found, width = self.parameters(*shapes), self.out_shape(*shapes)[-1:]
+        own = [name for name, parameter in found.items() if width and parameter.shape[-1:] == width]
+        plain = len(own) == len(found) and set(found) <= {"kernel", "bias"}
+        return dict.fromkeys(own, np.arange(*width)) if plain or self.in_place else {}
+
     def state(self, *shapes: Shape) -> dict[str, Parameter]:
         """Arrays that persist between steps but are not trained, by name."""
         return {}
