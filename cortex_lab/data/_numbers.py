@@ -14,13 +14,13 @@ _REMEDIES = {
     "M": "turn it into numbers, for instance seconds: (x - x.min()) / numpy.timedelta64(1, 's')",
     "m": "turn it into numbers, for instance seconds: x / numpy.timedelta64(1, 's')",
     "c": "give x.real and x.imag, or numpy.abs(x)",
-    "O": "make numbers of it with pandas.to_numeric, or astype('float32')",
+    "O": "pandas.to_numeric makes numbers of it, pandas.get_dummies a column for each category",
 }
 
 
 def remedy(kind: str) -> str:
     """How to turn values of a NumPy dtype of this kind into numbers."""
-    return _REMEDIES.get(kind, "make a column for each category with pandas.get_dummies")
+    return _REMEDIES.get(kind, _REMEDIES["O"])
 
 
 def check_numeric(values: np.ndarray, called: str) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cortex_lab.nn.graph import Graph
 
+if TYPE_CHECKING:
+    from cortex_lab.nn.training import Training
+
 SCALE = np.float32(1 / 255)
+_said: set[str] = set()
 
 
 def picture_inputs(graph: Graph) -> frozenset[str]:
@@ -47,3 +53,35 @@ def as_picture(values: Any) -> Any:
 
 def is_bytes(values: Any) -> bool:
     return getattr(values, "dtype", None) == np.uint8
+
+
+def say_how_bytes_are_seen(training: Training, inputs: Any, targets: Any) -> None:
+    """Warn, once in a process, of bytes that stay 0 to 255 where 0 to 1 may have been expected.
+
+    Bytes that are only 0 and 1, and those that a layer wants as they are, need no word.
+    """
+    graph, pictures = training.network.graph, training.network.pictures
+    named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
+    for name, values in named.items():
+        if name in graph.inputs and name not in pictures and not reads_raw(graph, name) and _large(values):
+            _say_once(
+                f"input {name!r} is bytes in rows {values.shape[1:]}, which are taken as numbers from 0 to 255; "
+                "divide by 255 if they are pixels, or give rows (height, width) or (height, width, channels)"
+            )
+    seen = [name for name in pictures if is_bytes(named.get(name))]
+    of_values = any(loss.predicts == "values" for loss in training.losses.values())
+    if seen and of_values and not training.objective.like_pictures and _large(targets) and targets.ndim > 2:
+        _say_once(
+            f"targets are bytes and stay 0 to 255, while the pictures of input {seen[0]!r} are seen as 0 to 1; "
+            "divide the targets by 255 if the outputs are to be 0 to 1"
+        )
+
+
+def _large(values: Any) -> bool:
+    return is_bytes(values) and values.size > 0 and values.max() > 1
+
+
+def _say_once(text: str) -> None:
+    if text not in _said:
+        _said.add(text)
+        warnings.warn(text, UserWarning, stacklevel=4)
