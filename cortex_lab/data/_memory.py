@@ -49,10 +49,14 @@ def kept(values: Any, called: str, shared: list[Shared]) -> Any:
     if not isinstance(values, np.ndarray):
         # A pandas object.
         return values.copy() if hasattr(values, "__array__") and hasattr(values, "copy") else values
-    if values.nbytes <= LARGEST_COPY:
+    if can_be_copied(values):
         return values.copy()
     shared.append(Shared.of(called, values))
     return values
+
+
+def can_be_copied(array: np.ndarray) -> bool:
+    return array.nbytes <= LARGEST_COPY
 
 
 def checksum(array: np.ndarray) -> int:

@@ -8,18 +8,20 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
-from cortex_lab.data._memory import LARGEST_COPY, frozen
+from cortex_lab.data._memory import can_be_copied, frozen
 from cortex_lab.data._numbers import as_float32, remedy
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 
 
-def with_tensor_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def with_tensor_columns(
+    frame: pd.DataFrame, names: list[str], cells: Any = (np.ndarray, list, tuple)
+) -> pd.DataFrame:
     """The frame with those of its columns `names` that hold one array per row made into tensor columns."""
     for name in names:
         column = _column(frame, name)
         first = column.iloc[0] if len(column) else None
-        if column.dtype == object and isinstance(first, (np.ndarray, list, tuple)):
+        if column.dtype == object and isinstance(first, cells):
             try:
                 frame = frame.assign(**{name: TensorArray._from_sequence(column.array)})
             except ValueError as error:
@@ -39,8 +41,10 @@ def held(frame: pd.DataFrame) -> pd.DataFrame:
     if rest:
         own.isetitem(rest, frame.iloc[:, rest].copy())
     for place, array in tensors.items():
-        array = array if array.tensor.nbytes > LARGEST_COPY else array.copy()
-        own.isetitem(place, TensorArray(frozen(array.tensor), array.isna()))
+        array = array.copy() if can_be_copied(array.tensor) else array
+        array = TensorArray(frozen(array.tensor), array.isna())
+        # A bare array would be copied.
+        own.isetitem(place, pd.Series(array, index=own.index, copy=False))
     return own
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data._html import dataset_html
-from cortex_lab.data._memory import LARGEST_COPY, frozen
+from cortex_lab.data._memory import can_be_copied, frozen
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import held, read_inputs, read_targets, with_tensor_columns
@@ -58,8 +58,10 @@ class Dataset:
         self.inputs = inputs
         self.target = target
         columns = [inputs] if isinstance(inputs, str) else list(inputs)
-        self._whole = held(with_tensor_columns(frame, columns))
         goal = [target] if isinstance(target, str) else list(target or [])
+        # Lists and tuples may be labels; arrays are values.
+        frame = with_tensor_columns(with_tensor_columns(frame, columns), goal, np.ndarray)
+        self._whole = held(frame)
         self._inputs = _rows_of(read_inputs(self._whole, columns), columns)
         targets, self.classes = (None, None) if target is None else read_targets(self._whole, target)
         self._targets = None if targets is None else _rows_of(targets, goal, targets=True)
@@ -178,6 +180,5 @@ class Dataset:
 
 
 def _rows_of(values: np.ndarray, columns: list[Any], targets: bool = False) -> Rows:
-    # Numbers up to that size are the dataset's own already, read from its frame.
-    private = values.nbytes <= LARGEST_COPY
-    return Rows(values, targets, f"column {', '.join(map(repr, columns))}", private)
+    # What can be copied was, when the frame was read.
+    return Rows(values, targets, f"column {', '.join(map(repr, columns))}", can_be_copied(values))

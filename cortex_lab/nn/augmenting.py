@@ -49,7 +49,7 @@ class Augmenter:
         return bool(self.by_input)
 
     def places(self, bound: Bound) -> dict[str, Any]:
-        """Where the inputs of a batch are put, by name: into their buffers, or aside if they will be changed."""
+        """Where the inputs of a batch are put, by name: into their buffers, or aside to be changed."""
         own, buffers = self.by_input, bound.buffers
         return {name: self._given_to(name, bound) if name in own else buffers[name] for name in self._inputs}
 

@@ -26,7 +26,8 @@ def fetch(training: Training) -> Bound:
     if not first_time and training.network.ops.xp is np and getattr(batch, "unread", False):
         bound = _bind(training, len(batch))
         slots = training.loss_slots = training.objective.slots(bound, training.plan)
-        batch.put(training.augmenter.places(bound), [at.target for at in slots.values()], training.network.pictures)
+        inputs = training.augmenter.places(bound)
+        batch.put(inputs, [at.target for at in slots.values()], training.network.pictures)
     else:
         bound = _load_arrays(training, batch, first_time)
     _load_weights(training, bound.rows, batch)

@@ -47,7 +47,10 @@ class Loss:
         wanted = self.target_shape(shape)
         if self.of_classes:
             return check_class_ids(targets, wanted, shape[-1])
-        targets = np.asarray(targets, dtype=np.float64)
+        targets = np.asarray(targets)
+        if targets.dtype.kind not in "biuf":
+            raise ValueError(f"{type(self).__name__} wants targets that are numbers, got {targets.dtype}")
+        targets = targets.astype(np.float64, copy=False)
         if targets.ndim == 1 and wanted == (1,):
             targets = targets[:, None]
         if targets.shape[1:] != wanted:

@@ -21,8 +21,8 @@ class Objective:
     """Losses by output name, each with its weight in the total, bound to a network's buffers.
 
     `like_pictures` says that targets are an input whose bytes are pictures: a loss of values then sees them
-    as the network sees that input. `some_unknown` says whether a checked target had an unknown class. `state` is what the losses remember
-    between steps, by "output/name"; most remember nothing.
+    as the network sees that input. `some_unknown` says whether a checked target had an unknown class. `state`
+    is what the losses remember between steps, by "output/name"; most remember nothing.
     """
 
     def __init__(self, network: Network, loss: Any, loss_weights: Mapping[str, float] | None = None) -> None:

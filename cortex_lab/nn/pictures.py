@@ -24,9 +24,7 @@ def picture_inputs(graph: Graph) -> frozenset[str]:
     Embedding reads ids.
     """
     return frozenset(
-        name
-        for name, shape in graph.inputs.items()
-        if len(shape) in (2, 3) and not reads_raw(graph, name)
+        name for name, shape in graph.inputs.items() if len(shape) in (2, 3) and not reads_raw(graph, name)
     )
 
 
@@ -65,14 +63,14 @@ def say_how_bytes_are_seen(training: Training, inputs: Any, targets: Any) -> Non
     for name, values in named.items():
         if name in graph.inputs and name not in pictures and not reads_raw(graph, name) and _large(values):
             _say_once(
-                f"input {name!r} is bytes in rows {values.shape[1:]}, which are taken as numbers from 0 to 255; "
+                f"input {name!r} is bytes in rows {values.shape[1:]}, which are taken as numbers, 0 to 255; "
                 "divide by 255 if they are pixels, or give rows (height, width) or (height, width, channels)"
             )
     seen = [name for name in pictures if is_bytes(named.get(name))]
     of_values = any(loss.predicts == "values" for loss in training.losses.values())
     if seen and of_values and not training.objective.like_pictures and _large(targets) and targets.ndim > 2:
         _say_once(
-            f"targets are bytes and stay 0 to 255, while the pictures of input {seen[0]!r} are seen as 0 to 1; "
+            f"targets are bytes and stay 0 to 255, while pictures of the input {seen[0]!r} become 0 to 1; "
             "divide the targets by 255 if the outputs are to be 0 to 1"
         )
 
