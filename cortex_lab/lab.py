@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data import Batches
+from cortex_lab.data._memory import Shared, kept
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.checkpoint import load_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
 from cortex_lab.nn.loss import row_weights
 from cortex_lab.nn.metrics import Metrics
+from cortex_lab.nn.pictures import say_how_bytes_are_seen
 from cortex_lab.nn.recipe import Recipe
 from cortex_lab.optimize import Optimizer
-from cortex_lab.study import Probe, Process, Session, replay
+from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
 from cortex_lab.study.conditions import rises
 from cortex_lab.study.script import Script
 
@@ -46,10 +49,12 @@ class TrainingSession(Session):
         probes: Iterable[Probe] | None = None,
         snapshot_budget: int = 256 * 2**20,
         recipe: Recipe | None = None,
+        shared: Iterable[Any] = (),
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
         self.recipe = recipe
+        self._shared = tuple(shared)
 
     @property
     def network(self) -> Network:
@@ -112,6 +117,18 @@ class TrainingSession(Session):
                 self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
         return best
 
+    def rewind(self, step: int) -> None:
+        self._check_data()
+        super().rewind(step)
+
+    def resume(self) -> Stop:
+        self._check_data()
+        return super().resume()
+
+    def fork(self, **settings: Iterable[Any]) -> Fork:
+        self._check_data()
+        return super().fork(**settings)
+
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
 
@@ -126,11 +143,13 @@ class TrainingSession(Session):
         """
         if self.recipe is None:
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
+        self._check_data()
         first = self.history.nearest(self.first_step)[1]
         return self.recipe.script(self.process, first, self.events, _loaded_as(self.dataset))
 
     def sibling(self, process: Process) -> TrainingSession:
-        return TrainingSession(process, self.dataset, self.probes, self.history.budget)  # type: ignore[arg-type]
+        probes, budget, shared = self.probes, self.history.budget, self._shared
+        return TrainingSession(process, self.dataset, probes, budget, shared=shared)  # type: ignore[arg-type]
 
     def bench(self, **options: Any) -> Any:
         """The live lab bench on this session, displayed; see `cortex_lab.widgets.Bench` for the options."""
@@ -149,7 +168,8 @@ class TrainingSession(Session):
             whole = self.dataset.frame
             frame = whole.loc[rows].copy()
         else:
-            frame = pd.DataFrame({"target": list(next(iter(slots.values())).target)}, index=rows)
+            target = np.array(self.network.ops.to_numpy(next(iter(slots.values())).target))
+            frame = pd.DataFrame({"target": list(target)}, index=rows)
         frame.index.name = "row"
         return frame.assign(
             loss=sum(self.network.ops.to_numpy(at.rows).astype(float) for at in slots.values())
@@ -173,7 +193,14 @@ class TrainingSession(Session):
             )
         save_training(self.process, path)
 
+    def _check_data(self) -> None:
+        """ValueError if an array that was too large to copy is not what it was when it was given."""
+        getattr(self.process.batches, "check_unchanged", lambda: None)()
+        for shared in self._shared:
+            shared.check()
+
     def _training_at(self, step: int) -> Training:
+        self._check_data()
         training = self.process.clone()
         replay(training, self.history.nearest(step)[1], self._events_before(step), step)
         return training
@@ -201,6 +228,17 @@ def train(
     snapshot_budget: int = 256 * 2**20,
 ) -> TrainingSession:
     """Set up a training and return its session, at step 0.
+
+    Bytes (uint8) are a picture, and seen as 0 to 1, if they are an input with rows (height, width) or
+    (height, width, channels), sequences (steps, features) of bytes too, unless the layer that reads it takes
+    bytes as they are, as Embedding does. Rows (features,) of bytes are numbers from 0 to 255 and stay that,
+    which is said once. This holds in training, validation, `score`, `predict` and everywhere else. Targets,
+    labels, masks and ids are never divided; but targets that are the very numbers of a picture input, as an
+    autoencoder's, are seen as that input is by a loss of values.
+
+    All else is read as float32, and class ids as int64: numbers that would fall together or do not fit are
+    refused by name. Arrays are taken as they are now: those up to 64 MB are copied, a larger one that was
+    changed since is an error at `rewind`, `resume`, `fork`, `network_at` and `script`.
 
     Parameters
     ----------
@@ -248,6 +286,10 @@ def train(
         raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {optimizer!r}")
     dataset, batches = _batches(data, batch_size, seed)
     frozen = [frozen] if isinstance(frozen, str) else list(frozen)
+    shared: list[Shared] = []
+    validation = kept(validation, "validation", shared)
+    sample_weight = kept(sample_weight, "sample_weight", shared)
+    class_weight = kept(class_weight, "class_weight", shared)
     training = Training(
         network,
         batches,
@@ -265,13 +307,17 @@ def train(
     )
     if resume_from is not None:
         load_training(training, resume_from)
+    if isinstance(batches, Batches):
+        say_how_bytes_are_seen(training, batches.inputs, batches.targets)
+    if dataset is None and isinstance(batches, Batches) and not hasattr(data, "fetch"):
+        data = batches.inputs, batches.targets
     recipe = Recipe.of(
         data, loss, optimizer, batch_size=batch_size, seed=seed, validation=validation,
         validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
         class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
         augment=augment,
     )  # fmt: skip
-    return TrainingSession(training, dataset, probes, snapshot_budget, recipe)
+    return TrainingSession(training, dataset, probes, snapshot_budget, recipe, shared)
 
 
 def _batches(data: Any, batch_size: int, seed: int) -> tuple[Any, Any]:
@@ -280,8 +326,6 @@ def _batches(data: Any, batch_size: int, seed: int) -> tuple[Any, Any]:
     if hasattr(data, "batches"):
         rows = data.train if data.splits else data
         return data, rows.batches(batch_size, seed=seed)
-    from cortex_lab.data import Batches
-
     inputs, targets = data
     return None, Batches(inputs, targets, batch_size=batch_size, seed=seed)
 

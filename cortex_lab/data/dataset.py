@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data._html import dataset_html
+from cortex_lab.data._memory import can_be_copied, frozen
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
-from cortex_lab.data.columns import read_inputs, read_targets, with_tensor_columns
+from cortex_lab.data.columns import held, read_inputs, read_targets, with_tensor_columns
 from cortex_lab.data.splits import draw_split, read_splits
 from cortex_lab.data.tensor import shape_text
 
@@ -57,12 +58,15 @@ class Dataset:
         self.inputs = inputs
         self.target = target
         columns = [inputs] if isinstance(inputs, str) else list(inputs)
-        self._whole = with_tensor_columns(frame, columns)
-        self._inputs = Rows(read_inputs(self._whole, columns))
+        goal = [target] if isinstance(target, str) else list(target or [])
+        # Lists and tuples may be labels; arrays are values.
+        frame = with_tensor_columns(with_tensor_columns(frame, columns), goal, np.ndarray)
+        self._whole = held(frame)
+        self._inputs = _rows_of(read_inputs(self._whole, columns), columns)
         targets, self.classes = (None, None) if target is None else read_targets(self._whole, target)
-        self._targets = None if targets is None else Rows(targets, targets=True)
-        self.rows = np.arange(len(frame))
-        self.splits = read_splits(splits, self._whole)
+        self._targets = None if targets is None else _rows_of(targets, goal, targets=True)
+        self.rows = frozen(np.arange(len(frame)))
+        self.splits = {name: frozen(rows) for name, rows in read_splits(splits, self._whole).items()}
 
     # Parts -------------------------------------------------------------------------------------------
 
@@ -121,7 +125,8 @@ class Dataset:
             raise ValueError(f"{name!r} would have no rows")
         # Parts share everything but the choice of rows, so a split costs no memory.
         part = copy.copy(self)
-        part.rows, part.splits, part.name = rows, splits, name
+        part.rows, part.name = frozen(rows), name
+        part.splits = {each: frozen(those) for each, those in splits.items()}
         return part
 
     # What is inside ----------------------------------------------------------------------------------
@@ -150,7 +155,7 @@ class Dataset:
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
         """(x, y), new arrays: x (n, *input_shape) float32; y class ids (n,) int64, float32 values, or None.
 
-        Bytes become 0..1.
+        Bytes stay bytes, in both: what they mean is for the network to say.
         """
         return self._inputs.take(self.rows), None if self._targets is None else self._targets.take(self.rows)
 
@@ -172,3 +177,8 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         return dataset_html(self)
+
+
+def _rows_of(values: np.ndarray, columns: list[Any], targets: bool = False) -> Rows:
+    # What can be copied was, when the frame was read.
+    return Rows(values, targets, f"column {', '.join(map(repr, columns))}", can_be_copied(values))

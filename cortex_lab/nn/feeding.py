@@ -9,6 +9,7 @@ import numpy as np
 
 from cortex_lab.nn import edits
 from cortex_lab.nn.executor import Bound
+from cortex_lab.nn.loss import WrongRows
 
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
@@ -25,8 +26,8 @@ def fetch(training: Training) -> Bound:
     if not first_time and training.network.ops.xp is np and getattr(batch, "unread", False):
         bound = _bind(training, len(batch))
         slots = training.loss_slots = training.objective.slots(bound, training.plan)
-        inputs = {name: bound.buffers[name] for name in training.network.graph.inputs}
-        batch.put(inputs, [at.target for at in slots.values()])
+        inputs = training.augmenter.places(bound)
+        batch.put(inputs, [at.target for at in slots.values()], training.network.pictures)
     else:
         bound = _load_arrays(training, batch, first_time)
     _load_weights(training, bound.rows, batch)
@@ -47,19 +48,28 @@ def _bind(training: Training, rows: int) -> Bound:
 def _load_arrays(training: Training, batch: Any, check: bool) -> Bound:
     """Load a batch that is made of arrays, checked before the first of them is loaded."""
     inputs, objective = named_inputs(training, batch), training.objective
+    network = training.network
     bound = _bind(training, len(next(iter(inputs.values()))))
     if check:
-        inputs = training.network.checked_inputs(inputs)
+        inputs = network.checked_inputs(inputs)
+    places = training.augmenter.places(bound)
     for name, values in inputs.items():
         if check:
             _check_finite(name, values, batch.rows)
-        _load(training, values, bound.buffers[name])
+        _load(training, network.seen(name, values), places[name])
     targets = objective.by_output(batch.targets)
     slots = training.loss_slots = objective.slots(bound, training.plan)
     for name, at in slots.items():
-        values = objective.check_targets(name, targets[name]) if check else targets[name]
+        values = _checked_targets(training, name, targets[name], batch) if check else targets[name]
         _load(training, values.reshape(at.target.shape), at.target)
     return bound
+
+
+def _checked_targets(training: Training, name: str, targets: Any, batch: Any) -> np.ndarray:
+    try:
+        return training.objective.check_targets(name, targets)
+    except WrongRows as error:
+        raise error.at(batch.rows) from None
 
 
 def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:

@@ -48,18 +48,17 @@ class Loss:
         wanted = self.target_shape(shape)
         if self.of_classes:
             return check_class_ids(targets, wanted, shape[-1])
-        targets = np.asarray(targets, dtype=np.float64)
+        targets = np.asarray(targets)
+        if targets.dtype.kind not in "biuf":
+            raise ValueError(f"{type(self).__name__} wants targets that are numbers, got {targets.dtype}")
+        targets = targets.astype(np.float64, copy=False)
         if targets.ndim == 1 and wanted == (1,):
             targets = targets[:, None]
         if targets.shape[1:] != wanted:
             raise ValueError(
                 f"{type(self).__name__} wants targets of row shape {wanted}, got {targets.shape[1:]}"
             )
-        bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
-        if len(bad):
-            raise ValueError(
-                f"targets are missing or infinite in {len(bad)} rows, the first {bad[:5].tolist()}"
-            )
+        _refuse_holes(targets, "targets")
         return targets
 
     def state(self, shape: Shape) -> dict[str, Parameter]:
@@ -83,6 +82,18 @@ class Loss:
         config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         plain = {key: value.to_dict() if isinstance(value, Loss) else value for key, value in config.items()}
         return {"kind": LOSSES.kind_of(type(self)), **plain}
+
+
+class WrongRows(ValueError):
+    """Targets that do not fit in some `rows` of those given; `text` says "{rows}" where it names them."""
+
+    def __init__(self, text: str, rows: np.ndarray) -> None:
+        super().__init__(text.replace("{rows}", str(rows[:5].tolist())))
+        self.text, self.rows = text, rows
+
+    def at(self, places: Any) -> WrongRows:
+        """The same of the data, in which the rows given are at `places`."""
+        return WrongRows(self.text, np.asarray(places)[self.rows])
 
 
 def resolve_loss(loss: Any) -> Loss:
@@ -123,17 +134,26 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             f"this loss wants class ids {wanted}, got one column per class; pass targets.argmax(axis=-1), "
             "or say one_hot=True to the loss"
         )
-    if targets.dtype.kind == "f" and np.isfinite(targets).all() and np.all(targets == np.floor(targets)):
-        targets = targets.astype(np.int64)
+    if targets.dtype.kind == "f" and targets.ndim:
+        _refuse_holes(targets, "labels")
+        if np.all(targets == np.floor(targets)):
+            targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
         raise ValueError(f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}")
     bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
     if len(bad):
-        raise ValueError(
+        raise WrongRows(
             f"labels go up to {int(targets.max())} but there are {classes} classes (0 to {classes - 1}); "
-            f"first such rows {bad[:5].tolist()}. Give the last layer more units"
+            "first such rows {rows}. Give the last layer more units",
+            bad,
         )
     return targets.astype(np.int64)
+
+
+def _refuse_holes(targets: np.ndarray, called: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
+    if len(bad):
+        raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
 
 
 def check_fraction(name: str, value: float) -> None:

@@ -17,6 +17,7 @@ from cortex_lab.nn.executor import Bound, Executor
 from cortex_lab.nn.graph import Graph
 from cortex_lab.nn.initializers import fans, for_activation, resolve
 from cortex_lab.nn.layer import Parameter
+from cortex_lab.nn.pictures import as_picture, picture_inputs
 from cortex_lab.nn.plan import Plan
 
 EVALUATION_ROWS = 256
@@ -39,7 +40,8 @@ class Network:
         "cpu", "gpu" or "reference", or an `Ops`.
 
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
-    `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel").
+    `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
+    inputs whose bytes (uint8) are seen as 0 to 1: see `seen`.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Network:
             self.graph = Graph.build(layers, input_shape, outputs)
         self.ops = get_ops(ops) if isinstance(ops, str) else ops
         self.seed = seed
+        self.pictures = picture_inputs(self.graph)
         nodes = self.graph.nodes.values()
         self._specs = {
             f"{node.name}/{key}": spec
@@ -159,12 +162,22 @@ class Network:
             part = slice(start, min(start + executor.capacity, rows))
             bound = executor.bind(part.stop - part.start)
             for name, values in inputs.items():
-                bound.buffers[name][...] = self.ops.asarray(values[part], bound.buffers[name].dtype)
+                values = self.seen(name, values[part])
+                bound.buffers[name][...] = self.ops.asarray(values, bound.buffers[name].dtype)
             with flushed():
                 for _, run in bound.steps:
                     if run is not None:
                         run()
             yield part, bound
+
+    def seen(self, name: str, values: Any) -> Any:
+        """Values of the input `name` as the network sees them, in training as everywhere else.
+
+        Bytes are a picture, and become float32 from 0 to 1, if rows of the input are (height, width) or
+        (height, width, channels) and none of the layers that read it takes bytes as they are, as `Embedding`
+        does. Everything else, rows (features,) of bytes too, stays the numbers that it is.
+        """
+        return as_picture(values) if name in self.pictures else values
 
     def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit."""
@@ -182,7 +195,9 @@ class Network:
                     f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
                 )
             if array.dtype.kind not in "fiub":
-                raise TypeError(f"input {name!r} wants numbers, got dtype {array.dtype}")
+                raise TypeError(
+                    f"input {name!r} wants numbers, got dtype {array.dtype}; make float32 of them first"
+                )
             readers = (self.graph.nodes[reader].layer for reader in self.graph.consumers[name])
             reads_ids = any(layer.input_dtype == "int32" for layer in readers)
             if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():

@@ -13,14 +13,16 @@ from cortex_lab.nn.layer import Parameter, Slots
 from cortex_lab.nn.loss import Loss, resolve_loss
 from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
+from cortex_lab.nn.pictures import as_picture
 from cortex_lab.nn.plan import Plan
 
 
 class Objective:
     """Losses by output name, each with its weight in the total, bound to a network's buffers.
 
-    `some_unknown` says whether a checked target had an unknown class. `state` is what the losses remember
-    between steps, by "output/name"; most remember nothing.
+    `like_pictures` says that targets are an input whose bytes are pictures: a loss of values then sees them
+    as the network sees that input. `some_unknown` says whether a checked target had an unknown class. `state`
+    is what the losses remember between steps, by "output/name"; most remember nothing.
     """
 
     def __init__(self, network: Network, loss: Any, loss_weights: Mapping[str, float] | None = None) -> None:
@@ -33,6 +35,7 @@ class Objective:
             for name, loss in self.losses.items()
             for key, spec in loss.state(shapes[name]).items()
         }
+        self.like_pictures = False
         self.some_unknown = False
         self._first = next(iter(self.losses))
         self._count = network.ops.xp.count_nonzero
@@ -59,11 +62,14 @@ class Objective:
     def by_output(self, targets: Any) -> dict[str, Any]:
         """Targets by output name; one array stands for all outputs. KeyError for an output without any."""
         if isinstance(targets, np.ndarray) or not isinstance(targets, Mapping):
-            return dict.fromkeys(self.losses, targets)
+            return {name: self._seen(name, targets) for name in self.losses}
         missing = [name for name in self.losses if name not in targets]
         if missing:
             raise KeyError(f"there are no targets for the output {missing[0]!r}, only for {list(targets)}")
-        return {name: targets[name] for name in self.losses}
+        return {name: self._seen(name, targets[name]) for name in self.losses}
+
+    def _seen(self, name: str, targets: Any) -> Any:
+        return as_picture(targets) if self.like_pictures and not self.losses[name].of_classes else targets
 
     def slots(self, bound: Bound, plan: Plan | None = None) -> dict[str, Slots]:
         """What each loss sees of the batch in `bound`, made once; with `plan`, gradients as well."""

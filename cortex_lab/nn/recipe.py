@@ -20,7 +20,7 @@ LARGEST_ARRAYS = 16 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What `train` was called with. Nothing is copied: arrays must not be changed afterwards."""
+    """What `train` was called with; its arrays are those that the training holds."""
 
     data: Any
     loss: Any
@@ -90,7 +90,9 @@ class Recipe:
                 "with splits, or on arrays"
             )
         made = source.imported("pandas", "DataFrame")
-        frame = f'{{"input": list({self._arrays(x, source)}), "target": {self._arrays(y, source)}}}'
+        target = None if y is None else self._arrays(y, source)
+        target = f"list({target})" if y is not None and y.ndim > 1 else target
+        frame = f'{{"input": list({self._arrays(x, source)}), "target": {target}}}'
         return [f'data = cl.data.Dataset({made}({frame}), "input", "target", {splits!r}, {data.name!r})']
 
     @staticmethod

@@ -21,6 +21,7 @@ from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.objective import Objective
 from cortex_lab.nn.penalties import Penalties
+from cortex_lab.nn.pictures import targets_are_pictures
 from cortex_lab.nn.plan import Plan
 from cortex_lab.nn.program import Program, Whole, in_one_go, is_known, optimize, program_of
 from cortex_lab.optimize import Optimizer
@@ -33,7 +34,9 @@ class BatchSource(Protocol):
     """Where batches come from: a pure function of the step, so that any step can be run again.
 
     A batch has `inputs` (an array or a dict of them by input name), `targets` (likewise, by output name),
-    `rows` (where in the data they lie) and `weights` ((rows,) or None).
+    `rows` (where in the data they lie) and `weights` ((rows,) or None). Inputs are seen as `Network.seen`
+    says. A source may have `targets_are`, the name of the input whose numbers are the targets, too: if its
+    bytes are pictures, a loss of values sees the targets in the same way; no others are ever divided.
     """
 
     batch_size: int
@@ -100,6 +103,7 @@ class Training:
         self.batches = batches
         self.optimizer = optimizer
         self.objective = Objective(network, loss, loss_weights)
+        self.objective.like_pictures = targets_are_pictures(network.graph, batches)
         self.row_weights = row_weights
         self.penalties = Penalties(penalties) if isinstance(penalties, Mapping) else penalties
         self.bound_penalties = self.penalties.bind(network) if self.penalties else None
@@ -191,6 +195,7 @@ class Training:
         """Perform one training step, phase by phase; parameters and state change in "update" only."""
         self.under_way = True
         bound = fetch(self)
+        self.augmenter.show(bound)
         if self.tap is not None:
             self.tap("fetch", self.step_number, self.buffers)
         yield "fetch"

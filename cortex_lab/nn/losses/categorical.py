@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.nn.layer import Shape, Slots
-from cortex_lab.nn.loss import Loss, check_fraction
+from cortex_lab.nn.loss import Loss, WrongRows, check_fraction
 
 
 class _Categorical(Loss):
@@ -41,9 +41,10 @@ class _Categorical(Loss):
             flat = targets.reshape(len(targets), -1, shape[-1])
             wrong = ((flat < 0).any(axis=2) | (np.abs(flat.sum(axis=2) - 1) > 1e-4)).any(axis=1)
             if wrong.any():
-                raise ValueError(
+                raise WrongRows(
                     "targets with one column per class must be 0 or more and sum to 1; "
-                    f"first rows that do not: {np.flatnonzero(wrong)[:5].tolist()}"
+                    "first rows that do not: {rows}",
+                    np.flatnonzero(wrong),
                 )
         return targets
 
