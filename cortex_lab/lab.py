@@ -64,6 +64,7 @@ class TrainingSession(Session):
     def frame(self) -> pd.DataFrame:
         """The batch last fetched as rows of the dataset's frame, indexed by row number, with each row's loss.
 
+        The loss is NaN for a row whose target is unknown.
         Bare arrays have no frame: then the columns are the targets and the losses. LookupError before any
         batch was fetched.
         """
@@ -112,9 +113,7 @@ class TrainingSession(Session):
         """
         best = self.best(key)
         network = self.network_at(best.step)
-        for kind, arrays in (("weights", network.parameters), ("state", network.states)):
-            for name, array in arrays.items():
-                self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
+        self._gate.visit_and_wait(lambda: self._put_back(network))
         return best
 
     def rewind(self, step: int) -> None:
@@ -159,6 +158,13 @@ class TrainingSession(Session):
             raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
         return Bench(self, **options).show()
 
+    def _put_back(self, network: Network) -> None:
+        # In one turn, so that nobody sees the weights of two steps side by side.
+        with self.network.turns:
+            for kind, arrays in (("weights", network.parameters), ("state", network.states)):
+                for name, array in arrays.items():
+                    self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
+
     def _frame(self) -> pd.DataFrame:
         training = self.process
         if training.batch is None or training.bound is None:
@@ -171,9 +177,7 @@ class TrainingSession(Session):
             target = np.array(self.network.ops.to_numpy(next(iter(slots.values())).target))
             frame = pd.DataFrame({"target": list(target)}, index=rows)
         frame.index.name = "row"
-        return frame.assign(
-            loss=sum(self.network.ops.to_numpy(at.rows).astype(float) for at in slots.values())
-        )
+        return frame.assign(loss=training.objective.losses_of_rows(slots))
 
     def _score(self, data: Any, metrics: Any) -> dict[str, float]:
         training = self.process

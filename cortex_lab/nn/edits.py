@@ -41,6 +41,9 @@ def frozen(training: Training, value: Any) -> None:
 def excluded_rows(training: Training, value: Any) -> None:
     """Positions in the data that are no longer trained on, in addition to those excluded before."""
     training.batches = training.batches.excluding(value)  # type: ignore[attr-defined]
+    # The others move up, so some of them come by for the first time in the next epoch only.
+    epoch = training.batches.steps_per_epoch
+    training.checked_until = max(training.checked_until, (training.step_number // epoch + 2) * epoch)
 
 
 def dropout_rate(training: Training, value: Any) -> None:
@@ -124,8 +127,8 @@ def edit(training: Training, name: str, value: Any) -> None:
     if found is None or change is None or (found[2] is None) != (found[1] in _OF_THE_WHOLE):
         known = ", ".join(each if each in _OF_THE_WHOLE else f"{each}['...']" for each in EDITS)
         raise KeyError(f"a training has no {name!r} to edit; there are {known}")
-    change(training, value) if found[2] is None else change(training, _unquoted(found[2]), value)
-    training.scores = None
+    with training.network.turns:
+        change(training, value) if found[2] is None else change(training, _unquoted(found[2]), value)
 
 
 def _unquoted(quoted: str) -> str:

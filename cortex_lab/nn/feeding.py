@@ -81,23 +81,29 @@ def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:
 
 
 def _load_weights(training: Training, rows: int, batch: Any) -> None:
-    weights = _weights_of(training, batch)
+    weights, objective = _weights_of(training, batch), training.objective
     for name, at in (training.loss_slots or {}).items():
-        share = training.objective.weights[name]
-        if weights is None:
+        share = objective.weights[name]
+        known = objective.known_rows(name, at.target) if objective.some_unknown else None
+        if weights is None and known is None:
             at.weights.fill(share / rows)
         else:
-            _load(training, weights * share, at.weights)
+            _load(training, _parts_of_one(weights, known) * share, at.weights)
 
 
 def _weights_of(training: Training, batch: Any) -> np.ndarray | None:
-    """How much each row of the batch counts, summing to 1; None for all alike."""
+    """How much each row of the batch counts; None for all alike."""
     weights = batch.weights
     if training.row_weights is not None:
         own = training.row_weights[batch.rows]
         weights = own if weights is None else weights * own
-    if weights is None:
-        return None
+    return weights
+
+
+def _parts_of_one(weights: Any, known: np.ndarray | None) -> np.ndarray:
+    """How much each row counts in the mean: by its weight if its target is known, else not at all."""
+    if known is not None:
+        weights = np.where(known, 1.0 if weights is None else weights, 0)
     total = weights.sum()
     # A batch in which nothing counts teaches nothing; it is no reason to stop.
     return weights / total if total > 0 else np.zeros(len(weights))

@@ -17,7 +17,8 @@ LOSSES = Registry("loss", snake_case)
 class Loss:
     """Base of all losses: subclasses are frozen dataclasses.
 
-    The total is the weighted mean of the rows' losses; a row's weight is 1 unless the batch brings others.
+    The total is the weighted mean of the losses of the rows whose target is known; a row's weight is 1 unless
+    the batch brings others. Of a batch in which no row counts the mean is NaN, and nothing is learned.
     A new loss is one file and a row in the case table; defining it registers it under its name in snake case,
     one of your own under its module's name too.
     """
@@ -60,6 +61,13 @@ class Loss:
             )
         _refuse_holes(targets, "targets")
         return targets
+
+    def known(self, targets: Any) -> Any | None:
+        """Which of checked `targets` are known, as booleans of their shape; None if all always are.
+
+        A row of which nothing is known has no loss and does not count in means.
+        """
+        return targets >= 0 if self.of_classes else None
 
     def state(self, shape: Shape) -> dict[str, Parameter]:
         """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""

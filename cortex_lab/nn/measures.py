@@ -106,7 +106,10 @@ def validation_accuracy(training: Training) -> float:
 
 def validation_metric(training: Training, key: str) -> float:
     """One of the training's metrics, of the validation rows."""
-    return _validated(training)[key]
+    value = _validated(training)[key]
+    if isinstance(value, Exception):
+        raise value
+    return value
 
 
 MEASURES: dict[str, Callable[..., float]] = {
@@ -180,11 +183,19 @@ def _part(training: Training, node: str | None) -> slice:
     return slice(first, last)
 
 
-def _validated(training: Training) -> dict[str, float]:
+def _validated(training: Training) -> dict[str, Any]:
     if not training.validation:
         raise KeyError("there are no validation rows; give some with validation=(inputs, targets)")
-    # Loss, accuracy and metrics are asked for one after the other; the weights are the same for all.
-    if training.scores is None or training.scores[0] != training.step_number:
-        scores = training.objective.score(*training.validation, training.metrics)
-        training.scores = training.step_number, scores
-    return training.scores[1]
+    network, objective, metrics = training.network, training.objective, training.metrics
+    inputs, targets = training.validation
+    # Loss, accuracy and metrics are asked for one after the other, mostly with the same weights.
+    with network.turns.reading():
+        vectors = (network.params, network.state, *objective.state.values())
+        read = tuple(training.digest(vector) for vector in vectors)
+        kept = training.scores
+        if kept is not None and kept[0] == read:
+            return kept[1]
+        scores, outputs = objective.means(inputs, targets, metrics.outputs)
+    found = {**scores, **metrics.attempt(outputs, targets)}
+    training.scores = read, found
+    return found

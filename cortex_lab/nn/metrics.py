@@ -74,15 +74,32 @@ class Metrics:
     def measure(
         self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
     ) -> dict[str, float]:
-        """Each metric by its key; NaN where an output is not a finite number."""
+        """Each metric by its key; NaN where an output is not a finite number.
+
+        ValueError for the first that cannot be taken.
+        """
+        found = self.attempt(outputs, targets)
+        for value in found.values():
+            if isinstance(value, Exception):
+                raise value
+        return found
+
+    def attempt(self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What `measure` gives, with the error in the place of a metric that cannot be taken."""
         answers = {
             name: _answers(self._objective.losses[name], outputs[name], targets[name])
             for name in self.outputs
         }
         return {
-            key: self._measure(key, output, scorer, *answers[output])
+            key: self._value_or_error(key, output, scorer, *answers[output])
             for key, (output, scorer) in self._scorers.items()
         }
+
+    def _value_or_error(self, *asked: Any) -> float | Exception:
+        try:
+            return self._measure(*asked)
+        except Exception as error:
+            return error
 
     def _measure(self, key: str, output: str, scorer: Scorer, estimator: Any, y: Any, y_true: Any) -> float:
         if not np.isfinite(y).all():
@@ -174,9 +191,11 @@ def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]
     for name in metrics:
         if name not in losses:
             raise ValueError(f"metrics are asked for {name!r}, but the losses are on {', '.join(losses)}")
-        if losses[name].predicts == "features":
+    found = {name: _listed(several) for name, several in metrics.items()}
+    for name, several in found.items():
+        if several and losses[name].predicts == "features":
             raise ValueError(f"output {name!r} gives features, not its targets, so it has no metrics")
-    return {name: _listed(several) for name, several in metrics.items()}
+    return found
 
 
 def _listed(metrics: Any) -> list[Any]:

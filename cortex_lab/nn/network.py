@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from cortex_lab.nn.initializers import fans, for_activation, resolve
 from cortex_lab.nn.layer import Parameter
 from cortex_lab.nn.pictures import as_picture, picture_inputs
 from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.turns import Turns
 
 EVALUATION_ROWS = 256
 
@@ -42,6 +43,9 @@ class Network:
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
     `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
     inputs whose bytes (uint8) are seen as 0 to 1: see `seen`.
+
+    Any number of threads may predict, also while another trains: each answer is that of one step's weights.
+    `turns` sees to that; whoever changes weights beside a training, does so `with network.turns:`.
     """
 
     def __init__(
@@ -81,7 +85,8 @@ class Network:
         self.gradients = _views(self.gradient, self._specs)
         self.states = _views(self.state, self._state_specs)
         self._shared = self._shared_gradients()
-        self._evaluators: dict[tuple[str, ...], Executor] = {}
+        self.turns = Turns()
+        self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
         self.initialize(seed)
 
     @property
@@ -91,14 +96,15 @@ class Network:
 
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew."""
-        for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
-            random = np.random.Generator(np.random.Philox(key=[seed, index]))
-            initializer = spec.initializer
-            if initializer is None:
-                initializer = for_activation(self.graph.next_activation(name.split("/")[0]))
-            values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
-            target = self.parameters[name] if name in self.parameters else self.states[name]
-            target[...] = self.ops.asarray(values)
+        with self.turns:
+            for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
+                random = np.random.Generator(np.random.Philox(key=[seed, index]))
+                initializer = spec.initializer
+                if initializer is None:
+                    initializer = for_activation(self.graph.next_activation(name.split("/")[0]))
+                values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
+                target = self.parameters[name] if name in self.parameters else self.states[name]
+                target[...] = self.ops.asarray(values)
 
     def executor(self, plan: Plan, capacity: int) -> Executor:
         """Memory for `plan` and up to `capacity` rows, bound to this network's parameters."""
@@ -149,26 +155,25 @@ class Network:
         return {name: found[name] for name in wanted}
 
     def evaluate_batches(
-        self, inputs: Mapping[str, np.ndarray], keep: tuple[str, ...] = ()
-    ) -> Iterator[tuple[slice, Bound]]:
-        """Run the forward pass over `inputs` in pieces; yields each piece's rows and its bound buffers."""
+        self,
+        inputs: Mapping[str, np.ndarray],
+        visit: Callable[[slice, Bound], None],
+        keep: tuple[str, ...] = (),
+    ) -> None:
+        """Run the forward pass over `inputs` in pieces, all with the weights of one moment.
+
+        After each, `visit(rows, bound)` is called with the piece's rows and its bound buffers.
+        """
         rows = len(next(iter(inputs.values())))
-        executor = self._evaluators.get(keep)
-        if executor is None or executor.capacity < min(rows, EVALUATION_ROWS):
-            executor = self._evaluators[keep] = self.executor(
-                Plan.inference(self.graph, keep), min(rows, EVALUATION_ROWS)
-            )
-        for start in range(0, rows, executor.capacity):
-            part = slice(start, min(start + executor.capacity, rows))
-            bound = executor.bind(part.stop - part.start)
-            for name, values in inputs.items():
-                values = self.seen(name, values[part])
-                bound.buffers[name][...] = self.ops.asarray(values, bound.buffers[name].dtype)
-            with flushed():
-                for _, run in bound.steps:
-                    if run is not None:
-                        run()
-            yield part, bound
+        free = self._evaluators.setdefault(keep, [])
+        executor = self._borrowed(free, keep, min(rows, EVALUATION_ROWS))
+        try:
+            with self.turns.reading():
+                for start in range(0, rows, executor.capacity):
+                    part = slice(start, min(start + executor.capacity, rows))
+                    visit(part, self._run(executor, inputs, part))
+        finally:
+            free.append(executor)
 
     def seen(self, name: str, values: Any) -> Any:
         """Values of the input `name` as the network sees them, in training as everywhere else.
@@ -211,8 +216,9 @@ class Network:
 
     def save(self, path: str | os.PathLike) -> None:
         """Description, weights and state in one HDF5 file, written atomically."""
-        description, arrays = saving.describe_network(self)
-        saving.write(path, {"kind": "network", **description}, arrays)
+        with self.turns.reading():
+            description, arrays = saving.describe_network(self)
+            saving.write(path, {"kind": "network", **description}, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
@@ -225,8 +231,9 @@ class Network:
     def copy(self) -> Network:
         """A network of its own with the same weights."""
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
-        self.ops.copy(self.params, out=twin.params)
-        self.ops.copy(self.state, out=twin.state)
+        with self.turns.reading():
+            self.ops.copy(self.params, out=twin.params)
+            self.ops.copy(self.state, out=twin.state)
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
@@ -236,10 +243,11 @@ class Network:
         """
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
         kept = set(self.graph.ancestors(at))
-        for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
-            for name in theirs:
-                if name.split("/")[0] in kept:
-                    self.ops.copy(ours[name], out=theirs[name])
+        with self.turns.reading():
+            for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
+                for name in theirs:
+                    if name.split("/")[0] in kept:
+                        self.ops.copy(ours[name], out=theirs[name])
         return network
 
     def summary(self) -> Any:
@@ -268,13 +276,35 @@ class Network:
         inputs = self.checked_inputs(x)
         rows = len(next(iter(inputs.values())))
         results: dict[str, np.ndarray] = {}
-        for part, bound in self.evaluate_batches(inputs, keep):
+
+        def gather(part: slice, bound: Bound) -> None:
             for name in keep or self.graph.outputs:
                 values = self.ops.to_numpy(bound.buffers[name])
                 if name not in results:
                     results[name] = np.empty((rows, *values.shape[1:]), values.dtype)
                 results[name][part] = values
+
+        self.evaluate_batches(inputs, gather, keep)
         return results
+
+    def _borrowed(self, free: list[Executor], keep: tuple[str, ...], capacity: int) -> Executor:
+        """An executor that nobody else uses until it is back among those that are free."""
+        try:
+            executor = free.pop()
+        except IndexError:
+            return self.executor(Plan.inference(self.graph, keep), capacity)
+        return executor if executor.capacity >= capacity else self._borrowed(free, keep, capacity)
+
+    def _run(self, executor: Executor, inputs: Mapping[str, np.ndarray], part: slice) -> Bound:
+        bound = executor.bind(part.stop - part.start)
+        for name, values in inputs.items():
+            seen = self.seen(name, values[part])
+            bound.buffers[name][...] = self.ops.asarray(seen, bound.buffers[name].dtype)
+        with flushed():
+            for _, run in bound.steps:
+                if run is not None:
+                    run()
+        return bound
 
     @staticmethod
     def _keys(name: str, specs: Mapping[str, Parameter]) -> list[str]:

@@ -88,8 +88,9 @@ def fill_network(network: Any, arrays: Mapping[str, np.ndarray]) -> None:
             raise DamagedFile(
                 f"{name!r} has shape {arrays[name].shape} in the file, {target.shape} in the network"
             )
-    for name, target in targets.items():
-        target[...] = network.ops.asarray(arrays[name])
+    with network.turns:
+        for name, target in targets.items():
+            target[...] = network.ops.asarray(arrays[name])
 
 
 def _refuse(value: Any) -> Any:

@@ -127,7 +127,7 @@ class Training:
         self.loss_slots: dict[str, Slots] | None = None
         self.changes: dict[str, np.ndarray] = {}
         self.params_before: Any = None
-        self.scores: tuple[int, dict[str, float]] | None = None
+        self.scores: tuple[tuple[int, ...], dict[str, Any]] | None = None
         self.validation = validation and self.checked_rows(*validation)
         self.validate_every = validate_every or batches.steps_per_epoch
         self.metrics = self._checked_metrics(metrics)
@@ -264,10 +264,11 @@ class Training:
         """By parameter, the change that the update about to be made will add."""
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
-        before = network.params.copy()
-        optimize(self, copied(self.optimizer_state))
-        change = network.ops.to_numpy(network.params - before)
-        network.ops.copy(before, out=network.params)
+        with network.turns:
+            before = network.params.copy()
+            optimize(self, copied(self.optimizer_state))
+            change = network.ops.to_numpy(network.params - before)
+            network.ops.copy(before, out=network.params)
         for name, array in network.parameters.items():
             own = change[start : start + array.size].reshape(array.shape)
             found[name] = self.changes.get(name, own)
@@ -289,9 +290,10 @@ class Training:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         copy = self.network.ops.copy
-        copy(snapshot["params"], out=self.network.params)
-        copy(snapshot["state"], out=self.network.state)
-        put_back(copy, snapshot["loss_state"], self.objective.state)
+        with self.network.turns:
+            copy(snapshot["params"], out=self.network.params)
+            copy(snapshot["state"], out=self.network.state)
+            put_back(copy, snapshot["loss_state"], self.objective.state)
         put_back(copy, snapshot["optimizer_state"], self.optimizer_state)
         self.optimizer = snapshot["optimizer"]
         self.batches = snapshot["batches"]
@@ -304,7 +306,6 @@ class Training:
             self.checked_until = -(-self.step_number // epoch) * epoch + epoch
         self.under_way = False
         self.changes = {}
-        self.scores = None
         edits.set_hyperparameters(self)
 
     def clone(self) -> Training:

@@ -199,6 +199,32 @@ def test_outputs_that_are_not_numbers_give_nan_and_do_not_stop_the_training():
     assert np.isnan(training.measure("validation_f1_macro"))
 
 
+def test_a_metric_that_fails_costs_its_row_nothing_else():
+    healthy = True
+
+    def fragile(y_true, y_pred):
+        if not healthy:
+            raise RuntimeError("the scale broke")
+        return 1.0
+
+    metrics = ["f1_macro", fragile, "accuracy"]
+    session = Session(dense(validation=(X, Y), validate_every=4, metrics=metrics))
+    alone = Session(dense(validation=(X, Y), validate_every=4, metrics=["f1_macro", "accuracy"]))
+    alone.step(16)
+    session.step(4)
+    healthy = False
+    with pytest.warns(RuntimeWarning, match="the metric 'fragile' cannot be taken.*the scale broke") as told:
+        session.step(8)
+    assert len(told) == 1
+    healthy = True
+    session.step(4)
+    assert session.error is None and session.fault is None
+    for key in alone.trace.keys:
+        if key != "seconds":
+            np.testing.assert_array_equal(session.trace[key], alone.trace[key], err_msg=key)
+    np.testing.assert_array_equal(session.trace["validation_fragile"][3::4], [1, np.nan, np.nan, 1])
+
+
 def test_metrics_go_along_with_clones_forks_rewinds_and_files(tmp_path):
     def made(**options):
         return cl.train(

@@ -46,6 +46,9 @@ class CenterLoss(Loss):
     def check_targets(self, targets: np.ndarray, shape: Shape) -> np.ndarray:
         return check_class_ids(targets, (), self.classes)
 
+    def known(self, targets: Any) -> Any:
+        return targets >= 0
+
     def state(self, shape: Shape) -> dict[str, Parameter]:
         return {"centers": Parameter((self.classes, *shape), "zeros")}
 
