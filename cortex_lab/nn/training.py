@@ -144,6 +144,11 @@ class Training:
         return tuple(self._measures)
 
     @property
+    def directions(self) -> dict[str, bool | None]:
+        """Whether more of a metric is better, None where only its author knows."""
+        return {f"validation_{key}": rising for key, rising in self.metrics.directions.items()}
+
+    @property
     def losses(self) -> dict[str, Loss]:
         """The losses by output name."""
         return self.objective.losses

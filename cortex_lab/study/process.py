@@ -23,6 +23,8 @@ class Process(Protocol):
     - `clone()`: an independent process in the same state, for `fork`;
     - `measurer(key)`: a function without arguments that measures `key`, to be asked at every step;
     - `expect(keys)`: told what is going to be measured at every step, for what has to be kept for it;
+    - `directions`: by key, whether more of what it measures is better, None where nobody can tell; keys it
+      does not mention go by their names (see `direction.rises`);
     - `parameters`: arrays by name that say where it stands, for the distance between branches;
     - `pending_update()`: by parameter, the change that the last phase will make, asked for right before it;
     - `fault()`: asked right before the last phase; anything but None holds the update back, and says why;

@@ -75,7 +75,7 @@ class Session(Stepping):
         """
         condition = None if until is None else as_condition(until)
         if condition is not None:
-            require_recorded(condition, self.trace)
+            require_recorded(condition, self.trace, self.recorded_keys)
         return self._run(condition, None)
 
     def resume(self) -> Stop:
@@ -98,9 +98,10 @@ class Session(Stepping):
             raise ValueError(
                 "a step of this process is one phase: nothing can stop before its update; use run(until=...)"
             )
-        missing = [Probe(key) for key in dict.fromkeys(condition.keys) if key not in self.trace]
+        missing = [Probe(key) for key in dict.fromkeys(condition.keys) if key not in self.recorded_keys]
         for probe in missing:
             self._recorder.check(probe)
+        condition.check(self.trace)
         for probe in missing:
             self.record(probe)
         return self._gate.visit_and_wait(lambda: self.breakpoints.set(condition, self.trace))

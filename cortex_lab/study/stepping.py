@@ -82,6 +82,11 @@ class Stepping:
         return self._recorder.probes
 
     @property
+    def recorded_keys(self) -> tuple[str, ...]:
+        """What the rows to come will hold; the trace may have columns of more, recorded before."""
+        return ("step", "seconds", *(probe.key for probe in self.probes))
+
+    @property
     def step_number(self) -> int:
         """Steps completed."""
         return self.process.step_number
