@@ -19,6 +19,7 @@ from cortex_lab.nn.recipe import Recipe
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe, Process, Session, replay
 from cortex_lab.study.direction import rises
+from cortex_lab.study.faults import UpdateHeldBack
 from cortex_lab.study.script import Script
 
 
@@ -129,7 +130,9 @@ class TrainingSession(Session):
         if self.recipe is None:
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
         first = self.history.nearest(self.first_step)[1]
-        return self.recipe.script(self.process, first, self.events, _loaded_as(self.dataset))
+        return self.recipe.script(
+            self.process, first, self.events, _loaded_as(self.dataset), self.goes_through_faults
+        )
 
     def sibling(self, process: Process) -> TrainingSession:
         return TrainingSession(process, self.dataset, self.probes, self.history.budget)  # type: ignore[arg-type]
@@ -169,6 +172,8 @@ class TrainingSession(Session):
         return training.objective.score(inputs, targets, chosen)
 
     def _save(self, path: str | os.PathLike) -> None:
+        if self._held is not None:
+            raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"

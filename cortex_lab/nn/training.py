@@ -260,6 +260,16 @@ class Training:
         """What is not a finite number, if the update about to be made would put it into the weights."""
         return find_fault(self)
 
+    def is_whole(self) -> bool:
+        """Whether the weights are finite, and so is what the optimizer remembers."""
+        ops, network = self.network.ops, self.network
+        remembered = [array for array in self.optimizer_state.values() if hasattr(array, "shape")]
+        # A square that overflowed is infinite, and harmless.
+        return (
+            bool(ops.xp.isfinite(network.params).all() and ops.xp.isfinite(network.state).all())
+            and not any(bool(ops.xp.isnan(array).any()) for array in remembered)
+        )  # fmt: skip
+
     def pending_update(self) -> dict[str, np.ndarray]:
         """By parameter, the change that the update about to be made will add."""
         # Made and taken back: limits work on the parameters themselves.
