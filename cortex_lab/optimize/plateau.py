@@ -63,13 +63,22 @@ class ReduceOnPlateau:
     def attach(self, session: Session) -> Callable[[], None]:
         """Reduce the learning rate of `session` from here on; returns the function that ends it.
 
-        KeyError if the key is not recorded; ValueError if the process has no learning rate that is a number.
+        Every branch of the session is reduced likewise, by what it recorded. Attaching the same again changes
+        nothing. KeyError if the key is not recorded; ValueError if the process has no learning rate that is a
+        number, or if another plateau of this key is attached.
         """
-        if self.key not in session.trace:
+        if self.key not in session.recorded_keys:
             raise KeyError(
                 f"{self!r} watches {self.key!r}, which nothing records; recorded are "
-                f"{', '.join(session.trace.keys)}"
+                f"{', '.join(session.recorded_keys)}"
             )
+        for other in session.attached:
+            if other == self:
+                return lambda: session.detach(self)
+            if isinstance(other, ReduceOnPlateau) and other.key == self.key:
+                raise ValueError(
+                    f"{other!r} is attached already; to put {self!r} in its place, session.detach(...) it first"
+                )
         _current_rate(session)
         watch, seen = _Watch(self, session.trace), 0
 
@@ -84,11 +93,13 @@ class ReduceOnPlateau:
             for value, recorded in zip(values, is_recorded(values), strict=True):
                 due = bool(recorded) and watch.sees(value)
             seen = len(session.trace)
-            # A rewind forgets what was edited at its very step, so there the reduction is made again.
-            if due and session.trace["step"][-1] == notice.step:
+            # A rewind forgets what was edited at its very step, so there the reduction is made again. A branch
+            # that was adopted has made it itself.
+            adopted = isinstance(notice.detail, Session)
+            if due and session.trace["step"][-1] == notice.step and not adopted:
                 self._reduce(session)
 
-        return session.subscribe(hear)
+        return session.subscribe(hear, part=self)
 
     def _reduce(self, session: Session) -> None:
         rate = _current_rate(session)

@@ -168,16 +168,22 @@ class Session(Stepping):
             self.events += branch.events
             self.trace.extend(branch.trace, after=branch.first_step)
             self.history.extend(branch.history, after=branch.first_step)
+            self._take_parts_of(branch)
+            self._last_run = branch._last_run
             self._completed = self.step_number
             self._seconds = branch._seconds
             self._observation = Observation(self.process, self.trace.row(self.step_number), current=False)
-            self._tell("rewind", self.step_number)
+            self._tell("rewind", branch)
 
     def branch(self) -> Session:
-        """A session of its own that goes on from here: on a clone of the process, with the trace so far."""
+        """A session of its own that goes on from here: on a clone of the process, with the trace so far.
+
+        What is `attached` is attached to it, too; other subscribers are not.
+        """
         branch = self.sibling(self.process.clone())  # type: ignore[attr-defined]
-        branch.trace.extend(self.trace)
-        branch._seconds = self._seconds
+        branch._follow(self.trace, self._last_run)
+        branch.stop_on_fault = self.stop_on_fault
+        branch._take_parts_of(self)
         return branch
 
     def sibling(self, process: Process) -> Session:
@@ -192,14 +198,34 @@ class Session(Stepping):
         """
         return self._gate.visit(visit)
 
-    def subscribe(self, subscriber: Subscriber, steps: bool = True) -> Callable[[], None]:
+    def subscribe(self, subscriber: Subscriber, steps: bool = True, part: Any = None) -> Callable[[], None]:
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.
 
         `steps=False` leaves the single steps out, which then cost nothing. Returns the function that
         unsubscribes. Whatever a subscriber raises is shown once as a warning and
         never reaches the training.
+
+        A subscriber that has a say in what is studied, as a schedule has, subscribes for a `part`: an object
+        with `attach(session)`, by which every branch of a fork gets a subscriber of its own.
         """
-        return self._subscribers.add(subscriber, steps)
+        return self._subscribers.add(subscriber, steps, part)
+
+    @property
+    def attached(self) -> tuple[Any, ...]:
+        """What has a say in this study, such as a `ReduceOnPlateau`, and goes with every branch."""
+        return tuple(self._subscribers.parts.values())
+
+    def detach(self, part: Any) -> None:
+        """Be rid of something `attached`."""
+        self._subscribers.remove(part)
+
+    def _take_parts_of(self, other: Session) -> None:
+        for part in self.attached:
+            if part not in other.attached:
+                self.detach(part)
+        for part in other.attached:
+            if part not in self.attached:
+                part.attach(self)
 
     def __repr__(self) -> str:
         inside = f", inside a step after {self.phase}" if self.phase else ""

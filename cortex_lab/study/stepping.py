@@ -324,6 +324,14 @@ class Stepping:
             self.error = error
         self._tell("error", error)
 
+    def _follow(self, trace: Trace, last_run: tuple[Condition | None, int]) -> None:
+        """Begin as what comes after `trace`, whose last run can be resumed."""
+        self.trace.extend(trace)
+        self._last_run = last_run
+        self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
+        self._seconds_at_snapshot = self._seconds
+        self._observation = Observation(self.process, self.trace.row(self.step_number))
+
     def _abandon_step(self) -> None:
         if self._walk is not None and hasattr(self._walk, "close"):
             self._walk.close()
