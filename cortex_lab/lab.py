@@ -21,7 +21,8 @@ from cortex_lab.nn.pictures import say_how_bytes_are_seen
 from cortex_lab.nn.recipe import Recipe
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
-from cortex_lab.study.conditions import rises
+from cortex_lab.study.direction import rises
+from cortex_lab.study.faults import UpdateHeldBack
 from cortex_lab.study.script import Script
 
 
@@ -74,18 +75,20 @@ class TrainingSession(Session):
         """What is wrong with this training, in words, with the measurements behind them; after one step."""
         return self._gate.visit_and_wait(lambda: diagnose(self.process))
 
-    def best(self, key: str | None = None) -> Best:
-        """The step after which `key` was best: highest for accuracies and scores, lowest for anything else.
+    def best(self, key: str | None = None, mode: str | None = None) -> Best:
+        """The step after which `key` was best: highest for accuracies and scorers, lowest for losses.
 
-        None takes "validation_loss" where it is recorded, else "loss". LookupError if nothing was recorded.
+        None takes "validation_loss" where it is recorded, else "loss". `mode`, "max" or "min", says which way
+        is better; ValueError that asks for it where it is not known. LookupError if nothing was recorded.
         """
         key = key or ("validation_loss" if "validation_loss" in self.trace else "loss")
+        rising = rises(key, mode, self.trace.directions)
         steps, values = self.trace.recorded(key)
         finite = np.isfinite(values)
         if not finite.any():
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")
         steps, values = steps[finite], values[finite]
-        position = int(np.argmax(values) if rises(key) else np.argmin(values))
+        position = int(np.argmax(values) if rising else np.argmin(values))
         return Best(int(steps[position]), key, float(values[position]))
 
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
@@ -106,12 +109,12 @@ class TrainingSession(Session):
             raise ValueError(f"this session goes {steps}, so there is no network of step {step}")
         return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
-    def restore_best(self, key: str | None = None) -> Best:
+    def restore_best(self, key: str | None = None, mode: str | None = None) -> Best:
         """Put the best weights back into the network, as an edit at the step where this session stands.
 
         Nothing of the trace is forgotten, as it would be by `rewind(step=session.best().step)`.
         """
-        best = self.best(key)
+        best = self.best(key, mode)
         network = self.network_at(best.step)
         self._gate.visit_and_wait(lambda: self._put_back(network))
         return best
@@ -120,9 +123,9 @@ class TrainingSession(Session):
         self._check_data()
         super().rewind(step)
 
-    def resume(self) -> Stop:
+    def resume(self, force: bool = False) -> Stop:
         self._check_data()
-        return super().resume()
+        return super().resume(force)
 
     def fork(self, **settings: Iterable[Any]) -> Fork:
         self._check_data()
@@ -144,7 +147,9 @@ class TrainingSession(Session):
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
         self._check_data()
         first = self.history.nearest(self.first_step)[1]
-        return self.recipe.script(self.process, first, self.events, _loaded_as(self.dataset))
+        return self.recipe.script(
+            self.process, first, self.events, _loaded_as(self.dataset), self.goes_through_faults
+        )
 
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
@@ -191,6 +196,8 @@ class TrainingSession(Session):
         return training.objective.score(inputs, targets, chosen)
 
     def _save(self, path: str | os.PathLike) -> None:
+        if self._held is not None:
+            raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"

@@ -44,6 +44,7 @@ class Metrics:
         self.given = _by_output(metrics, objective.losses)
         self._objective = objective
         self._scorers: dict[str, tuple[str, Scorer]] = {}
+        self.directions: dict[str, bool | None] = {}
         for output, several in self.given.items():
             for metric in several:
                 name, scorer = _resolve(metric)
@@ -53,6 +54,7 @@ class Metrics:
                         f"two measures would be called {key!r}; a function goes by its name: give it another"
                     )
                 self._scorers[key] = (output, scorer)
+                self.directions |= {key: rising for rising in _rises(metric)}
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -178,6 +180,19 @@ def _resolve(metric: Any) -> tuple[str, Scorer]:
     if function is not metric:
         return name, metric
     return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
+
+
+def _rises(metric: Any) -> list[bool | None]:
+    """Whether more of a metric is better; [None] if only its author knows, [] if its name has to say."""
+    if isinstance(metric, str) or hasattr(metric, "_score_func"):
+        # A scorer negates what is better when lower.
+        return [True]
+    if not str(getattr(metric, "__module__", "")).startswith("sklearn."):
+        return [None]
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    scorers = [get_scorer(name) for name in get_scorer_names()]
+    return [scorer._sign > 0 for scorer in scorers if scorer._score_func is metric][:1]
 
 
 def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:

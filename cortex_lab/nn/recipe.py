@@ -32,11 +32,17 @@ class Recipe:
         return cls(data, loss, optimizer, options)
 
     def script(
-        self, training: Training, first: Mapping[str, Any], events: Iterable[Event], loaded: str | None
+        self,
+        training: Training,
+        first: Mapping[str, Any],
+        events: Iterable[Event],
+        loaded: str | None,
+        through_faults: bool = False,
     ) -> Script:
         """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
 
-        `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does.
+        `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does. `through_faults` says
+        that the script must not stop where the session went on from a fault.
         """
         if first["step"] != 0:
             raise ValueError(
@@ -56,6 +62,7 @@ class Recipe:
             *self._weights(network, first, source),
             *self._data(source, loaded),
             f"session = cl.train(network, data, {given}{self._said(source)})",
+            *(["session.stop_on_fault = False"] if through_faults else []),
             *steps_and_edits(events, 0, training.step_number, source),
         ]
         heading = '"""A training session, repeated step by step."""'

@@ -148,6 +148,11 @@ class Training:
         return tuple(self._measures)
 
     @property
+    def directions(self) -> dict[str, bool | None]:
+        """Whether more of a metric is better, None where only its author knows."""
+        return {f"validation_{key}": rising for key, rising in self.metrics.directions.items()}
+
+    @property
     def losses(self) -> dict[str, Loss]:
         """The losses by output name."""
         return self.objective.losses
@@ -259,6 +264,16 @@ class Training:
     def fault(self) -> Fault | None:
         """What is not a finite number, if the update about to be made would put it into the weights."""
         return find_fault(self)
+
+    def is_whole(self) -> bool:
+        """Whether the weights are finite, and so is what the optimizer remembers."""
+        ops, network = self.network.ops, self.network
+        remembered = [array for array in self.optimizer_state.values() if hasattr(array, "shape")]
+        # A square that overflowed is infinite, and harmless.
+        return (
+            bool(ops.xp.isfinite(network.params).all() and ops.xp.isfinite(network.state).all())
+            and not any(bool(ops.xp.isnan(array).any()) for array in remembered)
+        )  # fmt: skip
 
     def pending_update(self) -> dict[str, np.ndarray]:
         """By parameter, the change that the update about to be made will add."""

@@ -28,6 +28,9 @@ class Recorder:
         for probe in self.probes:
             self.check(probe)
         self.trace = Trace(probe.key for probe in self.probes)
+        self.trace.directions = getattr(process, "directions", {})
+        if process.step_number and "epoch" in process.keys:
+            self.trace.before = {"epoch": float(process.measure("epoch")), "seconds": 0.0}
         self._announce()
         self._failed: set[str] = set()
         self.latest: dict[str, float] = {}

@@ -143,8 +143,9 @@ def script(session: Session) -> Script:
     kind = source.imported("cortex_lab.study", "Session")
     made = f"session = {kind}({descent}({', '.join(given)}, ops={process.ops.name!r}))"
     steps_taken = steps_and_edits(session.events, 0, session.step_number, source)
+    through = ["session.stop_on_fault = False"] if session.goes_through_faults else []
     heading = '"""A descent, repeated step by step."""'
-    return Script("\n".join([heading, "", *source.lines(), "", made, *steps_taken, ""]))
+    return Script("\n".join([heading, "", *source.lines(), "", made, *through, *steps_taken, ""]))
 
 
 @dataclass(frozen=True)
