@@ -336,7 +336,7 @@ def _loaded_as(dataset: Any) -> str | None:
     """The name by which `cortex_lab.data.load` gives exactly this data set; None if it does not."""
     from cortex_lab.data import available, load
 
-    if dataset is None or dataset.name not in available():
+    if not hasattr(dataset, "batches") or dataset.name not in available():
         return None
     same = load(dataset.name)
     alike = np.array_equal(same.rows, dataset.rows) and same.splits.keys() == dataset.splits.keys()

@@ -21,7 +21,8 @@ def listed(frame: pd.DataFrame, columns: Any) -> list | None:
         return None
     if isinstance(columns, (set, frozenset, dict)):
         raise TypeError(f"columns are a list in the order they are read, got a {type(columns).__name__}")
-    return columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    names = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    return [name.item() if isinstance(name, (np.number, np.str_, np.bool_)) else name for name in names]
 
 
 def with_tensor_columns(

@@ -108,13 +108,12 @@ def fill_network(network: Any, arrays: Mapping[str, np.ndarray]) -> None:
         target[...] = network.ops.asarray(arrays[name])
 
 
-def _kept(reads: Mapping[str, list]) -> bool:
-    """Whether JSON gives the names of the columns back as they are."""
+def _kept(names: Any) -> bool:
+    """Whether JSON can hold these names."""
     try:
-        text = json.dumps(reads)
+        return bool(json.dumps(names))
     except TypeError:
         return False
-    return all(isinstance(column, (str, int, float, tuple)) for columns in reads.values() for column in columns) and bool(text)
 
 
 def _collect(arrays: dict[str, np.ndarray], name: str, item: Any) -> None:
