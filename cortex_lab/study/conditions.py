@@ -248,7 +248,7 @@ def require_recorded(condition: Condition, trace: Trace) -> None:
         if key not in trace:
             raise KeyError(
                 f"{condition!r} waits for {key!r}, which nothing records, so it would never stop; "
-                f"recorded are {', '.join(trace.keys)}. Record it with Probe({key!r})"
+                f"recorded are {', '.join(trace.keys)}. {trace.advise(key)}"
             )
 
 
