@@ -233,7 +233,7 @@ def _targets(targets: Any, reading: str) -> Any:
 
 
 def _described(value: Any) -> str:
-    text = repr(value)
+    text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 40 else f"a {type(value).__name__}"
 
 
