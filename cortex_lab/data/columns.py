@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
 from cortex_lab.data._memory import can_be_copied, frozen
 from cortex_lab.data._numbers import as_float32, remedy
@@ -14,16 +14,30 @@ from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 
 
+def listed(frame: pd.DataFrame, columns: Any) -> list | None:
+    """Names of columns as a list, from any list of them, an Index or an array too; None for a single name.
+
+    A tuple is a name where the frame has a column called so.
+    """
+    if not is_list_like(columns) or (isinstance(columns, tuple) and columns in frame.columns):
+        return None
+    if isinstance(columns, (set, frozenset, dict)):
+        raise TypeError(f"columns are a list in the order they are read, got a {type(columns).__name__}")
+    names = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    return [name.item() if isinstance(name, (np.number, np.str_, np.bool_)) else name for name in names]
+
+
 def with_tensor_columns(
-    frame: pd.DataFrame, names: list[str], cells: Any = (np.ndarray, list, tuple)
+    frame: pd.DataFrame, names: list, cells: Any = (np.ndarray, list, tuple)
 ) -> pd.DataFrame:
     """The frame with those of its columns `names` that hold one array per row made into tensor columns."""
+    frame = frame.copy(deep=False)
     for name in names:
         column = _column(frame, name)
         first = column.iloc[0] if len(column) else None
         if column.dtype == object and isinstance(first, cells):
             try:
-                frame = frame.assign(**{name: TensorArray._from_sequence(column.array)})
+                frame[name] = TensorArray._from_sequence(column.array)
             except ValueError as error:
                 raise ValueError(f"column {name!r} cannot become a tensor column: {error}") from None
     return frame
@@ -48,7 +62,7 @@ def held(frame: pd.DataFrame) -> pd.DataFrame:
     return own
 
 
-def read_inputs(frame: pd.DataFrame, names: list[str]) -> np.ndarray:
+def read_inputs(frame: pd.DataFrame, names: list) -> np.ndarray:
     """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) float32.
 
     KeyError for a missing column; ValueError for one that is not numeric, not complete or not finite.
@@ -61,29 +75,6 @@ def read_inputs(frame: pd.DataFrame, names: list[str]) -> np.ndarray:
             f"inputs are one tensor column or numeric columns; {tensors[0]!r} is a tensor column"
         )
     return _tensor(frame, names[0]) if tensors else _numbers(frame, names, "inputs")
-
-
-def read_targets(frame: pd.DataFrame, target: str | list[str]) -> tuple[np.ndarray, list[str] | None]:
-    """Targets and class names: ids (n,) int64 with names, or float32 values and None.
-
-    Floats (one column (n,), several (n, k), a tensor column (n, *shape)) are values to predict; everything
-    else is a label. Classes are in the order of the categories, or sorted.
-    """
-    if isinstance(target, list):
-        return _numbers(frame, target, "targets"), None
-    column = _column(frame, target)
-    if isinstance(column.dtype, TensorDtype):
-        return _tensor(frame, target), None
-    if is_float_dtype(column.dtype):
-        return _numbers(frame, [target], "targets")[:, 0], None
-    _refuse_rows(
-        column.isna().to_numpy(),
-        frame,
-        f"label column {target!r} has no label",
-        f"dropna(subset=[{target!r}])",
-    )
-    categories = column.astype("category").cat
-    return categories.codes.to_numpy().astype(np.int64), [str(name) for name in categories.categories]
 
 
 def _tensor(frame: pd.DataFrame, name: str) -> np.ndarray:
@@ -101,7 +92,7 @@ def _tensor(frame: pd.DataFrame, name: str) -> np.ndarray:
     return values
 
 
-def _numbers(frame: pd.DataFrame, names: list[str], role: str) -> np.ndarray:
+def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
     values = np.empty((len(frame), len(names)), np.float32)
     for position, name in enumerate(names):
         column = _column(frame, name)

@@ -33,6 +33,11 @@ class Loss:
         """What the outputs say of the targets: "classes", "yes or no", "values", or "features" (nothing)."""
         return "classes" if self.of_classes else "values"
 
+    @property
+    def reads(self) -> str:
+        """How it reads a column of a table: as "classes", "yes or no", "values", or "one column per class"."""
+        return self.predicts if self.of_classes or self.predicts == "yes or no" else "values"
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         LOSSES.add(cls)
@@ -128,6 +133,15 @@ def resolve_loss(loss: Any) -> Loss:
         ) from None
 
 
+def reading_of(loss: Any) -> tuple[str, str]:
+    """How a loss, or all of several by output name, reads a column of targets, and what it is called."""
+    losses = [resolve_loss(each) for each in (loss.values() if isinstance(loss, Mapping) else [loss])]
+    if not losses:
+        raise ValueError("there is no loss; give one for each output: loss={name: ...}")
+    readings = {each.reads: snake_case(type(each).__name__) for each in losses}
+    return " and ".join(readings), " and ".join(readings.values())
+
+
 def loss_from_dict(data: Mapping[str, Any]) -> Loss:
     """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
     return LOSSES.make(data, lambda value: loss_from_dict(value) if isinstance(value, Mapping) else value)
@@ -146,6 +160,8 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
         _refuse_holes(targets, "labels")
         if np.all(targets == np.floor(targets)):
             targets = targets.astype(np.int64)
+    if targets.dtype == bool:
+        targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
         raise ValueError(f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}")
     bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
@@ -170,19 +186,35 @@ def check_fraction(name: str, value: float) -> None:
         raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
 
 
-def row_weights(targets: Any, class_weight: Any = None, sample_weight: Any = None) -> np.ndarray | None:
+def refuse_signed_ids(targets: Any, classes: int) -> None:
+    """ValueError for class ids that look like labels from a negative number on, as a negative id is unknown.
+
+    Where they count up from it, as many as there are classes, one of them would silently never be learned.
+    """
+    found = np.unique(targets)
+    if len(found) == classes and found[0] < 0 and (np.diff(found) == 1).all() or set(found.tolist()) == {-1, 1}:
+        raise ValueError(
+            f"the targets are {found[0]:g} to {found[-1]:g}, and a negative class id means that the class is "
+            "unknown: those rows would teach nothing. Number the classes from 0: labels, ids = "
+            "numpy.unique(targets, return_inverse=True); or say -100 for unknown, numpy.where(y < 0, -100, y)"
+        )
+
+
+def row_weights(
+    targets: Any, class_weight: Any = None, sample_weight: Any = None, classes: int | None = None
+) -> np.ndarray | None:
     """Weights (rows,) of the rows: the weight of a row's class times its own; None if neither is given.
 
     `targets` are class ids (rows,), negative where unknown, or one column per class. `class_weight` maps
-    class ids to weights (1 where it says nothing), or is "balanced": rows / (classes * rows of the class),
-    as in scikit-learn. `sample_weight` is (rows,).
+    class ids, below `classes` if given, to weights (1 where it says nothing), or is "balanced":
+    rows / (classes * rows of the class), as in scikit-learn. `sample_weight` is (rows,).
     """
     if class_weight is None and sample_weight is None:
         return None
     targets = np.asarray(targets)
     weights = np.ones(len(targets))
     if class_weight is not None:
-        weights *= _weights_by_class(targets, class_weight)
+        weights *= _weights_by_class(targets, class_weight, classes)
     if sample_weight is not None:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
         if sample_weight.shape != weights.shape:
@@ -196,21 +228,35 @@ def row_weights(targets: Any, class_weight: Any = None, sample_weight: Any = Non
     return weights
 
 
-def _weights_by_class(targets: np.ndarray, class_weight: Any) -> np.ndarray:
-    ids = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets
-    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | None) -> np.ndarray:
+    ids = _one_id_per_row(targets)
+    found, counts = np.unique(ids[ids >= 0], return_counts=True)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        class_weight = dict(zip(found.tolist(), counts.sum() / (len(found) * counts), strict=True))
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight is a dict of weights by class or 'balanced', got {class_weight!r}")
+    known = found if classes is None else np.arange(classes)
+    weights = np.ones(len(ids))
+    for class_id, weight in class_weight.items():
+        truth = isinstance(class_id, (bool, np.bool_))
+        number = isinstance(class_id, (int, float, np.integer, np.floating, np.bool_))
+        if not number or (truth and targets.dtype != bool) or class_id not in known:
+            there = ", ".join(map(str, known[:20].tolist()))
+            raise ValueError(f"class_weight is by class id, and {class_id!r} is none; there are {there}")
+        weights[ids == class_id] = weight
+    return weights
+
+
+def _one_id_per_row(targets: np.ndarray) -> np.ndarray:
+    ids = targets
+    if targets.ndim == 2 and targets.shape[1] > 1 and np.allclose(targets.sum(axis=1), 1, atol=1e-4):
+        ids = targets.argmax(axis=1)
+    elif targets.ndim == 2 and targets.shape[1] == 1:
+        ids = targets[:, 0]
+    whole = ids.dtype.kind in "biu" or (ids.dtype.kind == "f" and (ids == np.floor(ids)).all())
+    if ids.ndim != 1 or not whole:
         raise ValueError(
             f"class_weight needs one class id per row, got targets of {targets.dtype} {targets.shape}; "
             "use sample_weight"
         )
-    if class_weight == "balanced":
-        classes, counts = np.unique(ids[ids >= 0], return_counts=True)
-        class_weight = dict(zip(classes.tolist(), counts.sum() / (len(classes) * counts), strict=True))
-    if not isinstance(class_weight, Mapping):
-        raise TypeError(f"class_weight is a dict of weights by class id or 'balanced', got {class_weight!r}")
-    weights = np.ones(len(ids))
-    for class_id, weight in class_weight.items():
-        if isinstance(class_id, bool) or not isinstance(class_id, (int, np.integer)) or class_id < 0:
-            raise ValueError(f"class_weight is by class id (0, 1, ...), got {class_id!r}")
-        weights[ids == class_id] = weight
-    return weights
+    return ids.astype(np.int64)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.nn.metrics import resolve_metric
+
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
 
@@ -147,6 +149,25 @@ def table(training: Training) -> dict[str, Callable[[], float]]:
         of_layer += ["saturated_units"] if function in _BOUNDED else []
         found |= {f"{each}[{name!r}]": partial(MEASURES[each], training, name) for each in of_layer}
     return found
+
+
+def advice(training: Training, key: str) -> str | None:
+    """What to do to have `key` measured, which is not; None where nothing can be said."""
+    name = key.removeprefix("validation_").partition("[")[0]
+    if name != "accuracy" and not key.startswith("validation_"):
+        return None
+    losses = training.losses
+    if name == "accuracy" and all(loss.predicts == "values" for loss in losses.values()):
+        return "Values have no accuracy; ask for another metric: train(..., metrics=['r2'])"
+    asked = [] if training.validation else ["validation=(inputs, targets)"]
+    if name != "loss" and not (name == "accuracy" and training.objective.classifies):
+        try:
+            resolve_metric(name)
+        except ValueError as error:
+            return str(error)
+        metric = f"[{name!r}]" if len(losses) == 1 else f"{{{next(iter(losses))!r}: [{name!r}]}}"
+        asked.append(f"metrics={metric}")
+    return f"It is measured on validation rows, as 'validation_{name}', if asked for: train(..., {', '.join(asked)})"
 
 
 def function_of(network: Any, node: str) -> str | None:

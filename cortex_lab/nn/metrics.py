@@ -47,7 +47,7 @@ class Metrics:
         self.directions: dict[str, bool | None] = {}
         for output, several in self.given.items():
             for metric in several:
-                name, scorer = _resolve(metric)
+                name, scorer = resolve_metric(metric)
                 key = f"{name}[{output!r}]" if len(objective.losses) > 1 else name
                 if key in self._scorers or name in _TAKEN:
                     raise ValueError(
@@ -158,7 +158,7 @@ def _tags(kind: str) -> Any:
     return Tags(estimator_type=kind, target_tags=TargetTags(required=True))
 
 
-def _resolve(metric: Any) -> tuple[str, Scorer]:
+def resolve_metric(metric: Any) -> tuple[str, Scorer]:
     """The name of a metric, and what computes it from (estimator, outputs, targets)."""
     if isinstance(metric, str):
         from sklearn.metrics import get_scorer, get_scorer_names

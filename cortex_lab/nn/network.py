@@ -19,6 +19,7 @@ from cortex_lab.nn.initializers import fans, for_activation, resolve
 from cortex_lab.nn.layer import Parameter
 from cortex_lab.nn.pictures import as_picture, picture_inputs
 from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.tables import read_table
 from cortex_lab.nn.turns import Turns
 
 EVALUATION_ROWS = 256
@@ -42,7 +43,8 @@ class Network:
 
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
     `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
-    inputs whose bytes (uint8) are seen as 0 to 1: see `seen`.
+    inputs whose bytes (uint8) are seen as 0 to 1: see `seen`. `reads` are the columns of a table that it was
+    trained on, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step's weights.
     `turns` sees to that; whoever changes weights beside a training, does so `with network.turns:`.
@@ -87,6 +89,8 @@ class Network:
         self._shared = self._shared_gradients()
         self.turns = Turns()
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
+        self.reads: dict[str, list] = {}
+        self.classes: list[str] | None = None
         self.initialize(seed)
 
     @property
@@ -139,8 +143,8 @@ class Network:
     def predict(self, x: Any) -> Any:
         """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them for several outputs.
 
-        `x` is an array (rows, *input_shape), a dict of them by input name, or anything with `arrays()`, such
-        as a Dataset.
+        `x` is an array (rows, *input_shape), a dict of them by input name, a Dataset or a frame. Of a table,
+        the columns that the network was trained on are read, by name.
         """
         outputs = self._evaluate(x, ())
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
@@ -186,8 +190,8 @@ class Network:
 
     def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit."""
-        if hasattr(x, "arrays"):
-            x = x.arrays()[0]
+        if hasattr(x, "arrays") or hasattr(x, "columns"):
+            x = read_table(x, self.reads)
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
         if set(named) != set(self.graph.inputs):
             raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
@@ -226,6 +230,7 @@ class Network:
         description, arrays = saving.read(path)
         network = cls(Graph.from_dict(description["graph"]), seed=description["seed"], ops=ops)
         saving.fill_network(network, arrays)
+        saving.fill_names(network, description)
         return network
 
     def copy(self) -> Network:
@@ -234,6 +239,7 @@ class Network:
         with self.turns.reading():
             self.ops.copy(self.params, out=twin.params)
             self.ops.copy(self.state, out=twin.state)
+        twin.reads, twin.classes = self.reads, self.classes
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
@@ -242,6 +248,7 @@ class Network:
         For fine-tuning: `net.cut("flatten_1", then=[Dense(5)])`. New layers start afresh from `seed`.
         """
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
+        network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
         kept = set(self.graph.ancestors(at))
         with self.turns.reading():
             for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):

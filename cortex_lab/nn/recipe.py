@@ -88,7 +88,6 @@ class Recipe:
             return [f"data = ({self._arrays(inputs, source)}, {self._arrays(targets, source)})"]
         if loaded is not None:
             return [f"data = cl.data.load({loaded!r})"]
-        x, y = data.arrays()
         rows = {int(row): position for position, row in enumerate(data.rows)}
         splits = {name: [rows[int(row)] for row in part] for name, part in (data.splits or {}).items()}
         if not np.array_equal(data.rows, np.arange(len(data))):
@@ -96,11 +95,37 @@ class Recipe:
                 f"a script cannot write down a part of a data set such as {data.name!r}; train on the whole, "
                 "with splits, or on arrays"
             )
-        made = source.imported("pandas", "DataFrame")
-        target = None if y is None else self._arrays(y, source)
-        target = f"list({target})" if y is not None and y.ndim > 1 else target
-        frame = f'{{"input": list({self._arrays(x, source)}), "target": {target}}}'
-        return [f'data = cl.data.Dataset({made}({frame}), "input", "target", {splits!r}, {data.name!r})']
+        frame = source.imported("pandas", "DataFrame")
+        columns = ", ".join(f"{source.of(name)}: {made}" for name, made in self._columns(data, source).items())
+        made = [source.of(each) for each in (data.inputs, data.target, splits, data.name)]
+        return [f"data = cl.data.Dataset({frame}({{{columns}}}), {', '.join(made)})"]
+
+    def _columns(self, data: Any, source: Source) -> dict[Any, str]:
+        """The columns of a dataset that are read, as expressions by name."""
+        x, y = data.arrays()
+        several = len(data.columns) > 1 or x.ndim == 2 and x.shape[1] == 1
+        parts = {name: x[:, at] for at, name in enumerate(data.columns)} if several else {data.columns[0]: x}
+        if isinstance(data.target, list):
+            parts |= {name: y[:, at] for at, name in enumerate(data.target)}
+        elif data.labels is None and data.target is not None:
+            parts[data.target] = y
+        written = {
+            name: f"list({self._arrays(part, source)})" if part.ndim > 1 else self._arrays(part, source)
+            for name, part in parts.items()
+        }
+        if data.labels is not None:
+            written[data.target] = self._labels(data, y, source)
+        return written
+
+    def _labels(self, data: Any, codes: np.ndarray, source: Source) -> str:
+        """The labels of a dataset as they are, so that a loss of classes and one of values read them alike."""
+        labels = data.labels
+        if labels.dtype != object and len(np.unique(codes)) == len(labels):
+            values = labels.to_numpy()
+            if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+                return self._arrays(values[codes], source)
+        made = source.imported("pandas", "Categorical")
+        return f"{made}.from_codes({self._arrays(codes, source)}, {source.of(labels.tolist())})"
 
     @staticmethod
     def _arrays(values: Any, source: Source) -> str:

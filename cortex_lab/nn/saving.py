@@ -74,7 +74,23 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     to_numpy = network.ops.to_numpy
     arrays = {f"parameters/{name}": to_numpy(array) for name, array in network.parameters.items()}
     arrays |= {f"states/{name}": to_numpy(array) for name, array in network.states.items()}
-    return {"graph": network.graph.to_dict(), "seed": network.seed}, arrays
+    description: dict[str, Any] = {"graph": network.graph.to_dict(), "seed": network.seed}
+    # Names that are no plain data, such as dates, are not kept: then columns are read by position again.
+    if network.reads and _kept(network.reads):
+        description["reads"] = network.reads
+    if network.classes:
+        description["classes"] = network.classes
+    return description, arrays
+
+
+def fill_names(network: Any, description: Mapping[str, Any]) -> None:
+    """The names of columns and classes that the network was trained on, where the file has them."""
+    reads = description.get("reads") or {}
+    network.reads = {
+        name: [tuple(column) if isinstance(column, list) else column for column in columns]
+        for name, columns in reads.items()
+    }
+    network.classes = description.get("classes")
 
 
 def fill_network(network: Any, arrays: Mapping[str, np.ndarray]) -> None:
@@ -98,6 +114,14 @@ def _refuse(value: Any) -> Any:
         f"{value!r} cannot be saved: it is neither plain data nor a description; if its class is a frozen "
         "dataclass of your own, decorate it with cortex_lab.nn.layer.describable"
     )
+
+
+def _kept(names: Any) -> bool:
+    """Whether JSON can hold these names."""
+    try:
+        return bool(json.dumps(names))
+    except TypeError:
+        return False
 
 
 def _collect(arrays: dict[str, np.ndarray], name: str, item: Any) -> None:

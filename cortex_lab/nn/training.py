@@ -256,6 +256,10 @@ class Training:
             raise KeyError(f"training does not measure {key!r}; it measures {', '.join(self.keys)}")
         return self._measures[key]
 
+    def advice(self, key: str) -> str | None:
+        """What to do to have `key` measured, where it could be; None where nothing can be said."""
+        return measures.advice(self, key)
+
     def expect(self, keys: Iterable[str]) -> None:
         """Told what is going to be measured at every step, so that it can be."""
         if self.params_before is None and any(key.startswith("update_ratio") for key in keys):

@@ -283,7 +283,7 @@ def require_recorded(condition: Condition, trace: Trace, recorded: Collection[st
         if key not in recorded:
             raise KeyError(
                 f"{condition!r} waits for {key!r}, which nothing records, so it would never stop; "
-                f"recorded are {', '.join(recorded)}. Record it with Probe({key!r})"
+                f"recorded are {', '.join(recorded)}. {trace.advise(key)}"
             )
     condition.check(trace)
 

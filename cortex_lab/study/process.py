@@ -22,6 +22,7 @@ class Process(Protocol):
       `reached` is then the last phase it completed, should it raise;
     - `clone()`: an independent process in the same state, for `fork`;
     - `measurer(key)`: a function without arguments that measures `key`, to be asked at every step;
+    - `advice(key)`: what to do to have a key measured that is not, or None;
     - `expect(keys)`: told what is going to be measured at every step, for what has to be kept for it;
     - `directions`: by key, whether more of what it measures is better, None where nobody can tell; keys it
       does not mention go by their names (see `direction.rises`);

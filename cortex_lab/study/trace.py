@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 
@@ -33,6 +33,7 @@ class Trace:
         self.version = 0
         self.directions: Mapping[str, bool | None] = {}
         self.before: Mapping[str, float] = {}
+        self.advise: Callable[[str], str] = lambda key: f"Record it with Probe({key!r})"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -49,8 +50,7 @@ class Trace:
         """The column `key`, float64 of shape (rows,), as a read-only view."""
         if key not in self._columns:
             raise KeyError(
-                f"nothing records {key!r}; this trace has {', '.join(self._columns)}. "
-                f"Record it with Probe({key!r})"
+                f"nothing records {key!r}; this trace has {', '.join(self._columns)}. {self.advise(key)}"
             )
         column = self._columns[key][: self._length]
         column.flags.writeable = False

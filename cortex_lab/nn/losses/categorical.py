@@ -26,6 +26,10 @@ class _Categorical(Loss):
     def of_classes(self) -> bool:
         return not self.one_hot
 
+    @property
+    def reads(self) -> str:
+        return "one column per class" if self.one_hot else "classes"
+
     def target_shape(self, shape: Shape) -> Shape:
         return shape if self.one_hot else shape[:-1]
 

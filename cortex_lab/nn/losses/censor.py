@@ -37,6 +37,10 @@ class CensorLoss(Loss):
         return self.loss.predicts
 
     @property
+    def reads(self) -> str:
+        return self.loss.reads
+
+    @property
     def link(self) -> str | None:  # type: ignore[override]
         return self.loss.link
 

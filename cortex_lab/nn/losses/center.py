@@ -34,6 +34,10 @@ class CenterLoss(Loss):
     def predicts(self) -> str:
         return "features"
 
+    @property
+    def reads(self) -> str:
+        return "classes"
+
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         if len(shape) != 1:
             raise ValueError(
