@@ -113,9 +113,12 @@ def _similarities(positions: np.ndarray) -> float:
     total, rows = 0.0, max(1, _PAIRS_AT_ONCE // n)
     for start in range(0, n, rows):
         here = left[start : start + rows] @ right[:, start:]
+        # What a wide map loses in the product would else weigh more than pairs far from each other.
+        np.maximum(here, 1.0, out=here)
         np.reciprocal(here, out=here)
+        np.fill_diagonal(here, 0.0)
         total += 2 * float(here.sum()) - float(here[:, :rows].sum())
-    return total - n
+    return total
 
 
 def opentsne(module: str) -> Any:
