@@ -61,7 +61,7 @@ class Points:
             between = axis[i] - axis[j]
             distance += between * between
         attraction = affinity @ np.log1p(distance)
-        return max(0.0, float(negative_entropy + attraction + np.log(_similarities(positions))))
+        return float(np.maximum(negative_entropy + attraction + np.log(_similarities(positions)), 0.0))
 
     def gradient(self, positions: np.ndarray, exaggeration: float) -> tuple[float, np.ndarray]:
         """The map's divergence as the gradient's tree or interpolation estimates it, and the gradient (n, 2).
@@ -83,7 +83,7 @@ class Points:
             should_eval_error=True,
             n_jobs=self.n_jobs,
         )
-        return max(0.0, float(error / exaggeration - np.log(exaggeration))), gradient
+        return float(np.maximum(error / exaggeration - np.log(exaggeration), 0.0)), gradient
 
     def _pull(self, exaggeration: float) -> Any:
         if exaggeration == 1:
