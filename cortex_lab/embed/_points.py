@@ -11,6 +11,7 @@ import numpy as np
 # openTSNE's own rule for the gradient, at the size where interpolation begins to pay.
 _BARNES_HUT_BELOW = 10_000
 _EXACT_NEIGHBORS_BELOW = 5_000
+_PAIRS_AT_ONCE = 2**16
 
 
 class Points:
@@ -42,8 +43,31 @@ class Points:
             .P
         )
 
+    @cached_property
+    def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """(i, j, twice the affinity p) of all pairs i < j that have one, and the sum of all p log p."""
+        affinities = self.affinities.tocoo()
+        upper = (affinities.row < affinities.col) & (affinities.data > 0)
+        p = affinities.data[upper]
+        return affinities.row[upper], affinities.col[upper], 2 * p, 2 * float(p @ np.log(p))
+
+    def divergence(self, positions: np.ndarray) -> float | None:
+        """KL divergence of the map, over all pairs; None for so many points that `gradient` estimates it."""
+        if len(positions) >= _BARNES_HUT_BELOW:
+            return None
+        i, j, affinity, negative_entropy = self._pairs
+        distance = np.zeros(len(i))
+        for axis in positions.T.copy():
+            between = axis[i] - axis[j]
+            distance += between * between
+        attraction = affinity @ np.log1p(distance)
+        return float(np.maximum(negative_entropy + attraction + np.log(_similarities(positions)), 0.0))
+
     def gradient(self, positions: np.ndarray, exaggeration: float) -> tuple[float, np.ndarray]:
-        """KL divergence of the map, and its gradient (n, 2) with attraction multiplied by `exaggeration`."""
+        """The map's divergence as the gradient's tree or interpolation estimates it, and the gradient (n, 2).
+
+        Attraction is multiplied by `exaggeration` in the gradient only.
+        """
         tsne = opentsne("tsne")
         barnes_hut = len(positions) < _BARNES_HUT_BELOW
         divergence = tsne.kl_divergence_bh if barnes_hut else tsne.kl_divergence_fft
@@ -59,7 +83,7 @@ class Points:
             should_eval_error=True,
             n_jobs=self.n_jobs,
         )
-        return float(error / exaggeration - np.log(exaggeration)), gradient
+        return float(np.maximum(error / exaggeration - np.log(exaggeration), 0.0)), gradient
 
     def _pull(self, exaggeration: float) -> Any:
         if exaggeration == 1:
@@ -76,6 +100,25 @@ class Points:
         # A single feature still gives a picture: a line.
         x = self.x if self.x.shape[1] > 1 else np.column_stack([self.x, np.zeros(len(self.x), self.x.dtype)])
         return opentsne("initialization").pca(x.astype(np.float64), random_state=self.seed)
+
+
+def _similarities(positions: np.ndarray) -> float:
+    """The sum of 1 / (1 + squared distance) over all ordered pairs of points."""
+    n = len(positions)
+    y = positions - positions.mean(axis=0)
+    square, ones = (y**2).sum(axis=1), np.ones(n)
+    # 1 + |a|^2 - 2ab + |b|^2 as one product of matrices.
+    left = np.column_stack([-2 * y, square + 1, ones])
+    right = np.stack([*y.T, ones, square])
+    total, rows = 0.0, max(1, _PAIRS_AT_ONCE // n)
+    for start in range(0, n, rows):
+        here = left[start : start + rows] @ right[:, start:]
+        # What a wide map loses in the product would else weigh more than pairs far from each other.
+        np.maximum(here, 1.0, out=here)
+        np.reciprocal(here, out=here)
+        np.fill_diagonal(here, 0.0)
+        total += 2 * float(here.sum()) - float(here[:, :rows].sum())
+    return total
 
 
 def opentsne(module: str) -> Any:

