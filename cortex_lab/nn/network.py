@@ -42,8 +42,8 @@ class Network:
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
     `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel").
 
-    Any number of threads may predict, also while another trains: each answer is that of one step's weights.
-    `turns` sees to that; whoever changes weights beside a training, does so `with network.turns:`.
+    Any number of threads may predict, also while another trains: each answer is that of one step, and
+    the next update waits for it. `turns` sees to that: what changes weights runs `with network.turns:`.
     """
 
     def __init__(

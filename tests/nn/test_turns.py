@@ -263,17 +263,16 @@ def test_the_best_weights_come_back_all_at_once():
     session.step(20)
     best = session.network_at(session.best().step).predict(x)
     session.edit("weights['dense_2/kernel']", 0.0)
-    seen, threads = [], []
-
-    def look(notice):
-        if notice.kind == "edit" and not threads:
-            threads.append(threading.Thread(target=lambda: seen.append(session.network.predict(x))))
-            threads[0].start()
-
-    session.subscribe(look)
+    seen = []
+    session.subscribe(lambda notice: seen.append(in_thread(lambda: session.network.predict(x))))
     session.restore_best()
-    threads[0].join(SECONDS)
-    assert seen[0].tobytes() == best.tobytes()
+    assert len(seen) == len(session.events) - 1 == 4
+    assert {answer.tobytes() for answer in seen} == {best.tobytes()}
+    session.network.parameters["dense_1/bias"][:] = 1
+    session.restore_best()
+    assert [event.name for event in session.events[5:]] == ["weights['dense_1/bias']"] + [
+        f"weights[{name!r}]" for name in session.network.parameters
+    ]
 
 
 # Without a training -----------------------------------------------------------------------------------
