@@ -96,6 +96,7 @@ class TrainingSession(Session):
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
         """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
 
+        Rows whose target is unknown do not count; NaN where none is known.
         `data` is the name of one of the dataset's splits, a Dataset or a frame, which are matched by the names
         of columns and labels, or a pair (inputs, targets) as `validation` in `train`. `metrics` are as in
         `train`, None for those that the training was given.
@@ -167,11 +168,17 @@ class TrainingSession(Session):
         return Bench(self, **options).show()
 
     def _put_back(self, network: Network) -> None:
-        # In one turn, so that nobody sees the weights of two steps side by side.
-        with self.network.turns:
-            for kind, arrays in (("weights", network.parameters), ("state", network.states)):
-                for name, array in arrays.items():
-                    self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
+        ours, watching = self.network, self._hands.watching
+        self._log_changes_by_hand()
+        # All at once, so that nobody sees the weights of two steps; the edits then say what was done.
+        with ours.turns:
+            ours.ops.copy(network.params, out=ours.params)
+            ours.ops.copy(network.state, out=ours.state)
+        if watching:
+            self._hands.note()
+        for kind, arrays in (("weights", network.parameters), ("state", network.states)):
+            for name, array in arrays.items():
+                self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
 
     def _frame(self) -> pd.DataFrame:
         training = self.process

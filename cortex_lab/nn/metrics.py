@@ -220,6 +220,8 @@ def _listed(metrics: Any) -> list[Any]:
     return [metrics] if alone else list(metrics)
 
 
+# An output that is not finite makes a metric NaN, which is warning enough.
+@np.errstate(invalid="ignore", over="ignore")
 def _answers(loss: Loss, y: np.ndarray, targets: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
     """(estimator, its answers, true answers) for the rows whose targets are known, a row each."""
     y = _linked(loss, np.asarray(y, dtype=np.float64))

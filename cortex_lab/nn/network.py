@@ -46,8 +46,8 @@ class Network:
     inputs whose bytes (uint8) are seen as 0 to 1: see `seen`. `reads` are the columns of a table that it was
     trained on, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
 
-    Any number of threads may predict, also while another trains: each answer is that of one step's weights.
-    `turns` sees to that; whoever changes weights beside a training, does so `with network.turns:`.
+    Any number of threads may predict, also while another trains: each answer is that of one step, and
+    the next update waits for it. `turns` sees to that: what changes weights runs `with network.turns:`.
     """
 
     def __init__(

@@ -193,10 +193,14 @@ def test_metrics_that_do_not_suit_the_outputs_or_the_rows():
                  metrics={"kind": "r2"})  # fmt: skip
 
 
-def test_outputs_that_are_not_numbers_give_nan_and_do_not_stop_the_training():
-    training = dense(validation=(X, Y), metrics="f1_macro", layers=[cl.Dense(3)])
-    training.edit("weights['dense_1/kernel']", np.nan)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_outputs_that_are_not_numbers_give_nan_and_do_not_stop_the_training(value):
+    training = dense(validation=(X, Y), metrics="f1_macro", layers=[cl.Dense(3)], ops="cpu")
+    training.edit("weights['dense_1/kernel']", value)
     assert np.isnan(training.measure("validation_f1_macro"))
+    assert (
+        training.measure("validation_accuracy") == training.objective.score(*training.validation)["accuracy"]
+    )
 
 
 def test_a_metric_that_fails_costs_its_row_nothing_else():

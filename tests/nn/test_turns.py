@@ -170,24 +170,38 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_other_networks_beside_threads_that_look(name):
+def made(name):
+    """A session on one of `NETWORKS`, and rows for it."""
     shape, layers, ops = NETWORKS[name]
     random = np.random.default_rng(0)
     x, y = random.normal(size=(48, *shape)).astype(np.float32), random.integers(0, 3, 48)
+    session = cl.train(
+        cl.Network(layers, shape, ops=ops), (x, y), "softmax_cross_entropy", cl.Adam(0.01), batch_size=8,
+        validation=(x, y), validate_every=3,
+    )  # fmt: skip
+    return session, x
 
-    def make():
-        return cl.train(
-            cl.Network(layers, shape, ops=ops), (x, y), "softmax_cross_entropy", cl.Adam(0.01), batch_size=8,
-            validation=(x, y), validate_every=3,
-        )  # fmt: skip
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_other_networks_beside_threads_that_look(name):
+    _, x = made(name)
     check_undisturbed(
-        make, 200 if name == "reference" else 12,
+        lambda: made(name)[0], 200 if name == "reference" else 12,
         lambda network: network.predict(x),
         lambda network: network.activations(x, [network.layers[0]])[network.layers[0]],
         lambda network: network.copy().params,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_two_trainings_side_by_side(name):
+    alone, *both = (made(name)[0] for _ in range(3))
+    alone.step(12)
+    with often_in_turn(), ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda session: session.step(12), both))
+    for session in both:
+        assert session.network.params.tobytes() == alone.network.params.tobytes()
+        np.testing.assert_array_equal(session.trace["validation_loss"], alone.trace["validation_loss"])
 
 
 def test_scores_and_diagnoses_are_asked_for_from_other_threads():
@@ -263,17 +277,16 @@ def test_the_best_weights_come_back_all_at_once():
     session.step(20)
     best = session.network_at(session.best().step).predict(x)
     session.edit("weights['dense_2/kernel']", 0.0)
-    seen, threads = [], []
-
-    def look(notice):
-        if notice.kind == "edit" and not threads:
-            threads.append(threading.Thread(target=lambda: seen.append(session.network.predict(x))))
-            threads[0].start()
-
-    session.subscribe(look)
+    seen = []
+    session.subscribe(lambda notice: seen.append(in_thread(lambda: session.network.predict(x))))
     session.restore_best()
-    threads[0].join(SECONDS)
-    assert seen[0].tobytes() == best.tobytes()
+    assert len(seen) == len(session.events) - 1 == 4
+    assert {answer.tobytes() for answer in seen} == {best.tobytes()}
+    session.network.parameters["dense_1/bias"][:] = 1
+    session.restore_best()
+    assert [event.name for event in session.events[5:]] == ["weights['dense_1/bias']"] + [
+        f"weights[{name!r}]" for name in session.network.parameters
+    ]
 
 
 # Without a training -----------------------------------------------------------------------------------
