@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cortex_lab.compute import get_ops
-from cortex_lab.compute.kernel import REGISTRY
 from tests.compute.cases import CASES, Case, Draw
-from tests.compute.test_overrides import accelerated, copied, expected
+from tests.compute.test_overrides import accelerated, expected
 from tests.special import assert_same, plant
 
 DRAWS = 24
