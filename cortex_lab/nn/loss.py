@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cortex_lab.nn.layer import Parameter, Shape, Slots, snake_case
+from cortex_lab.optimize.numbers import PlainNumbers
 
 LOSSES: dict[str, type[Loss]] = {}
 
 
-class Loss:
+class Loss(PlainNumbers):
     """Base of all losses: subclasses are frozen dataclasses.
 
     The total is the weighted mean of the rows' losses; a row's weight is 1 unless the batch brings others.

@@ -14,6 +14,7 @@ from cortex_lab.nn.loss import Loss, resolve_loss
 from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.plan import Plan
+from cortex_lab.optimize.numbers import plain_number
 
 
 class Objective:
@@ -183,7 +184,7 @@ def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
 
 
 def _checked_weights(weights: Mapping[str, float] | None, losses: Mapping[str, Loss]) -> dict[str, float]:
-    given = dict(weights or {})
+    given = {name: plain_number(weight) for name, weight in (weights or {}).items()}
     for name, weight in given.items():
         if name not in losses:
             raise ValueError(f"loss_weights has {name!r}, but the losses are on {', '.join(losses)}")

@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from cortex_lab.nn.layer import describable, from_plain, to_plain
+from cortex_lab.optimize.numbers import PlainNumbers
 
 
-class Penalty:
+class Penalty(PlainNumbers):
     """Base of the penalties and limits: frozen dataclasses, for the parameters that a `Penalties` names."""
 
     def value(self, ops: Any, params: Any) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cortex_lab.optimize.numbers import PlainNumbers
 from cortex_lab.optimize.schedule import Schedule, schedule_from_dict
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {}
@@ -15,7 +16,7 @@ Rate = float | Callable[[int], float]
 
 
 @dataclass(frozen=True, repr=False)
-class Optimizer:
+class Optimizer(PlainNumbers):
     """Base of all optimizers: subclasses are frozen dataclasses with a `learning_rate` first.
 
     An optimizer sees nothing but (params, gradient, state): flat vectors of any backend, of a network or of

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.optimize.numbers import PlainNumbers
 from cortex_lab.optimize.optimizer import at_least
 from cortex_lab.study import Notice, Session, Trace
 
 
 @dataclass(frozen=True)
-class ReduceOnPlateau:
+class ReduceOnPlateau(PlainNumbers):
     """Multiply the learning rate by `factor` after `patience` recordings of `key` without a new best.
 
     It is a pure function of the trace: `reductions(trace)` says after which steps it would have acted.

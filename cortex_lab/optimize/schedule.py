@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.optimize.numbers import PlainNumbers
+
 SCHEDULES: dict[str, type[Schedule]] = {}
 
 
-class Schedule:
+class Schedule(PlainNumbers):
     """Base of all schedules: frozen dataclasses called with the number of updates already made.
 
     The first update has number 0. A schedule keeps no count of its own, so it survives a rewind; give one
