@@ -26,7 +26,8 @@ class Optimizer(PlainNumbers):
     Every optimizer takes, by keyword:
 
     `weight_decay` shrinks all parameters by learning_rate * weight_decay before each update, decoupled from
-    the gradient (Loshchilov and Hutter 2019); for a penalty inside the loss, use an L2 penalty there.
+    the gradient (Loshchilov and Hutter 2019); for a penalty inside the loss, use an L2 penalty there. In a
+    training, parameters that no loss leads to are left as they are.
     `clip_value` limits each element of the gradient to [-clip_value, clip_value]; then `clip_norm` shortens
     the whole gradient to that Euclidean norm if it is longer (Pascanu et al. 2013; Keras' global_clipnorm).
     """
