@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.datamodel import default_manager
+from numba.core.datamodel.registry import default_manager
 from numba.core.funcdesc import FunctionDescriptor
 from numba.core.lowering import Lower
 from numba.core.registry import cpu_target
