@@ -96,10 +96,14 @@ def get_ready() -> None:
     target.target_context.refresh()
 
 
+def sources() -> list[Path]:
+    """All that machine code may come from: compiled functions, and modules whose constants they freeze."""
+    return sorted(Path(__file__).parent.rglob("*.py"))
+
+
 def _digest_of_sources() -> str:
     digest = hashlib.sha256()
-    room = Path(__file__).parent
-    for path in sorted([*room.glob("*.py"), *(room / "overrides").glob("*.py")]):
+    for path in sources():
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -108,9 +112,10 @@ _SOURCES = _digest_of_sources()
 
 
 class _Cache(FunctionCache):
-    """Numba's function cache, keyed by the text of all kernels and deaf to every error of the disk.
+    """Numba's function cache, keyed by the text of all of `sources` and deaf to every error of the disk.
 
     Numba asks for the date of one file only, and would keep a kernel whose helper in another file changed.
+    Its own version, the processor and what it can do are in its key already.
     """
 
     def __init__(self, function: Callable[..., Any], suffix: str) -> None:

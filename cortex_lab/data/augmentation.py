@@ -63,6 +63,9 @@ class Augmentation:
             value = getattr(self, field.name)
             if not field.name.endswith("_range"):
                 continue
+            if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+                value = value.item()
+                object.__setattr__(self, field.name, value)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise ValueError(f"{field.name} must be a number of at least 0, got {value!r}")
             limit = limits.get(field.name, math.inf)

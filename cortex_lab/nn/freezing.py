@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,8 +20,10 @@ class Frozen:
     a frozen BatchNormalization uses its moving statistics and leaves them as they are. Nodes that share
     parameters are frozen together. ValueError for a pattern that matches no node.
 
-    `patterns` are those given, `nodes` the names of all that is frozen, `parts` where their parameters lie in
-    the flat vector.
+    Parameters that no loss leads to rest with them (`rest_unless`): nothing says what they should become.
+
+    `patterns` are those given, `nodes` the names of all that is frozen, `parts` where the parameters that
+    rest lie in the flat vector.
     """
 
     def __init__(self, network: Network, patterns: Any = ()) -> None:
@@ -31,14 +33,20 @@ class Frozen:
         self._network = network
         self._kept: dict[tuple[str, int], Any] = {}
 
+    def rest_unless(self, reached: Collection[str]) -> None:
+        """Have the parameters of all nodes rest that share theirs with none in `reached`, a plan's."""
+        nodes = self._network.graph.nodes
+        learning = {node.shares or name for name, node in nodes.items() if name in reached}
+        self.parts = _parts(self._network, self.nodes | (nodes.keys() - learning))
+
     def rest_gradient(self) -> None:
-        """Set the gradient of what is frozen to 0; after the backward pass."""
+        """Set the gradient of what rests to 0; after the backward pass."""
         for part in self.parts:
             self._network.gradient[part] = 0
 
     @contextmanager
     def at_rest(self, state: dict[str, Any]) -> Iterator[None]:
-        """Whatever an update changes of the frozen parameters, and in `state` of them, is put back."""
+        """Whatever an update changes of the parameters that rest, and in `state` of them, is put back."""
         ops, params = self._network.ops, self._network.params
         vectors = {"params": params}
         vectors |= {n: value for n, value in state.items() if np.shape(value) == params.shape}
@@ -66,7 +74,7 @@ def _named(graph: Graph, patterns: Iterable[Any]) -> frozenset[str]:
     return frozenset(name for name, owner in owner_of.items() if owner in owners)
 
 
-def _parts(network: Network, nodes: frozenset[str]) -> list[slice]:
+def _parts(network: Network, nodes: Collection[str]) -> list[slice]:
     parts: list[slice] = []
     start = 0
     for name, array in network.parameters.items():

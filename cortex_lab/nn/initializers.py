@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cortex_lab.ground.numbers import PlainNumbers
 from cortex_lab.nn.layer import Shape, describable
 
 Fan = tuple[int, int]
@@ -15,7 +16,7 @@ Fan = tuple[int, int]
 
 @describable
 @dataclass(frozen=True)
-class VarianceScaling:
+class VarianceScaling(PlainNumbers):
     """Draws whose variance is `scale` over a fan, so that signals keep their size from layer to layer.
 
     `fan` is "in", "out" or "average"; `distribution` "uniform" or "normal".
@@ -35,7 +36,7 @@ class VarianceScaling:
 
 @describable
 @dataclass(frozen=True)
-class Constant:
+class Constant(PlainNumbers):
     """Every element the same."""
 
     value: float = 0.0
@@ -46,7 +47,7 @@ class Constant:
 
 @describable
 @dataclass(frozen=True)
-class Orthogonal:
+class Orthogonal(PlainNumbers):
     """A random orthogonal matrix times `gain` (Saxe et al. 2014); leading axes are flattened together."""
 
     gain: float = 1.0
@@ -62,7 +63,7 @@ class Orthogonal:
 
 @describable
 @dataclass(frozen=True)
-class RandomNormal:
+class RandomNormal(PlainNumbers):
     """Normal draws; with `truncated`, those beyond two standard deviations are drawn anew."""
 
     mean: float = 0.0
@@ -78,7 +79,7 @@ class RandomNormal:
 
 @describable
 @dataclass(frozen=True)
-class RandomUniform:
+class RandomUniform(PlainNumbers):
     """Uniform draws from `minval` to `maxval`."""
 
     minval: float = -0.05
@@ -90,7 +91,7 @@ class RandomUniform:
 
 @describable
 @dataclass(frozen=True)
-class Identity:
+class Identity(PlainNumbers):
     """`gain` on the diagonal of the last two axes, 0 elsewhere; a convolution then hands its input on.
 
     Only the middle tap of a kernel with leading axes is set.

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cortex_lab.ground.described import Registry
+from cortex_lab.ground.numbers import PlainNumbers
 
 Shape = tuple[int, ...]
 WHOLE = (int, np.integer)
@@ -55,7 +56,7 @@ class Slots(SimpleNamespace):
     """
 
 
-class Layer:
+class Layer(PlainNumbers):
     """Base of all layers: subclasses are frozen dataclasses of hyper-parameters.
 
     A new layer is one file: the dataclass with `out_shape`, `forward` and `backward`, and a row in the case

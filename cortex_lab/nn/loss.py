@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cortex_lab.ground.described import Registry
+from cortex_lab.ground.numbers import PlainNumbers
 from cortex_lab.nn.layer import Parameter, Shape, Slots, snake_case
 
 LOSSES = Registry("loss", snake_case)
 
 
-class Loss:
+class Loss(PlainNumbers):
     """Base of all losses: subclasses are frozen dataclasses.
 
     The total is the weighted mean of the losses of the rows whose target is known; a row's weight is 1 unless

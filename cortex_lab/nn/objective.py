@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground.numbers import plain_number
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.initializers import fans, resolve
 from cortex_lab.nn.layer import Parameter, Slots
@@ -242,7 +243,7 @@ def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
 
 
 def _checked_weights(weights: Mapping[str, float] | None, losses: Mapping[str, Loss]) -> dict[str, float]:
-    given = dict(weights or {})
+    given = {name: plain_number(weight) for name, weight in (weights or {}).items()}
     for name, weight in given.items():
         if name not in losses:
             raise ValueError(f"loss_weights has {name!r}, but the losses are on {', '.join(losses)}")

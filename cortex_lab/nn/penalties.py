@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.ground.numbers import PlainNumbers
 from cortex_lab.ground.patterns import matching
 from cortex_lab.nn.layer import describable, from_plain, to_plain
 
 
-class Penalty:
+class Penalty(PlainNumbers):
     """Base of the penalties and limits: frozen dataclasses, for the parameters that a `Penalties` names."""
 
     def value(self, ops: Any, params: Any) -> float:

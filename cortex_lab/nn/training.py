@@ -355,6 +355,7 @@ class Training:
         plan = Plan.training_step(self.network.graph, self.objective.losses, resting.nodes)
         if not plan.gradients_wanted:
             raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves nothing free")
+        resting.rest_unless(plan.gradients_wanted)
         self.frozen, self.plan = resting, plan
         self.executor = self.network.executor(plan, self.batches.batch_size)
         # What was bound stays readable until the next step binds anew.

@@ -94,7 +94,7 @@ def slide(
     """Output size of a window sliding over a padded image or sequence; ValueError if it does not fit once.
 
     With `ceil`, a last window may hang over the edge, as long as it starts inside the image or its leading
-    padding (the rule PyTorch states).
+    padding (the rule PyTorch states); so may the only one, by less than a stride.
     """
     names = ("height", "width") if len(size) == 2 else ("length",)
     result = []
@@ -102,13 +102,13 @@ def slide(
         before, after = padding[axis]
         extent = (window[axis] - 1) * (dilation[axis] if dilation else 1) + 1
         room = size[axis] + before + after - extent
-        if room < 0:
+        steps = -(-room // strides[axis]) if ceil else room // strides[axis]
+        if steps < 0:
             raise ValueError(
                 f"{what}: a window of {extent} does not fit into {name} {size[axis]}"
                 f"{f' with padding {before} + {after}' if before + after else ''}; "
                 'use a smaller window, or padding="same"'
             )
-        steps = -(-room // strides[axis]) if ceil else room // strides[axis]
         if ceil and steps * strides[axis] >= size[axis] + before:
             steps -= 1
         result.append(steps + 1)

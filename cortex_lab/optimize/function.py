@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from cortex_lab.ground.described import Registry
+from cortex_lab.ground.numbers import PlainNumbers
 
 FUNCTIONS = Registry("function")
 
@@ -23,7 +24,7 @@ class Differentiable(Protocol):
     def gradient(self, x: np.ndarray) -> np.ndarray: ...
 
 
-class Function:
+class Function(PlainNumbers):
     """Base of the test functions: frozen dataclasses with value, gradient, and their known minimum.
 
     `value` and `gradient` take a point (dimension,) or any stack of points (..., dimension) of float64, and

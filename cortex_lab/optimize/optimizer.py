@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cortex_lab.ground.described import Registry
+from cortex_lab.ground.numbers import PlainNumbers
 from cortex_lab.optimize.schedule import Schedule, schedule_from_dict
 
 OPTIMIZERS = Registry("optimizer")
@@ -16,7 +17,7 @@ Rate = float | Callable[[int], float]
 
 
 @dataclass(frozen=True, repr=False)
-class Optimizer:
+class Optimizer(PlainNumbers):
     """Base of all optimizers: subclasses are frozen dataclasses with a `learning_rate` first.
 
     An optimizer sees nothing but (params, gradient, state): flat vectors of any backend, of a network or of
@@ -26,7 +27,8 @@ class Optimizer:
     Every optimizer takes, by keyword:
 
     `weight_decay` shrinks all parameters by learning_rate * weight_decay before each update, decoupled from
-    the gradient (Loshchilov and Hutter 2019); for a penalty inside the loss, use an L2 penalty there.
+    the gradient (Loshchilov and Hutter 2019); for a penalty inside the loss, use an L2 penalty there. In a
+    training, parameters that no loss leads to are left as they are.
     `clip_value` limits each element of the gradient to [-clip_value, clip_value]; then `clip_norm` shortens
     the whole gradient to that Euclidean norm if it is longer (Pascanu et al. 2013; Keras' global_clipnorm).
     """

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.ground.numbers import PlainNumbers
 from cortex_lab.optimize.optimizer import at_least
 from cortex_lab.study import Notice, Session, Trace
 from cortex_lab.study.direction import need_mode, rises
@@ -14,7 +15,7 @@ from cortex_lab.study.missing import is_recorded
 
 
 @dataclass(frozen=True)
-class ReduceOnPlateau:
+class ReduceOnPlateau(PlainNumbers):
     """Multiply the learning rate by `factor` after `patience` recordings of `key` without a new best.
 
     It is a pure function of the trace: `reductions(trace)` says after which steps it would have acted.

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.ground.described import Registry
+from cortex_lab.ground.numbers import PlainNumbers
 
 SCHEDULES = Registry("schedule")
 
 
-class Schedule:
+class Schedule(PlainNumbers):
     """Base of all schedules: frozen dataclasses called with the number of updates already made.
 
     The first update has number 0. A schedule keeps no count of its own, so it survives a rewind; give one

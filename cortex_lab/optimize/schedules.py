@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cortex_lab.ground.numbers import plain_number
 from cortex_lab.optimize.schedule import Schedule, need_rate, need_steps, rate_at
 
 
@@ -51,8 +52,8 @@ class PiecewiseConstant(Schedule):
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        object.__setattr__(self, "values", tuple(self.values))
+        object.__setattr__(self, "boundaries", plain_number(tuple(self.boundaries)))
+        object.__setattr__(self, "values", plain_number(tuple(self.values)))
         for boundary in self.boundaries:
             need_steps("PiecewiseConstant", "every boundary", boundary)
         for value in self.values:

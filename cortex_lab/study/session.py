@@ -67,7 +67,7 @@ class Session(Stepping):
             while stop is None and taken < n:
                 stop = self._stopped_by_request() or self._walk_on()
                 taken += 1
-            stop = stop or self._stop("step", f"{n} step{'s' * (n != 1)} taken")
+            stop = stop or self._stop("step", f"{n} step{'' if n == 1 else 's'} taken")
         return self._tell_stop(stop)
 
     def run(self, until: Condition | str | None = None, force: bool = False) -> Stop:

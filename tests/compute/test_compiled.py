@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.project.house import imports
+
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import numpy as np
 from cortex_lab.compute import get_ops
@@ -88,6 +91,31 @@ def test_kernels_of_other_sources_are_stale(filled: Path):
     assert "compiling" in run(changed + PROGRAM, filled).stderr
 
 
+def test_whatever_compiled_functions_import_is_in_their_key():
+    """Every module of ours that a module of overrides imports, or that one of those does."""
+    from cortex_lab.compute.compiled import sources
+
+    known, found = {path.resolve() for path in sources()}, set[Path]()
+    waiting = [path for path in known if path.parent.name == "overrides"]
+    while waiting:
+        path = waiting.pop()
+        found.add(path)
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for each in imports(path.read_text(encoding="utf-8"), module, path.name == "__init__.py"):
+            waiting += [file for file in _files_of(each.name) if file not in found]
+    names = {path.stem for path in found}
+    assert {"activation", "checks", "philox", "simd", "random", "work"} <= names
+    assert found <= known
+
+
+def _files_of(name: str) -> list[Path]:
+    """The files of ours that importing `name`, of a module or of something in it, reads."""
+    parts = [part for part in (name, name.rpartition(".")[0]) if part.startswith("cortex_lab.")]
+    folders = [ROOT.joinpath(*part.split(".")) for part in parts]
+    files = [file for each in folders for file in (each.with_suffix(".py"), each / "__init__.py")]
+    return [file for file in files if file.is_file()]
+
+
 def test_without_a_folder_to_write_to_it_works_all_the_same(tmp_path: Path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
@@ -116,6 +144,75 @@ importlib.util.find_spec = lambda name, *a: None if name.split(".")[0] == {missi
 def test_numba_switched_off_is_as_good_as_none():
     done = run(PROGRAM, NUMBA_DISABLE_JIT="1")
     assert "NUMBA_DISABLE_JIT" in done.stderr
+
+
+# What goes wrong, and what the line then says. Each is done before anything of ours is imported.
+CHANGES = {
+    "a name is gone": ("import numba.core.caching as m; del m.IndexDataCacheFile", "IndexDataCacheFile"),
+    "a module is gone": (
+        "import sys; sys.modules['numba.core.compiler_machinery'] = None", "compiler_machinery",
+    ),
+    "a way in is gone": (
+        "import numba.core.lowering as m; del m.BaseLower.create_cfunc_wrapper", "create_cfunc_wrapper",
+    ),
+    "a name of functions is gone": (
+        "import numba.core.funcdesc as m; del m.FunctionDescriptor.llvm_cfunc_wrapper_name",
+        "llvm_cfunc_wrapper_name",
+    ),
+    "arrays begin with their data": (
+        """
+from numba.core.datamodel import models
+made = models.StructModel.__init__
+def turned(self, manager, kind, members):
+    made(self, manager, kind, members[4:] + members[:4] if len(members) == 7 else members)
+models.StructModel.__init__ = turned
+""",
+        "lays out arguments in another way",
+    ),
+    "arrays have another member": (
+        """
+from numba import types
+from numba.core.datamodel import models
+made = models.StructModel.__init__
+def longer(self, manager, kind, members):
+    made(self, manager, kind, members + [("flags", types.int64)] if len(members) == 7 else members)
+models.StructModel.__init__ = longer
+""",
+        "lays out arguments in another way",
+    ),
+    "truth is a bit": (
+        """
+from llvmlite import ir
+from numba.core.datamodel.models import BooleanModel
+BooleanModel.get_argument_type = lambda self: ir.IntType(1)
+""",
+        "lays out arguments in another way",
+    ),
+    "Numba cannot be imported": (
+        "import sys; sys.modules['numba'] = None\nimport importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, *a: True if name == 'numba' else find(name, *a)",
+        "numba",
+    ),
+    "a kernel is wrong": (
+        """
+from cortex_lab.compute.kernels.updates import update_sgd
+reference = update_sgd.reference
+update_sgd.reference = lambda xp, params, *rest: reference(xp, params, *rest) and params.fill(7)
+""",
+        "does not give what its reference gives",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change, reason", CHANGES.values(), ids=CHANGES)
+def test_another_numba_leaves_everything_to_references_and_one_line_says_why(change: str, reason: str):
+    check = "from cortex_lab.compute.kernel import REGISTRY\n"
+    check += "assert not any(kernel.overrides or kernel.preparations for kernel in REGISTRY.values())\n"
+    done = run(change + "\n" + PROGRAM + check)
+    assert done.stdout == "fine\n"
+    lines = [line for line in done.stderr.splitlines() if "is compiling" not in line]
+    assert len(lines) == 1 and lines[0].startswith("cortex_lab runs without its compiled kernels (")
+    assert reason in lines[0] and "pip install 'numba==" in lines[0]
 
 
 def test_a_part_of_kernels_is_compiled_once_and_for_python_only_when_python_calls_it():

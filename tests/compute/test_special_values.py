@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cortex_lab.compute import get_ops
-from cortex_lab.compute.kernel import REGISTRY
-from tests.compute.cases import CASES, Case, Draw
+from tests.compute.cases import CASES, Case, Draw, poison
 from tests.compute.test_overrides import accelerated, copied, expected
-from tests.special import assert_same, plant
+from tests.special import SPECIAL, assert_same, plant
 
-DRAWS = 24
+DRAWS = 40
 # What these make does not depend on numbers they are given.
 DRAWN = {"random_uniform", "random_normal", "dropout_mask", "checksum"}
 # Row weights, which are finite: whoever gives others is told so.
@@ -59,3 +57,28 @@ def test_special_values_come_out_where_the_reference_has_them(name: str):
         for ours, theirs in zip(found, wanted, strict=True):
             if theirs is not None:
                 assert_same(ours, theirs, message=f"{name}, seed {seed}")
+
+
+@pytest.mark.parametrize("special", SPECIAL)
+@pytest.mark.parametrize("border", [0, 1])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_special_value_comes_in_through_the_border_of_a_convolution(border: int, special: float):
+    """Tiles multiply what lies beside a window by zeros, which infinity and NaN do not leave nothing."""
+    random = np.random.default_rng(0)
+    padding = ((border, border), (border, border))
+    y_shape = (3, 4 + 2 * border, 5 + 2 * border, 19)
+    x, w, dy = (random.normal(size=shape) for shape in ((3, 6, 7, 17), (3, 3, 17, 19), y_shape))
+    corner, tap = x.copy(), w.copy()
+    corner[1, 0, 0, 2] = corner[2, 5, 6, 16] = tap[0, 0, 3, 4] = tap[2, 1, 16, 18] = special
+    scale = np.where(np.arange(19) == 18, special, 0.5)
+    geometry = ((1, 1), padding, (1, 1), 1)
+    for name, given, shape in (
+        ("convolve_weight_gradient", (corner, dy), w.shape),
+        ("convolve_input_gradient", (dy, tap), x.shape),
+        ("convolve_and", (x, w, scale, scale, None, "relu"), y_shape),
+    ):
+        args = [copied(np.float32(each)) if isinstance(each, np.ndarray) else each for each in given]
+        made = Case([*args, poison(*shape), *geometry], (len(args),))
+        found, wanted = accelerated(name, made)[1][0], expected(name, made)[1][0]
+        assert 0 < np.isfinite(wanted).sum() < wanted.size
+        assert_same(found, wanted, message=name)

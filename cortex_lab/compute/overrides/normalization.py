@@ -213,7 +213,8 @@ def _differentiate(x, dy, mean, scale, along, offset, after, out, start, stop):
         for c in range(0, features, 16):
             lanes = first_lanes(features - c)
             center, factor = load(mean, c, lanes), load(scale, c, lanes)
-            slope, constant, last_factor = load(along, c, lanes), load(offset, c, lanes), load(after, c, lanes)
+            slope, constant = load(along, c, lanes), load(offset, c, lanes)
+            last_factor = load(after, c, lanes)
             for row in range(block, last):
                 at = row * features + c
                 value = factor * load(dy, at, lanes) + slope * (load(x, at, lanes) - center) + constant

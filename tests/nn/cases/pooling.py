@@ -97,11 +97,16 @@ WINDOWS = [
     ("padded-ceil", {"pool_size": 3, "strides": 2, "padding": 1, "ceil_mode": True}, (6, 5, 2)),
     ("asymmetric", {"pool_size": (2, 3), "padding": ((1, 0), (0, 2))}, (5, 4, 2)),
     ("whole-image", {"pool_size": (3, 4)}, (3, 4, 2)),
+    ("larger-than-image", {"pool_size": (3, 5), "ceil_mode": True}, (2, 3, 17)),
+    ("larger-one-way", {"pool_size": 3, "strides": 2, "ceil_mode": True}, (2, 6, 2)),
+    ("larger-padded", {"pool_size": 5, "strides": 3, "padding": 1, "ceil_mode": True}, (1, 2, 2)),
 ]
 SPANS = [
     ("2", {}, (7, 2)),
     ("ceil", {"ceil_mode": True}, (7, 2)),
     ("same", {"pool_size": 3, "strides": 2, "padding": "same"}, (6, 3)),
+    ("larger-than-sequence", {"pool_size": 4, "ceil_mode": True}, (2, 3)),
+    ("larger-padded", {"pool_size": 4, "strides": 3, "padding": 1, "ceil_mode": True}, (1, 3)),
 ]
 
 CASES = [
@@ -115,6 +120,8 @@ CASES = [
             ("counted", AveragePooling2D(3, 2, 1, count_padding=True), (6, 5, 2)),
             ("counted-ceil", AveragePooling2D(3, 2, 1, True, count_padding=True), (6, 5, 2)),
             ("not-counted-ceil", AveragePooling2D(3, 2, 1, True), (6, 5, 2)),
+            ("counted-larger", AveragePooling2D(5, 3, 1, True, count_padding=True), (2, 1, 3)),
+            ("not-counted-larger", AveragePooling2D(5, 3, 1, True), (2, 1, 3)),
         ],
     ),
     _global(GlobalAveragePooling2D(), (3, 5, 2), _average),
