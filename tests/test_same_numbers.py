@@ -155,6 +155,22 @@ def test_class_ids_are_never_divided_however_they_lie(dtype):
             session.step()
 
 
+def test_a_picture_may_be_its_own_class_ids():
+    x = np.random.default_rng(2).integers(0, 5, (ROWS, 4, 3)).astype(np.uint8)
+    layers = [cl.Flatten(), cl.Dense(60), cl.Reshape((4, 3, 5))]
+    session = quiet_training(
+        cl.Network(layers, (4, 3)), (x, x), loss="softmax_cross_entropy", validation=(x, x), validate_every=1
+    )
+    for _ in range(2):
+        session.step(to="fetch")
+        order = np.argsort(session.process.batch.rows)
+        np.testing.assert_array_equal(session.buffers["target:reshape_1"][order], x)
+        np.testing.assert_array_equal(session.buffers["input"][order], as_seen(x))
+        now = session.score((x, x))["loss"]
+        session.step()
+        assert session.trace["loss"][-1] == pytest.approx(now, rel=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(3,), (4, 3), (4, 3, 2)])
 @pytest.mark.parametrize("readers", ["alone", "in another shape", "beside a mask"])
 def test_ids_are_never_divided_and_need_no_word(shape, readers):
