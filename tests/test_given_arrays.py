@@ -128,6 +128,16 @@ def test_a_frame_changed_after_train_changes_nothing():
     assert numbers.frame["a"].tolist() == list(range(8))
 
 
+def test_arrays_under_a_frame_changed_afterwards_do_not_show_in_it():
+    arrays = {"a": np.arange(8.0), "y": np.arange(8) % 2, "other": np.arange(8), "x": np.zeros((8, 2, 2))}
+    columns = {name: TensorArray(array) if array.ndim > 1 else array for name, array in arrays.items()}
+    data = Dataset(pd.DataFrame(columns, copy=False), "a", "y")
+    shown = data.frame.copy()
+    for array in arrays.values():
+        array += 1
+    pd.testing.assert_frame_equal(data.frame, shown)
+
+
 def test_weights_by_class_are_those_that_were_given():
     given, weights = parts(), {0: 1.0, 1: 3.0}
     net = cl.Network([cl.Dense(2)], 4, seed=0)

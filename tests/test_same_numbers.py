@@ -155,6 +155,22 @@ def test_class_ids_are_never_divided_however_they_lie(dtype):
             session.step()
 
 
+def test_a_picture_may_be_its_own_class_ids():
+    x = np.random.default_rng(2).integers(0, 5, (ROWS, 4, 3)).astype(np.uint8)
+    layers = [cl.Flatten(), cl.Dense(60), cl.Reshape((4, 3, 5))]
+    session = quiet_training(
+        cl.Network(layers, (4, 3)), (x, x), loss="softmax_cross_entropy", validation=(x, x), validate_every=1
+    )
+    for _ in range(2):
+        session.step(to="fetch")
+        order = np.argsort(session.process.batch.rows)
+        np.testing.assert_array_equal(session.buffers["target:reshape_1"][order], x)
+        np.testing.assert_array_equal(session.buffers["input"][order], as_seen(x))
+        now = session.score((x, x))["loss"]
+        session.step()
+        assert session.trace["loss"][-1] == pytest.approx(now, rel=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(3,), (4, 3), (4, 3, 2)])
 @pytest.mark.parametrize("readers", ["alone", "in another shape", "beside a mask"])
 def test_ids_are_never_divided_and_need_no_word(shape, readers):
@@ -181,11 +197,19 @@ def test_ids_are_never_divided_and_need_no_word(shape, readers):
 
 
 def test_layers_that_read_bytes_as_they_are_say_so():
-    assert {name for name, kind in LAYERS.items() if kind.reads_raw and "cortex_lab" in kind.__module__} >= {
-        "Embedding"
-    }
     for name, kind in LAYERS.items():
         assert kind.reads_raw or kind.input_dtype != "int32", name
+    assert not cl.Dense(2).reads_raw and not cl.Mask().reads_raw
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_padding_is_found_in_bytes_whatever_it_is(value):
+    x = np.random.default_rng(0).integers(1, 255, (ROWS, 4, 3)).astype(np.uint8)
+    x[:, 2:] = value
+    layers = [cl.Node(cl.Mask(value), "mask", "input"), cl.Node(cl.LSTM(2), "last", ("input", "mask"))]
+    net = cl.Network(layers, (4, 3))
+    assert net.pictures == ({"input"} if value == 0 else frozenset())
+    assert np.array_equal(net.activations(x, ["mask"])["mask"], np.tile([1, 1, 0, 0], (ROWS, 1)))
 
 
 def test_each_of_several_inputs_is_seen_in_its_own_way():

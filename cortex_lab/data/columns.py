@@ -45,20 +45,16 @@ def with_tensor_columns(
 
 def held(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame in memory of its own, tensor columns read-only; only tensors too large for it stay shared."""
-    tensors = {
-        place: frame.iloc[:, place].array
-        for place, dtype in enumerate(frame.dtypes)
-        if isinstance(dtype, TensorDtype)
-    }
-    rest = [place for place in range(frame.shape[1]) if place not in tensors]
-    own = frame.copy(deep=False)
-    if rest:
-        own.isetitem(rest, frame.iloc[:, rest].copy())
-    for place, array in tensors.items():
+    tensors = [place for place, dtype in enumerate(frame.dtypes) if isinstance(dtype, TensorDtype)]
+    others = [place for place in range(frame.shape[1]) if place not in tensors]
+    own = (frame.iloc[:, others] if tensors else frame).copy()
+    for place in tensors:
+        array = frame.iloc[:, place].array
         array = array.copy() if can_be_copied(array.tensor) else array
         array = TensorArray(frozen(array.tensor), array.isna())
         # A bare array would be copied.
-        own.isetitem(place, pd.Series(array, index=own.index, copy=False))
+        column = pd.Series(array, index=own.index, copy=False)
+        own.insert(place, frame.columns[place], column, allow_duplicates=True)
     return own
 
 

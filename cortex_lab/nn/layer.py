@@ -70,7 +70,7 @@ class Layer(PlainNumbers):
     """Whether its output is its input's memory in another shape; it then has nothing to run."""
     input_dtype: ClassVar[str | None] = None
     """What it reads an input of the network as: None is the backend's dtype, "int32" ids, "any" either."""
-    reads_raw: ClassVar[bool] = False
+    reads_raw: ClassVar[bool] | bool = False
     """Whether it reads bytes of an input of the network as they are; those of pictures else become 0 to 1."""
     in_place: ClassVar[bool] = False
     """Whether `forward` outside training may write its output over its first input."""

@@ -36,7 +36,8 @@ class BatchSource(Protocol):
     A batch has `inputs` (an array or a dict of them by input name), `targets` (likewise, by output name),
     `rows` (where in the data they lie) and `weights` ((rows,) or None). Inputs are seen as `Network.seen`
     says. A source may have `targets_are`, the name of the input whose numbers are the targets, too: if its
-    bytes are pictures, a loss of values sees the targets in the same way; no others are ever divided.
+    bytes are pictures, a loss of values sees the targets in the same way; no others are ever divided. It may
+    have `check_unchanged()`, which raises an error if arrays that it serves were changed.
     """
 
     batch_size: int

@@ -138,7 +138,9 @@ def test_weights_of_rows_follow_their_rows():
 def test_pictures_are_augmented_in_every_epoch():
     batches, rest = batches_of(pictures)
     options = {"augment": cl.Augmentation(shift_range=0.3, contrast_range=0.2)}
-    found = trained(batches, *rest, **options)[1]
+    training, found = trained(batches, *rest, **options)
+    # Straight to where they are changed, once.
+    assert training.batch.unread
     np.testing.assert_array_equal(found, trained(AsArrays(batches), *rest, **options)[1])
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from plotly import graph_objects
 
+import cortex_lab as cl
 from cortex_lab.study import Session
 from cortex_lab.widgets import Activations, EmbeddingMap, LossCurve, WeightHistogram
 from cortex_lab.widgets.palette import CATEGORIES, category_mark
@@ -150,6 +151,28 @@ class TestWeightHistogram:
             KeyError, match="no layer with parameters called 'flatten'; there are conv, dense"
         ):
             WeightHistogram(ToySession(), "flatten")
+
+
+def bytes_session():
+    images = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 1)).astype(np.uint8)
+    frame = pd.DataFrame({"image": cl.data.TensorArray(images), "label": ["ant", "bee"] * 15})
+    data = cl.data.Dataset(frame).split(test=10)
+    network = cl.Network([cl.Flatten(), cl.Dense(3, activation="tanh"), cl.Dense(2)], (4, 4, 1), seed=0)
+    return cl.train(network, data, "softmax_cross_entropy", cl.Adam(), batch_size=20)
+
+
+def test_views_look_at_bytes_as_the_network_sees_them():
+    session = bytes_session()
+    row = int(session.dataset.test.rows[0])
+    seen = session.dataset.select([row]).arrays()[0] * np.float32(1 / 255)
+    frame = Activations(session).frame()
+    np.testing.assert_allclose(frame[frame.layer == f"row {row}"].value, seen.ravel(), rtol=1e-6)
+    hidden = session.network.activations(seen, ["dense_1"])["dense_1"]
+    np.testing.assert_array_equal(frame[frame.layer == "dense_1"].value, hidden.ravel())
+    rows = EmbeddingMap(session, "dense_1")
+    pixels = session.dataset.select(rows._rows).arrays()[0] * np.float32(1 / 255)
+    expected = session.network.activations(pixels, ["dense_1"])["dense_1"]
+    np.testing.assert_array_equal(rows._activations(), expected)
 
 
 class TestActivations:

@@ -20,6 +20,11 @@ class Mask(Layer):
 
     input_dtype = "any"
 
+    @property
+    def reads_raw(self) -> bool:  # type: ignore[override]
+        # 0 is the same either way; no other number would be found again in bytes that became 0 to 1.
+        return self.value != 0
+
     def out_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) not in (1, 2):
             raise ValueError(f"Mask wants rows of shape (steps, features) or (steps,), got {shapes[0]}")
