@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.checkpoint import load_training, save_training
+from cortex_lab.nn.checkpoint import follow_saved, load_training, optimizer_of, read_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
 from cortex_lab.nn.loss import row_weights
 from cortex_lab.nn.metrics import Metrics
@@ -118,7 +118,8 @@ class TrainingSession(Session):
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
 
-        Between two steps only: ValueError inside one.
+        What has been recorded, the run under way and attached plateaus are saved with it; breakpoints,
+        subscribers and measures of your own are not. Between two steps only: ValueError inside one.
         """
         self._gate.visit_and_wait(lambda: self._save(path))
 
@@ -178,7 +179,7 @@ class TrainingSession(Session):
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
-        save_training(self.process, path)
+        save_training(self.process, path, self)
 
     def _training_at(self, step: int) -> Training:
         training = self.process.clone()
@@ -190,7 +191,7 @@ def train(
     network: Network,
     data: Any,
     loss: Any,
-    optimizer: Optimizer,
+    optimizer: Optimizer | None = None,
     *,
     batch_size: int = 32,
     seed: int = 0,
@@ -204,6 +205,7 @@ def train(
     frozen: Iterable[str] | str = (),
     augment: Any = None,
     resume_from: str | os.PathLike | None = None,
+    new_optimizer: bool = False,
     probes: Iterable[Probe] | None = None,
     snapshot_budget: int = 256 * 2**20,
 ) -> TrainingSession:
@@ -219,7 +221,7 @@ def train(
         A loss or its name, such as "softmax_cross_entropy" or "mean_squared_error"; a dict by output name if
         there are several.
     optimizer
-        Such as `Adam(1e-3)`; its learning rate may be a schedule.
+        Such as `Adam(1e-3)`; its learning rate may be a schedule. None, with `resume_from`, is the file's.
     batch_size
         Rows of a batch; the last batch of an epoch may be smaller.
     seed
@@ -249,10 +251,16 @@ def train(
         on a little, anew in every epoch. A dict of them by input name if there are several.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
-        goes on as that one would have.
+        goes on as that one would have, with what it recorded, edited (such as the learning rate) and
+        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in another
+        way, be it rows, weights of rows or the optimizer. What only looks on may be another: `validate_every`,
+        `metrics` and `probes`.
+    new_optimizer
+        With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
+        has a schedule begin anew, and with nothing attached.
     """
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {optimizer!r}")
+    saved = None if resume_from is None else read_training(resume_from)
+    optimizer = optimizer_of(saved, optimizer, new_optimizer)
     dataset, batches = _batches(data, batch_size, seed)
     frozen = [frozen] if isinstance(frozen, str) else list(frozen)
     training = Training(
@@ -270,15 +278,18 @@ def train(
         metrics=metrics,
         seed=seed,
     )
-    if resume_from is not None:
-        load_training(training, resume_from)
+    if saved is not None:
+        load_training(training, saved, new_optimizer)
     recipe = Recipe.of(
         data, loss, optimizer, batch_size=batch_size, seed=seed, validation=validation,
         validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
         class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
         augment=augment,
     )  # fmt: skip
-    return TrainingSession(training, dataset, probes, snapshot_budget, recipe)
+    session = TrainingSession(training, dataset, probes, snapshot_budget, recipe)
+    if saved is not None:
+        follow_saved(session, saved, probes is None, new_optimizer)
+    return session
 
 
 def _batches(data: Any, batch_size: int, seed: int) -> tuple[Any, Any]:

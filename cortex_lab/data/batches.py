@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -143,6 +144,7 @@ class Batches:
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
         if len(np.unique(self._all_rows)) != len(self._all_rows):
             raise ValueError("the same row is given twice; each row is served once an epoch")
+        self._identity: dict[str, int] | None = None
         self._leave_out(excluded)
 
     def order(self, epoch: int) -> np.ndarray:
@@ -170,6 +172,20 @@ class Batches:
         other = copy.copy(self)
         other._leave_out(np.union1d(self.excluded, positions(rows, self._length)))
         return other
+
+    def identity(self) -> dict[str, int]:
+        """What is served and in which order, whatever is excluded, in a few numbers to tell it from other data."""
+        if self._identity is None:
+            self._identity = self._identified()
+        return self._identity
+
+    def _identified(self) -> dict[str, int]:
+        checksum = 0
+        for part in (*self._inputs.values(), self._targets):
+            for first in range(0, 0 if part is None else len(self._all_rows), 4096):
+                checksum = zlib.crc32(part.take(self._all_rows[first : first + 4096]), checksum)  # type: ignore[union-attr]
+        shuffled = int(self.shuffle)
+        return {"rows": len(self._all_rows), "checksum": checksum, "seed": self.seed, "shuffled": shuffled}
 
     def _leave_out(self, excluded: Iterable[int]) -> None:
         self.excluded = np.unique(positions(excluded, self._length))

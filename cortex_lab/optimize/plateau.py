@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ class ReduceOnPlateau:
             for step, value in zip(*trace.recorded(self.key), strict=True)
             if watch.sees(value)
         ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON-able data."""
+        return {"kind": type(self).__name__, **dataclasses.asdict(self)}
 
     def attach(self, session: Session) -> Callable[[], None]:
         """Reduce the learning rate of `session` from here on; returns the function that ends it.

@@ -83,7 +83,10 @@ class Session(Stepping):
 
     def resume(self, force: bool = False) -> Stop:
         """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""
-        return self._run(*self._last_run, force)
+        until, start = self._last_run
+        if until is not None:
+            require_recorded(until, self.trace, self.recorded_keys)
+        return self._run(until, start, force)
 
     def pause(self) -> None:
         """Ask the stepping thread to stop after the step under way. Returns at once; harmless when idle."""

@@ -327,6 +327,8 @@ class Stepping:
     def _follow(self, trace: Trace, last_run: tuple[Condition | None, int]) -> None:
         """Begin as what comes after `trace`, whose last run can be resumed."""
         self.trace.extend(trace)
+        if len(trace):
+            self.trace.before = trace.before
         self._last_run = last_run
         self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
         self._seconds_at_snapshot = self._seconds
