@@ -252,9 +252,9 @@ def train(
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have, with what it recorded, edited (such as the learning rate) and
-        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in another
-        way, be it rows, weights of rows or the optimizer. What only looks on may be another: `validate_every`,
-        `metrics` and `probes`.
+        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in
+        another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
+        look on and may be others.
     new_optimizer
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.

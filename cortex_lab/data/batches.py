@@ -174,18 +174,17 @@ class Batches:
         return other
 
     def identity(self) -> dict[str, int]:
-        """What is served and in which order, whatever is excluded, in a few numbers to tell it from other data."""
+        """What is served and in which order, whatever is excluded, as numbers to tell data apart by."""
         if self._identity is None:
             self._identity = self._identified()
         return self._identity
 
     def _identified(self) -> dict[str, int]:
-        checksum = 0
-        for part in (*self._inputs.values(), self._targets):
-            for first in range(0, 0 if part is None else len(self._all_rows), 4096):
-                checksum = zlib.crc32(part.take(self._all_rows[first : first + 4096]), checksum)  # type: ignore[union-attr]
-        shuffled = int(self.shuffle)
-        return {"rows": len(self._all_rows), "checksum": checksum, "seed": self.seed, "shuffled": shuffled}
+        rows, checksum = self._all_rows, 0
+        for part in (*self._inputs.values(), *([] if self._targets is None else [self._targets])):
+            for first in range(0, len(rows), 4096):
+                checksum = zlib.crc32(part.take(rows[first : first + 4096]), checksum)
+        return {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
 
     def _leave_out(self, excluded: Iterable[int]) -> None:
         self.excluded = np.unique(positions(excluded, self._length))

@@ -1,5 +1,4 @@
-"""A training in one file: network, optimizer, where in the data it stands and what was recorded, to go on from
-exactly."""
+"""A training in one file: network, optimizer, place in the data and what was recorded, to go on exactly."""
 
 from __future__ import annotations
 
@@ -34,8 +33,8 @@ class Saved:
 def save_training(training: Training, path: str | os.PathLike, session: Session | None = None) -> None:
     """Write everything that going on needs, atomically; `Network.load` reads the network alone out of it.
 
-    The data itself is not saved: batches are a function of (seed, step), so the step says where it stands, and
-    checksums say whether the data is the same.
+    The data itself is not saved: batches are a function of (seed, step), so the step says where it stands,
+    and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too.
     """
     description, arrays = saving.describe_network(training.network)
     to_numpy = training.network.ops.to_numpy
@@ -99,7 +98,7 @@ def load_training(training: Training, saved: Saved, new_optimizer: bool = False)
     excluded = description["excluded_rows"]
     batches: Any = training.batches
     content = _content(training, batches.excluding(excluded) if excluded else batches, description["step"])
-    # What an older file does not know of cannot be compared; not to validate, or to begin to, is no other way.
+    # What an older file does not know of cannot be compared; and one may cease to validate, or begin to.
     known = {name: ours for name, ours in content.items() if name in description}
     if None in (known.get("validation_rows"), description.get("validation_rows")):
         known.pop("validation_rows", None)
@@ -150,7 +149,9 @@ def follow_saved(session: Session, saved: Saved, its_probes: bool, new_optimizer
     for key, n in about["probes"] if its_probes else ():
         if key not in session.recorded_keys and key in session.process.keys:
             session.record(Probe(key, every(n) if n else None))
-    trace = Trace.of({key: column.copy() for key, column in zip(about["columns"], saved.arrays["trace"], strict=True)})
+    trace = Trace.of(
+        {key: column.copy() for key, column in zip(about["columns"], saved.arrays["trace"], strict=True)}
+    )
     trace.before = about["before"]
     until = about["until"]
     if until is not None:
@@ -198,8 +199,8 @@ def _check_optimizer(path: Any, description: Mapping[str, Any], given: Optimizer
     names = [name for name in theirs if name in ours and theirs[name] != ours[name]]
     differences = ", ".join(f"{name} {theirs[name]!r}, here {ours[name]!r}" for name in names)
     raise ValueError(
-        f"{path} was saved from a training by another optimizer: {differences}. Leave the optimizer out to go "
-        f"on with the file's, or begin with {given!r} as new by new_optimizer=True"
+        f"{path} was saved from a training by another optimizer: {differences}. Leave the optimizer out to "
+        f"go on with the file's, or begin with {given!r} as new by new_optimizer=True"
     )
 
 

@@ -55,11 +55,7 @@ class ReduceOnPlateau:
     def reductions(self, trace: Trace) -> list[int]:
         """The steps after which the rate is to fall, given what `trace` recorded."""
         watch = _Watch(self, trace)
-        return [
-            int(step)
-            for step, value in zip(*trace.recorded(self.key), strict=True)
-            if watch.sees(value)
-        ]
+        return [int(step) for step, value in zip(*trace.recorded(self.key), strict=True) if watch.sees(value)]
 
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data."""
@@ -82,7 +78,7 @@ class ReduceOnPlateau:
                 return lambda: session.detach(self)
             if isinstance(other, ReduceOnPlateau) and other.key == self.key:
                 raise ValueError(
-                    f"{other!r} is attached already; to put {self!r} in its place, session.detach(...) it first"
+                    f"{other!r} is attached already; to attach {self!r}, be rid of it: session.detach(...)"
                 )
         _current_rate(session)
         watch, seen = _Watch(self, session.trace), 0
@@ -98,8 +94,8 @@ class ReduceOnPlateau:
             for value, recorded in zip(values, is_recorded(values), strict=True):
                 due = bool(recorded) and watch.sees(value)
             seen = len(session.trace)
-            # A rewind forgets what was edited at its very step, so there the reduction is made again. A branch
-            # that was adopted has made it itself.
+            # A rewind forgets what was edited at its very step, so there the reduction is made again. A
+            # branch that was adopted has made it itself.
             adopted = isinstance(notice.detail, Session)
             if due and session.trace["step"][-1] == notice.step and not adopted:
                 self._reduce(session)

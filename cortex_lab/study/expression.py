@@ -260,9 +260,9 @@ class _Reader:
 
 
 def _too_deep(text: str) -> ValueError:
+    short = textwrap.shorten(text, 60, placeholder="...")
     return ValueError(
-        f"a condition is at most {DEEPEST} levels deep, which {textwrap.shorten(text, 60, placeholder='...')!r} "
-        "is not; make it several, joined with & and |"
+        f"{short!r} is more than {DEEPEST} levels deep; make it several conditions, joined with & and |"
     )
 
 

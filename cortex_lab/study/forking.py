@@ -79,8 +79,8 @@ class Fork:
         """The number of the branch whose mean of the last recordings of `key` is best.
 
         `mode` "max" takes the highest, "min" the lowest (or say so by `highest`); without either, it must be
-        known of the key, as it is of losses, accuracies and scorers. A branch that recorded a NaN there is not
-        the best. LookupError if no branch has recorded a finite value since the fork.
+        known of the key, as it is of losses, accuracies and scorers. A branch that recorded a NaN there is
+        not the best. LookupError if no branch has recorded a finite value since the fork.
         """
         if mode is None and highest is not None:
             mode = "max" if highest else "min"
