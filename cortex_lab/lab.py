@@ -173,7 +173,7 @@ class TrainingSession(Session):
         return training.objective.score(inputs, targets, chosen)
 
     def _save(self, path: str | os.PathLike) -> None:
-        if self._held is not None:
+        if self.held_back is not None:
             raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(

@@ -87,6 +87,11 @@ class Stepping:
         return self._recorder.probes
 
     @property
+    def held_back(self) -> Any:
+        """The fault for which the update of the step under way is held back; None if none is."""
+        return self.fault if self._held is not None else None
+
+    @property
     def goes_through_faults(self) -> bool:
         """Whether a faulty update may have been made on the way, which a script then must not hold back."""
         return self.fault is not None or not self.stop_on_fault
