@@ -76,8 +76,8 @@ class TrainingSession(Session):
         is better; ValueError that asks for it where it is not known. LookupError if nothing was recorded.
         """
         key = key or ("validation_loss" if "validation_loss" in self.trace else "loss")
-        rising = rises(key, mode, self.trace.directions)
         steps, values = self.trace.recorded(key)
+        rising = rises(key, mode, self.trace.directions)
         finite = np.isfinite(values)
         if not finite.any():
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")

@@ -94,10 +94,10 @@ class ReduceOnPlateau:
             for value, recorded in zip(values, is_recorded(values), strict=True):
                 due = bool(recorded) and watch.sees(value)
             seen = len(session.trace)
-            # A rewind forgets what was edited at its very step, so there the reduction is made again. A
-            # branch that was adopted has made it itself.
-            adopted = isinstance(notice.detail, Session)
-            if due and session.trace["step"][-1] == notice.step and not adopted:
+            # A rewind forgets what was edited at its very step, so there the reduction is made again; unless
+            # the session began with it, or it was made in the branch that was adopted.
+            made = notice.step == session.first_step or isinstance(notice.detail, Session)
+            if due and session.trace["step"][-1] == notice.step and not made:
                 self._reduce(session)
 
         return session.subscribe(hear, part=self)

@@ -84,8 +84,8 @@ class Fork:
         """
         if mode is None and highest is not None:
             mode = "max" if highest else "min"
-        rising = rises(key, mode, self.origin.trace.directions)
         means = [self._mean(branch, key, last) for branch in self.branches]
+        rising = rises(key, mode, self.origin.trace.directions)
         scores = np.where(np.isfinite(means), means if rising else np.negative(means), -np.inf)
         if not np.isfinite(scores).any():
             raise LookupError(f"no branch has recorded {key!r} since the fork; step them first")
