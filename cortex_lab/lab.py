@@ -100,7 +100,10 @@ class TrainingSession(Session):
         """
         if not self.first_step <= step <= self.step_number:
             steps = f"from step {self.first_step} to step {self.step_number}"
-            raise ValueError(f"this session goes {steps}, so there is no network of step {step}")
+            raise ValueError(
+                f"this session goes {steps}, so there is no network of step {step}"
+                + "; the session or file that it goes on from has it" * (0 <= step < self.first_step)
+            )
         return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
     def restore_best(self, key: str | None = None, mode: str | None = None) -> Best:

@@ -209,6 +209,20 @@ def test_what_no_longer_is_recorded_cannot_be_waited_for(tmp_path):
         resumed.run("grad_norm > 0")
 
 
+def test_the_best_of_before_is_known_and_where_its_weights_are(tmp_path):
+    session = made()
+    session.step(8)
+    session.edit("learning_rate", 1e-9)
+    session.process.network.params[...] *= 100
+    session.step(8)
+    session.save(tmp_path / "run.h5")
+    resumed = made(resume_from=tmp_path / "run.h5")
+    resumed.step(8)
+    assert resumed.best() == session.best() and resumed.best().step == 8
+    with pytest.raises(ValueError, match="no network of step 8; the session or file that it goes on from"):
+        resumed.restore_best()
+
+
 # The optimizer ---------------------------------------------------------------------------------------
 
 
