@@ -15,7 +15,7 @@ from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given, rows_of
 from cortex_lab.data.targets import weights_by_code
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.checkpoint import load_training, save_training
+from cortex_lab.nn.checkpoint import follow_saved, load_training, optimizer_of, read_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
 from cortex_lab.nn.loss import reading_of, refuse_signed_ids, resolve_loss, row_weights
 from cortex_lab.nn.metrics import Metrics
@@ -84,8 +84,8 @@ class TrainingSession(Session):
         is better; ValueError that asks for it where it is not known. LookupError if nothing was recorded.
         """
         key = key or ("validation_loss" if "validation_loss" in self.trace else "loss")
-        rising = rises(key, mode, self.trace.directions)
         steps, values = self.trace.recorded(key)
+        rising = rises(key, mode, self.trace.directions)
         finite = np.isfinite(values)
         if not finite.any():
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")
@@ -110,7 +110,10 @@ class TrainingSession(Session):
         """
         if not self.first_step <= step <= self.step_number:
             steps = f"from step {self.first_step} to step {self.step_number}"
-            raise ValueError(f"this session goes {steps}, so there is no network of step {step}")
+            raise ValueError(
+                f"this session goes {steps}, so there is no network of step {step}"
+                + "; the session or file that it goes on from has it" * (0 <= step < self.first_step)
+            )
         return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
     def restore_best(self, key: str | None = None, mode: str | None = None) -> Best:
@@ -138,7 +141,8 @@ class TrainingSession(Session):
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
 
-        Between two steps only: ValueError inside one.
+        What has been recorded, the run under way and attached plateaus are saved with it; breakpoints,
+        subscribers and measures of your own are not. Between two steps only: ValueError inside one.
         """
         self._gate.visit_and_wait(lambda: self._save(path))
 
@@ -210,13 +214,13 @@ class TrainingSession(Session):
         return training.objective.score(inputs, targets, chosen)
 
     def _save(self, path: str | os.PathLike) -> None:
-        if self._held is not None:
+        if self.held_back is not None:
             raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
-        save_training(self.process, path)
+        save_training(self.process, path, self)
 
     def _check_data(self) -> None:
         """ValueError if an array that was too large to copy is not what it was when it was given."""
@@ -235,7 +239,7 @@ def train(
     network: Network,
     data: Any,
     loss: Any,
-    optimizer: Optimizer,
+    optimizer: Optimizer | None = None,
     *,
     batch_size: int = 32,
     seed: int = 0,
@@ -249,6 +253,7 @@ def train(
     frozen: Iterable[str] | str = (),
     augment: Any = None,
     resume_from: str | os.PathLike | None = None,
+    new_optimizer: bool = False,
     probes: Iterable[Probe] | None = None,
     snapshot_budget: int = 256 * 2**20,
 ) -> TrainingSession:
@@ -278,7 +283,7 @@ def train(
         A loss or its name, such as "softmax_cross_entropy" or "mean_squared_error"; a dict by output name if
         there are several.
     optimizer
-        Such as `Adam(1e-3)`; its learning rate may be a schedule.
+        Such as `Adam(1e-3)`; its learning rate may be a schedule. None, with `resume_from`, is the file's.
     batch_size
         Rows of a batch; the last batch of an epoch may be smaller.
     seed
@@ -312,10 +317,16 @@ def train(
         on a little, anew in every epoch. A dict of them by input name if there are several.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
-        goes on as that one would have.
+        goes on as that one would have, with what it recorded, edited (such as the learning rate) and
+        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in
+        another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
+        look on and may be others.
+    new_optimizer
+        With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
+        has a schedule begin anew, and with nothing attached.
     """
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {optimizer!r}")
+    saved = None if resume_from is None else read_training(resume_from)
+    optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
     validation = kept(validation, "validation", shared)
     sample_weight = kept(sample_weight, "sample_weight", shared)
@@ -341,8 +352,8 @@ def train(
         seed=seed,
     )
     _refuse_signed_ids(training, given)
-    if resume_from is not None:
-        load_training(training, resume_from)
+    if saved is not None:
+        load_training(training, saved, new_optimizer)
     if isinstance(batches, Batches):
         say_how_bytes_are_seen(training, batches.inputs, batches.targets)
     network.reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
@@ -359,7 +370,10 @@ def train(
         class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
         augment=augment,
     )  # fmt: skip
-    return TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
+    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
+    if saved is not None:
+        follow_saved(session, saved, probes is None, new_optimizer)
+    return session
 
 
 def _row_weights(given: Given, class_weight: Any, sample_weight: Any, classes: int | None) -> Any:

@@ -151,7 +151,7 @@ def test_a_saved_training_goes_on_as_if_it_had_never_stopped(digits, tmp_path):
     assert resumed.step_number == resumed.first_step == 50
     resumed.step(25)
     assert (resumed.network.params == session.network.params).all()
-    assert (resumed.trace["loss"] == session.trace["loss"][50:]).all()
+    np.testing.assert_array_equal(resumed.trace["loss"], session.trace["loss"])
     resumed.rewind(60)
     resumed.step(15)
     assert (resumed.network.params == session.network.params).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
+import zlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -160,6 +161,7 @@ class Batches:
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
         if len(np.unique(self._all_rows)) != len(self._all_rows):
             raise ValueError("the same row is given twice; each row is served once an epoch")
+        self._identity: dict[str, int] | None = None
         self._leave_out(excluded)
 
     @property
@@ -210,6 +212,19 @@ class Batches:
         other = copy.copy(self)
         other._leave_out(np.union1d(self.excluded, positions(rows, self._length)))
         return other
+
+    def identity(self) -> dict[str, int]:
+        """What is served and in which order, whatever is excluded, as numbers to tell data apart by."""
+        if self._identity is None:
+            self._identity = self._identified()
+        return self._identity
+
+    def _identified(self) -> dict[str, int]:
+        rows, checksum = self._all_rows, 0
+        for part in (*self._inputs.values(), *([] if self._targets is None else [self._targets])):
+            for first in range(0, len(rows), 4096):
+                checksum = zlib.crc32(part.take(rows[first : first + 4096]), checksum)
+        return {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
 
     def _leave_out(self, excluded: Iterable[int]) -> None:
         self.excluded = frozen(np.unique(positions(excluded, self._length)))

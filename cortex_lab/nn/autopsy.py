@@ -81,6 +81,16 @@ def find_fault(training: Training) -> Fault | None:
     return None
 
 
+def is_whole(training: Training) -> bool:
+    """Whether the weights are finite, and the optimizer remembers no NaN."""
+    network, xp = training.network, training.network.ops.xp
+    if not (xp.isfinite(network.params).all() and xp.isfinite(network.state).all()):
+        return False
+    # A square that overflowed is infinite, and harmless.
+    remembered = [array for array in training.optimizer_state.values() if hasattr(array, "shape")]
+    return not any(xp.isnan(array).any() for array in remembered)
+
+
 def _in_order(training: Training) -> Any:
     """Every tensor of the step with its layer, direction and phase, in the order they were made."""
     network, bound = training.network, training.bound

@@ -1,8 +1,12 @@
-"""A training in one file: network, optimizer, and where in the data it stands, to go on from exactly."""
+"""A training in one file: network, optimizer, place in the data and what was recorded, to go on exactly."""
 
 from __future__ import annotations
 
+import json
 import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +15,29 @@ from cortex_lab.nn import saving
 from cortex_lab.nn.graph import Graph
 from cortex_lab.nn.loss import loss_from_dict
 from cortex_lab.nn.penalties import Penalties
+from cortex_lab.optimize import Optimizer, ReduceOnPlateau
 from cortex_lab.optimize.optimizer import optimizer_from_dict
+from cortex_lab.study import Probe, Session, Trace, every
+from cortex_lab.study.expression import Expression, Forgotten, as_text
 
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
 
 
-def save_training(training: Training, path: str | os.PathLike) -> None:
+@dataclass(frozen=True)
+class Saved:
+    """The content of a file that `save_training` wrote."""
+
+    path: str | os.PathLike
+    description: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+def save_training(training: Training, path: str | os.PathLike, session: Session | None = None) -> None:
     """Write everything that going on needs, atomically; `Network.load` reads the network alone out of it.
 
-    The data itself is not saved: batches are a function of (seed, step), so the step says where it stands.
+    The data itself is not saved: batches are a function of (seed, step), so the step says where it stands,
+    and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too.
     """
     description, arrays = saving.describe_network(training.network)
     to_numpy = training.network.ops.to_numpy
@@ -32,6 +49,7 @@ def save_training(training: Training, path: str | os.PathLike) -> None:
             numbers[name] = value
     arrays |= {f"loss/{name}": to_numpy(array) for name, array in training.objective.state.items()}
     excluded = np.asarray(getattr(training.batches, "excluded", ()), dtype=np.int64)
+    began = training.set_up
     description |= {
         "kind": "training",
         "step": training.step_number,
@@ -40,46 +58,79 @@ def save_training(training: Training, path: str | os.PathLike) -> None:
         "hyperparameters": training.hyperparameters,
         "excluded_rows": excluded.tolist(),
         "frozen": list(training.frozen.patterns),
+        "set_up": {"optimizer": _described(began["optimizer"]), "frozen": list(began["frozen"])},
         **_identity(training),
+        **_content(training, training.batches, training.step_number),
     }
+    if session is not None:
+        description["study"] = _describe_study(session)
+        arrays["trace"] = np.stack([session.trace[key] for key in session.trace.keys])
     saving.write(path, description, arrays)
 
 
-def load_training(training: Training, path: str | os.PathLike) -> None:
-    """Put a training set up as the saved one was into the state that was saved.
-
-    ValueError if it was set up differently, `DamagedFile` if the file is not whole; nothing has changed then.
-    """
+def read_training(path: str | os.PathLike) -> Saved:
+    """The content of a training's file; ValueError for another kind, `DamagedFile` if it is not whole."""
     description, arrays = saving.read(path)
     if description.get("kind") != "training":
         raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
     # Written as this version writes it: classes of one's own once went by their names alone.
     losses = {name: loss_from_dict(loss).to_dict() for name, loss in description["losses"].items()}
     penalties = description["penalties"] and Penalties.from_dict(description["penalties"]).to_dict()
-    description = {**description, "losses": losses, "penalties": penalties}
-    for name, ours in _identity(training).items():
-        if description.get(name) != ours:
+    graph = Graph.from_dict(description["graph"]).to_dict()
+    return Saved(path, {**description, "losses": losses, "penalties": penalties, "graph": graph}, arrays)
+
+
+def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
+    """The optimizer to set a training up with: the one given, or the file's."""
+    if new and (saved is None or given is None):
+        raise ValueError("new_optimizer=True begins with the optimizer given, at the step of resume_from=...")
+    if saved is not None and given is None:
+        return optimizer_from_dict(saved.description["optimizer"])
+    if not isinstance(given, Optimizer):
+        raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {given!r}")
+    return given
+
+
+def load_training(training: Training, saved: Saved, new_optimizer: bool = False) -> None:
+    """Put a training set up as the saved one was into the state that was saved.
+
+    With `new_optimizer` it keeps its optimizer, as new. ValueError if it was set up differently; nothing has
+    changed then.
+    """
+    path, description, arrays = saved.path, saved.description, saved.arrays
+    if description["graph"] != training.network.graph.to_dict():
+        raise ValueError(
+            f"{path} holds another network than the one given; Network.load(path) reads that one"
+        )
+    excluded = description["excluded_rows"]
+    batches: Any = training.batches
+    content = _content(training, batches.excluding(excluded) if excluded else batches, description["step"])
+    # What an older file does not know of cannot be compared; and one may cease to validate, or begin to.
+    known = {name: ours for name, ours in content.items() if name in description}
+    if None in (known.get("validation_rows"), description.get("validation_rows")):
+        known.pop("validation_rows", None)
+    for name, ours in (_identity(training) | known).items():
+        if description.get(name) != _plain(ours):
             raise ValueError(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
                 f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
             )
-    if Graph.from_dict(description["graph"]).to_dict() != training.network.graph.to_dict():
+    began = description.get("set_up", {})
+    if not new_optimizer:
+        _check_optimizer(path, description, training.optimizer)
+    here = list(training.frozen.patterns)
+    # Not said is as it stands there.
+    if here and "frozen" in began and here not in (began["frozen"], description["frozen"]):
         raise ValueError(
-            f"{path} holds another network than the one given; Network.load(path) reads that one"
+            f"{path} was saved from a training with frozen={began['frozen']}, here {here}; "
+            'set it up in the same way, then session.edit("frozen", [...])'
         )
     snapshot = training.snapshot()
     ops = training.network.ops
-    state = training.optimizer_state | {
-        name.removeprefix("optimizer/"): ops.asarray(array, array.dtype)
-        for name, array in arrays.items()
-        if name.startswith("optimizer/")
-    }
-    excluded = description["excluded_rows"]
-    batches: Any = training.batches
+    if not new_optimizer:
+        snapshot |= _optimizer_part(training, saved)
     snapshot |= {
         "step": description["step"],
-        "optimizer": optimizer_from_dict(description["optimizer"]),
-        "optimizer_state": state | description["optimizer_state"],
         "loss_state": {name: ops.asarray(arrays[f"loss/{name}"]) for name in training.objective.state},
         "hyperparameters": description["hyperparameters"],
         "batches": batches.excluding(excluded) if excluded else batches,
@@ -89,6 +140,88 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
     training.restore(
         snapshot | {"params": training.network.params.copy(), "state": training.network.state.copy()}
     )
+    if not new_optimizer and began.get("optimizer", {}).get("kind"):
+        training.set_up["optimizer"] = began["optimizer"]
+    training.set_up["frozen"] = tuple(began.get("frozen", training.set_up["frozen"]))
+
+
+def follow_saved(session: Session, saved: Saved, its_probes: bool, new_optimizer: bool) -> None:
+    """Have the session of a loaded training go on from what its file says was recorded, run and attached.
+
+    `its_probes` says whether what was recorded by name goes on being recorded.
+    """
+    about = saved.description.get("study")
+    if about is None:
+        return
+    for key, n in about["probes"] if its_probes else ():
+        if key not in session.recorded_keys and key in session.process.keys:
+            session.record(Probe(key, every(n) if n else None))
+    trace = Trace.of(
+        {key: column.copy() for key, column in zip(about["columns"], saved.arrays["trace"], strict=True)}
+    )
+    trace.before = about["before"]
+    until = about["until"]
+    if until is not None:
+        until = Forgotten(about["said"]) if until == "" else Expression(until)
+    session._follow(trace, (until, about["start"]))
+    session.stop_on_fault = about["stop_on_fault"]
+    for settings in () if new_optimizer else about["attached"]:
+        ReduceOnPlateau(**{name: value for name, value in settings.items() if name != "kind"}).attach(session)
+
+
+def _describe_study(session: Session) -> dict[str, Any]:
+    until, start = session._last_run
+    plateaus = [part for part in session.attached if type(part) is ReduceOnPlateau]
+    probes = [probe for probe in session.probes if probe.measure is None]
+    about = {
+        "columns": list(session.trace.keys),
+        "before": dict(session.trace.before),
+        # Nothing for no run until anything, "" for what cannot be written down.
+        "until": None if until is None else as_text(until) or "",
+        "said": repr(until),
+        "start": start,
+        "stop_on_fault": bool(session.stop_on_fault),
+        "attached": [plateau.to_dict() for plateau in plateaus],
+        "probes": [
+            (probe.key, getattr(probe.schedule, "n", None))
+            for probe in probes
+            if probe.schedule is None or isinstance(probe.schedule, every)
+        ],
+    }
+    return _plain(about)
+
+
+def _check_optimizer(path: Any, description: Mapping[str, Any], given: Optimizer) -> None:
+    """ValueError unless `given` is what the saved training was set up with, or had in the end."""
+    ours, stands, began = _described(given), description["optimizer"], description.get("set_up")
+    if began is None:
+        # An older file does not say how it was set up, so only another kind is surely another one.
+        same = ours["kind"] == stands["kind"]
+        began = {"optimizer": stands}
+    else:
+        same = ours in (stands, began["optimizer"])
+    if same:
+        return
+    theirs = began["optimizer"] if ours["kind"] == began["optimizer"]["kind"] else stands
+    names = [name for name in theirs if name in ours and theirs[name] != ours[name]]
+    differences = ", ".join(f"{name} {theirs[name]!r}, here {ours[name]!r}" for name in names)
+    raise ValueError(
+        f"{path} was saved from a training by another optimizer: {differences}. Leave the optimizer out to "
+        f"go on with the file's, or begin with {given!r} as new by new_optimizer=True"
+    )
+
+
+def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
+    """The file's optimizer with all that it remembered, and nothing that another did."""
+    network, ops = training.network, training.network.ops
+    optimizer = optimizer_from_dict(saved.description["optimizer"])
+    shapes = {name: array.shape for name, array in network.parameters.items()}
+    state = optimizer.init(ops, network.params, shapes) | {
+        name.removeprefix("optimizer/"): ops.asarray(array, array.dtype)
+        for name, array in saved.arrays.items()
+        if name.startswith("optimizer/")
+    }
+    return {"optimizer": optimizer, "optimizer_state": state | saved.description["optimizer_state"]}
 
 
 def _identity(training: Training) -> dict[str, Any]:
@@ -101,3 +234,49 @@ def _identity(training: Training) -> dict[str, Any]:
         "penalties": training.penalties.to_dict() if training.penalties else None,
         "augment": training.augmenter.to_dict() or None,
     }
+
+
+def _content(training: Training, batches: Any, step: int) -> dict[str, Any]:
+    """The rows and their weights, as numbers that are others when those are."""
+    if hasattr(batches, "identity"):
+        data = batches.identity()
+    else:
+        # Of batches of one's own, the next has to be the same.
+        batch = batches.fetch(step)
+        data = {"checksum": _checksum([batch.inputs, batch.targets])}
+    return {
+        "training_data": data,
+        "weights_of_rows": _checksum([training.row_weights]),
+        "validation_rows": _checksum(list(training.validation or ())),
+    }
+
+
+def _checksum(values: Any, so_far: int = 0) -> int | None:
+    """A number that is another whenever these arrays, or lists or dicts of them, are; None of nothing."""
+    if isinstance(values, Mapping):
+        values = [part for _, part in sorted(values.items())]
+    if isinstance(values, (list, tuple)):
+        values = [part for part in values if part is not None]
+        for part in values:
+            so_far = _checksum(part, so_far) or 0
+        return so_far if values else None
+    array = np.ascontiguousarray(values)
+    return zlib.crc32(array, zlib.crc32(f"{array.dtype.str} {array.shape}".encode(), so_far))
+
+
+def _described(optimizer: Any) -> dict[str, Any]:
+    """An optimizer as JSON-able data; a learning rate that no file can hold by its name."""
+    if isinstance(optimizer, Mapping):
+        return dict(optimizer)
+    try:
+        return _plain(optimizer.to_dict())
+    except ValueError:
+        rate = optimizer.learning_rate
+        config = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
+        named = f"function {getattr(rate, '__qualname__', type(rate).__qualname__)}"
+        return _plain({"kind": type(optimizer).__name__, **config, "learning_rate": named})
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(value, default=lambda number: number.item()))

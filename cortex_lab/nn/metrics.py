@@ -54,7 +54,7 @@ class Metrics:
                         f"two measures would be called {key!r}; a function goes by its name: give it another"
                     )
                 self._scorers[key] = (output, scorer)
-                self.directions |= {key: rising for rising in _rises(metric)}
+                self.directions[key] = _rises(metric)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -182,17 +182,19 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
     return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
 
 
-def _rises(metric: Any) -> list[bool | None]:
-    """Whether more of a metric is better; [None] if only its author knows, [] if its name has to say."""
+def _rises(metric: Any) -> bool | None:
+    """Whether more of a metric is better; None for a function of which only its author knows."""
     if isinstance(metric, str) or hasattr(metric, "_score_func"):
         # A scorer negates what is better when lower.
-        return [True]
+        return True
     if not str(getattr(metric, "__module__", "")).startswith("sklearn."):
-        return [None]
+        return None
     from sklearn.metrics import get_scorer, get_scorer_names
 
-    scorers = [get_scorer(name) for name in get_scorer_names()]
-    return [scorer._sign > 0 for scorer in scorers if scorer._score_func is metric][:1]
+    for scorer in map(get_scorer, get_scorer_names()):
+        if scorer._score_func is metric:
+            return scorer._sign > 0
+    return False if metric.__name__.endswith(("_loss", "_error")) else None
 
 
 def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 from cortex_lab.compute.denormals import switches
 from cortex_lab.nn import edits, measures
 from cortex_lab.nn.augmenting import Augmenter
-from cortex_lab.nn.autopsy import Fault, find_fault
+from cortex_lab.nn.autopsy import Fault, find_fault, is_whole
 from cortex_lab.nn.copies import copied, put_back
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.feeding import fetch
@@ -120,6 +120,8 @@ class Training:
         if not plan.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
         self.freeze(frozen)
+        # As it began, whatever is edited later; for a file, what it was set up with.
+        self.set_up: dict[str, Any] = {"optimizer": optimizer, "frozen": self.frozen.patterns}
         self.augmenter = Augmenter(network, augment)
         shapes = {name: array.shape for name, array in network.parameters.items()}
         self.optimizer_state = optimizer.init(network.ops, network.params, shapes)
@@ -271,14 +273,8 @@ class Training:
         return find_fault(self)
 
     def is_whole(self) -> bool:
-        """Whether the weights are finite, and so is what the optimizer remembers."""
-        ops, network = self.network.ops, self.network
-        remembered = [array for array in self.optimizer_state.values() if hasattr(array, "shape")]
-        # A square that overflowed is infinite, and harmless.
-        return (
-            bool(ops.xp.isfinite(network.params).all() and ops.xp.isfinite(network.state).all())
-            and not any(bool(ops.xp.isnan(array).any()) for array in remembered)
-        )  # fmt: skip
+        """Whether the weights are finite, and the optimizer remembers no NaN."""
+        return is_whole(self)
 
     def pending_update(self) -> dict[str, np.ndarray]:
         """By parameter, the change that the update about to be made will add."""
@@ -346,6 +342,7 @@ class Training:
             seed=self.seed,
         )
         other.restore(self.snapshot())
+        other.set_up = self.set_up
         other.checked_until = self.checked_until
         other.objective.some_unknown = self.objective.some_unknown
         return other

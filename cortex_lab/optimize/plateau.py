@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,11 +56,11 @@ class ReduceOnPlateau(PlainNumbers):
     def reductions(self, trace: Trace) -> list[int]:
         """The steps after which the rate is to fall, given what `trace` recorded."""
         watch = _Watch(self, trace)
-        return [
-            int(step)
-            for step, value in zip(*trace.recorded(self.key), strict=True)
-            if watch.sees(value)
-        ]
+        return [int(step) for step, value in zip(*trace.recorded(self.key), strict=True) if watch.sees(value)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON-able data."""
+        return {"kind": type(self).__name__, **dataclasses.asdict(self)}
 
     def attach(self, session: Session) -> Callable[[], None]:
         """Reduce the learning rate of `session` from here on; returns the function that ends it.
@@ -78,7 +79,7 @@ class ReduceOnPlateau(PlainNumbers):
                 return lambda: session.detach(self)
             if isinstance(other, ReduceOnPlateau) and other.key == self.key:
                 raise ValueError(
-                    f"{other!r} is attached already; to put {self!r} in its place, session.detach(...) it first"
+                    f"{other!r} is attached already; to attach {self!r}, be rid of it: session.detach(...)"
                 )
         _current_rate(session)
         watch, seen = _Watch(self, session.trace), 0
@@ -94,10 +95,10 @@ class ReduceOnPlateau(PlainNumbers):
             for value, recorded in zip(values, is_recorded(values), strict=True):
                 due = bool(recorded) and watch.sees(value)
             seen = len(session.trace)
-            # A rewind forgets what was edited at its very step, so there the reduction is made again. A branch
-            # that was adopted has made it itself.
-            adopted = isinstance(notice.detail, Session)
-            if due and session.trace["step"][-1] == notice.step and not adopted:
+            # A rewind forgets what was edited at its very step, so there the reduction is made again; unless
+            # the session began with it, or it was made in the branch that was adopted.
+            made = notice.step == session.first_step or isinstance(notice.detail, Session)
+            if due and session.trace["step"][-1] == notice.step and not made:
                 self._reduce(session)
 
         return session.subscribe(hear, part=self)

@@ -31,6 +31,7 @@ from cortex_lab.study.conditions import (
 )
 from cortex_lab.study.events import Event, Notice, SessionBusy, Stop
 from cortex_lab.study.expression import Expression
+from cortex_lab.study.faults import UpdateHeldBack
 from cortex_lab.study.forking import Fork
 from cortex_lab.study.history import History, replay
 from cortex_lab.study.observation import Observation
@@ -54,6 +55,7 @@ __all__ = [
     "SessionBusy",
     "Stop",
     "Trace",
+    "UpdateHeldBack",
     "above",
     "as_condition",
     "below",

@@ -244,8 +244,8 @@ class stalled(Condition):
         return (self.key,)
 
     def met(self, trace: Trace, start: int) -> bool:
-        rising = rises(self.key, self.mode, trace.directions)
         values = trace[self.key][start:]
+        rising = rises(self.key, self.mode, trace.directions)
         values = values[is_recorded(values)]
         if len(values) <= self.patience:
             return False

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import reduce
 from typing import Any
 
@@ -89,6 +89,43 @@ class Expression(Condition):
 
     def __repr__(self) -> str:
         return repr(self.text)
+
+
+def as_text(condition: Condition) -> str | None:
+    """What an `Expression` that is met where `condition` is reads; None for one of your own."""
+    match condition:
+        case Expression(text=text):
+            return f"({text})"
+        case conditions.Both(left=left, right=right) | conditions.Either(left=left, right=right):
+            sides = as_text(left), as_text(right)
+            sign = " & " if isinstance(condition, conditions.Both) else " | "
+            return None if None in sides else f"({sign.join(sides)})"  # type: ignore[arg-type]
+        case conditions.Not(condition=inner):
+            text = as_text(inner)
+            return None if text is None else f"~{text}"
+    name = type(condition).__name__
+    if name not in _CONDITIONS or type(condition) is not getattr(conditions, name):
+        return None
+    values = [getattr(condition, each.name) for each in fields(condition)]  # type: ignore[arg-type]
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    return f"{name}({', '.join(map(_written, plain))})"
+
+
+def _written(value: Any) -> str:
+    # Infinity has no name that could be read here, but a number too large is it.
+    return repr(value).replace("inf", "1e999") if isinstance(value, float) else repr(value)
+
+
+@dataclass(frozen=True)
+class Forgotten(Condition):
+    """Stands for a condition of your own that could not be saved."""
+
+    said: str
+
+    def check(self, trace: Trace) -> None:
+        raise ValueError(
+            f"the last run was until {self.said}, which no file can hold; say it anew: session.run(until=...)"
+        )
 
 
 @dataclass(frozen=True)
@@ -223,9 +260,9 @@ class _Reader:
 
 
 def _too_deep(text: str) -> ValueError:
+    short = textwrap.shorten(text, 60, placeholder="...")
     return ValueError(
-        f"a condition is at most {DEEPEST} levels deep, which {textwrap.shorten(text, 60, placeholder='...')!r} "
-        "is not; make it several, joined with & and |"
+        f"{short!r} is more than {DEEPEST} levels deep; make it several conditions, joined with & and |"
     )
 
 

@@ -14,7 +14,7 @@ OF_THE_STEP = ("gradient", "pending_update")
 
 
 class UpdateHeldBack(ValueError):
-    """Going on was asked for, but the update about to be made is faulty and nothing has been done about it."""
+    """Going on was asked for, but the update about to be made is faulty and has not been repaired."""
 
     def __init__(self, fault: Any) -> None:
         super().__init__(
@@ -24,7 +24,7 @@ class UpdateHeldBack(ValueError):
 
 
 class Fault(str):
-    """What a process says is wrong with an update; `last_good` is a step to rewind to, None if there is none."""
+    """What a process says is wrong with an update; `last_good` is a step to rewind to, or None."""
 
     last_good: int | None = None
 

@@ -79,13 +79,13 @@ class Fork:
         """The number of the branch whose mean of the last recordings of `key` is best.
 
         `mode` "max" takes the highest, "min" the lowest (or say so by `highest`); without either, it must be
-        known of the key, as it is of losses, accuracies and scorers. A branch that recorded a NaN there is not
-        the best. LookupError if no branch has recorded a finite value since the fork.
+        known of the key, as it is of losses, accuracies and scorers. A branch that recorded a NaN there is
+        not the best. LookupError if no branch has recorded a finite value since the fork.
         """
         if mode is None and highest is not None:
             mode = "max" if highest else "min"
-        rising = rises(key, mode, self.origin.trace.directions)
         means = [self._mean(branch, key, last) for branch in self.branches]
+        rising = rises(key, mode, self.origin.trace.directions)
         scores = np.where(np.isfinite(means), means if rising else np.negative(means), -np.inf)
         if not np.isfinite(scores).any():
             raise LookupError(f"no branch has recorded {key!r} since the fork; step them first")

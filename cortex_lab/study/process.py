@@ -31,8 +31,8 @@ class Process(Protocol):
     - `fault()`: asked right before the last phase; anything but None holds the update back, and says why;
     - `tainted`: whether the last update had such a fault. Then `fault()`, which may take its time, is not
       asked at every step: the session takes a tainted update back, and asks before it is made again;
-    - `is_whole()`: whether all that it goes on from, such as weights, is finite; after a fault a step is looked
-      for at which it was, on a `clone()`. A fault that has `since(step)` is told of that step by it;
+    - `is_whole()`: whether all that it goes on from, such as weights, is finite; after a fault a step is
+      looked for at which it was, on a `clone()`. A fault that has `since(step)` is told of that step by it;
     - `editable`: arrays that a person may change in place while stepping rests, by the name under which
       `edit` sets them; what was changed is found and logged before the next phase;
     - `digest(array)`: something short that is another whenever an editable array is another, where they are

@@ -34,9 +34,9 @@ class Session(Stepping):
         Bytes that snapshots may take. `rewind` replays from the nearest one.
 
     `stop_on_fault` says whether an update that the process itself finds faulty, such as one with NaN in it,
-    is held back; `fault` is then the last one found, and `fault.last_good` a step to rewind to. From there one
-    goes on after a repair, which is any edit, or by `force`. A repair of what lasts, such as weights or rows,
-    begins the step anew; one of its gradient lets it go on.
+    is held back; `fault` is then the last one found, and `fault.last_good` a step to rewind to. It goes on
+    after a repair, which is any edit, or by `force`. A repair of what lasts, such as weights or rows, begins
+    the step anew; one of its gradient lets it go on.
     """
 
     @property
@@ -55,8 +55,8 @@ class Session(Stepping):
 
         A step left half-way by `to` is finished by the next `step()` (it counts as one of the `n`). Errors
         of the process are raised here; the session is then as it was before the step that failed. Ctrl-C is
-        a pause, as in `run`. UpdateHeldBack after a fault that was not repaired: `force` makes the update that
-        was held back all the same.
+        a pause, as in `run`. UpdateHeldBack after a fault that was not repaired: `force` makes the update
+        that was held back all the same.
         """
         if n < 0:
             raise ValueError(f"cannot take {n} steps; to go back use rewind(step=...)")
@@ -83,7 +83,10 @@ class Session(Stepping):
 
     def resume(self, force: bool = False) -> Stop:
         """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""
-        return self._run(*self._last_run, force)
+        until, start = self._last_run
+        if until is not None:
+            require_recorded(until, self.trace, self.recorded_keys)
+        return self._run(until, start, force)
 
     def pause(self) -> None:
         """Ask the stepping thread to stop after the step under way. Returns at once; harmless when idle."""

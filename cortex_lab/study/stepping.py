@@ -87,6 +87,11 @@ class Stepping:
         return self._recorder.probes
 
     @property
+    def held_back(self) -> Any:
+        """The fault for which the update of the step under way is held back; None if none is."""
+        return self.fault if self._held is not None else None
+
+    @property
     def goes_through_faults(self) -> bool:
         """Whether a faulty update may have been made on the way, which a script then must not hold back."""
         return self.fault is not None or not self.stop_on_fault
@@ -327,6 +332,8 @@ class Stepping:
     def _follow(self, trace: Trace, last_run: tuple[Condition | None, int]) -> None:
         """Begin as what comes after `trace`, whose last run can be resumed."""
         self.trace.extend(trace)
+        if len(trace):
+            self.trace.before = trace.before
         self._last_run = last_run
         self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
         self._seconds_at_snapshot = self._seconds

@@ -25,6 +25,8 @@ def describe(session: Session, error: BaseException | None) -> tuple[str, str]:
     """(state, text): state is "running", "phase", "error", "paused" or "ready"."""
     if session.running:
         return "running", "running"
+    if session.held_back is not None:
+        return "error", f"update held back: {session.held_back}"
     if error is not None:
         return "error", "stopped by an error"
     if session.phase is not None:

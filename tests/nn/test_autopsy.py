@@ -152,7 +152,9 @@ def poisoned(optimizer, parameter="dense_1/kernel", step=12, **options):
     return session
 
 
-@pytest.mark.parametrize("optimizer", [Adam(0.01), SGD(0.05, momentum=0.9), Adam(0.01, clip_norm=1.0)], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [Adam(0.01), SGD(0.05, momentum=0.9), Adam(0.01, clip_norm=1.0)], ids=repr
+)
 def test_after_a_fault_nothing_goes_on_and_every_step_named_is_whole(optimizer):
     session = poisoned(optimizer)
     before = state(session.process)

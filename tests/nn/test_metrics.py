@@ -323,7 +323,9 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize(("metric", "rising"), GIVEN.items(), ids=lambda each: getattr(each, "__name__", None))
+@pytest.mark.parametrize(
+    ("metric", "rising"), GIVEN.items(), ids=lambda each: getattr(each, "__name__", None)
+)
 def test_a_training_knows_its_metrics_and_asks_for_those_of_ones_own(metric, rising):
     two = (Y > 0).astype(int)
     data = (X[:64], two[:64])

@@ -186,6 +186,16 @@ def test_each_branch_is_reduced_by_what_it_recorded_and_the_one_kept_goes_on_so(
     assert session.attached == (plateau,)
 
 
+def test_a_branch_gone_back_to_its_beginning_is_not_reduced_twice() -> None:
+    whole, _ = plateaued(60)
+    session, _ = plateaued(REDUCED_AT[2])
+    branch = session.fork(learning_rate=[session.process.optimizer.learning_rate])[0].branch()
+    branch.step(7)
+    branch.rewind(branch.first_step)
+    branch.step(60 - REDUCED_AT[2])
+    np.testing.assert_array_equal(branch.trace["value"], whole.trace["value"])
+
+
 @pytest.mark.parametrize("kept_at", REDUCED_AT[2:4])
 def test_a_branch_kept_right_at_a_reduction_is_not_reduced_twice(kept_at: int) -> None:
     whole, _ = plateaued(60)

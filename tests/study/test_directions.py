@@ -60,7 +60,7 @@ UNSURE = [
 def test_a_run_asks_before_its_first_step_and_a_breakpoint_when_it_is_set(condition):
     session = Session(Walker())
     for ask in (session.run, session.break_when):
-        with pytest.raises(ValueError, match="'rate'.*mode="):
+        with pytest.raises(ValueError, match=r"'rate'.*mode="):
             ask(condition)
     assert session.step_number == 0 and not session.breakpoints
 
@@ -70,7 +70,7 @@ def test_every_asker_takes_a_mode():
     session.process.directions = {}
     fork = session.fork(rate=[0.1, 0.3])
     fork.step(3)
-    with pytest.raises(ValueError, match="'rate'.*mode="):
+    with pytest.raises(ValueError, match=r"'rate'.*mode="):
         fork.best("rate")
     assert fork.best("rate", mode="max") == fork.best("rate", highest=True) == 1
     assert fork.best("rate", mode="min") == fork.best("rate", highest=False) == 0
@@ -79,7 +79,7 @@ def test_every_asker_takes_a_mode():
     trace = Trace(["profit"])
     for step in range(1, 6):
         trace.append(step, 0.0, {"profit": step})
-    with pytest.raises(ValueError, match="'profit'.*mode="):
+    with pytest.raises(ValueError, match=r"'profit'.*mode="):
         ReduceOnPlateau("profit", patience=2).reductions(trace)
     assert ReduceOnPlateau("profit", patience=2, mode="max").reductions(trace) == []
     assert ReduceOnPlateau("profit", patience=2, mode="min").reductions(trace) == [3, 5]

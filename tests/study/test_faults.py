@@ -7,8 +7,7 @@ import pytest
 
 from cortex_lab.optimize import SGD, Descent, Paraboloid
 from cortex_lab.optimize.descent.studies import script
-from cortex_lab.study import Session, steps
-from cortex_lab.study.faults import UpdateHeldBack
+from cortex_lab.study import Session, UpdateHeldBack, steps
 from tests.study.walker import Walker
 
 

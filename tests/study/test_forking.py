@@ -129,6 +129,8 @@ def test_a_branch_that_came_to_a_nan_is_not_the_best():
     fork[winner].edit("x", [float("nan"), 0, 0])
     fork.step()
     assert fork.best() != winner
+    with pytest.raises(KeyError, match="nothing records 'profit'"):
+        fork.best("profit")
 
 
 def test_a_branch_goes_on_with_the_run_that_was_under_way_and_stops_on_faults_as_the_origin():

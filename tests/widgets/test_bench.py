@@ -10,8 +10,9 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from cortex_lab.study import Session
+from cortex_lab.study import Session, UpdateHeldBack
 from cortex_lab.widgets import Bench
+from tests.study.walker import Walker
 from tests.widgets.toys import Page, ToySession, ToyTraining, wait_until
 
 
@@ -118,6 +119,26 @@ class TestControls:
 
 
 class TestErrors:
+    def test_going_on_from_a_fault_is_refused_in_words_and_rewinding_goes_on(self, open_bench, capfd):
+        session = Session(Walker())
+        session.step(4)
+        session.process.harmful = 0.0
+        bench = open_bench(session)
+        bench.step(3)
+        assert bench.wait().status.startswith("update held back: the gradient norm") and bench.error is None
+        for button in (bench.step_button, bench.run_button, bench.step_to_button):
+            button.click()
+            bench.wait()
+            assert isinstance(bench.error, UpdateHeldBack) and session.step_number == 4
+            wait_until(lambda: "session.rewind(step=4)" in bench.error_panel.value, "the refusal to be shown")
+            assert "step(force=True)" in bench.error_panel.value
+        session.process.harmful = 1e9
+        bench.rewind(2)
+        bench.wait()
+        bench.step(3)
+        assert bench.wait().error is None and session.step_number == 5
+        assert bench.status.startswith("paused · step 5") and capfd.readouterr() == ("", "")
+
     def test_an_error_in_training_is_shown_escaped_and_the_bench_stays_usable(self, open_bench, capfd):
         bench = open_bench(ToySession(fail_at=3))
         bench.step(5)
