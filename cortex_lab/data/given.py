@@ -126,7 +126,9 @@ class Given:
         weights = np.asarray(sample_weight, dtype=np.float64)
         if weights.shape != (_length(self.inputs),):
             size = "x".join(map(str, weights.shape))
-            raise ValueError(f"sample_weight needs one weight for each of {_length(self.inputs)} rows, got {size}")
+            raise ValueError(
+                f"sample_weight needs one weight for each of {_length(self.inputs)} rows, got {size}"
+            )
         return weights
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
@@ -152,20 +154,23 @@ def rows_of(
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
-    Datasets, frames and columns are matched by name. Arrays have no names: their columns are in the order of
-    the training's, and their class ids are those that `dataset.arrays()` gives.
+    Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
+    the order of the training's, and their class ids are those that `dataset.arrays()` gives.
     """
     if isinstance(data, pd.DataFrame) and dataset is not None:
-        data = Dataset(data, dataset.inputs, dataset.target, name=role)
+        data = Dataset(data, dataset.inputs, dataset.target, name="frame")
     if hasattr(data, "arrays"):
         return data.like(dataset).arrays() if dataset is not None else _nameless(data, columns, reading)
-    wanted = VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
+    wanted = (
+        VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
+    )
     inputs, targets = _pair(data, role, wanted)
     columns = columns if dataset is None else dataset.columns
     labels = None if dataset is None else dataset.labels
-    if isinstance(targets, pd.Series) and labels is not None:
-        frame = pd.DataFrame({dataset.target: targets.reset_index(drop=True)})  # type: ignore[union-attr]
-        targets = known_codes(labels, frame, dataset.target, role, dataset.name)  # type: ignore[union-attr]
+    named = isinstance(targets, pd.Series) or (targets is not None and _are_words(targets))
+    if dataset is not None and labels is not None and named:
+        frame = pd.DataFrame({dataset.target: np.asarray(targets)})
+        targets = known_codes(labels, frame, dataset.target, role, dataset.name)
     if isinstance(inputs, pd.DataFrame):
         columns = inputs.columns.tolist() if columns is None else columns
         inputs = Dataset(inputs, columns, None, name=role).inputs_of(columns)
@@ -230,6 +235,10 @@ def _targets(targets: Any, reading: str) -> Any:
             "labels, ids = numpy.unique(targets, return_inverse=True), or train on a cortex_lab.data.Dataset"
         )
     return targets
+
+
+def _are_words(targets: Any) -> bool:
+    return not isinstance(targets, Mapping) and np.asarray(targets).dtype.kind in "OUST"
 
 
 def _described(value: Any) -> str:

@@ -75,7 +75,9 @@ def weights_by_code(labels: pd.Index, class_weight: dict[Any, float]) -> dict[in
     for label, weight in class_weight.items():
         code = by_label.get(_key(label), by_name.get(label) if isinstance(label, str) else None)
         if code is None:
-            raise ValueError(f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}")
+            raise ValueError(
+                f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}"
+            )
         found[code] = weight
     return found
 
