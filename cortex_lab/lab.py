@@ -87,9 +87,9 @@ class TrainingSession(Session):
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
         """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
 
-        `data` is the name of one of the dataset's splits, a Dataset or a frame, which are matched by the names
-        of columns and labels, or a pair (inputs, targets) as `validation` in `train`. `metrics` are as in
-        `train`, None for those that the training was given.
+        `data` is the name of one of the dataset's splits, a Dataset or a frame, matched by the names of
+        columns and labels, or a pair (inputs, targets). `metrics` are as in `train`, None for those that the
+        training was given.
         """
         return self._gate.visit_and_wait(lambda: self._score(data, metrics))
 
@@ -244,8 +244,8 @@ def train(
         Weights by class, {label: weight}, where labels are the column's own values, in arrays the class ids;
         or "balanced".
     sample_weight
-        (rows,): how much each row of the data counts, in the order of the rows of `data`; of a dataset's rows,
-        a Series in another order is matched by the row numbers in its index.
+        (rows,): how much each row of `data` counts, in the order of its rows; for a Dataset, a Series in
+        another order is matched by the row numbers in its index.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
     frozen

@@ -1,4 +1,4 @@
-"""What a target column means: every registered loss reads every kind of column rightly, or refuses it by name."""
+"""What a target column means: every registered loss reads every kind of column, or refuses it by name."""
 
 from __future__ import annotations
 

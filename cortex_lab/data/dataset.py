@@ -29,20 +29,22 @@ class Dataset:
     frame
         Taken as it is now; changing it later changes nothing here.
     inputs
-        A tensor column (or a column with one array per row), one numeric column, or a list of those: any list
-        of names, an Index or an array too.
+        A tensor column (or a column with one array per row), one numeric column, or a list of those, be it
+        an Index or an array of names.
     target
-        A column, read as the loss wants it: as classes, as yes or no, or as values to predict. While no loss
-        is named, floats are values and anything else is a label. A list of numeric columns predicts several
-        values. None for no target.
+        A column. The loss decides whether it is read as classes, as yes or no, or as values to predict; while
+        there is none, floats are values and anything else is a label. A list of numeric columns predicts
+        several values. None for no target.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
     name
         For titles.
 
-    `classes` are the printed names of the labels, `labels` the column's own values, in the order of the codes;
-    None for values. Raises KeyError for a missing column and ValueError for content that cannot be learned from.
+    `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
+    None for values.
+
+    Raises KeyError for a missing column and ValueError for content that cannot be learned from.
     """
 
     def __init__(
@@ -205,7 +207,7 @@ class Dataset:
         rows = np.asarray(rows if isinstance(rows, (np.ndarray, pd.Series)) else list(rows))
         if rows.dtype == bool:
             if rows.shape != self.rows.shape:
-                raise IndexError(f"{rows.size} bools cannot choose from the {len(self)} rows of {self.name!r}")
+                raise IndexError(f"{rows.size} bools do not choose from {len(self)} rows of {self.name!r}")
             rows = self.rows[rows]
         chosen = positions(rows, len(self._whole))
         absent = chosen[~np.isin(chosen, self.rows)]
@@ -272,8 +274,8 @@ class Dataset:
             numbered = self._index.equals(pd.RangeIndex(len(self._index)))
             if not numbered or not given.index.is_unique or not np.isin(self.rows, given.index).all():
                 raise ValueError(
-                    f"the index of sample_weight is not that of the {len(self)} rows of {self.name!r}; give the "
-                    "weights in the order of the rows: sample_weight.to_numpy()"
+                    f"the index of sample_weight is not that of the {len(self)} rows of {self.name!r}; give "
+                    "the weights in the order of the rows: sample_weight.to_numpy()"
                 )
             given = given.loc[self.rows]
         weights = np.asarray(given, dtype=np.float64)

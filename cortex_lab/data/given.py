@@ -13,11 +13,11 @@ from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.splits import CannotStratify, draw_split
-from cortex_lab.data.targets import known_codes
+from cortex_lab.data.targets import known_codes, shown
 
 VALIDATION = (
-    "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows such "
-    "as 0.2, a number of rows, or None"
+    "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
+    "such as 0.2, a number of rows, or None"
 )
 
 
@@ -142,11 +142,14 @@ class Given:
     def _classes(self) -> tuple[list, np.ndarray | None]:
         """The classes in an array of targets, and each row's place among them; None if it has no classes."""
         targets = self.targets
-        if isinstance(targets, np.ndarray) and targets.shape[1:] in ((), (1,)):
-            if self.reading == "classes" or (self.reading == "yes or no" and np.isin(targets, (0, 1)).all()):
-                labels, codes = np.unique(targets, return_inverse=True)
-                return labels.tolist(), codes.reshape(-1)
-        return [], None
+        if not isinstance(targets, np.ndarray) or targets.shape[1:] not in ((), (1,)):
+            return [], None
+        if self.reading == "yes or no" and not np.isin(targets, (0, 1)).all():
+            return [], None
+        if self.reading not in ("classes", "yes or no"):
+            return [], None
+        labels, codes = np.unique(targets, return_inverse=True)
+        return labels.tolist(), codes.reshape(-1)
 
 
 def rows_of(
@@ -169,8 +172,8 @@ def rows_of(
     labels = None if dataset is None else dataset.labels
     named = isinstance(targets, pd.Series) or (targets is not None and _are_words(targets))
     if dataset is not None and labels is not None and named:
-        frame = pd.DataFrame({dataset.target: np.asarray(targets)})
-        targets = known_codes(labels, frame, dataset.target, role, dataset.name)
+        column: Any = dataset.target
+        targets = known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
     if isinstance(inputs, pd.DataFrame):
         columns = inputs.columns.tolist() if columns is None else columns
         inputs = Dataset(inputs, columns, None, name=role).inputs_of(columns)
@@ -182,7 +185,7 @@ def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, A
     read = data.read_as(reading, "the training")
     if read.labels is not None and read.labels.tolist() != list(range(len(read.labels))):
         raise ValueError(
-            f"the training was given class ids, and {data.name!r} has labels, {', '.join(read.classes[:5])}: "
+            f"the training was given class ids, and {data.name!r} has labels, {shown(read.labels)}: "
             "which is which cannot be told; train on a Dataset, or give arrays here as well"
         )
     x, y = read.arrays()
@@ -231,8 +234,8 @@ def _targets(targets: Any, reading: str) -> Any:
             )
     if targets.dtype.kind not in "biufc":
         raise ValueError(
-            f"targets hold {_described(targets.flat[0])}, and those of arrays are numbers; number the classes, "
-            "labels, ids = numpy.unique(targets, return_inverse=True), or train on a cortex_lab.data.Dataset"
+            f"targets hold {_described(targets.flat[0])}, and in arrays they are numbers: number the classes "
+            "with labels, ids = numpy.unique(targets, return_inverse=True), or use a cortex_lab.data.Dataset"
         )
     return targets
 

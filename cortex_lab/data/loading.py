@@ -35,7 +35,7 @@ def load(name: str, **options: Any) -> Dataset:
 def find_files(name: str, files: Iterable[str], folder: str | Path | None = None) -> list[Path]:
     """Where `files` are, all in one place: `folder`, or a folder called `name` or "raw" in it.
 
-    Each may be plain or have .gz, may be spelled ".idx3" for "-idx3", and may lie in a folder of its own name.
+    Each may be plain or have .gz, be spelled ".idx3" for "-idx3", and lie in a folder of its own name.
     The folder is that of the environment variable CORTEX_LAB_DATA, unless given. FileNotFoundError that says
     what was looked for, and where; ValueError if there are several that differ.
     """

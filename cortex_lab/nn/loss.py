@@ -32,7 +32,7 @@ class Loss:
 
     @property
     def reads(self) -> str:
-        """How it reads a column of a table: as "classes", "yes or no", "values", or "one column per class"."""
+        """How it reads a column of a table: as "classes", "yes or no", "values" or "one column per class"."""
         return self.predicts if self.of_classes or self.predicts == "yes or no" else "values"
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -165,7 +165,8 @@ def refuse_signed_ids(targets: Any, classes: int) -> None:
     Where they count up from it, as many as there are classes, one of them would silently never be learned.
     """
     found = np.unique(targets)
-    if len(found) == classes and found[0] < 0 and (np.diff(found) == 1).all() or set(found.tolist()) == {-1, 1}:
+    counted = len(found) == classes and found[0] < 0 and (np.diff(found) == 1).all()
+    if counted or found.tolist() == [-1, 1]:
         raise ValueError(
             f"the targets are {found[0]:g} to {found[-1]:g}, and a negative class id means that the class is "
             "unknown: those rows would teach nothing. Number the classes from 0: labels, ids = "
