@@ -281,10 +281,12 @@ def train(
         seed=seed,
     )
     _refuse_signed_ids(training, given)
+    reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
+    classes = given.dataset.classes if given.dataset is not None else None
+    _refuse_another_order(network, reads, classes)
     if resume_from is not None:
-        load_training(training, resume_from)
-    network.reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
-    network.classes = given.dataset.classes if given.dataset is not None else None
+        load_training(training, resume_from, {"reads": reads, "classes": classes})
+    network.reads, network.classes = reads, classes
     if isinstance(validation, str) or np.isscalar(validation):
         held_out = validation
     if sample_weight is not None:
@@ -330,6 +332,24 @@ def _refuse_signed_ids(training: Training, given: Given) -> None:
         for name, targets in training.objective.by_output(given.targets).items():
             if training.losses[name].of_classes:
                 refuse_signed_ids(targets, training.network.graph.shape(name)[-1])
+
+
+def _refuse_another_order(network: Network, reads: dict[str, list], classes: list[str] | None) -> None:
+    """ValueError if the network has learned these columns, or classes, in other places."""
+    afresh = "or begin afresh with network.initialize(seed)"
+    for name, columns in reads.items():
+        known = network.reads.get(name, columns)
+        if columns != known and set(columns) == set(known):
+            raise ValueError(
+                f"the network was trained on the columns {known}, in this order, and the data have them as "
+                f"{columns}; name them in its order, inputs={known}, {afresh}"
+            )
+    if classes and network.classes and classes != network.classes and set(classes) <= set(network.classes):
+        raise ValueError(
+            f"the network was trained on the classes {', '.join(network.classes)}, in this order, and the data "
+            f"have {', '.join(classes)}; make the label column a pandas.Categorical with those categories, "
+            f"{afresh}"
+        )
 
 
 def _loaded_as(dataset: Any) -> str | None:

@@ -101,7 +101,12 @@ class Dataset:
             return same
         same = copy.copy(self)
         same.inputs, same.target, same.columns = other.inputs, other.target, other.columns
-        same._inputs = Rows(self._checked_inputs(other.columns, other.input_shape))
+        same._inputs = self._inputs_of(other.columns)
+        if same.input_shape != other.input_shape:
+            raise ValueError(
+                f"column {other.columns[0]!r} of {self.name!r} holds {shape_text(same.input_shape)} where "
+                f"{shape_text(other.input_shape)} was trained on"
+            )
         if other.target is None:
             same._take_targets(None, None)
         elif other.labels is None:
@@ -116,19 +121,13 @@ class Dataset:
 
     def inputs_of(self, columns: list) -> np.ndarray:
         """(n, *shape): what a network that reads these columns, in this order, is given of these rows."""
-        if columns == self.columns:
-            return self._inputs.take(self.rows)
-        return Rows(self._checked_inputs(columns)).take(self.rows)
+        return self._inputs_of(columns).take(self.rows)
 
-    def _checked_inputs(self, columns: list, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    def _inputs_of(self, columns: list) -> Rows:
+        if columns == self.columns:
+            return self._inputs
         self._wanted(columns)
-        found = read_inputs(with_tensor_columns(self._whole, columns), columns)
-        if shape is not None and found.shape[1:] != shape:
-            raise ValueError(
-                f"column {columns[0]!r} of {self.name!r} holds {shape_text(found.shape[1:])} where "
-                f"{shape_text(shape)} was trained on"
-            )
-        return found
+        return Rows(read_inputs(with_tensor_columns(self._whole, columns), columns))
 
     def _wanted(self, columns: list) -> None:
         missing = [name for name in columns if name not in self._whole.columns]

@@ -48,7 +48,7 @@ class Given:
                 "a frame alone does not say what is learned from what; give "
                 "cortex_lab.data.Dataset(frame, inputs=[...], target=...)"
             )
-        dataset = data if hasattr(data, "batches") else None
+        dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
             if isinstance(inputs, pd.DataFrame) and isinstance(targets, pd.Series):
@@ -162,7 +162,7 @@ def rows_of(
     """
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name="frame")
-    if hasattr(data, "arrays"):
+    if isinstance(data, Dataset):
         return data.like(dataset).arrays() if dataset is not None else _nameless(data, columns, reading)
     wanted = (
         VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"

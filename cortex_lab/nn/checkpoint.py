@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,8 +44,12 @@ def save_training(training: Training, path: str | os.PathLike) -> None:
     saving.write(path, description, arrays)
 
 
-def load_training(training: Training, path: str | os.PathLike) -> None:
+def load_training(
+    training: Training, path: str | os.PathLike, names: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Put a training set up as the saved one was into the state that was saved.
+
+    `names`, of columns and classes, are those of the data here; files of long ago do not tell theirs.
 
     ValueError if it was set up differently, `DamagedFile` if the file is not whole; nothing has changed then.
     """
@@ -55,6 +61,13 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
             raise ValueError(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
                 f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
+            )
+    for name, ours in names.items():
+        theirs = saving.names_of(description).get(name)
+        if theirs and ours and theirs != ours:
+            raise ValueError(
+                f"{path} was saved from a training on other {'columns' if name == 'reads' else 'classes'}: "
+                f"{theirs}, here {ours}; give the data as they were"
             )
     if description["graph"] != training.network.graph.to_dict():
         raise ValueError(

@@ -143,7 +143,11 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     if targets.dtype == bool:
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
-        raise ValueError(f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}")
+        alone = targets.shape[1:] == (1,) and not shape
+        raise ValueError(
+            f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
+            + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
+        )
     bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
     if len(bad):
         raise ValueError(
