@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data.given import Given, rows_of
-from cortex_lab.data.targets import weights_by_code
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.checkpoint import load_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
-from cortex_lab.nn.loss import reading_of, refuse_signed_ids, resolve_loss, row_weights
+from cortex_lab.nn.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
+from cortex_lab.nn.loss import reading_of
 from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.recipe import Recipe
 from cortex_lab.optimize import Optimizer
@@ -271,7 +271,7 @@ def train(
         loss,
         optimizer,
         loss_weights=loss_weights,
-        row_weights=_row_weights(given, class_weight, sample_weight, _class_count(network, loss)),
+        row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
         penalties=penalties,
         frozen=frozen,
         augment=augment,
@@ -280,10 +280,10 @@ def train(
         metrics=metrics,
         seed=seed,
     )
-    _refuse_signed_ids(training, given)
+    refuse_signed_ids(training, given)
     reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
     classes = given.dataset.classes if given.dataset is not None else None
-    _refuse_another_order(network, reads, classes)
+    refuse_another_order(network, reads, classes)
     if resume_from is not None:
         load_training(training, resume_from, {"reads": reads, "classes": classes})
     network.reads, network.classes = reads, classes
@@ -298,58 +298,6 @@ def train(
         augment=augment,
     )  # fmt: skip
     return TrainingSession(training, given.dataset, probes, snapshot_budget, recipe)
-
-
-def _row_weights(given: Given, class_weight: Any, sample_weight: Any, classes: int | None) -> Any:
-    """The weight of each row, by its position as batches name it."""
-    if class_weight is None and sample_weight is None:
-        return None
-    if given.source is not None:
-        raise ValueError("batches of your own bring their weights themselves, as batch.weights")
-    if isinstance(class_weight, Mapping) and given.dataset is not None and given.dataset.labels is not None:
-        class_weight = weights_by_code(given.dataset.labels, class_weight)
-    if sample_weight is not None:
-        sample_weight = given.learned_weights(sample_weight)
-    weights = np.zeros(int(given.rows.max()) + 1)
-    weights[given.rows] = row_weights(given.learned, class_weight, sample_weight, classes)
-    return weights
-
-
-def _class_count(network: Network, loss: Any) -> int | None:
-    """How many classes the first loss knows; None if it is none of classes."""
-    if isinstance(loss, Mapping):
-        output, loss = next(iter(loss.items()))
-    else:
-        output = network.graph.outputs[0]
-    loss = resolve_loss(loss)
-    if loss.reads == "classes" and output in network.graph.outputs:
-        return int(getattr(loss, "classes", network.graph.shape(output)[-1]))
-    return 2 if loss.reads == "yes or no" else None
-
-
-def _refuse_signed_ids(training: Training, given: Given) -> None:
-    if given.targets is not None:
-        for name, targets in training.objective.by_output(given.targets).items():
-            if training.losses[name].of_classes:
-                refuse_signed_ids(targets, training.network.graph.shape(name)[-1])
-
-
-def _refuse_another_order(network: Network, reads: dict[str, list], classes: list[str] | None) -> None:
-    """ValueError if the network has learned these columns, or classes, in other places."""
-    afresh = "or begin afresh with network.initialize(seed)"
-    for name, columns in reads.items():
-        known = network.reads.get(name, columns)
-        if columns != known and set(columns) == set(known):
-            raise ValueError(
-                f"the network was trained on the columns {known}, in this order, and the data have them as "
-                f"{columns}; name them in its order, inputs={known}, {afresh}"
-            )
-    if classes and network.classes and classes != network.classes and set(classes) <= set(network.classes):
-        raise ValueError(
-            f"the network was trained on the classes {', '.join(network.classes)}, in this order, and the data "
-            f"have {', '.join(classes)}; make the label column a pandas.Categorical with those categories, "
-            f"{afresh}"
-        )
 
 
 def _loaded_as(dataset: Any) -> str | None:

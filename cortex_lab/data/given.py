@@ -13,7 +13,7 @@ from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.splits import CannotStratify, draw_split
-from cortex_lab.data.targets import known_codes, shown
+from cortex_lab.data.targets import known_codes, shown, weights_by_code
 
 VALIDATION = (
     "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
@@ -138,6 +138,11 @@ class Given:
             return weights[self.rows]
         places = np.argsort(self.dataset.rows)
         return weights[places[np.searchsorted(self.dataset.rows, self.rows, sorter=places)]]
+
+    def by_code(self, class_weight: Mapping[Any, float]) -> Mapping[Any, float]:
+        """Weights by class, with the codes of a dataset's labels for keys."""
+        labels = None if self.dataset is None else self.dataset.labels
+        return class_weight if labels is None else weights_by_code(labels, class_weight)
 
     def _classes(self) -> tuple[list, np.ndarray | None]:
         """The classes in an array of targets, and each row's place among them; None if it has no classes."""

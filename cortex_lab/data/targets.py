@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from numbers import Integral, Number
 from typing import Any
 
@@ -68,7 +68,7 @@ def known_codes(
     return codes
 
 
-def weights_by_code(labels: pd.Index, class_weight: dict[Any, float]) -> dict[int, float]:
+def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict[int, float]:
     """`class_weight` by code, given by label, or by a label's printed name; KeyError for an unknown label."""
     by_label = {_key(label): code for code, label in enumerate(labels)}
     by_name = {str(label): code for code, label in enumerate(labels)}

@@ -163,21 +163,6 @@ def check_fraction(name: str, value: float) -> None:
         raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
 
 
-def refuse_signed_ids(targets: Any, classes: int) -> None:
-    """ValueError for class ids that look like labels from a negative number on, as a negative id is unknown.
-
-    Where they count up from it, as many as there are classes, one of them would silently never be learned.
-    """
-    found = np.unique(targets)
-    counted = len(found) == classes and found[0] < 0 and (np.diff(found) == 1).all()
-    if counted or found.tolist() == [-1, 1]:
-        raise ValueError(
-            f"the targets are {found[0]:g} to {found[-1]:g}, and a negative class id means that the class is "
-            "unknown: those rows would teach nothing. Number the classes from 0: labels, ids = "
-            "numpy.unique(targets, return_inverse=True); or say -100 for unknown, numpy.where(y < 0, -100, y)"
-        )
-
-
 def row_weights(
     targets: Any, class_weight: Any = None, sample_weight: Any = None, classes: int | None = None
 ) -> np.ndarray | None:
