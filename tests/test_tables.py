@@ -190,6 +190,13 @@ def test_a_frame_of_numbers_and_bools_and_a_column_are_a_dataset():
     assert arrays.dataset is None and arrays.network.reads == {"input": ["a", "left", "count"]}
     turned = x[["count", "a", "left"]]
     np.testing.assert_array_equal(arrays.network.predict(turned), arrays.network.predict(x))
+    assert trained((x, frame[["y"]]), inputs=3).dataset.classes == ["ant", "bee", "cow"]
+    several = trained((x, frame[["b"]].assign(c=1)), "mean_squared_error", 2, inputs=3)
+    assert several.dataset.target == ["b", "c"]
+    with pytest.raises(ValueError, match="inputs have a column 'a' as well"):
+        trained((x, frame[["a"]]), "mean_squared_error", 1, inputs=3)
+    with pytest.raises(TypeError, match="targets by output name come from batches of your own"):
+        trained((x, {"dense_1": np.arange(ROWS) % 3}), inputs=3)
     with pytest.raises(ValueError, match="column 'y' holds str"):
         trained((frame, np.arange(ROWS) % 3), inputs=3)
     with pytest.raises(ValueError, match=r"same index.*targets.loc\[inputs.index\].*reset_index"):

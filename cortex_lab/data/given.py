@@ -51,8 +51,13 @@ class Given:
         dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
-            if isinstance(inputs, pd.DataFrame) and isinstance(targets, pd.Series):
+            if isinstance(inputs, pd.DataFrame) and isinstance(targets, (pd.Series, pd.DataFrame)):
                 dataset = _joined(inputs, targets)
+            elif isinstance(targets, Mapping):
+                raise TypeError(
+                    "targets by output name come from batches of your own, which have fetch(step); in a pair, "
+                    "give one array of targets"
+                )
         if dataset is not None:
             dataset = dataset.read_as(reading, loss)
             return cls(reading, dataset=dataset, columns=dataset.columns)
@@ -77,8 +82,7 @@ class Given:
         """The targets of those rows."""
         if self.dataset is not None:
             return self.dataset.train.arrays()[1]
-        several = isinstance(self.targets, Mapping) and len(self.targets) == 1
-        return _picked(next(iter(self.targets.values())) if several else self.targets, self.rows)
+        return _picked(self.targets, self.rows)
 
     def batches(self, batch_size: int, seed: int) -> Any:
         """The rows to train on, in batches."""
@@ -203,23 +207,23 @@ def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _joined(inputs: pd.DataFrame, targets: pd.Series) -> Dataset:
-    """A frame of inputs and the column that belongs to it, as one data set."""
+def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame) -> Dataset:
+    """A frame of inputs and the columns that belong to it, as one data set."""
     if not inputs.index.equals(targets.index):
         raise ValueError(
-            f"the inputs and the targets {targets.name!r} do not have the same index, so which rows belong "
-            "together cannot be told; put them in order, targets.loc[inputs.index], or drop both indexes: "
+            "the inputs and the targets do not have the same index, so which rows belong together cannot be "
+            "told; put them in order, targets.loc[inputs.index], or drop both indexes: "
             ".reset_index(drop=True)"
         )
     columns = inputs.columns.tolist()
-    name = "target" if targets.name is None or targets.name in columns else targets.name
-    if name in columns:
-        raise ValueError(f"the inputs have a column {name!r} as well; give the targets another name")
-    frame = inputs.reset_index(drop=True)
-    frame[name] = targets.reset_index(drop=True)
-    dataset = Dataset(frame, columns, name)
-    dataset._index = inputs.index
-    return dataset
+    if isinstance(targets, pd.Series):
+        unnamed = targets.name is None or targets.name in columns
+        targets = targets.to_frame("target" if unnamed else targets.name)
+    goals = targets.columns.tolist()
+    shared = [name for name in goals if name in columns]
+    if shared:
+        raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
+    return Dataset(pd.concat([inputs, targets], axis=1), columns, goals[0] if len(goals) == 1 else goals)
 
 
 def _targets(targets: Any, reading: str) -> Any:

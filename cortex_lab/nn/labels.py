@@ -67,8 +67,7 @@ def refuse_another_order(network: Network, reads: dict[str, list], classes: list
     if classes and network.classes and classes != network.classes and set(classes) <= set(network.classes):
         raise ValueError(
             f"the network was trained on the classes {', '.join(network.classes)}, in this order, and the "
-            f"data have {', '.join(classes)}; make the label column a pandas.Categorical with those categories, "
-            f"{afresh}"
+            f"data have {', '.join(classes)}; make the labels a pandas.Categorical of those, {afresh}"
         )
 
 
