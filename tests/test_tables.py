@@ -30,10 +30,13 @@ def test_other_rows_meet_the_training_by_name_on_every_path(kind):
     right = (labels[outputs.argmax(axis=1)] == other.y.to_numpy()).mean()
     assert right > 0.9
     codes = np.searchsorted(labels, other.y.to_numpy())
-    for given in (turned, other, (other[["b", "a"]], other.y), (x, other.y), (x, codes)):
+    pairs = ((other[["b", "a"]], other.y), (other, other[["y"]]), (other, other.y.rename("z")))
+    for given in (turned, other, *pairs, (x, other.y), (x, codes)):
         scores = session.score(given, metrics="f1_macro")
         assert scores["accuracy"] == pytest.approx(right)
         assert scores == session.score(turned, metrics="f1_macro")
+    with pytest.raises(ValueError, match="do not have the same index"):
+        session.score((other, other.y.iloc[::-1]))
     assert session.process.measure("validation_accuracy") == pytest.approx(right)
     assert network.classes == session.dataset.classes == [str(label) for label in session.dataset.labels]
 

@@ -19,6 +19,7 @@ VALIDATION = (
     "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
     "such as 0.2, a number of rows, or None"
 )
+_COLUMNS = (pd.Series, pd.DataFrame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +52,12 @@ class Given:
         dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
-            if isinstance(inputs, pd.DataFrame) and isinstance(targets, (pd.Series, pd.DataFrame)):
+            if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
                 dataset = _joined(inputs, targets)
             elif isinstance(targets, Mapping):
                 raise TypeError(
-                    "targets by output name come from batches of your own, which have fetch(step); in a pair, "
-                    "give one array of targets"
+                    "targets by output name come from batches of your own, which have fetch(step); a "
+                    "pair has one array of targets"
                 )
         if dataset is not None:
             dataset = dataset.read_as(reading, loss)
@@ -177,6 +178,13 @@ def rows_of(
         VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
     )
     inputs, targets = _pair(data, role, wanted)
+    if dataset is not None and isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
+        inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
+        if targets.ndim == 2 and targets.shape[1] == 1:
+            targets = targets.iloc[:, 0]
+        if targets.ndim == 1 and not isinstance(dataset.target, list):
+            targets = targets.rename(dataset.target)
+        return _joined(inputs, targets).like(dataset).arrays()
     columns = columns if dataset is None else dataset.columns
     labels = None if dataset is None else dataset.labels
     named = isinstance(targets, pd.Series) or (targets is not None and _are_words(targets))
@@ -223,7 +231,10 @@ def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame) -> Dataset:
     shared = [name for name in goals if name in columns]
     if shared:
         raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
-    return Dataset(pd.concat([inputs, targets], axis=1), columns, goals[0] if len(goals) == 1 else goals)
+    frame = pd.concat([inputs, targets], axis=1)
+    # A name of the index may be that of a column.
+    frame.index = frame.index.set_names([None] * frame.index.nlevels)
+    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals)
 
 
 def _targets(targets: Any, reading: str) -> Any:
