@@ -13,11 +13,11 @@ import pandas as pd
 from cortex_lab.data import Batches
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given, rows_of
-from cortex_lab.data.targets import weights_by_code
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.checkpoint import follow_saved, load_training, optimizer_of, read_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
-from cortex_lab.nn.loss import reading_of, refuse_signed_ids, resolve_loss, row_weights
+from cortex_lab.nn.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
+from cortex_lab.nn.loss import reading_of
 from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.pictures import say_how_bytes_are_seen
 from cortex_lab.nn.recipe import Recipe
@@ -96,10 +96,9 @@ class TrainingSession(Session):
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
         """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
 
-        Rows whose target is unknown do not count; NaN where none is known.
-        `data` is the name of one of the dataset's splits, a Dataset or a frame, which are matched by the names
-        of columns and labels, or a pair (inputs, targets) as `validation` in `train`. `metrics` are as in
-        `train`, None for those that the training was given.
+        Rows whose target is unknown do not count; NaN where none is known. `data` is the name of one of the
+        dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
+        targets). `metrics` are as in `train`, None for those that the training was given.
         """
         return self._gate.visit_and_wait(lambda: self._score(data, metrics))
 
@@ -305,8 +304,8 @@ def train(
         Weights by class, {label: weight}, where labels are the column's own values, in arrays the class ids;
         or "balanced".
     sample_weight
-        (rows,): how much each row of the data counts, in the order of the rows of `data`; of a dataset's rows,
-        a Series in another order is matched by the row numbers in its index.
+        (rows,): how much each row of `data` counts, in the order of its rows; for a Dataset, a Series in
+        another order is matched by the row numbers in its index.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
     frozen
@@ -342,7 +341,7 @@ def train(
         loss,
         optimizer,
         loss_weights=loss_weights,
-        row_weights=_row_weights(given, class_weight, sample_weight, _class_count(network, loss)),
+        row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
         penalties=penalties,
         frozen=frozen,
         augment=augment,
@@ -351,13 +350,15 @@ def train(
         metrics=metrics,
         seed=seed,
     )
-    _refuse_signed_ids(training, given)
+    refuse_signed_ids(training, given)
+    reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
+    classes = given.dataset.classes if given.dataset is not None else None
+    refuse_another_order(network, reads, classes)
     if saved is not None:
-        load_training(training, saved, new_optimizer)
+        load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
+    network.reads, network.classes = reads, classes
     if isinstance(batches, Batches):
         say_how_bytes_are_seen(training, batches.inputs, batches.targets)
-    network.reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
-    network.classes = given.dataset.classes if given.dataset is not None else None
     if isinstance(validation, str) or np.isscalar(validation):
         held_out = validation
     if sample_weight is not None:
@@ -374,40 +375,6 @@ def train(
     if saved is not None:
         follow_saved(session, saved, probes is None, new_optimizer)
     return session
-
-
-def _row_weights(given: Given, class_weight: Any, sample_weight: Any, classes: int | None) -> Any:
-    """The weight of each row, by its position as batches name it."""
-    if class_weight is None and sample_weight is None:
-        return None
-    if given.source is not None:
-        raise ValueError("batches of your own bring their weights themselves, as batch.weights")
-    if isinstance(class_weight, Mapping) and given.dataset is not None and given.dataset.labels is not None:
-        class_weight = weights_by_code(given.dataset.labels, class_weight)
-    if sample_weight is not None:
-        sample_weight = given.learned_weights(sample_weight)
-    weights = np.zeros(int(given.rows.max()) + 1)
-    weights[given.rows] = row_weights(given.learned, class_weight, sample_weight, classes)
-    return weights
-
-
-def _class_count(network: Network, loss: Any) -> int | None:
-    """How many classes the first loss knows; None if it is none of classes."""
-    if isinstance(loss, Mapping):
-        output, loss = next(iter(loss.items()))
-    else:
-        output = network.graph.outputs[0]
-    loss = resolve_loss(loss)
-    if loss.reads == "classes" and output in network.graph.outputs:
-        return int(getattr(loss, "classes", network.graph.shape(output)[-1]))
-    return 2 if loss.reads == "yes or no" else None
-
-
-def _refuse_signed_ids(training: Training, given: Given) -> None:
-    if given.targets is not None:
-        for name, targets in training.objective.by_output(given.targets).items():
-            if training.losses[name].of_classes:
-                refuse_signed_ids(targets, training.network.graph.shape(name)[-1])
 
 
 def _loaded_as(dataset: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""What a target column means: every registered loss reads every kind of column rightly, or refuses it by name."""
+"""What a target column means: every registered loss reads every kind of column, or refuses it by name."""
 
 from __future__ import annotations
 
@@ -102,7 +102,12 @@ def served(loss, frame):
 def test_every_loss_is_tried():
     ours = {kind for kind in LOSSES.values() if kind.__module__.startswith("cortex_lab")}
     assert {type(loss) for loss in TRIED.values()} >= ours
-    assert {loss.reads for loss in TRIED.values()} >= {"classes", "yes or no", "values", "one column per class"}
+    assert {loss.reads for loss in TRIED.values()} >= {
+        "classes",
+        "yes or no",
+        "values",
+        "one column per class",
+    }
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -169,7 +174,11 @@ def test_rare_numbers_do_not_stop_a_split_and_rare_words_do():
 
 
 def test_losses_that_read_one_column_in_two_ways_are_refused():
-    layers = [cl.Dense(3, activation="tanh"), cl.Node(cl.Dense(2), "kind"), cl.Node(cl.Dense(1), "price", ["dense_1"])]
+    layers = [
+        cl.Dense(3, activation="tanh"),
+        cl.Node(cl.Dense(2), "kind"),
+        cl.Node(cl.Dense(1), "price", ["dense_1"]),
+    ]
     network = cl.Network(layers, input_shape=2, outputs=["kind", "price"])
     losses = {"kind": "softmax_cross_entropy", "price": "mean_squared_error"}
     with pytest.raises(ValueError, match="'price' cannot be read as classes and values at once"):
@@ -182,7 +191,11 @@ def test_losses_that_read_one_column_in_two_ways_are_refused():
 @pytest.mark.parametrize("dtype", [*INTEGERS, "float32", "float64", "bool"])
 def test_whole_numbers_in_arrays_are_values_or_ids_as_the_loss_says(dtype):
     x, y = np.zeros((ROWS, 2)), np.tile([0, 1, 1], ROWS // 3).astype(dtype)
-    for loss, units in (("mean_squared_error", 1), ("softmax_cross_entropy", 2), ("sigmoid_cross_entropy", 1)):
+    for loss, units in (
+        ("mean_squared_error", 1),
+        ("softmax_cross_entropy", 2),
+        ("sigmoid_cross_entropy", 1),
+    ):
         session = trained(loss, (x, y), units)
         slots = session.process.objective.slots(session.process.bound, session.process.plan)
         target = np.ravel(slots["dense_1"].target)

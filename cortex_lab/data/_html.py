@@ -71,7 +71,7 @@ def _table(frame: pd.DataFrame, dataset: Dataset) -> str:
         f"<th>{escape(str(name))}<small>{escape(str(frame[name].dtype))}</small></th>" for name in names
     )
     rows = frame.iloc[:_ROWS]
-    cells = [_cells(rows.loc[:, name]) for name in names]
+    cells = [_cells(rows[name]) for name in names]
     body = "".join(
         f"<tr><th>{index}</th>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
         for index, *row in zip(rows.index, *cells, strict=True)

@@ -30,20 +30,22 @@ class Dataset:
     frame
         Taken as it is now; changing it later changes nothing here.
     inputs
-        A tensor column (or a column with one array per row), one numeric column, or a list of those: any list
-        of names, an Index or an array too.
+        A tensor column (or a column with one array per row), one numeric column, or a list of those, be it
+        an Index or an array of names.
     target
-        A column, read as the loss wants it: as classes, as yes or no, or as values to predict. While no loss
-        is named, floats are values and anything else is a label. A list of numeric columns predicts several
-        values. None for no target.
+        A column. The loss decides whether it is read as classes, as yes or no, or as values to predict; while
+        there is none, floats are values and anything else is a label. A list of numeric columns predicts
+        several values. None for no target.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
     name
         For titles.
 
-    `classes` are the printed names of the labels, `labels` the column's own values, in the order of the codes;
-    None for values. Raises KeyError for a missing column and ValueError for content that cannot be learned from.
+    `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
+    None for values.
+
+    Raises KeyError for a missing column and ValueError for content that cannot be learned from.
     """
 
     def __init__(
@@ -101,7 +103,12 @@ class Dataset:
             return same
         same = copy.copy(self)
         same.inputs, same.target, same.columns = other.inputs, other.target, other.columns
-        same._inputs = _rows_of(self._checked_inputs(other.columns, other.input_shape), other.columns)
+        same._inputs = self._inputs_of(other.columns)
+        if same.input_shape != other.input_shape:
+            raise ValueError(
+                f"column {other.columns[0]!r} of {self.name!r} holds {shape_text(same.input_shape)} where "
+                f"{shape_text(other.input_shape)} was trained on"
+            )
         if other.target is None:
             same._take_targets(None, None)
         elif other.labels is None:
@@ -116,19 +123,13 @@ class Dataset:
 
     def inputs_of(self, columns: list) -> np.ndarray:
         """(n, *shape): what a network that reads these columns, in this order, is given of these rows."""
-        if columns == self.columns:
-            return self._inputs.take(self.rows)
-        return _rows_of(self._checked_inputs(columns), columns).take(self.rows)
+        return self._inputs_of(columns).take(self.rows)
 
-    def _checked_inputs(self, columns: list, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    def _inputs_of(self, columns: list) -> Rows:
+        if columns == self.columns:
+            return self._inputs
         self._wanted(columns)
-        found = read_inputs(with_tensor_columns(self._whole, columns), columns)
-        if shape is not None and found.shape[1:] != shape:
-            raise ValueError(
-                f"column {columns[0]!r} of {self.name!r} holds {shape_text(found.shape[1:])} where "
-                f"{shape_text(shape)} was trained on"
-            )
-        return found
+        return _rows_of(read_inputs(with_tensor_columns(self._whole, columns), columns), columns)
 
     def _wanted(self, columns: list) -> None:
         missing = [name for name in columns if name not in self._whole.columns]
@@ -208,7 +209,7 @@ class Dataset:
         rows = np.asarray(rows if isinstance(rows, (np.ndarray, pd.Series)) else list(rows))
         if rows.dtype == bool:
             if rows.shape != self.rows.shape:
-                raise IndexError(f"{rows.size} bools cannot choose from the {len(self)} rows of {self.name!r}")
+                raise IndexError(f"{rows.size} bools do not choose from {len(self)} rows of {self.name!r}")
             rows = self.rows[rows]
         chosen = positions(rows, len(self._whole))
         absent = chosen[~np.isin(chosen, self.rows)]
@@ -276,8 +277,8 @@ class Dataset:
             numbered = self._index.equals(pd.RangeIndex(len(self._index)))
             if not numbered or not given.index.is_unique or not np.isin(self.rows, given.index).all():
                 raise ValueError(
-                    f"the index of sample_weight is not that of the {len(self)} rows of {self.name!r}; give the "
-                    "weights in the order of the rows: sample_weight.to_numpy()"
+                    f"the index of sample_weight is not that of the {len(self)} rows of {self.name!r}; give "
+                    "the weights in the order of the rows: sample_weight.to_numpy()"
                 )
             given = given.loc[self.rows]
         weights = np.asarray(given, dtype=np.float64)

@@ -13,12 +13,13 @@ from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.splits import CannotStratify, draw_split
-from cortex_lab.data.targets import known_codes
+from cortex_lab.data.targets import known_codes, shown, weights_by_code
 
 VALIDATION = (
-    "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows such "
-    "as 0.2, a number of rows, or None"
+    "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
+    "such as 0.2, a number of rows, or None"
 )
+_COLUMNS = (pd.Series, pd.DataFrame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +49,16 @@ class Given:
                 "a frame alone does not say what is learned from what; give "
                 "cortex_lab.data.Dataset(frame, inputs=[...], target=...)"
             )
-        dataset = data if hasattr(data, "batches") else None
+        dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
-            if isinstance(inputs, pd.DataFrame) and isinstance(targets, pd.Series):
+            if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
                 dataset = _joined(inputs, targets)
+            elif isinstance(targets, Mapping):
+                raise TypeError(
+                    "targets by output name come from batches of your own, which have fetch(step); a "
+                    "pair has one array of targets"
+                )
         if dataset is not None:
             dataset = dataset.read_as(reading, loss)
             return cls(reading, dataset=dataset, columns=dataset.columns)
@@ -77,8 +83,7 @@ class Given:
         """The targets of those rows."""
         if self.dataset is not None:
             return self.dataset.train.arrays()[1]
-        several = isinstance(self.targets, Mapping) and len(self.targets) == 1
-        return _picked(next(iter(self.targets.values())) if several else self.targets, self.rows)
+        return _picked(self.targets, self.rows)
 
     def batches(self, batch_size: int, seed: int) -> Any:
         """The rows to train on, in batches."""
@@ -126,7 +131,9 @@ class Given:
         weights = np.asarray(sample_weight, dtype=np.float64)
         if weights.shape != (_length(self.inputs),):
             size = "x".join(map(str, weights.shape))
-            raise ValueError(f"sample_weight needs one weight for each of {_length(self.inputs)} rows, got {size}")
+            raise ValueError(
+                f"sample_weight needs one weight for each of {_length(self.inputs)} rows, got {size}"
+            )
         return weights
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
@@ -137,14 +144,22 @@ class Given:
         places = np.argsort(self.dataset.rows)
         return weights[places[np.searchsorted(self.dataset.rows, self.rows, sorter=places)]]
 
+    def by_code(self, class_weight: Mapping[Any, float]) -> Mapping[Any, float]:
+        """Weights by class, with the codes of a dataset's labels for keys."""
+        labels = None if self.dataset is None else self.dataset.labels
+        return class_weight if labels is None else weights_by_code(labels, class_weight)
+
     def _classes(self) -> tuple[list, np.ndarray | None]:
         """The classes in an array of targets, and each row's place among them; None if it has no classes."""
         targets = self.targets
-        if isinstance(targets, np.ndarray) and targets.shape[1:] in ((), (1,)):
-            if self.reading == "classes" or (self.reading == "yes or no" and np.isin(targets, (0, 1)).all()):
-                labels, codes = np.unique(targets, return_inverse=True)
-                return labels.tolist(), codes.reshape(-1)
-        return [], None
+        if not isinstance(targets, np.ndarray) or targets.shape[1:] not in ((), (1,)):
+            return [], None
+        if self.reading == "yes or no" and not np.isin(targets, (0, 1)).all():
+            return [], None
+        if self.reading not in ("classes", "yes or no"):
+            return [], None
+        labels, codes = np.unique(targets, return_inverse=True)
+        return labels.tolist(), codes.reshape(-1)
 
 
 def rows_of(
@@ -152,20 +167,30 @@ def rows_of(
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
-    Datasets, frames and columns are matched by name. Arrays have no names: their columns are in the order of
-    the training's, and their class ids are those that `dataset.arrays()` gives.
+    Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
+    the order of the training's, and their class ids are those that `dataset.arrays()` gives.
     """
     if isinstance(data, pd.DataFrame) and dataset is not None:
-        data = Dataset(data, dataset.inputs, dataset.target, name=role)
-    if hasattr(data, "arrays"):
+        data = Dataset(data, dataset.inputs, dataset.target, name="frame")
+    if isinstance(data, Dataset):
         return data.like(dataset).arrays() if dataset is not None else _nameless(data, columns, reading)
-    wanted = VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
+    wanted = (
+        VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
+    )
     inputs, targets = _pair(data, role, wanted)
+    if dataset is not None and isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
+        inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
+        if targets.ndim == 2 and targets.shape[1] == 1:
+            targets = targets.iloc[:, 0]
+        if targets.ndim == 1 and not isinstance(dataset.target, list):
+            targets = targets.rename(dataset.target)
+        return _joined(inputs, targets).like(dataset).arrays()
     columns = columns if dataset is None else dataset.columns
     labels = None if dataset is None else dataset.labels
-    if isinstance(targets, pd.Series) and labels is not None:
-        frame = pd.DataFrame({dataset.target: targets.reset_index(drop=True)})  # type: ignore[union-attr]
-        targets = known_codes(labels, frame, dataset.target, role, dataset.name)  # type: ignore[union-attr]
+    named = isinstance(targets, pd.Series) or (targets is not None and _are_words(targets))
+    if dataset is not None and labels is not None and named:
+        column: Any = dataset.target
+        targets = known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
     if isinstance(inputs, pd.DataFrame):
         columns = inputs.columns.tolist() if columns is None else columns
         inputs = Dataset(inputs, columns, None, name=role).inputs_of(columns)
@@ -177,7 +202,7 @@ def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, A
     read = data.read_as(reading, "the training")
     if read.labels is not None and read.labels.tolist() != list(range(len(read.labels))):
         raise ValueError(
-            f"the training was given class ids, and {data.name!r} has labels, {', '.join(read.classes[:5])}: "
+            f"the training was given class ids, and {data.name!r} has labels, {shown(read.labels)}: "
             "which is which cannot be told; train on a Dataset, or give arrays here as well"
         )
     x, y = read.arrays()
@@ -190,23 +215,26 @@ def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _joined(inputs: pd.DataFrame, targets: pd.Series) -> Dataset:
-    """A frame of inputs and the column that belongs to it, as one data set."""
+def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame) -> Dataset:
+    """A frame of inputs and the columns that belong to it, as one data set."""
     if not inputs.index.equals(targets.index):
         raise ValueError(
-            f"the inputs and the targets {targets.name!r} do not have the same index, so which rows belong "
-            "together cannot be told; put them in order, targets.loc[inputs.index], or drop both indexes: "
+            "the inputs and the targets do not have the same index, so which rows belong together cannot be "
+            "told; put them in order, targets.loc[inputs.index], or drop both indexes: "
             ".reset_index(drop=True)"
         )
     columns = inputs.columns.tolist()
-    name = "target" if targets.name is None or targets.name in columns else targets.name
-    if name in columns:
-        raise ValueError(f"the inputs have a column {name!r} as well; give the targets another name")
-    frame = inputs.reset_index(drop=True)
-    frame[name] = targets.reset_index(drop=True)
-    dataset = Dataset(frame, columns, name)
-    dataset._index = inputs.index
-    return dataset
+    if isinstance(targets, pd.Series):
+        unnamed = targets.name is None or targets.name in columns
+        targets = targets.to_frame("target" if unnamed else targets.name)
+    goals = targets.columns.tolist()
+    shared = [name for name in goals if name in columns]
+    if shared:
+        raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
+    frame = pd.concat([inputs, targets], axis=1)
+    # A name of the index may be that of a column.
+    frame.index = frame.index.set_names([None] * frame.index.nlevels)
+    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals)
 
 
 def _targets(targets: Any, reading: str) -> Any:
@@ -226,10 +254,14 @@ def _targets(targets: Any, reading: str) -> Any:
             )
     if targets.dtype.kind not in "biufc":
         raise ValueError(
-            f"targets hold {_described(targets.flat[0])}, and those of arrays are numbers; number the classes, "
-            "labels, ids = numpy.unique(targets, return_inverse=True), or train on a cortex_lab.data.Dataset"
+            f"targets hold {_described(targets.flat[0])}, and in arrays they are numbers: number the classes "
+            "with labels, ids = numpy.unique(targets, return_inverse=True), or use a cortex_lab.data.Dataset"
         )
     return targets
+
+
+def _are_words(targets: Any) -> bool:
+    return not isinstance(targets, Mapping) and np.asarray(targets).dtype.kind in "OUST"
 
 
 def _described(value: Any) -> str:

@@ -35,7 +35,7 @@ def load(name: str, **options: Any) -> Dataset:
 def find_files(name: str, files: Iterable[str], folder: str | Path | None = None) -> list[Path]:
     """Where `files` are, all in one place: `folder`, or a folder called `name` or "raw" in it.
 
-    Each may be plain or have .gz, may be spelled ".idx3" for "-idx3", and may lie in a folder of its own name.
+    Each may be plain or have .gz, be spelled ".idx3" for "-idx3", and lie in a folder of its own name.
     The folder is that of the environment variable CORTEX_LAB_DATA, unless given. FileNotFoundError that says
     what was looked for, and where; ValueError if there are several that differ.
     """
@@ -52,8 +52,10 @@ def find_files(name: str, files: Iterable[str], folder: str | Path | None = None
     if found:
         return found[0]
     wanted = ", ".join(f"{file}[.gz]" for file in files)
-    where = f"not all of them are in {given}, or in its folders {name} and raw" if given else (
-        f"{FOLDER_VARIABLE} is not set"
+    where = (
+        f"not all of them are in {given}, or in its folders {name} and raw"
+        if given
+        else (f"{FOLDER_VARIABLE} is not set")
     )
     raise FileNotFoundError(
         f"{name} needs the files {wanted}, and {where}. Put them into one folder, and name it with the "
@@ -70,7 +72,9 @@ def _in_place(place: Path, file: str) -> Path | None:
     """The one file in `place` that is called so, in one of its spellings; None if there is none."""
     spellings = [file, file.replace("-idx", ".idx")]
     names = [place / folder / each for each in spellings for folder in ("", *spellings)]
-    there = [next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.is_file()), None) for path in names]
+    there = [
+        next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.is_file()), None) for path in names
+    ]
     paths = [path for path in there if path is not None]
     for other in paths[1:]:
         _refuse_two(paths[0], other)
@@ -79,4 +83,6 @@ def _in_place(place: Path, file: str) -> Path | None:
 
 def _refuse_two(one: Path, other: Path) -> None:
     if not filecmp.cmp(one, other, shallow=False):
-        raise ValueError(f"{one} and {other} differ, and either could be meant; name the folder of one, or move one")
+        raise ValueError(
+            f"{one} and {other} differ, and either could be meant; name the folder of one, or move one"
+        )

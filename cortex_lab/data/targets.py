@@ -1,17 +1,17 @@
-"""What a target column means: classes, yes or no, or values; the loss decides.
+"""What a target column means: classes, yes or no, or values. The loss decides.
 
-| reading                | for                               | what comes of a column                              |
-|------------------------|-----------------------------------|-----------------------------------------------------|
-| "classes"              | softmax_cross_entropy             | codes 0, 1, ... of its labels                       |
-| "yes or no"            | sigmoid_cross_entropy             | codes 0 and 1 of two labels, or shares from 0 to 1  |
-| "values"               | mean_squared_error                | its own numbers                                     |
-| "one column per class" | a loss with one_hot=True          | nothing: it wants a list of columns                 |
-| None                   | while no loss has been named      | floats are values, anything else is a label         |
+| reading                | for                       | what comes of a column                             |
+|------------------------|---------------------------|----------------------------------------------------|
+| "classes"              | softmax_cross_entropy     | codes 0, 1, ... of its labels                      |
+| "yes or no"            | sigmoid_cross_entropy     | codes 0 and 1 of two labels, or shares from 0 to 1 |
+| "values"               | mean_squared_error        | its own numbers                                    |
+| "one column per class" | a loss with one_hot=True  | nothing: it wants a list of columns                |
+| None                   | while there is no loss    | floats are values, anything else is a label        |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from numbers import Integral, Number
 from typing import Any
 
@@ -23,6 +23,7 @@ from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
 from cortex_lab.data.tensor import TensorDtype
 
 Read = tuple[np.ndarray, pd.Index | None]
+Coded = tuple[np.ndarray, pd.Index]
 
 
 def read_targets(
@@ -42,8 +43,8 @@ def read_targets(
         reading = "values" if is_float_dtype(column.dtype) else "classes"
     if reading not in _READINGS:
         raise ValueError(
-            f"column {target!r} cannot be read as {reading} at once, which {loss} want; use losses that read it "
-            "in one way, or batches of your own with targets by output name"
+            f"column {target!r} cannot be read as {reading} at once, which {loss} want; use losses that read "
+            "it in one way, or batches of your own with targets by output name"
         )
     return _READINGS[reading](column, loss)
 
@@ -67,7 +68,7 @@ def known_codes(
     return codes
 
 
-def weights_by_code(labels: pd.Index, class_weight: dict[Any, float]) -> dict[int, float]:
+def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict[int, float]:
     """`class_weight` by code, given by label, or by a label's printed name; KeyError for an unknown label."""
     by_label = {_key(label): code for code, label in enumerate(labels)}
     by_name = {str(label): code for code, label in enumerate(labels)}
@@ -75,7 +76,9 @@ def weights_by_code(labels: pd.Index, class_weight: dict[Any, float]) -> dict[in
     for label, weight in class_weight.items():
         code = by_label.get(_key(label), by_name.get(label) if isinstance(label, str) else None)
         if code is None:
-            raise ValueError(f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}")
+            raise ValueError(
+                f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}"
+            )
         found[code] = weight
     return found
 
@@ -164,7 +167,7 @@ _READINGS: dict[str, Callable[[pd.Series, str], Read]] = {
 }
 
 
-def _coded(column: pd.Series) -> Read:
+def _coded(column: pd.Series) -> Coded:
     """Codes and labels, in the order of the categories, or sorted; bools are always False and True."""
     if is_bool_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype):
         return column.to_numpy(np.int64), pd.Index([False, True])
@@ -176,7 +179,7 @@ def _coded(column: pd.Series) -> Read:
 
 
 def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
-    """The column, without gaps and with labels that can be told apart; numbers kept as objects are numbers."""
+    """The column, without gaps and with labels that can be told apart; objects that are numbers as such."""
     column = _column(frame, name)
     if is_float_dtype(column.dtype):
         _read_numbers(column)

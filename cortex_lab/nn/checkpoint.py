@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,17 +92,30 @@ def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
     return given
 
 
-def load_training(training: Training, saved: Saved, new_optimizer: bool = False) -> None:
+def load_training(
+    training: Training,
+    saved: Saved,
+    new_optimizer: bool = False,
+    names: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Put a training set up as the saved one was into the state that was saved.
 
-    With `new_optimizer` it keeps its optimizer, as new. ValueError if it was set up differently; nothing has
-    changed then.
+    With `new_optimizer` it keeps its optimizer, as new. `names`, of columns and classes, are those of the data
+    here; files of long ago do not tell theirs. ValueError if it was set up differently; nothing has changed
+    then.
     """
     path, description, arrays = saved.path, saved.description, saved.arrays
     if description["graph"] != training.network.graph.to_dict():
         raise ValueError(
             f"{path} holds another network than the one given; Network.load(path) reads that one"
         )
+    for name, ours in names.items():
+        theirs = saving.names_of(description).get(name)
+        if theirs and ours and theirs != ours:
+            raise ValueError(
+                f"{path} was saved from a training on other {'columns' if name == 'reads' else 'classes'}: "
+                f"{theirs}, here {ours}; give the data as they were"
+            )
     excluded = description["excluded_rows"]
     batches: Any = training.batches
     content = _content(training, batches.excluding(excluded) if excluded else batches, description["step"])

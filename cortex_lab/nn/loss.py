@@ -36,7 +36,7 @@ class Loss(PlainNumbers):
 
     @property
     def reads(self) -> str:
-        """How it reads a column of a table: as "classes", "yes or no", "values", or "one column per class"."""
+        """How it reads a column of a table: as "classes", "yes or no", "values" or "one column per class"."""
         return self.predicts if self.of_classes or self.predicts == "yes or no" else "values"
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -164,7 +164,11 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     if targets.dtype == bool:
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
-        raise ValueError(f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}")
+        alone = targets.shape[1:] == (1,) and not shape
+        raise ValueError(
+            f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
+            + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
+        )
     bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
     if len(bad):
         raise WrongRows(
@@ -185,20 +189,6 @@ def check_fraction(name: str, value: float) -> None:
     """ValueError unless 0 <= value < 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
-
-
-def refuse_signed_ids(targets: Any, classes: int) -> None:
-    """ValueError for class ids that look like labels from a negative number on, as a negative id is unknown.
-
-    Where they count up from it, as many as there are classes, one of them would silently never be learned.
-    """
-    found = np.unique(targets)
-    if len(found) == classes and found[0] < 0 and (np.diff(found) == 1).all() or set(found.tolist()) == {-1, 1}:
-        raise ValueError(
-            f"the targets are {found[0]:g} to {found[-1]:g}, and a negative class id means that the class is "
-            "unknown: those rows would teach nothing. Number the classes from 0: labels, ids = "
-            "numpy.unique(targets, return_inverse=True); or say -100 for unknown, numpy.where(y < 0, -100, y)"
-        )
 
 
 def row_weights(

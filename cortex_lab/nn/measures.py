@@ -167,7 +167,8 @@ def advice(training: Training, key: str) -> str | None:
             return str(error)
         metric = f"[{name!r}]" if len(losses) == 1 else f"{{{next(iter(losses))!r}: [{name!r}]}}"
         asked.append(f"metrics={metric}")
-    return f"It is measured on validation rows, as 'validation_{name}', if asked for: train(..., {', '.join(asked)})"
+    remedy = f"train(..., {', '.join(asked)})"
+    return f"It is measured on validation rows, as 'validation_{name}', if asked for: {remedy}"
 
 
 def function_of(network: Any, node: str) -> str | None:

@@ -89,8 +89,8 @@ class Network:
         self._shared = self._shared_gradients()
         self.turns = Turns()
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
-        self.reads: dict[str, list] = {}
-        self.classes: list[str] | None = None
+        self.reads: dict[str, list]
+        self.classes: list[str] | None
         self.initialize(seed)
 
     @property
@@ -99,7 +99,8 @@ class Network:
         return list(self.graph.nodes)
 
     def initialize(self, seed: int) -> None:
-        """Draw all parameters anew."""
+        """Draw all parameters anew; the network then knows no columns or classes."""
+        self.reads, self.classes = {}, None
         with self.turns:
             for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
                 random = np.random.Generator(np.random.Philox(key=[seed, index]))
@@ -230,7 +231,8 @@ class Network:
         description, arrays = saving.read(path)
         network = cls(Graph.from_dict(description["graph"]), seed=description["seed"], ops=ops)
         saving.fill_network(network, arrays)
-        saving.fill_names(network, description)
+        names = saving.names_of(description)
+        network.reads, network.classes = names["reads"], names["classes"]
         return network
 
     def copy(self) -> Network:

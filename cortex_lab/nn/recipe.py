@@ -96,15 +96,16 @@ class Recipe:
                 "with splits, or on arrays"
             )
         frame = source.imported("pandas", "DataFrame")
-        columns = ", ".join(f"{source.of(name)}: {made}" for name, made in self._columns(data, source).items())
+        columns = [f"{source.of(name)}: {made}" for name, made in self._columns(data, source).items()]
         made = [source.of(each) for each in (data.inputs, data.target, splits, data.name)]
-        return [f"data = cl.data.Dataset({frame}({{{columns}}}), {', '.join(made)})"]
+        return [f"data = cl.data.Dataset({frame}({{{', '.join(columns)}}}), {', '.join(made)})"]
 
     def _columns(self, data: Any, source: Source) -> dict[Any, str]:
         """The columns of a dataset that are read, as expressions by name."""
         x, y = data.arrays()
-        several = len(data.columns) > 1 or x.ndim == 2 and x.shape[1] == 1
-        parts = {name: x[:, at] for at, name in enumerate(data.columns)} if several else {data.columns[0]: x}
+        parts = {data.columns[0]: x}
+        if x.ndim == 2 and x.shape[1] == len(data.columns):
+            parts = {name: x[:, at] for at, name in enumerate(data.columns)}
         if isinstance(data.target, list):
             parts |= {name: y[:, at] for at, name in enumerate(data.target)}
         elif data.labels is None and data.target is not None:
@@ -118,7 +119,7 @@ class Recipe:
         return written
 
     def _labels(self, data: Any, codes: np.ndarray, source: Source) -> str:
-        """The labels of a dataset as they are, so that a loss of classes and one of values read them alike."""
+        """The labels of a dataset as its own column has them, to be read again by any loss."""
         labels = data.labels
         if labels.dtype != object and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()

@@ -83,14 +83,13 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     return description, arrays
 
 
-def fill_names(network: Any, description: Mapping[str, Any]) -> None:
-    """The names of columns and classes that the network was trained on, where the file has them."""
-    reads = description.get("reads") or {}
-    network.reads = {
+def names_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of columns and classes that a network was trained on, as far as the file has them."""
+    reads = {
         name: [tuple(column) if isinstance(column, list) else column for column in columns]
-        for name, columns in reads.items()
+        for name, columns in description.get("reads", {}).items()
     }
-    network.classes = description.get("classes")
+    return {"reads": reads, "classes": description.get("classes")}
 
 
 def fill_network(network: Any, arrays: Mapping[str, np.ndarray]) -> None:

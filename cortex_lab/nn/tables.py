@@ -11,14 +11,15 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 
 def read_table(table: Any, reads: Mapping[str, list]) -> Any:
-    """The columns `reads`, in their order, of a frame or a Dataset, as the network was given them in training.
+    """The columns `reads`, in their order, of a frame or a Dataset, as the network was trained on them.
 
     Where the network knows no names, a Dataset gives its own inputs, a frame all its columns. KeyError for a
-    missing column; ValueError for one that is not complete or not numeric.
+    missing column; ValueError for one with gaps, or that is not numeric.
     """
     columns = next(iter(reads.values()), None)
     if hasattr(table, "arrays"):
-        return table.arrays()[0] if columns is None or not reads else table.inputs_of(columns)
+        named = columns is not None and hasattr(table, "inputs_of")
+        return table.inputs_of(columns) if named else table.arrays()[0]
     columns = list(table.columns) if columns is None else columns
     missing = [name for name in columns if name not in table.columns]
     if missing:
@@ -35,8 +36,8 @@ def _values(column: pd.Series) -> np.ndarray:
         values = column.to_numpy(np.float64, na_value=np.nan).astype(np.float32)
         if not np.isfinite(values).all():
             raise ValueError(
-                f"column {column.name!r} is NaN or infinite in {(~np.isfinite(values)).sum()} of {len(values)} "
-                f"rows; fill or drop them first, for instance with dropna(subset=[{column.name!r}])"
+                f"column {column.name!r} is NaN or infinite in {(~np.isfinite(values)).sum()} of "
+                f"{len(values)} rows; fill or drop them first: dropna(subset=[{column.name!r}]) or fillna"
             )
         return values
     if not isinstance(column.dtype, np.dtype) and len(getattr(column.dtype, "shape", ())) > 0:
@@ -44,6 +45,6 @@ def _values(column: pd.Series) -> np.ndarray:
     if column.dtype == object and len(column) and isinstance(column.iloc[0], (np.ndarray, list, tuple)):
         return np.stack([np.asarray(cell) for cell in column])
     raise ValueError(
-        f"column {column.name!r} holds {column.dtype}, and the network reads numbers; leave it out, or turn it "
-        "into numbers as it was for the training"
+        f"column {column.name!r} holds {column.dtype}, and the network reads numbers; turn it into those, as "
+        "for the training"
     )

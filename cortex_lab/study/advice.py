@@ -14,4 +14,5 @@ def advice(process: Any, key: str) -> str:
     if told:
         return told
     near = difflib.get_close_matches(key, process.keys, n=3)
-    return f"It cannot be measured here; {'near it is' if near else 'there is'} {', '.join(near or process.keys)}"
+    there = f"near it is {', '.join(near)}" if near else f"there is {', '.join(process.keys)}"
+    return f"It cannot be measured here; {there}"

@@ -163,3 +163,52 @@ def test_importing_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["[]", "[]"]
+
+
+NAMES = ["width", "height"]
+FORMS = {
+    "list": list, "tuple": tuple, "array": np.array, "objects": lambda names: np.array(names, object),
+    "index": pd.Index, "series": pd.Series, "generator": iter,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_any_list_of_columns_will_do(table, form):
+    for names in (NAMES, NAMES[:1]):
+        dataset = Dataset(table, inputs=FORMS[form](names), target=FORMS[form](names))
+        assert dataset.inputs == dataset.columns == dataset.target == names
+        x, y = dataset.arrays()
+        assert x.shape == y.shape == (4, len(names)) and (x == y).all()
+        assert repr(names) in repr(dataset) and "np.str_" not in repr(dataset)
+    with pytest.raises(TypeError, match="a list in the order they are read, got a set"):
+        Dataset(table, inputs={"width"}, target="kind")
+
+
+@pytest.mark.parametrize("a", [0, ("size", 1), 2.5, False, pd.Timestamp("2020-01-01")], ids=repr)
+@pytest.mark.parametrize("cells", ["numbers", "arrays", "tensor"])
+def test_columns_go_by_any_name(a, cells):
+    made = {
+        "numbers": np.arange(6.0),
+        "arrays": [np.full((2, 2), row) for row in range(6)],
+        "tensor": TensorArray(np.ones((6, 2, 2))),
+    }[cells]
+    names = pd.Index([a, 7, "part"], dtype=object, tupleize_cols=False)
+    frame = pd.DataFrame({0: made, 1: [0, 1] * 3, 2: ["train", "test"] * 3}).set_axis(names, axis=1)
+    for inputs in ([a], a):
+        dataset = Dataset(frame, inputs, 7, splits="part")
+        shape = (2, 2) if cells != "numbers" else (1,)
+        assert dataset.input_shape == shape and dataset.classes == ["0", "1"]
+        assert len(dataset.train) == 3 and "7" in dataset._repr_html_() and "7" in repr(dataset)
+    other = Dataset(frame[[7, a]] if cells != "arrays" else frame.iloc[:, [1, 0]], [a], 7)
+    assert np.array_equal(other.like(dataset).arrays()[0], dataset.arrays()[0])
+    assert Dataset(frame.rename(columns={"part": 9}), [a], 7, splits=9).test.rows.tolist() == [1, 3, 5]
+    if cells == "arrays":
+        assert Dataset(frame, [a], a).arrays()[1].shape == (6, 2, 2)
+
+
+def test_select_by_bools(pictures):
+    dataset = Dataset(pictures).select([5, 2, 9])
+    for mask in ([True, False, True], np.array([True, False, True]), pd.Series([True, False, True])):
+        assert dataset.select(mask).rows.tolist() == [5, 9]
+    with pytest.raises(IndexError, match="12 bools do not choose from 3 rows"):
+        dataset.select(np.ones(12, bool))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,41 @@ def test_real_mnist(mnist_folder):
     assert batch.inputs.shape == (128, 28, 28, 1) and batch.inputs.dtype == np.uint8
     np.testing.assert_array_equal(batch.inputs, mnist.frame["image"].array.tensor[batch.rows])
     assert mnist.frame["label"].to_numpy()[batch.rows].tolist() == batch.targets.tolist()
+
+
+SPELLED = {
+    "as LeCun wrote them": "{name}",
+    "zipped": "{name}.gz",
+    "with a dot": "{dotted}",
+    "with a dot, zipped": "{dotted}.gz",
+    "in MNIST/raw": "MNIST/raw/{name}",
+    "in MNIST/raw, zipped": "MNIST/raw/{name}.gz",
+    "in mnist": "mnist/{dotted}",
+    "in raw": "raw/{name}",
+    "in folders of their own": "{name}/{name}",
+    "in folders of their own, with a dot": "{name}/{dotted}",
+}
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+def test_mnist_is_found_under_its_usual_names(small_mnist, spelled):
+    for name in FILES:
+        path = small_mnist / SPELLED[spelled].format(name=name, dotted=name.replace("-idx", ".idx"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = gzip.decompress((small_mnist / f"{name}.gz").read_bytes())
+        (small_mnist / f"{name}.gz").unlink()
+        path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    mnist = load("mnist", folder=small_mnist)
+    assert mnist.train.rows.tolist() == [0, 1, 2, 3] and mnist.classes == ["1", "3"]
+
+
+@pytest.mark.parametrize("second", ["MNIST/raw/{name}.gz", "{dotted}.gz"])
+def test_mnist_that_lies_there_twice_must_be_the_same(small_mnist, second):
+    for name in FILES:
+        path = small_mnist / second.format(name=name, dotted=name.replace("-idx", ".idx"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((small_mnist / f"{name}.gz").read_bytes())
+    assert len(load("mnist", folder=small_mnist)) == 6
+    path.write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"t10k-labels.* and .*t10k-labels.*\.gz differ, and either"):
+        load("mnist", folder=small_mnist)
