@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pandas as pd
 
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.checkpoint import load_training, save_training
-from cortex_lab.nn.diagnosis import Diagnosis, diagnose
+from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
 from cortex_lab.nn.loss import row_weights
 from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.recipe import Recipe
@@ -65,8 +66,12 @@ class TrainingSession(Session):
         return self._gate.visit_and_wait(self._frame)
 
     def diagnose(self) -> Diagnosis:
-        """What is wrong with this training, in words, with the measurements behind them; after one step."""
-        return self._gate.visit_and_wait(lambda: diagnose(self.process))
+        """What is wrong with this training, in words: causes before what follows from them, with remedies.
+
+        Looks at the data, the settings, the start and the history, and runs up to 80 steps again with one thing
+        changed; all on copies, while this session may go on.
+        """
+        return diagnose(self._gate.visit_and_wait(self._case))
 
     def best(self, key: str | None = None) -> Best:
         """The step after which `key` was best: highest for accuracies and scores, lowest for anything else.
@@ -172,6 +177,25 @@ class TrainingSession(Session):
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
         save_training(self.process, path)
+
+    def _case(self) -> Case:
+        """Copies of the training as it is, and as it was when it was last edited by hand, or began."""
+        now, step = self.process.clone(), self.step_number
+        # An edit inside a step belongs to that step.
+        edited = [min(event.step + (event.phase is not None), step) for event in self.events]
+        origin = max(edited, default=self.first_step)
+        start, seconds = self.process.clone(), self._seconds / max(len(self.trace), 1)
+        events = [event for event in self.events if event.step < origin + (event.phase is None)]
+        replay(start, self.history.nearest(origin)[1], events, origin)
+        losses = self.trace["loss"].copy() if "loss" in self.trace else None
+        history, events = copy.copy(self.history), list(self.events)
+
+        def at(step: int) -> Training:
+            training = now.clone()
+            replay(training, history.nearest(step)[1], [event for event in events if event.step <= step], step)
+            return training
+
+        return Case(now, start, origin, self.fault, seconds, losses, bool(edited), at)
 
     def _training_at(self, step: int) -> Training:
         training = self.process.clone()

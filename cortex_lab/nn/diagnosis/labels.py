@@ -1,0 +1,276 @@
+"""Whether targets have to do with inputs: simple models, which know nothing of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cortex_lab.nn.diagnosis.data import class_ids, is_an_input, labels_of
+from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.study import Study, tail
+
+# Measured ranges: healthy | faulty.
+SURE = 3.0  # standard errors above chance: 4 and more | -1.9 to 2.3
+FEWEST_ROWS = 100
+MOST_ROWS, MOST_COLUMNS = 1200, 2048
+NEIGHBORS, MANY_NEIGHBORS = 10, 20
+AGREED = 0.7  # share of neighbors that makes a row's label expected
+AGAINST = 0.08  # share of such rows with another label: 0.007 to 0.034 | 0.15 and more
+INSIDE = 0.05  # the same among the third of rows whose neighbors agree most: 0 to 0.02 | 0.1 and more
+SKILL = 0.35  # of the neighbors, from chance to perfect, below which they are no judge of labels
+BETTER = 0.95  # loss over that of a constant answer, below which the network itself shows that there is signal
+LARGEST_SHIFT = 3
+LIKE = 0.7  # how far apart neighbors' different class ids are over random ones': classes 0.8 to 1.1, values 0.1 to 0.5
+
+
+@dataclass(frozen=True)
+class Simple:
+    """How well simple models do: `z` standard errors above chance, `score` accuracy or squared correlation."""
+
+    z: float
+    score: float
+    chance: float
+    skill: float
+
+
+def find(study: Study) -> Iterator[tuple[Finding, bool]]:
+    if not study.sound:
+        return
+    for name, target in study.rows.targets.items():
+        if study.objective.losses[name].predicts == "values":
+            yield from ((finding, True) for finding in _classes_as_values(study, name, target))
+    if len(study.rows) < FEWEST_ROWS:
+        return
+    for name, target in study.rows.targets.items():
+        told = simple(study, name)
+        if told is None:
+            continue
+        if told.z < SURE and not _network_knows(study):
+            yield _nothing_to_learn(study, name, told), True
+        elif told.skill > SKILL:
+            labels = labels_of(study, name, target)
+            if labels is not None:
+                yield from _noise(study, labels)
+
+
+def simple(study: Study, name: str) -> Simple | None:
+    """How well neighbors and a linear model answer for output `name`; None where they cannot be asked."""
+    target = study.rows.targets[name]
+    if is_an_input(study, target) or study.objective.losses[name].predicts == "features":
+        return None
+    return study.once(f"simple models of {name}", lambda: _simple(study, name))
+
+
+def _simple(study: Study, name: str) -> Simple | None:
+    y = _answers(study, name)
+    return None if y is None else _best(features(study), y[: len(features(study))])
+
+
+def _answers(study: Study, name: str) -> np.ndarray | None:
+    """Labels (rows,) or values (rows, columns), None for sequences of labels."""
+    target = study.rows.targets[name]
+    labels = labels_of(study, name, target)
+    if labels is not None:
+        return np.where(labels < 0, -1, labels)
+    return target.reshape(len(target), -1)[:, :16].astype(np.float64) if target.dtype.kind == "f" else None
+
+
+def features(study: Study) -> np.ndarray:
+    """Inputs as rows of numbers of about one size; ids are counted."""
+    return study.once("features", lambda: _features(study))
+
+
+def _features(study: Study) -> np.ndarray:
+    found = []
+    for name, x in study.rows.inputs.items():
+        x = x[:MOST_ROWS]
+        readers = [study.network.graph.nodes[reader].layer for reader in study.network.graph.consumers[name]]
+        ids = any(layer.input_dtype == "int32" for layer in readers)
+        if ids and x.size and 0 <= x.min() and x.max() < MOST_COLUMNS:
+            flat = x.reshape(len(x), -1).astype(int)
+            counts = np.zeros((len(x), int(flat.max()) + 1))
+            np.add.at(counts, (np.arange(len(x))[:, None], flat), 1)
+            x = counts
+        found.append(spread_out(x.reshape(len(x), -1).astype(np.float64), alike=x.ndim > 2))
+    return np.concatenate(found, axis=1)
+
+
+def spread_out(x: np.ndarray, alike: bool = False) -> np.ndarray:
+    """Columns of mean 0 and standard deviation 1, or `alike`, scaled by one number; far values drawn in."""
+    if x.shape[1] > MOST_COLUMNS:
+        x = x[:, np.linspace(0, x.shape[1] - 1, MOST_COLUMNS).astype(int)]
+    x = x - x.mean(axis=0)
+    scale = x.std() if alike else x.std(axis=0)
+    return np.clip(x / np.where(scale > 1e-12, scale, 1), -10, 10)
+
+
+def distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Squared distances between the rows of two arrays."""
+    return np.maximum((x**2).sum(axis=1)[:, None] + (z**2).sum(axis=1) - 2 * x @ z.T, 0)
+
+
+def _nearest(x: np.ndarray, count: int) -> np.ndarray:
+    apart = distances(x, x)
+    np.fill_diagonal(apart, np.inf)
+    return np.argsort(apart, axis=1, kind="stable")[:, :count]
+
+
+def _best(x: np.ndarray, y: np.ndarray) -> Simple | None:
+    known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(axis=1)
+    x, y = x[known], y[known]
+    if len(x) < 20:
+        return None
+    if y.ndim == 1:
+        one_hot = np.eye(int(y.max()) + 1)[y.astype(int)]
+        guesses = [one_hot[_nearest(x, 5)].mean(axis=1).argmax(axis=1), _ridge(x, one_hot).argmax(axis=1)]
+        return max((_of_labels(guess, y) for guess in guesses), key=lambda told: told.z)
+    guesses = [y[_nearest(x, 5)].mean(axis=1), _ridge(x, y)]
+    return max((_of_values(guess, y) for guess in guesses), key=lambda told: told.z)
+
+
+def _of_labels(guess: np.ndarray, y: np.ndarray) -> Simple:
+    count = len(y)
+    shares, guessed = (np.bincount(each.astype(int), minlength=int(max(y.max(), guess.max())) + 1) / count for each in (y, guess))
+    chance = float(shares @ guessed)
+    score = float((guess == y).mean())
+    error = np.sqrt(max(chance * (1 - chance), 1e-6) / count)
+    return Simple((score - chance) / error, score, chance, (score - chance) / max(1 - chance, 1e-6))
+
+
+def _of_values(guess: np.ndarray, y: np.ndarray) -> Simple:
+    best = 0.0
+    z = -np.inf
+    for column in range(y.shape[1]):
+        if guess[:, column].std() > 0 and y[:, column].std() > 0:
+            r = float(np.corrcoef(guess[:, column], y[:, column])[0, 1])
+            z, best = max(z, r * np.sqrt(len(y))), max(best, r)
+    return Simple(z, best**2, 0.0, best**2)
+
+
+def _ridge(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
+    """What a linear model, fitted to the other rows, says of each."""
+    found = np.zeros(y.shape)
+    fold = np.random.Generator(np.random.Philox(key=1)).permutation(len(x)) % folds
+    for held in range(folds):
+        rest, mean = fold != held, y[fold != held].mean(axis=0)
+        a, b = x[rest], y[rest] - mean
+        strength = 0.1 * len(a)
+        if a.shape[1] <= len(a):
+            weights = np.linalg.solve(a.T @ a + strength * np.eye(a.shape[1]), a.T @ b)
+        else:
+            weights = a.T @ np.linalg.solve(a @ a.T + strength * np.eye(len(a)), b)
+        found[~rest] = x[~rest] @ weights + mean
+    return found
+
+
+def _network_knows(study: Study) -> bool:
+    """Whether the network itself says something of rows before it has learned them."""
+    if study.validation is not None and len(study.validation):
+        if study.validation_loss < BETTER * study.baseline_of(study.validation):
+            return True
+    epoch = study.now.batches.steps_per_epoch
+    losses = study.case.losses
+    if losses is not None and len(losses) >= epoch >= 8 and tail(losses[:epoch]) < BETTER * study.baseline:
+        return True
+    # Ids and steps may mean something only in their order, which neither neighbors nor sums see.
+    in_order = any(len(shape) == 2 for shape in study.network.graph.inputs.values()) or any(
+        layer.input_dtype == "int32" for layer in (node.layer for node in study.network.graph.nodes.values())
+    )
+    return in_order and study.validation is None and study.learned
+
+
+def _nothing_to_learn(study: Study, name: str, told: Simple) -> Finding:
+    shift = _shifted(study, name)
+    if shift is not None:
+        by, score = shift
+        return Finding(
+            "target_shift", name, told.z, SURE,
+            f"The targets of {name!r} belong to other rows: they have nothing to do with their own (simple models "
+            f"are {told.z:.1f} standard errors above chance), and fit the rows {abs(by)} "
+            f"{'before' if by > 0 else 'after'} them ({score:.0f}).",
+            remedy=f"Move them back: y = np.roll(y, {-by}, axis=0), and drop the rows at the end.",
+        )  # fmt: skip
+    return Finding(
+        "no_signal", name, told.z, SURE,
+        f"The targets of {name!r} have nothing to do with the inputs: neighbors and a linear model answer as well "
+        f"as chance does ({told.score:.2f}, chance {told.chance:.2f}, {told.z:.1f} standard errors), so whatever is "
+        "learned is learned by heart.",
+        remedy="See whether rows were shuffled apart: labels and inputs must be shuffled, sorted and joined together.",
+    )  # fmt: skip
+
+
+def _shifted(study: Study, name: str) -> tuple[int, float] | None:
+    """By how many rows the targets are off, and how sure that is; None if it is not that."""
+    y, x = _answers(study, name), features(study)
+    assert y is not None
+    place = {int(row): position for position, row in enumerate(study.rows.rows[: len(x)])}
+    best: tuple[int, float] | None = None
+    for by in (each for size in range(1, LARGEST_SHIFT + 1) for each in (size, -size)):
+        pairs = [(at, place[row + by]) for row, at in place.items() if row + by in place]
+        if len(pairs) < FEWEST_ROWS // 2:
+            continue
+        ours, theirs = np.array(pairs).T
+        told = _best(x[ours], y[theirs])
+        if told is not None and told.z > 2 * SURE and (best is None or told.z > best[1]):
+            best = by, told.z
+    return best
+
+
+def _noise(study: Study, labels: np.ndarray) -> Iterator[tuple[Finding, bool]]:
+    x = features(study)
+    y = labels[: len(x)]
+    known = np.flatnonzero(y >= 0)
+    if len(known) < FEWEST_ROWS or np.bincount(y[known]).max() > 0.8 * len(known):
+        return
+    x, y = x[known], y[known]
+    nearest = _nearest(x, MANY_NEIGHBORS)
+    votes = np.eye(int(y.max()) + 1)[y[nearest]]
+    few, many = votes[:, :NEIGHBORS].mean(axis=1), votes.mean(axis=1)
+    other = few.argmax(axis=1) != y
+    agreed = few.max(axis=1) >= AGREED
+    # Where classes overlap, neighbors far inside one still agree with each other and with the row.
+    inside = many.max(axis=1) >= np.quantile(many.max(axis=1), 2 / 3)
+    against, within = (float(other[part].mean()) if part.any() else 0.0 for part in (agreed, inside))
+    odd = np.flatnonzero(other & agreed)
+    odd = odd[np.argsort(-few[odd].max(axis=1), kind="stable")]
+    rows = study.rows.rows[known[odd]]
+    if agreed.sum() < FEWEST_ROWS // 2 or not len(odd):
+        return
+    noisy = against > AGAINST and within > INSIDE
+    said = (
+        f"{len(odd)} of {int(agreed.sum())} rows ({against:.0%}) have another label than {AGREED:.0%} and more of "
+        f"their nearest neighbors: rows {listed(rows)}"
+    )
+    excluded = sorted(int(row) for row in rows)
+    yield Finding(
+        "label_noise", "data", against, AGAINST,
+        f"{said}; their labels may be wrong." if noisy else f"{said}.",
+        rows=tuple(int(row) for row in rows),
+        remedy=f'Look at them, and leave out the bad ones: session.edit("excluded_rows", {listed(excluded)})'
+        if noisy else "",
+        edits=(("excluded_rows", excluded),),
+    ), noisy  # fmt: skip
+
+
+def _classes_as_values(study: Study, name: str, target: np.ndarray) -> Iterator[Finding]:
+    count = class_ids(target)
+    bounded = study.network.graph.nodes[name].layer.activation == "sigmoid"
+    if not count or (count == 2 and bounded) or is_an_input(study, target):
+        return
+    x = features(study)
+    y = target.reshape(len(target))[: len(x)]
+    nearest = y[_nearest(x, 1)[:, 0]]
+    differ = np.flatnonzero(nearest != y)
+    pairs = np.abs(y[:, None] - y)
+    usual = pairs[pairs > 0].mean()
+    if count > 2 and len(differ) >= 20 and np.abs(nearest - y)[differ].mean() < LIKE * usual:
+        return  # Near rows have near numbers: these are values.
+    yield Finding(
+        "values_on_classes", name, count, 2,
+        f"The targets of {name!r} are the {count} class ids 0 to {count - 1}, and a loss of values takes them for "
+        "amounts: between 0 and 2 it would answer 1.",
+        remedy=f'End the network in Dense({count}), with loss="softmax_cross_entropy".'
+        if count > 2 else 'Use loss="sigmoid_cross_entropy".',
+    )  # fmt: skip

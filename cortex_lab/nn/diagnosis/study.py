@@ -1,0 +1,288 @@
+"""What a diagnosis works with: a training as it is, as it began, and what can be tried on copies of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.autopsy import Fault
+from cortex_lab.nn.diagnosis import sample
+from cortex_lab.nn.layer import Slots
+from cortex_lab.nn.training import Training
+
+MOST_STEPS, FEWEST_STEPS = 80, 8
+RUN_SECONDS = 0.4
+"""How long an experiment may take, measured by the steps of the first."""
+LOOK_SECONDS = 0.5
+"""How long looking at rows, and passing them forward, may take."""
+
+Change = Callable[[Training], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training to diagnose: copies of it as it is `now`, and as it was at step `origin`, its `start`.
+
+    Since `origin` nothing was edited by hand, so steps from there can be run again with one thing changed;
+    `edited` says whether it was edited there. `losses` are those of all steps, `at` gives a copy as of a step.
+    """
+
+    now: Training
+    start: Training
+    origin: int
+    fault: Fault | None = None
+    step_seconds: float = 0.0
+    losses: np.ndarray | None = None
+    edited: bool = False
+    at: Callable[[int], Training] | None = None
+
+
+class Study:
+    """The evidence of one diagnosis; everything is worked out once, when it is first asked for."""
+
+    def __init__(self, case: Case) -> None:
+        self.case, self.now, self.start = case, case.now, case.start
+        self.network = case.now.network
+        self.objective = case.now.objective
+        self.steps = case.now.step_number - case.origin
+        self.skipped: list[str] = []
+        self._present, self._beginning = self.now.snapshot(), self.start.snapshot()
+        self._tried: dict[str, np.ndarray] = {}
+        self._steps_to_try: int | None = None
+        self._known: dict[str, Any] = {}
+        self.moved = 0.0
+
+    def once(self, what: str, find: Callable[[], Any]) -> Any:
+        """What `find` finds, which is asked for the first time only."""
+        if what not in self._known:
+            self._known[what] = find()
+        return self._known[what]
+
+    # Rows --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def rows(self) -> sample.Sample:
+        found = sample.of_training(self.now.clone(), self._most_rows, LOOK_SECONDS)
+        if not found.whole:
+            self.skipped.append(f"all but {len(found.all_rows)} rows of the data")
+        return found
+
+    @cached_property
+    def validation(self) -> sample.Sample | None:
+        if not self.now.validation:
+            return None
+        return sample.of_validation(self.now.clone(), self._most_rows, LOOK_SECONDS)
+
+    @property
+    def _most_rows(self) -> int:
+        return sample.rows_that_fit(self.now, self.case.step_seconds, LOOK_SECONDS)
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether the rows can be passed through the network: all there, finite, and within range."""
+        rows = self.rows
+        return not rows.error and len(rows) > 0 and not rows.bad and not self.labels_out_of_range
+
+    @cached_property
+    def labels_out_of_range(self) -> int | None:
+        """The first class id for which the output has no place."""
+        for name, target in self.rows.all_targets.items():
+            if self.objective.losses[name].of_classes and len(target):
+                if target.max() >= self.network.graph.shape(name)[-1]:
+                    return int(target.max())
+        return None
+
+    # Losses ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def baseline(self) -> float:
+        """The loss of the best constant answer to the sampled rows; NaN where there is no such thing."""
+        return self.baseline_of(self.rows)
+
+    def baseline_of(self, rows: sample.Sample) -> float:
+        return sum(
+            self.objective.weights[name] * self._constant(name, target)
+            for name, target in rows.targets.items()
+        )
+
+    def _constant(self, name: str, target: np.ndarray) -> float:
+        loss, shape, ops = self.objective.losses[name], self.network.graph.shape(name), self.network.ops
+        if loss.predicts == "features":
+            return float("nan")
+        if loss.of_classes:
+            known = target[target >= 0]
+            shares = np.bincount(known, minlength=shape[-1]) / max(len(known), 1)
+            candidates = [np.log(shares + 1e-9) if loss.link == "softmax" else shares]
+        else:
+            mean = np.nanmean(target, axis=0)
+            candidates = [mean, np.nanmedian(target, axis=0)]
+            if loss.link == "softmax":
+                candidates = [np.log(mean + 1e-9)]
+            elif loss.link == "sigmoid":
+                candidates = [np.log(mean + 1e-9) - np.log(1 - mean + 1e-9)]
+            elif loss.predicts == "yes or no":
+                candidates = [mean]
+        found = []
+        for value in candidates:
+            count = len(target)
+            at = Slots(
+                y=ops.asarray(np.broadcast_to(value, (count, *shape)).copy()), dy=None, found=None,
+                target=ops.asarray(target, "int64" if loss.of_classes else None),
+                weights=ops.asarray(np.full(count, 1 / count)), rows=ops.zeros((count,)),
+            )  # fmt: skip
+            loss.evaluate(ops, at)
+            found.append(float(np.nanmean(ops.to_numpy(at.rows).astype(float))))
+        return min(found)
+
+    @cached_property
+    def loss_now(self) -> float:
+        """The mean loss of the sampled rows as the network is now."""
+        return self._loss(self.rows)
+
+    @cached_property
+    def validation_loss(self) -> float:
+        return self._loss(self.validation) if self.validation else float("nan")
+
+    def _loss(self, rows: sample.Sample) -> float:
+        return float(np.nanmean(self.objective.row_losses(rows.inputs, rows.targets)))
+
+    @cached_property
+    def recent_loss(self) -> float:
+        """The loss that training has lately: as steps see it, with dropout and the batch's own statistics."""
+        losses = self.case.losses
+        if losses is not None and len(losses) >= 5:
+            return float(np.mean(losses[-max(5, min(20, len(losses) // 5)) :]))
+        had = self.had
+        return float("nan") if had is None else tail(had[: max(self.steps, 1)])
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        return self._predicted(self.rows)
+
+    @cached_property
+    def validation_predictions(self) -> dict[str, np.ndarray]:
+        return self._predicted(self.validation) if self.validation else {}
+
+    def _predicted(self, rows: sample.Sample) -> dict[str, np.ndarray]:
+        found = self.network.predict(rows.inputs)
+        return found if isinstance(found, dict) else {next(iter(self.network.graph.outputs)): found}
+
+    @property
+    def learned(self) -> bool:
+        """Whether the loss is well below that of a constant answer."""
+        losses = [value for value in (self.loss_now, self.recent_loss) if np.isfinite(value)]
+        return bool(losses) and min(losses) < 0.5 * self.baseline
+
+    # Experiments -------------------------------------------------------------------------------------
+
+    @cached_property
+    def had(self) -> np.ndarray | None:
+        """The losses of the first steps since the start, run again as they were; None if that takes too long."""
+        if not self.sound:
+            return None
+        if self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS:
+            self.skipped.append(f"experiments, because a step takes {self.case.step_seconds:.2g} s")
+            return None
+        return self.run("as it was", lambda training: None)
+
+    def run(self, name: str, change: Change, from_now: bool = False, fresh: Change | None = None) -> np.ndarray:
+        """The batches' losses of up to 80 steps with one thing changed, from the start or from now.
+
+        `fresh` is a change that must be made before the first step. Infinity once numbers are not finite.
+        """
+        if name in self._tried:
+            return self._tried[name]
+        training = (self.now if from_now else self.start).clone()
+        if fresh is not None:
+            fresh(training)
+        training.restore(self._present if from_now else self._beginning)
+        training.checked_until = 0
+        change(training)
+        most = self._steps_to_try or MOST_STEPS
+        losses = np.full(most, np.inf)
+        training.whole_step()
+        losses[0] = training.measure("loss")
+        began = time.perf_counter()
+        for step in range(1, most):
+            training.whole_step()
+            losses[step] = training.measure("loss")
+            if not np.isfinite(losses[step]):
+                losses[step:] = np.inf
+                break
+            if self._steps_to_try is None and time.perf_counter() - began > RUN_SECONDS and step >= FEWEST_STEPS:
+                losses = losses[:step]
+                break
+        if self._steps_to_try is None:
+            self._steps_to_try = len(losses)
+            to_numpy = training.network.ops.to_numpy
+            before, after = to_numpy(self._beginning["params"]), to_numpy(training.network.params)
+            self.moved = float(np.linalg.norm(after - before) / max(np.linalg.norm(before), 1e-30) / len(losses))
+        self._tried[name] = losses
+        return losses
+
+    def rate_times(self, factor: float, from_now: bool = False) -> np.ndarray:
+        def change(training: Training) -> None:
+            training.optimizer = training.optimizer.replace(
+                learning_rate=scaled(training.optimizer.learning_rate, factor)
+            )
+
+        return self.run(f"rate times {factor:g}{' from now' if from_now else ''}", change, from_now)
+
+    def outputs(self, training: Training) -> dict[str, np.ndarray]:
+        """What each layer gives in training, for some batches of what comes next."""
+        copy, found, rows = training.clone(), {}, 0
+        for _ in range(64):
+            copy.checked_until = 0
+            for phase in copy.walk():
+                if phase == "loss":
+                    break
+            assert copy.bound is not None
+            for name in copy.network.graph.nodes:
+                values = copy.network.ops.to_numpy(copy.bound.buffers[name])
+                found.setdefault(name, []).append(values.copy())
+            rows += copy.bound.rows
+            copy.step_number += 1
+            if rows >= 256:
+                break
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    @cached_property
+    def outputs_now(self) -> dict[str, np.ndarray]:
+        return self.outputs(self.now)
+
+    @cached_property
+    def outputs_at_start(self) -> dict[str, np.ndarray]:
+        return self.outputs(self.start)
+
+    def gradients(self, training: Training) -> dict[str, np.ndarray]:
+        """The gradient of each layer's output in the next step, from the end to the beginning."""
+        copy = training.clone()
+        copy.checked_until = 0
+        for phase in copy.walk():
+            if phase == copy.phases[-2]:
+                break
+        assert copy.bound is not None
+        found = {}
+        for name in (*reversed(copy.network.graph.nodes), *copy.network.graph.inputs):
+            if f"gradient:{name}" in copy.bound.buffers:
+                found[name] = copy.network.ops.to_numpy(copy.bound.buffers[f"gradient:{name}"]).astype(float)
+        return found
+
+
+def scaled(rate: Any, factor: float) -> Any:
+    return (lambda update: factor * rate(update)) if callable(rate) else rate * factor
+
+
+def tail(losses: np.ndarray) -> float:
+    """The mean loss of the last quarter, at least five steps; infinity once it was infinite."""
+    part = losses[-max(5, len(losses) // 4) :]
+    return float(np.mean(part)) if np.isfinite(part).all() else float("inf")
+
+
+def rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0
