@@ -13,7 +13,8 @@ from cortex_lab.nn.diagnosis.study import Study
 
 # Measured ranges: healthy | faulty.
 SAME_ROWS = 0.05  # share of validation rows that are trained on: 0 | 0.1 and more
-SHIFTED = 0.5  # median over columns of the difference of means, in standard deviations: 0 to 0.41 | 1.8 and more
+# median over columns of the difference of means, in standard deviations: 0 to 0.41 | 1.8 and more
+SHIFTED = 0.5
 LOUDER = 3.0  # ratio of root mean squares: 1 to 1.2 | 14 and more
 APART = 0.85  # share of rows whose nearest neighbor is of their own part: 0.45 to 0.6 | 0.95 and more
 OTHER_CLASSES = 0.5  # half the sum of differences of the classes' shares: 0 to 0.2 | 0.8 and more
@@ -28,7 +29,8 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
         positions = sorted({row for _, row, _ in theirs.bad})
         yield Finding(
             "not_finite", "validation", len(positions), 0,
-            f"The validation rows {listed(positions)} hold missing or infinite numbers.", rows=tuple(positions),
+            f"The validation rows {listed(positions)} hold missing or infinite "
+            "numbers.", rows=tuple(positions),
             remedy="Fill them, or leave them out.",
         ), True  # fmt: skip
         return
@@ -46,7 +48,8 @@ def _same_rows(study: Study) -> Iterator[Finding]:
     if share > SAME_ROWS + 2 * natural:
         yield Finding(
             "same_rows", "validation", share, SAME_ROWS,
-            f"{share:.0%} of the validation rows are trained on as well, such as row {found[0][0]}, which is row "
+            f"{share:.0%} of the validation rows are trained on as well, such as row {found[0][0]}, which "
+            "is row "
             f"{found[0][1]} of the training data: validation says how well they were learned by heart.",
             rows=tuple(row for row, _ in found),
             remedy="Drop duplicates before splitting: frame.drop_duplicates(), then data.split(validation=0.2)",
@@ -75,13 +78,16 @@ def _shift(study: Study) -> Iterator[Finding]:
         if labels is None or others is None or not (labels >= 0).any() or not (others >= 0).any():
             continue
         most = max(labels.max(), others.max()) + 1
-        shares = [np.bincount(each[each >= 0], minlength=most) / (each >= 0).sum() for each in (labels, others)]
+        shares = [
+            np.bincount(each[each >= 0], minlength=most) / (each >= 0).sum() for each in (labels, others)
+        ]
         apart = float(np.abs(shares[0] - shares[1]).sum() / 2)
         if apart > OTHER_CLASSES:
             worst = int(np.argmax(np.abs(shares[0] - shares[1])))
             yield Finding(
                 "validation_shift", name, apart, OTHER_CLASSES,
-                f"The validation rows come from another distribution than the training rows: class {worst} is "
+                "The validation rows come from another distribution than the training rows: class "
+                f"{worst} is "
                 f"{shares[0][worst]:.0%} of the training rows and {shares[1][worst]:.0%} of the others.",
                 remedy="Split rows at random, class by class: data.split(validation=0.2)",
             )  # fmt: skip

@@ -71,7 +71,8 @@ def _input(name: str, values: np.ndarray) -> Iterator[Finding]:
     elif 0 < sizes.max() < SMALLEST_RMS:
         yield Finding(
             "input_scale", name, float(sizes.max()), SMALLEST_RMS,
-            f"The input {name!r} was never scaled: its largest number is {largest:.3g}, so nothing of it reaches "
+            f"The input {name!r} was never scaled: its largest number is {largest:.3g}, so nothing of it "
+            "reaches "
             "the layers.",
             remedy=f"Scale it before training: x = x / {largest:.3g}",
         )  # fmt: skip
@@ -80,7 +81,8 @@ def _input(name: str, values: np.ndarray) -> Iterator[Finding]:
     if len(values) > 1 and len(constant) > CONSTANT * flat.shape[1]:
         yield Finding(
             "constant_columns", name, len(constant) / flat.shape[1], CONSTANT,
-            f"{len(constant)} of {flat.shape[1]} columns of the input {name!r} are constant: {listed(constant)} "
+            f"{len(constant)} of {flat.shape[1]} columns of the input {name!r} are constant: "
+            f"{listed(constant)} "
             f"never change in {len(values)} rows, and say nothing.",
             units=tuple(constant.tolist()),
             remedy="See where the values were lost; leave out what is really constant: "
@@ -102,8 +104,10 @@ def _values(study: Study, name: str, sampled: np.ndarray) -> Iterator[Finding]:
         worst = int(np.argmax(far))
         yield Finding(
             "target_outlier", name, float(far.max()), FAR_OUT,
-            f"{len(out)} of {len(y)} targets of {name!r} lie far out: row {int(study.rows.all_rows[worst])} has "
-            f"{y[worst].flat[int(np.argmax(distance[worst]))]:.4g}, {far.max():.0f} times as far from the median "
+            f"{len(out)} of {len(y)} targets of {name!r} lie far out: row "
+            f"{int(study.rows.all_rows[worst])} has "
+            f"{y[worst].flat[int(np.argmax(distance[worst]))]:.4g}, {far.max():.0f} times as far from the "
+            "median "
             "as is usual; a squared loss sees hardly anything else.",
             rows=tuple(int(row) for row in rows),
             remedy=f'Look at it, and leave it out: session.edit("excluded_rows", {sorted(map(int, rows))})',
@@ -124,7 +128,8 @@ def _values(study: Study, name: str, sampled: np.ndarray) -> Iterator[Finding]:
         yield Finding(
             "target_scale", name, max(size, away) if spread >= SMALLEST_RMS else spread,
             LARGEST_RMS if spread >= SMALLEST_RMS else SMALLEST_RMS,
-            f"The targets of {name!r} were never scaled: mean {y.mean():.4g}, standard deviation {spread:.3g}, "
+            f"The targets of {name!r} were never scaled: mean {y.mean():.4g}, standard deviation "
+            f"{spread:.3g}, "
             "where 0 and 1 are what a fresh network can reach.",
             remedy="Scale them before training, and what is predicted back: y = (y - y.mean()) / y.std()",
         )  # fmt: skip
@@ -172,7 +177,8 @@ def _classes(study: Study) -> Iterator[Finding]:
         if not study.rows.weighted and (share >= MAJORITY or recall < RECALL):
             yield Finding(
                 "class_imbalance", name, share, MAJORITY,
-                f"{share:.1%} of the labels are class {most}: always answering {most} has that accuracy, and of the "
+                f"{share:.1%} of the labels are class {most}: always answering {most} has that accuracy, "
+                "and of the "
                 f"other rows {recall:.0%} are recognized.",
                 remedy='Weigh the classes: train(..., class_weight="balanced"), and watch metrics=["f1_macro"]',
                 options={"class_weight": "balanced", "metrics": ["f1_macro"]},
@@ -232,7 +238,8 @@ def _leakage(study: Study) -> Iterator[Finding]:
                 yield Finding(
                     "leakage", source, float(told[best]), bound,
                     f"Column {listed(which)} of the input {source!r} gives the target away: it explains "
-                    f"{told[best]:.2%} of it alone, and the median column {np.median(told):.0%}; what is learned "
+                    f"{told[best]:.2%} of it alone, and the median column {np.median(told):.0%}; what is "
+                    "learned "
                     "from it will be missing when it counts.",
                     units=tuple(which.tolist()),
                     remedy=f"Leave it out: x = np.delete(x, {which.tolist()}, axis=1)",
@@ -255,5 +262,3 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x, y = x - x.mean(axis=0, dtype=np.float64), y - y.mean(dtype=np.float64)
     size = np.sqrt((x**2).sum(axis=0) * (y**2).sum())
     return np.where(size > 0, np.abs(y @ x) / np.where(size > 0, size, 1), 0)
-
-

@@ -62,7 +62,8 @@ def _is_only_softmax(layer: Any) -> bool:
 def _twice(name: str, then: str, function: str | None) -> Finding:
     return Finding(
         "softmax_twice", name, 2, 1,
-        f"{name!r} ends in {function}, and {then} comes after it: softmax twice, or its like, keeps every answer "
+        f"{name!r} ends in {function}, and {then} comes after it: softmax twice, or its like, keeps every "
+        "answer "
         "near undecided, and gradients small.",
         remedy=f"Leave the activation of {name!r} out.",
     )  # fmt: skip
@@ -103,7 +104,9 @@ def _normalization(study: Study) -> Iterator[Finding]:
 def _disturbed(study: Study) -> Iterator[Finding]:
     network, known = study.network, study.now.hyperparameters
     for name, node in network.graph.nodes.items():
-        rate, noise = (known.get(f"{name}.{key}", getattr(node.layer, key, None)) for key in ("rate", "stddev"))
+        rate, noise = (
+            known.get(f"{name}.{key}", getattr(node.layer, key, None)) for key in ("rate", "stddev")
+        )
         if node.layer.random and rate is not None and rate >= HIGHEST_DROPOUT:
             yield Finding(
                 "dropout", name, rate, HIGHEST_DROPOUT,
@@ -146,7 +149,8 @@ def _loss(study: Study) -> Iterator[Finding]:
             function, bounds = function_of(network, name), f"{low:g} to {high:g}"
             yield Finding(
                 "output_range", name, outside, LARGEST_OUTSIDE,
-                f"{outside:.0%} of the targets of {name!r} cannot be reached: they go from {np.nanmin(target):.4g} "
+                f"{outside:.0%} of the targets of {name!r} cannot be reached: they go from "
+                f"{np.nanmin(target):.4g} "
                 f"to {np.nanmax(target):.4g}, and {function} gives {bounds}.",
                 remedy=f"End {name!r} without the activation, or bring the targets to {bounds}.",
             )  # fmt: skip
@@ -162,7 +166,8 @@ def _optimizer(study: Study) -> Iterator[Finding]:
     if epsilon > HIGHEST_EPSILON:
         yield Finding(
             "epsilon", "optimizer", epsilon, HIGHEST_EPSILON,
-            f"The optimizer's epsilon {epsilon:g} is larger than most gradients, and divides every step by it.",
+            f"The optimizer's epsilon {epsilon:g} is larger than most gradients, and divides every step "
+            "by it.",
             remedy="Take the usual one: session.edit(\"optimizer['epsilon']\", 1e-8)",
             edits=(("optimizer['epsilon']", 1e-8),),
         )  # fmt: skip
@@ -172,7 +177,8 @@ def momentum_too_large(study: Study, key: str, value: float) -> Finding:
     again = f"session.rewind(step={study.case.origin}); " if study.steps else ""
     return Finding(
         "momentum_high", "optimizer", value, HIGHEST_MOMENTUM,
-        f"The momentum is too large: {key}={value:g} keeps going for {1 / max(1 - value, 1e-9):.0f} steps where a "
+        f"The momentum is too large: {key}={value:g} keeps going for {1 / max(1 - value, 1e-9):.0f} steps "
+        "where a "
         "gradient once pointed, and overshoots.",
         remedy=f"Take 0.9: {again}session.edit(\"optimizer['{key}']\", 0.9)",
         edits=((f"optimizer['{key}']", 0.9),),
@@ -194,7 +200,8 @@ def _frozen(study: Study) -> Iterator[Finding]:
         count = sum(network.parameters[name].size for name in random)
         yield Finding(
             "frozen", random[0].split("/")[0], count, 0,
-            f"What is frozen never learned: {', '.join(repr(name) for name in random)} are still as they were "
+            f"What is frozen never learned: {', '.join(repr(name) for name in random)} are still as they "
+            "were "
             f"drawn at random ({count} of {network.params.size} weights).",
             remedy='Let them learn: session.edit("frozen", [])',
             edits=(("frozen", []),),

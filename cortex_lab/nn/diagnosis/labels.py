@@ -18,11 +18,15 @@ MOST_ROWS, MOST_COLUMNS = 1200, 2048
 NEIGHBORS, MANY_NEIGHBORS = 10, 20
 AGREED = 0.7  # share of neighbors that makes a row's label expected
 AGAINST = 0.08  # share of such rows with another label: 0.007 to 0.034 | 0.15 and more
-INSIDE = 0.05  # the same among the third of rows whose neighbors agree most: 0 to 0.02 | 0.1 and more
-SKILL = 0.35  # of the neighbors, from chance to perfect, below which they are no judge of labels
-BETTER = 0.95  # loss over that of a constant answer, below which the network itself shows that there is signal
+INSIDE = 0.12  # the same among the third of rows whose neighbors agree most: 0 to 0.11 | 0.15 to 0.26
+# how far those neighbors agree; below that, what tells the classes apart is missing: 0.5 to 0.75 | 0.8
+CLEAR = 0.76
+SKILL = 0.45  # of the neighbors, from chance to perfect, below which they are no judge of labels
+BETTER = 0.93  # validation loss over that of a constant answer, below which the network itself shows signal
+SOON = 0.8  # the same of batches of the first epoch, before they are learned: they are few
 LARGEST_SHIFT = 3
-LIKE = 0.7  # how far apart neighbors' different class ids are over random ones': classes 0.8 to 1.1, values 0.1 to 0.5
+# how far apart neighbors' different class ids are over random ones': classes 0.8 to 1.1, values 0.1 to 0.5
+LIKE = 0.7
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def _features(study: Study) -> np.ndarray:
         x = x[:MOST_ROWS]
         readers = [study.network.graph.nodes[reader].layer for reader in study.network.graph.consumers[name]]
         ids = any(layer.input_dtype == "int32" for layer in readers)
-        if ids and x.size and 0 <= x.min() and x.max() < MOST_COLUMNS:
+        if ids and x.size and x.min() >= 0 and x.max() < MOST_COLUMNS:
             flat = x.reshape(len(x), -1).astype(int)
             counts = np.zeros((len(x), int(flat.max()) + 1))
             np.add.at(counts, (np.arange(len(x))[:, None], flat), 1)
@@ -132,7 +136,8 @@ def _best(x: np.ndarray, y: np.ndarray) -> Simple | None:
 
 def _of_labels(guess: np.ndarray, y: np.ndarray) -> Simple:
     count = len(y)
-    shares, guessed = (np.bincount(each.astype(int), minlength=int(max(y.max(), guess.max())) + 1) / count for each in (y, guess))
+    classes = int(max(y.max(), guess.max())) + 1
+    shares, guessed = (np.bincount(each.astype(int), minlength=classes) / count for each in (y, guess))
     chance = float(shares @ guessed)
     score = float((guess == y).mean())
     error = np.sqrt(max(chance * (1 - chance), 1e-6) / count)
@@ -167,12 +172,12 @@ def _ridge(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
 
 def _network_knows(study: Study) -> bool:
     """Whether the network itself says something of rows before it has learned them."""
-    if study.validation is not None and len(study.validation):
-        if study.validation_loss < BETTER * study.baseline_of(study.validation):
-            return True
+    theirs = study.validation
+    if theirs is not None and len(theirs) and study.validation_loss < BETTER * study.baseline_of(theirs):
+        return True
     epoch = study.now.batches.steps_per_epoch
     losses = study.case.losses
-    if losses is not None and len(losses) >= epoch >= 8 and tail(losses[:epoch]) < BETTER * study.baseline:
+    if losses is not None and len(losses) >= epoch >= 8 and tail(losses[:epoch]) < SOON * study.baseline:
         return True
     # Ids and steps may mean something only in their order, which neither neighbors nor sums see.
     in_order = any(len(shape) == 2 for shape in study.network.graph.inputs.values()) or any(
@@ -187,15 +192,18 @@ def _nothing_to_learn(study: Study, name: str, told: Simple) -> Finding:
         by, score = shift
         return Finding(
             "target_shift", name, told.z, SURE,
-            f"The targets of {name!r} belong to other rows: they have nothing to do with their own (simple models "
+            f"The targets of {name!r} belong to other rows: they have nothing to do with their own "
+            "(simple models "
             f"are {told.z:.1f} standard errors above chance), and fit the rows {abs(by)} "
             f"{'before' if by > 0 else 'after'} them ({score:.0f}).",
             remedy=f"Move them back: y = np.roll(y, {-by}, axis=0), and drop the rows at the end.",
         )  # fmt: skip
     return Finding(
         "no_signal", name, told.z, SURE,
-        f"The targets of {name!r} have nothing to do with the inputs: neighbors and a linear model answer as well "
-        f"as chance does ({told.score:.2f}, chance {told.chance:.2f}, {told.z:.1f} standard errors), so whatever is "
+        f"The targets of {name!r} have nothing to do with the inputs: neighbors and a linear model answer "
+        "as well "
+        f"as chance does ({told.score:.2f}, chance {told.chance:.2f}, {told.z:.1f} standard errors), so "
+        "whatever is "
         "learned is learned by heart.",
         remedy="See whether rows were shuffled apart: labels and inputs must be shuffled, sorted and joined together.",
     )  # fmt: skip
@@ -238,9 +246,11 @@ def _noise(study: Study, labels: np.ndarray) -> Iterator[tuple[Finding, bool]]:
     rows = study.rows.rows[known[odd]]
     if agreed.sum() < FEWEST_ROWS // 2 or not len(odd):
         return
-    noisy = against > AGAINST and within > INSIDE
+    clear = float(many.max(axis=1)[inside].mean()) > CLEAR
+    noisy = against > AGAINST and within > INSIDE and clear
     said = (
-        f"{len(odd)} of {int(agreed.sum())} rows ({against:.0%}) have another label than {AGREED:.0%} and more of "
+        f"{len(odd)} of {int(agreed.sum())} rows ({against:.0%}) have another label than {AGREED:.0%} and "
+        "more of "
         f"their nearest neighbors: rows {listed(rows)}"
     )
     excluded = sorted(int(row) for row in rows)
@@ -269,7 +279,8 @@ def _classes_as_values(study: Study, name: str, target: np.ndarray) -> Iterator[
         return  # Near rows have near numbers: these are values.
     yield Finding(
         "values_on_classes", name, count, 2,
-        f"The targets of {name!r} are the {count} class ids 0 to {count - 1}, and a loss of values takes them for "
+        f"The targets of {name!r} are the {count} class ids 0 to {count - 1}, and a loss of values takes "
+        "them for "
         "amounts: between 0 and 2 it would answer 1.",
         remedy=f'End the network in Dense({count}), with loss="softmax_cross_entropy".'
         if count > 2 else 'Use loss="sigmoid_cross_entropy".',

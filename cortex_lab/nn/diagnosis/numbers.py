@@ -19,7 +19,7 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     for name, array in (*network.parameters.items(), *network.states.items()):
         values = network.ops.to_numpy(array)
         count = int((~np.isfinite(values)).sum())
-        if count:
+        if count and not rate_is_too_high(study):
             good = _last_good(study)
             yield Finding(
                 "not_finite", name, count, 0,
@@ -30,7 +30,7 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
             return
     if fault is None or fault.step != study.now.step_number + 1:
         return
-    if fault.direction == "weights" or not rate_is_too_high(study):
+    if not rate_is_too_high(study):
         yield _fault(study), True
 
 
@@ -52,7 +52,8 @@ def _data(study: Study) -> Iterator[tuple[Finding, bool]]:
         yield Finding(
             "not_finite", what, len(positions), 0,
             f"{what.capitalize() if what.startswith('the') else what} holds missing or infinite numbers in "
-            f"{len(positions)} of {len(rows.all_rows)} rows{several or ','} the data rows {listed(positions)}; "
+            f"{len(positions)} of {len(rows.all_rows)} rows{several or ','} the data rows "
+            f"{listed(positions)}; "
             "one of them makes every weight NaN.",
             units=tuple(columns), rows=tuple(positions),
             remedy=f'Fill them, or leave them out: session.edit("excluded_rows", {positions})',

@@ -8,15 +8,19 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.data import is_an_input, labels_of
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.labels import simple
+from cortex_lab.nn.diagnosis.labels import SURE, simple
+from cortex_lab.nn.diagnosis.step_size import highest_rate
 from cortex_lab.nn.diagnosis.study import Study, tail
+from cortex_lab.nn.training import Training
 
 # Measured ranges: healthy | faulty.
-GAP = 0.1  # accuracy on training rows less that on validation rows: -0.05 to 0.06 | 0.15 and more
+GAP = 0.12  # accuracy on training rows less that on validation rows: -0.05 to 0.06 | 0.15 and more
 LEARNED, WORSE = 0.4, 3.0  # training loss over a constant answer's; validation loss over training loss
 POOR = 0.3  # and validation loss over a constant answer's: 0 to 0.2 | 0.5 and more
 BEHIND = 0.1  # score of simple models less the network's: -0.1 to 0.05 | 0.15 and more
-FLAT = 0.95  # loss after 80 steps more over that before: 0.5 to 0.93 | 0.97 and more
+FLAT = 0.97  # loss after 80 steps more over that before: 0.5 to 0.95 | 0.98 and more
+# loss after 80 steps at another rate over that at the rate of now: 0.3 to 0.85 | 0.95 and more
+ELSEWHERE = 0.9
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
@@ -42,8 +46,9 @@ def _overfitting(study: Study) -> Finding | None:
     constant = study.baseline_of(theirs)
     said = f"the loss is {ours:.3g} on training rows and {others:.3g} on validation rows"
     if None not in scores:
-        gap, chance_error = scores[0] - scores[1], np.sqrt(scores[1] * (1 - scores[1]) / len(theirs))
-        if gap <= max(GAP, 2.5 * chance_error) and not (gap > GAP / 2 and others > constant):
+        gap, spread = scores[0] - scores[1], scores[1] * (1 - scores[1])
+        by_chance = SURE * np.sqrt(spread / len(theirs) + spread / len(study.rows))
+        if gap <= max(GAP, by_chance) and not (gap > GAP / 2 and others > constant):
             return None
         said = f"the accuracy is {scores[0]:.0%} on training rows and {scores[1]:.0%} on validation rows, and {said}"
         value, bound = float(gap), GAP
@@ -51,7 +56,11 @@ def _overfitting(study: Study) -> Finding | None:
         return None
     else:
         value, bound = others / max(ours, 1e-30), WORSE
-    best = " Its best step is behind it: session.restore_best() goes back to its weights." if study.steps > 1 else ""
+    best = (
+        " Its best step is behind it: session.restore_best() goes back to its weights."
+        if study.steps > 1
+        else ""
+    )
     return Finding(
         "overfitting", "validation", value, bound,
         f"The network overfits: {said}; it learned rows by heart.",
@@ -77,19 +86,45 @@ def _underfitting(study: Study) -> Finding | None:
         what = "accuracy"
         if score is None:
             y, t = (each.reshape(len(target), -1).astype(float) for each in (study.predictions[name], target))
-            score, what = float(1 - np.mean((y - t) ** 2) / max(np.mean((t - t.mean(axis=0)) ** 2), 1e-30)), "explained variance"
+            score, what = (
+                float(1 - np.mean((y - t) ** 2) / max(np.mean((t - t.mean(axis=0)) ** 2), 1e-30)),
+                "explained variance",
+            )
         if score > told.score - BEHIND:
             continue
-        went_on = tail(study.run("from now", lambda training: None, True))
-        if went_on < FLAT * study.recent_loss:
+        if study.later_loss < FLAT * study.loss_now or _goes_on(study):
             continue
-        narrow = [n for n, node in study.network.graph.nodes.items()
-                  if node.out_shape[-1] <= 2 < study.network.graph.shape(name)[-1] and n not in study.network.graph.outputs]
-        which = f", and {narrow[0]!r} lets only {study.network.graph.nodes[narrow[0]].out_shape[-1]} numbers through" if narrow else ""
+        narrow = [
+            n
+            for n, node in study.network.graph.nodes.items()
+            if node.out_shape[-1] <= 2 < study.network.graph.shape(name)[-1]
+            and n not in study.network.graph.outputs
+        ]
+        which = (
+            f", and {narrow[0]!r} lets only {study.network.graph.nodes[narrow[0]].out_shape[-1]} numbers through"
+            if narrow
+            else ""
+        )
         return Finding(
             "underfitting", narrow[0] if narrow else name, score, told.score - BEHIND,
-            f"The network underfits: its {what} on training rows stays at {score:.2f}, and simple models come to "
+            f"The network underfits: its {what} on training rows stays at {score:.2f}, and simple models "
+            "come to "
             f"{told.score:.2f}; it is too small{which}.",
             remedy="Give it more units or a hidden layer more.",
         )  # fmt: skip
     return None
+
+
+def _goes_on(study: Study) -> bool:
+    """Whether another learning rate, or none of what holds the weights small, would get the loss down from here."""
+    if study.now.penalties or study.now.optimizer.weight_decay:
+        return True
+    peak, had = highest_rate(study), tail(study.run("from now", lambda training: None, True))
+    for factor in (0.1, 1.0, 10.0):
+
+        def change(training: Training, rate: float = factor * peak) -> None:
+            training.optimizer = training.optimizer.replace(learning_rate=rate)
+
+        if tail(study.run(f"rate {factor * peak:g} from now", change, True)) < ELSEWHERE * had:
+            return True
+    return False

@@ -13,12 +13,15 @@ from cortex_lab.nn.diagnosis.symptoms import dead_share, revival, saturated_shar
 from cortex_lab.nn.initializers import fans, for_activation, resolve
 
 # Measured ranges: healthy | faulty.
-LARGEST_GAIN, SMALLEST_GAIN = 5.0, 0.05  # standard deviation x root of fan in: 0.4 to 1.5 | 6.6 and more, 0.01 and less
+# standard deviation x root of fan in: 0.4 to 1.5 | 6.6 and more, 0.01 and less
+LARGEST_GAIN, SMALLEST_GAIN = 5.0, 0.05
 DEAD, SATURATED = 0.9, 0.7  # share of a layer at the start: 0 to 0.5 | 0.95 and more
 VANISHING, EXPLODING = 1e-4, 1e3  # norm of the first layer's gradient over the last's: 0.05 to 20 | 1e-6, 1e5
 RADIUS = 1.3  # of recurrent weights without a bounded function: 1 | 1.5 and more
-FORGOTTEN, AMPLIFIED = 1e-5, 1e3  # what the first step changes over what the last does: 1e-3 to 10 | 1e-7, 1e4
-LONG = 8
+# what the first step changes over what the last does: 1e-3 to 10 | 1e-7, 1e4
+FORGOTTEN, AMPLIFIED = 1e-5, 1e3
+LONG = 8  # steps of a sequence
+FEWEST = 8  # weights that are not small by chance
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
@@ -37,7 +40,9 @@ def _weights(study: Study) -> Iterator[Finding]:
     network, graph = study.start.network, study.start.network.graph
     kernels = {n: a for n, a in network.parameters.items() if n.endswith("kernel") and a.ndim >= 2}
     owners = {name.split("/")[0] for name in kernels}
-    later = {name: any(other != name and name in graph.ancestors(other) for other in owners) for name in owners}
+    later = {
+        name: any(other != name and name in graph.ancestors(other) for other in owners) for name in owners
+    }
     resting = study.now.frozen.nodes
     worst: dict[str, tuple[str, float, float]] = {}
     for name, array in kernels.items():
@@ -48,10 +53,15 @@ def _weights(study: Study) -> Iterator[Finding]:
         if columns.shape[1] > 1 and later[owner] and np.ptp(columns, axis=1).max() == 0:
             worst.setdefault("the same", (name, float(np.abs(values).max()), 0.0))
             continue
-        gain = float(values.std() * np.sqrt(_spec(network, name)[1][0]))
+        gain = rms(values) * np.sqrt(_spec(network, name)[1][0])
         if gain > LARGEST_GAIN and gain > worst.get("far too large", ("", 0.0))[1]:
             worst["far too large"] = name, gain, LARGEST_GAIN
-        elif gain < SMALLEST_GAIN and later[owner] and gain < worst.get("far too small", ("", 1.0))[1]:
+        elif (
+            gain < SMALLEST_GAIN
+            and later[owner]
+            and values.size >= FEWEST
+            and gain < worst.get("far too small", ("", 1.0))[1]
+        ):
             worst["far too small"] = name, gain, SMALLEST_GAIN
     for what, (name, value, bound) in worst.items():
         if what == "the same":
@@ -74,9 +84,9 @@ def _weights(study: Study) -> Iterator[Finding]:
 def _is_off(study: Study, name: str, what: str) -> bool:
     network = study.start.network
     values = network.ops.to_numpy(network.parameters[name]).astype(np.float64)
-    gain = float(values.std() * np.sqrt(_spec(network, name)[1][0]))
+    gain = rms(values) * np.sqrt(_spec(network, name)[1][0])
     if what == "the same":
-        return values.std() == 0
+        return bool(np.ptp(values.reshape(-1, values.shape[-1]), axis=1).max() == 0)
     return gain > LARGEST_GAIN if what == "far too large" else gain < SMALLEST_GAIN
 
 
@@ -103,8 +113,10 @@ def _units(study: Study) -> Iterator[Finding]:
             edit, remedy = revival(network, name, np.flatnonzero(dead))
             yield Finding(
                 "dead_units", name, float(dead.mean()), DEAD,
-                f"{int(dead.sum())} of {len(dead)} units of {name!r} are dead {since}: they give 0 for every row "
-                "looked at, so no gradient reaches their weights; the bias they begin with is too low, or the "
+                f"{int(dead.sum())} of {len(dead)} units of {name!r} are dead {since}: they give 0 for "
+                "every row "
+                "looked at, so no gradient reaches their weights; the bias they begin with is too low, "
+                "or the "
                 "weights.",
                 units=tuple(np.flatnonzero(dead).tolist()), remedy=remedy, edits=edit,
             )  # fmt: skip
@@ -113,8 +125,10 @@ def _units(study: Study) -> Iterator[Finding]:
             edit, remedy = revival(network, name, np.flatnonzero(share > 0.5))
             yield Finding(
                 "saturated_units", name, float(share.mean()), SATURATED,
-                f"The units of {name!r} are saturated {since}: {share.mean():.0%} of what they give lies within 1 "
-                "percent of their bounds, where their slope is nearly 0; the bias they begin with is too large, or "
+                f"The units of {name!r} are saturated {since}: {share.mean():.0%} of what they give lies "
+                "within 1 "
+                "percent of their bounds, where their slope is nearly 0; the bias they begin with is too "
+                "large, or "
                 "the weights.",
                 units=tuple(np.flatnonzero(share > 0.5).tolist()), remedy=remedy, edits=edit,
             )  # fmt: skip
@@ -125,14 +139,19 @@ def _recurrent(study: Study) -> Iterator[Finding]:
     network = study.start.network
     for name, node in network.graph.nodes.items():
         kernel = network.parameters.get(f"{name}/recurrent_kernel")
-        if kernel is None or kernel.shape[0] != kernel.shape[1] or node.layer.activation not in (None, "linear", "relu"):
+        if (
+            kernel is None
+            or kernel.shape[0] != kernel.shape[1]
+            or node.layer.activation not in (None, "linear", "relu")
+        ):
             continue
         radius = float(np.abs(np.linalg.eigvals(network.ops.to_numpy(kernel).astype(float))).max())
         if radius > RADIUS:
             steps = node.in_shapes[0][0]
             yield Finding(
                 "exploding_gradients", name, radius, RADIUS,
-                f"The gradient explodes in {name!r}: the recurrent weights begin with a spectral radius of {radius:.3g}, "
+                f"The gradient explodes in {name!r}: the recurrent weights begin with a spectral radius "
+                f"of {radius:.3g}, "
                 f"and {node.layer.activation or 'linear'} does not hold it back over {steps} steps.",
                 remedy='Use recurrent_initializer="orthogonal" with activation="tanh", or clip_norm=1 in the optimizer.',
             )  # fmt: skip
@@ -156,11 +175,14 @@ def _gradients(study: Study) -> Iterator[Finding]:
 def gradient_finding(kind: str, where: str, ratio: float, bound: float, said: str) -> Finding:
     vanishes = kind == "vanishing_gradients"
     remedy = (
-        "Use relu, normalization between the layers, residual connections, or fewer layers; an LSTM for long sequences."
+        "Use relu, normalization between the layers, residual connections, or fewer layers; an LSTM for "
+        "long sequences."
         if vanishes else "Use smaller initial weights, normalization, or clip_norm=1 in the optimizer."
     )  # fmt: skip
     verb = "vanishes" if vanishes else "explodes"
-    return Finding(kind, where, ratio, bound, f"The gradient {verb} on its way to {where!r}: {said}.", remedy=remedy)
+    return Finding(
+        kind, where, ratio, bound, f"The gradient {verb} on its way to {where!r}: {said}.", remedy=remedy
+    )
 
 
 def _memory(study: Study) -> Iterator[Finding]:
@@ -182,7 +204,11 @@ def _memory(study: Study) -> Iterator[Finding]:
             return
         if max(first, last) == 0:
             return
-        ratio = first / max(last, 1e-30) if not getattr(node.layer, "go_backwards", False) else last / max(first, 1e-30)
+        ratio = (
+            first / max(last, 1e-30)
+            if not getattr(node.layer, "go_backwards", False)
+            else last / max(first, 1e-30)
+        )
         said = f"over {node.in_shapes[0][0]} steps, the first one counts {ratio:.2g} times what the last does"
         if ratio < FORGOTTEN and study.steps >= 50:
             yield gradient_finding("vanishing_gradients", name, ratio, FORGOTTEN, said)
@@ -196,7 +222,7 @@ def _effect(study: Study, source: str, step: int) -> float:
     x = inputs[source].copy()
     x[:, step] += 0.1 * max(rms(x), 1e-3)
     before, after = (study.start.network.predict(each) for each in (inputs, inputs | {source: x}))
-    pairs = zip(before.values(), after.values(), strict=True) if isinstance(before, dict) else [(before, after)]
+    pairs = (
+        zip(before.values(), after.values(), strict=True) if isinstance(before, dict) else [(before, after)]
+    )
     return float(sum(np.abs(b.astype(float) - a).sum() for b, a in pairs))
-
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 import numpy as np
 
@@ -14,11 +13,15 @@ from cortex_lab.nn.training import Training
 
 # Measured ranges: healthy | faulty.
 BETTER = 0.7  # loss after 80 steps at a lower rate over that at the rate: 1 and more | 0 to 0.6
+# accuracy at a lower rate less that at the rate, where the loss is stuck: -0.1 to 0.05 | 0.2 and more
+LEARNS = 0.15
 STRONGEST_DECAY = 2.0  # rate x weight decay x 100 steps: 0 to 0.02 | 5 and more
 CLIPPED = 10.0  # norm of the gradient over what is left of it, without which no experiment: 0 to 5 | 1e3
 WITHOUT = 0.8  # loss without clipping, decay or penalties over that with them: 0.9 and more | 0 to 0.7
 SLOWEST = 6e-5  # way of the weights in a step over their norm: 2e-4 and more | 4e-5 and less
+AWAKE = 0.85  # loss after 80 steps at the highest rate over that at the rate of now: 0.95 and more | 0 to 0.8
 ENDED = 1e-2  # rate over the highest so far, with much left to learn: 0.05 and more | 1e-3 and less
+LEFT = 0.4  # loss over that of a constant answer, above which there is something left to learn
 UNLEARNED = 0.5  # loss over that of a constant answer
 RIGHT = 0.02  # and below which nobody asks for more
 
@@ -41,26 +44,30 @@ def rate_is_too_high(study: Study) -> tuple[float, float, float] | None:
 def _lower_rate(study: Study) -> tuple[float, float, float] | None:
     if study.had is None:
         return None
-    had, best = tail(study.had), (1.0, np.inf)
+    had = tail(study.had)
     if study.recent_loss < RIGHT * study.baseline and np.isfinite(had):
         return None
-    stuck = not np.isfinite(had) or had > 0.9 * study.had[0]
-    for power in range(1, 7):
-        if power > 2 and not stuck and best[1] > BETTER * had:
+    # What gives constant answers at once beats, in loss, what still has far to go and learns.
+    stuck = not np.isfinite(had) or had > 0.9 * min(study.had[0], study.baseline)
+    best, hits = (1.0, had), study.hits["as it was"]
+    for power in range(1, 7 if stuck else 3):
+        factor = 10.0**-power
+        tried = tail(study.rate_times(factor))
+        learns = study.hits[f"rate times {factor:g}"] > study.hits["as it was"] + LEARNS and stuck
+        if tried < BETTER * best[1] or (
+            learns and study.hits[f"rate times {factor:g}"] > hits and best[1] >= BETTER * had
+        ):
+            best, hits = (factor, tried), study.hits[f"rate times {factor:g}"]
+        elif best[0] < 1:
             break
-        tried = tail(study.rate_times(10.0**-power))
-        if tried < BETTER * min(had, best[1]):
-            best = 10.0**-power, tried
-        elif best[1] < BETTER * had:
-            break
-    return (*best, had) if best[1] < BETTER * had or (np.isfinite(best[1]) and not np.isfinite(had)) else None
+    return (*best, had) if best[0] < 1 else None
 
 
 def _again(study: Study, edit: str) -> str:
     return (f"session.rewind(step={study.case.origin}); " if study.steps else "") + edit
 
 
-def _rate(study: Study) -> float:
+def highest_rate(study: Study) -> float:
     """The highest rate so far."""
     return max(study.start.optimizer.rate(update) for update in _updates(study))
 
@@ -76,15 +83,28 @@ def _high(study: Study) -> Iterator[Finding]:
     if found is None:
         return
     factor, tried, had = found
-    rate, steps = _rate(study), len(study.had if study.had is not None else ())
+    rate, steps = highest_rate(study), len(study.had if study.had is not None else ())
     lower = float(f"{rate * factor:.3g}")
     fault = study.case.fault
-    overflow = f" In step {fault.step} numbers overflowed for that reason ({fault.tensor!r} is the first)." if fault else ""
-    value = lower if not callable(study.start.optimizer.learning_rate) else scaled(study.start.optimizer.learning_rate, factor)
-    edit = f'session.edit("learning_rate", {lower:g})' if not callable(value) else f"lower the schedule to {lower:g}"
+    overflow = (
+        f" In step {fault.step} numbers overflowed for that reason ({fault.tensor!r} is the first)."
+        if fault
+        else ""
+    )
+    value = (
+        lower
+        if not callable(study.start.optimizer.learning_rate)
+        else scaled(study.start.optimizer.learning_rate, factor)
+    )
+    edit = (
+        f'session.edit("learning_rate", {lower:g})'
+        if not callable(value)
+        else f"lower the schedule to {lower:g}"
+    )
     yield Finding(
         "learning_rate_high", "optimizer", rate, lower,
-        f"The learning rate {rate:.3g} is too high: {steps} steps from step {study.case.origin} on end at a loss of "
+        f"The learning rate {rate:.3g} is too high: {steps} steps from step {study.case.origin} on end at "
+        "a loss of "
         f"{had:.3g}, and with {lower:.3g} at {tried:.3g}.{overflow}",
         remedy=f"Lower it: {_again(study, edit)}", edits=(("learning_rate", value),),
     )  # fmt: skip
@@ -95,7 +115,7 @@ def _low(study: Study) -> Iterator[Finding]:
     unlearned = study.baseline * UNLEARNED
     if not (study.moved < SLOWEST and had > unlearned and study.loss_now > unlearned):
         return
-    rate = _rate(study)
+    rate = highest_rate(study)
     if rate == 0:
         best, tried = 0.0, float("nan")
     else:
@@ -108,8 +128,10 @@ def _low(study: Study) -> Iterator[Finding]:
     then = f", and with {higher:.3g} at {tried:.3g}" if rate else ""
     yield Finding(
         "learning_rate_low", "optimizer", rate, higher,
-        f"The learning rate {rate:.3g} is too low: a step changes the weights by {study.moved:.1g} of their norm, where "
-        f"about 0.001 is usual; {len(study.had if study.had is not None else ())} steps end at a loss of {had:.3g}{then}.",
+        f"The learning rate {rate:.3g} is too low: a step changes the weights by {study.moved:.1g} of "
+        "their norm, where "
+        f"about 0.001 is usual; {len(study.had if study.had is not None else ())} steps end at a loss of "
+        f"{had:.3g}{then}.",
         remedy=f'Raise it: session.edit("learning_rate", {higher:g})', edits=(("learning_rate", higher),),
     )  # fmt: skip
 
@@ -137,7 +159,11 @@ def _clipping(study: Study) -> Iterator[Finding]:
         if phase == training.phases[-2]:
             break
     gradient = training.network.ops.to_numpy(training.network.gradient).astype(float)
-    left = gradient if optimizer.clip_value is None else np.clip(gradient, -optimizer.clip_value, optimizer.clip_value)
+    left = (
+        gradient
+        if optimizer.clip_value is None
+        else np.clip(gradient, -optimizer.clip_value, optimizer.clip_value)
+    )
     norm, kept = float(np.linalg.norm(gradient)), float(np.linalg.norm(left))
     kept = min(kept, optimizer.clip_norm or np.inf)
     if norm < CLIPPED * kept:
@@ -146,13 +172,17 @@ def _clipping(study: Study) -> Iterator[Finding]:
     def unclipped(training: Training) -> None:
         training.optimizer = training.optimizer.replace(clip_norm=None, clip_value=None)
 
-    with_it, without = tail(study.run("as it was", lambda t: None)), tail(study.run("without clipping", unclipped))
+    with_it, without = (
+        tail(study.run("as it was", lambda t: None)),
+        tail(study.run("without clipping", unclipped)),
+    )
     if without < WITHOUT * with_it:
         key = "clip_norm" if kept == optimizer.clip_norm else "clip_value"
         wanted = float(f"{norm if key == 'clip_norm' else np.abs(gradient).max():.2g}")
         yield Finding(
             "clipping", "optimizer", norm / max(kept, 1e-30), CLIPPED,
-            f"The gradient is clipped too tightly: of a norm of {norm:.3g}, {key}={getattr(optimizer, key):g} leaves "
+            f"The gradient is clipped too tightly: of a norm of {norm:.3g}, "
+            f"{key}={getattr(optimizer, key):g} leaves "
             f"{kept:.3g}; without it the loss comes to {without:.3g} instead of {with_it:.3g}.",
             remedy=f"Clip what is unusual only: session.edit(\"optimizer['{key}']\", {wanted:g})",
             edits=((f"optimizer['{key}']", wanted),),
@@ -164,17 +194,18 @@ def _decay(study: Study) -> Iterator[Finding]:
     decay = optimizer.weight_decay
     if not decay:
         return
-    strength = _rate(study) * decay * 100
+    strength = highest_rate(study) * decay * 100
 
     def undecayed(training: Training) -> None:
         training.optimizer = training.optimizer.replace(weight_decay=0.0)
 
     if strength <= STRONGEST_DECAY and not _frees(study, "decay", undecayed, None):
         return
-    wanted = float(f"{min(0.02 / _rate(study) / 100, decay / 10):.1g}")
+    wanted = float(f"{min(0.02 / highest_rate(study) / 100, decay / 10):.1g}")
     yield Finding(
         "weight_decay", "optimizer", strength, STRONGEST_DECAY,
-        f"The weight decay {decay:g} is too strong: with a rate of {_rate(study):.3g} it takes {-np.expm1(-strength):.0%} "
+        f"The weight decay {decay:g} is too strong: with a rate of {highest_rate(study):.3g} it takes "
+        f"{-np.expm1(-strength):.0%} "
         "of every weight in 100 steps, and what is learned goes with it.",
         remedy=f"Take less: session.edit(\"optimizer['weight_decay']\", {wanted:g})",
         edits=(("optimizer['weight_decay']", wanted),),
@@ -193,7 +224,8 @@ def _penalties(study: Study) -> Iterator[Finding]:
         patterns = ", ".join(study.now.penalties.by_pattern)
         yield Finding(
             "penalty", patterns, value, study.baseline,
-            f"The penalties on {patterns} are too strong: they hold the weights so small that the loss stays at "
+            f"The penalties on {patterns} are too strong: they hold the weights so small that the loss "
+            "stays at "
             f"{study.loss_now:.3g}, where a constant answer has {study.baseline:.3g}.",
             remedy="Take a hundredth of them: train(..., penalties=...), such as L2(1e-4).",
         )  # fmt: skip
@@ -217,21 +249,23 @@ def _schedule(study: Study) -> Iterator[Finding]:
     updates = _updates(study)
     rates = [optimizer.rate(update) for update in updates]
     peak, now = max(rates), rates[-1]
-    if now > ENDED * peak or study.recent_loss < 0.1 * study.baseline:
+    if now > ENDED * peak or study.recent_loss < LEFT * study.baseline:
         return
 
     def awake(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(learning_rate=0.3 * peak)
+        training.optimizer = training.optimizer.replace(learning_rate=peak)
 
     asleep, tried = tail(study.run("from now", lambda t: None, True)), tail(study.run("awake", awake, True))
-    if tried < WITHOUT * asleep:
+    if tried < AWAKE * asleep:
         ended = next(update for update, rate in zip(updates, rates, strict=True)
                      if rate <= ENDED * peak and update > updates[int(np.argmax(rates))])  # fmt: skip
         yield Finding(
             "schedule", "optimizer", now / peak, ENDED,
-            f"The schedule ends too early: since about step {ended} the learning rate is below {Fraction(ENDED)} of its "
-            f"peak {peak:.3g}, with a loss of {asleep:.3g} left; {len(study.run('awake', awake, True))} steps at "
-            f"{0.3 * peak:.3g} bring {tried:.3g}.",
-            remedy=f'Give it more steps, or go on at a rate of its own: session.edit("learning_rate", {0.3 * peak:.3g})',
-            edits=(("learning_rate", float(f"{0.3 * peak:.3g}")),),
+            f"The schedule ends too early: since about step {ended} the learning rate is below a "
+            "hundredth of its "
+            f"peak {peak:.3g}, with a loss of {asleep:.3g} left; {len(study.run('awake', awake, True))} "
+            "steps at "
+            f"{peak:.3g} bring {tried:.3g}.",
+            remedy=f'Give it more steps, or go on at a rate of its own: session.edit("learning_rate", {peak:.3g})',
+            edits=(("learning_rate", float(f"{peak:.3g}")),),
         )  # fmt: skip

@@ -55,6 +55,7 @@ class Study:
         self._tried: dict[str, np.ndarray] = {}
         self._steps_to_try: int | None = None
         self._known: dict[str, Any] = {}
+        self.hits: dict[str, float] = {}
         self.moved = 0.0
 
     def once(self, what: str, find: Callable[[], Any]) -> Any:
@@ -92,9 +93,9 @@ class Study:
     def labels_out_of_range(self) -> int | None:
         """The first class id for which the output has no place."""
         for name, target in self.rows.all_targets.items():
-            if self.objective.losses[name].of_classes and len(target):
-                if target.max() >= self.network.graph.shape(name)[-1]:
-                    return int(target.max())
+            places = self.network.graph.shape(name)[-1:]
+            if self.objective.losses[name].of_classes and len(target) and target.max() >= places[0]:
+                return int(target.max())
         return None
 
     # Losses ------------------------------------------------------------------------------------------
@@ -190,7 +191,9 @@ class Study:
             return None
         return self.run("as it was", lambda training: None)
 
-    def run(self, name: str, change: Change, from_now: bool = False, fresh: Change | None = None) -> np.ndarray:
+    def run(
+        self, name: str, change: Change, from_now: bool = False, fresh: Change | None = None
+    ) -> np.ndarray:
         """The batches' losses of up to 80 steps with one thing changed, from the start or from now.
 
         `fresh` is a change that must be made before the first step. Infinity once numbers are not finite.
@@ -203,27 +206,43 @@ class Study:
         training.restore(self._present if from_now else self._beginning)
         training.checked_until = 0
         change(training)
-        most = self._steps_to_try or MOST_STEPS
-        losses = np.full(most, np.inf)
-        training.whole_step()
-        losses[0] = training.measure("loss")
+        most, classifies = self._steps_to_try or MOST_STEPS, self.objective.classifies
+        losses, hits = np.full(most, np.inf), np.zeros(most)
         began = time.perf_counter()
-        for step in range(1, most):
+        for step in range(most):
             training.whole_step()
             losses[step] = training.measure("loss")
+            hits[step] = training.measure("accuracy") if classifies else 0
+            if step == 0:
+                # The first step is the dearest: layers find out what they call.
+                began = time.perf_counter()
             if not np.isfinite(losses[step]):
                 losses[step:] = np.inf
                 break
-            if self._steps_to_try is None and time.perf_counter() - began > RUN_SECONDS and step >= FEWEST_STEPS:
+            if (
+                self._steps_to_try is None
+                and time.perf_counter() - began > RUN_SECONDS
+                and step >= FEWEST_STEPS
+            ):
                 losses = losses[:step]
                 break
         if self._steps_to_try is None:
             self._steps_to_try = len(losses)
             to_numpy = training.network.ops.to_numpy
             before, after = to_numpy(self._beginning["params"]), to_numpy(training.network.params)
-            self.moved = float(np.linalg.norm(after - before) / max(np.linalg.norm(before), 1e-30) / len(losses))
-        self._tried[name] = losses
+            self.moved = float(
+                np.linalg.norm(after - before) / max(np.linalg.norm(before), 1e-30) / len(losses)
+            )
+        self._tried[name], self.hits[name] = losses, tail(hits[: len(losses)])
         return losses
+
+    @cached_property
+    def later_loss(self) -> float:
+        """The mean loss of the sampled rows after as many steps more as an experiment takes."""
+        training = self.now.clone()
+        for _ in range(self._steps_to_try or FEWEST_STEPS):
+            training.whole_step()
+        return float(np.nanmean(training.objective.row_losses(self.rows.inputs, self.rows.targets)))
 
     def rate_times(self, factor: float, from_now: bool = False) -> np.ndarray:
         def change(training: Training) -> None:

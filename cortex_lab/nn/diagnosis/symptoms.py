@@ -40,7 +40,9 @@ def dead_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.nd
 def saturated_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
     """Of a bounded hidden layer, for each unit the share of rows at its bounds; None for others."""
     function = function_of(network, name)
-    recurrent = f"{name}/recurrent_kernel" in network.parameters and hasattr(network.graph.nodes[name].layer, "gates")
+    recurrent = f"{name}/recurrent_kernel" in network.parameters and hasattr(
+        network.graph.nodes[name].layer, "gates"
+    )
     if function not in ("tanh", "sigmoid") or name in network.graph.outputs or name not in outputs:
         return None
     if recurrent and getattr(network.graph.nodes[name].layer, "gates", 1) > 1:
@@ -64,7 +66,11 @@ def kernel_owner(network: Any, name: str) -> str | None:
     while name in network.graph.nodes:
         kernel = network.parameters.get(f"{name}/kernel")
         if kernel is not None:
-            return name if kernel.shape[-1] == units and f"{name}/recurrent_kernel" not in network.parameters else None
+            return (
+                name
+                if kernel.shape[-1] == units and f"{name}/recurrent_kernel" not in network.parameters
+                else None
+            )
         node = network.graph.nodes[name]
         if len(node.inputs) != 1 or node.out_shape[-1] != units:
             return None
@@ -85,7 +91,8 @@ def _units(study: Study) -> Iterator[tuple[Finding, bool]]:
             yield Finding(
                 "saturated_units", name, float(share[stuck].mean()), SATURATED_SHARE,
                 f"{len(stuck)} of {len(share)} units of {name!r} are saturated: {listed(stuck)} are within 1 "
-                f"percent of their bounds for {share[stuck].mean():.0%} of the rows, where their slope is nearly 0"
+                f"percent of their bounds for {share[stuck].mean():.0%} of the rows, where their slope is "
+                "nearly 0"
                 f"{_since(study, name, saturated_share, len(stuck))}.",
                 units=tuple(stuck.tolist()), remedy=remedy, edits=edits,
             ), many  # fmt: skip
@@ -97,7 +104,8 @@ def _dead(study: Study, name: str, dead: np.ndarray) -> tuple[Finding, bool]:
     lost = _out_of_reach(study, name, units)
     finding = Finding(
         "dead_units", name, float(dead.mean()), DEAD,
-        f"{len(units)} of {len(dead)} units of {name!r} are dead: {listed(units)} gave 0 for every row looked at, so no "
+        f"{len(units)} of {len(dead)} units of {name!r} are dead: {listed(units)} gave 0 for every row "
+        "looked at, so no "
         f"gradient reaches their weights{_since(study, name, dead_share, len(units))}.",
         units=tuple(units.tolist()), remedy=remedy, edits=edits,
     )  # fmt: skip
@@ -120,6 +128,7 @@ def _out_of_reach(study: Study, name: str, units: np.ndarray) -> bool:
 
 def _since(study: Study, name: str, measured: Any, count: int) -> str:
     """Since when: the step by which half of them were so, found by going back."""
+
     def so(outputs: dict[str, np.ndarray]) -> bool:
         return int((measured(study.network, outputs, name) > SATURATED_SHARE).sum()) >= count / 2
 
