@@ -229,7 +229,8 @@ def _leakage(study: Study) -> Iterator[Finding]:
             continue
         for source, x in study.rows.inputs.items():
             flat = x.reshape(len(x), -1)
-            if x.dtype.kind != "f" or flat.shape[1] < 3 or len(x) < 30:
+            told_of = len(x) if labels is None else int((labels >= 0).sum())
+            if x.dtype.kind != "f" or flat.shape[1] < 3 or told_of < 30:
                 continue
             told = _explained(flat, labels) if labels is not None else _correlation(flat, values[:, 0]) ** 2
             best, bound = int(np.argmax(told)), TOLD if labels is not None else COPIED**2

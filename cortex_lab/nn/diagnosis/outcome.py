@@ -8,13 +8,14 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.data import is_an_input, labels_of
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.labels import SURE, simple
+from cortex_lab.nn.diagnosis.labels import simple
 from cortex_lab.nn.diagnosis.step_size import highest_rate
 from cortex_lab.nn.diagnosis.study import Study, tail
 from cortex_lab.nn.training import Training
 
 # Measured ranges: healthy | faulty.
 GAP = 0.12  # accuracy on training rows less that on validation rows: -0.05 to 0.06 | 0.15 and more
+BY_CHANCE = 2.5  # standard errors of that difference, which is no proof below
 LEARNED, WORSE = 0.4, 3.0  # training loss over a constant answer's; validation loss over training loss
 POOR = 0.3  # and validation loss over a constant answer's: 0 to 0.2 | 0.5 and more
 BEHIND = 0.1  # score of simple models less the network's: -0.1 to 0.05 | 0.15 and more
@@ -43,11 +44,11 @@ def _overfitting(study: Study) -> Finding | None:
     scores = [_accuracy(study, name, each.targets[name], predicted[name]) for each, predicted in
               ((study.rows, study.predictions), (theirs, study.validation_predictions))]  # fmt: skip
     ours, others = study.loss_now, study.validation_loss
-    constant = study.baseline_of(theirs)
+    constant, counts = study.baseline_of(theirs), (len(study.rows), len(theirs))
     said = f"the loss is {ours:.3g} on training rows and {others:.3g} on validation rows"
     if None not in scores:
-        gap, spread = scores[0] - scores[1], scores[1] * (1 - scores[1])
-        by_chance = SURE * np.sqrt(spread / len(theirs) + spread / len(study.rows))
+        gap = scores[0] - scores[1]
+        by_chance = BY_CHANCE * np.sqrt(sum(p * (1 - p) / n for p, n in zip(scores, counts, strict=True)))
         if gap <= max(GAP, by_chance) and not (gap > GAP / 2 and others > constant):
             return None
         said = f"the accuracy is {scores[0]:.0%} on training rows and {scores[1]:.0%} on validation rows, and {said}"

@@ -18,6 +18,7 @@ LEARNS = 0.15
 STRONGEST_DECAY = 2.0  # rate x weight decay x 100 steps: 0 to 0.02 | 5 and more
 CLIPPED = 10.0  # norm of the gradient over what is left of it, without which no experiment: 0 to 5 | 1e3
 WITHOUT = 0.8  # loss without clipping, decay or penalties over that with them: 0.9 and more | 0 to 0.7
+FASTER, HIGHEST_POWER = 0.9, 10  # loss at a higher rate over that at the rate; of 10, how far that is sought
 SLOWEST = 6e-5  # way of the weights in a step over their norm: 2e-4 and more | 4e-5 and less
 AWAKE = 0.85  # loss after 80 steps at the highest rate over that at the rate of now: 0.95 and more | 0 to 0.8
 ENDED = 1e-2  # rate over the highest so far, with much left to learn: 0.05 and more | 1e-3 and less
@@ -117,12 +118,16 @@ def _low(study: Study) -> Iterator[Finding]:
         return
     rate = highest_rate(study)
     if rate == 0:
-        best, tried = 0.0, float("nan")
+        best, tried = 0, float("nan")
     else:
-        losses = {power: tail(study.rate_times(10.0**power)) for power in range(1, 7)}
-        best = min(losses, key=lambda power: losses[power])
-        tried = losses[best]
-        if not tried < 0.9 * had or best < 2:
+        best, tried = 0, had
+        for power in range(1, HIGHEST_POWER):
+            loss = tail(study.rate_times(10.0**power))
+            if loss < tried:
+                best, tried = power, loss
+            elif tried < FASTER * had:
+                break
+        if not tried < FASTER * had or best < 2:
             return
     higher = float(f"{rate * 10.0**best:.3g}") if rate else 0.001
     then = f", and with {higher:.3g} at {tried:.3g}" if rate else ""
