@@ -1,4 +1,4 @@
-"""Does a diagnosis name what is wrong? Planted faults, alone and in pairs, and trainings with nothing wrong."""
+"""Does a diagnosis name what is wrong? Planted faults, alone and in pairs, and healthy trainings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def run(options: Any) -> list[Row]:
         rows += [
             Row(what=f"named first, of {len(alone)} planted faults", value=first / len(alone), unit="share",
                 bar=0.95, better="higher"),
-            Row(what=f"misled, of {len(alone)} planted faults", value=misled / len(alone), unit="share", bar=0.03),
+            Row(what=f"misled, of {len(alone)} planted faults", value=misled / len(alone), unit="share",
+                bar=0.03),
         ]  # fmt: skip
     if pairs:
         what = f"both of two among the first three, of {len(pairs)}"

@@ -13,7 +13,7 @@ import cortex_lab as cl
 
 @dataclass
 class Setup:
-    """A training about to be made; faults are planted by changing it. `parts` are what layers are made from."""
+    """A training about to be made; faults are planted by changing it. `parts` are what `layers` takes."""
 
     x: np.ndarray
     y: np.ndarray
@@ -89,8 +89,8 @@ def dense_layers(parts: Parts) -> list[Any]:
 def conv_layers(parts: Parts) -> list[Any]:
     made: list[Any] = [*parts.first]
     for _ in range(parts.deep):
-        made.append(cl.Conv2D(8, 3, padding="same", kernel_initializer=parts.kernel, bias_initializer=parts.bias,
-                              activation=parts.activation))  # fmt: skip
+        made.append(cl.Conv2D(8, 3, padding="same", activation=parts.activation,
+                              kernel_initializer=parts.kernel, bias_initializer=parts.bias))  # fmt: skip
         made += parts.between
     made += [cl.MaxPooling2D(2), cl.Flatten()]
     return [

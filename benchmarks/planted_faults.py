@@ -25,10 +25,13 @@ class Fault:
     plant: Callable[[Setup], None]
 
 
-_DEEP = ("perceptron", "convolutional", "regression", "autoencoder")
-_CLASSES = ("perceptron", "convolutional", "lstm")
+_TWO = ("perceptron", "convolutional")
+_THREE = (*_TWO, "regression")
+_CLASSES = (*_TWO, "lstm")
+_FOUR = (*_CLASSES, "regression")
 _VALUES = ("regression",)
-_ALL = ("perceptron", "convolutional", "lstm", "regression", "autoencoder")
+_ALL = (*_FOUR, "autoencoder")
+_DEEP = (*_THREE, "autoencoder")
 
 
 def _set(**fields: Any) -> Callable[[Setup], None]:
@@ -70,6 +73,13 @@ def _targets(change: Callable[[np.ndarray], np.ndarray], held: bool = True) -> C
         setup.y = change(setup.y.copy())
         if held:
             setup.held = (setup.held[0], change(setup.held[1].copy()))
+
+    return plant
+
+
+def _held(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Setup], None]:
+    def plant(setup: Setup) -> None:
+        setup.held = change(setup.held[0]), setup.held[1]
 
     return plant
 
@@ -192,49 +202,73 @@ def _recurrent(kind: str) -> Callable[[Setup], None]:
 FAULTS: dict[str, Fault] = {
     "rate too high": Fault(("learning_rate_high",), _ALL, _set(optimizer=lambda: cl.Adam(1.0))),
     "rate far too high": Fault(("learning_rate_high",), _ALL, _set(optimizer=lambda: cl.SGD(100.0))),
-    "rate too high for RMSprop": Fault(("learning_rate_high",), ("perceptron", "regression"), _set(optimizer=lambda: cl.RMSprop(0.5))),
+    "rate too high for RMSprop": Fault(
+        ("learning_rate_high",), ("perceptron", "regression"), _set(optimizer=lambda: cl.RMSprop(0.5))
+    ),
     "rate too low": Fault(("learning_rate_low",), _ALL, _set(optimizer=lambda: cl.Adam(1e-7))),
     "rate too low for SGD": Fault(("learning_rate_low",), _ALL, _set(optimizer=lambda: cl.SGD(1e-6))),
     "momentum": Fault(("momentum_high",), _ALL, _set(optimizer=lambda: cl.SGD(0.1, momentum=0.999))),
-    "schedule": Fault(("schedule",), _ALL, _set(optimizer=lambda: cl.Adam(cl.ExponentialDecay(0.003, 3, 0.5)))),
-    "input unscaled": Fault(("input_scale",), _ALL[:4], _inputs(lambda x: 255 * x)),
-    "input tiny": Fault(("input_scale",), _ALL[:4], _inputs(lambda x: 1e-5 * x)),
+    "schedule": Fault(
+        ("schedule",), _ALL, _set(optimizer=lambda: cl.Adam(cl.ExponentialDecay(0.003, 3, 0.5)))
+    ),
+    "input unscaled": Fault(("input_scale",), _FOUR, _inputs(lambda x: 255 * x)),
+    "input tiny": Fault(("input_scale",), _FOUR, _inputs(lambda x: 1e-5 * x)),
     "column huge": Fault(("input_scale",), ("perceptron", "lstm", "regression"), _inputs(_column)),
-    "columns constant": Fault(("constant_columns",), ("perceptron", "convolutional", "lstm", "autoencoder"), _inputs(_constant)),
+    "columns constant": Fault(
+        ("constant_columns",), ("perceptron", "convolutional", "lstm", "autoencoder"), _inputs(_constant)
+    ),
     "target unscaled": Fault(("target_scale",), _VALUES, _targets(lambda y: 1000 * y + 500)),
     "target outlier": Fault(("target_outlier",), _VALUES, _targets(_outlier, held=False)),
-    "target shifted": Fault(("target_shift",), ("perceptron", "convolutional", "regression"), _targets(lambda y: np.roll(y, 1, axis=0))),
+    "target shifted": Fault(("target_shift",), _THREE, _targets(lambda y: np.roll(y, 1, axis=0))),
     "weights zero": Fault(("initialization",), _DEEP, _parts(kernel="zeros")),
     "weights far too large": Fault(("initialization",), _ALL, _parts(kernel=RandomNormal(stddev=20.0))),
     "weights far too small": Fault(("initialization",), _ALL, _parts(kernel=RandomNormal(stddev=1e-5))),
-    "dead from the start": Fault(("dead_units",), ("perceptron", "convolutional", "autoencoder"), _parts(bias=Constant(-20.0))),
+    "dead from the start": Fault(
+        ("dead_units",), ("perceptron", "convolutional", "autoencoder"), _parts(bias=Constant(-20.0))
+    ),
     "saturated": Fault(("saturated_units",), _DEEP, _parts(activation="tanh", bias=Constant(15.0))),
-    "vanishing, deep": Fault(("vanishing_gradients",), ("perceptron", "convolutional"), _parts(activation="sigmoid", deep=12)),
+    "vanishing, deep": Fault(("vanishing_gradients",), _TWO, _parts(activation="sigmoid", deep=12)),
     "vanishing, recurrent": Fault(("vanishing_gradients",), ("lstm",), _recurrent("vanishing")),
     "exploding, recurrent": Fault(("exploding_gradients",), ("lstm",), _recurrent("exploding")),
-    "exploding, deep": Fault(("exploding_gradients", "initialization"), ("perceptron",), _parts(activation=None, deep=12, kernel=VarianceScaling(9.0))),
-    "softmax twice": Fault(("softmax_twice",), _CLASSES, _parts(last="softmax", end=(cl.Activation("linear"),))),
-    "softmax of one unit": Fault(("softmax_of_one",), ("perceptron", "convolutional"), _one_unit),
-    "values on class ids": Fault(("values_on_classes",), ("perceptron", "convolutional"), _ids_as_values),
-    "one row normalized": Fault(("batch_normalization",), _DEEP, _both(_set(batch_size=1), _parts(between=(cl.BatchNormalization(),)))),
-    "dropout": Fault(("dropout",), _ALL[:4], _parts(between=(cl.Dropout(0.95),))),
-    "weight decay": Fault(("weight_decay",), _ALL, _set(optimizer=lambda: cl.AdamW(0.003, weight_decay=30.0))),
-    "penalty": Fault(("penalty",), _ALL[:4], _options(penalties={"*/kernel": cl.L2(3.0)})),
-    "clipping": Fault(("clipping",), _ALL[:4], _set(optimizer=lambda: cl.SGD(0.1, momentum=0.9, clip_norm=1e-4))),
+    "exploding, deep": Fault(
+        ("exploding_gradients", "initialization"),
+        ("perceptron",),
+        _parts(activation=None, deep=12, kernel=VarianceScaling(9.0)),
+    ),
+    "softmax twice": Fault(
+        ("softmax_twice",), _CLASSES, _parts(last="softmax", end=(cl.Activation("linear"),))
+    ),
+    "softmax of one unit": Fault(("softmax_of_one",), _TWO, _one_unit),
+    "values on class ids": Fault(("values_on_classes",), _TWO, _ids_as_values),
+    "one row normalized": Fault(
+        ("batch_normalization",), _DEEP, _both(_set(batch_size=1), _parts(between=(cl.BatchNormalization(),)))
+    ),
+    "dropout": Fault(("dropout",), _FOUR, _parts(between=(cl.Dropout(0.95),))),
+    "weight decay": Fault(
+        ("weight_decay",), _ALL, _set(optimizer=lambda: cl.AdamW(0.003, weight_decay=30.0))
+    ),
+    "penalty": Fault(("penalty",), _FOUR, _options(penalties={"*/kernel": cl.L2(3.0)})),
+    "clipping": Fault(
+        ("clipping",), _FOUR, _set(optimizer=lambda: cl.SGD(0.1, momentum=0.9, clip_norm=1e-4))
+    ),
     "frozen": Fault(("frozen",), _ALL, _frozen),
-    "labels shuffled": Fault(("no_signal",), ("perceptron", "convolutional", "lstm", "regression"), _targets(_shuffled)),
+    "labels shuffled": Fault(("no_signal",), _FOUR, _targets(_shuffled)),
     "label noise": Fault(("label_noise",), ("perceptron", "convolutional", "spiral"), _targets(_noisy)),
-    "imbalance": Fault(("class_imbalance",), ("perceptron", "convolutional"), _imbalanced),
-    "overfitting": Fault(("overfitting",), ("perceptron", "convolutional", "regression"), _small),
-    "underfitting": Fault(("underfitting",), ("perceptron", "spiral"), _both(_set(steps=1200, optimizer=lambda: cl.Adam(0.02)), _parts(units=1, deep=1))),
-    "leakage": Fault(("leakage",), ("perceptron", "convolutional", "regression"), _leak),
-    "same rows": Fault(("same_rows",), ("perceptron", "convolutional", "lstm", "regression"), _seen),
-    "validation unprepared": Fault(("validation_shift",), ("perceptron", "convolutional", "lstm", "regression"), lambda s: setattr(s, "held", (100 * s.held[0], s.held[1]))),
-    "validation moved": Fault(("validation_shift",), ("perceptron", "convolutional", "regression"), lambda s: setattr(s, "held", (s.held[0] + np.float32(3), s.held[1]))),
-    "NaN in inputs": Fault(("not_finite",), ("perceptron", "convolutional", "lstm", "regression"), _inputs(_missing, held=False)),
+    "imbalance": Fault(("class_imbalance",), _TWO, _imbalanced),
+    "overfitting": Fault(("overfitting",), _THREE, _small),
+    "underfitting": Fault(
+        ("underfitting",),
+        ("perceptron", "spiral"),
+        _both(_set(steps=1200, optimizer=lambda: cl.Adam(0.02)), _parts(units=1, deep=1)),
+    ),
+    "leakage": Fault(("leakage",), _THREE, _leak),
+    "same rows": Fault(("same_rows",), _FOUR, _seen),
+    "validation unprepared": Fault(("validation_shift",), _FOUR, _held(lambda x: 100 * x)),
+    "validation moved": Fault(("validation_shift",), _THREE, _held(lambda x: x + np.float32(3))),
+    "NaN in inputs": Fault(("not_finite",), _FOUR, _inputs(_missing, held=False)),
     "NaN in targets": Fault(("not_finite",), ("regression",), _targets(_missing, held=False)),
     "NaN in weights": Fault(("not_finite",), _ALL, _set(midway=_poisoned)),
-}  # fmt: skip
+}
 
 
 # Nothing wrong ---------------------------------------------------------------------------------------
@@ -273,36 +307,44 @@ HEALTHY: dict[str, Fault] = {
     "as it is": Fault((), (*_ALL, "spiral"), lambda setup: None),
     "early": Fault((), _ALL, _set(steps=12)),
     "converged": Fault((), _ALL, lambda s: _set(steps=4 * s.steps)(s)),
-    "small batch": Fault((), ("perceptron", "convolutional", "regression"), _set(batch_size=4)),
+    "small batch": Fault((), _THREE, _set(batch_size=4)),
     "no validation": Fault((), _ALL, lambda s: s.options.update(validation=None)),
-    "SGD with momentum": Fault((), _ALL[:4], _set(optimizer=lambda: cl.SGD(0.05, momentum=0.9))),
-    "RMSprop": Fault((), _ALL[:4], _set(optimizer=lambda: cl.RMSprop(0.002))),
-    "Lion": Fault((), ("perceptron", "convolutional"), _set(optimizer=lambda: cl.Lion(0.0005))),
-    "AdamW": Fault((), _ALL[:4], _set(optimizer=lambda: cl.AdamW(0.003, weight_decay=0.05))),
-    "clipped": Fault((), _ALL[:4], _set(optimizer=lambda: cl.Adam(0.003, clip_norm=1.0))),
+    "SGD with momentum": Fault((), _FOUR, _set(optimizer=lambda: cl.SGD(0.05, momentum=0.9))),
+    "RMSprop": Fault((), _FOUR, _set(optimizer=lambda: cl.RMSprop(0.002))),
+    "Lion": Fault((), _TWO, _set(optimizer=lambda: cl.Lion(0.0005))),
+    "AdamW": Fault((), _FOUR, _set(optimizer=lambda: cl.AdamW(0.003, weight_decay=0.05))),
+    "clipped": Fault((), _FOUR, _set(optimizer=lambda: cl.Adam(0.003, clip_norm=1.0))),
     "cosine at its end": Fault((), _ALL, _cosine),
-    "dropout of a half": Fault((), ("perceptron", "convolutional", "regression"), _both(_parts(between=(cl.Dropout(0.5),)), _set(steps=400))),
+    "dropout of a half": Fault((), _THREE, _both(_parts(between=(cl.Dropout(0.5),)), _set(steps=400))),
     "batch normalization": Fault((), _DEEP, _parts(between=(cl.BatchNormalization(momentum=0.9),))),
     "tanh": Fault((), ("perceptron", "convolutional", "autoencoder"), _parts(activation="tanh")),
-    "weighted": Fault((), ("perceptron", "convolutional"), _weighted),
-    "fine-tuned": Fault((), ("perceptron", "convolutional", "lstm"), _fine_tuned),
-    "hard": Fault((), ("perceptron", "convolutional"), _hard),
+    "weighted": Fault((), _TWO, _weighted),
+    "fine-tuned": Fault((), _CLASSES, _fine_tuned),
+    "hard": Fault((), _TWO, _hard),
     "wide": Fault((), ("perceptron", "regression"), _parts(units=256)),
-    "deep": Fault((), ("perceptron", "convolutional"), _parts(deep=4)),
-    "penalty of the usual size": Fault((), _ALL[:4], _options(penalties={"*/kernel": cl.L2(1e-4)})),
-}  # fmt: skip
+    "deep": Fault((), _TWO, _parts(deep=4)),
+    "penalty of the usual size": Fault((), _FOUR, _options(penalties={"*/kernel": cl.L2(1e-4)})),
+}
 
 TWO: tuple[tuple[str, str], ...] = (
-    ("input unscaled", "labels shuffled"), ("input unscaled", "label noise"), ("rate far too high", "labels shuffled"),
-    ("dropout", "label noise"), ("leakage", "rate too low"), ("weights far too small", "same rows"),
-    ("columns constant", "rate too high"), ("validation moved", "rate too high"), ("softmax twice", "rate too low"),
-    ("frozen", "validation unprepared"), ("dead from the start", "label noise"), ("imbalance", "rate too high"),
-)  # fmt: skip
+    ("input unscaled", "labels shuffled"),
+    ("input unscaled", "label noise"),
+    ("rate far too high", "labels shuffled"),
+    ("dropout", "label noise"),
+    ("leakage", "rate too low"),
+    ("weights far too small", "same rows"),
+    ("columns constant", "rate too high"),
+    ("validation moved", "rate too high"),
+    ("softmax twice", "rate too low"),
+    ("frozen", "validation unprepared"),
+    ("dead from the start", "label noise"),
+    ("imbalance", "rate too high"),
+)
 
 
 @dataclass(frozen=True)
 class Planted:
-    """One training of the matrix: the faults in it, each with the kinds that name it; none for a healthy one."""
+    """One training of the matrix: its faults, each with the kinds that name it; none if it is healthy."""
 
     base: str
     names: tuple[str, ...]
@@ -336,5 +378,5 @@ def healthy(seeds: int = 2) -> Iterator[Planted]:
 
 def doubly_faulty() -> Iterator[Planted]:
     for pair in TWO:
-        for base in ("perceptron", "convolutional"):
+        for base in _TWO:
             yield Planted(base, pair, tuple(FAULTS[name].kinds for name in pair))

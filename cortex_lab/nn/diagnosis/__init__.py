@@ -4,14 +4,18 @@
 |---------------|-----------------------------------------------------------------------------|
 | `finding`     | what a diagnosis consists of                                                |
 | `sample`      | rows of the data as the network sees them                                   |
+| `passes`      | outputs, gradients and losses of passes that change nothing                 |
 | `study`       | the training as it is and as it began; experiments on copies of it          |
 | `numbers`     | what is not finite                                                          |
 | `description` | layers, losses and settings that do not go together                         |
 | `data`        | inputs and targets: scale, constants, outliers, balance                     |
+| `leakage`     | what among the inputs gives the target away                                 |
 | `apart`       | validation rows beside training rows                                        |
+| `simple`      | nearest neighbors and a linear model, which know nothing of the network     |
 | `labels`      | whether targets have to do with inputs, whatever the network                |
 | `start`       | how the network began: its weights, its gradients, what was dead from there |
-| `step_size`   | rate, momentum, clipping, decay and schedule, by experiment                 |
+| `held_back`   | clipping, decay and penalties, by experiments without them                  |
+| `step_size`   | rate, momentum and schedule, by experiment                                  |
 | `symptoms`    | dead and saturated units, gradients that vanish or explode, now             |
 | `outcome`     | too much learned by heart, or too little at all                             |
 """
@@ -26,7 +30,9 @@ from cortex_lab.nn.diagnosis import (
     apart,
     data,
     description,
+    held_back,
     labels,
+    leakage,
     numbers,
     outcome,
     start,
@@ -39,7 +45,8 @@ from cortex_lab.nn.diagnosis.study import Case, Study
 __all__ = ["Case", "Diagnosis", "Finding", "diagnose"]
 
 CAUSES = (
-    numbers.find, description.find, data.find, apart.find, labels.find, start.find, step_size.find,
+    numbers.find, description.find, data.find, leakage.find, apart.find, labels.find, start.find,
+    held_back.find, step_size.find,
 )  # fmt: skip
 
 

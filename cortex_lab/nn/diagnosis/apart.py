@@ -8,7 +8,7 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.data import columns_of, labels_of
 from cortex_lab.nn.diagnosis.finding import Finding, listed
-from cortex_lab.nn.diagnosis.labels import distances, spread_out
+from cortex_lab.nn.diagnosis.simple import distances, spread_out
 from cortex_lab.nn.diagnosis.study import Study
 
 # Measured ranges: healthy | faulty.
@@ -52,7 +52,7 @@ def _same_rows(study: Study) -> Iterator[Finding]:
             "is row "
             f"{found[0][1]} of the training data: validation says how well they were learned by heart.",
             rows=tuple(row for row, _ in found),
-            remedy="Drop duplicates before splitting: frame.drop_duplicates(), then data.split(validation=0.2)",
+            remedy="Drop duplicates before splitting: frame.drop_duplicates(), data.split(validation=0.2)",
         )  # fmt: skip
 
 

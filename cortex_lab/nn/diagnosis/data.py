@@ -18,9 +18,6 @@ FEW = 0.01  # share of rows that may be called outliers
 MAJORITY = 0.95  # share of one class without weights: 0.1 to 0.8 | 0.95 and more
 SOME_MAJORITY, RECALL = 0.88, 0.5  # and where the others are hardly ever recognized
 SORTED = 0.6  # spread of labels within batches over that of random ones: 0.97 to 1.02 | 0 to 0.4
-TOLD = 0.97  # share of a column's variance that the label explains: 0 to 0.95 | 0.99 and more
-USUAL = 0.7  # and of the median of the other columns
-COPIED = 0.999  # correlation of one column with a target of values: 0 to 0.99 | 1
 _SCALING = ("BatchNormalization", "LayerNormalization")
 
 
@@ -38,7 +35,6 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
         if loss.predicts == "values" and target.dtype.kind == "f" and not is_an_input(study, target):
             yield from ((finding, True) for finding in _values(study, name, target))
     yield from ((finding, True) for finding in _classes(study))
-    yield from ((finding, True) for finding in _leakage(study))
 
 
 def columns_of(values: np.ndarray) -> np.ndarray:
@@ -180,7 +176,7 @@ def _classes(study: Study) -> Iterator[Finding]:
                 f"{share:.1%} of the labels are class {most}: always answering {most} has that accuracy, "
                 "and of the "
                 f"other rows {recall:.0%} are recognized.",
-                remedy='Weigh the classes: train(..., class_weight="balanced"), and watch metrics=["f1_macro"]',
+                remedy='Weigh the classes: train(..., class_weight="balanced"), with metrics=["f1_macro"]',
                 options={"class_weight": "balanced", "metrics": ["f1_macro"]},
             )  # fmt: skip
         yield from _sorted(study, name, labels)
@@ -219,47 +215,3 @@ def _sorted(study: Study, name: str, labels: np.ndarray) -> Iterator[Finding]:
 def _spread(labels: np.ndarray) -> float:
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
     return float(-(shares * np.log(shares)).sum())
-
-
-def _leakage(study: Study) -> Iterator[Finding]:
-    for name, target in study.rows.targets.items():
-        labels = labels_of(study, name, target)
-        values = target.reshape(len(target), -1)
-        if labels is None and (values.shape[1] != 1 or values.dtype.kind != "f" or np.ptp(values) == 0):
-            continue
-        for source, x in study.rows.inputs.items():
-            flat = x.reshape(len(x), -1)
-            told_of = len(x) if labels is None else int((labels >= 0).sum())
-            if x.dtype.kind != "f" or flat.shape[1] < 3 or told_of < 30:
-                continue
-            told = _explained(flat, labels) if labels is not None else _correlation(flat, values[:, 0]) ** 2
-            best, bound = int(np.argmax(told)), TOLD if labels is not None else COPIED**2
-            if told[best] > bound and np.median(told) < USUAL:
-                which = np.flatnonzero(told > bound)
-                yield Finding(
-                    "leakage", source, float(told[best]), bound,
-                    f"Column {listed(which)} of the input {source!r} gives the target away: it explains "
-                    f"{told[best]:.2%} of it alone, and the median column {np.median(told):.0%}; what is "
-                    "learned "
-                    "from it will be missing when it counts.",
-                    units=tuple(which.tolist()),
-                    remedy=f"Leave it out: x = np.delete(x, {which.tolist()}, axis=1)",
-                )  # fmt: skip
-                return
-
-
-def _explained(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """For each column, the share of its variance that lies between the classes."""
-    known = labels >= 0
-    x, labels = x[known].astype(np.float64), labels[known]
-    total, between = x.var(axis=0), np.zeros(x.shape[1])
-    for label in np.unique(labels):
-        own = x[labels == label]
-        between += len(own) * (own.mean(axis=0) - x.mean(axis=0)) ** 2
-    return np.where(total > 0, between / len(x) / np.where(total > 0, total, 1), 0)
-
-
-def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    x, y = x - x.mean(axis=0, dtype=np.float64), y - y.mean(dtype=np.float64)
-    size = np.sqrt((x**2).sum(axis=0) * (y**2).sum())
-    return np.where(size > 0, np.abs(y @ x) / np.where(size > 0, size, 1), 0)

@@ -93,7 +93,7 @@ def _normalization(study: Study) -> Iterator[Finding]:
             yield Finding(
                 "batch_normalization", name, size, FEWEST_ROWS,
                 f"{name!r} normalizes over a batch of {what} (batch_size={size}): "
-                + ("every value becomes its own mean, " if size * places == 1 else "its statistics are noise, ")
+                + ("every value is its own mean, " if size * places == 1 else "its statistics are noise, ")
                 + "and what is learned does not hold outside training.",
                 remedy="Take batches of 16 rows or more: train(..., batch_size=32), or LayerNormalization().",
                 options={"batch_size": 32},
@@ -189,12 +189,12 @@ def _frozen(study: Study) -> Iterator[Finding]:
     network, frozen = study.network, study.now.frozen
     if not frozen.nodes:
         return
-    drawn = Network(network.graph, seed=network.seed, ops=network.ops)
+    drawn, to_numpy = Network(network.graph, seed=network.seed, ops=network.ops), network.ops.to_numpy
     kernels = [n for n, a in network.parameters.items() if a.ndim >= 2 and n.split("/")[0] in frozen.nodes]
     random = [
         name for name in kernels
-        if np.array_equal(network.ops.to_numpy(network.parameters[name]), drawn.ops.to_numpy(drawn.parameters[name]))
-        and np.ptp(network.ops.to_numpy(network.parameters[name])) > 0
+        if np.array_equal(to_numpy(network.parameters[name]), to_numpy(drawn.parameters[name]))
+        and np.ptp(to_numpy(network.parameters[name])) > 0
     ]  # fmt: skip
     if random:
         count = sum(network.parameters[name].size for name in random)

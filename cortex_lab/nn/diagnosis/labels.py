@@ -1,20 +1,26 @@
-"""Whether targets have to do with inputs: simple models, which know nothing of the network."""
+"""Whether targets have to do with inputs, by models that know nothing of the network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from cortex_lab.nn.diagnosis.data import class_ids, is_an_input, labels_of
 from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.simple import (
+    Simple,
+    answers,
+    best_model,
+    features,
+    nearest_rows,
+    simple,
+)
 from cortex_lab.nn.diagnosis.study import Study, tail
 
 # Measured ranges: healthy | faulty.
 SURE = 3.0  # standard errors above chance: 4 and more | -1.9 to 2.3
 FEWEST_ROWS = 100
-MOST_ROWS, MOST_COLUMNS = 1200, 2048
 NEIGHBORS, MANY_NEIGHBORS = 10, 20
 AGREED = 0.7  # share of neighbors that makes a row's label expected
 AGAINST = 0.08  # share of such rows with another label: 0.007 to 0.034 | 0.15 and more
@@ -27,16 +33,6 @@ SOON = 0.8  # the same of batches of the first epoch, before they are learned: t
 LARGEST_SHIFT = 3
 # how far apart neighbors' different class ids are over random ones': classes 0.8 to 1.1, values 0.1 to 0.5
 LIKE = 0.7
-
-
-@dataclass(frozen=True)
-class Simple:
-    """How well simple models do: `z` standard errors above chance, `score` accuracy or squared correlation."""
-
-    z: float
-    score: float
-    chance: float
-    skill: float
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
@@ -57,117 +53,6 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
             labels = labels_of(study, name, target)
             if labels is not None:
                 yield from _noise(study, labels)
-
-
-def simple(study: Study, name: str) -> Simple | None:
-    """How well neighbors and a linear model answer for output `name`; None where they cannot be asked."""
-    target = study.rows.targets[name]
-    if is_an_input(study, target) or study.objective.losses[name].predicts == "features":
-        return None
-    return study.once(f"simple models of {name}", lambda: _simple(study, name))
-
-
-def _simple(study: Study, name: str) -> Simple | None:
-    y = _answers(study, name)
-    return None if y is None else _best(features(study), y[: len(features(study))])
-
-
-def _answers(study: Study, name: str) -> np.ndarray | None:
-    """Labels (rows,) or values (rows, columns), None for sequences of labels."""
-    target = study.rows.targets[name]
-    labels = labels_of(study, name, target)
-    if labels is not None:
-        return np.where(labels < 0, -1, labels)
-    return target.reshape(len(target), -1)[:, :16].astype(np.float64) if target.dtype.kind == "f" else None
-
-
-def features(study: Study) -> np.ndarray:
-    """Inputs as rows of numbers of about one size; ids are counted."""
-    return study.once("features", lambda: _features(study))
-
-
-def _features(study: Study) -> np.ndarray:
-    found = []
-    for name, x in study.rows.inputs.items():
-        x = x[:MOST_ROWS]
-        readers = [study.network.graph.nodes[reader].layer for reader in study.network.graph.consumers[name]]
-        ids = any(layer.input_dtype == "int32" for layer in readers)
-        if ids and x.size and x.min() >= 0 and x.max() < MOST_COLUMNS:
-            flat = x.reshape(len(x), -1).astype(int)
-            counts = np.zeros((len(x), int(flat.max()) + 1))
-            np.add.at(counts, (np.arange(len(x))[:, None], flat), 1)
-            x = counts
-        found.append(spread_out(x.reshape(len(x), -1).astype(np.float64), alike=x.ndim > 2))
-    return np.concatenate(found, axis=1)
-
-
-def spread_out(x: np.ndarray, alike: bool = False) -> np.ndarray:
-    """Columns of mean 0 and standard deviation 1, or `alike`, scaled by one number; far values drawn in."""
-    if x.shape[1] > MOST_COLUMNS:
-        x = x[:, np.linspace(0, x.shape[1] - 1, MOST_COLUMNS).astype(int)]
-    x = x - x.mean(axis=0)
-    scale = x.std() if alike else x.std(axis=0)
-    return np.clip(x / np.where(scale > 1e-12, scale, 1), -10, 10)
-
-
-def distances(x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Squared distances between the rows of two arrays."""
-    return np.maximum((x**2).sum(axis=1)[:, None] + (z**2).sum(axis=1) - 2 * x @ z.T, 0)
-
-
-def _nearest(x: np.ndarray, count: int) -> np.ndarray:
-    apart = distances(x, x)
-    np.fill_diagonal(apart, np.inf)
-    return np.argsort(apart, axis=1, kind="stable")[:, :count]
-
-
-def _best(x: np.ndarray, y: np.ndarray) -> Simple | None:
-    known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(axis=1)
-    x, y = x[known], y[known]
-    if len(x) < 20:
-        return None
-    if y.ndim == 1:
-        one_hot = np.eye(int(y.max()) + 1)[y.astype(int)]
-        guesses = [one_hot[_nearest(x, 5)].mean(axis=1).argmax(axis=1), _ridge(x, one_hot).argmax(axis=1)]
-        return max((_of_labels(guess, y) for guess in guesses), key=lambda told: told.z)
-    guesses = [y[_nearest(x, 5)].mean(axis=1), _ridge(x, y)]
-    return max((_of_values(guess, y) for guess in guesses), key=lambda told: told.z)
-
-
-def _of_labels(guess: np.ndarray, y: np.ndarray) -> Simple:
-    count = len(y)
-    classes = int(max(y.max(), guess.max())) + 1
-    shares, guessed = (np.bincount(each.astype(int), minlength=classes) / count for each in (y, guess))
-    chance = float(shares @ guessed)
-    score = float((guess == y).mean())
-    error = np.sqrt(max(chance * (1 - chance), 1e-6) / count)
-    return Simple((score - chance) / error, score, chance, (score - chance) / max(1 - chance, 1e-6))
-
-
-def _of_values(guess: np.ndarray, y: np.ndarray) -> Simple:
-    best = 0.0
-    z = -np.inf
-    for column in range(y.shape[1]):
-        if guess[:, column].std() > 0 and y[:, column].std() > 0:
-            r = float(np.corrcoef(guess[:, column], y[:, column])[0, 1])
-            z, best = max(z, r * np.sqrt(len(y))), max(best, r)
-    return Simple(z, best**2, 0.0, best**2)
-
-
-def _ridge(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
-    """What a linear model, fitted to the other rows, says of each."""
-    found = np.zeros(y.shape)
-    fold = np.random.Generator(np.random.Philox(key=1)).permutation(len(x)) % folds
-    for held in range(folds):
-        rest, mean = fold != held, y[fold != held].mean(axis=0)
-        a, b = x[rest], y[rest] - mean
-        strength = 0.1 * len(a)
-        if a.shape[1] <= len(a):
-            weights = np.linalg.solve(a.T @ a + strength * np.eye(a.shape[1]), a.T @ b)
-        else:
-            weights = a.T @ np.linalg.solve(a @ a.T + strength * np.eye(len(a)), b)
-        found[~rest] = x[~rest] @ weights + mean
-    return found
 
 
 def _network_knows(study: Study) -> bool:
@@ -205,13 +90,13 @@ def _nothing_to_learn(study: Study, name: str, told: Simple) -> Finding:
         f"as chance does ({told.score:.2f}, chance {told.chance:.2f}, {told.z:.1f} standard errors), so "
         "whatever is "
         "learned is learned by heart.",
-        remedy="See whether rows were shuffled apart: labels and inputs must be shuffled, sorted and joined together.",
+        remedy="See whether rows were shuffled apart: both must be shuffled, sorted and joined together.",
     )  # fmt: skip
 
 
 def _shifted(study: Study, name: str) -> tuple[int, float] | None:
     """By how many rows the targets are off, and how sure that is; None if it is not that."""
-    y, x = _answers(study, name), features(study)
+    y, x = answers(study, name), features(study)
     assert y is not None
     place = {int(row): position for position, row in enumerate(study.rows.rows[: len(x)])}
     best: tuple[int, float] | None = None
@@ -220,7 +105,7 @@ def _shifted(study: Study, name: str) -> tuple[int, float] | None:
         if len(pairs) < FEWEST_ROWS // 2:
             continue
         ours, theirs = np.array(pairs).T
-        told = _best(x[ours], y[theirs])
+        told = best_model(x[ours], y[theirs])
         if told is not None and told.z > 2 * SURE and (best is None or told.z > best[1]):
             best = by, told.z
     return best
@@ -233,7 +118,7 @@ def _noise(study: Study, labels: np.ndarray) -> Iterator[tuple[Finding, bool]]:
     if len(known) < FEWEST_ROWS or np.bincount(y[known]).max() > 0.8 * len(known):
         return
     x, y = x[known], y[known]
-    nearest = _nearest(x, MANY_NEIGHBORS)
+    nearest = nearest_rows(x, MANY_NEIGHBORS)
     votes = np.eye(int(y.max()) + 1)[y[nearest]]
     few, many = votes[:, :NEIGHBORS].mean(axis=1), votes.mean(axis=1)
     other = few.argmax(axis=1) != y
@@ -271,7 +156,7 @@ def _classes_as_values(study: Study, name: str, target: np.ndarray) -> Iterator[
         return
     x = features(study)
     y = target.reshape(len(target))[: len(x)]
-    nearest = y[_nearest(x, 1)[:, 0]]
+    nearest = y[nearest_rows(x, 1)[:, 0]]
     differ = np.flatnonzero(nearest != y)
     pairs = np.abs(y[:, None] - y)
     usual = pairs[pairs > 0].mean()

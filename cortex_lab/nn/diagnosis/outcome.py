@@ -8,7 +8,7 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.data import is_an_input, labels_of
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.labels import simple
+from cortex_lab.nn.diagnosis.simple import simple
 from cortex_lab.nn.diagnosis.step_size import highest_rate
 from cortex_lab.nn.diagnosis.study import Study, tail
 from cortex_lab.nn.training import Training
@@ -46,12 +46,14 @@ def _overfitting(study: Study) -> Finding | None:
     ours, others = study.loss_now, study.validation_loss
     constant, counts = study.baseline_of(theirs), (len(study.rows), len(theirs))
     said = f"the loss is {ours:.3g} on training rows and {others:.3g} on validation rows"
-    if None not in scores:
+    if scores[0] is not None and scores[1] is not None:
         gap = scores[0] - scores[1]
-        by_chance = BY_CHANCE * np.sqrt(sum(p * (1 - p) / n for p, n in zip(scores, counts, strict=True)))
+        by_chance = BY_CHANCE * np.sqrt(
+            sum(p * (1 - p) / n for p, n in zip(scores, counts, strict=True) if p)
+        )
         if gap <= max(GAP, by_chance) and not (gap > GAP / 2 and others > constant):
             return None
-        said = f"the accuracy is {scores[0]:.0%} on training rows and {scores[1]:.0%} on validation rows, and {said}"
+        said = f"the accuracy is {scores[0]:.0%} and {scores[1]:.0%}, and {said}"
         value, bound = float(gap), GAP
     elif not (ours < LEARNED * study.baseline and others > WORSE * ours and others > POOR * constant):
         return None
@@ -102,7 +104,7 @@ def _underfitting(study: Study) -> Finding | None:
             and n not in study.network.graph.outputs
         ]
         which = (
-            f", and {narrow[0]!r} lets only {study.network.graph.nodes[narrow[0]].out_shape[-1]} numbers through"
+            f", and {narrow[0]!r} lets only {study.network.graph.shape(narrow[0])[-1]} numbers through"
             if narrow
             else ""
         )
@@ -117,7 +119,7 @@ def _underfitting(study: Study) -> Finding | None:
 
 
 def _goes_on(study: Study) -> bool:
-    """Whether another learning rate, or none of what holds the weights small, would get the loss down from here."""
+    """Whether another rate, or none of what holds the weights small, would get the loss down from here."""
     if study.now.penalties or study.now.optimizer.weight_decay:
         return True
     peak, had = highest_rate(study), tail(study.run("from now", lambda training: None, True))

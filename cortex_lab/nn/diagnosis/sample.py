@@ -21,7 +21,7 @@ MOST_VALUES = 4 * 2**20
 
 @dataclass
 class Sample:
-    """Some rows: `inputs` and `targets` by name, `rows` where they lie in the data, `batch` which they were of.
+    """Some rows: `inputs` and `targets` by name, `rows` their places in the data, `batch` whose they were.
 
     `all_targets` and `all_rows` are of all rows that were scanned, as are `hashes` of the inputs and `bad`:
     (what, the row's position, its columns) where numbers are missing or infinite. `error` is what fetching
@@ -47,8 +47,8 @@ class Sample:
 def of_training(training: Training, most: int, seconds: float) -> Sample:
     """The first `most` rows of the epoch under way, and a look at all others for as long as `seconds`."""
     epoch = training.batches.steps_per_epoch
-    return _gathered(training, range(training.step_number // epoch * epoch, training.step_number // epoch * epoch + epoch),
-                     most, seconds)  # fmt: skip
+    first = training.step_number // epoch * epoch
+    return _gathered(training, range(first, first + epoch), most, seconds)
 
 
 def of_validation(training: Training, most: int, seconds: float) -> Sample:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.study import Study, rms
 from cortex_lab.nn.diagnosis.symptoms import dead_share, revival, saturated_share
@@ -153,12 +154,12 @@ def _recurrent(study: Study) -> Iterator[Finding]:
                 f"The gradient explodes in {name!r}: the recurrent weights begin with a spectral radius "
                 f"of {radius:.3g}, "
                 f"and {node.layer.activation or 'linear'} does not hold it back over {steps} steps.",
-                remedy='Use recurrent_initializer="orthogonal" with activation="tanh", or clip_norm=1 in the optimizer.',
+                remedy='Use recurrent_initializer="orthogonal" with activation="tanh", or clip_norm=1.',
             )  # fmt: skip
 
 
 def _gradients(study: Study) -> Iterator[Finding]:
-    sizes = {name: float(np.linalg.norm(values)) for name, values in study.gradients(study.start).items()
+    sizes = {name: float(np.linalg.norm(values)) for name, values in passes.gradients(study.start).items()
              if name in study.network.graph.nodes}  # fmt: skip
     names = list(sizes)
     if len(names) < 3 or sizes[names[0]] == 0:
@@ -194,7 +195,7 @@ def _memory(study: Study) -> Iterator[Finding]:
         if f"{name}/recurrent_kernel" not in network.parameters or node.in_shapes[0][0] < LONG:
             continue
         source = node.inputs[0]
-        gradients = study.gradients(study.start)
+        gradients = passes.gradients(study.start)
         if source in gradients:
             by_step = np.sqrt((gradients[source] ** 2).sum(axis=(0, 2)))
             first, last = float(by_step[0]), float(by_step[-1])

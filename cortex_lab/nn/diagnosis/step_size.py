@@ -15,9 +15,6 @@ from cortex_lab.nn.training import Training
 BETTER = 0.7  # loss after 80 steps at a lower rate over that at the rate: 1 and more | 0 to 0.6
 # accuracy at a lower rate less that at the rate, where the loss is stuck: -0.1 to 0.05 | 0.2 and more
 LEARNS = 0.15
-STRONGEST_DECAY = 2.0  # rate x weight decay x 100 steps: 0 to 0.02 | 5 and more
-CLIPPED = 10.0  # norm of the gradient over what is left of it, without which no experiment: 0 to 5 | 1e3
-WITHOUT = 0.8  # loss without clipping, decay or penalties over that with them: 0.9 and more | 0 to 0.7
 FASTER, HIGHEST_POWER = 0.9, 10  # loss at a higher rate over that at the rate; of 10, how far that is sought
 SLOWEST = 6e-5  # way of the weights in a step over their norm: 2e-4 and more | 4e-5 and less
 AWAKE = 0.85  # loss after 80 steps at the highest rate over that at the rate of now: 0.95 and more | 0 to 0.8
@@ -30,7 +27,7 @@ RIGHT = 0.02  # and below which nobody asks for more
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     if study.had is None:
         return
-    found = [*_clipping(study), *_decay(study), *_penalties(study), *_momentum(study), *_schedule(study)]
+    found = [*_momentum(study), *_schedule(study)]
     found += [*_high(study)]
     if not found:
         found += [*_low(study)]
@@ -38,7 +35,7 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
 
 
 def rate_is_too_high(study: Study) -> tuple[float, float, float] | None:
-    """(factor, loss with it, loss as it was) of a lower rate that does better from the start; None if none does."""
+    """(factor, loss with it, loss as it was) of a lower rate that does better; None if none does."""
     return study.once("rate too high", lambda: _lower_rate(study))
 
 
@@ -154,99 +151,6 @@ def _momentum(study: Study) -> Iterator[Finding]:
             yield momentum_too_large(study, key, value)
 
 
-def _clipping(study: Study) -> Iterator[Finding]:
-    optimizer = study.start.optimizer
-    if optimizer.clip_norm is None and optimizer.clip_value is None:
-        return
-    training = study.start.clone()
-    training.checked_until = 0
-    for phase in training.walk():
-        if phase == training.phases[-2]:
-            break
-    gradient = training.network.ops.to_numpy(training.network.gradient).astype(float)
-    left = (
-        gradient
-        if optimizer.clip_value is None
-        else np.clip(gradient, -optimizer.clip_value, optimizer.clip_value)
-    )
-    norm, kept = float(np.linalg.norm(gradient)), float(np.linalg.norm(left))
-    kept = min(kept, optimizer.clip_norm or np.inf)
-    if norm < CLIPPED * kept:
-        return
-
-    def unclipped(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(clip_norm=None, clip_value=None)
-
-    with_it, without = (
-        tail(study.run("as it was", lambda t: None)),
-        tail(study.run("without clipping", unclipped)),
-    )
-    if without < WITHOUT * with_it:
-        key = "clip_norm" if kept == optimizer.clip_norm else "clip_value"
-        wanted = float(f"{norm if key == 'clip_norm' else np.abs(gradient).max():.2g}")
-        yield Finding(
-            "clipping", "optimizer", norm / max(kept, 1e-30), CLIPPED,
-            f"The gradient is clipped too tightly: of a norm of {norm:.3g}, "
-            f"{key}={getattr(optimizer, key):g} leaves "
-            f"{kept:.3g}; without it the loss comes to {without:.3g} instead of {with_it:.3g}.",
-            remedy=f"Clip what is unusual only: session.edit(\"optimizer['{key}']\", {wanted:g})",
-            edits=((f"optimizer['{key}']", wanted),),
-        )  # fmt: skip
-
-
-def _decay(study: Study) -> Iterator[Finding]:
-    optimizer = study.start.optimizer
-    decay = optimizer.weight_decay
-    if not decay:
-        return
-    strength = highest_rate(study) * decay * 100
-
-    def undecayed(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(weight_decay=0.0)
-
-    if strength <= STRONGEST_DECAY and not _frees(study, "decay", undecayed, None):
-        return
-    wanted = float(f"{min(0.02 / highest_rate(study) / 100, decay / 10):.1g}")
-    yield Finding(
-        "weight_decay", "optimizer", strength, STRONGEST_DECAY,
-        f"The weight decay {decay:g} is too strong: with a rate of {highest_rate(study):.3g} it takes "
-        f"{-np.expm1(-strength):.0%} "
-        "of every weight in 100 steps, and what is learned goes with it.",
-        remedy=f"Take less: session.edit(\"optimizer['weight_decay']\", {wanted:g})",
-        edits=(("optimizer['weight_decay']", wanted),),
-    )  # fmt: skip
-
-
-def _penalties(study: Study) -> Iterator[Finding]:
-    if not study.now.penalties:
-        return
-
-    def unpenalized(training: Training) -> None:
-        training.bound_penalties = None
-
-    if _frees(study, "penalties", lambda training: None, unpenalized):
-        value = study.now.measure("penalty")
-        patterns = ", ".join(study.now.penalties.by_pattern)
-        yield Finding(
-            "penalty", patterns, value, study.baseline,
-            f"The penalties on {patterns} are too strong: they hold the weights so small that the loss "
-            "stays at "
-            f"{study.loss_now:.3g}, where a constant answer has {study.baseline:.3g}.",
-            remedy="Take a hundredth of them: train(..., penalties=...), such as L2(1e-4).",
-        )  # fmt: skip
-
-
-def _frees(study: Study, name: str, change, fresh) -> bool:
-    """Whether a training that has not learned does without `name`."""
-    if study.had is None or study.learned:
-        return False
-    pairs = [(study.had, study.run(f"without {name}", change, fresh=fresh))]
-    if study.steps:
-        pairs.append((study.run("from now", lambda training: None, True),
-                      study.run(f"from now without {name}", change, True, fresh)))  # fmt: skip
-    return any(tail(without) < WITHOUT * tail(with_it) for with_it, without in pairs)
-
-
 def _schedule(study: Study) -> Iterator[Finding]:
     optimizer = study.now.optimizer
     if not callable(optimizer.learning_rate) or not study.steps:
@@ -271,6 +175,6 @@ def _schedule(study: Study) -> Iterator[Finding]:
             f"peak {peak:.3g}, with a loss of {asleep:.3g} left; {len(study.run('awake', awake, True))} "
             "steps at "
             f"{peak:.3g} bring {tried:.3g}.",
-            remedy=f'Give it more steps, or go on at a rate of its own: session.edit("learning_rate", {peak:.3g})',
+            remedy=f'Give it more steps, or go on at one rate: session.edit("learning_rate", {peak:.3g})',
             edits=(("learning_rate", float(f"{peak:.3g}")),),
         )  # fmt: skip

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.nn.autopsy import Fault
-from cortex_lab.nn.diagnosis import sample
-from cortex_lab.nn.layer import Slots
+from cortex_lab.nn.diagnosis import passes, sample
+from cortex_lab.nn.diagnosis.passes import constant_loss
 from cortex_lab.nn.training import Training
 
 MOST_STEPS, FEWEST_STEPS = 80, 8
-RUN_SECONDS = 0.4
+RUN_SECONDS = 0.6
 """How long an experiment may take, measured by the steps of the first."""
 LOOK_SECONDS = 0.5
 """How long looking at rows, and passing them forward, may take."""
@@ -29,7 +29,7 @@ class Case:
     """A training to diagnose: copies of it as it is `now`, and as it was at step `origin`, its `start`.
 
     Since `origin` nothing was edited by hand, so steps from there can be run again with one thing changed;
-    `edited` says whether it was edited there. `losses` are those of all steps, `at` gives a copy as of a step.
+    `edited` says whether it was, there. `losses` are those of all steps, `at` gives a copy as of a step.
     """
 
     now: Training
@@ -107,38 +107,10 @@ class Study:
 
     def baseline_of(self, rows: sample.Sample) -> float:
         return sum(
-            self.objective.weights[name] * self._constant(name, target)
+            self.objective.weights[name]
+            * constant_loss(self.network, self.objective.losses[name], name, target)
             for name, target in rows.targets.items()
         )
-
-    def _constant(self, name: str, target: np.ndarray) -> float:
-        loss, shape, ops = self.objective.losses[name], self.network.graph.shape(name), self.network.ops
-        if loss.predicts == "features":
-            return float("nan")
-        if loss.of_classes:
-            known = target[target >= 0]
-            shares = np.bincount(known, minlength=shape[-1]) / max(len(known), 1)
-            candidates = [np.log(shares + 1e-9) if loss.link == "softmax" else shares]
-        else:
-            mean = np.nanmean(target, axis=0)
-            candidates = [mean, np.nanmedian(target, axis=0)]
-            if loss.link == "softmax":
-                candidates = [np.log(mean + 1e-9)]
-            elif loss.link == "sigmoid":
-                candidates = [np.log(mean + 1e-9) - np.log(1 - mean + 1e-9)]
-            elif loss.predicts == "yes or no":
-                candidates = [mean]
-        found = []
-        for value in candidates:
-            count = len(target)
-            at = Slots(
-                y=ops.asarray(np.broadcast_to(value, (count, *shape)).copy()), dy=None, found=None,
-                target=ops.asarray(target, "int64" if loss.of_classes else None),
-                weights=ops.asarray(np.full(count, 1 / count)), rows=ops.zeros((count,)),
-            )  # fmt: skip
-            loss.evaluate(ops, at)
-            found.append(float(np.nanmean(ops.to_numpy(at.rows).astype(float))))
-        return min(found)
 
     @cached_property
     def loss_now(self) -> float:
@@ -183,7 +155,7 @@ class Study:
 
     @cached_property
     def had(self) -> np.ndarray | None:
-        """The losses of the first steps since the start, run again as they were; None if that takes too long."""
+        """The losses of the first steps since the start, run again as they were; None if that is too long."""
         if not self.sound:
             return None
         if self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS:
@@ -252,49 +224,19 @@ class Study:
 
         return self.run(f"rate times {factor:g}{' from now' if from_now else ''}", change, from_now)
 
-    def outputs(self, training: Training) -> dict[str, np.ndarray]:
-        """What each layer gives in training, for some batches of what comes next."""
-        copy, found, rows = training.clone(), {}, 0
-        for _ in range(64):
-            copy.checked_until = 0
-            for phase in copy.walk():
-                if phase == "loss":
-                    break
-            assert copy.bound is not None
-            for name in copy.network.graph.nodes:
-                values = copy.network.ops.to_numpy(copy.bound.buffers[name])
-                found.setdefault(name, []).append(values.copy())
-            rows += copy.bound.rows
-            copy.step_number += 1
-            if rows >= 256:
-                break
-        return {name: np.concatenate(parts) for name, parts in found.items()}
-
     @cached_property
     def outputs_now(self) -> dict[str, np.ndarray]:
-        return self.outputs(self.now)
+        return passes.outputs(self.now)
 
     @cached_property
     def outputs_at_start(self) -> dict[str, np.ndarray]:
-        return self.outputs(self.start)
-
-    def gradients(self, training: Training) -> dict[str, np.ndarray]:
-        """The gradient of each layer's output in the next step, from the end to the beginning."""
-        copy = training.clone()
-        copy.checked_until = 0
-        for phase in copy.walk():
-            if phase == copy.phases[-2]:
-                break
-        assert copy.bound is not None
-        found = {}
-        for name in (*reversed(copy.network.graph.nodes), *copy.network.graph.inputs):
-            if f"gradient:{name}" in copy.bound.buffers:
-                found[name] = copy.network.ops.to_numpy(copy.bound.buffers[f"gradient:{name}"]).astype(float)
-        return found
+        return passes.outputs(self.start)
 
 
 def scaled(rate: Any, factor: float) -> Any:
-    return (lambda update: factor * rate(update)) if callable(rate) else rate * factor
+    """A rate, or a schedule, times `factor`."""
+    schedule: Callable[[int], float] = rate
+    return (lambda update: factor * schedule(update)) if callable(rate) else rate * factor
 
 
 def tail(losses: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding, listed
 from cortex_lab.nn.diagnosis.study import RUN_SECONDS, Study
 from cortex_lab.nn.measures import function_of
@@ -34,7 +35,7 @@ def dead_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.nd
     if function_of(network, name) != "relu" or name not in outputs:
         return None
     y = outputs[name].reshape(-1, outputs[name].shape[-1])
-    return (y <= 0).all(axis=0)
+    return np.all(y <= 0, axis=0)
 
 
 def saturated_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
@@ -52,7 +53,7 @@ def saturated_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> 
 
 
 def revival(network: Any, name: str, units: np.ndarray) -> tuple[tuple[tuple[str, Any], ...], str]:
-    """The edit that draws the weights into `units` of `name` anew, and how to type it; nothing if none does."""
+    """The edit that draws the weights into `units` of `name` anew, and how to type it."""
     owner = kernel_owner(network, name)
     if owner is None or not len(units):
         return (), "Begin with a bias of 0 and the usual weights."
@@ -113,7 +114,7 @@ def _dead(study: Study, name: str, dead: np.ndarray) -> tuple[Finding, bool]:
 
 
 def _out_of_reach(study: Study, name: str, units: np.ndarray) -> bool:
-    """Whether the bias of a dead unit is lower than any row could lift, by the inequality of Cauchy and Schwarz."""
+    """Whether the bias of a dead unit is lower than any row could lift, as Cauchy and Schwarz have it."""
     network, owner = study.network, kernel_owner(study.network, name)
     if owner is None or f"{owner}/bias" not in network.parameters:
         return False
@@ -143,7 +144,7 @@ def _since(study: Study, name: str, measured: Any, count: int) -> str:
         if high - low < 2:
             break
         middle = (low + high) // 2
-        low, high = (low, middle) if so(study.outputs(study.case.at(middle))) else (middle, high)
+        low, high = (low, middle) if so(passes.outputs(study.case.at(middle))) else (middle, high)
     return f", since about step {high}"
 
 
@@ -152,7 +153,7 @@ def _gradients(study: Study) -> Iterator[tuple[Finding, bool]]:
     from cortex_lab.nn.diagnosis.start import gradient_finding
 
     graph = study.network.graph
-    sizes = {name: float(np.linalg.norm(values)) for name, values in study.gradients(study.now).items()
+    sizes = {name: float(np.linalg.norm(values)) for name, values in passes.gradients(study.now).items()
              if name in graph.nodes}  # fmt: skip
     if len(sizes) < 2 or not next(iter(sizes.values())):
         return

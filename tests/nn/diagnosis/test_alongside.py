@@ -15,8 +15,8 @@ def session(**options):
     x, y = blobs(240)
     layers = [cl.Dense(16), cl.BatchNormalization(), cl.ReLU(), cl.Dropout(0.3), cl.Dense(3)]
     options = {"validation": (x[200:], y[200:]), "validate_every": 7, "batch_size": 16, "seed": 4} | options
-    made = cl.train(cl.Network(layers, 6), (x[:200], y[:200]), "softmax_cross_entropy", cl.Adam(0.01), **options)
-    return made
+    network, loss = cl.Network(layers, 6), "softmax_cross_entropy"
+    return cl.train(network, (x[:200], y[:200]), loss, cl.Adam(0.01), **options)
 
 
 def whole(made):

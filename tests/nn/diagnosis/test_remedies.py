@@ -59,7 +59,7 @@ def test_typing_what_a_finding_says_mends_the_data(name, base):
     setup.options["validation"] = None
     finding = setup.session().diagnose()[0]
     names = {"x": setup.x, "y": setup.y, "np": np}
-    exec(re.search(r"[xy] = [^;:]*?(?=, and drop|$)|[xy] = .*", finding.remedy).group(), names)
+    exec(re.findall(r"[xy] = .*?(?=, and drop|$)", finding.remedy)[0], names)
     setup.x, setup.y = np.asarray(names["x"], np.float32), names["y"]
     assert finding.kind not in [each.kind for each in setup.session().diagnose()]
 
@@ -77,7 +77,8 @@ def test_rows_to_leave_out_are_all_named_and_can_be():
 def test_units_to_revive_are_those_of_the_layer_that_has_them():
     random = np.random.default_rng(0)
     x, y = random.normal(size=(200, 4)), random.integers(0, 3, 200)
-    layers = [cl.Dense(30), cl.BatchNormalization(), cl.ReLU(), cl.Dense(20), cl.Activation("relu"), cl.Dense(3)]
+    layers = [cl.Dense(30), cl.BatchNormalization(), cl.ReLU(), cl.Dense(20)]
+    layers += [cl.Activation("relu"), cl.Dense(3)]
     session = cl.train(cl.Network(layers, 4), (x, y), "softmax_cross_entropy", cl.Adam(0.01), batch_size=50)
     session.step(5)
     planted = {"dense_2": np.arange(20) < 15}
