@@ -25,14 +25,12 @@ NEIGHBORS, MANY_NEIGHBORS = 10, 20
 AGREED = 0.7  # share of neighbors that makes a row's label expected
 AGAINST = 0.08  # share of such rows with another label: 0.007 to 0.034 | 0.15 and more
 INSIDE = 0.12  # the same among the third of rows whose neighbors agree most: 0 to 0.11 | 0.15 to 0.26
-# how far those neighbors agree; below that, what tells the classes apart is missing: 0.5 to 0.75 | 0.8
-CLEAR = 0.76
+CLEAR = 0.76  # how far those agree; less is said by what tells too little: 0.5 to 0.75 | 0.8 and more
 SKILL = 0.45  # of the neighbors, from chance to perfect, below which they are no judge of labels
 BETTER = 0.93  # validation loss over that of a constant answer, below which the network itself shows signal
 SOON = 0.8  # the same of batches of the first epoch, before they are learned: they are few
 LARGEST_SHIFT = 3
-# how far apart neighbors' different class ids are over random ones': classes 0.8 to 1.1, values 0.1 to 0.5
-LIKE = 0.7
+LIKE = 0.7  # difference of neighbors' class ids over random ones': values 0.1 to 0.5 | classes 0.8 to 1.1
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:

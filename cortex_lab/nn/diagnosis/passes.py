@@ -20,6 +20,8 @@ def constant_loss(network: Network, loss: Loss, name: str, target: np.ndarray) -
         shares = np.bincount(known, minlength=shape[-1]) / max(len(known), 1)
         candidates = [np.log(shares + 1e-9) if loss.link == "softmax" else shares]
     else:
+        # A column of which nothing is known may have any answer.
+        target = np.where(np.isnan(target).all(axis=0), 0, target)
         mean = np.nanmean(target, axis=0)
         candidates = [mean, np.nanmedian(target, axis=0)]
         if loss.link == "softmax":
@@ -37,8 +39,14 @@ def constant_loss(network: Network, loss: Loss, name: str, target: np.ndarray) -
             weights=ops.asarray(np.full(count, 1 / count)), rows=ops.zeros((count,)),
         )  # fmt: skip
         loss.evaluate(ops, at)
-        found.append(float(np.nanmean(ops.to_numpy(at.rows).astype(float))))
+        found.append(known_mean(ops.to_numpy(at.rows)))
     return min(found)
+
+
+def known_mean(values: np.ndarray) -> float:
+    """The mean of those that are numbers; NaN if none is."""
+    known = values[~np.isnan(values)].astype(np.float64)
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def outputs(training: Training) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""How far a step goes: rate, momentum, clipping, decay, penalties and schedule, by experiment."""
+"""How far a step goes: rate, momentum and schedule, by experiment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cortex_lab.nn.training import Training
 
 # Measured ranges: healthy | faulty.
 BETTER = 0.7  # loss after 80 steps at a lower rate over that at the rate: 1 and more | 0 to 0.6
-# accuracy at a lower rate less that at the rate, where the loss is stuck: -0.1 to 0.05 | 0.2 and more
-LEARNS = 0.15
-FASTER, HIGHEST_POWER = 0.9, 10  # loss at a higher rate over that at the rate; of 10, how far that is sought
+LEARNS = 0.15  # accuracy at a lower rate less that at a rate that is stuck: -0.1 to 0.05 | 0.2 and more
+FASTER = 0.9  # loss at a higher rate over that at the rate: 0.95 and more | 0 to 0.7
+HIGHEST_POWER = 10  # of 10: how far a higher rate is sought
 SLOWEST = 6e-5  # way of the weights in a step over their norm: 2e-4 and more | 4e-5 and less
 AWAKE = 0.85  # loss after 80 steps at the highest rate over that at the rate of now: 0.95 and more | 0 to 0.8
 ENDED = 1e-2  # rate over the highest so far, with much left to learn: 0.05 and more | 1e-3 and less
@@ -27,10 +27,8 @@ RIGHT = 0.02  # and below which nobody asks for more
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     if study.had is None:
         return
-    found = [*_momentum(study), *_schedule(study)]
-    found += [*_high(study)]
-    if not found:
-        found += [*_low(study)]
+    found = [*_momentum(study), *_schedule(study), *_high(study)]
+    found = found or [*_low(study)]
     yield from ((finding, True) for finding in found)
 
 
@@ -51,11 +49,10 @@ def _lower_rate(study: Study) -> tuple[float, float, float] | None:
     for power in range(1, 7 if stuck else 3):
         factor = 10.0**-power
         tried = tail(study.rate_times(factor))
-        learns = study.hits[f"rate times {factor:g}"] > study.hits["as it was"] + LEARNS and stuck
-        if tried < BETTER * best[1] or (
-            learns and study.hits[f"rate times {factor:g}"] > hits and best[1] >= BETTER * had
-        ):
-            best, hits = (factor, tried), study.hits[f"rate times {factor:g}"]
+        hit = study.hits[f"rate times {factor:g}"]
+        learns = stuck and hit > max(hits, study.hits["as it was"] + LEARNS) and best[1] >= BETTER * had
+        if tried < BETTER * best[1] or learns:
+            best, hits = (factor, tried), hit
         elif best[0] < 1:
             break
     return (*best, had) if best[0] < 1 else None

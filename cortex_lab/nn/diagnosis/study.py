@@ -12,7 +12,7 @@ import numpy as np
 
 from cortex_lab.nn.autopsy import Fault
 from cortex_lab.nn.diagnosis import passes, sample
-from cortex_lab.nn.diagnosis.passes import constant_loss
+from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean
 from cortex_lab.nn.training import Training
 
 MOST_STEPS, FEWEST_STEPS = 80, 8
@@ -122,7 +122,7 @@ class Study:
         return self._loss(self.validation) if self.validation else float("nan")
 
     def _loss(self, rows: sample.Sample) -> float:
-        return float(np.nanmean(self.objective.row_losses(rows.inputs, rows.targets)))
+        return known_mean(self.objective.row_losses(rows.inputs, rows.targets))
 
     @cached_property
     def recent_loss(self) -> float:
@@ -214,7 +214,7 @@ class Study:
         training = self.now.clone()
         for _ in range(self._steps_to_try or FEWEST_STEPS):
             training.whole_step()
-        return float(np.nanmean(training.objective.row_losses(self.rows.inputs, self.rows.targets)))
+        return known_mean(training.objective.row_losses(self.rows.inputs, self.rows.targets))
 
     def rate_times(self, factor: float, from_now: bool = False) -> np.ndarray:
         def change(training: Training) -> None:
