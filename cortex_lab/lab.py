@@ -68,8 +68,8 @@ class TrainingSession(Session):
     def diagnose(self) -> Diagnosis:
         """What is wrong with this training, in words: causes before what follows from them, with remedies.
 
-        Looks at the data, the settings, the start and the history, and runs up to 80 steps again with one thing
-        changed; all on copies, while this session may go on.
+        Looks at the data, the settings, the start and the history, and runs up to 80 steps again with one
+        thing changed; all on copies, while this session may go on.
         """
         return diagnose(self._gate.visit_and_wait(self._case))
 
@@ -192,7 +192,7 @@ class TrainingSession(Session):
 
         def at(step: int) -> Training:
             training = now.clone()
-            replay(training, history.nearest(step)[1], [event for event in events if event.step <= step], step)
+            replay(training, history.nearest(step)[1], [each for each in events if each.step <= step], step)
             return training
 
         return Case(now, start, origin, self.fault, seconds, losses, bool(edited), at)

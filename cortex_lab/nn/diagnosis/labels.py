@@ -141,7 +141,8 @@ def _noise(study: Study, labels: np.ndarray) -> Iterator[tuple[Finding, bool]]:
         "label_noise", "data", against, AGAINST,
         f"{said}; their labels may be wrong." if noisy else f"{said}.",
         rows=tuple(int(row) for row in rows),
-        remedy=f'Look at them, and leave out the bad ones: session.edit("excluded_rows", {listed(excluded)})'
+        remedy="Look at them, and leave out the bad ones: "
+        'session.edit("excluded_rows", session.diagnose().of("label_noise")[0].rows)'
         if noisy else "",
         edits=(("excluded_rows", excluded),),
     ), noisy  # fmt: skip

@@ -71,12 +71,12 @@ def _weights(study: Study) -> Iterator[Finding]:
         else:
             grows = "grows" if what == "far too large" else "shrinks"
             said = f"its weights are {what}: what comes in {grows} {value:.3g}-fold, where about 1 is right"
-        rewind = f"session.rewind(step={study.start.step_number}); " if study.steps else ""
+        rewind = f"session.rewind(step={study.start.step_number}) and " if study.steps else ""
         yield Finding(
             "initialization", name.split("/")[0], value, bound,
             f"The initialization of {name!r} is wrong: {said}.",
-            remedy=f"Leave kernel_initializer out, or draw them anew: {rewind}then "
-            f"session.edit(\"weights['{name}']\", ...)",
+            remedy=f"Leave kernel_initializer out, or {rewind}hand this finding's edits, weights "
+            "as they are usually drawn, to session.edit, one by one.",
             edits=tuple((f"weights['{each}']", _redrawn(network, each, study.start.seed)) for each in kernels
                         if _is_off(study, each, what)),
         )  # fmt: skip

@@ -172,10 +172,12 @@ class Study:
         """
         if name in self._tried:
             return self._tried[name]
-        training = (self.now if from_now else self.start).clone()
+        training = self.now if from_now else self.start
+        began_as = self._present if from_now else self._beginning
         if fresh is not None:
+            training = training.clone()
             fresh(training)
-        training.restore(self._present if from_now else self._beginning)
+        training.restore(began_as)
         training.checked_until = 0
         change(training)
         most, classifies = self._steps_to_try or MOST_STEPS, self.objective.classifies
@@ -191,20 +193,17 @@ class Study:
             if not np.isfinite(losses[step]):
                 losses[step:] = np.inf
                 break
-            if (
-                self._steps_to_try is None
-                and time.perf_counter() - began > RUN_SECONDS
-                and step >= FEWEST_STEPS
-            ):
+            slow = time.perf_counter() - began > RUN_SECONDS
+            if slow and self._steps_to_try is None and step >= FEWEST_STEPS:
                 losses = losses[:step]
                 break
         if self._steps_to_try is None:
             self._steps_to_try = len(losses)
             to_numpy = training.network.ops.to_numpy
             before, after = to_numpy(self._beginning["params"]), to_numpy(training.network.params)
-            self.moved = float(
-                np.linalg.norm(after - before) / max(np.linalg.norm(before), 1e-30) / len(losses)
-            )
+            way, size = np.linalg.norm(after - before), np.linalg.norm(before)
+            self.moved = float(way / max(size, 1e-30) / len(losses))
+        training.restore(began_as)
         self._tried[name], self.hits[name] = losses, tail(hits[: len(losses)])
         return losses
 
@@ -216,13 +215,14 @@ class Study:
             training.whole_step()
         return known_mean(training.objective.row_losses(self.rows.inputs, self.rows.targets))
 
-    def rate_times(self, factor: float, from_now: bool = False) -> np.ndarray:
-        def change(training: Training) -> None:
-            training.optimizer = training.optimizer.replace(
-                learning_rate=scaled(training.optimizer.learning_rate, factor)
-            )
+    def rate_times(self, factor: float) -> np.ndarray:
+        """The losses from the start with another learning rate."""
 
-        return self.run(f"rate times {factor:g}{' from now' if from_now else ''}", change, from_now)
+        def change(training: Training) -> None:
+            rate = scaled(training.optimizer.learning_rate, factor)
+            training.optimizer = training.optimizer.replace(learning_rate=rate)
+
+        return self.run(f"rate times {factor:g}", change)
 
     @cached_property
     def outputs_now(self) -> dict[str, np.ndarray]:
