@@ -16,9 +16,11 @@ from cortex_lab.nn.training import Training
 # Measured ranges: healthy | faulty.
 GAP = 0.12  # accuracy on training rows less that on validation rows: -0.05 to 0.06 | 0.15 and more
 BY_CHANCE = 2.5  # standard errors of that difference, which is no proof below
+ANYTHING = 0.8  # training loss over a constant answer's, above which nothing was learned, by heart or not
 LEARNED, WORSE = 0.4, 3.0  # training loss over a constant answer's; validation loss over training loss
 POOR = 0.3  # and validation loss over a constant answer's: 0 to 0.2 | 0.5 and more
 BEHIND = 0.1  # score of simple models less the network's: -0.1 to 0.05 | 0.15 and more
+GOOD = 0.5  # of simple models, below which they are no proof that more units would do
 FLAT = 0.97  # loss after 80 steps more over that before: 0.5 to 0.95 | 0.98 and more
 # loss after 80 steps at another rate over that at the rate of now: 0.3 to 0.85 | 0.95 and more
 ELSEWHERE = 0.9
@@ -44,6 +46,8 @@ def _overfitting(study: Study) -> Finding | None:
     scores = [_accuracy(study, name, each.targets[name], predicted[name]) for each, predicted in
               ((study.rows, study.predictions), (theirs, study.validation_predictions))]  # fmt: skip
     ours, others = study.loss_now, study.validation_loss
+    if ours > ANYTHING * study.baseline:
+        return None
     constant, counts = study.baseline_of(theirs), (len(study.rows), len(theirs))
     said = f"the loss is {ours:.3g} on training rows and {others:.3g} on validation rows"
     if scores[0] is not None and scores[1] is not None:
@@ -93,7 +97,7 @@ def _underfitting(study: Study) -> Finding | None:
                 float(1 - np.mean((y - t) ** 2) / max(np.mean((t - t.mean(axis=0)) ** 2), 1e-30)),
                 "explained variance",
             )
-        if score > told.score - BEHIND:
+        if told.score < GOOD or score > told.score - BEHIND:
             continue
         if study.later_loss < FLAT * study.loss_now or _goes_on(study):
             continue

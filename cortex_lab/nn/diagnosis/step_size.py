@@ -17,11 +17,12 @@ LEARNS = 0.15  # accuracy at a lower rate less that at a rate that is stuck: -0.
 FASTER = 0.9  # loss at a higher rate over that at the rate: 0.95 and more | 0 to 0.7
 HIGHEST_POWER = 10  # of 10: how far a higher rate is sought
 SLOWEST = 6e-5  # way of the weights in a step over their norm: 2e-4 and more | 4e-5 and less
+HARDLY = 5e-6  # and so little that no loss needs to show it: 2e-4 and more | 1e-6 and less
 AWAKE = 0.85  # loss after 80 steps at the highest rate over that at the rate of now: 0.95 and more | 0 to 0.8
 ENDED = 1e-2  # rate over the highest so far, with much left to learn: 0.05 and more | 1e-3 and less
 LEFT = 0.4  # loss over that of a constant answer, above which there is something left to learn
 UNLEARNED = 0.5  # loss over that of a constant answer
-RIGHT = 0.02  # and below which nobody asks for more
+RIGHT, SOON_RIGHT = 0.02, 0.1  # and below which nobody asks for more, at last and within 80 steps
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
@@ -41,7 +42,7 @@ def _lower_rate(study: Study) -> tuple[float, float, float] | None:
     if study.had is None:
         return None
     had = tail(study.had)
-    if study.recent_loss < RIGHT * study.baseline and np.isfinite(had):
+    if study.recent_loss < RIGHT * study.baseline or had < SOON_RIGHT * study.baseline:
         return None
     # What gives constant answers at once beats, in loss, what still has far to go and learns.
     stuck = not np.isfinite(had) or had > 0.9 * min(study.had[0], study.baseline)
@@ -121,7 +122,7 @@ def _low(study: Study) -> Iterator[Finding]:
                 best, tried = power, loss
             elif tried < FASTER * had:
                 break
-        if not tried < FASTER * had or best < 2:
+        if best < 2 or not (tried < FASTER * had or study.moved < HARDLY):
             return
     higher = float(f"{rate * 10.0**best:.3g}") if rate else 0.001
     then = f", and with {higher:.3g} at {tried:.3g}" if rate else ""
