@@ -184,7 +184,9 @@ class TrainingSession(Session):
         # An edit inside a step belongs to that step.
         edited = [min(event.step + (event.phase is not None), step) for event in self.events]
         origin = max(edited, default=self.first_step)
-        start, seconds = self.process.clone(), self._seconds / max(len(self.trace), 1)
+        # The median, because the first steps may have waited for kernels to be compiled.
+        took = np.diff(self.trace["seconds"])
+        start, seconds = self.process.clone(), float(np.median(took)) if len(took) > 2 else 0.0
         events = [event for event in self.events if event.step < origin + (event.phase is None)]
         replay(start, self.history.nearest(origin)[1], events, origin)
         losses = self.trace["loss"].copy() if "loss" in self.trace else None

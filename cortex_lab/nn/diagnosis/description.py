@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.study import Study, rms
+from cortex_lab.nn.diagnosis.passes import rms
+from cortex_lab.nn.diagnosis.study import Study
 from cortex_lab.nn.measures import function_of
 from cortex_lab.nn.network import Network
 

@@ -81,3 +81,7 @@ def gradients(training: Training) -> dict[str, np.ndarray]:
         if f"gradient:{name}" in copy.bound.buffers:
             found[name] = copy.network.ops.to_numpy(copy.bound.buffers[f"gradient:{name}"]).astype(float)
     return found
+
+
+def rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0

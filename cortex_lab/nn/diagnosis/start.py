@@ -9,7 +9,8 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.study import Study, rms
+from cortex_lab.nn.diagnosis.passes import rms
+from cortex_lab.nn.diagnosis.study import Study
 from cortex_lab.nn.diagnosis.symptoms import dead_share, revival, saturated_share
 from cortex_lab.nn.initializers import fans, for_activation, resolve
 

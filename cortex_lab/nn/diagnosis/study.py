@@ -161,7 +161,11 @@ class Study:
         if self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS:
             self.skipped.append(f"experiments, because a step takes {self.case.step_seconds:.2g} s")
             return None
-        return self.run("as it was", lambda training: None)
+        losses = self.run("as it was", lambda training: None)
+        if len(losses) < FEWEST_STEPS:
+            self.skipped.append(f"experiments, because {len(losses)} steps take {4 * RUN_SECONDS:.2g} s")
+            return None
+        return losses
 
     def run(
         self, name: str, change: Change, from_now: bool = False, fresh: Change | None = None
@@ -193,8 +197,9 @@ class Study:
             if not np.isfinite(losses[step]):
                 losses[step:] = np.inf
                 break
-            slow = time.perf_counter() - began > RUN_SECONDS
-            if slow and self._steps_to_try is None and step >= FEWEST_STEPS:
+            took = time.perf_counter() - began
+            enough = step >= FEWEST_STEPS or took > 4 * RUN_SECONDS
+            if self._steps_to_try is None and took > RUN_SECONDS and enough:
                 losses = losses[:step]
                 break
         if self._steps_to_try is None:
@@ -243,7 +248,3 @@ def tail(losses: np.ndarray) -> float:
     """The mean loss of the last quarter, at least five steps; infinity once it was infinite."""
     part = losses[-max(5, len(losses) // 4) :]
     return float(np.mean(part)) if np.isfinite(part).all() else float("inf")
-
-
-def rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0
