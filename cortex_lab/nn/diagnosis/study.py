@@ -47,8 +47,7 @@ class Study:
 
     def __init__(self, case: Case) -> None:
         self.case, self.now, self.start = case, case.now, case.start
-        self.network = case.now.network
-        self.objective = case.now.objective
+        self.network, self.objective = case.now.network, case.now.objective
         self.steps = case.now.step_number - case.origin
         self.skipped: list[str] = []
         self._present, self._beginning = self.now.snapshot(), self.start.snapshot()
