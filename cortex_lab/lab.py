@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given, rows_of
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.checkpoint import follow_saved, load_training, optimizer_of, read_training, save_training
-from cortex_lab.nn.diagnosis import Diagnosis, diagnose
+from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
 from cortex_lab.nn.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
 from cortex_lab.nn.loss import reading_of
 from cortex_lab.nn.metrics import Metrics
@@ -74,8 +75,12 @@ class TrainingSession(Session):
         return self._gate.visit_and_wait(self._frame)
 
     def diagnose(self) -> Diagnosis:
-        """What is wrong with this training, in words, with the measurements behind them; after one step."""
-        return self._gate.visit_and_wait(lambda: diagnose(self.process))
+        """What is wrong with this training, in words: causes before what follows from them, with remedies.
+
+        Looks at the data, the settings, the start and the history, and runs up to 80 steps again with one
+        thing changed; all on copies, while this session may go on.
+        """
+        return diagnose(self._gate.visit_and_wait(self._case))
 
     def best(self, key: str | None = None, mode: str | None = None) -> Best:
         """The step after which `key` was best: highest for accuracies and scorers, lowest for losses.
@@ -226,6 +231,27 @@ class TrainingSession(Session):
         getattr(self.process.batches, "check_unchanged", lambda: None)()
         for shared in self._shared:
             shared.check()
+
+    def _case(self) -> Case:
+        """Copies of the training as it is, and as it was when it was last edited by hand, or began."""
+        now, step = self.process.clone(), self.step_number
+        # An edit inside a step belongs to that step.
+        edited = [min(event.step + (event.phase is not None), step) for event in self.events]
+        origin = max(edited, default=self.first_step)
+        # The median, because the first steps may have waited for kernels to be compiled.
+        took = np.diff(self.trace["seconds"])
+        start, seconds = self.process.clone(), float(np.median(took)) if len(took) > 2 else 0.0
+        events = [event for event in self.events if event.step < origin + (event.phase is None)]
+        replay(start, self.history.nearest(origin)[1], events, origin)
+        losses = self.trace["loss"].copy() if "loss" in self.trace else None
+        history, events = copy.copy(self.history), list(self.events)
+
+        def at(step: int) -> Training:
+            training = now.clone()
+            replay(training, history.nearest(step)[1], [each for each in events if each.step <= step], step)
+            return training
+
+        return Case(now, start, origin, self.fault, seconds, losses, bool(edited), at)
 
     def _training_at(self, step: int) -> Training:
         self._check_data()

@@ -320,12 +320,6 @@ def test_a_healthy_training_has_nothing_wrong():
     assert not found and "Nothing found" in repr(found)
 
 
-def test_a_diagnosis_needs_a_step():
-    x, y = table()
-    with pytest.raises(LookupError, match="take one first"):
-        grown([cl.Dense(3)], x, y, count=0).diagnose()
-
-
 def test_planted_dead_units_are_named_and_revived():
     x, y = table()
     session = grown([cl.Dense(8, activation="relu"), cl.Dense(6), cl.ReLU(), cl.Dense(3)], x, y)

@@ -1,0 +1,82 @@
+"""What is wrong with a training, in words, each with the measurement behind it.
+
+| module        | what it looks at                                                            |
+|---------------|-----------------------------------------------------------------------------|
+| `finding`     | what a diagnosis consists of                                                |
+| `sample`      | rows of the data as the network sees them                                   |
+| `passes`      | outputs, gradients and losses of passes that change nothing                 |
+| `study`       | the training as it is and as it began; experiments on copies of it          |
+| `numbers`     | what is not finite                                                          |
+| `description` | layers, losses and settings that do not go together                         |
+| `data`        | inputs and targets: scale, constants, outliers, balance                     |
+| `leakage`     | what among the inputs gives the target away                                 |
+| `apart`       | validation rows beside training rows                                        |
+| `simple`      | nearest neighbors and a linear model, which know nothing of the network     |
+| `labels`      | whether targets have to do with inputs, whatever the network                |
+| `start`       | how the network began: its weights, its gradients, what was dead from there |
+| `held_back`   | clipping, decay and penalties, by experiments without them                  |
+| `step_size`   | rate, momentum and schedule, by experiment                                  |
+| `symptoms`    | dead and saturated units, gradients that vanish or explode, now             |
+| `outcome`     | too much learned by heart, or too little at all                             |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from cortex_lab.nn.diagnosis import (
+    apart,
+    data,
+    description,
+    held_back,
+    labels,
+    leakage,
+    numbers,
+    outcome,
+    start,
+    step_size,
+    symptoms,
+)
+from cortex_lab.nn.diagnosis.finding import Diagnosis, Finding
+from cortex_lab.nn.diagnosis.study import Case, Study
+
+__all__ = ["Case", "Diagnosis", "Finding", "diagnose"]
+
+CAUSES = (
+    numbers.find, description.find, data.find, leakage.find, apart.find, labels.find, start.find,
+    held_back.find, step_size.find,
+)  # fmt: skip
+
+
+def diagnose(case: Case) -> Diagnosis:
+    """What is wrong with a training: causes first, then what follows from them.
+
+    Looks at the data, the description, the start and the history; where causes look alike it experiments, by
+    running up to 80 steps again with one thing changed. Works on the copies in `case` only, for a few seconds
+    at most where steps are short.
+    """
+    study = Study(case)
+    causes: list[Finding] = []
+    notes: list[Finding] = []
+    with np.errstate(all="ignore"):
+        for find in CAUSES:
+            _add(find, study, causes, notes)
+        symptoms_found: list[Finding] = []
+        _add(symptoms.find, study, symptoms_found, notes, causes)
+        if not causes:
+            _add(outcome.find, study, causes, notes)
+    return Diagnosis([*causes, *symptoms_found], notes, study.skipped)
+
+
+def _add(
+    find: Callable[..., Iterable[tuple[Finding, bool]]], study: Study, found: list, notes: list, *more: list
+) -> None:
+    """Add what `find` finds: to `found` what is wrong, to `notes` the rest."""
+    try:
+        for finding, wrong in find(study, *more):
+            (found if wrong else notes).append(finding)
+    except (ValueError, TypeError, LookupError, ArithmeticError, np.linalg.LinAlgError) as error:
+        # A diagnosis of something odd still says all else.
+        study.skipped.append(f"{find.__module__.rpartition('.')[2]} ({error})")

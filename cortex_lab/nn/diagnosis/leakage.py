@@ -1,0 +1,65 @@
+"""What among the inputs gives the target away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cortex_lab.nn.diagnosis.data import labels_of
+from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.study import Study
+
+# Measured ranges: healthy | faulty.
+TOLD = 0.97  # share of a column's variance that the label explains: 0 to 0.95 | 0.99 and more
+USUAL = 0.7  # and of the median of the other columns
+COPIED = 0.999  # correlation of one column with a target of values: 0 to 0.99 | 1
+
+
+def find(study: Study) -> Iterator[tuple[Finding, bool]]:
+    if len(study.rows) and not study.rows.bad:
+        yield from ((finding, True) for finding in _leakage(study))
+
+
+def _leakage(study: Study) -> Iterator[Finding]:
+    for name, target in study.rows.targets.items():
+        labels = labels_of(study, name, target)
+        values = target.reshape(len(target), -1)
+        if labels is None and (values.shape[1] != 1 or values.dtype.kind != "f" or np.ptp(values) == 0):
+            continue
+        for source, x in study.rows.inputs.items():
+            flat = x.reshape(len(x), -1)
+            told_of = len(x) if labels is None else int((labels >= 0).sum())
+            if x.dtype.kind != "f" or flat.shape[1] < 3 or told_of < 30:
+                continue
+            told = _explained(flat, labels) if labels is not None else _correlation(flat, values[:, 0]) ** 2
+            best, bound = int(np.argmax(told)), TOLD if labels is not None else COPIED**2
+            if told[best] > bound and np.median(told) < USUAL:
+                which = np.flatnonzero(told > bound)
+                yield Finding(
+                    "leakage", source, float(told[best]), bound,
+                    f"Column {listed(which)} of the input {source!r} gives the target away: it explains "
+                    f"{told[best]:.2%} of it alone, and the median column {np.median(told):.0%}; what is "
+                    "learned "
+                    "from it will be missing when it counts.",
+                    units=tuple(which.tolist()),
+                    remedy=f"Leave it out: x = np.delete(x, {which.tolist()}, axis=1)",
+                )  # fmt: skip
+                return
+
+
+def _explained(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """For each column, the share of its variance that lies between the classes."""
+    known = labels >= 0
+    x, labels = x[known].astype(np.float64), labels[known]
+    total, between = x.var(axis=0), np.zeros(x.shape[1])
+    for label in np.unique(labels):
+        own = x[labels == label]
+        between += len(own) * (own.mean(axis=0) - x.mean(axis=0)) ** 2
+    return np.where(total > 0, between / len(x) / np.where(total > 0, total, 1), 0)
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    x, y = x - x.mean(axis=0, dtype=np.float64), y - y.mean(dtype=np.float64)
+    size = np.sqrt((x**2).sum(axis=0) * (y**2).sum())
+    return np.where(size > 0, np.abs(y @ x) / np.where(size > 0, size, 1), 0)

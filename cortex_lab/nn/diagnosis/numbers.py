@@ -1,0 +1,79 @@
+"""What is not finite, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.step_size import rate_is_too_high
+from cortex_lab.nn.diagnosis.study import Study
+
+
+def find(study: Study) -> Iterator[tuple[Finding, bool]]:
+    yield from _data(study)
+    if study.rows.bad or study.rows.error:
+        return
+    fault, network = study.case.fault, study.network
+    for name, array in (*network.parameters.items(), *network.states.items()):
+        values = network.ops.to_numpy(array)
+        count = int((~np.isfinite(values)).sum())
+        if count and not rate_is_too_high(study):
+            good = _last_good(study)
+            yield Finding(
+                "not_finite", name, count, 0,
+                f"{count} of {values.size} numbers of {name!r} are NaN or infinite, so nothing that the "
+                f"network says means anything.",
+                remedy=f"Go back: session.rewind(step={good})",
+            ), True  # fmt: skip
+            return
+    if fault is None or fault.step != study.now.step_number + 1:
+        return
+    if not rate_is_too_high(study):
+        yield _fault(study), True
+
+
+def _fault(study: Study) -> Finding:
+    fault = study.case.fault
+    assert fault is not None
+    return Finding(
+        "not_finite", fault.layer, float(len(fault.rows)), 0, f"{str(fault)[0].upper()}{str(fault)[1:]}.",
+        rows=fault.rows,
+    )  # fmt: skip
+
+
+def _data(study: Study) -> Iterator[tuple[Finding, bool]]:
+    rows = study.rows
+    for what in dict.fromkeys(each for each, _, _ in rows.bad):
+        positions = sorted({row for each, row, _ in rows.bad if each == what})
+        columns = sorted({column for each, _, found in rows.bad if each == what for column in found})
+        several = f", in column {listed(columns)}," if len(columns) > 0 and what.startswith("input") else ""
+        yield Finding(
+            "not_finite", what, len(positions), 0,
+            f"{what.capitalize() if what.startswith('the') else what} holds missing or infinite numbers in "
+            f"{len(positions)} of {len(rows.all_rows)} rows{several or ','} the data rows "
+            f"{listed(positions)}; "
+            "one of them makes every weight NaN.",
+            units=tuple(columns), rows=tuple(positions),
+            remedy=f'Fill them, or leave them out: session.edit("excluded_rows", {positions})',
+            edits=(("excluded_rows", positions),),
+        ), True  # fmt: skip
+    if rows.error:
+        yield Finding("data", "data", 1, 0, f"The batches do not fit the network: {rows.error}."), True
+    elif study.labels_out_of_range is not None:
+        yield Finding(
+            "data", "data", study.labels_out_of_range, 0,
+            f"There is a class {study.labels_out_of_range}, for which the last layer has no unit.",
+            remedy="Give the last layer a unit for each class.",
+        ), True  # fmt: skip
+
+
+def _last_good(study: Study) -> int:
+    """The last step before which every loss was finite."""
+    losses = study.case.losses
+    if losses is None or not len(losses):
+        return study.case.origin
+    bad = np.flatnonzero(~np.isfinite(losses))
+    last = int(bad[0]) if len(bad) else len(losses)
+    return max(study.case.origin, study.now.step_number - len(losses) + last - 1)

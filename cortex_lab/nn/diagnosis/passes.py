@@ -1,0 +1,87 @@
+"""What a network gives and gets in passes that change nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cortex_lab.nn.layer import Slots
+from cortex_lab.nn.loss import Loss
+from cortex_lab.nn.network import Network
+from cortex_lab.nn.training import Training
+
+
+def constant_loss(network: Network, loss: Loss, name: str, target: np.ndarray) -> float:
+    """The loss on output `name` of the best constant answer to `target`; NaN where there is no such thing."""
+    shape, ops = network.graph.shape(name), network.ops
+    if loss.predicts == "features":
+        return float("nan")
+    if loss.of_classes:
+        known = target[target >= 0]
+        shares = np.bincount(known, minlength=shape[-1]) / max(len(known), 1)
+        candidates = [np.log(shares + 1e-9) if loss.link == "softmax" else shares]
+    else:
+        # A column of which nothing is known may have any answer.
+        target = np.where(np.isnan(target).all(axis=0), 0, target)
+        mean = np.nanmean(target, axis=0)
+        candidates = [mean, np.nanmedian(target, axis=0)]
+        if loss.link == "softmax":
+            candidates = [np.log(mean + 1e-9)]
+        elif loss.link == "sigmoid":
+            candidates = [np.log(mean + 1e-9) - np.log(1 - mean + 1e-9)]
+        elif loss.predicts == "yes or no":
+            candidates = [mean]
+    found = []
+    for value in candidates:
+        count = len(target)
+        at = Slots(
+            y=ops.asarray(np.broadcast_to(value, (count, *shape)).copy()), dy=None, found=None,
+            target=ops.asarray(target, "int64" if loss.of_classes else None),
+            weights=ops.asarray(np.full(count, 1 / count)), rows=ops.zeros((count,)),
+        )  # fmt: skip
+        loss.evaluate(ops, at)
+        found.append(known_mean(ops.to_numpy(at.rows)))
+    return min(found)
+
+
+def known_mean(values: np.ndarray) -> float:
+    """The mean of those that are numbers; NaN if none is."""
+    known = values[~np.isnan(values)].astype(np.float64)
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def outputs(training: Training) -> dict[str, np.ndarray]:
+    """What each layer gives in training, for some batches of what comes next."""
+    copy, found, rows = training.clone(), {}, 0
+    for _ in range(64):
+        copy.checked_until = 0
+        for phase in copy.walk():
+            if phase == "loss":
+                break
+        assert copy.bound is not None
+        for name in copy.network.graph.nodes:
+            values = copy.network.ops.to_numpy(copy.bound.buffers[name])
+            found.setdefault(name, []).append(values.copy())
+        rows += copy.bound.rows
+        copy.step_number += 1
+        if rows >= 256:
+            break
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def gradients(training: Training) -> dict[str, np.ndarray]:
+    """The gradient of each layer's output in the next step, from the end to the beginning."""
+    copy = training.clone()
+    copy.checked_until = 0
+    for phase in copy.walk():
+        if phase == copy.phases[-2]:
+            break
+    assert copy.bound is not None
+    found = {}
+    for name in (*reversed(copy.network.graph.nodes), *copy.network.graph.inputs):
+        if f"gradient:{name}" in copy.bound.buffers:
+            found[name] = copy.network.ops.to_numpy(copy.bound.buffers[f"gradient:{name}"]).astype(float)
+    return found
+
+
+def rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0

@@ -1,0 +1,141 @@
+"""Rows of the data as the network sees them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.feeding import fetch
+from cortex_lab.nn.training import Training
+
+MOST_ROWS = 2000
+MOST_BYTES = 64 * 2**20
+MOST_VALUES = 4 * 2**20
+"""Target values that are kept of all rows."""
+
+
+@dataclass
+class Sample:
+    """Some rows: `inputs` and `targets` by name, `rows` their places in the data, `batch` whose they were.
+
+    `all_targets` and `all_rows` are of all rows that were scanned, as are `hashes` of the inputs and `bad`:
+    (what, the row's position, its columns) where numbers are missing or infinite. `error` is what fetching
+    raised.
+    """
+
+    inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    targets: dict[str, np.ndarray] = field(default_factory=dict)
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    batch: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    weighted: bool = False
+    all_targets: dict[str, np.ndarray] = field(default_factory=dict)
+    all_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    hashes: dict[int, int] = field(default_factory=dict)
+    bad: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
+    error: str = ""
+    whole: bool = True
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def of_training(training: Training, most: int, seconds: float) -> Sample:
+    """The first `most` rows of the epoch under way, and a look at all others for as long as `seconds`."""
+    epoch = training.batches.steps_per_epoch
+    first = training.step_number // epoch * epoch
+    return _gathered(training, range(first, first + epoch), most, seconds)
+
+
+def of_validation(training: Training, most: int, seconds: float) -> Sample:
+    """The validation rows, by the way that the training rows take."""
+    inputs, targets = training.validation or ({}, {})
+    rows, size = len(next(iter(inputs.values()))), training.batches.batch_size
+    training.batches = _Pieces(inputs, targets, rows, size)
+    training.row_weights = None
+    return _gathered(training, range(training.batches.steps_per_epoch), most, seconds)
+
+
+class _Pieces:
+    """Arrays in their order, as a source of batches."""
+
+    def __init__(self, inputs: Any, targets: Any, rows: int, batch_size: int) -> None:
+        self.inputs, self.targets, self.length, self.batch_size = inputs, targets, rows, batch_size
+        self.steps_per_epoch = -(-rows // batch_size)
+
+    def fetch(self, step: int) -> Any:
+        rows = np.arange(step * self.batch_size, min((step + 1) * self.batch_size, self.length))
+        inputs = {name: array[rows] for name, array in self.inputs.items()}
+        targets = {name: array[rows] for name, array in self.targets.items()}
+        return SimpleNamespace(inputs=inputs, targets=targets, rows=rows, weights=None)
+
+
+def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sample:
+    """What the steps fetch. `training` is a copy: it is left at another step."""
+    sample, parts, until = Sample(), [], time.perf_counter() + seconds
+    parts, targets, kept = [], [], 0
+    for number, step in enumerate(steps):
+        if kept >= most and time.perf_counter() > until:
+            sample.whole = False
+            break
+        # Looked at here, where a number that is missing is no error.
+        training.step_number, training.checked_until = step, 0
+        try:
+            bound = fetch(training)
+        except (ValueError, TypeError, LookupError) as error:
+            sample.error = str(error)
+            break
+        to_numpy = training.network.ops.to_numpy
+        rows = np.asarray(training.batch.rows)
+        x = {name: to_numpy(bound.buffers[name]) for name in training.network.graph.inputs}
+        y = {name: to_numpy(at.target) for name, at in (training.loss_slots or {}).items()}
+        weights = next(iter(training.loss_slots.values())).weights if training.loss_slots else np.zeros(0)
+        weights = to_numpy(weights)
+        sample.weighted = sample.weighted or bool(len(weights) and np.ptp(weights) > 1e-6 * weights.max())
+        sample.bad += _not_finite(training, x, y, rows)
+        first = next(iter(x.values())).reshape(len(rows), -1)
+        for position in range(len(rows)):
+            sample.hashes.setdefault(hash(first[position].tobytes()), int(rows[position]))
+        targets.append((rows, {name: part.copy() for name, part in y.items()}))
+        if kept < most:
+            copies = {name: part.copy() for name, part in x.items()}
+            parts.append((copies, targets[-1][1], rows, np.full(len(rows), number)))
+            kept += len(rows)
+        if sum(part.size for part in y.values()) * len(targets) > MOST_VALUES and kept >= most:
+            sample.whole = False
+            break
+    if parts:
+        sample.inputs = {name: np.concatenate([part[0][name] for part in parts]) for name in parts[0][0]}
+        sample.targets = {name: np.concatenate([part[1][name] for part in parts]) for name in parts[0][1]}
+        sample.rows, sample.batch = (np.concatenate([part[i] for part in parts]) for i in (2, 3))
+        sample.all_rows = np.concatenate([rows for rows, _ in targets])
+        sample.all_targets = {n: np.concatenate([part[n] for _, part in targets]) for n in targets[0][1]}
+    return sample
+
+
+def _not_finite(
+    training: Training, x: dict[str, np.ndarray], y: dict[str, np.ndarray], rows: np.ndarray
+) -> Iterator[tuple[str, int, tuple[int, ...]]]:
+    parts = [(f"input {name!r}", part) for name, part in x.items()]
+    for name, part in y.items():
+        if type(training.losses[name]).__name__ != "CensorLoss":
+            parts.append(("the targets" if len(y) == 1 else f"the targets of {name!r}", part))
+    for what, part in parts:
+        if part.dtype.kind != "f":
+            continue
+        missing = ~np.isfinite(part.reshape(len(part), -1))
+        for position in np.flatnonzero(missing.any(axis=1)):
+            yield what, int(rows[position]), tuple(np.flatnonzero(missing[position]).tolist())
+
+
+def rows_that_fit(training: Training, step_seconds: float, seconds: float) -> int:
+    """How many rows can be kept and passed forward in about `seconds`, from a batch to `MOST_ROWS`."""
+    size = sum(4 * int(np.prod(shape)) for shape in training.network.graph.inputs.values())
+    by_memory = MOST_BYTES // max(size, 1)
+    # A pass forward costs about a third of a step.
+    by_time = int(3 * seconds / max(step_seconds / training.batches.batch_size, 1e-7))
+    return int(np.clip(min(by_memory, by_time), min(training.batches.batch_size, 64), MOST_ROWS))

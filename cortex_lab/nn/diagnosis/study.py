@@ -1,0 +1,249 @@
+"""What a diagnosis works with: a training as it is, as it began, and what can be tried on copies of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.autopsy import Fault
+from cortex_lab.nn.diagnosis import passes, sample
+from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean
+from cortex_lab.nn.training import Training
+
+MOST_STEPS, FEWEST_STEPS = 80, 8
+RUN_SECONDS = 0.6
+"""How long an experiment may take, measured by the steps of the first."""
+LOOK_SECONDS = 0.5
+"""How long looking at rows, and passing them forward, may take."""
+
+Change = Callable[[Training], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training to diagnose: copies of it as it is `now`, and as it was at step `origin`, its `start`.
+
+    Since `origin` nothing was edited by hand, so steps from there can be run again with one thing changed;
+    `edited` says whether it was, there. `losses` are those of all steps, `at` gives a copy as of a step.
+    """
+
+    now: Training
+    start: Training
+    origin: int
+    fault: Fault | None = None
+    step_seconds: float = 0.0
+    losses: np.ndarray | None = None
+    edited: bool = False
+    at: Callable[[int], Training] | None = None
+
+
+class Study:
+    """The evidence of one diagnosis; everything is worked out once, when it is first asked for."""
+
+    def __init__(self, case: Case) -> None:
+        self.case, self.now, self.start = case, case.now, case.start
+        self.network, self.objective = case.now.network, case.now.objective
+        self.steps = case.now.step_number - case.origin
+        self.skipped: list[str] = []
+        self._present, self._beginning = self.now.snapshot(), self.start.snapshot()
+        self._tried: dict[str, np.ndarray] = {}
+        self._steps_to_try: int | None = None
+        self._known: dict[str, Any] = {}
+        self.hits: dict[str, float] = {}
+        self.moved = 0.0
+
+    def once(self, what: str, find: Callable[[], Any]) -> Any:
+        """What `find` finds, which is asked for the first time only."""
+        if what not in self._known:
+            self._known[what] = find()
+        return self._known[what]
+
+    # Rows --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def rows(self) -> sample.Sample:
+        found = sample.of_training(self.now.clone(), self._most_rows, LOOK_SECONDS)
+        if not found.whole:
+            self.skipped.append(f"all but {len(found.all_rows)} rows of the data")
+        return found
+
+    @cached_property
+    def validation(self) -> sample.Sample | None:
+        if not self.now.validation:
+            return None
+        return sample.of_validation(self.now.clone(), self._most_rows, LOOK_SECONDS)
+
+    @property
+    def _most_rows(self) -> int:
+        return sample.rows_that_fit(self.now, self.case.step_seconds, LOOK_SECONDS)
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether the rows can be passed through the network: all there, finite, and within range."""
+        rows = self.rows
+        return not rows.error and len(rows) > 0 and not rows.bad and not self.labels_out_of_range
+
+    @cached_property
+    def labels_out_of_range(self) -> int | None:
+        """The first class id for which the output has no place."""
+        for name, target in self.rows.all_targets.items():
+            places = self.network.graph.shape(name)[-1:]
+            if self.objective.losses[name].of_classes and len(target) and target.max() >= places[0]:
+                return int(target.max())
+        return None
+
+    # Losses ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def baseline(self) -> float:
+        """The loss of the best constant answer to the sampled rows; NaN where there is no such thing."""
+        return self.baseline_of(self.rows)
+
+    def baseline_of(self, rows: sample.Sample) -> float:
+        return sum(
+            self.objective.weights[name]
+            * constant_loss(self.network, self.objective.losses[name], name, target)
+            for name, target in rows.targets.items()
+        )
+
+    @cached_property
+    def loss_now(self) -> float:
+        """The mean loss of the sampled rows as the network is now."""
+        return self._loss(self.rows)
+
+    @cached_property
+    def validation_loss(self) -> float:
+        return self._loss(self.validation) if self.validation else float("nan")
+
+    def _loss(self, rows: sample.Sample) -> float:
+        return known_mean(self.objective.row_losses(rows.inputs, rows.targets))
+
+    @cached_property
+    def recent_loss(self) -> float:
+        """The loss that training has lately: as steps see it, with dropout and the batch's own statistics."""
+        losses = self.case.losses
+        if losses is not None and len(losses) >= 5:
+            return float(np.mean(losses[-max(5, min(20, len(losses) // 5)) :]))
+        had = self.had
+        return float("nan") if had is None else tail(had[: max(self.steps, 1)])
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        return self._predicted(self.rows)
+
+    @cached_property
+    def validation_predictions(self) -> dict[str, np.ndarray]:
+        return self._predicted(self.validation) if self.validation else {}
+
+    def _predicted(self, rows: sample.Sample) -> dict[str, np.ndarray]:
+        found = self.network.predict(rows.inputs)
+        return found if isinstance(found, dict) else {next(iter(self.network.graph.outputs)): found}
+
+    @property
+    def learned(self) -> bool:
+        """Whether the loss is well below that of a constant answer."""
+        losses = [value for value in (self.loss_now, self.recent_loss) if np.isfinite(value)]
+        return bool(losses) and min(losses) < 0.5 * self.baseline
+
+    # Experiments -------------------------------------------------------------------------------------
+
+    @cached_property
+    def had(self) -> np.ndarray | None:
+        """The losses of the first steps since the start, run again as they were; None if that is too long."""
+        if not self.sound:
+            return None
+        if self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS:
+            self.skipped.append(f"experiments, because a step takes {self.case.step_seconds:.2g} s")
+            return None
+        losses = self.run("as it was", lambda training: None)
+        if len(losses) < FEWEST_STEPS:
+            self.skipped.append(f"experiments, because {len(losses)} steps take {4 * RUN_SECONDS:.2g} s")
+            return None
+        return losses
+
+    def run(
+        self, name: str, change: Change, from_now: bool = False, fresh: Change | None = None
+    ) -> np.ndarray:
+        """The batches' losses of up to 80 steps with one thing changed, from the start or from now.
+
+        `fresh` is a change that must be made before the first step. Infinity once numbers are not finite.
+        """
+        if name in self._tried:
+            return self._tried[name]
+        training = self.now if from_now else self.start
+        began_as = self._present if from_now else self._beginning
+        if fresh is not None:
+            training = training.clone()
+            fresh(training)
+        training.restore(began_as)
+        training.checked_until = 0
+        change(training)
+        most, classifies = self._steps_to_try or MOST_STEPS, self.objective.classifies
+        losses, hits = np.full(most, np.inf), np.zeros(most)
+        began = time.perf_counter()
+        for step in range(most):
+            training.whole_step()
+            losses[step] = training.measure("loss")
+            hits[step] = training.measure("accuracy") if classifies else 0
+            if step == 0:
+                # The first step is the dearest: layers find out what they call.
+                began = time.perf_counter()
+            if not np.isfinite(losses[step]):
+                losses[step:] = np.inf
+                break
+            took = time.perf_counter() - began
+            enough = step >= FEWEST_STEPS or took > 4 * RUN_SECONDS
+            if self._steps_to_try is None and took > RUN_SECONDS and enough:
+                losses = losses[:step]
+                break
+        if self._steps_to_try is None:
+            self._steps_to_try = len(losses)
+            to_numpy = training.network.ops.to_numpy
+            before, after = to_numpy(self._beginning["params"]), to_numpy(training.network.params)
+            way, size = np.linalg.norm(after - before), np.linalg.norm(before)
+            self.moved = float(way / max(size, 1e-30) / len(losses))
+        training.restore(began_as)
+        self._tried[name], self.hits[name] = losses, tail(hits[: len(losses)])
+        return losses
+
+    @cached_property
+    def later_loss(self) -> float:
+        """The mean loss of the sampled rows after as many steps more as an experiment takes."""
+        training = self.now.clone()
+        for _ in range(self._steps_to_try or FEWEST_STEPS):
+            training.whole_step()
+        return known_mean(training.objective.row_losses(self.rows.inputs, self.rows.targets))
+
+    def rate_times(self, factor: float) -> np.ndarray:
+        """The losses from the start with another learning rate."""
+
+        def change(training: Training) -> None:
+            rate = scaled(training.optimizer.learning_rate, factor)
+            training.optimizer = training.optimizer.replace(learning_rate=rate)
+
+        return self.run(f"rate times {factor:g}", change)
+
+    @cached_property
+    def outputs_now(self) -> dict[str, np.ndarray]:
+        return passes.outputs(self.now)
+
+    @cached_property
+    def outputs_at_start(self) -> dict[str, np.ndarray]:
+        return passes.outputs(self.start)
+
+
+def scaled(rate: Any, factor: float) -> Any:
+    """A rate, or a schedule, times `factor`."""
+    schedule: Callable[[int], float] = rate
+    return (lambda update: factor * schedule(update)) if callable(rate) else rate * factor
+
+
+def tail(losses: np.ndarray) -> float:
+    """The mean loss of the last quarter, at least five steps; infinity once it was infinite."""
+    part = losses[-max(5, len(losses) // 4) :]
+    return float(np.mean(part)) if np.isfinite(part).all() else float("inf")

@@ -1,0 +1,170 @@
+"""What follows from a cause: units that are dead or saturated now, gradients that vanish or explode now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.diagnosis import passes
+from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.study import RUN_SECONDS, Study
+from cortex_lab.nn.measures import function_of
+
+# Measured ranges: healthy | faulty.
+DEAD = 0.5  # share of a layer's units that give 0 for every row: 0 to 0.4 | 0.7 and more
+SATURATED_VALUE, SATURATED_SHARE = 0.98, 0.95
+SATURATED = 0.5  # share of a layer's units that are so for nearly all rows: 0 to 0.2 | 0.6 and more
+VANISHING, EXPLODING = 1e-3, 1e3  # norm of a layer's gradient over the last's: 0.02 to 30 | 1e-5, 1e5
+LOOKS = 5
+
+
+def find(study: Study, causes: list[Finding]) -> Iterator[tuple[Finding, bool]]:
+    if not study.sound:
+        return
+    told = {(finding.kind, finding.where) for finding in causes}
+    bad = bool(causes) and not study.learned
+    for finding, alarming in (*_units(study), *_gradients(study)):
+        if (finding.kind, finding.where) not in told:
+            yield finding, alarming or bad
+
+
+def dead_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
+    """Of a rectified layer, which units gave 0 for every row; None for others."""
+    if function_of(network, name) != "relu" or name not in outputs:
+        return None
+    y = outputs[name].reshape(-1, outputs[name].shape[-1])
+    return np.all(y <= 0, axis=0)
+
+
+def saturated_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
+    """Of a bounded hidden layer, for each unit the share of rows at its bounds; None for others."""
+    function = function_of(network, name)
+    recurrent = f"{name}/recurrent_kernel" in network.parameters and hasattr(
+        network.graph.nodes[name].layer, "gates"
+    )
+    if function not in ("tanh", "sigmoid") or name in network.graph.outputs or name not in outputs:
+        return None
+    if recurrent and getattr(network.graph.nodes[name].layer, "gates", 1) > 1:
+        return None
+    y = outputs[name].reshape(-1, outputs[name].shape[-1])
+    return (np.abs(y if function == "tanh" else 2 * y - 1) > SATURATED_VALUE).mean(axis=0)
+
+
+def revival(network: Any, name: str, units: np.ndarray) -> tuple[tuple[tuple[str, Any], ...], str]:
+    """The edit that draws the weights into `units` of `name` anew, and how to type it."""
+    owner = kernel_owner(network, name)
+    if owner is None or not len(units):
+        return (), "Begin with a bias of 0 and the usual weights."
+    edit = f"revived_unit['{owner}']", units.tolist()
+    return (edit,), f'Revive them: session.edit("{edit[0]}", {edit[1]})'
+
+
+def kernel_owner(network: Any, name: str) -> str | None:
+    """The layer whose kernel makes the units of `name`, which may be an activation of its own."""
+    units = network.graph.nodes[name].out_shape[-1]
+    while name in network.graph.nodes:
+        kernel = network.parameters.get(f"{name}/kernel")
+        if kernel is not None:
+            return (
+                name
+                if kernel.shape[-1] == units and f"{name}/recurrent_kernel" not in network.parameters
+                else None
+            )
+        node = network.graph.nodes[name]
+        if len(node.inputs) != 1 or node.out_shape[-1] != units:
+            return None
+        name = node.inputs[0]
+    return None
+
+
+def _units(study: Study) -> Iterator[tuple[Finding, bool]]:
+    network = study.network
+    for name in network.graph.nodes:
+        dead, share = (of(network, study.outputs_now, name) for of in (dead_share, saturated_share))
+        if dead is not None and dead.any() and name not in network.graph.outputs:
+            yield _dead(study, name, dead)
+        if share is not None and (share > SATURATED_SHARE).any():
+            stuck = np.flatnonzero(share > SATURATED_SHARE)
+            edits, remedy = revival(network, name, stuck)
+            many = len(stuck) > SATURATED * len(share) and not study.learned
+            yield Finding(
+                "saturated_units", name, float(share[stuck].mean()), SATURATED_SHARE,
+                f"{len(stuck)} of {len(share)} units of {name!r} are saturated: {listed(stuck)} are within 1 "
+                f"percent of their bounds for {share[stuck].mean():.0%} of the rows, where their slope is "
+                "nearly 0"
+                f"{_since(study, name, saturated_share, len(stuck))}.",
+                units=tuple(stuck.tolist()), remedy=remedy, edits=edits,
+            ), many  # fmt: skip
+
+
+def _dead(study: Study, name: str, dead: np.ndarray) -> tuple[Finding, bool]:
+    units = np.flatnonzero(dead)
+    edits, remedy = revival(study.network, name, units)
+    lost = _out_of_reach(study, name, units)
+    finding = Finding(
+        "dead_units", name, float(dead.mean()), DEAD,
+        f"{len(units)} of {len(dead)} units of {name!r} are dead: {listed(units)} gave 0 for every row "
+        "looked at, so no "
+        f"gradient reaches their weights{_since(study, name, dead_share, len(units))}.",
+        units=tuple(units.tolist()), remedy=remedy, edits=edits,
+    )  # fmt: skip
+    return finding, lost or (dead.mean() > DEAD and not study.learned)
+
+
+def _out_of_reach(study: Study, name: str, units: np.ndarray) -> bool:
+    """Whether the bias of a dead unit is lower than any row could lift, as Cauchy and Schwarz have it."""
+    network, owner = study.network, kernel_owner(study.network, name)
+    if owner is None or f"{owner}/bias" not in network.parameters:
+        return False
+    kernel, bias = (network.ops.to_numpy(network.parameters[f"{owner}/{key}"]) for key in ("kernel", "bias"))
+    source = network.graph.nodes[owner].inputs[0]
+    x = study.outputs_now.get(source, study.rows.inputs.get(source))
+    assert x is not None
+    longest = np.sqrt((x.reshape(len(x), -1).astype(float) ** 2).sum(axis=1).max())
+    norms = np.sqrt((kernel.reshape(-1, kernel.shape[-1]).astype(float) ** 2).sum(axis=0))
+    return bool((bias[units] < -norms[units] * longest).any())
+
+
+def _since(study: Study, name: str, measured: Any, count: int) -> str:
+    """Since when: the step by which half of them were so, found by going back."""
+
+    def so(outputs: dict[str, np.ndarray]) -> bool:
+        return int((measured(study.network, outputs, name) > SATURATED_SHARE).sum()) >= count / 2
+
+    if study.steps < 1:
+        return ""
+    if so(study.outputs_at_start):
+        return f", since step {study.case.origin} or before"
+    if study.case.at is None or study.case.step_seconds * study.steps > RUN_SECONDS:
+        return ""
+    low, high = study.case.origin, study.now.step_number
+    for _ in range(LOOKS):
+        if high - low < 2:
+            break
+        middle = (low + high) // 2
+        low, high = (low, middle) if so(passes.outputs(study.case.at(middle))) else (middle, high)
+    return f", since about step {high}"
+
+
+def _gradients(study: Study) -> Iterator[tuple[Finding, bool]]:
+    """Compare the gradient of each layer's output with that at the network's end, going back through it."""
+    from cortex_lab.nn.diagnosis.start import gradient_finding
+
+    graph = study.network.graph
+    sizes = {name: float(np.linalg.norm(values)) for name, values in passes.gradients(study.now).items()
+             if name in graph.nodes}  # fmt: skip
+    if len(sizes) < 2 or not next(iter(sizes.values())):
+        return
+    end = next(iter(sizes))
+    for kind, bound in (("vanishing_gradients", VANISHING), ("exploding_gradients", EXPLODING)):
+        ratios = {name: size / sizes[end] for name, size in sizes.items()}
+        passed = [n for n, ratio in ratios.items() if (ratio < bound if bound < 1 else ratio > bound)]
+        if not passed or passed[0] == end:
+            continue
+        # Where it vanishes in a layer, all before it are starved; the layer itself is the one to name.
+        readers = [reader for reader in graph.consumers[passed[0]] if reader in sizes]
+        where = readers[0] if readers else passed[0]
+        said = f"what reaches {passed[0]!r} is {ratios[passed[0]]:.2g} times what enters at {end!r}"
+        yield gradient_finding(kind, where, ratios[passed[0]], bound, said), not study.learned
