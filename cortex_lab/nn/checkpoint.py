@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex_lab.nn import saving
+from cortex_lab.nn import edits, saving
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 
 if TYPE_CHECKING:
@@ -45,9 +46,30 @@ def save_training(training: Training, path: str | os.PathLike) -> None:
 def load_training(training: Training, path: str | os.PathLike) -> None:
     """Put a training set up as the saved one was into the state that was saved.
 
-    ValueError if it was set up differently, `DamagedFile` if the file is not whole; nothing has changed then.
+    ValueError if it was set up differently, `DamagedFile` if the file is not whole or says what cannot be;
+    nothing has changed then.
     """
-    description, arrays = saving.read(path)
+
+    def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        _check_same(training, description, path)
+        saving.check_network(path, training.network.graph, stored)
+        _check_state(training, stored, path)
+        return description
+
+    description, arrays = saving.read(path, look)
+    loaded = _loaded(training, description, arrays, path)
+    before = training.snapshot()
+    try:
+        saving.fill_network(training.network, arrays, path)
+        network = {"params": training.network.params.copy(), "state": training.network.state.copy()}
+        with saving.reading(path, "training"):
+            training.restore(before | loaded | network)
+    except BaseException:
+        training.restore(before)
+        raise
+
+
+def _check_same(training: Training, description: Mapping[str, Any], path: str | os.PathLike) -> None:
     if description.get("kind") != "training":
         raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
     for name, ours in _identity(training).items():
@@ -56,32 +78,56 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
                 f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
             )
-    if description["graph"] != training.network.graph.to_dict():
+    if description.get("graph") != training.network.graph.to_dict():
         raise ValueError(
             f"{path} holds another network than the one given; Network.load(path) reads that one"
         )
-    snapshot = training.snapshot()
-    ops = training.network.ops
+
+
+def _check_state(training: Training, stored: Mapping[str, Any], path: str | os.PathLike) -> None:
+    for name, ours in training.objective.state.items():
+        saving.check_array(path, f"loss/{name}", ours.shape, stored)
+    for name in stored:
+        # An edit may have given the optimizer more to remember, a vector like the parameters, than it had here.
+        if name.startswith("optimizer/"):
+            ours = training.optimizer_state.get(name.removeprefix("optimizer/"))
+            saving.check_array(path, name, getattr(ours, "shape", training.network.params.shape), stored)
+
+
+def _loaded(
+    training: Training, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Any
+) -> dict[str, Any]:
+    """What the file says of the state of a training, its parts checked as those who make them check them."""
+    ops, batches = training.network.ops, training.batches
     state = training.optimizer_state | {
         name.removeprefix("optimizer/"): ops.asarray(array, array.dtype)
         for name, array in arrays.items()
         if name.startswith("optimizer/")
     }
-    excluded = description["excluded_rows"]
-    batches: Any = training.batches
-    snapshot |= {
-        "step": description["step"],
-        "optimizer": optimizer_from_dict(description["optimizer"]),
-        "optimizer_state": state | description["optimizer_state"],
+    with saving.reading(path, "optimizer"):
+        optimizer = optimizer_from_dict(description["optimizer"])
+    with saving.reading(path, "optimizer_state"):
+        numbers = dict(description["optimizer_state"])
+        saving.whole_number(path, numbers, "updates")
+        for name, value in numbers.items():
+            if not isinstance(value, (int, float)) or hasattr(state.get(name), "shape"):
+                raise TypeError(f"{name!r} is not a number there, but {value!r:.60}")
+    with saving.reading(path, "hyperparameters"):
+        hyperparameters = dict(description["hyperparameters"])
+        for name, value in hyperparameters.items():
+            edits.check_hyperparameter(training, name, value)
+    with saving.reading(path, "excluded_rows"):
+        excluded = description["excluded_rows"]
+        batches = batches.excluding(excluded) if excluded else batches  # type: ignore[attr-defined]
+    return {
+        "step": saving.whole_number(path, description, "step"),
+        "optimizer": optimizer,
+        "optimizer_state": state | numbers,
         "loss_state": {name: ops.asarray(arrays[f"loss/{name}"]) for name in training.objective.state},
-        "hyperparameters": description["hyperparameters"],
-        "batches": batches.excluding(excluded) if excluded else batches,
+        "hyperparameters": hyperparameters,
+        "batches": batches,
         "frozen": tuple(description.get("frozen", ())),
     }
-    saving.fill_network(training.network, arrays)
-    training.restore(
-        snapshot | {"params": training.network.params.copy(), "state": training.network.state.copy()}
-    )
 
 
 def _identity(training: Training) -> dict[str, Any]:

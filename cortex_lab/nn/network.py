@@ -195,16 +195,26 @@ class Network:
         return named
 
     def save(self, path: str | os.PathLike) -> None:
-        """Description, weights and state in one HDF5 file, written atomically."""
+        """Description, weights and state in one HDF5 file, written whole or not at all.
+
+        OSError that says why if it cannot be written.
+        """
         description, arrays = saving.describe_network(self)
         saving.write(path, {"kind": "network", **description}, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
         """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
-        description, arrays = saving.read(path)
-        network = cls(Graph.from_dict(description["graph"]), seed=description["seed"], ops=ops)
-        saving.fill_network(network, arrays)
+
+        def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+            with saving.reading(path, "graph"):
+                graph = Graph.from_dict(description["graph"])
+                saving.check_network(path, graph, stored)
+            return {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
+
+        description, arrays = saving.read(path, look)
+        network = cls(description["graph"], seed=description["seed"], ops=ops)
+        saving.fill_network(network, arrays, path)
         return network
 
     def copy(self) -> Network:

@@ -12,8 +12,11 @@ from pathlib import Path
 PACKAGE = "cortex_lab"
 LONGEST_FILE = 400
 
-# Which rooms a room may import: ARCHITECTURE.md, "Rooms".
+# What every room stands on, and so may import.
+GROUND = "ground"
+# Which other rooms a room may import: ARCHITECTURE.md, "Rooms".
 ROOMS: dict[str, frozenset[str]] = {
+    GROUND: frozenset(),
     "study": frozenset(),
     "compute": frozenset(),
     "data": frozenset(),
@@ -113,7 +116,7 @@ def _broken_in(path: Path, root: Path) -> Iterator[str]:
 def _ours(room: str, imported: Import) -> str | None:
     allowed = TOP_LEVEL[room] if room in TOP_LEVEL else ROOMS[room]
     target = imported.name.split(".")[1] if "." in imported.name else ""
-    if target == room or target in allowed:
+    if target in (room, GROUND) or target in allowed:
         return None
     if room == "lab" and target == "widgets":
         return None if imported.lazy else "but widgets may be imported inside a function only"

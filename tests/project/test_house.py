@@ -70,6 +70,11 @@ PLANTED = {
         "from cortex_lab.nn import Network\n",
         "study may import nothing",
     ),
+    "ground imports a room": (
+        "ground/described.py",
+        "from cortex_lab.study import Session\n",
+        "ground may import nothing",
+    ),
     "relative": ("data/batches.py", "from ..compute import ops\n", "data may import nothing"),
     "relative, from a package": ("data/__init__.py", "from .. import nn\n", "data may import nothing"),
     "in a function": (
@@ -136,6 +141,7 @@ ALLOWED = {
         "compute/kernels/fast.py",
         "import numba\nfrom ..ops import Ops\nfrom cortex_lab.compute import kernel\n",
     ),
+    "ground": ("study/session.py", "from cortex_lab.ground.described import Registry\n"),
     "picture": ("data/show.py", "def png():\n    import matplotlib.pyplot\n"),
     "widgets": ("widgets/bench.py", "import plotly\nfrom ..study import Session\nfrom ..nn import Network\n"),
 }
