@@ -28,7 +28,9 @@ def image(fill: Callable[[h5py.File], None]) -> bytes:
     """The bytes of the HDF5 file that `fill` writes into."""
     # Under a name of its own: HDF5 takes two files of one name for the same. The format of 1.8 and later has
     # checksums over all that describes the arrays.
-    with h5py.File(uuid.uuid4().hex, "w", driver="core", backing_store=False, libver=("v108", "v108")) as file:
+    with h5py.File(
+        uuid.uuid4().hex, "w", driver="core", backing_store=False, libver=("v108", "v108")
+    ) as file:
         fill(file)
         file.flush()
         return file.id.get_file_image()
@@ -103,11 +105,15 @@ def _unfit(item: Any, left: int) -> tuple[str, str] | None:
         return "puts", "together from other files (virtual storage), which is not followed"
     if layout == h5py.h5d.CHUNKED:
         return "keeps", "in chunks (chunked storage), as cortex_lab never does"
-    if item.shape is None or item.dtype.kind not in "fiub":
+    try:
+        kind = item.dtype
+    except (TypeError, ValueError):
+        kind = np.dtype(object)
+    if item.shape is None or kind.kind not in "fiub":
         return "holds", "as something else than an array of numbers"
-    stated = math.prod(item.shape) * item.dtype.itemsize
+    stated = math.prod(item.shape) * kind.itemsize
     if stated != item.id.get_storage_size() or stated > left:
-        return "states for", f"the shape {item.shape} of {item.dtype}, but has not that many bytes"
+        return "states for", f"the shape {item.shape} of {kind}, but has not that many bytes"
     return None
 
 

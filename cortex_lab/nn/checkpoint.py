@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -109,9 +110,10 @@ def _loaded(
     with saving.reading(path, "optimizer_state"):
         numbers = dict(description["optimizer_state"])
         saving.whole_number(path, numbers, "updates")
-        for name, value in numbers.items():
-            if not isinstance(value, (int, float)) or hasattr(state.get(name), "shape"):
-                raise TypeError(f"{name!r} is not a number there, but {value!r:.60}")
+        fresh = optimizer.init(ops, training.network.params, _shapes(training))
+        for name in set(numbers) - {"updates"}:
+            if name not in fresh or json.loads(json.dumps(fresh[name])) != numbers[name]:
+                raise ValueError(f"{name!r} is not what {type(optimizer).__name__} keeps for this network")
     with saving.reading(path, "hyperparameters"):
         hyperparameters = dict(description["hyperparameters"])
         for name, value in hyperparameters.items():
@@ -128,6 +130,10 @@ def _loaded(
         "batches": batches,
         "frozen": tuple(description.get("frozen", ())),
     }
+
+
+def _shapes(training: Training) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in training.network.parameters.items()}
 
 
 def _identity(training: Training) -> dict[str, Any]:

@@ -43,9 +43,7 @@ def write(path: str | os.PathLike, description: Mapping[str, Any], arrays: Mappi
 Look = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]]
 
 
-def read(
-    path: str | os.PathLike, look: Look | None = None
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read(path: str | os.PathLike, look: Look | None = None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """(description, arrays) of a saved file; `DamagedFile` if it is not as it was written.
 
     `look` is shown the description, and the arrays by name (`shape` and `dtype`) before they are read, to
@@ -71,7 +69,15 @@ def reading(path: str | os.PathLike, entry: str) -> Iterator[None]:
         yield
     except DamagedFile:
         raise
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else error
         why = f"cannot be used, for what it says under {entry!r}: {said}"
         raise DamagedFile(path, why, entry, "mend that, or save it anew") from error
@@ -105,7 +111,9 @@ def check_network(path: str | os.PathLike, graph: Any, arrays: Mapping[str, Any]
                 check_array(path, f"{group}/{node.name}/{key}", spec.shape, arrays)
 
 
-def fill_network(network: Any, arrays: Mapping[str, np.ndarray], path: str | os.PathLike = "the file") -> None:
+def fill_network(
+    network: Any, arrays: Mapping[str, np.ndarray], path: str | os.PathLike = "the file"
+) -> None:
     """Put saved arrays into a network of the same description; nothing is changed if one does not fit."""
     check_network(path, network.graph, arrays)
     for group, targets in (("parameters", network.parameters), ("states", network.states)):
