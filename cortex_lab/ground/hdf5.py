@@ -66,7 +66,7 @@ def text_attribute(file: h5py.File, name: str, path: Any) -> str:
 
 
 def datasets(file: h5py.File, path: Any) -> dict[str, h5py.Dataset]:
-    """All arrays by full name, looked at but not read: plain numbers, all of them there, in this very file."""
+    """All arrays by full name, looked at but not read: plain numbers, all there, in this very file."""
     found: dict[str, h5py.Dataset] = {}
     seen, waiting, left = {_address(file)}, [("", file)], os.path.getsize(path)
     while waiting:

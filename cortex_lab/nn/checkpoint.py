@@ -89,7 +89,7 @@ def _check_state(training: Training, stored: Mapping[str, Any], path: str | os.P
     for name, ours in training.objective.state.items():
         saving.check_array(path, f"loss/{name}", ours.shape, stored)
     for name in stored:
-        # An edit may have given the optimizer more to remember, a vector like the parameters, than it had here.
+        # An edit may have given the optimizer more to remember, a vector like the parameters, than here.
         if name.startswith("optimizer/"):
             ours = training.optimizer_state.get(name.removeprefix("optimizer/"))
             saving.check_array(path, name, getattr(ours, "shape", training.network.params.shape), stored)

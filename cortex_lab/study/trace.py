@@ -160,7 +160,7 @@ class Trace:
         return trace
 
     def __del__(self) -> None:
-        # What was recorded since the last time its files were written; from then on they have no trace to ask.
+        # What was recorded since the last time its files were written; after this they have no trace to ask.
         for file in getattr(self, "_files", ()):
             with contextlib.suppress(OSError):
                 file.write_from(self)

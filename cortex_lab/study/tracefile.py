@@ -37,6 +37,7 @@ COLUMNS, ROWS, KEPT = b"cols", b"rows", b"kept"
 # begin, how many rows and columns there are. Then the checksum of this and of the names.
 ABOUT, BLOCK = struct.Struct("<6Q"), 512
 ROWS_TO_A_CHECKSUM = 64
+_ROWS_TO_A_RECORD = 256
 _SECONDS_BETWEEN_WRITES = 0.25
 
 _OPEN: weakref.WeakSet[TraceFile] = weakref.WeakSet()
@@ -76,7 +77,7 @@ class TraceFile:
         self._kept: tuple[int] | None = None
         self._at = _Written(0, 0, (), 0)
         try:
-            self._file = open(path, "x+b", buffering=0)
+            self._file = open(path, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
         except OSError as error:
             raise cannot_save(path, error) from error
         try:
@@ -117,8 +118,9 @@ class TraceFile:
                     self._kept = None
             if names != self._at.names:
                 self._record(COLUMNS, json.dumps(names).encode(), names=names)
-            if len(rows):
-                self._record(ROWS, rows.astype("<f8", copy=False).tobytes(), rows=length)
+            for start in range(0, len(rows), _ROWS_TO_A_RECORD):
+                piece = rows[start : start + _ROWS_TO_A_RECORD].astype("<f8", copy=False)
+                self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
             self.error = None
 
     def close(self) -> None:
