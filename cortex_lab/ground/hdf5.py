@@ -61,7 +61,7 @@ def text_attribute(file: h5py.File, name: str, path: Any) -> str:
         raise DamagedFile(path, f"states a length for {name!r} that is not there", name)
     if attribute.get_storage_size() > size:
         raise DamagedFile(path, f"states more bytes for {name!r} than it has", name)
-    value = file.attrs[name]
+    value: Any = file.attrs[name]
     return value.decode() if isinstance(value, bytes) else value
 
 
