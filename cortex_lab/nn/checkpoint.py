@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cortex_lab.nn import edits, saving
+from cortex_lab.nn.freezing import Frozen
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
     try:
         saving.fill_network(training.network, arrays, path)
         network = {"params": training.network.params.copy(), "state": training.network.state.copy()}
-        with saving.reading(path, "training"):
+        with saving.reading(path, "frozen"):
             training.restore(before | loaded | network)
     except BaseException:
         training.restore(before)
@@ -121,6 +122,8 @@ def _loaded(
     with saving.reading(path, "excluded_rows"):
         excluded = description["excluded_rows"]
         batches = batches.excluding(excluded) if excluded else batches  # type: ignore[attr-defined]
+    with saving.reading(path, "frozen"):
+        frozen = Frozen(training.network, description.get("frozen", ())).patterns
     return {
         "step": saving.whole_number(path, description, "step"),
         "optimizer": optimizer,
@@ -128,7 +131,7 @@ def _loaded(
         "loss_state": {name: ops.asarray(arrays[f"loss/{name}"]) for name in training.objective.state},
         "hyperparameters": hyperparameters,
         "batches": batches,
-        "frozen": tuple(description.get("frozen", ())),
+        "frozen": frozen,
     }
 
 

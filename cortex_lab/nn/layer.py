@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,9 +145,23 @@ def layer_from_dict(data: Mapping[str, Any]) -> Layer:
     if kind not in LAYERS:
         raise ValueError(f"there is no layer {kind!r}; there are {', '.join(sorted(LAYERS))}")
     try:
+        _check_plain(LAYERS[kind], config)
         return LAYERS[kind](**{name: from_plain(value) for name, value in config.items()})
     except TypeError as error:
         raise ValueError(f"{kind} does not take these hyper-parameters: {error}") from error
+
+
+def _check_plain(kind: type[Layer], config: Mapping[str, Any]) -> None:
+    """ValueError for a switch that is none, or a number that is none or not finite."""
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name not in config:
+            continue
+        value = config[field.name]
+        if field.type == "bool" and not isinstance(value, bool):
+            raise ValueError(f"{kind.__name__}: {field.name} must be True or False, got {value!r:.60}")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if field.type == "float" and not (is_number and math.isfinite(value)):
+            raise ValueError(f"{kind.__name__}: {field.name} must be a finite number, got {value!r:.60}")
 
 
 def snake_case(name: str) -> str:

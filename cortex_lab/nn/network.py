@@ -212,8 +212,10 @@ class Network:
                 saving.check_network(path, graph, stored)
             return {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
 
+        ops = get_ops(ops) if isinstance(ops, str) else ops
         description, arrays = saving.read(path, look)
-        network = cls(description["graph"], seed=description["seed"], ops=ops)
+        with saving.reading(path, "graph"):
+            network = cls(description["graph"], seed=description["seed"], ops=ops)
         saving.fill_network(network, arrays, path)
         return network
 

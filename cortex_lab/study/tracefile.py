@@ -185,7 +185,7 @@ class TraceFile:
         try:
             left = memoryview(piece)
             while left:
-                left = left[self._file.write(left) :]
+                left = left[os.write(self._file.fileno(), left) :]
         except OSError:
             self._file.truncate(self._at.end)
             raise
