@@ -165,9 +165,12 @@ class TraceFile:
                     self.close()
                     return
                 self.write()
-            except OSError as error:
+            except Exception as error:
                 if self.error is None:
-                    show_once(f"rows of the trace wait in memory: {cannot_save(self.path, error).strerror}")
+                    why = (
+                        cannot_save(self.path, error).strerror if isinstance(error, OSError) else repr(error)
+                    )
+                    show_once(f"rows of the trace wait in memory: {why}")
                 self.error = error
                 if self._file.closed:
                     return
