@@ -58,7 +58,7 @@ def __dir__() -> list[str]:
 
 
 def _registered() -> dict[str, Any]:
-    """Every layer, loss, optimizer, schedule and test function by class name."""
+    """Every built-in layer, loss, optimizer, schedule and test function by class name."""
     found: dict[str, Any] = {}
     for module, registry in _REGISTRIES:
         found |= {kind.__name__: kind for kind in getattr(importlib.import_module(module), registry).values()}

@@ -10,15 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data import Batches
+from cortex_lab.data._memory import Shared, kept
+from cortex_lab.data.given import Given, rows_of
+from cortex_lab.data.targets import weights_by_code
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.checkpoint import load_training, save_training
 from cortex_lab.nn.diagnosis import Diagnosis, diagnose
-from cortex_lab.nn.loss import row_weights
+from cortex_lab.nn.loss import reading_of, refuse_signed_ids, resolve_loss, row_weights
 from cortex_lab.nn.metrics import Metrics
+from cortex_lab.nn.pictures import say_how_bytes_are_seen
 from cortex_lab.nn.recipe import Recipe
 from cortex_lab.optimize import Optimizer
-from cortex_lab.study import Probe, Process, Session, replay
-from cortex_lab.study.conditions import rises
+from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
+from cortex_lab.study.direction import rises
+from cortex_lab.study.faults import UpdateHeldBack
 from cortex_lab.study.script import Script
 
 
@@ -46,10 +52,12 @@ class TrainingSession(Session):
         probes: Iterable[Probe] | None = None,
         snapshot_budget: int = 256 * 2**20,
         recipe: Recipe | None = None,
+        shared: Iterable[Any] = (),
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
         self.recipe = recipe
+        self._shared = tuple(shared)
 
     @property
     def network(self) -> Network:
@@ -59,6 +67,7 @@ class TrainingSession(Session):
     def frame(self) -> pd.DataFrame:
         """The batch last fetched as rows of the dataset's frame, indexed by row number, with each row's loss.
 
+        The loss is NaN for a row whose target is unknown.
         Bare arrays have no frame: then the columns are the targets and the losses. LookupError before any
         batch was fetched.
         """
@@ -68,25 +77,28 @@ class TrainingSession(Session):
         """What is wrong with this training, in words, with the measurements behind them; after one step."""
         return self._gate.visit_and_wait(lambda: diagnose(self.process))
 
-    def best(self, key: str | None = None) -> Best:
-        """The step after which `key` was best: highest for accuracies and scores, lowest for anything else.
+    def best(self, key: str | None = None, mode: str | None = None) -> Best:
+        """The step after which `key` was best: highest for accuracies and scorers, lowest for losses.
 
-        None takes "validation_loss" where it is recorded, else "loss". LookupError if nothing was recorded.
+        None takes "validation_loss" where it is recorded, else "loss". `mode`, "max" or "min", says which way
+        is better; ValueError that asks for it where it is not known. LookupError if nothing was recorded.
         """
         key = key or ("validation_loss" if "validation_loss" in self.trace else "loss")
+        rising = rises(key, mode, self.trace.directions)
         steps, values = self.trace.recorded(key)
         finite = np.isfinite(values)
         if not finite.any():
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")
         steps, values = steps[finite], values[finite]
-        position = int(np.argmax(values) if rises(key) else np.argmin(values))
+        position = int(np.argmax(values) if rising else np.argmin(values))
         return Best(int(steps[position]), key, float(values[position]))
 
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
         """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
 
-        `data` is the name of one of the dataset's splits, a Dataset, or a pair (inputs, targets) of arrays;
-        `metrics` are as in `train`, None for those that the training was given.
+        `data` is the name of one of the dataset's splits, a Dataset or a frame, which are matched by the names
+        of columns and labels, or a pair (inputs, targets) as `validation` in `train`. `metrics` are as in
+        `train`, None for those that the training was given.
         """
         return self._gate.visit_and_wait(lambda: self._score(data, metrics))
 
@@ -100,17 +112,27 @@ class TrainingSession(Session):
             raise ValueError(f"this session goes {steps}, so there is no network of step {step}")
         return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
-    def restore_best(self, key: str | None = None) -> Best:
+    def restore_best(self, key: str | None = None, mode: str | None = None) -> Best:
         """Put the best weights back into the network, as an edit at the step where this session stands.
 
         Nothing of the trace is forgotten, as it would be by `rewind(step=session.best().step)`.
         """
-        best = self.best(key)
+        best = self.best(key, mode)
         network = self.network_at(best.step)
-        for kind, arrays in (("weights", network.parameters), ("state", network.states)):
-            for name, array in arrays.items():
-                self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
+        self._gate.visit_and_wait(lambda: self._put_back(network))
         return best
+
+    def rewind(self, step: int) -> None:
+        self._check_data()
+        super().rewind(step)
+
+    def resume(self, force: bool = False) -> Stop:
+        self._check_data()
+        return super().resume(force)
+
+    def fork(self, **settings: Iterable[Any]) -> Fork:
+        self._check_data()
+        return super().fork(**settings)
 
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
@@ -126,11 +148,15 @@ class TrainingSession(Session):
         """
         if self.recipe is None:
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
+        self._check_data()
         first = self.history.nearest(self.first_step)[1]
-        return self.recipe.script(self.process, first, self.events, _loaded_as(self.dataset))
+        return self.recipe.script(
+            self.process, first, self.events, _loaded_as(self.recipe.data), self.goes_through_faults
+        )
 
     def sibling(self, process: Process) -> TrainingSession:
-        return TrainingSession(process, self.dataset, self.probes, self.history.budget)  # type: ignore[arg-type]
+        probes, budget, shared = self.probes, self.history.budget, self._shared
+        return TrainingSession(process, self.dataset, probes, budget, shared=shared)  # type: ignore[arg-type]
 
     def bench(self, **options: Any) -> Any:
         """The live lab bench on this session, displayed; see `cortex_lab.widgets.Bench` for the options."""
@@ -139,6 +165,13 @@ class TrainingSession(Session):
         except ImportError as missing:
             raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
         return Bench(self, **options).show()
+
+    def _put_back(self, network: Network) -> None:
+        # In one turn, so that nobody sees the weights of two steps side by side.
+        with self.network.turns:
+            for kind, arrays in (("weights", network.parameters), ("state", network.states)):
+                for name, array in arrays.items():
+                    self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
 
     def _frame(self) -> pd.DataFrame:
         training = self.process
@@ -149,11 +182,10 @@ class TrainingSession(Session):
             whole = self.dataset.frame
             frame = whole.loc[rows].copy()
         else:
-            frame = pd.DataFrame({"target": list(next(iter(slots.values())).target)}, index=rows)
+            target = np.array(self.network.ops.to_numpy(next(iter(slots.values())).target))
+            frame = pd.DataFrame({"target": list(target)}, index=rows)
         frame.index.name = "row"
-        return frame.assign(
-            loss=sum(self.network.ops.to_numpy(at.rows).astype(float) for at in slots.values())
-        )
+        return frame.assign(loss=training.objective.losses_of_rows(slots))
 
     def _score(self, data: Any, metrics: Any) -> dict[str, float]:
         training = self.process
@@ -162,18 +194,31 @@ class TrainingSession(Session):
             if data not in splits:
                 raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
             data = getattr(self.dataset, data)
-        inputs, targets = training.checked_rows(*(data.arrays() if hasattr(data, "arrays") else data))
+        reading, _ = reading_of(training.losses)
+        columns = next(iter(self.network.reads.values()), None)
+        inputs, targets = training.checked_rows(
+            *rows_of(data, self.dataset, columns, reading, "the data to score")
+        )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)
 
     def _save(self, path: str | os.PathLike) -> None:
+        if self._held is not None:
+            raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
         save_training(self.process, path)
 
+    def _check_data(self) -> None:
+        """ValueError if an array that was too large to copy is not what it was when it was given."""
+        getattr(self.process.batches, "check_unchanged", lambda: None)()
+        for shared in self._shared:
+            shared.check()
+
     def _training_at(self, step: int) -> Training:
+        self._check_data()
         training = self.process.clone()
         replay(training, self.history.nearest(step)[1], self._events_before(step), step)
         return training
@@ -202,12 +247,26 @@ def train(
 ) -> TrainingSession:
     """Set up a training and return its session, at step 0.
 
+    Bytes (uint8) are a picture, and seen as 0 to 1, if they are an input with rows (height, width) or
+    (height, width, channels), sequences (steps, features) of bytes too, unless the layer that reads it takes
+    bytes as they are, as Embedding does. Rows (features,) of bytes are numbers from 0 to 255 and stay that,
+    which is said once. This holds in training, validation, `score`, `predict` and everywhere else. Targets,
+    labels, masks and ids are never divided; but targets that are the very numbers of a picture input, as an
+    autoencoder's, are seen as that input is by a loss of values.
+
+    All else is read as float32, and class ids as int64: numbers that would fall together or do not fit are
+    refused by name. Arrays are taken as they are now: those up to 64 MB are copied, a larger one that was
+    changed since is an error at `rewind`, `resume`, `fork`, `network_at` and `script`.
+
     Parameters
     ----------
     network
         The network to train, in place.
     data
-        A Dataset (its training rows are used), or a pair (inputs, targets) of arrays.
+        A Dataset (its training rows are used), or a pair (inputs, targets): of arrays, or of a frame and a
+        column, which are read as a Dataset is. A loss of classes reads labels as classes, a loss of values
+        reads numbers as they are, one of yes or no reads two labels, or shares from 0 to 1. In an array,
+        classes are ids 0, 1, ..., and a negative id says that a row's class is unknown: it teaches nothing.
     loss
         A loss or its name, such as "softmax_cross_entropy" or "mean_squared_error"; a dict by output name if
         there are several.
@@ -218,8 +277,10 @@ def train(
     seed
         Keys the order of the rows and everything drawn at random.
     validation
-        The name of one of the dataset's splits, a Dataset, a pair of arrays, or None. A dataset without the
-        split of that name simply is not validated.
+        The name of one of the dataset's splits, or None; a dataset without a "validation" split simply is not
+        validated. Other rows: a Dataset or a frame, matched by the names of columns and labels, or a pair
+        (inputs, targets). A fraction such as 0.2, or a number of rows, is taken out of the rows to train on,
+        drawn by `seed`, every class in proportion.
     validate_every
         Steps between validations; None is once per epoch.
     metrics
@@ -229,9 +290,11 @@ def train(
     loss_weights
         By output name, the weight of its loss in the total.
     class_weight
-        Weights by class, by name or number, or "balanced".
+        Weights by class, {label: weight}, where labels are the column's own values, in arrays the class ids;
+        or "balanced".
     sample_weight
-        (rows,): how much each row of the data counts.
+        (rows,): how much each row of the data counts, in the order of the rows of `data`; of a dataset's rows,
+        a Series in another order is matched by the row numbers in its index.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
     frozen
@@ -246,7 +309,14 @@ def train(
     """
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {optimizer!r}")
-    dataset, batches = _batches(data, batch_size, seed)
+    shared: list[Shared] = []
+    validation = kept(validation, "validation", shared)
+    sample_weight = kept(sample_weight, "sample_weight", shared)
+    class_weight = kept(class_weight, "class_weight", shared)
+    reading, name = reading_of(loss)
+    whole = Given.of(data, reading, name)
+    given, held_out = whole.validated(validation, seed)
+    batches = given.batches(batch_size, seed)
     frozen = [frozen] if isinstance(frozen, str) else list(frozen)
     training = Training(
         network,
@@ -254,81 +324,79 @@ def train(
         loss,
         optimizer,
         loss_weights=loss_weights,
-        row_weights=_row_weights(data, dataset, class_weight, sample_weight),
+        row_weights=_row_weights(given, class_weight, sample_weight, _class_count(network, loss)),
         penalties=penalties,
         frozen=frozen,
         augment=augment,
-        validation=_validation(dataset, validation),
+        validation=held_out,
         validate_every=validate_every,
         metrics=metrics,
         seed=seed,
     )
+    _refuse_signed_ids(training, given)
     if resume_from is not None:
         load_training(training, resume_from)
+    if isinstance(batches, Batches):
+        say_how_bytes_are_seen(training, batches.inputs, batches.targets)
+    network.reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
+    network.classes = given.dataset.classes if given.dataset is not None else None
+    if isinstance(validation, str) or np.isscalar(validation):
+        held_out = validation
+    if sample_weight is not None:
+        sample_weight = whole.weights(sample_weight)
+    # Of arrays, what the batches keep: the ones given may be changed.
+    kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
     recipe = Recipe.of(
-        data, loss, optimizer, batch_size=batch_size, seed=seed, validation=validation,
+        kept_data, loss, optimizer, batch_size=batch_size, seed=seed, validation=held_out,
         validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
         class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
         augment=augment,
     )  # fmt: skip
-    return TrainingSession(training, dataset, probes, snapshot_budget, recipe)
+    return TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
 
 
-def _batches(data: Any, batch_size: int, seed: int) -> tuple[Any, Any]:
-    if hasattr(data, "fetch"):
-        return None, data
-    if hasattr(data, "batches"):
-        rows = data.train if data.splits else data
-        return data, rows.batches(batch_size, seed=seed)
-    from cortex_lab.data import Batches
-
-    inputs, targets = data
-    return None, Batches(inputs, targets, batch_size=batch_size, seed=seed)
-
-
-def _row_weights(data: Any, dataset: Any, class_weight: Any, sample_weight: Any) -> np.ndarray | None:
+def _row_weights(given: Given, class_weight: Any, sample_weight: Any, classes: int | None) -> Any:
     """The weight of each row, by its position as batches name it."""
     if class_weight is None and sample_weight is None:
         return None
-    if hasattr(data, "fetch"):
+    if given.source is not None:
         raise ValueError("batches of your own bring their weights themselves, as batch.weights")
-    if dataset is None:
-        return row_weights(np.asarray(data[1]), class_weight, sample_weight)
-    train = dataset.train if dataset.splits else dataset
-    if isinstance(class_weight, Mapping) and dataset.classes is not None:
-        numbers = {name: number for number, name in enumerate(dataset.classes)}
-        class_weight = {numbers.get(name, name): weight for name, weight in class_weight.items()}
+    if isinstance(class_weight, Mapping) and given.dataset is not None and given.dataset.labels is not None:
+        class_weight = weights_by_code(given.dataset.labels, class_weight)
     if sample_weight is not None:
-        sample_weight = np.asarray(sample_weight)
-        if len(sample_weight) != len(dataset):
-            given, rows = len(sample_weight), len(dataset)
-            raise ValueError(f"sample_weight needs one weight for each of {rows} rows, got {given}")
-        sample_weight = sample_weight[np.searchsorted(dataset.rows, train.rows)]
-    weights = np.zeros(int(train.rows.max()) + 1)
-    weights[train.rows] = row_weights(train.arrays()[1], class_weight, sample_weight)
+        sample_weight = given.learned_weights(sample_weight)
+    weights = np.zeros(int(given.rows.max()) + 1)
+    weights[given.rows] = row_weights(given.learned, class_weight, sample_weight, classes)
     return weights
+
+
+def _class_count(network: Network, loss: Any) -> int | None:
+    """How many classes the first loss knows; None if it is none of classes."""
+    if isinstance(loss, Mapping):
+        output, loss = next(iter(loss.items()))
+    else:
+        output = network.graph.outputs[0]
+    loss = resolve_loss(loss)
+    if loss.reads == "classes" and output in network.graph.outputs:
+        return int(getattr(loss, "classes", network.graph.shape(output)[-1]))
+    return 2 if loss.reads == "yes or no" else None
+
+
+def _refuse_signed_ids(training: Training, given: Given) -> None:
+    if given.targets is not None:
+        for name, targets in training.objective.by_output(given.targets).items():
+            if training.losses[name].of_classes:
+                refuse_signed_ids(targets, training.network.graph.shape(name)[-1])
 
 
 def _loaded_as(dataset: Any) -> str | None:
     """The name by which `cortex_lab.data.load` gives exactly this data set; None if it does not."""
     from cortex_lab.data import available, load
 
-    if dataset is None or dataset.name not in available():
+    if not hasattr(dataset, "batches") or dataset.name not in available():
         return None
     same = load(dataset.name)
     alike = np.array_equal(same.rows, dataset.rows) and same.splits.keys() == dataset.splits.keys()
     alike = alike and all(np.array_equal(same.splits[part], dataset.splits[part]) for part in same.splits)
     arrays = zip(same.arrays(), dataset.arrays(), strict=True) if alike else [(0, 1)]
     return dataset.name if all(np.array_equal(ours, theirs) for ours, theirs in arrays) else None
-
-
-def _validation(dataset: Any, validation: Any) -> tuple[Any, Any] | None:
-    if validation is None:
-        return None
-    if isinstance(validation, str):
-        if dataset is None or validation not in (dataset.splits or ()):
-            if validation != "validation":
-                raise KeyError(f"there is no split {validation!r} to validate on")
-            return None
-        validation = getattr(dataset, validation)
-    return validation.arrays() if hasattr(validation, "arrays") else tuple(validation)

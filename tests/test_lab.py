@@ -244,6 +244,20 @@ def test_a_session_with_edits_of_every_kind_is_repeated_bit_for_bit_in_a_fresh_p
     same(repeat(script, tmp_path), session.trace)
 
 
+def test_a_script_goes_through_a_fault_as_the_session_did(tmp_path):
+    x, y = table()
+    session = cl.train(cl.Network([cl.Dense(3)], 4), (x, y), "softmax_cross_entropy", cl.Adam(0.01))
+    session.step(3)
+    session.step(to=session.phases[-2])
+    session.process.network.gradient[0] = np.nan
+    assert session.step().kind == "fault"
+    session.step(force=True)
+    session.edit("weights['dense_1/kernel']", 0.1)
+    assert session.step(2).kind == "fault" and session.fault.last_good == 3
+    session.step(force=True)
+    same(repeat(session.script(), tmp_path), session.trace)
+
+
 def test_arrays_weights_schedules_and_penalties_are_written_down(tmp_path):
     from cortex_lab.nn.penalties import L2
     from cortex_lab.optimize.schedules import CosineDecay

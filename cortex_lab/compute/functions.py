@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cortex_lab.compute.compiled import compiled
-from cortex_lab.compute.simd import choose, every, fma, is_nan, nearest, power_of_two
+from cortex_lab.compute.simd import choose, either, every, fma, is_nan, nearest, power_of_two
 
 _F = np.float32
 _LOG2_E, _LN2_HIGH, _LN2_LOW = _F(1.4426950408889634), _F(-0.693359375), _F(2.12194440e-4)
@@ -53,5 +53,5 @@ def sigmoid(x):
 def expm1_of_negative(x):
     """exp(x) - 1 for x <= 0, and 0 above; through tanh(x / 2), so that nothing cancels near 0."""
     zero = every(_ZERO)
-    half = tanh(choose(x < zero, x, zero) * every(_HALF))
+    half = tanh(choose(either(x < zero, is_nan(x)), x, zero) * every(_HALF))
     return (half + half) / (every(_ONE) - half)

@@ -127,6 +127,17 @@ def is_nan(typing, value):
     )
 
 
+@intrinsic
+def is_finite(typing, value):
+    """The mask of lanes that are numbers, and not infinite ones."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        nothing = builder.fsub(values[0], values[0])
+        return builder.fcmp_ordered("ord", nothing, nothing)
+
+    return mask(floats), generate
+
+
 def _operator(function: Any, result: Callable[[Any], Any], generate: Callable[..., Any]) -> None:
     """`function` of two vectors of a kind: what generate(builder, kind, a, b) makes, of type result(kind).
 

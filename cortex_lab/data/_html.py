@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -47,22 +48,23 @@ def dataset_html(dataset: Dataset) -> str:
     else:
         facts.append(f"{len(dataset.classes)} classes in {_names(dataset.target)}")
     splits = " · ".join(f"{name} {len(rows):,}" for name, rows in dataset.splits.items()) or "not split"
+    splits += f" · {dataset._note}" if dataset._note else ""
     return (
         f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(dataset.name)}</b> · {" · ".join(facts)}</div>'
         f'<div class="muted">{splits}</div>{_table(frame, dataset)}{_class_bars(dataset.class_counts)}</div>'
     )
 
 
-def _names(columns: str | list[str]) -> str:
-    names = [columns] if isinstance(columns, str) else [str(name) for name in columns]
+def _names(columns: Hashable | list) -> str:
+    names = [str(name) for name in (columns if isinstance(columns, list) else [columns])]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return escape(", ".join(names[:4]) + more)
 
 
 def _table(frame: pd.DataFrame, dataset: Dataset) -> str:
-    chosen = [dataset.inputs] if isinstance(dataset.inputs, str) else list(dataset.inputs)
-    goal = [dataset.target] if isinstance(dataset.target, str) else list(dataset.target or [])
-    names = list(dict.fromkeys([*chosen[: _COLUMNS - len(goal[:2])], *goal[:2], *frame.columns]))
+    target = dataset.target
+    goal = target if isinstance(target, list) else [] if target is None else [target]
+    names = list(dict.fromkeys([*dataset.columns[: _COLUMNS - len(goal[:2])], *goal[:2], *frame.columns]))
     hidden = len(names) - _COLUMNS
     names = names[:_COLUMNS]
     head = "".join(

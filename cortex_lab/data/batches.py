@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from cortex_lab.data._draws import checked_seed, row_keys
+from cortex_lab.data._memory import frozen
 from cortex_lab.data._rows import Rows, positions
 
 
@@ -18,8 +19,8 @@ from cortex_lab.data._rows import Rows, positions
 class Batch:
     """What one step learns from.
 
-    inputs: (n, *shape) float32, or one such array per input name.
-    targets: (n,) int64 class ids, (n, ...) float32 values, or None.
+    inputs: (n, *shape) float32, or bytes as they are stored; or one such array per input name.
+    targets: (n, ...) int64 class ids, float32 values or bytes, or None.
     rows: (n,) int64, where the samples are in the dataset's frame.
     weights: (n,) float32, or None for all alike.
     """
@@ -78,19 +79,30 @@ class _PickedBatch(Batch):
         """Whether nobody can have changed its arrays yet."""
         return "inputs" not in self.__dict__ and "targets" not in self.__dict__
 
-    def put(self, inputs: Mapping[str, np.ndarray], targets: Iterable[np.ndarray]) -> None:
-        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array."""
-        source, picked, again = self._source, self._picked, None
+    def put(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        targets: Iterable[np.ndarray],
+        pictures: Container[str] = (),
+    ) -> None:
+        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array.
+
+        Bytes of the inputs that are `pictures` become 0 to 1, and so do targets that are such an input.
+        """
+        source, picked, again, like_pictures = self._source, self._picked, None, False
         for name, into in inputs.items():
             part = source._inputs[name if source._named else "inputs"]
-            part.put(picked, into)
-            again = into if part is source._targets_too else again
+            part.put(picked, into, name in pictures)
+            if part is source._targets_too:
+                again, like_pictures = into, name in pictures
         for into in targets:
             if again is not None and again.shape == into.shape and again.dtype == into.dtype:
                 # What was just copied is nearer than where it came from.
                 np.copyto(into, again)
             else:
-                source._targets.put(picked, into)  # type: ignore[union-attr]
+                # Where whole numbers are wanted, bytes are class ids.
+                as_pictures = like_pictures and into.dtype.kind == "f"
+                source._targets.put(picked, into, as_pictures)  # type: ignore[union-attr]
 
 
 class Batches:
@@ -99,10 +111,9 @@ class Batches:
     Parameters
     ----------
     inputs
-        (n, *shape), or one such array per input name. Bytes are kept as they are and served as float32
-        in 0..1, all else is served as float32.
+        (n, *shape), or one such array per input name. Bytes are served as they are, all else as float32.
     targets
-        (n,) integer class ids, (n, ...) floats, or None.
+        (n, ...) integer class ids, floats, bytes, or None.
     batch_size
         Rows in a batch; the last batch of an epoch takes what is left.
     seed, shuffle
@@ -111,6 +122,9 @@ class Batches:
         The rows to serve, positions in `inputs`; None serves all.
     excluded
         Rows to leave out.
+
+    Arrays are copied, those over 64 MB are not: `check_unchanged` then says whether one was changed.
+    ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
     """
 
     def __init__(
@@ -126,10 +140,13 @@ class Batches:
     ) -> None:
         self._named = isinstance(inputs, Mapping)
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
-        self._inputs = {name: Rows.of(array) for name, array in parts.items()}
-        self._targets = None if targets is None else Rows.of(targets, targets=True)
+        called = {name: f"input {name!r}" if self._named else "inputs" for name in parts}
+        self._inputs = {name: Rows.of(array, called=called[name]) for name, array in parts.items()}
+        self._targets = None if targets is None else Rows.of(targets, targets=True, called="targets")
         # An autoencoder's input, which is its target as well.
         self._targets_too = next((p for p in self._inputs.values() if p.is_same(self._targets)), None)
+        if self._targets is not None and self._targets_too is not None:
+            self._targets.flat = self._targets_too.flat
         lengths = {name: len(part) for name, part in self._inputs.items()}
         if self._targets is not None:
             lengths["targets"] = len(self._targets)
@@ -145,6 +162,29 @@ class Batches:
             raise ValueError("the same row is given twice; each row is served once an epoch")
         self._leave_out(excluded)
 
+    @property
+    def inputs(self) -> np.ndarray | dict[str, np.ndarray]:
+        """The inputs of all rows as they are kept, to be read only."""
+        whole = {name: part.whole for name, part in self._inputs.items()}
+        return whole if self._named else whole["inputs"]
+
+    @property
+    def targets(self) -> np.ndarray | None:
+        """The targets of all rows as they are kept, to be read only."""
+        return None if self._targets is None else self._targets.whole
+
+    @property
+    def targets_are(self) -> str | None:
+        """The name of the input whose very numbers are the targets ("inputs" if it has no name), or None."""
+        same = (name for name, part in self._inputs.items() if part is self._targets_too)
+        return next(same, None)
+
+    def check_unchanged(self) -> None:
+        """ValueError naming an array that was too large to copy and has been changed since."""
+        for part in (*self._inputs.values(), self._targets):
+            for shared in part.shared if part is not None else ():
+                shared.check()
+
     def order(self, epoch: int) -> np.ndarray:
         """The rows in the order that `epoch` (from 0) serves them, (n,) int64."""
         if not self.shuffle:
@@ -152,7 +192,7 @@ class Batches:
         cached_epoch, order = self._cached_order
         if cached_epoch != epoch:
             keys = row_keys(self.seed, epoch, self._length)[self.rows]
-            order = self.rows[np.argsort(keys, kind="stable")]
+            order = frozen(self.rows[np.argsort(keys, kind="stable")])
             # One assignment, so that a thread that reads meanwhile sees an epoch with its own order.
             self._cached_order = (epoch, order)
         return order
@@ -172,8 +212,8 @@ class Batches:
         return other
 
     def _leave_out(self, excluded: Iterable[int]) -> None:
-        self.excluded = np.unique(positions(excluded, self._length))
-        self.rows = self._all_rows[~np.isin(self._all_rows, self.excluded)]
+        self.excluded = frozen(np.unique(positions(excluded, self._length)))
+        self.rows = frozen(self._all_rows[~np.isin(self._all_rows, self.excluded)])
         self._cached_order: tuple[int, np.ndarray] = (-1, self.rows)
         if len(self.rows) == 0:
             raise ValueError("there are no rows to make batches of")

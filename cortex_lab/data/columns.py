@@ -6,26 +6,63 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
+from cortex_lab.data._memory import can_be_copied, frozen
+from cortex_lab.data._numbers import as_float32, remedy
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 
 
-def with_tensor_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def listed(frame: pd.DataFrame, columns: Any) -> list | None:
+    """Names of columns as a list, from any list of them, an Index or an array too; None for a single name.
+
+    A tuple is a name where the frame has a column called so.
+    """
+    if not is_list_like(columns) or (isinstance(columns, tuple) and columns in frame.columns):
+        return None
+    if isinstance(columns, (set, frozenset, dict)):
+        raise TypeError(f"columns are a list in the order they are read, got a {type(columns).__name__}")
+    names = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    return [name.item() if isinstance(name, (np.number, np.str_, np.bool_)) else name for name in names]
+
+
+def with_tensor_columns(
+    frame: pd.DataFrame, names: list, cells: Any = (np.ndarray, list, tuple)
+) -> pd.DataFrame:
     """The frame with those of its columns `names` that hold one array per row made into tensor columns."""
+    frame = frame.copy(deep=False)
     for name in names:
         column = _column(frame, name)
         first = column.iloc[0] if len(column) else None
-        if column.dtype == object and isinstance(first, (np.ndarray, list, tuple)):
+        if column.dtype == object and isinstance(first, cells):
             try:
-                frame = frame.assign(**{name: TensorArray._from_sequence(column.array)})
+                frame[name] = TensorArray._from_sequence(column.array)
             except ValueError as error:
                 raise ValueError(f"column {name!r} cannot become a tensor column: {error}") from None
     return frame
 
 
-def read_inputs(frame: pd.DataFrame, names: list[str]) -> np.ndarray:
+def held(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame in memory of its own, tensor columns read-only; only tensors too large for it stay shared."""
+    tensors = {
+        place: frame.iloc[:, place].array
+        for place, dtype in enumerate(frame.dtypes)
+        if isinstance(dtype, TensorDtype)
+    }
+    rest = [place for place in range(frame.shape[1]) if place not in tensors]
+    own = frame.copy(deep=False)
+    if rest:
+        own.isetitem(rest, frame.iloc[:, rest].copy())
+    for place, array in tensors.items():
+        array = array.copy() if can_be_copied(array.tensor) else array
+        array = TensorArray(frozen(array.tensor), array.isna())
+        # A bare array would be copied.
+        own.isetitem(place, pd.Series(array, index=own.index, copy=False))
+    return own
+
+
+def read_inputs(frame: pd.DataFrame, names: list) -> np.ndarray:
     """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) float32.
 
     KeyError for a missing column; ValueError for one that is not numeric, not complete or not finite.
@@ -40,29 +77,6 @@ def read_inputs(frame: pd.DataFrame, names: list[str]) -> np.ndarray:
     return _tensor(frame, names[0]) if tensors else _numbers(frame, names, "inputs")
 
 
-def read_targets(frame: pd.DataFrame, target: str | list[str]) -> tuple[np.ndarray, list[str] | None]:
-    """Targets and class names: ids (n,) int64 with names, or float32 values and None.
-
-    Floats (one column (n,), several (n, k), a tensor column (n, *shape)) are values to predict; everything
-    else is a label. Classes are in the order of the categories, or sorted.
-    """
-    if isinstance(target, list):
-        return _numbers(frame, target, "targets"), None
-    column = _column(frame, target)
-    if isinstance(column.dtype, TensorDtype):
-        return _tensor(frame, target), None
-    if is_float_dtype(column.dtype):
-        return _numbers(frame, [target], "targets")[:, 0], None
-    _refuse_rows(
-        column.isna().to_numpy(),
-        frame,
-        f"label column {target!r} has no label",
-        f"dropna(subset=[{target!r}])",
-    )
-    categories = column.astype("category").cat
-    return categories.codes.to_numpy().astype(np.int64), [str(name) for name in categories.categories]
-
-
 def _tensor(frame: pd.DataFrame, name: str) -> np.ndarray:
     array = _column(frame, name).array
     assert isinstance(array, TensorArray)
@@ -70,7 +84,7 @@ def _tensor(frame: pd.DataFrame, name: str) -> np.ndarray:
     tensor = array.tensor
     if tensor.dtype == np.uint8:
         return tensor
-    values = _as_float32(tensor)
+    values = as_float32(tensor, f"column {name!r}")
     broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     _refuse_rows(
         np.asarray(broken), frame, f"column {name!r} is NaN or infinite", "numpy.nan_to_num on the tensor"
@@ -78,27 +92,25 @@ def _tensor(frame: pd.DataFrame, name: str) -> np.ndarray:
     return values
 
 
-def _numbers(frame: pd.DataFrame, names: list[str], role: str) -> np.ndarray:
+def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
     values = np.empty((len(frame), len(names)), np.float32)
     for position, name in enumerate(names):
         column = _column(frame, name)
-        if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
+        kind = getattr(column.dtype, "kind", "O")
+        if kind == "c" or not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
             raise ValueError(
-                f"column {name!r} holds {column.dtype}, and {role} must be numbers; turn it into numbers "
-                "(pandas.get_dummies makes a column for each category) or leave it out"
+                f"column {name!r} holds {column.dtype}, and {role} must be numbers; {remedy(kind)}, "
+                "or leave it out"
             )
-        values[:, position] = _as_float32(column.to_numpy(np.float64, na_value=np.nan))
+        # Whole numbers may be too long for float64, too.
+        exact = kind in "iu" and not column.isna().any()
+        numbers = column.to_numpy(kind + "8") if exact else column.to_numpy(np.float64, na_value=np.nan)
+        values[:, position] = as_float32(numbers, f"column {name!r}")
         broken = ~np.isfinite(values[:, position])
         _refuse_rows(
             broken, frame, f"column {name!r} is NaN or infinite", f"dropna(subset=[{name!r}]) or fillna"
         )
     return values
-
-
-def _as_float32(values: np.ndarray) -> np.ndarray:
-    # What is too large becomes infinite, and is then refused by name.
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32, copy=False)
 
 
 def _column(frame: pd.DataFrame, name: Any) -> pd.Series:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.data._html import dataset_html
+from cortex_lab.data._memory import can_be_copied, frozen
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
-from cortex_lab.data.columns import read_inputs, read_targets, with_tensor_columns
-from cortex_lab.data.splits import draw_split, read_splits
+from cortex_lab.data.columns import held, listed, read_inputs, with_tensor_columns
+from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
+from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
 from cortex_lab.data.tensor import shape_text
 
 
@@ -28,41 +30,119 @@ class Dataset:
     frame
         Taken as it is now; changing it later changes nothing here.
     inputs
-        A tensor column (or a column with one array per row), one numeric column, or a list of those.
+        A tensor column (or a column with one array per row), one numeric column, or a list of those: any list
+        of names, an Index or an array too.
     target
-        A column: floats are values to predict (regression), anything else is a label. A list of numeric
-        columns predicts several values. None for no target.
+        A column, read as the loss wants it: as classes, as yes or no, or as values to predict. While no loss
+        is named, floats are values and anything else is a label. A list of numeric columns predicts several
+        values. None for no target.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
     name
         For titles.
 
-    Raises KeyError for a missing column and ValueError for content that cannot be learned from.
+    `classes` are the printed names of the labels, `labels` the column's own values, in the order of the codes;
+    None for values. Raises KeyError for a missing column and ValueError for content that cannot be learned from.
     """
 
     def __init__(
         self,
         frame: pd.DataFrame,
-        inputs: str | list[str] = "image",
-        target: str | list[str] | None = "label",
-        splits: Mapping[str, Any] | str | None = None,
+        inputs: Hashable | Iterable[Hashable] = "image",
+        target: Hashable | Iterable[Hashable] | None = "label",
+        splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
     ) -> None:
         if len(frame) == 0:
             raise ValueError("the frame has no rows")
-        numbered = frame.index.equals(pd.RangeIndex(len(frame)))
-        frame = frame.reset_index(drop=numbered)
+        self._index = frame.index
+        frame = frame.reset_index(drop=frame.index.equals(pd.RangeIndex(len(frame))))
         self.name = name
-        self.inputs = inputs
-        self.target = target
-        columns = [inputs] if isinstance(inputs, str) else list(inputs)
-        self._whole = with_tensor_columns(frame, columns)
-        self._inputs = Rows(read_inputs(self._whole, columns))
-        targets, self.classes = (None, None) if target is None else read_targets(self._whole, target)
-        self._targets = None if targets is None else Rows(targets, targets=True)
-        self.rows = np.arange(len(frame))
-        self.splits = read_splits(splits, self._whole)
+        columns, goals = listed(frame, inputs), listed(frame, target)
+        self.inputs = inputs if columns is None else columns
+        self.target = target if goals is None else goals
+        self.columns = [inputs] if columns is None else columns
+        frame = with_tensor_columns(frame, self.columns)
+        if target is not None and goals is None:
+            frame = with_tensor_columns(frame, [target], (np.ndarray, list))
+        self._whole = held(frame)
+        self._inputs = _rows_of(read_inputs(self._whole, self.columns), self.columns)
+        self._take_targets(*((None, None) if target is None else read_targets(self._whole, self.target)))
+        self.rows = frozen(np.arange(len(frame)))
+        self.splits = {name: frozen(rows) for name, rows in read_splits(splits, self._whole).items()}
+        self._note = ""
+
+    # Readings ----------------------------------------------------------------------------------------
+
+    def read_as(self, reading: str, loss: str = "the loss") -> Dataset:
+        """The same rows with the target read as "classes", "yes or no" or "values", as `loss` wants it.
+
+        This dataset itself if it is read so already; ValueError, with the ways out, if it cannot be.
+        """
+        known = {"classes": self.labels is not None, "values": self.labels is None}
+        if self.target is None or known.get(reading):
+            return self
+        other = copy.copy(self)
+        other._take_targets(*read_targets(self._whole, self.target, reading, loss))
+        return other
+
+    def like(self, other: Dataset) -> Dataset:
+        """The same rows read as `other` reads its own: its columns in its order, its labels in its codes.
+
+        KeyError for a column that is not here, ValueError for content of another kind, and for labels that
+        `other` does not know.
+        """
+        if self._inputs is other._inputs and self._targets is other._targets:
+            return self
+        if self._whole is other._whole:
+            same = copy.copy(other)
+            same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
+            return same
+        same = copy.copy(self)
+        same.inputs, same.target, same.columns = other.inputs, other.target, other.columns
+        same._inputs = _rows_of(self._checked_inputs(other.columns, other.input_shape), other.columns)
+        if other.target is None:
+            same._take_targets(None, None)
+        elif other.labels is None:
+            same._take_targets(*read_targets(self._whole, other.target, "values", f"{other.name!r}"))
+        else:
+            self._wanted([other.target])
+            codes = known_codes(
+                other.labels, self._whole, other.target, repr(self.name), other.name, self.rows
+            )
+            same._take_targets(codes, other.labels)
+        return same
+
+    def inputs_of(self, columns: list) -> np.ndarray:
+        """(n, *shape): what a network that reads these columns, in this order, is given of these rows."""
+        if columns == self.columns:
+            return self._inputs.take(self.rows)
+        return _rows_of(self._checked_inputs(columns), columns).take(self.rows)
+
+    def _checked_inputs(self, columns: list, shape: tuple[int, ...] | None = None) -> np.ndarray:
+        self._wanted(columns)
+        found = read_inputs(with_tensor_columns(self._whole, columns), columns)
+        if shape is not None and found.shape[1:] != shape:
+            raise ValueError(
+                f"column {columns[0]!r} of {self.name!r} holds {shape_text(found.shape[1:])} where "
+                f"{shape_text(shape)} was trained on"
+            )
+        return found
+
+    def _wanted(self, columns: list) -> None:
+        missing = [name for name in columns if name not in self._whole.columns]
+        if missing:
+            raise KeyError(
+                f"{self.name!r} has no column {missing[0]!r}, which was trained on; it has "
+                f"{shown(self._whole.columns)}: frame.rename(columns={{...}}) gives a column its name"
+            )
+
+    def _take_targets(self, targets: np.ndarray | None, labels: pd.Index | None) -> None:
+        goals = self.target if isinstance(self.target, list) else [self.target]
+        self._targets = None if targets is None else _rows_of(targets, goals, targets=True)
+        self.labels = labels
+        self.classes = None if labels is None else [str(label) for label in labels]
 
     # Parts -------------------------------------------------------------------------------------------
 
@@ -89,18 +169,47 @@ class Dataset:
         """The same rows, dealt out at random to train, validation and test.
 
         `test` and `validation` are fractions or numbers of rows; `test=None` keeps the test rows there are.
-        With `stratify`, every class is dealt out in the same proportions. ValueError if that cannot be done.
+        With `stratify`, every class is dealt out in the same proportions. ValueError if that cannot be done;
+        but where labels are numbers, which may be values to predict, the rows are then dealt out at random.
         """
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
         free = np.setdiff1d(self.rows, kept["test"]) if kept else self.rows
         labels = self._targets if stratify and self.classes is not None else None
         ids = None if labels is None else labels.take(free)
         sizes = {"validation": validation} if test is None else {"validation": validation, "test": test}
-        drawn = draw_split(len(free), sizes, seed, ids, self.classes or ())
-        return self._part(self.rows, {name: free[rows] for name, rows in drawn.items()} | kept, self.name)
+        note = ""
+        try:
+            drawn = draw_split(len(free), sizes, seed, ids, self.classes or ())
+        except CannotStratify:
+            if not are_numbers(self.labels):
+                raise
+            drawn = draw_split(len(free), sizes, seed)
+            note = "not stratified"
+        part = self._part(self.rows, {name: free[rows] for name, rows in drawn.items()} | kept, self.name)
+        part._note = note
+        return part
+
+    def carve(self, validation: float | int, seed: int = 0) -> Dataset:
+        """The same rows, with some of the training rows, a fraction or a number, kept to validate on instead.
+
+        Dealt out as by `split`. Earlier validation rows are left out; the test rows stay what they are.
+        """
+        dealt = self.train.split(test=None, validation=validation, seed=seed)
+        kept = {name: rows for name, rows in self.splits.items() if name == "test"}
+        part = self._part(self.rows, dealt.splits | kept, self.name)
+        part._note = dealt._note
+        return part
 
     def select(self, rows: Iterable[int], name: str | None = None) -> Dataset:
-        """The dataset of these rows only, in this order; IndexError for a row that is not here."""
+        """The dataset of these rows only, in this order; IndexError for a row that is not here.
+
+        Rows are given by number, or as one bool for each row that is here.
+        """
+        rows = np.asarray(rows if isinstance(rows, (np.ndarray, pd.Series)) else list(rows))
+        if rows.dtype == bool:
+            if rows.shape != self.rows.shape:
+                raise IndexError(f"{rows.size} bools cannot choose from the {len(self)} rows of {self.name!r}")
+            rows = self.rows[rows]
         chosen = positions(rows, len(self._whole))
         absent = chosen[~np.isin(chosen, self.rows)]
         if len(absent):
@@ -121,7 +230,8 @@ class Dataset:
             raise ValueError(f"{name!r} would have no rows")
         # Parts share everything but the choice of rows, so a split costs no memory.
         part = copy.copy(self)
-        part.rows, part.splits, part.name = rows, splits, name
+        part.rows, part.name, part._note = frozen(rows), name, ""
+        part.splits = {each: frozen(those) for each, those in splits.items()}
         return part
 
     # What is inside ----------------------------------------------------------------------------------
@@ -150,9 +260,31 @@ class Dataset:
     def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
         """(x, y), new arrays: x (n, *input_shape) float32; y class ids (n,) int64, float32 values, or None.
 
-        Bytes become 0..1.
+        Bytes stay bytes, in both: what they mean is for the network to say.
         """
         return self._inputs.take(self.rows), None if self._targets is None else self._targets.take(self.rows)
+
+    def weights(self, sample_weight: Any) -> np.ndarray:
+        """One weight for each row, in the order of the rows here, as float64.
+
+        A Series that is not in this order is matched by the numbers of the rows in its index.
+        """
+        given = sample_weight
+        if isinstance(given, pd.Series) and not (
+            given.index.equals(self._index[self.rows]) or given.index.equals(pd.Index(self.rows))
+        ):
+            numbered = self._index.equals(pd.RangeIndex(len(self._index)))
+            if not numbered or not given.index.is_unique or not np.isin(self.rows, given.index).all():
+                raise ValueError(
+                    f"the index of sample_weight is not that of the {len(self)} rows of {self.name!r}; give the "
+                    "weights in the order of the rows: sample_weight.to_numpy()"
+                )
+            given = given.loc[self.rows]
+        weights = np.asarray(given, dtype=np.float64)
+        if weights.shape != (len(self),):
+            size = "x".join(map(str, weights.shape))
+            raise ValueError(f"sample_weight needs one weight for each of {len(self)} rows, got {size}")
+        return weights
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
         """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""
@@ -167,8 +299,14 @@ class Dataset:
         goal = "no target" if self.target is None else f"target {self.target!r}"
         goal += f" ({len(self.classes)} classes)" if self.classes is not None else ""
         parts = "".join(f", {name} {len(rows)}" for name, rows in self.splits.items())
+        parts += f" ({self._note})" if self._note else ""
         shape = shape_text(self.input_shape) or "1"
         return f"<Dataset {self.name!r}: {len(self)} rows, inputs {self.inputs!r} {shape}, {goal}{parts}>"
 
     def _repr_html_(self) -> str:
         return dataset_html(self)
+
+
+def _rows_of(values: np.ndarray, columns: list[Any], targets: bool = False) -> Rows:
+    # What can be copied was, when the frame was read.
+    return Rows(values, targets, f"column {', '.join(map(repr, columns))}", can_be_copied(values))

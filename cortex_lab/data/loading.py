@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,26 +33,50 @@ def load(name: str, **options: Any) -> Dataset:
 
 
 def find_files(name: str, files: Iterable[str], folder: str | Path | None = None) -> list[Path]:
-    """Where `files` are, each plain or with .gz, in `folder` or in `folder`/`name`.
+    """Where `files` are, all in one place: `folder`, or a folder called `name` or "raw" in it.
 
+    Each may be plain or have .gz, may be spelled ".idx3" for "-idx3", and may lie in a folder of its own name.
     The folder is that of the environment variable CORTEX_LAB_DATA, unless given. FileNotFoundError that says
-    what was looked for, and where.
+    what was looked for, and where; ValueError if there are several that differ.
     """
     given = folder or os.environ.get(FOLDER_VARIABLE)
-    folders = [] if not given else [Path(given).expanduser(), Path(given).expanduser() / name]
     files = list(files)
-    for place in folders:
-        pairs = [(place / file, place / f"{file}.gz") for file in files]
-        found = [
-            next(path for path in pair if path.is_file()) for pair in pairs if any(map(Path.is_file, pair))
-        ]
-        if len(found) == len(files):
-            return found
+    found = []
+    for place in _places(Path(given).expanduser(), name) if given else ():
+        paths = [_in_place(place, file) for file in files]
+        if None not in paths:
+            found.append(paths)
+    for paths in found[1:]:
+        for one, other in zip(found[0], paths, strict=True):
+            _refuse_two(one, other)
+    if found:
+        return found[0]
     wanted = ", ".join(f"{file}[.gz]" for file in files)
-    where = f"{FOLDER_VARIABLE} is not set"
-    if folders:
-        where = f"not all of them are in {' or in '.join(map(str, folders))}"
+    where = f"not all of them are in {given}, or in its folders {name} and raw" if given else (
+        f"{FOLDER_VARIABLE} is not set"
+    )
     raise FileNotFoundError(
         f"{name} needs the files {wanted}, and {where}. Put them into one folder, and name it with the "
         f"environment variable {FOLDER_VARIABLE} or with load({name!r}, folder=...)"
     )
+
+
+def _places(folder: Path, name: str) -> Iterator[Path]:
+    for above in (folder, folder / name, folder / name.upper()):
+        yield from (above, above / "raw")
+
+
+def _in_place(place: Path, file: str) -> Path | None:
+    """The one file in `place` that is called so, in one of its spellings; None if there is none."""
+    spellings = [file, file.replace("-idx", ".idx")]
+    names = [place / folder / each for each in spellings for folder in ("", *spellings)]
+    there = [next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.is_file()), None) for path in names]
+    paths = [path for path in there if path is not None]
+    for other in paths[1:]:
+        _refuse_two(paths[0], other)
+    return paths[0] if paths else None
+
+
+def _refuse_two(one: Path, other: Path) -> None:
+    if not filecmp.cmp(one, other, shallow=False):
+        raise ValueError(f"{one} and {other} differ, and either could be meant; name the folder of one, or move one")

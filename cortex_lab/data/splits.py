@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,19 @@ from cortex_lab.data._rows import positions
 NAMES = ("train", "validation", "test")
 
 
-def read_splits(splits: Mapping[str, Any] | str | None, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+class CannotStratify(ValueError):
+    """A class has too few rows to be dealt out in proportion."""
+
+
+def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """Rows of each split, sorted; from {name: row numbers or bools} or from a column of split names.
 
     Without "train", it is what the others leave. ValueError for an unknown name, an empty split, or a row in
     two of them.
     """
-    if splits is None or len(splits) == 0:
+    if splits is None or splits == {}:
         return {}
-    if isinstance(splits, str):
+    if not isinstance(splits, Mapping):
         if splits not in frame.columns:
             raise KeyError(f"the frame has no column {splits!r} to read the splits from")
         column = frame[splits]
@@ -94,7 +98,7 @@ def _groups(order: np.ndarray, class_ids: np.ndarray, class_names: Sequence[str]
     found, counts = np.unique(class_ids, return_counts=True)
     lonely = [repr(class_names[class_id]) for class_id in found[counts == 1]]
     if lonely:
-        raise ValueError(
+        raise CannotStratify(
             f"a stratified split needs two rows or more of every class, and there is one row of "
             f"{', '.join(lonely[:5])}; find more, drop it, or split with stratify=False"
         )
@@ -106,7 +110,7 @@ def _shares(name: str, count: int, sizes: np.ndarray) -> np.ndarray:
     """Deal `count` out over groups in proportion to `sizes`, by largest remainder, never a whole group."""
     room = sizes - 1
     if room.sum() < count:
-        raise ValueError(
+        raise CannotStratify(
             f"{count} rows for {name!r} would take the last row of a class; ask for {room.sum()} or less, "
             "or split with stratify=False"
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.ground.described import is_built_in
 from cortex_lab.nn.executor import Bound
-from cortex_lab.nn.feeding import named_inputs
 from cortex_lab.nn.network import Network
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ class Augmenter:
     """
 
     def __init__(self, network: Network, given: Any) -> None:
-        shapes = network.graph.inputs
+        self._inputs = shapes = network.graph.inputs
         pictures = [name for name, shape in shapes.items() if len(shape) == 3]
         self.by_input: dict[str, Any] = {}
+        self._given: dict[tuple[str, int], Any] = {}
+        self._ops = network.ops
         if isinstance(given, Mapping):
             self.by_input |= given
         elif given is not None:
@@ -47,13 +49,28 @@ class Augmenter:
     def __bool__(self) -> bool:
         return bool(self.by_input)
 
+    def places(self, bound: Bound) -> dict[str, Any]:
+        """Where the inputs of a batch are put, by name: into their buffers, or aside to be changed."""
+        own, buffers = self.by_input, bound.buffers
+        return {name: self._given_to(name, bound) if name in own else buffers[name] for name in self._inputs}
+
+    def show(self, bound: Bound) -> None:
+        """Have the buffers hold what was put aside, for those who look before it is changed."""
+        for name in self.by_input:
+            self._ops.copy(self._given_to(name, bound), out=bound.buffers[name])
+
+    def _given_to(self, name: str, bound: Bound) -> Any:
+        if (name, bound.rows) not in self._given:
+            buffer = bound.buffers[name]
+            self._given[name, bound.rows] = self._ops.zeros(buffer.shape, buffer.dtype)
+        return self._given[name, bound.rows]
+
     def apply(self, training: Training, bound: Bound) -> None:
-        """Put the batch last fetched into its buffers once more, changed."""
-        ops, batch = training.network.ops, training.batch
-        rows, values = np.asarray(batch.rows), named_inputs(training, batch)
+        """Put the batch last fetched into its buffers, changed."""
+        ops, rows = training.network.ops, np.asarray(training.batch.rows)
         drawn = training.seed, training.step_number // training.batches.steps_per_epoch
         for name, each in self.by_input.items():
-            x, out = ops.asarray(values[name]), bound.buffers[name]
+            x, out = self._given_to(name, bound), bound.buffers[name]
             means = np.zeros(len(rows))
             if each.contrast_range:
                 means = ops.to_numpy(x.mean(axis=(1, 2, 3)))
@@ -63,4 +80,10 @@ class Augmenter:
 
     def to_dict(self) -> dict[str, Any]:
         """The augmentations as JSON-able data."""
-        return {name: asdict(each) for name, each in self.by_input.items()}
+        return {name: _described(each) for name, each in self.by_input.items()}
+
+
+def _described(augmentation: Any) -> dict[str, Any]:
+    kind = type(augmentation)
+    own = {} if is_built_in(kind) else {"kind": f"{kind.__module__}:{kind.__qualname__}"}
+    return own | asdict(augmentation)

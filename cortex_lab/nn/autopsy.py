@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,8 @@ class Fault:
     `tensor` is the first buffer, in the order of the step, that holds one; `layer` whose it is, `direction`
     "input", "weights", "forward", "loss" or "backward", and `phase` the phase that made it. `rows` are the
     positions in the data of the rows of the batch in which it does: all of the batch for a gradient that sums
-    over rows, none for weights. `last_good_step` can be rewound to.
+    over rows, none for weights. `last_good_step`, or `last_good`, is the last step with finite weights, to be
+    rewound to; None if this session has none.
     """
 
     tensor: str
@@ -28,18 +29,36 @@ class Fault:
     rows: tuple[int, ...]
     values: tuple[str, ...]
     step: int
-    last_good_step: int
+    last_good_step: int | None
+
+    @property
+    def last_good(self) -> int | None:
+        return self.last_good_step
+
+    def since(self, last_good: int | None) -> Fault:
+        """The same fault, of weights that were last whole after step `last_good`."""
+        return replace(self, last_good_step=last_good)
 
     def __str__(self) -> str:
         rows = ", ".join(map(str, self.rows[:8])) + (", ..." if len(self.rows) > 8 else "")
         where = f"in the data rows {rows}" if rows else "whatever the data"
         what = f"{self.tensor!r} ({self.direction} of {self.layer!r}, phase {self.phase!r})"
-        good = self.last_good_step
         return (
             f"the update of step {self.step} was held back: {what} is the first to hold "
-            f"{' and '.join(self.values)}, {where}; the weights are still those of step "
-            f"{good}, from which session.rewind(step={good}) starts anew"
+            f"{' and '.join(self.values)}, {where}; {self._way_back()}"
         )
+
+    def _way_back(self) -> str:
+        good = self.last_good_step
+        if good is None:
+            return (
+                "the weights were not finite when this session began: put others in, "
+                "such as by session.edit(\"weights['...']\", ...)"
+            )
+        anew = f"session.rewind(step={good})"
+        if good == self.step - 1:
+            return f"the weights are still those of step {good}, from which {anew} starts anew"
+        return f"what was learned is not finite since step {good + 1}; {anew} goes back to before that"
 
 
 def find_fault(training: Training) -> Fault | None:

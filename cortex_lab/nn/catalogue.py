@@ -14,13 +14,9 @@ END = "<!-- layers: end -->"
 
 
 def layer_table() -> str:
-    """Markdown table of every registered layer: its name, and the first line of its docstring."""
+    """Markdown table of every built-in layer: its name, and the first line of its docstring."""
     importlib.import_module("cortex_lab.nn.layers")
-    ours = [kind for kind in LAYERS.values() if kind.__module__.startswith("cortex_lab.")]
-    rows = [
-        f"| `{kind.__name__}` | {_first_line(kind)} |"
-        for kind in sorted(ours, key=lambda kind: kind.__name__)
-    ]
+    rows = [f"| `{name}` | {_first_line(kind)} |" for name, kind in sorted(LAYERS.items())]
     return "\n".join(["| layer | what it does |", "|---|---|", *rows])
 
 

@@ -11,6 +11,9 @@ import numpy as np
 
 from cortex_lab.nn import edits, saving
 from cortex_lab.nn.freezing import Frozen
+from cortex_lab.nn.graph import Graph
+from cortex_lab.nn.loss import loss_from_dict
+from cortex_lab.nn.penalties import Penalties
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 
 if TYPE_CHECKING:
@@ -74,13 +77,21 @@ def load_training(training: Training, path: str | os.PathLike) -> None:
 def _check_same(training: Training, description: Mapping[str, Any], path: str | os.PathLike) -> None:
     if description.get("kind") != "training":
         raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
+    # Written as this version writes it: classes of one's own once went by their names alone.
+    with saving.reading(path, "losses"):
+        losses = {name: loss_from_dict(loss).to_dict() for name, loss in description["losses"].items()}
+    with saving.reading(path, "penalties"):
+        penalties = description["penalties"] and Penalties.from_dict(description["penalties"]).to_dict()
+    with saving.reading(path, "graph"):
+        graph = Graph.from_dict(description["graph"]).to_dict()
+    description = {**description, "losses": losses, "penalties": penalties}
     for name, ours in _identity(training).items():
         if description.get(name) != ours:
             raise ValueError(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
                 f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
             )
-    if description.get("graph") != training.network.graph.to_dict():
+    if graph != training.network.graph.to_dict():
         raise ValueError(
             f"{path} holds another network than the one given; Network.load(path) reads that one"
         )

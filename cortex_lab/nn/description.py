@@ -22,6 +22,7 @@ class Node:
     shares: str | None = None
 
     def __post_init__(self) -> None:
+        _check_name("node", self.name)
         object.__setattr__(self, "inputs", _names(self.inputs))
 
 
@@ -39,6 +40,7 @@ class Block:
     repeat: int = 1
 
     def __post_init__(self) -> None:
+        _check_name("block", self.name)
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "inputs", _names(self.inputs))
         if self.repeat < 1:
@@ -107,10 +109,6 @@ def _choose_names(entries: list[Entry], inputs: Iterable[str]) -> list[str]:
         if not isinstance(layer, (Layer, Block)):
             raise TypeError(f"a network is made of layers, got {layer!r}")
         name = None if isinstance(entry, Layer) else entry.name
-        if name is not None and any(sign in name for sign in "/:>"):
-            raise ValueError(
-                f"a node cannot be called {name!r}: '/', ':' and '>' are kept for arrays and phases"
-            )
         while name is None:
             kind = "block" if isinstance(layer, Block) else snake_case(type(layer).__name__)
             counts[kind] += 1
@@ -118,6 +116,21 @@ def _choose_names(entries: list[Entry], inputs: Iterable[str]) -> list[str]:
             name = None if name in taken else name
         names.append(name)
     return names
+
+
+def _check_name(what: str, name: object) -> None:
+    """TypeError or ValueError for a name that could not stand in a file, a phase or the name of an array."""
+    if name is None:
+        return
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a {what} is text, got {name!r}")
+    if any(sign in name for sign in "/:>"):
+        raise ValueError(
+            f"a {what} cannot be called {name!r}: '/', ':' and '>' are kept for arrays and phases"
+        )
+    unwritable = "\0" in name or any("\ud800" <= sign <= "\udfff" for sign in name)
+    if name in ("", ".", "..") or unwritable:
+        raise ValueError(f"a {what} cannot be called {name!r}, which no file can hold; choose another name")
 
 
 def _names(inputs: object) -> tuple[str, ...] | None:

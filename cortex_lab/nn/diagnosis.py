@@ -87,7 +87,8 @@ class _Sample:
         batches = [training.batches.fetch(first + step) for step in range(count)]
         single = next(iter(training.network.graph.inputs))
         named = [b.inputs if isinstance(b.inputs, dict) else {single: b.inputs} for b in batches]
-        self.inputs = {name: np.concatenate([each[name] for each in named]) for name in named[0]}
+        seen = training.network.seen
+        self.inputs = {name: seen(name, np.concatenate([each[name] for each in named])) for name in named[0]}
         targets = [training.objective.check_all_targets(batch.targets) for batch in batches]
         self.targets = {name: np.concatenate([each[name] for each in targets]) for name in targets[0]}
         self.rows = np.concatenate([batch.rows for batch in batches])

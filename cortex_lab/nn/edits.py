@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from collections.abc import Callable
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex_lab.nn.initializers import fans, for_activation, resolve
+from cortex_lab.nn.reviving import revive
 
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
 
-_NAME = re.compile(r"(\w+)(?:\[(['\"])(.+)\2\])?")
+_NAME = re.compile(r"(\w+)(?:\[((['\"]).*\3)\])?", re.DOTALL)
 
 
 def learning_rate(training: Training, value: Any) -> None:
@@ -40,6 +41,9 @@ def frozen(training: Training, value: Any) -> None:
 def excluded_rows(training: Training, value: Any) -> None:
     """Positions in the data that are no longer trained on, in addition to those excluded before."""
     training.batches = training.batches.excluding(value)  # type: ignore[attr-defined]
+    # The others move up, so some of them come by for the first time in the next epoch only.
+    epoch = training.batches.steps_per_epoch
+    training.checked_until = max(training.checked_until, (training.step_number // epoch + 2) * epoch)
 
 
 def dropout_rate(training: Training, value: Any) -> None:
@@ -63,7 +67,7 @@ def check_hyperparameter(training: Training, name: str, value: Any) -> None:
     known = _hyperparameters(training)
     if name not in known:
         raise KeyError(f"no layer reads {name!r} at every step; there are {', '.join(known) or 'none'}")
-    node, field = name.split(".")
+    node, _, field = name.rpartition(".")
     # Made anew to have it checked as the layer checks its own.
     dataclasses.replace(training.network.graph.nodes[node].layer, **{field: value})  # type: ignore[type-var]
 
@@ -96,27 +100,13 @@ def pending_update(training: Training, name: str, value: Any) -> None:
 
 
 def revived_unit(training: Training, name: str, value: Any) -> None:
-    """Units of a layer, by their numbers, given fresh incoming weights and a bias of 0.
+    """Units of a layer, by their numbers, given fresh incoming weights and the bias they began with.
 
-    The weights are drawn as they first were, keyed by (seed, step): the same draw whenever it is repeated.
+    A unit is a channel of the layer's output; of an activation it is one of the layer before. The draws are
+    keyed by (seed, step, parameter): the same whenever the edit is repeated. What the optimizer remembers of
+    these weights is forgotten.
     """
-    parameters = training.network.parameters
-    kernel = parameters.get(f"{name}/kernel")
-    if kernel is None:
-        with_kernel = [each.split("/")[0] for each in parameters if each.endswith("/kernel")]
-        raise KeyError(f"{name!r} has no kernel to draw anew; these have: {', '.join(with_kernel)}")
-    units = np.atleast_1d(np.asarray(value, dtype=np.int64))
-    if ((units < 0) | (units >= kernel.shape[-1])).any():
-        raise ValueError(f"{name!r} has the units 0 to {kernel.shape[-1] - 1}, got {units.tolist()}")
-    node = training.network.graph.nodes[name]
-    spec = node.layer.parameters(*node.in_shapes)["kernel"]
-    initializer = spec.initializer or for_activation(training.network.graph.next_activation(name))
-    random = np.random.Generator(np.random.Philox(key=[training.seed, training.step_number]))
-    drawn = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
-    ops = training.network.ops
-    kernel[..., units] = ops.asarray(np.asarray(drawn)[..., units])
-    if f"{name}/bias" in parameters:
-        parameters[f"{name}/bias"][units] = 0
+    revive(training, name, value)
 
 
 EDITS: dict[str, Callable[..., None]] = {
@@ -139,17 +129,25 @@ def edit(training: Training, name: str, value: Any) -> None:
     """Change what `name` says; KeyError that lists what can be edited."""
     found = _NAME.fullmatch(name)
     change = EDITS.get(found[1]) if found else None
-    if found is None or change is None or (found[3] is None) != (found[1] in _OF_THE_WHOLE):
+    if found is None or change is None or (found[2] is None) != (found[1] in _OF_THE_WHOLE):
         known = ", ".join(each if each in _OF_THE_WHOLE else f"{each}['...']" for each in EDITS)
         raise KeyError(f"a training has no {name!r} to edit; there are {known}")
-    change(training, value) if found[3] is None else change(training, found[3], value)
-    training.scores = None
+    with training.network.turns:
+        change(training, value) if found[2] is None else change(training, _unquoted(found[2]), value)
+
+
+def _unquoted(quoted: str) -> str:
+    """What stands in quotes; by Python's rules, as in keys, unless it was not written by them."""
+    try:
+        return ast.literal_eval(quoted)
+    except (SyntaxError, ValueError):
+        return quoted[1:-1]
 
 
 def set_hyperparameters(training: Training) -> None:
     """Put the edited hyper-parameters where the layers read them, the others as described."""
     for name, described in _hyperparameters(training).items():
-        node, field = name.split(".")
+        node, _, field = name.rpartition(".")
         for bound in training.bounds.values():
             setattr(bound.slots[node], field, training.hyperparameters.get(name, described))
 

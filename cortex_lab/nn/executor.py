@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from cortex_lab.nn.graph import PlacedNode
 from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.plan import Plan, PlannedBuffer, assign_offsets, edge
 from cortex_lab.nn.replaying import Replayed
@@ -40,7 +43,9 @@ class Executor:
         self.capacity = capacity
         self._arrays = arrays
         self._memory, self._offsets, self._fixed = _allocate(plan, ops, capacity)
-        self._scratch = ops.zeros((_scratch_size(plan, capacity),))
+        # Only one node works at a time, so all share the room of the hungriest.
+        sizes = (_scratch_places(node, capacity, ops.dtype)[1] for node in plan.graph.nodes.values())
+        self._scratch = ops.zeros((max(sizes),))
         self._bound: dict[int, Bound] = {}
 
     @property
@@ -138,13 +143,11 @@ class Executor:
         return flat.reshape(rows, *buffer.shape)
 
     def _scratch_of(self, name: str, rows: int) -> dict[str, Any]:
-        node = self.plan.graph.nodes[name]
-        arrays, start = {}, 0
-        for key, buffer in node.layer.scratch(*node.in_shapes).items():
-            shape = (rows, *buffer.shape) if buffer.per_row else buffer.shape
-            arrays[key] = self._scratch[start : start + math.prod(shape)].reshape(shape)
-            start += math.prod(shape)
-        return arrays
+        places, _ = _scratch_places(self.plan.graph.nodes[name], rows, self.ops.dtype)
+        return {
+            key: self._scratch[start:stop].view(dtype)[: math.prod(shape)].reshape(shape)
+            for key, (start, stop, dtype, shape) in places.items()
+        }
 
 
 def _allocate(
@@ -167,12 +170,17 @@ def _from_a_line_on(memory: Any) -> Any:
     return memory[start : start + memory.size - LINE]
 
 
-def _scratch_size(plan: Plan, capacity: int) -> int:
-    """Elements of the hungriest node's scratch; only one node works at a time, so all share it."""
-    return max(
-        sum(
-            math.prod(buffer.shape) * (capacity if buffer.per_row else 1)
-            for buffer in node.layer.scratch(*node.in_shapes).values()
-        )
-        for node in plan.graph.nodes.values()
-    )
+def _scratch_places(
+    node: PlacedNode, rows: int, unit: np.dtype
+) -> tuple[dict[str, tuple[int, int, np.dtype, tuple[int, ...]]], int]:
+    """Where in memory of dtype `unit` a node's scratch buffers lie, with dtypes and shapes; and their end."""
+    places, end = {}, 0
+    for key, buffer in node.layer.scratch(*node.in_shapes).items():
+        shape = (rows, *buffer.shape) if buffer.per_row else buffer.shape
+        dtype = np.dtype(buffer.dtype or unit)
+        # A number of eight bytes lies where eight divides its address.
+        step = max(1, dtype.itemsize // unit.itemsize)
+        start = -(-end // step) * step
+        end = start + -(-math.prod(shape) * dtype.itemsize // unit.itemsize)
+        places[key] = start, end, dtype, shape
+    return places, end

@@ -9,6 +9,7 @@ import numpy as np
 
 from cortex_lab.nn import edits
 from cortex_lab.nn.executor import Bound
+from cortex_lab.nn.loss import WrongRows
 
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
@@ -25,8 +26,8 @@ def fetch(training: Training) -> Bound:
     if not first_time and training.network.ops.xp is np and getattr(batch, "unread", False):
         bound = _bind(training, len(batch))
         slots = training.loss_slots = training.objective.slots(bound, training.plan)
-        inputs = {name: bound.buffers[name] for name in training.network.graph.inputs}
-        batch.put(inputs, [at.target for at in slots.values()])
+        inputs = training.augmenter.places(bound)
+        batch.put(inputs, [at.target for at in slots.values()], training.network.pictures)
     else:
         bound = _load_arrays(training, batch, first_time)
     _load_weights(training, bound.rows, batch)
@@ -47,19 +48,28 @@ def _bind(training: Training, rows: int) -> Bound:
 def _load_arrays(training: Training, batch: Any, check: bool) -> Bound:
     """Load a batch that is made of arrays, checked before the first of them is loaded."""
     inputs, objective = named_inputs(training, batch), training.objective
+    network = training.network
     bound = _bind(training, len(next(iter(inputs.values()))))
     if check:
-        inputs = training.network.checked_inputs(inputs)
+        inputs = network.checked_inputs(inputs)
+    places = training.augmenter.places(bound)
     for name, values in inputs.items():
         if check:
             _check_finite(name, values, batch.rows)
-        _load(training, values, bound.buffers[name])
+        _load(training, network.seen(name, values), places[name])
     targets = objective.by_output(batch.targets)
     slots = training.loss_slots = objective.slots(bound, training.plan)
     for name, at in slots.items():
-        values = objective.check_targets(name, targets[name]) if check else targets[name]
+        values = _checked_targets(training, name, targets[name], batch) if check else targets[name]
         _load(training, values.reshape(at.target.shape), at.target)
     return bound
+
+
+def _checked_targets(training: Training, name: str, targets: Any, batch: Any) -> np.ndarray:
+    try:
+        return training.objective.check_targets(name, targets)
+    except WrongRows as error:
+        raise error.at(batch.rows) from None
 
 
 def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:
@@ -71,23 +81,29 @@ def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:
 
 
 def _load_weights(training: Training, rows: int, batch: Any) -> None:
-    weights = _weights_of(training, batch)
+    weights, objective = _weights_of(training, batch), training.objective
     for name, at in (training.loss_slots or {}).items():
-        share = training.objective.weights[name]
-        if weights is None:
+        share = objective.weights[name]
+        known = objective.known_rows(name, at.target) if objective.some_unknown else None
+        if weights is None and known is None:
             at.weights.fill(share / rows)
         else:
-            _load(training, weights * share, at.weights)
+            _load(training, _parts_of_one(weights, known) * share, at.weights)
 
 
 def _weights_of(training: Training, batch: Any) -> np.ndarray | None:
-    """How much each row of the batch counts, summing to 1; None for all alike."""
+    """How much each row of the batch counts; None for all alike."""
     weights = batch.weights
     if training.row_weights is not None:
         own = training.row_weights[batch.rows]
         weights = own if weights is None else weights * own
-    if weights is None:
-        return None
+    return weights
+
+
+def _parts_of_one(weights: Any, known: np.ndarray | None) -> np.ndarray:
+    """How much each row counts in the mean: by its weight if its target is known, else not at all."""
+    if known is not None:
+        weights = np.where(known, 1.0 if weights is None else weights, 0)
     total = weights.sum()
     # A batch in which nothing counts teaches nothing; it is no reason to stop.
     return weights / total if total > 0 else np.zeros(len(weights))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground.patterns import matching
 from cortex_lab.nn.graph import Graph
 from cortex_lab.nn.network import Network
 
@@ -59,10 +59,10 @@ def _named(graph: Graph, patterns: Iterable[Any]) -> frozenset[str]:
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise TypeError(f"frozen takes names of nodes or patterns such as 'conv2d_*', got {pattern!r}")
-        matching = [owner for name, owner in owner_of.items() if fnmatchcase(name, pattern)]
-        if not matching:
+        found = matching(owner_of, pattern)
+        if not found:
             raise ValueError(f"no node matches {pattern!r}, to be frozen; there are {', '.join(owner_of)}")
-        owners.update(matching)
+        owners.update(owner_of[name] for name in found)
     return frozenset(name for name, owner in owner_of.items() if owner in owners)
 
 

@@ -54,6 +54,7 @@ class Graph:
             inputs = node.inputs or ()
             in_shapes = tuple(placed[name].out_shape if name in placed else shapes[name] for name in inputs)
             placed[node.name or ""] = _place(node, in_shapes, placed)
+        _check_inputs(shapes, placed)
         consumers: dict[str, tuple[str, ...]] = {name: () for name in (*shapes, *placed)}
         for node in placed.values():
             for name in dict.fromkeys(node.inputs):
@@ -143,6 +144,16 @@ def _input_shapes(input_shape: Any) -> dict[str, Shape]:
     if not shapes:
         raise ValueError("a graph needs at least one input")
     return shapes
+
+
+def _check_inputs(inputs: Iterable[str], nodes: Mapping[str, PlacedNode]) -> None:
+    for name in inputs:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of an input is text, got {name!r}")
+        if name in nodes or name.split("/")[0] in nodes or name.startswith(("gradient:", "loss:", "target:")):
+            raise ValueError(
+                f"an input cannot be called {name!r}, as an array of a node is; choose another name"
+            )
 
 
 def _order(nodes: list[Node], inputs: Mapping[str, Shape]) -> list[Node]:

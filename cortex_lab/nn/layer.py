@@ -12,10 +12,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cortex_lab.ground.described import Registry
+
 Shape = tuple[int, ...]
 WHOLE = (int, np.integer)
 
-LAYERS: dict[str, type[Layer]] = {}
+LAYERS = Registry("layer")
+DESCRIBED = Registry("initializer or penalty")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Layer:
     """Base of all layers: subclasses are frozen dataclasses of hyper-parameters.
 
     A new layer is one file: the dataclass with `out_shape`, `forward` and `backward`, and a row in the case
-    table of the tests. Defining it registers it under its class name.
+    table of the tests. Defining it registers it under its class name; one of your own under its module's name
+    too, so that it takes nobody's place.
     """
 
     several_inputs: ClassVar[bool] = False
@@ -66,6 +70,8 @@ class Layer:
     """Whether its output is its input's memory in another shape; it then has nothing to run."""
     input_dtype: ClassVar[str | None] = None
     """What it reads an input of the network as: None is the backend's dtype, "int32" ids, "any" either."""
+    reads_raw: ClassVar[bool] = False
+    """Whether it reads bytes of an input of the network as they are; those of pictures else become 0 to 1."""
     in_place: ClassVar[bool] = False
     """Whether `forward` outside training may write its output over its first input."""
     random: ClassVar[bool] = False
@@ -84,8 +90,7 @@ class Layer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not cls.__name__.startswith("_"):
-            LAYERS[cls.__name__] = cls
+        LAYERS.add(cls)
 
     @property
     def keeps_steps(self) -> bool:
@@ -99,6 +104,17 @@ class Layer:
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         """Trained arrays, by name."""
         return {}
+
+    def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        """By parameter, to which unit each element leads, a channel of the output; broadcast to its shape.
+
+        Parameters that lead to no single unit are left out; none are there if the layer has no units. By
+        default `kernel` and `bias` end in the units, and whatever does of a layer that works in place.
+        """
+        found, width = self.parameters(*shapes), self.out_shape(*shapes)[-1:]
+        own = [name for name, parameter in found.items() if width and parameter.shape[-1:] == width]
+        plain = len(own) == len(found) and set(found) <= {"kernel", "bias"}
+        return dict.fromkeys(own, np.arange(*width)) if plain or self.in_place else {}
 
     def state(self, *shapes: Shape) -> dict[str, Parameter]:
         """Arrays that persist between steps but are not trained, by name."""
@@ -135,20 +151,13 @@ class Layer:
         """The description as JSON-able data; `layer_from_dict` reads it back."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         config = {f.name: to_plain(getattr(self, f.name)) for f in fields}
-        return {"kind": type(self).__name__, **config}
+        return {"kind": LAYERS.kind_of(type(self)), **config}
 
 
 def layer_from_dict(data: Mapping[str, Any]) -> Layer:
     """The layer that `Layer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
-    config = dict(data)
-    kind = config.pop("kind", None)
-    if kind not in LAYERS:
-        raise ValueError(f"there is no layer {kind!r}; there are {', '.join(sorted(LAYERS))}")
-    try:
-        _check_plain(LAYERS[kind], config)
-        return LAYERS[kind](**{name: from_plain(value) for name, value in config.items()})
-    except TypeError as error:
-        raise ValueError(f"{kind} does not take these hyper-parameters: {error}") from error
+    _check_plain(LAYERS.find(data.get("kind")), data)
+    return LAYERS.make(data, from_plain)
 
 
 def _check_plain(kind: type[Layer], config: Mapping[str, Any]) -> None:
@@ -171,13 +180,9 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
-_PLAIN: dict[str, type] = {}
-
-
 def describable(cls: type) -> type:
     """Class decorator: instances may stand as hyper-parameters and survive JSON."""
-    _PLAIN[cls.__name__] = cls
-    return cls
+    return DESCRIBED.add(cls)
 
 
 def to_plain(value: Any) -> Any:
@@ -186,9 +191,9 @@ def to_plain(value: Any) -> Any:
         return [to_plain(part) for part in value]
     if isinstance(value, Layer):
         return value.to_dict()
-    if type(value).__name__ in _PLAIN:
+    if DESCRIBED.knows(type(value)):
         config = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, **config}
+        return {"kind": DESCRIBED.kind_of(type(value)), **config}
     # JSON does not know NumPy's numbers.
     return value.item() if isinstance(value, np.generic) else value
 
@@ -197,11 +202,9 @@ def from_plain(value: Any) -> Any:
     """What `to_plain` made data of; lists become tuples."""
     if isinstance(value, list):
         return tuple(from_plain(part) for part in value)
-    if isinstance(value, Mapping) and value.get("kind") in LAYERS:
-        return layer_from_dict(value)
-    if isinstance(value, Mapping) and value.get("kind") in _PLAIN:
-        config = {name: from_plain(part) for name, part in value.items() if name != "kind"}
-        return _PLAIN[value["kind"]](**config)
+    if isinstance(value, Mapping) and "kind" in value:
+        is_layer = value["kind"] in LAYERS or value["kind"] in LAYERS.others
+        return layer_from_dict(value) if is_layer else DESCRIBED.make(value, from_plain)
     return value
 
 

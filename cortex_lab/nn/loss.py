@@ -8,16 +8,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cortex_lab.ground.described import Registry
 from cortex_lab.nn.layer import Parameter, Shape, Slots, snake_case
 
-LOSSES: dict[str, type[Loss]] = {}
+LOSSES = Registry("loss", snake_case)
 
 
 class Loss:
     """Base of all losses: subclasses are frozen dataclasses.
 
-    The total is the weighted mean of the rows' losses; a row's weight is 1 unless the batch brings others.
-    A new loss is one file and a row in the case table; defining it registers it under its name in snake case.
+    The total is the weighted mean of the losses of the rows whose target is known; a row's weight is 1 unless
+    the batch brings others. Of a batch in which no row counts the mean is NaN, and nothing is learned.
+    A new loss is one file and a row in the case table; defining it registers it under its name in snake case,
+    one of your own under its module's name too.
     """
 
     of_classes: ClassVar[bool] | bool = False
@@ -30,10 +33,14 @@ class Loss:
         """What the outputs say of the targets: "classes", "yes or no", "values", or "features" (nothing)."""
         return "classes" if self.of_classes else "values"
 
+    @property
+    def reads(self) -> str:
+        """How it reads a column of a table: as "classes", "yes or no", "values", or "one column per class"."""
+        return self.predicts if self.of_classes or self.predicts == "yes or no" else "values"
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not cls.__name__.startswith("_"):
-            LOSSES[snake_case(cls.__name__)] = cls
+        LOSSES.add(cls)
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         """ValueError if the output `name`, of row shape `shape` and made by `activation`, does not fit."""
@@ -47,19 +54,25 @@ class Loss:
         wanted = self.target_shape(shape)
         if self.of_classes:
             return check_class_ids(targets, wanted, shape[-1])
-        targets = np.asarray(targets, dtype=np.float64)
+        targets = np.asarray(targets)
+        if targets.dtype.kind not in "biuf":
+            raise ValueError(f"{type(self).__name__} wants targets that are numbers, got {targets.dtype}")
+        targets = targets.astype(np.float64, copy=False)
         if targets.ndim == 1 and wanted == (1,):
             targets = targets[:, None]
         if targets.shape[1:] != wanted:
             raise ValueError(
                 f"{type(self).__name__} wants targets of row shape {wanted}, got {targets.shape[1:]}"
             )
-        bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
-        if len(bad):
-            raise ValueError(
-                f"targets are missing or infinite in {len(bad)} rows, the first {bad[:5].tolist()}"
-            )
+        _refuse_holes(targets, "targets")
         return targets
+
+    def known(self, targets: Any) -> Any | None:
+        """Which of checked `targets` are known, as booleans of their shape; None if all always are.
+
+        A row of which nothing is known has no loss and does not count in means.
+        """
+        return targets >= 0 if self.of_classes else None
 
     def state(self, shape: Shape) -> dict[str, Parameter]:
         """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""
@@ -81,38 +94,57 @@ class Loss:
         """The description as JSON-able data; `loss_from_dict` reads it back."""
         config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         plain = {key: value.to_dict() if isinstance(value, Loss) else value for key, value in config.items()}
-        return {"kind": snake_case(type(self).__name__), **plain}
+        return {"kind": LOSSES.kind_of(type(self)), **plain}
+
+
+class WrongRows(ValueError):
+    """Targets that do not fit in some `rows` of those given; `text` says "{rows}" where it names them."""
+
+    def __init__(self, text: str, rows: np.ndarray) -> None:
+        super().__init__(text.replace("{rows}", str(rows[:5].tolist())))
+        self.text, self.rows = text, rows
+
+    def at(self, places: Any) -> WrongRows:
+        """The same of the data, in which the rows given are at `places`."""
+        return WrongRows(self.text, np.asarray(places)[self.rows])
 
 
 def resolve_loss(loss: Any) -> Loss:
-    """The loss called so, or the object itself if it is one."""
+    """The loss called so, or the object itself if it is one.
+
+    ValueError for a name that a built-in loss and one of your own share: give the loss itself then.
+    """
     if isinstance(loss, Loss):
         return loss
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ValueError(f"there is no loss {loss!r}; there are {', '.join(sorted(LOSSES))}")
-    try:
-        return LOSSES[loss]()
-    except TypeError:
+    own = LOSSES.named(loss)
+    if own and loss in LOSSES:
         name = LOSSES[loss].__name__
+        raise ValueError(
+            f"{loss!r} may be the built-in cortex_lab.{name} or {', '.join(own)}; give the loss itself, "
+            f"such as cortex_lab.{name}(...)"
+        )
+    kind = LOSSES.find(loss)
+    try:
+        return kind()
+    except TypeError:
+        name = kind.__name__
         raise ValueError(
             f"{loss!r} has settings without a default; give the loss itself: {name}(...)"
         ) from None
 
 
+def reading_of(loss: Any) -> tuple[str, str]:
+    """How a loss, or all of several by output name, reads a column of targets, and what it is called."""
+    losses = [resolve_loss(each) for each in (loss.values() if isinstance(loss, Mapping) else [loss])]
+    if not losses:
+        raise ValueError("there is no loss; give one for each output: loss={name: ...}")
+    readings = {each.reads: snake_case(type(each).__name__) for each in losses}
+    return " and ".join(readings), " and ".join(readings.values())
+
+
 def loss_from_dict(data: Mapping[str, Any]) -> Loss:
     """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
-    kind = data.get("kind")
-    config = {
-        key: loss_from_dict(value) if isinstance(value, Mapping) else value
-        for key, value in data.items()
-        if key != "kind"
-    }
-    if kind not in LOSSES:
-        raise ValueError(f"there is no loss {kind!r}; there are {', '.join(sorted(LOSSES))}")
-    try:
-        return LOSSES[kind](**config)
-    except TypeError as error:
-        raise ValueError(f"{kind} does not take these settings: {error}") from error
+    return LOSSES.make(data, lambda value: loss_from_dict(value) if isinstance(value, Mapping) else value)
 
 
 def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
@@ -124,17 +156,28 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             f"this loss wants class ids {wanted}, got one column per class; pass targets.argmax(axis=-1), "
             "or say one_hot=True to the loss"
         )
-    if targets.dtype.kind == "f" and np.isfinite(targets).all() and np.all(targets == np.floor(targets)):
+    if targets.dtype.kind == "f" and targets.ndim:
+        _refuse_holes(targets, "labels")
+        if np.all(targets == np.floor(targets)):
+            targets = targets.astype(np.int64)
+    if targets.dtype == bool:
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
         raise ValueError(f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}")
     bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
     if len(bad):
-        raise ValueError(
+        raise WrongRows(
             f"labels go up to {int(targets.max())} but there are {classes} classes (0 to {classes - 1}); "
-            f"first such rows {bad[:5].tolist()}. Give the last layer more units"
+            "first such rows {rows}. Give the last layer more units",
+            bad,
         )
     return targets.astype(np.int64)
+
+
+def _refuse_holes(targets: np.ndarray, called: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
+    if len(bad):
+        raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
 
 
 def check_fraction(name: str, value: float) -> None:
@@ -143,19 +186,35 @@ def check_fraction(name: str, value: float) -> None:
         raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
 
 
-def row_weights(targets: Any, class_weight: Any = None, sample_weight: Any = None) -> np.ndarray | None:
+def refuse_signed_ids(targets: Any, classes: int) -> None:
+    """ValueError for class ids that look like labels from a negative number on, as a negative id is unknown.
+
+    Where they count up from it, as many as there are classes, one of them would silently never be learned.
+    """
+    found = np.unique(targets)
+    if len(found) == classes and found[0] < 0 and (np.diff(found) == 1).all() or set(found.tolist()) == {-1, 1}:
+        raise ValueError(
+            f"the targets are {found[0]:g} to {found[-1]:g}, and a negative class id means that the class is "
+            "unknown: those rows would teach nothing. Number the classes from 0: labels, ids = "
+            "numpy.unique(targets, return_inverse=True); or say -100 for unknown, numpy.where(y < 0, -100, y)"
+        )
+
+
+def row_weights(
+    targets: Any, class_weight: Any = None, sample_weight: Any = None, classes: int | None = None
+) -> np.ndarray | None:
     """Weights (rows,) of the rows: the weight of a row's class times its own; None if neither is given.
 
     `targets` are class ids (rows,), negative where unknown, or one column per class. `class_weight` maps
-    class ids to weights (1 where it says nothing), or is "balanced": rows / (classes * rows of the class),
-    as in scikit-learn. `sample_weight` is (rows,).
+    class ids, below `classes` if given, to weights (1 where it says nothing), or is "balanced":
+    rows / (classes * rows of the class), as in scikit-learn. `sample_weight` is (rows,).
     """
     if class_weight is None and sample_weight is None:
         return None
     targets = np.asarray(targets)
     weights = np.ones(len(targets))
     if class_weight is not None:
-        weights *= _weights_by_class(targets, class_weight)
+        weights *= _weights_by_class(targets, class_weight, classes)
     if sample_weight is not None:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
         if sample_weight.shape != weights.shape:
@@ -169,21 +228,35 @@ def row_weights(targets: Any, class_weight: Any = None, sample_weight: Any = Non
     return weights
 
 
-def _weights_by_class(targets: np.ndarray, class_weight: Any) -> np.ndarray:
-    ids = targets.argmax(axis=1) if targets.ndim == 2 and targets.shape[1] > 1 else targets
-    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | None) -> np.ndarray:
+    ids = _one_id_per_row(targets)
+    found, counts = np.unique(ids[ids >= 0], return_counts=True)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        class_weight = dict(zip(found.tolist(), counts.sum() / (len(found) * counts), strict=True))
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight is a dict of weights by class or 'balanced', got {class_weight!r}")
+    known = found if classes is None else np.arange(classes)
+    weights = np.ones(len(ids))
+    for class_id, weight in class_weight.items():
+        truth = isinstance(class_id, (bool, np.bool_))
+        number = isinstance(class_id, (int, float, np.integer, np.floating, np.bool_))
+        if not number or (truth and targets.dtype != bool) or class_id not in known:
+            there = ", ".join(map(str, known[:20].tolist()))
+            raise ValueError(f"class_weight is by class id, and {class_id!r} is none; there are {there}")
+        weights[ids == class_id] = weight
+    return weights
+
+
+def _one_id_per_row(targets: np.ndarray) -> np.ndarray:
+    ids = targets
+    if targets.ndim == 2 and targets.shape[1] > 1 and np.allclose(targets.sum(axis=1), 1, atol=1e-4):
+        ids = targets.argmax(axis=1)
+    elif targets.ndim == 2 and targets.shape[1] == 1:
+        ids = targets[:, 0]
+    whole = ids.dtype.kind in "biu" or (ids.dtype.kind == "f" and (ids == np.floor(ids)).all())
+    if ids.ndim != 1 or not whole:
         raise ValueError(
             f"class_weight needs one class id per row, got targets of {targets.dtype} {targets.shape}; "
             "use sample_weight"
         )
-    if class_weight == "balanced":
-        classes, counts = np.unique(ids[ids >= 0], return_counts=True)
-        class_weight = dict(zip(classes.tolist(), counts.sum() / (len(classes) * counts), strict=True))
-    if not isinstance(class_weight, Mapping):
-        raise TypeError(f"class_weight is a dict of weights by class id or 'balanced', got {class_weight!r}")
-    weights = np.ones(len(ids))
-    for class_id, weight in class_weight.items():
-        if isinstance(class_id, bool) or not isinstance(class_id, (int, np.integer)) or class_id < 0:
-            raise ValueError(f"class_weight is by class id (0, 1, ...), got {class_id!r}")
-        weights[ids == class_id] = weight
-    return weights
+    return ids.astype(np.int64)

@@ -16,7 +16,7 @@ def with_masks(nodes: Iterable[Node]) -> list[Node]:
     wired before is left as it is, so a description that is read back stays the same.
     """
     nodes = list(nodes)
-    names = {node.name for node in nodes}
+    names = {node.name: node for node in nodes}
     wired: list[Node] = []
     masks: dict[str, str] = {}
     ids: dict[str, tuple[str, ...] | None] = {}
@@ -30,8 +30,12 @@ def with_masks(nodes: Iterable[Node]) -> list[Node]:
             if len(inputs) == 1:
                 mask = masks[inputs[0]]
                 if mask not in names:
-                    wired.append(Node(Mask(), mask, ids[mask]))
-                    names.add(mask)
+                    names[mask] = Node(Mask(), mask, ids[mask])
+                    wired.append(names[mask])
+                elif not isinstance(names[mask].layer, Mask):
+                    raise ValueError(
+                        f"{mask!r} is what the mask of {mask[:-5]!r} is called; choose another name"
+                    )
                 node = Node(node.layer, name, (*inputs, mask), node.shares)
             if node.layer.keeps_steps:
                 masks[name] = masks[inputs[0]]

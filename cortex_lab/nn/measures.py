@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.nn.metrics import resolve_metric
+
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
 
@@ -106,7 +108,10 @@ def validation_accuracy(training: Training) -> float:
 
 def validation_metric(training: Training, key: str) -> float:
     """One of the training's metrics, of the validation rows."""
-    return _validated(training)[key]
+    value = _validated(training)[key]
+    if isinstance(value, Exception):
+        raise value
+    return value
 
 
 MEASURES: dict[str, Callable[..., float]] = {
@@ -146,6 +151,25 @@ def table(training: Training) -> dict[str, Callable[[], float]]:
     return found
 
 
+def advice(training: Training, key: str) -> str | None:
+    """What to do to have `key` measured, which is not; None where nothing can be said."""
+    name = key.removeprefix("validation_").partition("[")[0]
+    if name != "accuracy" and not key.startswith("validation_"):
+        return None
+    losses = training.losses
+    if name == "accuracy" and all(loss.predicts == "values" for loss in losses.values()):
+        return "Values have no accuracy; ask for another metric: train(..., metrics=['r2'])"
+    asked = [] if training.validation else ["validation=(inputs, targets)"]
+    if name != "loss" and not (name == "accuracy" and training.objective.classifies):
+        try:
+            resolve_metric(name)
+        except ValueError as error:
+            return str(error)
+        metric = f"[{name!r}]" if len(losses) == 1 else f"{{{next(iter(losses))!r}: [{name!r}]}}"
+        asked.append(f"metrics={metric}")
+    return f"It is measured on validation rows, as 'validation_{name}', if asked for: train(..., {', '.join(asked)})"
+
+
 def function_of(network: Any, node: str) -> str | None:
     """The activation that a node ends in, if any."""
     layer = network.graph.nodes[node].layer
@@ -180,11 +204,19 @@ def _part(training: Training, node: str | None) -> slice:
     return slice(first, last)
 
 
-def _validated(training: Training) -> dict[str, float]:
+def _validated(training: Training) -> dict[str, Any]:
     if not training.validation:
         raise KeyError("there are no validation rows; give some with validation=(inputs, targets)")
-    # Loss, accuracy and metrics are asked for one after the other; the weights are the same for all.
-    if training.scores is None or training.scores[0] != training.step_number:
-        scores = training.objective.score(*training.validation, training.metrics)
-        training.scores = training.step_number, scores
-    return training.scores[1]
+    network, objective, metrics = training.network, training.objective, training.metrics
+    inputs, targets = training.validation
+    # Loss, accuracy and metrics are asked for one after the other, mostly with the same weights.
+    with network.turns.reading():
+        vectors = (network.params, network.state, *objective.state.values())
+        read = tuple(training.digest(vector) for vector in vectors)
+        kept = training.scores
+        if kept is not None and kept[0] == read:
+            return kept[1]
+        scores, outputs = objective.means(inputs, targets, metrics.outputs)
+    found = {**scores, **metrics.attempt(outputs, targets)}
+    training.scores = read, found
+    return found

@@ -44,15 +44,17 @@ class Metrics:
         self.given = _by_output(metrics, objective.losses)
         self._objective = objective
         self._scorers: dict[str, tuple[str, Scorer]] = {}
+        self.directions: dict[str, bool | None] = {}
         for output, several in self.given.items():
             for metric in several:
-                name, scorer = _resolve(metric)
+                name, scorer = resolve_metric(metric)
                 key = f"{name}[{output!r}]" if len(objective.losses) > 1 else name
                 if key in self._scorers or name in _TAKEN:
                     raise ValueError(
                         f"two measures would be called {key!r}; a function goes by its name: give it another"
                     )
                 self._scorers[key] = (output, scorer)
+                self.directions |= {key: rising for rising in _rises(metric)}
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -74,15 +76,32 @@ class Metrics:
     def measure(
         self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
     ) -> dict[str, float]:
-        """Each metric by its key; NaN where an output is not a finite number."""
+        """Each metric by its key; NaN where an output is not a finite number.
+
+        ValueError for the first that cannot be taken.
+        """
+        found = self.attempt(outputs, targets)
+        for value in found.values():
+            if isinstance(value, Exception):
+                raise value
+        return found
+
+    def attempt(self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What `measure` gives, with the error in the place of a metric that cannot be taken."""
         answers = {
             name: _answers(self._objective.losses[name], outputs[name], targets[name])
             for name in self.outputs
         }
         return {
-            key: self._measure(key, output, scorer, *answers[output])
+            key: self._value_or_error(key, output, scorer, *answers[output])
             for key, (output, scorer) in self._scorers.items()
         }
+
+    def _value_or_error(self, *asked: Any) -> float | Exception:
+        try:
+            return self._measure(*asked)
+        except Exception as error:
+            return error
 
     def _measure(self, key: str, output: str, scorer: Scorer, estimator: Any, y: Any, y_true: Any) -> float:
         if not np.isfinite(y).all():
@@ -139,7 +158,7 @@ def _tags(kind: str) -> Any:
     return Tags(estimator_type=kind, target_tags=TargetTags(required=True))
 
 
-def _resolve(metric: Any) -> tuple[str, Scorer]:
+def resolve_metric(metric: Any) -> tuple[str, Scorer]:
     """The name of a metric, and what computes it from (estimator, outputs, targets)."""
     if isinstance(metric, str):
         from sklearn.metrics import get_scorer, get_scorer_names
@@ -163,6 +182,19 @@ def _resolve(metric: Any) -> tuple[str, Scorer]:
     return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
 
 
+def _rises(metric: Any) -> list[bool | None]:
+    """Whether more of a metric is better; [None] if only its author knows, [] if its name has to say."""
+    if isinstance(metric, str) or hasattr(metric, "_score_func"):
+        # A scorer negates what is better when lower.
+        return [True]
+    if not str(getattr(metric, "__module__", "")).startswith("sklearn."):
+        return [None]
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    scorers = [get_scorer(name) for name in get_scorer_names()]
+    return [scorer._sign > 0 for scorer in scorers if scorer._score_func is metric][:1]
+
+
 def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:
     if not isinstance(metrics, Mapping):
         listed = _listed(metrics)
@@ -174,9 +206,11 @@ def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]
     for name in metrics:
         if name not in losses:
             raise ValueError(f"metrics are asked for {name!r}, but the losses are on {', '.join(losses)}")
-        if losses[name].predicts == "features":
+    found = {name: _listed(several) for name, several in metrics.items()}
+    for name, several in found.items():
+        if several and losses[name].predicts == "features":
             raise ValueError(f"output {name!r} gives features, not its targets, so it has no metrics")
-    return {name: _listed(several) for name, several in metrics.items()}
+    return found
 
 
 def _listed(metrics: Any) -> list[Any]:

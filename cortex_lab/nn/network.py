@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from cortex_lab.nn.executor import Bound, Executor
 from cortex_lab.nn.graph import Graph
 from cortex_lab.nn.initializers import fans, for_activation, resolve
 from cortex_lab.nn.layer import Parameter
+from cortex_lab.nn.pictures import as_picture, picture_inputs
 from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.tables import read_table
+from cortex_lab.nn.turns import Turns
 
 EVALUATION_ROWS = 256
 
@@ -39,7 +42,12 @@ class Network:
         "cpu", "gpu" or "reference", or an `Ops`.
 
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
-    `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel").
+    `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
+    inputs whose bytes (uint8) are seen as 0 to 1: see `seen`. `reads` are the columns of a table that it was
+    trained on, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
+
+    Any number of threads may predict, also while another trains: each answer is that of one step's weights.
+    `turns` sees to that; whoever changes weights beside a training, does so `with network.turns:`.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Network:
             self.graph = Graph.build(layers, input_shape, outputs)
         self.ops = get_ops(ops) if isinstance(ops, str) else ops
         self.seed = seed
+        self.pictures = picture_inputs(self.graph)
         nodes = self.graph.nodes.values()
         self._specs = {
             f"{node.name}/{key}": spec
@@ -78,7 +87,10 @@ class Network:
         self.gradients = _views(self.gradient, self._specs)
         self.states = _views(self.state, self._state_specs)
         self._shared = self._shared_gradients()
-        self._evaluators: dict[tuple[str, ...], Executor] = {}
+        self.turns = Turns()
+        self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
+        self.reads: dict[str, list] = {}
+        self.classes: list[str] | None = None
         self.initialize(seed)
 
     @property
@@ -88,14 +100,15 @@ class Network:
 
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew."""
-        for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
-            random = np.random.Generator(np.random.Philox(key=[seed, index]))
-            initializer = spec.initializer
-            if initializer is None:
-                initializer = for_activation(self.graph.next_activation(name.split("/")[0]))
-            values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
-            target = self.parameters[name] if name in self.parameters else self.states[name]
-            target[...] = self.ops.asarray(values)
+        with self.turns:
+            for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
+                random = np.random.Generator(np.random.Philox(key=[seed, index]))
+                initializer = spec.initializer
+                if initializer is None:
+                    initializer = for_activation(self.graph.next_activation(name.split("/")[0]))
+                values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
+                target = self.parameters[name] if name in self.parameters else self.states[name]
+                target[...] = self.ops.asarray(values)
 
     def executor(self, plan: Plan, capacity: int) -> Executor:
         """Memory for `plan` and up to `capacity` rows, bound to this network's parameters."""
@@ -130,8 +143,8 @@ class Network:
     def predict(self, x: Any) -> Any:
         """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them for several outputs.
 
-        `x` is an array (rows, *input_shape), a dict of them by input name, or anything with `arrays()`, such
-        as a Dataset.
+        `x` is an array (rows, *input_shape), a dict of them by input name, a Dataset or a frame. Of a table,
+        the columns that the network was trained on are read, by name.
         """
         outputs = self._evaluate(x, ())
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
@@ -146,30 +159,39 @@ class Network:
         return {name: found[name] for name in wanted}
 
     def evaluate_batches(
-        self, inputs: Mapping[str, np.ndarray], keep: tuple[str, ...] = ()
-    ) -> Iterator[tuple[slice, Bound]]:
-        """Run the forward pass over `inputs` in pieces; yields each piece's rows and its bound buffers."""
+        self,
+        inputs: Mapping[str, np.ndarray],
+        visit: Callable[[slice, Bound], None],
+        keep: tuple[str, ...] = (),
+    ) -> None:
+        """Run the forward pass over `inputs` in pieces, all with the weights of one moment.
+
+        After each, `visit(rows, bound)` is called with the piece's rows and its bound buffers.
+        """
         rows = len(next(iter(inputs.values())))
-        executor = self._evaluators.get(keep)
-        if executor is None or executor.capacity < min(rows, EVALUATION_ROWS):
-            executor = self._evaluators[keep] = self.executor(
-                Plan.inference(self.graph, keep), min(rows, EVALUATION_ROWS)
-            )
-        for start in range(0, rows, executor.capacity):
-            part = slice(start, min(start + executor.capacity, rows))
-            bound = executor.bind(part.stop - part.start)
-            for name, values in inputs.items():
-                bound.buffers[name][...] = self.ops.asarray(values[part], bound.buffers[name].dtype)
-            with flushed():
-                for _, run in bound.steps:
-                    if run is not None:
-                        run()
-            yield part, bound
+        free = self._evaluators.setdefault(keep, [])
+        executor = self._borrowed(free, keep, min(rows, EVALUATION_ROWS))
+        try:
+            with self.turns.reading():
+                for start in range(0, rows, executor.capacity):
+                    part = slice(start, min(start + executor.capacity, rows))
+                    visit(part, self._run(executor, inputs, part))
+        finally:
+            free.append(executor)
+
+    def seen(self, name: str, values: Any) -> Any:
+        """Values of the input `name` as the network sees them, in training as everywhere else.
+
+        Bytes are a picture, and become float32 from 0 to 1, if rows of the input are (height, width) or
+        (height, width, channels) and none of the layers that read it takes bytes as they are, as `Embedding`
+        does. Everything else, rows (features,) of bytes too, stays the numbers that it is.
+        """
+        return as_picture(values) if name in self.pictures else values
 
     def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit."""
-        if hasattr(x, "arrays"):
-            x = x.arrays()[0]
+        if hasattr(x, "arrays") or hasattr(x, "columns"):
+            x = read_table(x, self.reads)
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
         if set(named) != set(self.graph.inputs):
             raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
@@ -182,7 +204,9 @@ class Network:
                     f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
                 )
             if array.dtype.kind not in "fiub":
-                raise TypeError(f"input {name!r} wants numbers, got dtype {array.dtype}")
+                raise TypeError(
+                    f"input {name!r} wants numbers, got dtype {array.dtype}; make float32 of them first"
+                )
             readers = (self.graph.nodes[reader].layer for reader in self.graph.consumers[name])
             reads_ids = any(layer.input_dtype == "int32" for layer in readers)
             if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():
@@ -199,8 +223,9 @@ class Network:
 
         OSError that says why if it cannot be written.
         """
-        description, arrays = saving.describe_network(self)
-        saving.write(path, {"kind": "network", **description}, arrays)
+        with self.turns.reading():
+            description, arrays = saving.describe_network(self)
+            saving.write(path, {"kind": "network", **description}, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
@@ -210,20 +235,24 @@ class Network:
             with saving.reading(path, "graph"):
                 graph = Graph.from_dict(description["graph"])
                 saving.check_network(path, graph, stored)
-            return {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
+            return description | {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
 
         ops = get_ops(ops) if isinstance(ops, str) else ops
         description, arrays = saving.read(path, look)
         with saving.reading(path, "graph"):
             network = cls(description["graph"], seed=description["seed"], ops=ops)
+        with saving.reading(path, "reads"):
+            saving.fill_names(network, description)
         saving.fill_network(network, arrays, path)
         return network
 
     def copy(self) -> Network:
         """A network of its own with the same weights."""
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
-        self.ops.copy(self.params, out=twin.params)
-        self.ops.copy(self.state, out=twin.state)
+        with self.turns.reading():
+            self.ops.copy(self.params, out=twin.params)
+            self.ops.copy(self.state, out=twin.state)
+        twin.reads, twin.classes = self.reads, self.classes
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
@@ -232,11 +261,13 @@ class Network:
         For fine-tuning: `net.cut("flatten_1", then=[Dense(5)])`. New layers start afresh from `seed`.
         """
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
+        network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
         kept = set(self.graph.ancestors(at))
-        for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
-            for name in theirs:
-                if name.split("/")[0] in kept:
-                    self.ops.copy(ours[name], out=theirs[name])
+        with self.turns.reading():
+            for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
+                for name in theirs:
+                    if name.split("/")[0] in kept:
+                        self.ops.copy(ours[name], out=theirs[name])
         return network
 
     def summary(self) -> Any:
@@ -265,13 +296,35 @@ class Network:
         inputs = self.checked_inputs(x)
         rows = len(next(iter(inputs.values())))
         results: dict[str, np.ndarray] = {}
-        for part, bound in self.evaluate_batches(inputs, keep):
+
+        def gather(part: slice, bound: Bound) -> None:
             for name in keep or self.graph.outputs:
                 values = self.ops.to_numpy(bound.buffers[name])
                 if name not in results:
                     results[name] = np.empty((rows, *values.shape[1:]), values.dtype)
                 results[name][part] = values
+
+        self.evaluate_batches(inputs, gather, keep)
         return results
+
+    def _borrowed(self, free: list[Executor], keep: tuple[str, ...], capacity: int) -> Executor:
+        """An executor that nobody else uses until it is back among those that are free."""
+        try:
+            executor = free.pop()
+        except IndexError:
+            return self.executor(Plan.inference(self.graph, keep), capacity)
+        return executor if executor.capacity >= capacity else self._borrowed(free, keep, capacity)
+
+    def _run(self, executor: Executor, inputs: Mapping[str, np.ndarray], part: slice) -> Bound:
+        bound = executor.bind(part.stop - part.start)
+        for name, values in inputs.items():
+            seen = self.seen(name, values[part])
+            bound.buffers[name][...] = self.ops.asarray(seen, bound.buffers[name].dtype)
+        with flushed():
+            for _, run in bound.steps:
+                if run is not None:
+                    run()
+        return bound
 
     @staticmethod
     def _keys(name: str, specs: Mapping[str, Parameter]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,17 @@ from cortex_lab.nn.layer import Parameter, Slots
 from cortex_lab.nn.loss import Loss, resolve_loss
 from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
+from cortex_lab.nn.pictures import as_picture
 from cortex_lab.nn.plan import Plan
 
 
 class Objective:
     """Losses by output name, each with its weight in the total, bound to a network's buffers.
 
-    `some_unknown` says whether a checked target had an unknown class. `state` is what the losses remember
-    between steps, by "output/name"; most remember nothing.
+    `like_pictures` says that targets are an input whose bytes are pictures: a loss of values then sees them
+    as the network sees that input. `some_unknown` says whether something in a checked target was unknown.
+    `state` is what the losses remember between steps, by "output/name"; most remember nothing. Accuracy is
+    that of the first output whose loss says something of its targets.
     """
 
     def __init__(self, network: Network, loss: Any, loss_weights: Mapping[str, float] | None = None) -> None:
@@ -33,37 +37,50 @@ class Objective:
             for name, loss in self.losses.items()
             for key, spec in loss.state(shapes[name]).items()
         }
+        self.like_pictures = False
         self.some_unknown = False
-        self._first = next(iter(self.losses))
+        answering = (name for name, loss in self.losses.items() if loss.predicts != "features")
+        self._first = next(answering, next(iter(self.losses)))
         self._count = network.ops.xp.count_nonzero
         self._hits = network.ops.count_hits
         self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
 
     @property
     def classifies(self) -> bool:
-        """Whether the first output has class ids for targets, so that accuracy has a meaning."""
-        return bool(next(iter(self.losses.values())).of_classes)
+        """Whether the targets are class ids, so that accuracy has a meaning."""
+        return bool(self.losses[self._first].of_classes)
 
     def check_targets(self, name: str, targets: Any) -> np.ndarray:
         if targets is None:
             raise ValueError(f"the loss on output {name!r} needs targets, and the batches have none")
         checked = self.losses[name].check_targets(targets, self.network.graph.shape(name))
-        if self.losses[name].of_classes and not self.some_unknown:
-            self.some_unknown = bool((checked < 0).any())
+        if not self.some_unknown:
+            known = self.losses[name].known(checked)
+            self.some_unknown = known is not None and not known.all()
         return checked
 
     def check_all_targets(self, targets: Any) -> dict[str, np.ndarray]:
         """Targets by output name, checked."""
         return {name: self.check_targets(name, part) for name, part in self.by_output(targets).items()}
 
+    def known_rows(self, name: str, targets: Any) -> np.ndarray | None:
+        """Of which rows something is known in the checked targets of output `name`; None for all of them."""
+        known = self.losses[name].known(targets) if self.some_unknown else None
+        if known is None or known.all():
+            return None
+        return self.network.ops.to_numpy(known.reshape(len(known), -1).any(axis=1))
+
     def by_output(self, targets: Any) -> dict[str, Any]:
         """Targets by output name; one array stands for all outputs. KeyError for an output without any."""
         if isinstance(targets, np.ndarray) or not isinstance(targets, Mapping):
-            return dict.fromkeys(self.losses, targets)
+            return {name: self._seen(name, targets) for name in self.losses}
         missing = [name for name in self.losses if name not in targets]
         if missing:
             raise KeyError(f"there are no targets for the output {missing[0]!r}, only for {list(targets)}")
-        return {name: targets[name] for name in self.losses}
+        return {name: self._seen(name, targets[name]) for name in self.losses}
+
+    def _seen(self, name: str, targets: Any) -> Any:
+        return as_picture(targets) if self.like_pictures and not self.losses[name].of_classes else targets
 
     def slots(self, bound: Bound, plan: Plan | None = None) -> dict[str, Slots]:
         """What each loss sees of the batch in `bound`, made once; with `plan`, gradients as well."""
@@ -84,22 +101,25 @@ class Objective:
             loss.settle(self.network.ops, slots[name])
 
     def total(self, slots: Mapping[str, Slots]) -> float:
-        """The loss of the batch: the weighted sum of its outputs' losses."""
+        """The loss of the batch: the weighted sum of its outputs' losses; NaN if no row counts."""
         total = 0.0
         for at in slots.values():
             total += float(at.found[0] if at.found else at.rows.dot(at.weights))
-        return total
+        return total if total or any(at.weights.any() for at in slots.values()) else math.nan
 
     def of_output(self, slots: Mapping[str, Slots], name: str) -> float:
-        """The loss of one output, before its weight in the total."""
-        return float(slots[name].rows @ slots[name].weights) / self.weights[name]
+        """The loss of one output, before its weight in the total; NaN if no row counts."""
+        at = slots[name]
+        loss = float(at.rows @ at.weights) / self.weights[name]
+        return loss if loss or at.weights.any() else math.nan
 
     def accuracy(self, slots: Mapping[str, Slots]) -> float:
-        """The share of the known classes of the first output that the highest output names."""
+        """The share of the known classes that the highest output names; NaN if none is known."""
         at, target = slots[self._first], slots[self._first].target
         # Unknown classes are negative, and so never the highest output.
         hits = int(at.found[1] if at.found else self._hits(at.y, target))
-        return hits / (max(int(self._count(target >= 0)), 1) if self.some_unknown else target.size)
+        known = self._known_classes(target)
+        return hits / known if known else math.nan
 
     def score(
         self,
@@ -107,35 +127,74 @@ class Objective:
         targets: Mapping[str, np.ndarray],
         metrics: Metrics | None = None,
     ) -> dict[str, float]:
-        """Mean "loss" over rows outside the training, "accuracy" if there are classes, and the metrics."""
-        ops, rows = self.network.ops, len(next(iter(inputs.values())))
-        total, correct = 0.0, 0.0
-        shapes = {name: self.network.graph.shape(name) for name in (metrics.outputs if metrics else ())}
-        outputs = {name: np.empty((rows, *shape), ops.dtype) for name, shape in shapes.items()}
-        for part, bound in self.network.evaluate_batches(inputs):
-            slots = self.slots(bound)
-            for name, at in slots.items():
-                at.target[...] = ops.asarray(targets[name][part], at.target.dtype).reshape(at.target.shape)
-                at.weights[...] = self.weights[name]
-            self.evaluate(slots)
-            total += self.total(slots)
-            correct += self.accuracy(slots) * bound.rows if self.classifies else 0.0
-            for name, gathered in outputs.items():
-                gathered[part] = ops.to_numpy(slots[name].y)
-        scores = {"loss": total / rows, **({"accuracy": correct / rows} if self.classifies else {})}
+        """`means` of rows outside the training, and the metrics."""
+        scores, outputs = self.means(inputs, targets, metrics.outputs if metrics else ())
         return scores | (metrics.measure(outputs, targets) if metrics else {})
 
-    def row_losses(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Each row's loss, (rows,) float64, without row weights."""
-        ops = self.network.ops
-        found = np.zeros(len(next(iter(inputs.values()))))
-        for part, bound in self.network.evaluate_batches(inputs):
-            slots = self.slots(bound)
+    def means(
+        self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], wanted: Iterable[str] = ()
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """Mean "loss" of checked rows whose targets are known, "accuracy" if there are classes; and outputs.
+
+        The outputs are those of the names `wanted`, of all rows. NaN where nothing is known.
+        """
+        ops, rows = self.network.ops, len(next(iter(inputs.values())))
+        outputs = {name: np.empty((rows, *self.network.graph.shape(name)), ops.dtype) for name in wanted}
+        known = {name: self.known_rows(name, targets[name]) for name in self.losses}
+        counts = {name: rows if some is None else int(some.sum()) for name, some in known.items()}
+        total, correct, answered = 0.0, 0.0, 0.0
+
+        def add(part: slice, bound: Bound) -> None:
+            nonlocal total, correct, answered
+            slots = self._loaded(bound, targets, part)
             for name, at in slots.items():
-                at.target[...] = ops.asarray(targets[name][part], at.target.dtype).reshape(at.target.shape)
+                at.weights[...] = self.weights[name] * (rows / max(counts[name], 1))
             self.evaluate(slots)
-            found[part] = sum(self.weights[name] * ops.to_numpy(at.rows) for name, at in slots.items())
+            total += self.total(slots)
+            target = slots[self._first].target
+            share = self._known_classes(target) * bound.rows / target.size if self.classifies else 0.0
+            if share:
+                correct, answered = correct + self.accuracy(slots) * share, answered + share
+            for name, gathered in outputs.items():
+                gathered[part] = ops.to_numpy(slots[name].y)
+
+        self.network.evaluate_batches(inputs, add)
+        scores = {"loss": total / rows if any(counts.values()) else math.nan}
+        if self.classifies:
+            scores["accuracy"] = correct / answered if answered else math.nan
+        return scores, outputs
+
+    def row_losses(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Each row's loss, (rows,) float64, without row weights; NaN where nothing is known of the row."""
+        found = np.zeros(len(next(iter(inputs.values()))))
+
+        def fill(part: slice, bound: Bound) -> None:
+            slots = self._loaded(bound, targets, part)
+            self.evaluate(slots)
+            found[part] = self.losses_of_rows(slots)
+
+        self.network.evaluate_batches(inputs, fill)
         return found
+
+    def losses_of_rows(self, slots: Mapping[str, Slots]) -> np.ndarray:
+        """Each row's part in `total`, before row weights, as in `row_losses`."""
+        found: Any = 0.0
+        unknown: Any = True
+        for name, at in slots.items():
+            found = found + self.weights[name] * self.network.ops.to_numpy(at.rows).astype(float)
+            known = self.known_rows(name, at.target)
+            unknown = unknown & (False if known is None else ~known)
+        return np.where(unknown, np.nan, found)
+
+    def _known_classes(self, target: Any) -> int:
+        return int(self._count(target >= 0)) if self.some_unknown else target.size
+
+    def _loaded(self, bound: Bound, targets: Mapping[str, np.ndarray], part: slice) -> dict[str, Slots]:
+        """What each loss sees of rows outside the training, with their targets."""
+        slots, asarray = self.slots(bound), self.network.ops.asarray
+        for name, at in slots.items():
+            at.target[...] = asarray(targets[name][part], at.target.dtype).reshape(at.target.shape)
+        return slots
 
     def _bind(self, bound: Bound, plan: Plan | None) -> dict[str, Slots]:
         ops, graph = self.network.ops, self.network.graph

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
+from cortex_lab.ground.patterns import matching
 from cortex_lab.nn.layer import describable, from_plain, to_plain
 
 
@@ -111,7 +111,7 @@ class Penalties:
         """These penalties on the parameters of `network`; ValueError for a pattern that none matches."""
         bound = []
         for pattern, several in self.by_pattern.items():
-            names = [name for name in network.parameters if fnmatchcase(name, pattern)]
+            names = matching(network.parameters, pattern)
             if not names:
                 raise ValueError(
                     f"no parameter matches {pattern!r}; the network has {', '.join(network.parameters)}"

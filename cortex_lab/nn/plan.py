@@ -245,13 +245,14 @@ def _add_gradients(
 
 def edge(reader: str, position: int) -> str:
     """How the gradient a node passes to its input number `position` is labelled."""
-    return f"{reader}.{position}" if position else reader
+    # No node has ">" in its name, and the loss is a reader too: so no two readers have one label.
+    return f"{reader}>{position}" if position or reader == "loss" else reader
 
 
 def _gradient_passed_on(graph: Graph, reader: str) -> str | None:
     """The gradient that `reader`, an `edge` or "loss", hands back as it is, if it does: they share memory."""
-    name = reader if reader in graph.nodes else reader.rpartition(".")[0]
-    if name not in graph.nodes:
+    if reader == "loss":
         return None
+    name = reader.partition(">")[0]
     layer = graph.nodes[name].layer
     return f"gradient:{name}" if layer.is_view or getattr(layer, "passes_gradient", False) else None

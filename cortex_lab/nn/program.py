@@ -77,20 +77,21 @@ def in_one_go(program: Program) -> Whole:
 def update(training: Training, settling: Calls, slots: Mapping[str, Any]) -> None:
     """The only phase that changes what a step leaves behind."""
     network, ops = training.network, training.network.ops
-    if training.params_before is not None:
-        ops.copy(network.params, out=training.params_before)
-    by_hand = {
-        name: network.parameters[name] + ops.asarray(change) for name, change in training.changes.items()
-    }
-    training.tainted = not optimize(training, training.optimizer_state)
-    for name, values in by_hand.items():
-        network.parameters[name][...] = values
-    for settle in settling:
-        settle()
-    if training.objective.state:
-        training.objective.settle(slots)
-    training.step_number += 1
-    training.under_way = False
+    with network.turns:
+        if training.params_before is not None:
+            ops.copy(network.params, out=training.params_before)
+        by_hand = {
+            name: network.parameters[name] + ops.asarray(change) for name, change in training.changes.items()
+        }
+        training.tainted = not optimize(training, training.optimizer_state)
+        for name, values in by_hand.items():
+            network.parameters[name][...] = values
+        for settle in settling:
+            settle()
+        if training.objective.state:
+            training.objective.settle(slots)
+        training.step_number += 1
+        training.under_way = False
 
 
 def optimize(training: Training, state: dict[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ LARGEST_ARRAYS = 16 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What `train` was called with. Nothing is copied: arrays must not be changed afterwards."""
+    """What `train` was called with; its arrays are those that the training holds."""
 
     data: Any
     loss: Any
@@ -32,11 +32,17 @@ class Recipe:
         return cls(data, loss, optimizer, options)
 
     def script(
-        self, training: Training, first: Mapping[str, Any], events: Iterable[Event], loaded: str | None
+        self,
+        training: Training,
+        first: Mapping[str, Any],
+        events: Iterable[Event],
+        loaded: str | None,
+        through_faults: bool = False,
     ) -> Script:
         """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
 
-        `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does.
+        `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does. `through_faults` says
+        that the script must not stop where the session went on from a fault.
         """
         if first["step"] != 0:
             raise ValueError(
@@ -44,13 +50,19 @@ class Recipe:
             )
         source = Source()
         network, given = training.network, f"{source.of(self.loss)}, {source.of(self.optimizer)}"
+        graph = network.graph.to_dict()
+        for kind in _kinds([graph, *(loss.to_dict() for loss in training.losses.values())]):
+            module, own, name = kind.partition(":")
+            if own:
+                source.imported(module, name)
         made = f"cl.Graph.from_dict(description), seed={network.seed}, ops={network.ops.name!r}"
         body = [
-            assignment("description", network.graph.to_dict()),
+            assignment("description", graph),
             f"network = cl.Network({made})",
             *self._weights(network, first, source),
             *self._data(source, loaded),
             f"session = cl.train(network, data, {given}{self._said(source)})",
+            *(["session.stop_on_fault = False"] if through_faults else []),
             *steps_and_edits(events, 0, training.step_number, source),
         ]
         heading = '"""A training session, repeated step by step."""'
@@ -76,7 +88,6 @@ class Recipe:
             return [f"data = ({self._arrays(inputs, source)}, {self._arrays(targets, source)})"]
         if loaded is not None:
             return [f"data = cl.data.load({loaded!r})"]
-        x, y = data.arrays()
         rows = {int(row): position for position, row in enumerate(data.rows)}
         splits = {name: [rows[int(row)] for row in part] for name, part in (data.splits or {}).items()}
         if not np.array_equal(data.rows, np.arange(len(data))):
@@ -84,9 +95,37 @@ class Recipe:
                 f"a script cannot write down a part of a data set such as {data.name!r}; train on the whole, "
                 "with splits, or on arrays"
             )
-        source.imports.setdefault("pandas", set()).add("DataFrame")
-        frame = f'{{"input": list({self._arrays(x, source)}), "target": {self._arrays(y, source)}}}'
-        return [f'data = cl.data.Dataset(DataFrame({frame}), "input", "target", {splits!r}, {data.name!r})']
+        frame = source.imported("pandas", "DataFrame")
+        columns = ", ".join(f"{source.of(name)}: {made}" for name, made in self._columns(data, source).items())
+        made = [source.of(each) for each in (data.inputs, data.target, splits, data.name)]
+        return [f"data = cl.data.Dataset({frame}({{{columns}}}), {', '.join(made)})"]
+
+    def _columns(self, data: Any, source: Source) -> dict[Any, str]:
+        """The columns of a dataset that are read, as expressions by name."""
+        x, y = data.arrays()
+        several = len(data.columns) > 1 or x.ndim == 2 and x.shape[1] == 1
+        parts = {name: x[:, at] for at, name in enumerate(data.columns)} if several else {data.columns[0]: x}
+        if isinstance(data.target, list):
+            parts |= {name: y[:, at] for at, name in enumerate(data.target)}
+        elif data.labels is None and data.target is not None:
+            parts[data.target] = y
+        written = {
+            name: f"list({self._arrays(part, source)})" if part.ndim > 1 else self._arrays(part, source)
+            for name, part in parts.items()
+        }
+        if data.labels is not None:
+            written[data.target] = self._labels(data, y, source)
+        return written
+
+    def _labels(self, data: Any, codes: np.ndarray, source: Source) -> str:
+        """The labels of a dataset as they are, so that a loss of classes and one of values read them alike."""
+        labels = data.labels
+        if labels.dtype != object and len(np.unique(codes)) == len(labels):
+            values = labels.to_numpy()
+            if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+                return self._arrays(values[codes], source)
+        made = source.imported("pandas", "Categorical")
+        return f"{made}.from_codes({self._arrays(codes, source)}, {source.of(labels.tolist())})"
 
     @staticmethod
     def _arrays(values: Any, source: Source) -> str:
@@ -101,6 +140,17 @@ class Recipe:
             f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"
         ]
         return "".join(f", {each}" for each in said)
+
+
+def _kinds(plain: Any) -> Iterator[str]:
+    """What all that is described in plain data is called."""
+    if isinstance(plain, Mapping):
+        if "kind" in plain:
+            yield plain["kind"]
+        plain = list(plain.values())
+    if isinstance(plain, list):
+        for part in plain:
+            yield from _kinds(part)
 
 
 def _plain(value: Any) -> Any:

@@ -88,7 +88,23 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     to_numpy = network.ops.to_numpy
     arrays = {f"parameters/{name}": to_numpy(array) for name, array in network.parameters.items()}
     arrays |= {f"states/{name}": to_numpy(array) for name, array in network.states.items()}
-    return {"graph": network.graph.to_dict(), "seed": network.seed}, arrays
+    description: dict[str, Any] = {"graph": network.graph.to_dict(), "seed": network.seed}
+    # Names that are no plain data, such as dates, are not kept: then columns are read by position again.
+    if network.reads and _kept(network.reads):
+        description["reads"] = network.reads
+    if network.classes:
+        description["classes"] = network.classes
+    return description, arrays
+
+
+def fill_names(network: Any, description: Mapping[str, Any]) -> None:
+    """The names of columns and classes that the network was trained on, where the file has them."""
+    reads = description.get("reads") or {}
+    network.reads = {
+        name: [tuple(column) if isinstance(column, list) else column for column in columns]
+        for name, columns in reads.items()
+    }
+    network.classes = description.get("classes")
 
 
 def whole_number(path: str | os.PathLike, description: Mapping[str, Any], entry: str) -> int:
@@ -116,9 +132,18 @@ def fill_network(
 ) -> None:
     """Put saved arrays into a network of the same description; nothing is changed if one does not fit."""
     check_network(path, network.graph, arrays)
-    for group, targets in (("parameters", network.parameters), ("states", network.states)):
-        for name, target in targets.items():
-            target[...] = network.ops.asarray(arrays[f"{group}/{name}"])
+    with network.turns:
+        for group, targets in (("parameters", network.parameters), ("states", network.states)):
+            for name, target in targets.items():
+                target[...] = network.ops.asarray(arrays[f"{group}/{name}"])
+
+
+def _kept(names: Any) -> bool:
+    """Whether JSON can hold these names."""
+    try:
+        return bool(json.dumps(names))
+    except TypeError:
+        return False
 
 
 def check_array(path: Any, name: str, shape: tuple[int, ...], arrays: Mapping[str, Any]) -> None:

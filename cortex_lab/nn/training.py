@@ -21,6 +21,7 @@ from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.objective import Objective
 from cortex_lab.nn.penalties import Penalties
+from cortex_lab.nn.pictures import targets_are_pictures
 from cortex_lab.nn.plan import Plan
 from cortex_lab.nn.program import Program, Whole, in_one_go, is_known, optimize, program_of
 from cortex_lab.optimize import Optimizer
@@ -33,7 +34,9 @@ class BatchSource(Protocol):
     """Where batches come from: a pure function of the step, so that any step can be run again.
 
     A batch has `inputs` (an array or a dict of them by input name), `targets` (likewise, by output name),
-    `rows` (where in the data they lie) and `weights` ((rows,) or None).
+    `rows` (where in the data they lie) and `weights` ((rows,) or None). Inputs are seen as `Network.seen`
+    says. A source may have `targets_are`, the name of the input whose numbers are the targets, too: if its
+    bytes are pictures, a loss of values sees the targets in the same way; no others are ever divided.
     """
 
     batch_size: int
@@ -100,6 +103,7 @@ class Training:
         self.batches = batches
         self.optimizer = optimizer
         self.objective = Objective(network, loss, loss_weights)
+        self.objective.like_pictures = targets_are_pictures(network.graph, batches)
         self.row_weights = row_weights
         self.penalties = Penalties(penalties) if isinstance(penalties, Mapping) else penalties
         self.bound_penalties = self.penalties.bind(network) if self.penalties else None
@@ -123,7 +127,7 @@ class Training:
         self.loss_slots: dict[str, Slots] | None = None
         self.changes: dict[str, np.ndarray] = {}
         self.params_before: Any = None
-        self.scores: tuple[int, dict[str, float]] | None = None
+        self.scores: tuple[tuple[int, ...], dict[str, Any]] | None = None
         self.validation = validation and self.checked_rows(*validation)
         self.validate_every = validate_every or batches.steps_per_epoch
         self.metrics = self._checked_metrics(metrics)
@@ -142,6 +146,11 @@ class Training:
     def keys(self) -> tuple[str, ...]:
         """What can be measured."""
         return tuple(self._measures)
+
+    @property
+    def directions(self) -> dict[str, bool | None]:
+        """Whether more of a metric is better, None where only its author knows."""
+        return {f"validation_{key}": rising for key, rising in self.metrics.directions.items()}
 
     @property
     def losses(self) -> dict[str, Loss]:
@@ -191,6 +200,7 @@ class Training:
         """Perform one training step, phase by phase; parameters and state change in "update" only."""
         self.under_way = True
         bound = fetch(self)
+        self.augmenter.show(bound)
         if self.tap is not None:
             self.tap("fetch", self.step_number, self.buffers)
         yield "fetch"
@@ -246,6 +256,10 @@ class Training:
             raise KeyError(f"training does not measure {key!r}; it measures {', '.join(self.keys)}")
         return self._measures[key]
 
+    def advice(self, key: str) -> str | None:
+        """What to do to have `key` measured, where it could be; None where nothing can be said."""
+        return measures.advice(self, key)
+
     def expect(self, keys: Iterable[str]) -> None:
         """Told what is going to be measured at every step, so that it can be."""
         if self.params_before is None and any(key.startswith("update_ratio") for key in keys):
@@ -255,14 +269,25 @@ class Training:
         """What is not a finite number, if the update about to be made would put it into the weights."""
         return find_fault(self)
 
+    def is_whole(self) -> bool:
+        """Whether the weights are finite, and so is what the optimizer remembers."""
+        ops, network = self.network.ops, self.network
+        remembered = [array for array in self.optimizer_state.values() if hasattr(array, "shape")]
+        # A square that overflowed is infinite, and harmless.
+        return (
+            bool(ops.xp.isfinite(network.params).all() and ops.xp.isfinite(network.state).all())
+            and not any(bool(ops.xp.isnan(array).any()) for array in remembered)
+        )  # fmt: skip
+
     def pending_update(self) -> dict[str, np.ndarray]:
         """By parameter, the change that the update about to be made will add."""
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
-        before = network.params.copy()
-        optimize(self, copied(self.optimizer_state))
-        change = network.ops.to_numpy(network.params - before)
-        network.ops.copy(before, out=network.params)
+        with network.turns:
+            before = network.params.copy()
+            optimize(self, copied(self.optimizer_state))
+            change = network.ops.to_numpy(network.params - before)
+            network.ops.copy(before, out=network.params)
         for name, array in network.parameters.items():
             own = change[start : start + array.size].reshape(array.shape)
             found[name] = self.changes.get(name, own)
@@ -284,9 +309,10 @@ class Training:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         copy = self.network.ops.copy
-        copy(snapshot["params"], out=self.network.params)
-        copy(snapshot["state"], out=self.network.state)
-        put_back(copy, snapshot["loss_state"], self.objective.state)
+        with self.network.turns:
+            copy(snapshot["params"], out=self.network.params)
+            copy(snapshot["state"], out=self.network.state)
+            put_back(copy, snapshot["loss_state"], self.objective.state)
         put_back(copy, snapshot["optimizer_state"], self.optimizer_state)
         self.optimizer = snapshot["optimizer"]
         self.batches = snapshot["batches"]
@@ -299,7 +325,6 @@ class Training:
             self.checked_until = -(-self.step_number // epoch) * epoch + epoch
         self.under_way = False
         self.changes = {}
-        self.scores = None
         edits.set_hyperparameters(self)
 
     def clone(self) -> Training:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-FUNCTIONS: dict[str, type[Function]] = {}
+from cortex_lab.ground.described import Registry
+
+FUNCTIONS = Registry("function")
 
 
 @runtime_checkable
@@ -36,8 +38,7 @@ class Function:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not cls.__name__.startswith("_"):
-            FUNCTIONS[cls.__name__] = cls
+        FUNCTIONS.add(cls)
 
     # To be written by a function --------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ class Function:
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data; `function_from_dict` reads it back."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {"kind": self.name, **{f.name: getattr(self, f.name) for f in fields}}
+        return {"kind": FUNCTIONS.kind_of(type(self)), **{f.name: getattr(self, f.name) for f in fields}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +112,7 @@ class Objective:
 
 def function_from_dict(data: Mapping[str, Any]) -> Function:
     """The function that `Function.to_dict` described; ValueError for an unknown kind or setting."""
-    config = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
-    kind = config.pop("kind", None)
-    if kind not in FUNCTIONS:
-        raise ValueError(f"there is no function {kind!r}; there are {', '.join(sorted(FUNCTIONS))}")
-    try:
-        return FUNCTIONS[kind](**config)
-    except TypeError as error:
-        raise ValueError(f"{kind} does not take these settings: {error}") from error
+    return FUNCTIONS.make(data, lambda value: tuple(value) if isinstance(value, list) else value)
 
 
 def point(function: Any, start: Any = None) -> np.ndarray:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cortex_lab.ground.described import Registry
 from cortex_lab.optimize.schedule import Schedule, schedule_from_dict
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {}
+OPTIMIZERS = Registry("optimizer")
 
 Rate = float | Callable[[int], float]
 
@@ -42,8 +43,7 @@ class Optimizer:
         super().__init_subclass__(**options)
         # Said here so that @dataclass leaves it: what equals its default need not be read every time.
         cls.__repr__ = Optimizer.__repr__  # type: ignore[method-assign]
-        if not cls.__name__.startswith("_"):
-            OPTIMIZERS[cls.__name__] = cls
+        OPTIMIZERS.add(cls)
 
     def __post_init__(self) -> None:
         self.check_rate()
@@ -130,7 +130,7 @@ class Optimizer:
             raise ValueError(
                 f"only a Schedule can be written down, the learning rate is {self.learning_rate!r}"
             )
-        return {"kind": type(self).__name__, **config}
+        return {"kind": OPTIMIZERS.kind_of(type(self)), **config}
 
     def check_rate(self) -> None:
         """ValueError unless the learning rate is a number of at least 0, or a function of the update."""
@@ -159,16 +159,9 @@ class Optimizer:
 
 def optimizer_from_dict(data: Mapping[str, Any]) -> Optimizer:
     """The optimizer that `Optimizer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
-    config = dict(data)
-    kind = config.pop("kind", None)
-    if kind not in OPTIMIZERS:
-        raise ValueError(f"there is no optimizer {kind!r}; there are {', '.join(sorted(OPTIMIZERS))}")
-    if isinstance(config.get("learning_rate"), Mapping):
-        config["learning_rate"] = schedule_from_dict(config["learning_rate"])
-    try:
-        return OPTIMIZERS[kind](**config)
-    except TypeError as error:
-        raise ValueError(f"{kind} does not take these hyper-parameters: {error}") from error
+    return OPTIMIZERS.make(
+        data, lambda value: schedule_from_dict(value) if isinstance(value, Mapping) else value
+    )
 
 
 def at_least(name: str, value: Any, low: float) -> None:

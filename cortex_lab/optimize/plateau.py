@@ -9,6 +9,8 @@ from typing import Any
 
 from cortex_lab.optimize.optimizer import at_least
 from cortex_lab.study import Notice, Session, Trace
+from cortex_lab.study.direction import need_mode, rises
+from cortex_lab.study.missing import is_recorded
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,10 @@ class ReduceOnPlateau:
     Attached to a session it edits the learning rate there, so each reduction is an event, logged and replayed
     like one made by hand, and a run that is rewound and repeated is reduced at the same steps.
 
-    `mode` is "min" or "max"; None takes "max" for a key that names an accuracy. A new best must improve on
-    the old one by more than `min_delta`. After a reduction, `cooldown` recordings are not counted. The rate
-    never falls under `lowest`. Recordings that are not finite numbers bring no new best.
+    `mode` is "min" or "max"; None is for keys of which it is known, such as losses, accuracies and
+    scikit-learn's scorers: ValueError for another. A new best must improve on the old one by more than
+    `min_delta`. After a reduction, `cooldown` recordings are not counted. The rate never falls under
+    `lowest`. Recordings that are not finite numbers bring no new best.
     """
 
     key: str = "validation_loss"
@@ -43,46 +46,60 @@ class ReduceOnPlateau:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise ValueError(f"{name} must be a whole number of at least {low}, got {value!r}")
-        if self.mode not in (None, "min", "max"):
-            raise ValueError(f"mode must be 'min' or 'max', got {self.mode!r}")
+        if self.mode is not None:
+            need_mode(self.mode)
         at_least("min_delta", self.min_delta, 0)
         at_least("lowest", self.lowest, 0)
 
     def reductions(self, trace: Trace) -> list[int]:
         """The steps after which the rate is to fall, given what `trace` recorded."""
-        watch = _Watch(self)
+        watch = _Watch(self, trace)
         return [
-            int(step) for step, value in zip(trace["step"], trace[self.key], strict=True) if watch.sees(value)
+            int(step)
+            for step, value in zip(*trace.recorded(self.key), strict=True)
+            if watch.sees(value)
         ]
 
     def attach(self, session: Session) -> Callable[[], None]:
         """Reduce the learning rate of `session` from here on; returns the function that ends it.
 
-        KeyError if the key is not recorded; ValueError if the process has no learning rate that is a number.
+        Every branch of the session is reduced likewise, by what it recorded. Attaching the same again changes
+        nothing. KeyError if the key is not recorded; ValueError if the process has no learning rate that is a
+        number, or if another plateau of this key is attached.
         """
-        if self.key not in session.trace:
+        if self.key not in session.recorded_keys:
             raise KeyError(
                 f"{self!r} watches {self.key!r}, which nothing records; recorded are "
-                f"{', '.join(session.trace.keys)}"
+                f"{', '.join(session.recorded_keys)}"
             )
+        for other in session.attached:
+            if other == self:
+                return lambda: session.detach(self)
+            if isinstance(other, ReduceOnPlateau) and other.key == self.key:
+                raise ValueError(
+                    f"{other!r} is attached already; to put {self!r} in its place, session.detach(...) it first"
+                )
         _current_rate(session)
-        watch, seen = _Watch(self), 0
+        watch, seen = _Watch(self, session.trace), 0
 
         def hear(notice: Notice) -> None:
             nonlocal watch, seen
             if notice.kind not in ("step", "rewind"):
                 return
             if notice.kind == "rewind" or seen > len(session.trace):
-                watch, seen = _Watch(self), 0
+                watch, seen = _Watch(self, session.trace), 0
             due = False
-            for value in session.trace[self.key][seen:]:
-                due = watch.sees(value)
+            values = session.trace[self.key][seen:]
+            for value, recorded in zip(values, is_recorded(values), strict=True):
+                due = bool(recorded) and watch.sees(value)
             seen = len(session.trace)
-            # A rewind forgets what was edited at its very step, so there the reduction is made again.
-            if due and session.trace["step"][-1] == notice.step:
+            # A rewind forgets what was edited at its very step, so there the reduction is made again. A branch
+            # that was adopted has made it itself.
+            adopted = isinstance(notice.detail, Session)
+            if due and session.trace["step"][-1] == notice.step and not adopted:
                 self._reduce(session)
 
-        return session.subscribe(hear)
+        return session.subscribe(hear, part=self)
 
     def _reduce(self, session: Session) -> None:
         rate = _current_rate(session)
@@ -94,18 +111,15 @@ class ReduceOnPlateau:
 class _Watch:
     """Goes over the recordings once, in order."""
 
-    def __init__(self, plateau: ReduceOnPlateau) -> None:
+    def __init__(self, plateau: ReduceOnPlateau, trace: Trace) -> None:
         self._plateau = plateau
-        rising = plateau.mode == "max" or (plateau.mode is None and "accuracy" in plateau.key)
-        self._sign = -1.0 if rising else 1.0
+        self._sign = -1.0 if rises(plateau.key, plateau.mode, trace.directions) else 1.0
         self._best = math.inf
         self._waited = 0
         self._cooling = 0
 
     def sees(self, value: float) -> bool:
         """Whether this recording makes a reduction due."""
-        if math.isnan(value):
-            return False
         plateau, height = self._plateau, self._sign * float(value)
         improved = math.isfinite(height) and height < self._best - plateau.min_delta
         if improved:

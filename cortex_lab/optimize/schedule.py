@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-SCHEDULES: dict[str, type[Schedule]] = {}
+from cortex_lab.ground.described import Registry
+
+SCHEDULES = Registry("schedule")
 
 
 class Schedule:
@@ -23,7 +25,7 @@ class Schedule:
         super().__init_subclass__(**options)
         # Said here so that @dataclass leaves it: what equals its default need not be read every time.
         cls.__repr__ = Schedule.__repr__  # type: ignore[method-assign]
-        SCHEDULES[cls.__name__] = cls
+        SCHEDULES.add(cls)
 
     def __call__(self, step: int) -> float:
         """The learning rate of update `step`, counted from 0."""
@@ -47,19 +49,12 @@ class Schedule:
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data; `schedule_from_dict` reads it back."""
         config = {f.name: _to_plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        return {"kind": type(self).__name__, **config}
+        return {"kind": SCHEDULES.kind_of(type(self)), **config}
 
 
 def schedule_from_dict(data: Mapping[str, Any]) -> Schedule:
     """The schedule that `Schedule.to_dict` described; ValueError for an unknown kind or setting."""
-    config = dict(data)
-    kind = config.pop("kind", None)
-    if kind not in SCHEDULES:
-        raise ValueError(f"there is no schedule {kind!r}; there are {', '.join(sorted(SCHEDULES))}")
-    try:
-        return SCHEDULES[kind](**{name: _from_plain(value) for name, value in config.items()})
-    except TypeError as error:
-        raise ValueError(f"{kind} does not take these settings: {error}") from error
+    return SCHEDULES.make(data, _from_plain)
 
 
 def rate_at(rate: float | Callable[[int], float], step: int) -> float:

@@ -9,17 +9,16 @@ Wherever a condition is wanted, a string will do: an expression over what is rec
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.study.direction import need_mode, rises
 from cortex_lab.study.missing import is_recorded
 from cortex_lab.study.trace import Trace
-
-_RISING = frozenset(
-    ("accuracy", "auc", "corrcoef", "explained", "f1", "jaccard", "likelihood", "precision", "r2", "recall")
-)
 
 
 class Condition:
@@ -30,6 +29,9 @@ class Condition:
     def met(self, trace: Trace, start: int) -> bool:
         """Whether to stop now, given the rows of `trace`; those from `start` on belong to this run."""
         raise TypeError(f"{type(self).__name__} must define met(trace, start)")
+
+    def check(self, trace: Trace) -> None:
+        """ValueError if it cannot be asked of `trace`: known before a run, not in the middle of one."""
 
     def __and__(self, other: Condition | str) -> Condition:
         return Both(self, as_condition(other))
@@ -75,6 +77,10 @@ class Both(Condition):
     def met(self, trace: Trace, start: int) -> bool:
         return self.left.met(trace, start) and self.right.met(trace, start)
 
+    def check(self, trace: Trace) -> None:
+        self.left.check(trace)
+        self.right.check(trace)
+
     def __repr__(self) -> str:
         return f"({self.left!r} & {self.right!r})"
 
@@ -90,6 +96,10 @@ class Either(Condition):
 
     def met(self, trace: Trace, start: int) -> bool:
         return self.left.met(trace, start) or self.right.met(trace, start)
+
+    def check(self, trace: Trace) -> None:
+        self.left.check(trace)
+        self.right.check(trace)
 
     def __repr__(self) -> str:
         return f"({self.left!r} | {self.right!r})"
@@ -108,6 +118,9 @@ class Not(Condition):
         known = all(last_recorded(trace, key, start) is not None for key in self.condition.keys)
         return known and not self.condition.met(trace, start)
 
+    def check(self, trace: Trace) -> None:
+        self.condition.check(trace)
+
     def __repr__(self) -> str:
         return f"~{self.condition!r}"
 
@@ -117,6 +130,9 @@ class steps(Condition):
     """`n` steps in this run."""
 
     n: int
+
+    def __post_init__(self) -> None:
+        _need_number(self, "n", self.n)
 
     def met(self, trace: Trace, start: int) -> bool:
         return len(trace) - start >= self.n
@@ -129,6 +145,9 @@ class _Advance(Condition):
     n: float
     key = ""
 
+    def __post_init__(self) -> None:
+        _need_number(self, "n", self.n)
+
     @property
     def keys(self) -> tuple[str, ...]:
         return (self.key,)
@@ -137,8 +156,9 @@ class _Advance(Condition):
         if len(trace) == start:
             return self.n <= 0
         column = trace[self.key]
-        # A trace that does not begin at the first step does not say where its first step began.
-        before = column[start - 1] if start else 0.0 if trace["step"][0] == 1 else column[0]
+        # A trace that does not begin at the first step may not say where its first step began.
+        first = 0.0 if trace["step"][0] == 1 else column[0]
+        before = column[start - 1] if start else trace.before.get(self.key, first)
         # A hair of slack: (step + n) / steps_per_epoch need not round to a whole number of epochs more.
         return bool(column[-1] - before >= self.n - 1e-9)
 
@@ -162,6 +182,10 @@ class below(Condition):
     key: str
     bound: float
 
+    def __post_init__(self) -> None:
+        _need_key(self, self.key)
+        _need_number(self, "bound", self.bound)
+
     @property
     def keys(self) -> tuple[str, ...]:
         return (self.key,)
@@ -178,6 +202,10 @@ class above(Condition):
     key: str
     bound: float
 
+    def __post_init__(self) -> None:
+        _need_key(self, self.key)
+        _need_number(self, "bound", self.bound)
+
     @property
     def keys(self) -> tuple[str, ...]:
         return (self.key,)
@@ -187,18 +215,13 @@ class above(Condition):
         return value is not None and value > self.bound
 
 
-def rises(key: str) -> bool:
-    """Whether more of `key` is better, by its name: so it is for accuracies and scikit-learn's scorers."""
-    words = key.partition("[")[0].removeprefix("validation_").split("_")
-    return words[0] == "neg" or words[-1] == "score" or not _RISING.isdisjoint(words)
-
-
 @dataclass(frozen=True)
 class stalled(Condition):
     """The last `patience` recordings of `key` in this run brought no new best.
 
-    `mode` is "min" or "max"; None takes "max" for a key that names an accuracy or another score that `rises`,
-    and "min" otherwise. A new best must improve on the old one by more than `min_delta`.
+    `mode` is "min" or "max". None is for keys of which it is known: losses and errors fall, accuracies and
+    scikit-learn's scorers rise; a run until anything else asks for a mode. A new best must improve on the old
+    one by more than `min_delta`; a recording that is not a finite number is none.
     """
 
     key: str
@@ -207,24 +230,31 @@ class stalled(Condition):
     min_delta: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.patience < 1:
-            raise ValueError(f"stalled({self.key!r}) needs a patience of at least 1, got {self.patience}")
-        if self.mode not in (None, "min", "max"):
-            raise ValueError(f"stalled({self.key!r}) knows the modes 'min' and 'max', got {self.mode!r}")
+        _need_key(self, self.key)
+        if not isinstance(self.patience, (int, np.integer)) or self.patience < 1:
+            raise ValueError(
+                f"stalled({self.key!r}) needs a patience of at least 1, a whole number, got {self.patience!r}"
+            )
+        if self.mode is not None:
+            need_mode(self.mode)
+        _need_number(self, "min_delta", self.min_delta)
 
     @property
     def keys(self) -> tuple[str, ...]:
         return (self.key,)
 
     def met(self, trace: Trace, start: int) -> bool:
+        rising = rises(self.key, self.mode, trace.directions)
         values = trace[self.key][start:]
-        values = values[~np.isnan(values)]
+        values = values[is_recorded(values)]
         if len(values) <= self.patience:
             return False
-        rising = self.mode == "max" or (self.mode is None and rises(self.key))
-        values = values if rising else -values
+        values = np.where(np.isfinite(values), values if rising else -values, -np.inf)
         best_before = values[: -self.patience].max()
         return bool(values[-self.patience :].max() <= best_before + self.min_delta)
+
+    def check(self, trace: Trace) -> None:
+        rises(self.key, self.mode, trace.directions)
 
 
 @dataclass(frozen=True)
@@ -232,6 +262,9 @@ class non_finite(Condition):
     """The last value of `key` is infinite or not a number."""
 
     key: str = "loss"
+
+    def __post_init__(self) -> None:
+        _need_key(self, self.key)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -242,14 +275,27 @@ class non_finite(Condition):
         return value is not None and not np.isfinite(value)
 
 
-def require_recorded(condition: Condition, trace: Trace) -> None:
-    """Raise KeyError if `condition` reads a key that the trace does not record."""
+def require_recorded(condition: Condition, trace: Trace, recorded: Collection[str] | None = None) -> None:
+    """Raise KeyError if `condition` reads a key that is not `recorded` (None: that the trace does not have),
+    ValueError if it cannot be asked of the trace."""
+    recorded = trace.keys if recorded is None else recorded
     for key in condition.keys:
-        if key not in trace:
+        if key not in recorded:
             raise KeyError(
                 f"{condition!r} waits for {key!r}, which nothing records, so it would never stop; "
-                f"recorded are {', '.join(trace.keys)}. Record it with Probe({key!r})"
+                f"recorded are {', '.join(recorded)}. {trace.advise(key)}"
             )
+    condition.check(trace)
+
+
+def _need_key(condition: Condition, key: Any) -> None:
+    if not isinstance(key, str):
+        raise ValueError(f"{type(condition).__name__}(...) wants the name of a recorded key, got {key!r}")
+
+
+def _need_number(condition: Condition, name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real) or value != value:
+        raise ValueError(f"{type(condition).__name__}(...) wants {name} to be a number, got {value!r}")
 
 
 def reason(condition: Condition, trace: Trace) -> str:

@@ -40,7 +40,10 @@ class Stop:
 
 @dataclass(frozen=True)
 class Notice:
-    """What a subscriber is told: `kind` is "step", "phase", "run", "pause", "rewind", "edit" or "error"."""
+    """What a subscriber is told: `kind` is "step", "phase", "run", "pause", "rewind", "edit" or "error".
+
+    The `detail` of a rewind is the step gone back to, or the branch that was adopted.
+    """
 
     kind: str
     step: int

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ast
-import math
 import operator
-from collections.abc import Callable, Mapping
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.study import conditions
 from cortex_lab.study.conditions import Condition, as_condition, last_recorded
 from cortex_lab.study.trace import Trace
 
-Evaluate = Callable[[Mapping[str, float]], Any]
+Evaluate = Callable[[Mapping[str, np.float64]], Any]
+
+DEEPEST = 50
+"""How many levels of brackets and operators a condition may have."""
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -30,9 +38,15 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": abs, "min": min, "max": max, "log10": math.log10, "isfinite": math.isfinite, "isnan": math.isnan,
-}  # fmt: skip
+# How many arguments each takes, and whether more are allowed.
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], int, bool]] = {
+    "abs": (np.abs, 1, False),
+    "min": (lambda *values: reduce(np.minimum, values), 2, True),
+    "max": (lambda *values: reduce(np.maximum, values), 2, True),
+    "log10": (np.log10, 1, False),
+    "isfinite": (lambda value: np.float64(np.isfinite(value)), 1, False),
+    "isnan": (lambda value: np.float64(np.isnan(value)), 1, False),
+}
 _CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")
 
 
@@ -45,6 +59,9 @@ class Expression(Condition):
     isfinite, isnan, and the conditions steps, epochs, seconds, below, above, stalled, non_finite. A
     comparison is false while one of its keys has not been recorded in this run. ValueError that points at
     whatever else is written.
+
+    Numbers are float64 and follow its rules (IEEE 754), so nothing that is recorded can make it fail: a root
+    of a negative number is NaN, 1 / 0 is infinite, and of a NaN every comparison but != is false.
     """
 
     text: str
@@ -58,12 +75,17 @@ class Expression(Condition):
             raise ValueError(
                 f"{self.text!r} is no condition: {error.msg}, at character {error.offset}"
             ) from None
+        except (RecursionError, MemoryError):
+            raise _too_deep(self.text) from None
         condition = _Reader(self.text).condition(tree)
         object.__setattr__(self, "_condition", condition)
         object.__setattr__(self, "keys", tuple(dict.fromkeys(condition.keys)))
 
     def met(self, trace: Trace, start: int) -> bool:
         return self._condition.met(trace, start)
+
+    def check(self, trace: Trace) -> None:
+        self._condition.check(trace)
 
     def __repr__(self) -> str:
         return repr(self.text)
@@ -83,11 +105,9 @@ class Comparison(Condition):
             value = last_recorded(trace, key, start)
             if value is None:
                 return False
-            values[key] = value
-        try:
+            values[key] = np.float64(value)
+        with np.errstate(all="ignore"):
             return bool(self.evaluate(values))
-        except (ZeroDivisionError, OverflowError, ValueError):
-            return False
 
 
 class _Reader:
@@ -95,8 +115,25 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.depth = 0
 
     def condition(self, node: ast.AST) -> Condition:
+        with self._inside(node):
+            return self._condition(node)
+
+    def number(self, node: ast.AST, keys: dict[str, None]) -> Evaluate:
+        with self._inside(node):
+            return self._number(node, keys)
+
+    @contextmanager
+    def _inside(self, node: ast.AST) -> Iterator[None]:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise _too_deep(self.text)
+        yield
+        self.depth -= 1
+
+    def _condition(self, node: ast.AST) -> Condition:
         match node:
             case ast.BoolOp(op=ast.And(), values=values):
                 return _join(conditions.Both, [self.condition(value) for value in values])
@@ -118,12 +155,15 @@ class _Reader:
                 return Comparison(evaluate, tuple(keys))
         raise self._refusal(node, "a comparison such as loss < 0.1 is wanted")
 
-    def number(self, node: ast.AST, keys: dict[str, None]) -> Evaluate:
+    def _number(self, node: ast.AST, keys: dict[str, None]) -> Evaluate:
         match node:
             case ast.Constant(value=bool() | str() | bytes() | None):
                 pass
             case ast.Constant(value=int() | float() as value):
-                return lambda values: value
+                if abs(value) > sys.float_info.max:
+                    raise self._refusal(node, "a float64 goes up to 1.8e308")
+                constant = np.float64(value)
+                return lambda values: constant
             case ast.Name() | ast.Subscript() | ast.Attribute():
                 key = self._key(node)
                 keys[key] = None
@@ -135,7 +175,11 @@ class _Reader:
                 apply, a, b = _ARITHMETIC[type(op)], self.number(left, keys), self.number(right, keys)
                 return lambda values: apply(a(values), b(values))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
-                function, parts = _FUNCTIONS[name], [self.number(part, keys) for part in args]
+                function, least, more = _FUNCTIONS[name]
+                if len(args) < least or (len(args) > least and not more):
+                    wanted = f"{least} or more numbers" if more else "1 number"
+                    raise self._refusal(node, f"{name} takes {wanted}, got {len(args)}")
+                parts = [self.number(part, keys) for part in args]
                 return lambda values: function(*(part(values) for part in parts))
             case ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
                 raise self._refusal(
@@ -176,6 +220,13 @@ class _Reader:
     def _refusal(self, node: ast.AST, wanted: str) -> ValueError:
         part = ast.get_source_segment(self.text.strip(), node) or self.text  # type: ignore[arg-type]
         return ValueError(f"cannot read {part!r} in the condition {self.text!r}: {wanted}")
+
+
+def _too_deep(text: str) -> ValueError:
+    return ValueError(
+        f"a condition is at most {DEEPEST} levels deep, which {textwrap.shorten(text, 60, placeholder='...')!r} "
+        "is not; make it several, joined with & and |"
+    )
 
 
 def _join(kind: type[Condition], parts: list[Condition]) -> Condition:

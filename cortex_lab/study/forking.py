@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.study.conditions import Condition, rises
+from cortex_lab.study.conditions import Condition
+from cortex_lab.study.direction import rises
 from cortex_lab.study.events import Stop
 
 if TYPE_CHECKING:
@@ -72,19 +73,28 @@ class Fork:
         }
         return pd.DataFrame(columns)
 
-    def best(self, key: str = "loss", last: int = 20, highest: bool | None = None) -> int:
+    def best(
+        self, key: str = "loss", last: int = 20, highest: bool | None = None, mode: str | None = None
+    ) -> int:
         """The number of the branch whose mean of the last recordings of `key` is best.
 
-        `highest` None takes the highest for a key that names an accuracy or a score, the lowest otherwise.
-        LookupError if no branch has recorded a finite value since the fork.
+        `mode` "max" takes the highest, "min" the lowest (or say so by `highest`); without either, it must be
+        known of the key, as it is of losses, accuracies and scorers. A branch that recorded a NaN there is not
+        the best. LookupError if no branch has recorded a finite value since the fork.
         """
-        highest = rises(key) if highest is None else highest
-        frame = self.frame(key)
-        means = [frame[label].dropna().iloc[-last:].mean() for label in self.labels]
-        scores = np.where(np.isfinite(means), means if highest else np.negative(means), -np.inf)
+        if mode is None and highest is not None:
+            mode = "max" if highest else "min"
+        rising = rises(key, mode, self.origin.trace.directions)
+        means = [self._mean(branch, key, last) for branch in self.branches]
+        scores = np.where(np.isfinite(means), means if rising else np.negative(means), -np.inf)
         if not np.isfinite(scores).any():
             raise LookupError(f"no branch has recorded {key!r} since the fork; step them first")
         return int(np.argmax(scores))
+
+    def _mean(self, branch: Session, key: str, last: int) -> float:
+        steps, values = branch.trace.recorded(key)
+        values = values[steps > self.step_number][-last:]
+        return float(values.mean()) if len(values) else float("nan")
 
     def keep(self, branch: int) -> Session:
         """Let the origin go on as the chosen branch did, its trace, edits and snapshots included; returns it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cortex_lab.study.advice import advice
 from cortex_lab.study.process import Process
 
 
@@ -31,7 +32,7 @@ class Observation(Mapping[str, Any]):
         if not self.current or self._process.step_number != self.step:
             raise LookupError(
                 f"{key!r} of step {self.step} was not recorded and the process has moved on; "
-                f"add Probe({key!r}) to the session to keep it"
+                f"to keep it: {advice(self._process, key)}"
             )
         value = values[key] = self._process.measure(key)
         return value

@@ -22,12 +22,17 @@ class Process(Protocol):
       `reached` is then the last phase it completed, should it raise;
     - `clone()`: an independent process in the same state, for `fork`;
     - `measurer(key)`: a function without arguments that measures `key`, to be asked at every step;
+    - `advice(key)`: what to do to have a key measured that is not, or None;
     - `expect(keys)`: told what is going to be measured at every step, for what has to be kept for it;
+    - `directions`: by key, whether more of what it measures is better, None where nobody can tell; keys it
+      does not mention go by their names (see `direction.rises`);
     - `parameters`: arrays by name that say where it stands, for the distance between branches;
     - `pending_update()`: by parameter, the change that the last phase will make, asked for right before it;
     - `fault()`: asked right before the last phase; anything but None holds the update back, and says why;
     - `tainted`: whether the last update had such a fault. Then `fault()`, which may take its time, is not
       asked at every step: the session takes a tainted update back, and asks before it is made again;
+    - `is_whole()`: whether all that it goes on from, such as weights, is finite; after a fault a step is looked
+      for at which it was, on a `clone()`. A fault that has `since(step)` is told of that step by it;
     - `editable`: arrays that a person may change in place while stepping rests, by the name under which
       `edit` sets them; what was changed is found and logged before the next phase;
     - `digest(array)`: something short that is another whenever an editable array is another, where they are
@@ -75,5 +80,8 @@ class Process(Protocol):
         ...
 
     def edit(self, name: str, value: Any) -> None:
-        """Change something by hand; KeyError that names what can be edited. A failed edit changes nothing."""
+        """Change something by hand; KeyError that names what can be edited. A failed edit changes nothing.
+
+        What is of the step under way alone has a name that begins with "gradient" or "pending_update".
+        """
         ...

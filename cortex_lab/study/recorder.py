@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
+from cortex_lab.study.advice import advice
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
 from cortex_lab.study.subscribers import show_once
@@ -28,6 +29,10 @@ class Recorder:
         for probe in self.probes:
             self.check(probe)
         self.trace = Trace(probe.key for probe in self.probes)
+        self.trace.directions = getattr(process, "directions", {})
+        if process.step_number and "epoch" in process.keys:
+            self.trace.before = {"epoch": float(process.measure("epoch")), "seconds": 0.0}
+        self.trace.advise = partial(advice, process)
         self._announce()
         self._failed: set[str] = set()
         self.latest: dict[str, float] = {}
@@ -80,5 +85,6 @@ class Recorder:
         """KeyError if the process cannot measure what the probe asks for."""
         if probe.measure is None and probe.key not in self.process.keys:
             raise KeyError(
-                f"no probe can record {probe.key!r} here; the process measures {', '.join(self.process.keys)}"
+                f"no probe can record {probe.key!r} here; the process measures "
+                f"{', '.join(self.process.keys)}. {advice(self.process, probe.key)}"
             )

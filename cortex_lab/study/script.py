@@ -15,6 +15,7 @@ from cortex_lab.ground.files import write_whole
 from cortex_lab.study.events import Event
 
 _SHORT = 12
+_NAMES_OF_SCRIPTS = ("cl", "data", "description", "network", "session")
 _WIDTH = 100
 
 
@@ -36,6 +37,7 @@ class Source:
 
     def __init__(self) -> None:
         self.imports: dict[str, set[str]] = {}
+        self._homes = dict.fromkeys(_NAMES_OF_SCRIPTS, "")
 
     def of(self, value: Any) -> str:
         """`value` as an expression; TypeError for what cannot be written down."""
@@ -60,6 +62,25 @@ class Source:
             f"a script cannot write down {value!r}, which is neither plain data nor a description"
         )
 
+    def imported(self, module: str, name: str) -> str:
+        """What a class or function of a module is called in the script, which imports it.
+
+        TypeError for one that cannot be imported.
+        """
+        if module == "__main__" or "<locals>" in name:
+            raise TypeError(
+                f"a script cannot import {name}, which a notebook, a script or a function defined; "
+                "define it in a module"
+            )
+        outer, dot, inner = name.partition(".")
+        known_as, number = outer, 1
+        while self._homes.setdefault(known_as, module) != module:
+            number += 1
+            known_as = f"{outer}_{number}"
+        wanted = outer if known_as == outer else f"{outer} as {known_as}"
+        self.imports.setdefault(module, set()).add(wanted)
+        return f"{known_as}{dot}{inner}"
+
     def lines(self) -> list[str]:
         """The import statements."""
         return [
@@ -68,18 +89,17 @@ class Source:
         ]
 
     def _dataclass(self, value: Any) -> str:
-        kind = type(value)
-        self.imports.setdefault(kind.__module__, set()).add(kind.__name__)
+        kind = self.imported(type(value).__module__, type(value).__qualname__)
         fields = [field for field in dataclasses.fields(value) if field.init]
         inside = ", ".join(f"{field.name}={self.of(getattr(value, field.name))}" for field in fields)
-        return f"{kind.__name__}({inside})"
+        return f"{kind}({inside})"
 
     def _array(self, value: np.ndarray) -> str:
         if value.size <= _SHORT and np.isfinite(value).all():
-            self.imports.setdefault("numpy", set()).add("array")
-            return f"array({value.tolist()!r}, dtype={value.dtype.str!r})"
-        self.imports.setdefault("cortex_lab.study.script", set()).add("unpacked")
-        return f"unpacked({packed(value)!r}, {value.dtype.str!r}, {value.shape!r})"
+            made = self.imported("numpy", "array")
+            return f"{made}({value.tolist()!r}, dtype={value.dtype.str!r})"
+        made = self.imported("cortex_lab.study.script", "unpacked")
+        return f"{made}({packed(value)!r}, {value.dtype.str!r}, {value.shape!r})"
 
 
 def packed(array: np.ndarray) -> str:

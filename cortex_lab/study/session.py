@@ -34,7 +34,9 @@ class Session(Stepping):
         Bytes that snapshots may take. `rewind` replays from the nearest one.
 
     `stop_on_fault` says whether an update that the process itself finds faulty, such as one with NaN in it,
-    is held back; `fault` is then the last one found.
+    is held back; `fault` is then the last one found, and `fault.last_good` a step to rewind to. From there one
+    goes on after a repair, which is any edit, or by `force`. A repair of what lasts, such as weights or rows,
+    begins the step anew; one of its gradient lets it go on.
     """
 
     @property
@@ -48,18 +50,19 @@ class Session(Stepping):
 
     # Stepping ----------------------------------------------------------------------------------------
 
-    def step(self, n: int = 1, to: str | None = None) -> Stop:
+    def step(self, n: int = 1, to: str | None = None, force: bool = False) -> Stop:
         """Take `n` steps, or go on to right after the next phase named `to`.
 
         A step left half-way by `to` is finished by the next `step()` (it counts as one of the `n`). Errors
         of the process are raised here; the session is then as it was before the step that failed. Ctrl-C is
-        a pause, as in `run`.
+        a pause, as in `run`. UpdateHeldBack after a fault that was not repaired: `force` makes the update that
+        was held back all the same.
         """
         if n < 0:
             raise ValueError(f"cannot take {n} steps; to go back use rewind(step=...)")
         if to is not None and to not in self.phases:
             raise KeyError(f"a step has no phase {to!r}; its phases are {', '.join(self.phases)}")
-        with self._stepping():
+        with self._stepping(force):
             stop, taken = (None, 0) if to is None else (self._advance_to(to), n)
             while stop is None and taken < n:
                 stop = self._stopped_by_request() or self._walk_on()
@@ -67,20 +70,20 @@ class Session(Stepping):
             stop = stop or self._stop("step", f"{n} step{'s' * (n != 1)} taken")
         return self._tell_stop(stop)
 
-    def run(self, until: Condition | str | None = None) -> Stop:
+    def run(self, until: Condition | str | None = None, force: bool = False) -> Stop:
         """Step until the condition is met, or `pause()`, or Ctrl-C; None means until paused.
 
         Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
-        under way is completed and the state is whole.
+        under way is completed and the state is whole. `force` is as in `step`.
         """
         condition = None if until is None else as_condition(until)
         if condition is not None:
-            require_recorded(condition, self.trace)
-        return self._run(condition, None)
+            require_recorded(condition, self.trace, self.recorded_keys)
+        return self._run(condition, None, force)
 
-    def resume(self) -> Stop:
-        """Go on with the last `run`, until the condition it was waiting for."""
-        return self._run(*self._last_run)
+    def resume(self, force: bool = False) -> Stop:
+        """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""
+        return self._run(*self._last_run, force)
 
     def pause(self) -> None:
         """Ask the stepping thread to stop after the step under way. Returns at once; harmless when idle."""
@@ -98,9 +101,10 @@ class Session(Stepping):
             raise ValueError(
                 "a step of this process is one phase: nothing can stop before its update; use run(until=...)"
             )
-        missing = [Probe(key) for key in dict.fromkeys(condition.keys) if key not in self.trace]
+        missing = [Probe(key) for key in dict.fromkeys(condition.keys) if key not in self.recorded_keys]
         for probe in missing:
             self._recorder.check(probe)
+        condition.check(self.trace)
         for probe in missing:
             self.record(probe)
         return self._gate.visit_and_wait(lambda: self.breakpoints.set(condition, self.trace))
@@ -164,16 +168,22 @@ class Session(Stepping):
             self.events += branch.events
             self.trace.extend(branch.trace, after=branch.first_step)
             self.history.extend(branch.history, after=branch.first_step)
+            self._take_parts_of(branch)
+            self._last_run = branch._last_run
             self._completed = self.step_number
             self._seconds = branch._seconds
             self._observation = Observation(self.process, self.trace.row(self.step_number), current=False)
-            self._tell("rewind", self.step_number)
+            self._tell("rewind", branch)
 
     def branch(self) -> Session:
-        """A session of its own that goes on from here: on a clone of the process, with the trace so far."""
+        """A session of its own that goes on from here: on a clone of the process, with the trace so far.
+
+        What is `attached` is attached to it, too; other subscribers are not.
+        """
         branch = self.sibling(self.process.clone())  # type: ignore[attr-defined]
-        branch.trace.extend(self.trace)
-        branch._seconds = self._seconds
+        branch._follow(self.trace, self._last_run)
+        branch.stop_on_fault = self.stop_on_fault
+        branch._take_parts_of(self)
         return branch
 
     def sibling(self, process: Process) -> Session:
@@ -188,14 +198,34 @@ class Session(Stepping):
         """
         return self._gate.visit(visit)
 
-    def subscribe(self, subscriber: Subscriber, steps: bool = True) -> Callable[[], None]:
+    def subscribe(self, subscriber: Subscriber, steps: bool = True, part: Any = None) -> Callable[[], None]:
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.
 
         `steps=False` leaves the single steps out, which then cost nothing. Returns the function that
         unsubscribes. Whatever a subscriber raises is shown once as a warning and
         never reaches the training.
+
+        A subscriber that has a say in what is studied, as a schedule has, subscribes for a `part`: an object
+        with `attach(session)`, by which every branch of a fork gets a subscriber of its own.
         """
-        return self._subscribers.add(subscriber, steps)
+        return self._subscribers.add(subscriber, steps, part)
+
+    @property
+    def attached(self) -> tuple[Any, ...]:
+        """What has a say in this study, such as a `ReduceOnPlateau`, and goes with every branch."""
+        return tuple(self._subscribers.parts.values())
+
+    def detach(self, part: Any) -> None:
+        """Be rid of something `attached`."""
+        self._subscribers.remove(part)
+
+    def _take_parts_of(self, other: Session) -> None:
+        for part in self.attached:
+            if part not in other.attached:
+                self.detach(part)
+        for part in other.attached:
+            if part not in self.attached:
+                part.attach(self)
 
     def __repr__(self) -> str:
         inside = f", inside a step after {self.phase}" if self.phase else ""

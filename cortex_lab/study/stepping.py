@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 from cortex_lab.study.breakpoints import Breakpoints
 from cortex_lab.study.conditions import Condition, reason
 from cortex_lab.study.events import Event, Notice, Stop
+from cortex_lab.study.faults import OF_THE_STEP, Fault, UpdateHeldBack, last_whole_step
 from cortex_lab.study.gate import Gate, interrupt_is_pause
 from cortex_lab.study.hands import Hands
 from cortex_lab.study.history import History, replay
@@ -47,6 +49,9 @@ class Stepping:
         self.error: BaseException | None = None
         self.fault: Any = None
         self.stop_on_fault = True
+        # While an update is held back: how many events there were when it was.
+        self._held: int | None = None
+        self._forced = False
         self.last_stop: Stop | None = None
         self._completed = process.step_number
         self._walk: Iterator[str] | None = None
@@ -82,6 +87,16 @@ class Stepping:
         return self._recorder.probes
 
     @property
+    def goes_through_faults(self) -> bool:
+        """Whether a faulty update may have been made on the way, which a script then must not hold back."""
+        return self.fault is not None or not self.stop_on_fault
+
+    @property
+    def recorded_keys(self) -> tuple[str, ...]:
+        """What the rows to come will hold; the trace may have columns of more, recorded before."""
+        return ("step", "seconds", *(probe.key for probe in self.probes))
+
+    @property
     def step_number(self) -> int:
         """Steps completed."""
         return self.process.step_number
@@ -97,7 +112,8 @@ class Stepping:
         return self.process.buffers
 
     @contextmanager
-    def _stepping(self) -> Iterator[None]:
+    def _stepping(self, force: bool | None = None) -> Iterator[None]:
+        """Own the gate; `force` says whether a held-back update is let go, None that no step goes on."""
         self._gate.enter()
         try:
             # In this order: a pause asked for from now on must not be lost.
@@ -107,17 +123,22 @@ class Stepping:
             self._edge = (None, *self.phases)[-2:]
             self.error = None
             self._log_changes_by_hand()
+            if self._held is not None and force is not None:
+                self._go_on_from_fault(force)
             with interrupt_is_pause(self._interrupt):
                 yield
             self._hands.note()
+        except UpdateHeldBack:
+            self._hands.note()
+            raise
         except BaseException as error:
             self._recover(error)
             raise
         finally:
             self._gate.leave()
 
-    def _run(self, until: Condition | None, start: int | None) -> Stop:
-        with self._stepping():
+    def _run(self, until: Condition | None, start: int | None, force: bool) -> Stop:
+        with self._stepping(force):
             start = len(self.trace) if start is None else min(start, len(self.trace))
             self._last_run = (until, start)
             self._tell("run", until)
@@ -160,6 +181,11 @@ class Stepping:
         if not self.breakpoints and (trusting or not asking):
             brink = None
         halts = (brink, to)
+        if walk is not None and self.phase == self._edge[0] and asking and not self._forced:
+            # It may have been edited since this phase ran.
+            stop = self._held_back_by_fault()
+            if stop is not None:
+                return stop
         if walk is None and brink is None and to is None and self._steps_whole:
             self._step_whole()
             walk = ()
@@ -192,11 +218,9 @@ class Stepping:
 
     def _held_back(self) -> Stop | None:
         """A stop if the update of the step under way is faulty or crosses a breakpoint."""
-        if self.stop_on_fault and self._finds_faults:
-            fault = self.process.fault()  # type: ignore[attr-defined]
-            if fault is not None:
-                self.fault = fault
-                return self._stop("fault", str(fault), self.phase)
+        stop = self._held_back_by_fault() if self.stop_on_fault and self._finds_faults else None
+        if stop is not None:
+            return stop
         if not self.breakpoints:
             return None
         wanted = {key for each in self.breakpoints for key in each.condition.keys}
@@ -205,9 +229,38 @@ class Stepping:
         why = self.breakpoints.crossed(self.trace, step, {**values, "seconds": self._seconds})
         return self._stop("breakpoint", why, self.phase) if why else None
 
+    def _held_back_by_fault(self) -> Stop | None:
+        fault = self.process.fault()  # type: ignore[attr-defined]
+        if fault is None:
+            return None
+        last_good = last_whole_step(self.process, self.history, self.events, self._completed)
+        self.fault = (fault if hasattr(fault, "since") else Fault(fault)).since(last_good)
+        self._held = len(self.events)
+        return self._stop("fault", str(self.fault), self.phase)
+
+    def _go_on_from_fault(self, force: bool) -> None:
+        """Let the update go if forced or mended; begin the step anew if what was edited lasts."""
+        held, self._held = self._held, None
+        if force or not self.stop_on_fault:
+            self._forced = True
+            return
+        if len(self.events) > held:  # type: ignore[operator]
+            if self._held_back_by_fault() is None:
+                return
+            inside = [event for event in self.events if event.step == self._completed and event.phase]
+            if not any(event.name.startswith(OF_THE_STEP) for event in inside):
+                self._abandon_step()
+                # As they last, they are the same between the steps.
+                before = self.events[: len(self.events) - len(inside)]
+                self.events = before + [dataclasses.replace(event, phase=None) for event in inside]
+                return
+        self._held = held
+        raise UpdateHeldBack(self.fault)
+
     def _finish_step(self, began: float) -> None:
         self._walk = None
         self.phase = None
+        self._forced = False
         self._seconds += time.perf_counter() - began
         step = self._completed = self.process.step_number
         self._recorder.record(step, self._seconds)
@@ -271,11 +324,21 @@ class Stepping:
             self.error = error
         self._tell("error", error)
 
+    def _follow(self, trace: Trace, last_run: tuple[Condition | None, int]) -> None:
+        """Begin as what comes after `trace`, whose last run can be resumed."""
+        self.trace.extend(trace)
+        self._last_run = last_run
+        self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
+        self._seconds_at_snapshot = self._seconds
+        self._observation = Observation(self.process, self.trace.row(self.step_number))
+
     def _abandon_step(self) -> None:
         if self._walk is not None and hasattr(self._walk, "close"):
             self._walk.close()
         self._walk = None
         self.phase = None
+        self._held = None
+        self._forced = False
 
     # Edits, stops and notices ------------------------------------------------------------------------
 

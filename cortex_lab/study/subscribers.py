@@ -19,15 +19,18 @@ class Subscribers:
     def __init__(self) -> None:
         self._all: dict[int, Subscriber] = {}
         self.of_steps: dict[int, Subscriber] = {}
+        self.parts: dict[int, Any] = {}
         self._count = 0
 
-    def add(self, subscriber: Subscriber, steps: bool = True) -> Callable[[], None]:
-        """Subscribe, to single `steps` too; returns the function that unsubscribes."""
+    def add(self, subscriber: Subscriber, steps: bool = True, part: Any = None) -> Callable[[], None]:
+        """Subscribe, to single `steps` too, on behalf of `part`; returns the function that unsubscribes."""
         self._count += 1
         token = self._count
         self._all[token] = subscriber
         if steps:
             self.of_steps[token] = subscriber
+        if part is not None:
+            self.parts[token] = part
         return lambda: self._remove(token)
 
     def __bool__(self) -> bool:
@@ -42,7 +45,13 @@ class Subscribers:
                 self._remove(token)
                 show_once(f"a subscriber failed and was unsubscribed:\n{traceback.format_exc()}")
 
+    def remove(self, part: Any) -> None:
+        """Unsubscribe what was subscribed on behalf of `part`."""
+        for token in [token for token, each in self.parts.items() if each == part]:
+            self._remove(token)
+
     def _remove(self, token: int) -> None:
+        self.parts.pop(token, None)
         self._all.pop(token, None)
         self.of_steps.pop(token, None)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 import pandas as pd
 
-from cortex_lab.study.missing import MISSING
+from cortex_lab.study.missing import MISSING, is_recorded
 from cortex_lab.study.tracefile import TraceFile
 from cortex_lab.study.tracereading import read_trace
 
@@ -20,6 +20,9 @@ class Trace:
 
     Columns grow by doubling, so appending is cheap and reading a column copies nothing. One thread
     appends; others may read. `version` grows with every change, so a reader knows when to look again.
+
+    `directions` says by key whether more of it is better (None: nobody can tell; others go by their names),
+    `before` the values of never-falling columns when the first row's step began, where they are known.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
@@ -30,6 +33,9 @@ class Trace:
         self._changing = Lock()
         self._files: list[TraceFile] = []
         self.version = 0
+        self.directions: Mapping[str, bool | None] = {}
+        self.before: Mapping[str, float] = {}
+        self.advise: Callable[[str], str] = lambda key: f"Record it with Probe({key!r})"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -46,18 +52,17 @@ class Trace:
         """The column `key`, float64 of shape (rows,), as a read-only view."""
         if key not in self._columns:
             raise KeyError(
-                f"nothing records {key!r}; this trace has {', '.join(self._columns)}. "
-                f"Record it with Probe({key!r})"
+                f"nothing records {key!r}; this trace has {', '.join(self._columns)}. {self.advise(key)}"
             )
         column = self._columns[key][: self._length]
         column.flags.writeable = False
         return column
 
     def recorded(self, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """(steps, values) of the rows in which `key` was recorded."""
+        """(steps, values) of the rows in which `key` was recorded; a value may be a recorded NaN."""
         values = self[key]
         steps = self["step"][: len(values)]
-        there = ~np.isnan(values)
+        there = is_recorded(values)
         return steps[there].astype(np.int64), values[there]
 
     def row(self, step: int) -> dict[str, float]:
@@ -65,8 +70,8 @@ class Trace:
         position = int(np.searchsorted(self["step"], step))
         if position == len(self) or self["step"][position] != step:
             return {}
-        row = {key: float(column[position]) for key, column in self._columns.items()}
-        return {key: value for key, value in row.items() if not np.isnan(value)}
+        row = {key: column[position : position + 1] for key, column in self._columns.items()}
+        return {key: float(cell[0]) for key, cell in row.items() if is_recorded(cell)[0]}
 
     def append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
         """Add the row of a step; a key without a column is a KeyError, and nothing is added."""
@@ -151,11 +156,15 @@ class Trace:
         so. `DamagedFile`, a ValueError, for a file that is no trace or has not a row left.
         """
         columns = read_trace(Path(path))
+        return cls.of(columns)
+
+    @classmethod
+    def of(cls, columns: Mapping[str, np.ndarray]) -> Trace:
+        """A trace of these columns, float64 (rows,), "step" and "seconds" among them."""
         trace = cls(key for key in columns if key not in ("step", "seconds"))
-        trace._columns = columns
+        trace._columns = dict(columns)
         trace._cells = _cells(columns)
-        trace._length = len(columns["step"])
-        trace._capacity = trace._length
+        trace._length = trace._capacity = len(columns["step"])
         trace.version = 1
         return trace
 
@@ -200,6 +209,14 @@ class TracePreview:
         self._row = trace._length
         for key, value in {**values, "step": step}.items():
             self._columns[key][self._row] = value
+
+    @property
+    def directions(self) -> Mapping[str, bool | None]:
+        return self._trace.directions
+
+    @property
+    def before(self) -> Mapping[str, float]:
+        return self._trace.before
 
     def __len__(self) -> int:
         return self._row + 1

@@ -91,7 +91,8 @@ class Activations(View[Pictures]):
         nodes = network.graph.nodes
         shown = [name for name in network.layers if not nodes[name].layer.is_view]
         found = network.activations(self._inputs, shown)
-        return self.session.step_number, self._pinned, self._target, self._inputs[0], found
+        seen = network.seen(next(iter(network.graph.inputs)), self._inputs[0])
+        return self.session.step_number, self._pinned, self._target, seen, found
 
     def prepare(self, collected: tuple[int, int, Any, np.ndarray, dict[str, np.ndarray]]) -> Pictures:
         step, row, target, inputs, found = collected

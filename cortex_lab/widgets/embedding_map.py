@@ -193,15 +193,20 @@ class EmbeddingMap(View[Map]):
     def _subject(self) -> Hashable:
         return self._layer, self.session.step_number, len(self.session.trace)
 
-    def _activations(self) -> np.ndarray:
+    def _activations(self) -> tuple[int, np.ndarray]:
+        """The step they are of, and the layer's outputs, a line per row."""
         layer, inputs, network = self._layer, self._inputs, network_of(self.session)
-        found = self.session.between_steps(lambda: network.activations(inputs, [layer])).result()[layer]
-        return found.reshape(len(found), -1)
+
+        def look() -> tuple[int, np.ndarray]:
+            return self.session.step_number, network.activations(inputs, [layer])[layer]
+
+        step, found = self.session.between_steps(look).result()
+        return step, found.reshape(len(found), -1)
 
     def _begin(self) -> None:
         """The principal components, at once: importing openTSNE takes seconds the first time."""
-        step, layer = self.session.step_number, self._layer or ""
-        positions = first_picture(self._activations())
+        layer, (step, features) = self._layer or "", self._activations()
+        positions = first_picture(features)
         self.layout = None
         self._picture = Map(layer, step, 0, positions, self._rows, self._labels, self._classes)
         self._version += 1
@@ -209,7 +214,7 @@ class EmbeddingMap(View[Map]):
     def _follow(self, subject: Hashable) -> None:
         """Lay out the activations as they are now, from where the points are."""
         assert self._picture is not None
-        step, features = self.session.step_number, self._activations()
+        step, features = self._activations()
         if self.layout is None:
             from cortex_lab.embed import TSNE
 

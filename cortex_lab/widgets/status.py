@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.study import Session
+from cortex_lab.study.missing import is_recorded
 from cortex_lab.widgets.channel import Packed
 
 
@@ -63,5 +64,5 @@ def status_text(packed: Packed) -> str:
 def _latest(column: np.ndarray) -> float | None:
     if len(column) and column[-1] == column[-1]:
         return float(column[-1])
-    recorded: Any = np.flatnonzero(~np.isnan(column[-4096:]))
+    recorded: Any = np.flatnonzero(is_recorded(column[-4096:]))
     return float(column[-4096:][recorded[-1]]) if len(recorded) else None

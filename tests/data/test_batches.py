@@ -111,7 +111,7 @@ def test_named_inputs_are_put_by_name():
     inputs = {"image": np.ones((4, 2, 2, 1), np.uint8), "age": np.arange(4.0)[:, None]}
     image, age = np.zeros((3, 2, 2, 1), np.float32), np.zeros((3, 1), np.float32)
     Batches(inputs, None, batch_size=3, shuffle=False).fetch(0).put({"age": age, "image": image}, [])
-    assert (image == np.float32(1 / 255)).all() and age.ravel().tolist() == [0, 1, 2]
+    assert (image == 1).all() and age.ravel().tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", ["inputs", "targets"])
@@ -137,13 +137,29 @@ def test_without_shuffle_rows_come_in_the_order_given():
     assert epoch_rows(batches, 0) == epoch_rows(batches, 9) == [7, 1, 5]
 
 
-def test_bytes_become_zero_to_one():
+def test_bytes_stay_bytes_until_they_are_put_as_pictures():
     pictures = np.array([[[0], [51]], [[255], [102]]], np.uint8)
-    batch = Batches(pictures, None, batch_size=2, shuffle=False).fetch(0)
-    assert batch.inputs.dtype == np.float32 and batch.inputs.shape == (2, 2, 1)
-    np.testing.assert_allclose(batch.inputs[..., 0], [[0, 0.2], [1, 0.4]], rtol=1e-6)
-    assert batch.inputs.max() == 1
+    batch, seen = Batches(pictures, None, batch_size=2, shuffle=False).fetch(0), np.zeros((2, 2, 1), "f4")
+    batch.put({"image": seen}, [], {"image"})
+    np.testing.assert_allclose(seen[..., 0], [[0, 0.2], [1, 0.4]], rtol=1e-6)
+    assert seen.max() == 1 and batch.unread
+    assert batch.inputs.dtype == np.uint8 and np.array_equal(batch.inputs, pictures)
     assert batch.targets is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("shape", [(4, 3), (12,)])
+def test_targets_that_are_a_picture_are_put_as_it_is_unless_they_are_class_ids(dtype, shape):
+    images = np.random.default_rng(0).integers(0, 256, (10, 4, 3)).astype(np.uint8)
+    batches = Batches(images, images.reshape(10, *shape).copy(), batch_size=10, shuffle=False)
+    assert batches.targets_are == "inputs" and batches.targets.shape == (10, *shape)
+    for pictures, factor in (({"image"}, np.float32(1 / 255)), ((), 1)):
+        into, target = np.zeros((10, 4, 3), np.float32), np.zeros((10, *shape), dtype)
+        batches.fetch(0).put({"image": into}, [target], pictures)
+        assert np.array_equal(into, np.multiply(images, factor, dtype=np.float32))
+        expected = images if dtype == np.int64 else into
+        assert np.array_equal(target, expected.reshape(10, *shape))
+    assert Batches(images, images[::-1], batch_size=10).targets_are is None
 
 
 def test_other_types_become_float32():
@@ -157,7 +173,7 @@ def test_named_inputs():
     batch = Batches(inputs, None, batch_size=3, shuffle=False).fetch(0)
     assert batch.inputs["image"].shape == (3, 2, 2, 1)
     assert batch.inputs["age"].ravel().tolist() == [0, 1, 2]
-    assert repr(batch) == "<Batch of 3 rows: image (3, 2, 2, 1) float32, age (3, 1) float32>"
+    assert repr(batch) == "<Batch of 3 rows: image (3, 2, 2, 1) uint8, age (3, 1) float32>"
 
 
 def test_excluding_keeps_the_order_of_the_others():

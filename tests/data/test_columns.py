@@ -32,7 +32,7 @@ def holed(value: float) -> pd.DataFrame:
             r"'y' is NaN.* in 2 of 3 .*first: 1, 2",
         ),
         (table(y=[1.0, np.inf, 0]), ["y"], "label", ValueError, r"'y' is NaN or infinite in 1 of 3"),
-        (table(y=[1.0, 1e300, 0]), ["y"], "label", ValueError, r"'y' is NaN or infinite in 1 of 3"),
+        (table(y=[1.0, 1e300, 0]), ["y"], "label", ValueError, r"'y' holds 1e\+300 in row 1.*beyond float32"),
         (table(y=pd.array([1, None, 3], "Int64")), ["y"], "label", ValueError, r"'y' is NaN.*first: 1"),
         (
             holed(np.nan),

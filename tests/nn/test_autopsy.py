@@ -13,6 +13,7 @@ from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.layers.pooling import MaxPooling2D
 from cortex_lab.optimize import SGD, Adam, RMSprop
 from cortex_lab.study import Session, steps
+from cortex_lab.study.faults import UpdateHeldBack
 from tests.nn.trainings import Rows, blobs, dense, state
 
 
@@ -134,3 +135,95 @@ def test_errors_in_the_data_name_input_and_rows():
     assert session.phase is None and session.error is not None
     with pytest.raises(ValueError, match="nothing would learn"):
         Training(Network([ReLU()], 3), Rows(x, y), "mean_squared_error", SGD(0.1))
+
+
+# After a fault ---------------------------------------------------------------------------------------
+
+
+def poisoned(optimizer, parameter="dense_1/kernel", step=12, **options):
+    """A session that stands at a fault right after `step`."""
+    session = Session(dense(optimizer, [Dense(8, activation="relu"), Dense(3)], ops="cpu", **options))
+    session.step(step)
+    poisoned = session.process.network.parameters[parameter].copy()
+    poisoned.flat[1] = np.nan
+    session.edit(f"weights[{parameter!r}]", poisoned)
+    with np.errstate(invalid="ignore"):
+        assert session.step(4).kind == "fault"
+    return session
+
+
+@pytest.mark.parametrize("optimizer", [Adam(0.01), SGD(0.05, momentum=0.9), Adam(0.01, clip_norm=1.0)], ids=repr)
+def test_after_a_fault_nothing_goes_on_and_every_step_named_is_whole(optimizer):
+    session = poisoned(optimizer)
+    before = state(session.process)
+    for going in (session.step, session.run, session.resume):
+        with pytest.raises(UpdateHeldBack, match=r"session.rewind\(step=12\)"):
+            going()
+    assert state(session.process) == before and session.fault.last_good == 12
+    with np.errstate(invalid="ignore"):
+        session.step(force=True)
+        assert session.step_number == 13 and np.isnan(session.process.network.params).sum() > 1
+        stop = session.step()
+    assert stop.kind == "fault" and session.fault.last_good == session.fault.last_good_step == 12
+    assert "session.rewind(step=12)" in stop.reason and "step 13" in stop.reason
+    session.rewind(session.fault.last_good)
+    sound = Session(dense(optimizer, [Dense(8, activation="relu"), Dense(3)], ops="cpu"))
+    sound.step(12)
+    for each in (session, sound):
+        assert each.run(steps(8)).kind == "condition"
+    assert state(session.process) == state(sound.process)
+
+
+def test_an_unwatched_nan_is_traced_back_over_many_steps():
+    session = Session(dense(SGD(0.05, momentum=0.9), [Dense(3)], ops="cpu"), snapshot_budget=4000)
+    session.step(30)
+    session.stop_on_fault = False
+    session.process.network.parameters["dense_1/bias"][0] = np.nan
+    with np.errstate(invalid="ignore"):
+        session.step(45)
+        session.stop_on_fault = True
+        stop = session.step()
+    assert stop.kind == "fault" and session.fault.last_good == 30 and session.step_number == 75
+    session.rewind(30)
+    assert np.isfinite(session.process.network.params).all() and session.step(5).kind == "step"
+
+
+def test_weights_that_were_never_finite_are_to_be_put_in():
+    training = dense(SGD(0.05), [Dense(3)], ops="cpu")
+    training.network.params[...] = np.nan
+    session = Session(training)
+    with np.errstate(invalid="ignore"):
+        stop = session.step()
+    assert session.fault.last_good is None and "rewind" not in stop.reason and "put others in" in stop.reason
+    session.edit("weights['dense_1/kernel']", 0.1)
+    session.edit("weights['dense_1/bias']", 0.0)
+    assert session.step(3).step == 3
+
+
+REPAIRS = {
+    "excluded_rows": lambda session: session.edit("excluded_rows", list(session.fault.rows)),
+    "by hand": lambda session: np.nan_to_num(session.process.network.params, copy=False),
+    "gradient": lambda session: session.process.network.gradient.fill(0),
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_a_fault_can_be_repaired_where_it_stands(repair):
+    if repair == "excluded_rows":
+        x, y = images()
+        x[[11, 70]] *= 1e30
+        session = Session(convolutional(x, y))
+        session.edit("weights['dense_1/kernel']", np.full((36, 8), 1e15, np.float32))
+        with np.errstate(all="ignore"):
+            assert session.run(until=steps(6)).kind == "fault"
+    else:
+        session = poisoned(SGD(0.05))
+    at = session.step_number
+    with np.errstate(all="ignore"):
+        REPAIRS[repair](session)
+        session.step()
+    assert session.step_number == at + 1
+    after = state(session.process)
+    session.step(to="loss")
+    session.rewind(at + 1)
+    assert state(session.process) == after

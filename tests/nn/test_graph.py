@@ -86,7 +86,6 @@ def test_the_activation_that_comes_next_is_seen_through_views():
         ([Node(Dense(3), "a", "nowhere")], (3,), "'a' reads 'nowhere', which is neither"),
         ([Node(Dense(3), "a", "b"), Node(Dense(3), "b", "a")], (3,), "cycle: 'a', 'b'"),
         ([Node(Dense(3), "a"), Node(Dense(3), "a")], (3,), "two nodes are called 'a'"),
-        ([Node(Dense(3), "a/b")], (3,), "cannot be called 'a/b'"),
         ([Node(Dense(3), "a", ("input", "input"))], (3,), "'a' .Dense. takes one input, got 2"),
         ([Dense(3), Node(Dense(4), "b", shares="dense_1")], (3,), "'b' cannot share .* shapes differ"),
         ([Node(Dense(3), "b", shares="c")], (3,), "'b' shares the parameters of 'c', which is not"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from itertools import combinations
 
 import numpy as np
 import pytest
 
-from cortex_lab.nn.layer import LAYERS, layer_from_dict
+from cortex_lab.nn.layer import LAYERS, Buffer, layer_from_dict
 from tests.nn import cases
 from tests.nn.bench import InferenceBench, LayerBench
 
@@ -37,6 +38,39 @@ def test_output_has_the_shape_it_promises(case):
     bench = LayerBench(case)
     xs = case.draw(3)
     assert bench.run(xs).y.shape == (3, *case.layer.out_shape(*case.shapes))
+
+
+SPARE = {
+    "spare_ids": Buffer((3,), "int32"),
+    "spare_flags": Buffer((7,), "bool", per_row=False),
+    "spare_sums": Buffer((5,), "float64"),
+    "spare_half": Buffer((), "float16"),
+    "spare_counts": Buffer((2, 2), "uint64", per_row=False),
+    "spare_numbers": Buffer((4,)),
+}
+
+
+@every_case
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_scratch_is_what_it_was_declared_to_be(case, backend, monkeypatch):
+    kind, own = type(case.layer), type(case.layer).scratch
+    # What a layer has today is of the backend's dtype, which tells too little.
+    monkeypatch.setattr(kind, "scratch", lambda self, *shapes: {**own(self, *shapes), **SPARE})
+    bench, rows = LayerBench(case, backend, capacity=4), 3
+    slots = bench.executor.bind(rows).slots["layer"]
+    declared = case.layer.scratch(*case.shapes)
+    assert declared.keys() >= SPARE.keys()
+    held = {name: getattr(slots, name) for name in declared}
+    for number, (name, buffer) in enumerate(declared.items()):
+        array = held[name]
+        assert array.dtype == np.dtype(buffer.dtype or bench.network.ops.dtype), name
+        assert array.shape == ((rows, *buffer.shape) if buffer.per_row else buffer.shape), name
+        assert array.flags.aligned and array.flags.c_contiguous, name
+        array[...] = number % 2
+    for number, name in enumerate(declared):
+        assert (held[name] == number % 2).all(), name
+    for first, second in combinations(held.values(), 2):
+        assert not np.shares_memory(first, second)
 
 
 @every_case

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import cortex_lab as cl
 from cortex_lab.compute import get_ops
 from cortex_lab.data import Batches
 from cortex_lab.nn import Network, Node, Training
@@ -183,6 +184,47 @@ def test_center_loss_beside_a_classifier_gathers_the_classes():
     session.rewind(step=280)
     session.step(20)
     np.testing.assert_array_equal(training.objective.state["features/centers"], centers)
+
+
+def features_and_scores(order):
+    layers = [Node(Dense(2), "features", "input"), Node(Dense(3), "scores", "features")]
+    network = Network(layers, (3,), order)
+    losses = {"scores": "softmax_cross_entropy", "features": CenterLoss(3)}
+    return network, {name: losses[name] for name in order}
+
+
+@pytest.mark.parametrize("order", [["features"], ["features", "scores"], ["scores", "features"]])
+def test_center_loss_alone_and_in_any_place(order, tmp_path):
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 3, size=60)
+    x = np.eye(3)[labels] + random.normal(scale=0.3, size=(60, 3))
+    labels[::7] = -1
+
+    def made(**options):
+        network, losses = features_and_scores(order)
+        return cl.train(
+            network, (x, labels), losses, Adam(0.01), batch_size=20, validation=(x, labels), **options
+        )
+
+    session = made()
+    session.step(30)
+    assert session.trace["loss"][-3:].mean() < session.trace["loss"][:3].mean()
+    scored = session.score((x, labels))
+    assert scored["loss"] == session.trace["validation_loss"][-1]
+    if "scores" in order:
+        known = labels >= 0
+        hits = session.network.predict(x)["scores"].argmax(axis=1)[known] == labels[known]
+        assert scored["accuracy"] == pytest.approx(hits.mean()) and "accuracy" in session.trace
+    else:
+        assert "accuracy" not in scored and "accuracy" not in session.trace
+    assert len(session.frame) == 20 and session.diagnose() is not None
+    session.save(tmp_path / "training.h5")
+    later, branch = made(resume_from=tmp_path / "training.h5"), session.fork(learning_rate=[0.01])[0]
+    for each in (session, later, branch):
+        each.step(5)
+        np.testing.assert_array_equal(each.network.params, session.network.params)
+    with pytest.raises(ValueError, match="'features' gives features, not its targets, so it has no metrics"):
+        made(metrics={"features": "r2"})
 
 
 def test_unknown_elements_get_no_gradient():

@@ -124,5 +124,5 @@ def test_a_name_that_is_taken_is_said():
         cl.Node(cl.Dense(4), "words_mask"),
         cl.LSTM(2),
     ]
-    with pytest.raises(ValueError, match="reading words_mask, words_mask: LSTM wants a mask"):
+    with pytest.raises(ValueError, match="'words_mask' is what the mask of 'words' is called"):
         Graph.build(layers, STEPS)

@@ -98,6 +98,48 @@ def test_validation_scores_all_rows_at_once_and_again_after_an_edit():
     assert session.process.measure("validation_loss") == pytest.approx(np.log(3))
 
 
+CHANGES = {
+    "in place": lambda session, best: session.process.network.parameters["dense_2/kernel"].fill(0),
+    "of a state in place": lambda session, best: session.process.network.state.fill(2),
+    "by an edit": lambda session, best: session.edit("weights['dense_2/kernel']", 0.0),
+    "of a state": lambda session, best: session.edit("state['batch_normalization_1/moving_mean']", 2.0),
+    "by reviving": lambda session, best: session.edit("revived_unit['dense_1']", [0, 1, 2]),
+    "by a rewind": lambda session, best: session.rewind(8),
+    "by another state": lambda session, best: session.process.restore(best),
+    "by drawing anew": lambda session, best: session.process.network.initialize(3),
+}
+
+
+@pytest.mark.parametrize("ops", ["reference", "cpu"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_validation_is_of_the_weights_as_they_are(change, ops):
+    x, y = blobs(70, seed=1)
+    session = Session(dense(validation=(x, y), validate_every=1, metrics="f1_macro", ops=ops))
+    training = session.process
+    session.step(5)
+    best = training.snapshot()
+    session.step(5)
+    keys = [key for key in training.keys if key.startswith("validation")]
+    before = {key: training.measure(key) for key in keys}
+    assert all(before[key] == session.trace[key][-1] for key in keys)
+    CHANGES[change](session, best)
+    after = {key: training.measure(key) for key in keys}
+    found = training.objective.score(*training.validation, training.metrics)
+    assert after == {f"validation_{key}": value for key, value in found.items()} != before
+
+
+def test_validation_is_run_once_for_all_that_is_asked_of_it(monkeypatch):
+    x, y = blobs(70, seed=1)
+    training = dense(validation=(x, y), validate_every=5, metrics=["f1_macro", "accuracy"])
+    runs, means = [], training.objective.means
+    monkeypatch.setattr(training.objective, "means", lambda *asked: runs.append(asked) or means(*asked))
+    session = Session(training)
+    session.step(10)
+    session.edit("learning_rate", 0.5)
+    training.measure("validation_loss")
+    assert len(runs) == 2
+
+
 def test_rows_count_as_much_as_their_weights():
     x, y = blobs()
     weights = np.ones(len(y))

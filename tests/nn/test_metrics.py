@@ -13,8 +13,8 @@ import cortex_lab as cl
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.objective import Objective
-from cortex_lab.study import Session
-from cortex_lab.study.conditions import rises
+from cortex_lab.study import Session, stalled, steps
+from cortex_lab.study.direction import rises
 from tests.nn.trainings import Rows, blobs, dense
 
 X, Y = blobs(601, seed=1)
@@ -199,6 +199,32 @@ def test_outputs_that_are_not_numbers_give_nan_and_do_not_stop_the_training():
     assert np.isnan(training.measure("validation_f1_macro"))
 
 
+def test_a_metric_that_fails_costs_its_row_nothing_else():
+    healthy = True
+
+    def fragile(y_true, y_pred):
+        if not healthy:
+            raise RuntimeError("the scale broke")
+        return 1.0
+
+    metrics = ["f1_macro", fragile, "accuracy"]
+    session = Session(dense(validation=(X, Y), validate_every=4, metrics=metrics))
+    alone = Session(dense(validation=(X, Y), validate_every=4, metrics=["f1_macro", "accuracy"]))
+    alone.step(16)
+    session.step(4)
+    healthy = False
+    with pytest.warns(RuntimeWarning, match="the metric 'fragile' cannot be taken.*the scale broke") as told:
+        session.step(8)
+    assert len(told) == 1
+    healthy = True
+    session.step(4)
+    assert session.error is None and session.fault is None
+    for key in alone.trace.keys:
+        if key != "seconds":
+            np.testing.assert_array_equal(session.trace[key], alone.trace[key], err_msg=key)
+    np.testing.assert_array_equal(session.trace["validation_fragile"][3::4], [1, np.nan, np.nan, 1])
+
+
 def test_metrics_go_along_with_clones_forks_rewinds_and_files(tmp_path):
     def made(**options):
         return cl.train(
@@ -267,12 +293,58 @@ def test_scikit_learn_waits_until_a_metric_is_asked_for():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_more_is_better_by_name():
+def test_every_scorer_rises():
     for name in sk.get_scorer_names():
         assert rises(f"validation_{name}") and rises(f"validation_{name}['out']"), name
     for name in ("loss", "loss['score']", "validation_loss", "mean_squared_error", "brier_score_loss"):
         assert not rises(name) and not rises(f"validation_{name}")
-    assert rises("accuracy") and rises("validation_f1_score") and not rises("update_ratio['a']")
+
+
+def under_half(y_true, y_pred):
+    return (y_pred < 0.5).mean()
+
+
+GIVEN = {
+    "f1_macro": True,
+    "neg_log_loss": True,
+    sk.make_scorer(under_half, greater_is_better=False): True,
+    sk.make_scorer(worst_class_recall): True,
+    sk.matthews_corrcoef: True,
+    sk.f1_score: True,
+    sk.hamming_loss: False,
+    sk.mean_absolute_error: False,
+    sk.cohen_kappa_score: None,
+    worst_class_recall: None,
+    under_half: None,
+}
+
+
+@pytest.mark.parametrize(("metric", "rising"), GIVEN.items(), ids=lambda each: getattr(each, "__name__", None))
+def test_a_training_knows_its_metrics_and_asks_for_those_of_ones_own(metric, rising):
+    two = (Y > 0).astype(int)
+    data = (X[:64], two[:64])
+    network = cl.Network([cl.Dense(2)], X.shape[1])
+    session = cl.train(network, data, "softmax_cross_entropy", cl.SGD(0.0), batch_size=64,
+                       validation=(X[64:], two[64:]), metrics=[metric])  # fmt: skip
+    key = session.process.keys[list(session.process.keys).index("validation_accuracy") + 1]
+    session.step(2)
+    if rising is None:
+        for ask in (session.best, session.restore_best, lambda key: session.run(steps(1) & stalled(key))):
+            with pytest.raises(ValueError, match=f"{key}.*mode="):
+                ask(key)
+        with pytest.raises(ValueError, match=f"{key}.*mode="):
+            cl.ReduceOnPlateau(key).attach(session)
+        assert session.step_number == 2
+    else:
+        assert rises(key, known=session.trace.directions) is rising
+    session.edit("weights['dense_1/kernel']", np.zeros((X.shape[1], 2)))
+    session.step()
+    _, values = session.trace.recorded(key)
+    highest, lowest = session.best(key, "max"), session.best(key, "min")
+    assert (highest.value, lowest.value) == (max(values), min(values))
+    assert session.restore_best(key, mode="min") == lowest
+    if rising is not None:
+        assert session.best(key) == (highest if rising else lowest)
 
 
 @pytest.mark.gpu

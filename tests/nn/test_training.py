@@ -140,7 +140,9 @@ BAD_EDITS = [
     ("gradient['dense_1/bias']", 0.0, ValueError, "between two steps"),
     ("pending_update['dense_1/bias']", 0.0, ValueError, "between two steps"),
     ("revived_unit['dense_1']", [99], ValueError, "units 0 to 7"),
-    ("revived_unit['dropout_1']", [0], KeyError, "dense_1, dense_2"),
+    ("revived_unit['input']", [0], KeyError, "dense_1, dense_2"),
+    ("revived_unit['dense_1']", [0.5], ValueError, "by their numbers"),
+    ("revived_unit['dense_1']", [True, False], ValueError, "by their numbers"),
 ]
 
 

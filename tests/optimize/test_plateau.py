@@ -150,3 +150,86 @@ def test_what_it_cannot_be_attached_to() -> None:
     scheduled = Session(Descent(Absolute(), SGD(CosineDecay(0.1, 10))))
     with pytest.raises(ValueError, match="to reduce it on a plateau, give a number"):
         ReduceOnPlateau("value").attach(scheduled)
+
+
+# In branches -----------------------------------------------------------------------------------------
+
+
+def plateaued(steps: int = 20, budget: int = 2**20) -> tuple[Session, ReduceOnPlateau]:
+    session = Session(Descent(Absolute(), SGD(0.3), [3.7, -2.2]), snapshot_budget=budget)
+    plateau = ReduceOnPlateau("value", 0.5, patience=3)
+    plateau.attach(session)
+    session.step(steps)
+    return session, plateau
+
+
+REDUCED_AT = [event.step for event in plateaued(60)[0].events]
+
+
+@pytest.mark.parametrize("at", [10, 20, REDUCED_AT[1] - 1, REDUCED_AT[1], REDUCED_AT[1] + 1])
+def test_each_branch_is_reduced_by_what_it_recorded_and_the_one_kept_goes_on_so(at: int) -> None:
+    whole, _ = plateaued(60)
+    session, plateau = plateaued(at)
+    fork = session.fork(learning_rate=[session.process.optimizer.learning_rate, 0.5])
+    fork[0].step(60 - at)
+    fork[1].step(20)
+    own = [event.step for event in fork[0].events if event.value != fork.settings[0]["learning_rate"]]
+    assert own == [step for step in REDUCED_AT if step > at]
+    np.testing.assert_array_equal(fork[0].trace["value"], whole.trace["value"])
+    reduced = [event.step for event in fork[1].events[1:]]
+    assert reduced == [step for step in plateau.reductions(fork[1].trace) if step > at] != own
+    assert fork[0].attached == fork[1].attached == session.attached == (plateau,)
+    fork.keep(0)
+    for each in (session, whole):
+        each.step(20)
+    np.testing.assert_array_equal(session.trace["value"], whole.trace["value"])
+    assert session.attached == (plateau,)
+
+
+@pytest.mark.parametrize("kept_at", REDUCED_AT[2:4])
+def test_a_branch_kept_right_at_a_reduction_is_not_reduced_twice(kept_at: int) -> None:
+    whole, _ = plateaued(60)
+    session, _ = plateaued(10)
+    fork = session.fork(learning_rate=[0.3])
+    fork.step(kept_at - 10)
+    rate = fork[0].process.optimizer.learning_rate
+    fork.keep(0)
+    assert session.process.optimizer.learning_rate == rate
+    session.step(60 - kept_at)
+    np.testing.assert_array_equal(session.trace["value"], whole.trace["value"])
+
+
+def test_the_branch_kept_brings_what_was_attached_to_it_and_detached_from_it() -> None:
+    session, plateau = plateaued(10)
+    fork = session.fork(learning_rate=[0.3, 0.3])
+    fork[0].detach(plateau)
+    other = ReduceOnPlateau("grad_norm", 0.5, patience=4)
+    other.attach(fork[0])
+    fork[0].step(40)
+    assert fork[1].attached == session.attached == (plateau,)
+    fork.keep(0)
+    assert session.attached == (other,)
+
+
+def test_the_same_plateau_is_attached_once_and_another_of_its_key_is_refused() -> None:
+    session, plateau = plateaued(0)
+    detach = ReduceOnPlateau("value", 0.5, patience=3).attach(session)
+    session.step(60)
+    assert [event.step for event in session.events] == REDUCED_AT and session.attached == (plateau,)
+    with pytest.raises(ValueError, match=r"patience=3.*is attached already.*session.detach"):
+        ReduceOnPlateau("value", 0.5, patience=4).attach(session)
+    detach()
+    assert session.attached == ()
+    ReduceOnPlateau("value", 0.5, patience=4).attach(session)
+
+
+def test_a_recorded_nan_counts_and_what_was_not_recorded_does_not() -> None:
+    plateau = ReduceOnPlateau("loss", patience=2)
+    assert plateau.reductions(trace_of([5, np.nan, np.nan, 4])) == [3]
+    assert plateau.reductions(trace_of([5, np.nan, 4, np.nan])) == []
+    session = Session(Descent(Absolute(), SGD(0.3), [3.7, -2.2]),
+                      [Probe("value", every(2), measure=lambda process: np.nan)])  # fmt: skip
+    plateau = ReduceOnPlateau("value", 0.5, patience=2)
+    plateau.attach(session)
+    session.step(8)
+    assert [event.step for event in session.events] == plateau.reductions(session.trace) == [4, 8]

@@ -67,9 +67,6 @@ def test_a_step_that_fails_is_undone_too() -> None:
                 raise RuntimeError("no more")
             return gradient(self, x)
 
-    from cortex_lab.optimize import FUNCTIONS
-
-    FUNCTIONS.pop("Failing")
     descent.function = Failing()
     before = descent.params.copy()
     with pytest.raises(RuntimeError, match="no more"):

@@ -46,7 +46,8 @@ LOSSES = trace_of(loss=[3.0, 2.0, 1.0, 1.5, 1.2, 1.1], accuracy=[0.1, 0.5, None,
         (as_condition("abs(loss - 1.2) < 1e-9"), 5),
         (as_condition("loss * 2 - 1 < 1.5"), 3),
         (as_condition("stalled('loss', patience=2) or loss < 0"), 5),
-        (as_condition("loss / 0 > 1"), None),
+        (as_condition("loss / 0 > 1"), 1),
+        (as_condition("loss / 0 < 1"), None),
         (as_condition("max(loss, accuracy) < 2"), 3),
         (as_condition("-loss ** 2 > -1.5"), 3),
     ],
@@ -130,11 +131,103 @@ def test_keys_of_layers_are_read_as_they_are_written():
         ("grad_norm[loss] > 1", "one quoted part"),
         ("steps(3) > 1", "a number or a recorded key"),
         ("", "invalid syntax"),
+        ("max() > 1", r"'max\(\)'.*max takes 2 or more numbers, got 0"),
+        ("1 < min(loss)", r"'min\(loss\)'.*min takes 2 or more numbers, got 1"),
+        ("abs() > 1", "abs takes 1 number, got 0"),
+        ("abs(loss, 2) > 1", "abs takes 1 number, got 2"),
+        ("log10(loss, 2) > 1", "log10 takes 1 number, got 2"),
+        ("isfinite()", "isfinite takes 1 number, got 0"),
+        ("loss > 0 and isnan(loss, 1)", "isnan takes 1 number, got 2"),
+        ("max(*loss) > 1", "max takes 2 or more numbers, got 1"),
+        ("max(1, *loss) > 1", "a number or a recorded key"),
+        ("max(loss, key=1) > 1", "a number or a recorded key"),
+        ("loss > 1j", "a number or a recorded key"),
+        ("loss > 1" + 400 * "0", "goes up to 1.8e308"),
+        ("loss > 1e999", "goes up to 1.8e308"),
+        ("steps('many')", "wants n to be a number, got 'many'"),
+        ("epochs(None)", "wants n to be a number"),
+        ("seconds(True)", "wants n to be a number"),
+        ("below('loss', 'low')", "wants bound to be a number"),
+        ("above(loss='loss', bound=1)", "unexpected keyword"),
+        ("above(3, 1)", "wants the name of a recorded key, got 3"),
+        ("stalled('loss', 2.5)", "a whole number, got 2.5"),
+        ("stalled('loss', 2, 'up')", "mode must be 'min' or 'max', got 'up'"),
+        ("stalled('loss', 2, min_delta='a')", "wants min_delta to be a number"),
+        ("non_finite(1)", "wants the name of a recorded key"),
+        ("(" * 300 + "loss" + ")" * 300 + " > 1", "too many nested parentheses"),
+        ("not " * 60 + "loss > 1", "at most 50 levels deep"),
+        ("-" * 60 + "loss > 1", "at most 50 levels deep"),
+        ("-" * 100_000 + "loss > 1", "at most 50 levels deep|too complex|too deeply"),
+        ("+".join(["loss"] * 100_000) + " > 1", "at most 50 levels deep|too complex|too deeply"),
+        ("**".join(["loss"] * 60) + " > 1", "at most 50 levels deep"),
     ],
 )
 def test_whatever_is_not_known_is_refused_and_pointed_at(text, says):
     with pytest.raises(ValueError, match=says):
         Expression(text)
+
+
+VALUES = (0.0, -0.0, 1.0, -8.0, 0.5, 1e308, -1e308, 1e-320, np.inf, -np.inf, np.nan)
+NUMBERS = (
+    "a + b", "a - b", "a * b", "a / b", "a ** b", "-a", "abs(a)", "min(a, b)", "max(a, b, 1)", "log10(a)",
+    "isfinite(a)", "isnan(b)", "-isnan(a)", "(a - 5) ** 0.5", "(-8) ** (1 / 3) + a", "9 ** 9 ** 9 + a", "1 / 0 - a",
+    "0 / 0 + a", "2 ** 2000 * a", "isnan(a) ** -1", "log10(-1) + a", "log10(0) + a", "10 ** 300 * 10 ** 300 * a",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_no_number_that_is_recorded_can_make_an_expression_fail(text):
+    conditions = {sign: Expression(f"{text} {sign} 0.5") for sign in ("<", "<=", ">", ">=", "==", "!=")}
+    for a in VALUES:
+        for b in VALUES:
+            trace = trace_of(a=[a], b=[b])
+            met = {sign: condition.met(trace, 0) for sign, condition in conditions.items()}
+            assert met["!="] is not met["=="] and met["<="] is (met["<"] or met["=="])
+            # Of what is not a number, as of the root of what is negative, only != is true.
+            assert sum(met[sign] for sign in ("<", "==", ">")) == (0 if is_nan(text, trace) else 1)
+
+
+def is_nan(text: str, trace: Trace) -> bool:
+    return Expression(f"isnan({text})").met(trace, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "nan"),
+    [
+        ("(loss - 5) ** 0.5", True), ("(-8) ** (1 / 3) + loss", True), ("0 * (1 / 0) + loss", True),
+        ("max(loss, 0 / 0)", True), ("min(0 / 0, loss)", True), ("log10(-loss)", True), ("9 ** 9 ** 9 + loss", False),
+        ("1 / (loss - 3)", False), ("log10(loss - 3)", False),
+    ],
+)  # fmt: skip
+def test_what_is_no_real_number_is_nan(text, nan):
+    assert is_nan(text, trace_of(loss=[3.0])) is nan
+
+
+def test_a_function_of_a_nan_is_nan_as_the_recorded_one_is():
+    trace = trace_of(loss=[np.nan])
+    assert all(is_nan(text, trace) for text in ("loss", "abs(loss)", "max(1, loss)", "min(loss, 1)", "-loss"))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: steps("3"), "n to be a number"), (lambda: epochs(None), "n to be a number"),
+        (lambda: seconds(np.nan), "n to be a number"), (lambda: below("loss", None), "bound to be a number"),
+        (lambda: above(1, 2), "name of a recorded key"), (lambda: non_finite(None), "name of a recorded key"),
+        (lambda: stalled("loss", 1.5), "a whole number"), (lambda: stalled("loss", mode="best"), "mode must be"),
+        (lambda: stalled(2, 2), "name of a recorded key"), (lambda: stalled("loss", min_delta=""), "min_delta"),
+    ],
+)  # fmt: skip
+def test_a_condition_that_could_not_be_asked_cannot_be_made(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+    assert below("loss", np.float32(2)).met(LOSSES, 0) and stalled("loss", np.int64(2)).met(LOSSES, 0)
+
+
+def test_a_recorded_nan_is_no_new_best_and_counts_as_a_recording():
+    trace = trace_of(loss=[1.0, np.nan, None, np.nan], accuracy=[np.nan, np.inf, 0.5, 0.6])
+    assert stalled("loss", 2).met(trace, 0) and not stalled("loss", 3).met(trace, 0)
+    assert not stalled("accuracy", 1).met(trace, 0) and not stalled("accuracy", 2).met(trace, 0)
 
 
 @given(st.text(max_size=40))

@@ -118,3 +118,25 @@ def test_the_best_branch_is_known_only_once_something_was_recorded():
         fork.best()
     fork[1].step(5)
     assert fork.best() == 1
+
+
+def test_a_branch_that_came_to_a_nan_is_not_the_best():
+    session = begun()
+    fork = session.fork(rate=[0.1, 0.2, 0.3])
+    fork.step(5)
+    winner = fork.best()
+    fork[winner].stop_on_fault = False
+    fork[winner].edit("x", [float("nan"), 0, 0])
+    fork.step()
+    assert fork.best() != winner
+
+
+def test_a_branch_goes_on_with_the_run_that_was_under_way_and_stops_on_faults_as_the_origin():
+    session = begun()
+    session.stop_on_fault = False
+    session.subscribe(lambda notice: session.pause() if notice.step == 12 else None)
+    assert session.run(until=steps(8)).kind == "pause"
+    fork = session.fork(rate=[0.2])
+    assert fork[0].resume().step == 18 and not fork[0].stop_on_fault
+    fork.keep(0)
+    assert session.resume().step == 18

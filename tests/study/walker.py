@@ -96,6 +96,7 @@ class Walker:
 
     def clone(self) -> Walker:
         other = Walker()
+        other.harmful = self.harmful
         other.restore(self.snapshot())
         return other
 
@@ -104,7 +105,10 @@ class Walker:
 
     def fault(self) -> str | None:
         norm = np.linalg.norm(self.gradient)
-        return f"the gradient norm {norm:.3g} is harmful" if norm > self.harmful else None
+        return None if norm <= self.harmful else f"the gradient norm {norm:.3g} is harmful"
+
+    def is_whole(self) -> bool:
+        return bool(np.isfinite(self.x).all())
 
     def _passed(self, phase: str) -> str:
         if self.tap is not None:

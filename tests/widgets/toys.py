@@ -31,9 +31,12 @@ class ToyNetwork:
             name: SimpleNamespace(layer=SimpleNamespace(is_view=views.get(name, False)))
             for name in self.layers
         }
-        self.graph = SimpleNamespace(nodes=nodes)
+        self.graph = SimpleNamespace(nodes=nodes, inputs={"input": ()})
         self.layers = list(self.layers)
         self.calls = 0
+
+    def seen(self, name: str, values: np.ndarray) -> np.ndarray:
+        return values
 
     def activations(self, x: np.ndarray, layers: list[str]) -> dict[str, np.ndarray]:
         self.calls += 1

@@ -90,7 +90,7 @@ def activate_gradient(xp: Any, name: str, x: Any, y: Any, dy: Any, out: Any, alp
     elif name == "relu6":
         xp.multiply(dy, (y > 0) & (y < 6), out=out)
     elif name == "hard_sigmoid":
-        out[...] = xp.where((y > 0) & (y < 1), dy / 6, 0)
+        xp.multiply(dy / 6, (y > 0) & (y < 1), out=out)
     elif name == "softplus":
         out[...] = dy * -xp.expm1(-y)
     elif name == "softmax":

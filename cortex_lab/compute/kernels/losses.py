@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernels.signs import sign
 
 EPSILON = 1e-7
 """How near to 0 and 1 a probability is taken to come, as in Keras."""
@@ -70,7 +71,9 @@ def cross_entropy(
     else:
         p = _probability(xp, scores)
         log_p = xp.log(p)
-    losses = xp.where(known, -(q * log_p).sum(axis=-1), 0)
+    # A class that cannot be, with a score of minus infinity, costs nothing where nobody wants it.
+    unwanted = (q == 0) & (log_p == -xp.inf)
+    losses = xp.where(known, -(q * xp.where(unwanted, 0, log_p)).sum(axis=-1), 0)
     positions = _per_row(xp, known).astype(scores.dtype)
     rows[...] = losses.reshape(len(scores), -1).sum(axis=1) / positions
     if gradient is not None:
@@ -138,7 +141,7 @@ def _elementwise(xp: Any, name: str, y: Any, t: Any, parameter: float) -> tuple[
     if name == "squared":
         return error * error, 2 * error
     if name == "absolute":
-        return xp.abs(error), xp.sign(error)
+        return xp.abs(error), sign(xp, error)
     if name == "huber":
         bounded = xp.clip(error, -parameter, parameter)
         return bounded * (error - 0.5 * bounded), bounded

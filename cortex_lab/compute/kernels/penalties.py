@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernels.signs import sign
 
 
 @kernel
@@ -22,7 +23,7 @@ def penalty(xp: Any, params: Any, l1: float, l2: float) -> float:
 def add_penalty_gradient(xp: Any, params: Any, gradient: Any, l1: float, l2: float) -> None:
     """gradient += l1 * sign(params) + 2 * l2 * params."""
     if l1:
-        gradient += l1 * xp.sign(params)
+        gradient += l1 * sign(xp, params)
     if l2:
         gradient += 2 * l2 * params
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernels.signs import sign
 
 
 @kernel
@@ -150,7 +151,7 @@ def update_lion(
     xp: Any, params: Any, gradient: Any, mean: Any, learning_rate: float, beta_1: float, beta_2: float
 ) -> None:
     """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2."""
-    params -= learning_rate * xp.sign(beta_1 * mean + (1 - beta_1) * gradient)
+    params -= learning_rate * sign(xp, beta_1 * mean + (1 - beta_1) * gradient)
     mean *= beta_2
     mean += (1 - beta_2) * gradient
 

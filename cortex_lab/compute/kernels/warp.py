@@ -25,10 +25,13 @@ def warp_affine(xp: Any, x: Any, matrices: Any, tones: Any, nearest: bool, out: 
     for row, row_share in ((top, 1 - down), (top + 1, down)):
         for column, column_share in ((left, 1 - right), (left + 1, right)):
             share = row_share * column_share
-            if not nearest:
-                share = share * ((row >= 0) & (row < height) & (column >= 0) & (column < width))
             r = xp.clip(row, 0, height - 1).astype(int)
             c = xp.clip(column, 0, width - 1).astype(int)
-            total += share.astype(out.dtype)[..., None] * x[image, r, c]
+            seen = share > 0
+            if not nearest:
+                seen &= (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            # What has no share is not asked: it might be no number.
+            pixels = xp.where(seen[..., None], x[image, r, c], 0)
+            total += share.astype(out.dtype)[..., None] * pixels
     factor, summand = (tones[:, k].astype(out.dtype)[:, None, None, None] for k in (0, 1))
     out[...] = factor * total + summand

@@ -11,7 +11,7 @@ from cortex_lab.compute.compiled import compiled
 from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.native import clear_block, copy_block
 from cortex_lab.compute.overrides._arrays import FLOAT32
-from cortex_lab.compute.simd import LANES, choose, every, first_lanes, load, store
+from cortex_lab.compute.simd import LANES, choose, every, first_lanes, is_finite, load, store
 from cortex_lab.compute.tiles import REGISTERS, slide_tile, tiles_pay
 from cortex_lab.compute.work import Work, join
 from cortex_lab.compute.workers import get_workers
@@ -58,7 +58,7 @@ def forward(
     enough = len(x) * out_height * out_width >= max(PRODUCTS.values())
     if kh == kw == 1 and enough and not is_padded(geometry) and not (strided and channels < THIN):
         seen, begin = _thinned(x, out_height, out_width, sh, sw) if strided else (x, [])
-        rest = _multiply_pixels(seen, w, out, channels, filters, scale, (shift, addend, relu))
+        rest = _multiply_pixels(seen, w, out, channels, filters, (scale, shift, addend, relu))
         return join([*begin, *rest])
     plan = _window_plan(geometry)
     if plan is None:
@@ -68,7 +68,8 @@ def forward(
     before = (x.reshape(-1), packed, out.reshape(-1), geometry, depth, at_once, room > 0)
     grain = -(-2_000_000 // (kh * kw * channels * out_width * filters))
     pieces = get_workers().split(len(x) * out_height, grain)
-    return join([pack, work(kernel, (*before, (shift, addend, relu)), pieces, partial(_padded_image, room))])
+    ending = (scale, shift, addend, relu)
+    return join([pack, work(kernel, (*before, ending), pieces, partial(_padded_image, room))])
 
 
 @cache
@@ -117,11 +118,11 @@ def vectors_for(filters: int) -> int:
 
 
 def _multiply_pixels(
-    x: Any, w: Any, out: Any, channels: int, filters: int, scale: Any, ending: tuple[Any, ...]
+    x: Any, w: Any, out: Any, channels: int, filters: int, ending: tuple[Any, ...]
 ) -> list[Work]:
     vectors = vectors_for(filters)
     depth = _depth(channels, vectors * LANES)
-    packed, pack = _packing(w, channels, filters, vectors * LANES, depth, scale)
+    packed, pack = _packing(w, channels, filters, vectors * LANES, depth, ending[0])
     grain = max(PRODUCTS[vectors], -(-2_000_000 // (channels * filters)))
     pieces = get_workers().split(out.size // filters, grain)
     before = (x.reshape(-1), packed, out.reshape(-1), channels, filters, depth, ending)
@@ -196,6 +197,8 @@ def _pack(w, packed, scale, kh, kw, channels, filters, panel, depth, start, stop
                             value = load(w, at + c, lanes)
                             held = first_lanes(scaled - c)
                             factor = choose(held, load(scale, c, held), one)
+                            # Infinity times a weight may be of either sign; it waits for their sum (`_end`).
+                            factor = choose(is_finite(factor), factor, one)
                             store(packed, to, value * factor, everything)
                             to += 16
 
@@ -228,7 +231,11 @@ def with_border(x, image, padded, to, geometry, first, last):
 @compiled
 def _end(out, first, last, filters, ending):
     """What comes after the products, of pixels first to last."""
-    shift, addend, relu = ending
+    scale, shift, addend, relu = ending
+    for c in range(scale.shape[0]):
+        if not np.isfinite(scale[c]):
+            for pixel in range(first, last):
+                out[pixel * filters + c] *= scale[c]
     # No branches in the loops: the compiler would make a copy of them for every combination.
     floor = every(_ZERO if relu else _LOWEST)
     shifted, added = shift.shape[0] > 0, addend.shape[0] > 0

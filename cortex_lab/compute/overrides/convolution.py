@@ -16,6 +16,7 @@ from cortex_lab.compute.kernels.convolution import Padding, Pair
 from cortex_lab.compute.native import clear_block, copy_block, gemm
 from cortex_lab.compute.overrides import _correlate, _direct
 from cortex_lab.compute.overrides._arrays import FLOAT32, plain, writable
+from cortex_lab.compute.overrides._mending import mend_input_gradient, mend_weight_gradient
 from cortex_lab.compute.work import Work, join
 from cortex_lab.compute.workers import get_workers
 
@@ -69,14 +70,14 @@ def convolve_weight_gradient(
     # Each piece has a sum of its own, so few of them; they are added in a fixed order.
     pieces = get_workers().split(len(x) * dy.shape[1], _grain(geometry), turns=2)
     tasks = [(k, *piece) for k, piece in enumerate(pieces)]
-    count, total = len(pieces), out.reshape(-1)
+    count, total, flat = len(pieces), out.reshape(-1), (x.reshape(-1), dy.reshape(-1))
     sums = total if count == 1 else get_workers().room(0, "weight gradients", FLOAT32, count * out.size)
+    adding = [work(_add_parts, (sums, total, count))] if count > 1 else []
     if _correlate.weight_gradient_pays(geometry):
         found = _correlate.weight_gradient(x, dy, sums, geometry, tasks)
-    else:
-        before = (x.reshape(-1), dy.reshape(-1), sums, geometry)
-        found = work(_weight_gradient, before, tasks, partial(_room, geometry), blas=True)
-    return join([found, work(_add_parts, (sums, total, count))]) if count > 1 else found
+        return join([found, *adding, work(mend_weight_gradient, (*flat, total, geometry))])
+    found = work(_weight_gradient, (*flat, sums, geometry), tasks, partial(_room, geometry), blas=True)
+    return join([found, *adding])
 
 
 @convolution.convolve_input_gradient.override_in_parts("cpu")
@@ -92,7 +93,8 @@ def convolve_input_gradient(
         weights = np.empty((*w.shape[:2], w.shape[3], w.shape[2]), FLOAT32)
         geometry = _geometry(dy.shape, weights.shape, out.shape, strides, turned, dilation, 1)
         turn = work(_turn_around, (w, weights))
-        return join([turn, _convolution(dy, weights, out, geometry)])
+        mend = work(mend_input_gradient, (dy.reshape(-1), weights.reshape(-1), out.reshape(-1), geometry))
+        return join([turn, _convolution(dy, weights, out, geometry), mend])
     geometry = _geometry(out.shape, w.shape, dy.shape, strides, padding, dilation, groups)
     flat = dy.reshape(-1), w.reshape(-1), out.reshape(-1)
     pieces = get_workers().split(len(out), 1)

@@ -11,13 +11,13 @@ from cortex_lab.compute.entries import piecework, work
 from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import normalization
 from cortex_lab.compute.overrides._arrays import plain, writable
-from cortex_lab.compute.simd import every, first_lanes, load, store
+from cortex_lab.compute.simd import choose, every, first_lanes, is_finite, load, store
 from cortex_lab.compute.work import Work
 from cortex_lab.compute.workers import get_workers
 
 GRAIN = 16_384
 BLOCK = 128
-_ZERO = np.float32(0)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 _NONE = np.zeros(0, np.float32)
 
 
@@ -63,7 +63,7 @@ def batch_normalize_gradient(
     if not plain(x, dy, gamma, mean, variance) or not writable(d_gamma, d_beta, out) or x.shape != dy.shape:
         return NotImplemented
     parts, totals = _totals(_products, (x, dy, mean), x.shape)
-    factors = np.empty((3, x.shape[1]), np.float32)
+    factors = np.empty((4, x.shape[1]), np.float32)
     given = (len(x), *_given(gamma), variance, epsilon, *_given(d_gamma, d_beta), *factors)
     calls = [totals, work(_fold_gradient, (parts, *given))]
     if out is not None:
@@ -106,7 +106,8 @@ def _fold(parts, around, rows, gamma, beta, epsilon, mean, variance, scale, shif
         total, squares = _column(parts, c)
         total /= rows
         spread = squares / rows - total * total
-        mean[c] = np.float32(around[c] + total)
+        # As `_moments` has it: from what is infinite nothing can be subtracted.
+        mean[c] = np.float32((around[c] if np.isfinite(around[c]) else _ZERO) + total)
         # What is not a number stays that.
         variance[c] = np.float32(0) if spread < 0 else np.float32(spread)
     _scale(variance, gamma, beta, epsilon, scale, shift)
@@ -123,7 +124,7 @@ def _scale(variance, gamma, beta, epsilon, scale, shift):
 
 
 @piecework
-def _fold_gradient(parts, rows, gamma, variance, epsilon, d_gamma, d_beta, whole, slope, constant):
+def _fold_gradient(parts, rows, gamma, variance, epsilon, d_gamma, d_beta, whole, slope, constant, after):
     for c in range(variance.shape[0]):
         total, along = _column(parts, c)
         scale = 1 / np.sqrt(np.float64(variance[c]) + epsilon)
@@ -132,7 +133,9 @@ def _fold_gradient(parts, rows, gamma, variance, epsilon, d_gamma, d_beta, whole
             d_gamma[c] = np.float32(along)
         if d_beta.shape[0] > 0:
             d_beta[c] = np.float32(total)
-        factor = scale * gamma[c] if gamma.shape[0] > 0 else scale
+        # An infinite gamma comes after all sums, which would cancel it.
+        after[c] = gamma[c] if gamma.shape[0] > 0 and not np.isfinite(gamma[c]) else _ONE
+        factor = scale * gamma[c] if gamma.shape[0] > 0 and after[c] == _ONE else scale
         whole[c] = np.float32(factor)
         slope[c] = np.float32(-factor * scale * along / rows)
         constant[c] = np.float32(-factor * total / rows)
@@ -150,6 +153,7 @@ def _moments(x, around, parts, k, start, stop):
         for c in range(0, features, 16):
             lanes = first_lanes(features - c)
             center = load(around, c, lanes)
+            center = choose(is_finite(center), center, zero)
             total, squares = zero, zero
             for row in range(block, last):
                 value = load(x, row * features + c, lanes) - center
@@ -202,15 +206,15 @@ def _affine(x, mean, scale, shift, out, start, stop):
 
 
 @piecework
-def _differentiate(x, dy, mean, scale, along, offset, out, start, stop):
+def _differentiate(x, dy, mean, scale, along, offset, after, out, start, stop):
     features = mean.shape[0]
     for block in range(start, stop, BLOCK):
         last = min(block + BLOCK, stop)
         for c in range(0, features, 16):
             lanes = first_lanes(features - c)
             center, factor = load(mean, c, lanes), load(scale, c, lanes)
-            slope, constant = load(along, c, lanes), load(offset, c, lanes)
+            slope, constant, last_factor = load(along, c, lanes), load(offset, c, lanes), load(after, c, lanes)
             for row in range(block, last):
                 at = row * features + c
                 value = factor * load(dy, at, lanes) + slope * (load(x, at, lanes) - center) + constant
-                store(out, at, value, lanes)
+                store(out, at, value * last_factor, lanes)

@@ -103,14 +103,14 @@ def _sgd(params, gradient, velocity, bits, numbers, finite, k, start, stop):
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     velocity = velocity[start:stop]
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
-    ahead = momentum if nesterov else np.float32(1)
-    own = np.float32(1) if nesterov else np.float32(0)
+    # A number and not the constant 1, of which a compiler would make sums that round otherwise.
+    own = np.float32(numbers[2])
     exponent = np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         v = momentum * velocity[i] + gradient[i]
         velocity[i] = v
-        params[i] -= rate * (own * gradient[i] + ahead * v)
+        params[i] -= rate * (own * gradient[i] + momentum * v) if nesterov else rate * v
     finite[k] = exponent != EXPONENT
 
 

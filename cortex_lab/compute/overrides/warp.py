@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,20 @@ def _warp(x, matrices, tones, nearest, out):
                     d = _pixel(x, n, top + 1, left, c, nearest)
                     e = _pixel(x, n, top + 1, left + 1, c, nearest)
                     upper, lower = a + right * (b - a), d + right * (e - d)
-                    out[n, i, j, c] = factor * (upper + down * (lower - upper)) + summand
+                    value = upper + down * (lower - upper)
+                    if math.isnan(value):
+                        value = _mixed(a, b, d, e, down, right)
+                    out[n, i, j, c] = factor * value + summand
+
+
+@compiled
+def _mixed(a, b, d, e, down, right):
+    """The sum of four pixels by their shares, for infinite ones, whose differences are none."""
+    up, before, value = np.float32(1) - down, np.float32(1) - right, np.float32(0)
+    for share, pixel in ((up * before, a), (up * right, b), (down * before, d), (down * right, e)):
+        if share > 0:
+            value += share * pixel
+    return value
 
 
 @compiled

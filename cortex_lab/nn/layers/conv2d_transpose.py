@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave, through
 from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, pair, positive
 from cortex_lab.nn.window import check_padding, explicit_padding, spread
@@ -59,6 +61,10 @@ class Conv2DTranspose(Layer):
         kernel = Parameter((height, width, self.filters, channels), self.kernel_initializer, fan)
         bias = Parameter((self.filters,), self.bias_initializer)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
+
+    def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        filters = np.arange(self.filters)
+        return {"kernel": filters[:, None], **({"bias": filters} if self.use_bias else {})}
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return activation_buffers(self.activation, self.out_shape(*shapes))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave, through
 from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, pair, positive
 from cortex_lab.nn.window import check_padding, resolve_padding, slide
@@ -77,6 +79,11 @@ class DepthwiseConv2D(_Depthwise):
         bias = Parameter((shapes[0][2] * self.depth_multiplier,), self.bias_initializer)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
+    def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        filters = np.arange(shapes[0][2] * self.depth_multiplier)
+        kernel = filters.reshape(-1, self.depth_multiplier)
+        return {"kernel": kernel, **({"bias": filters} if self.use_bias else {})}
+
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return activation_buffers(self.activation, self.out_shape(*shapes))
 
@@ -133,6 +140,10 @@ class SeparableConv2D(_Depthwise):
         kernels = {"depthwise_kernel": self._filters(shapes[0][2]), "pointwise_kernel": mixing}
         bias = Parameter((self.filters,), self.bias_initializer)
         return {**kernels, "bias": bias} if self.use_bias else kernels
+
+    def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        filters = np.arange(self.filters)
+        return {"pointwise_kernel": filters, **({"bias": filters} if self.use_bias else {})}
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         filtered = Buffer(self._filtered(shapes[0]))

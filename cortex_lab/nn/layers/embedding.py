@@ -26,6 +26,7 @@ class Embedding(Layer):
     mask_zero: bool = False
 
     input_dtype = "int32"
+    reads_raw = True
 
     def __post_init__(self) -> None:
         positive("input_dim", self.input_dim)

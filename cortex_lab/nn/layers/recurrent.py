@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
 
 CELL_ACTIVATIONS = (
@@ -64,6 +66,9 @@ class _Recurrent(Layer):
             "recurrent_kernel": Parameter((self.units, width), self.recurrent_initializer),
         }
         return {**found, "bias": self.bias_parameter()} if self.use_bias else found
+
+    def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        return dict.fromkeys(self.parameters(*shapes), np.tile(np.arange(self.units), self.gates))
 
     def bias_parameter(self) -> Parameter:
         return Parameter((self.gates * self.units,), self.bias_initializer)

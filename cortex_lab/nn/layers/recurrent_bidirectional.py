@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots
 from cortex_lab.nn.layers.recurrent import _Recurrent
 
@@ -49,6 +51,12 @@ class Bidirectional(Layer):
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         found = self.layer.parameters(*shapes)
         return {f"{way}_{key}": parameter for way in WAYS for key, parameter in found.items()}
+
+    def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        found, first = self.layer.unit_of(*shapes), {"forward": 0, "backward": 0}
+        if self.merge_mode == "concat":
+            first["backward"] = self.layer.units
+        return {f"{way}_{key}": first[way] + unit for way in WAYS for key, unit in found.items()}
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         found = {f"{way}_{key}": b for way in WAYS for key, b in self.layer.saved(*shapes).items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cortex_lab.nn.layer import Shape
-from cortex_lab.nn.loss import check_fraction
+from cortex_lab.nn.loss import WrongRows, check_fraction
 from cortex_lab.nn.losses.regression import _Elementwise
 
 PROBABILITIES = ("sigmoid", "hard_sigmoid", "softmax")
@@ -31,9 +31,10 @@ class _Binary(_Elementwise):
         targets = super().check_targets(targets, shape)
         outside = ~((targets >= 0) & (targets <= 1)).reshape(len(targets), -1).all(axis=1)
         if outside.any():
-            raise ValueError(
+            raise WrongRows(
                 f"{type(self).__name__} wants targets from 0 to 1, got {targets.min():g} to {targets.max():g}"
-                f"; first such rows {np.flatnonzero(outside)[:5].tolist()}"
+                "; first such rows {rows}",
+                np.flatnonzero(outside),
             )
         return targets
 

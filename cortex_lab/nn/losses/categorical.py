@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.nn.layer import Shape, Slots
-from cortex_lab.nn.loss import Loss, check_fraction
+from cortex_lab.nn.loss import Loss, WrongRows, check_fraction
 
 
 class _Categorical(Loss):
@@ -26,6 +26,10 @@ class _Categorical(Loss):
     def of_classes(self) -> bool:
         return not self.one_hot
 
+    @property
+    def reads(self) -> str:
+        return "one column per class" if self.one_hot else "classes"
+
     def target_shape(self, shape: Shape) -> Shape:
         return shape if self.one_hot else shape[:-1]
 
@@ -41,9 +45,10 @@ class _Categorical(Loss):
             flat = targets.reshape(len(targets), -1, shape[-1])
             wrong = ((flat < 0).any(axis=2) | (np.abs(flat.sum(axis=2) - 1) > 1e-4)).any(axis=1)
             if wrong.any():
-                raise ValueError(
+                raise WrongRows(
                     "targets with one column per class must be 0 or more and sum to 1; "
-                    f"first rows that do not: {np.flatnonzero(wrong)[:5].tolist()}"
+                    "first rows that do not: {rows}",
+                    np.flatnonzero(wrong),
                 )
         return targets
 
@@ -53,10 +58,10 @@ class SoftmaxCrossEntropy(_Categorical):
     """-log softmax(outputs)[class], for raw outputs (rows, classes) and class ids (rows,).
 
     Softmax and logarithm are taken together, which stays exact where a softmax layer would round to 0 or 1.
-    Negative class ids mean "unknown": they add nothing. Outputs (rows, steps, classes) take class ids
-    (rows, steps), and a row's loss is the mean over its known steps. `one_hot` targets have one column per
-    class (or any distribution over them). `label_smoothing` spreads that share of the target over all classes
-    (Szegedy et al. 2016).
+    Negative class ids mean "unknown": they add nothing, and losses and accuracies are means over what is
+    known. Outputs (rows, steps, classes) take class ids (rows, steps), and a row's loss is the mean over its
+    known steps. `one_hot` targets have one column per class (or any distribution over them).
+    `label_smoothing` spreads that share of the target over all classes (Szegedy et al. 2016).
     """
 
     label_smoothing: float = 0.0

@@ -17,8 +17,8 @@ class CensorLoss(Loss):
     """An elementwise loss whose targets may be NaN, "unknown": such elements add neither loss nor gradient.
 
     `loss` is the loss of the known elements, or its name: a squared, absolute, Huber or binary one. A row's
-    loss is the mean over its known elements, 0 if there are none. For classes no censor is needed: a
-    negative class id is unknown everywhere.
+    loss is the mean over its known elements; a row that has none does not count in means over rows. For
+    classes no censor is needed: a negative class id is unknown everywhere.
     """
 
     loss: Any = "mean_squared_error"
@@ -37,6 +37,10 @@ class CensorLoss(Loss):
         return self.loss.predicts
 
     @property
+    def reads(self) -> str:
+        return self.loss.reads
+
+    @property
     def link(self) -> str | None:  # type: ignore[override]
         return self.loss.link
 
@@ -48,6 +52,9 @@ class CensorLoss(Loss):
         unknown = np.isnan(targets)
         checked = self.loss.check_targets(np.where(unknown, 0, targets), shape)
         return np.where(unknown.reshape(checked.shape), np.nan, checked)
+
+    def known(self, targets: Any) -> Any:
+        return ~np.isnan(targets)
 
     def evaluate(self, ops: Any, at: Slots) -> None:
         loss = self.loss

@@ -34,6 +34,10 @@ class CenterLoss(Loss):
     def predicts(self) -> str:
         return "features"
 
+    @property
+    def reads(self) -> str:
+        return "classes"
+
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         if len(shape) != 1:
             raise ValueError(
@@ -45,6 +49,9 @@ class CenterLoss(Loss):
 
     def check_targets(self, targets: np.ndarray, shape: Shape) -> np.ndarray:
         return check_class_ids(targets, (), self.classes)
+
+    def known(self, targets: Any) -> Any:
+        return targets >= 0
 
     def state(self, shape: Shape) -> dict[str, Parameter]:
         return {"centers": Parameter((self.classes, *shape), "zeros")}

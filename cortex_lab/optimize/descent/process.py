@@ -137,6 +137,10 @@ class Descent:
             return f"the gradient is not finite in coordinates {bad[:5].tolist()} at step {self.step_number}"
         return None
 
+    def is_whole(self) -> bool:
+        """Whether the point is finite."""
+        return bool(np.isfinite(self.ops.to_numpy(self.params)).all())
+
     def pending_update(self) -> dict[str, np.ndarray]:
         """The step that the next update would make from here, without making it."""
         if self._change is not None:

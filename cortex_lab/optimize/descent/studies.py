@@ -139,12 +139,13 @@ def script(session: Session) -> Script:
         raise ValueError(f"this session began at step {session.first_step}; a script begins at step 0")
     first, source = session.history.nearest(0)[1], Source()
     given = [source.of(part) for part in (process.function, first["optimizer"], first["params"])]
-    source.imports.setdefault("cortex_lab.optimize.descent", set()).add("Descent")
-    source.imports.setdefault("cortex_lab.study", set()).add("Session")
-    made = f"session = Session(Descent({', '.join(given)}, ops={process.ops.name!r}))"
+    descent = source.imported("cortex_lab.optimize.descent", "Descent")
+    kind = source.imported("cortex_lab.study", "Session")
+    made = f"session = {kind}({descent}({', '.join(given)}, ops={process.ops.name!r}))"
     steps_taken = steps_and_edits(session.events, 0, session.step_number, source)
+    through = ["session.stop_on_fault = False"] if session.goes_through_faults else []
     heading = '"""A descent, repeated step by step."""'
-    return Script("\n".join([heading, "", *source.lines(), "", made, *steps_taken, ""]))
+    return Script("\n".join([heading, "", *source.lines(), "", made, *through, *steps_taken, ""]))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
+from cortex_lab.ground.patterns import matching
 from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, fraction
 
 _FACTORS = (3.4445, -4.775, 2.0315)
@@ -80,11 +80,11 @@ class Muon(Optimizer):
     def _matrices(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, int, int], ...]:
         """(start in the vector, rows, columns) of each array that is taken for a matrix."""
         found, start = [], 0
+        spared = {name for pattern in self.without for name in matching(shapes, pattern)}
         for name, shape in shapes.items():
             size = math.prod(shape)
             columns = shape[-1] if len(shape) > 1 else 1
-            spared = any(fnmatchcase(name, pattern) for pattern in self.without)
-            if min(columns, size // columns) > 1 and not spared:
+            if min(columns, size // columns) > 1 and name not in spared:
                 found.append((start, size // columns, columns))
             start += size
         return tuple(found)

@@ -1,0 +1,247 @@
+"""What a training is given as data, and how other rows meet it: by name, where there are names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.data.batches import Batches
+from cortex_lab.data.columns import read_inputs
+from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.splits import CannotStratify, draw_split
+from cortex_lab.data.targets import known_codes
+
+VALIDATION = (
+    "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows such "
+    "as 0.2, a number of rows, or None"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Data as a loss reads it: a `dataset`, arrays of `inputs` and `targets`, or a `source` of batches.
+
+    reading: how the loss reads a column, see `targets`.
+    columns: names of the input columns, in order; None where they have none.
+    chosen: which rows of the arrays to train on; None for all.
+    """
+
+    reading: str
+    source: Any = None
+    dataset: Dataset | None = None
+    inputs: Any = None
+    targets: Any = None
+    columns: list | None = None
+    chosen: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, data: Any, reading: str, loss: str) -> Given:
+        """`data` as `loss` reads it; TypeError or ValueError for what it cannot be."""
+        if hasattr(data, "fetch"):
+            return cls(reading, data)
+        if isinstance(data, pd.DataFrame):
+            raise TypeError(
+                "a frame alone does not say what is learned from what; give "
+                "cortex_lab.data.Dataset(frame, inputs=[...], target=...)"
+            )
+        dataset = data if hasattr(data, "batches") else None
+        if dataset is None:
+            inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
+            if isinstance(inputs, pd.DataFrame) and isinstance(targets, pd.Series):
+                dataset = _joined(inputs, targets)
+        if dataset is not None:
+            dataset = dataset.read_as(reading, loss)
+            return cls(reading, dataset=dataset, columns=dataset.columns)
+        columns = inputs.columns.tolist() if isinstance(inputs, pd.DataFrame) else None
+        inputs = inputs if columns is None else read_inputs(inputs, columns)
+        return cls(reading, inputs=inputs, targets=_targets(targets, reading), columns=columns)
+
+    @property
+    def data(self) -> Any:
+        """The data alone, to be given again."""
+        return self.source or self.dataset or (self.inputs, self.targets)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Numbers of the rows to train on, as batches name them."""
+        if self.dataset is not None:
+            return self.dataset.train.rows
+        return np.arange(_length(self.inputs)) if self.chosen is None else self.chosen
+
+    @property
+    def learned(self) -> Any:
+        """The targets of those rows."""
+        if self.dataset is not None:
+            return self.dataset.train.arrays()[1]
+        several = isinstance(self.targets, Mapping) and len(self.targets) == 1
+        return _picked(next(iter(self.targets.values())) if several else self.targets, self.rows)
+
+    def batches(self, batch_size: int, seed: int) -> Any:
+        """The rows to train on, in batches."""
+        if self.source is not None:
+            return self.source
+        if self.dataset is not None:
+            return self.dataset.train.batches(batch_size, seed=seed)
+        return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, rows=self.chosen)
+
+    def validated(self, validation: Any, seed: int) -> tuple[Given, tuple[Any, Any] | None]:
+        """What is left to train on, and (inputs, targets) of the rows to validate on, if there are any.
+
+        A fraction or a number of rows is drawn by `seed` from those to train on, every class in proportion
+        where there are classes, as `Dataset.split` does.
+        """
+        size = isinstance(validation, (int, float, np.number)) and not isinstance(validation, bool)
+        if validation is None or (size and validation == 0):
+            return self, None
+        if isinstance(validation, str):
+            splits = {} if self.dataset is None else self.dataset.splits
+            if validation in splits:
+                return self, getattr(self.dataset, validation).arrays()
+            if validation != "validation":
+                raise KeyError(f"there is no split {validation!r} to validate on; {VALIDATION}")
+            return self, None
+        if not size:
+            return self, rows_of(validation, self.dataset, self.columns, self.reading, "validation")
+        if self.source is not None:
+            raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
+        if self.dataset is not None:
+            dataset = self.dataset.carve(validation, seed)
+            return replace(self, dataset=dataset), dataset.validation.arrays()
+        sizes, (labels, codes) = {"validation": validation}, self._classes()
+        try:
+            dealt = draw_split(_length(self.inputs), sizes, seed, codes, labels)
+        except CannotStratify:
+            dealt = draw_split(_length(self.inputs), sizes, seed)
+        rows = dealt["validation"]
+        return replace(self, chosen=dealt["train"]), (_picked(self.inputs, rows), _picked(self.targets, rows))
+
+    def weights(self, sample_weight: Any) -> np.ndarray:
+        """The weights of all the rows given, in their order; ValueError if there are not as many."""
+        if self.dataset is not None:
+            return self.dataset.weights(sample_weight)
+        weights = np.asarray(sample_weight, dtype=np.float64)
+        if weights.shape != (_length(self.inputs),):
+            size = "x".join(map(str, weights.shape))
+            raise ValueError(f"sample_weight needs one weight for each of {_length(self.inputs)} rows, got {size}")
+        return weights
+
+    def learned_weights(self, sample_weight: Any) -> np.ndarray:
+        """Those of the rows to train on, in the order of `rows`."""
+        weights = self.weights(sample_weight)
+        if self.dataset is None:
+            return weights[self.rows]
+        places = np.argsort(self.dataset.rows)
+        return weights[places[np.searchsorted(self.dataset.rows, self.rows, sorter=places)]]
+
+    def _classes(self) -> tuple[list, np.ndarray | None]:
+        """The classes in an array of targets, and each row's place among them; None if it has no classes."""
+        targets = self.targets
+        if isinstance(targets, np.ndarray) and targets.shape[1:] in ((), (1,)):
+            if self.reading == "classes" or (self.reading == "yes or no" and np.isin(targets, (0, 1)).all()):
+                labels, codes = np.unique(targets, return_inverse=True)
+                return labels.tolist(), codes.reshape(-1)
+        return [], None
+
+
+def rows_of(
+    data: Any, dataset: Dataset | None, columns: list | None, reading: str, role: str
+) -> tuple[Any, Any]:
+    """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
+
+    Datasets, frames and columns are matched by name. Arrays have no names: their columns are in the order of
+    the training's, and their class ids are those that `dataset.arrays()` gives.
+    """
+    if isinstance(data, pd.DataFrame) and dataset is not None:
+        data = Dataset(data, dataset.inputs, dataset.target, name=role)
+    if hasattr(data, "arrays"):
+        return data.like(dataset).arrays() if dataset is not None else _nameless(data, columns, reading)
+    wanted = VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
+    inputs, targets = _pair(data, role, wanted)
+    columns = columns if dataset is None else dataset.columns
+    labels = None if dataset is None else dataset.labels
+    if isinstance(targets, pd.Series) and labels is not None:
+        frame = pd.DataFrame({dataset.target: targets.reset_index(drop=True)})  # type: ignore[union-attr]
+        targets = known_codes(labels, frame, dataset.target, role, dataset.name)  # type: ignore[union-attr]
+    if isinstance(inputs, pd.DataFrame):
+        columns = inputs.columns.tolist() if columns is None else columns
+        inputs = Dataset(inputs, columns, None, name=role).inputs_of(columns)
+    return inputs, _targets(targets, reading)
+
+
+def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, Any]:
+    """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
+    read = data.read_as(reading, "the training")
+    if read.labels is not None and read.labels.tolist() != list(range(len(read.labels))):
+        raise ValueError(
+            f"the training was given class ids, and {data.name!r} has labels, {', '.join(read.classes[:5])}: "
+            "which is which cannot be told; train on a Dataset, or give arrays here as well"
+        )
+    x, y = read.arrays()
+    return x if columns is None else read.inputs_of(columns), y
+
+
+def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError(f"{role} cannot be {_described(data)}: {wanted}")
+    return data[0], data[1]
+
+
+def _joined(inputs: pd.DataFrame, targets: pd.Series) -> Dataset:
+    """A frame of inputs and the column that belongs to it, as one data set."""
+    if not inputs.index.equals(targets.index):
+        raise ValueError(
+            f"the inputs and the targets {targets.name!r} do not have the same index, so which rows belong "
+            "together cannot be told; put them in order, targets.loc[inputs.index], or drop both indexes: "
+            ".reset_index(drop=True)"
+        )
+    columns = inputs.columns.tolist()
+    name = "target" if targets.name is None or targets.name in columns else targets.name
+    if name in columns:
+        raise ValueError(f"the inputs have a column {name!r} as well; give the targets another name")
+    frame = inputs.reset_index(drop=True)
+    frame[name] = targets.reset_index(drop=True)
+    dataset = Dataset(frame, columns, name)
+    dataset._index = inputs.index
+    return dataset
+
+
+def _targets(targets: Any, reading: str) -> Any:
+    """Targets as an array of numbers, or several by name; ValueError for gaps in what are classes."""
+    if targets is None or isinstance(targets, Mapping):
+        return targets
+    targets = np.asarray(targets)
+    if targets.dtype == object:
+        targets = pd.Series(targets.ravel()).infer_objects().to_numpy().reshape(targets.shape)
+    if targets.ndim and (reading == "classes" or targets.dtype == object):
+        missing = np.flatnonzero(pd.isna(targets).reshape(len(targets), -1).any(axis=1))
+        if len(missing):
+            unknown = ", or say that their class is unknown: numpy.where(pandas.isna(y), -1, y)"
+            raise ValueError(
+                f"targets are missing in {len(missing)} of {len(targets)} rows (first: "
+                f"{missing[:5].tolist()}); leave those rows out{unknown if reading == 'classes' else ''}"
+            )
+    if targets.dtype.kind not in "biufc":
+        raise ValueError(
+            f"targets hold {_described(targets.flat[0])}, and those of arrays are numbers; number the classes, "
+            "labels, ids = numpy.unique(targets, return_inverse=True), or train on a cortex_lab.data.Dataset"
+        )
+    return targets
+
+
+def _described(value: Any) -> str:
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= 40 else f"a {type(value).__name__}"
+
+
+def _length(inputs: Any) -> int:
+    return len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
+
+
+def _picked(arrays: Any, rows: np.ndarray) -> Any:
+    if isinstance(arrays, Mapping):
+        return {name: np.asarray(part)[rows] for name, part in arrays.items()}
+    return None if arrays is None else np.asarray(arrays)[rows]

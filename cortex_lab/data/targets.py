@@ -1,0 +1,230 @@
+"""What a target column means: classes, yes or no, or values; the loss decides.
+
+| reading                | for                               | what comes of a column                              |
+|------------------------|-----------------------------------|-----------------------------------------------------|
+| "classes"              | softmax_cross_entropy             | codes 0, 1, ... of its labels                       |
+| "yes or no"            | sigmoid_cross_entropy             | codes 0 and 1 of two labels, or shares from 0 to 1  |
+| "values"               | mean_squared_error                | its own numbers                                     |
+| "one column per class" | a loss with one_hot=True          | nothing: it wants a list of columns                 |
+| None                   | while no loss has been named      | floats are values, anything else is a label         |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from numbers import Integral, Number
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
+
+from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
+from cortex_lab.data.tensor import TensorDtype
+
+Read = tuple[np.ndarray, pd.Index | None]
+
+
+def read_targets(
+    frame: pd.DataFrame, target: Hashable | list, reading: str | None = None, loss: str = "the loss"
+) -> Read:
+    """Targets and labels: codes (n,) int64 with the labels they stand for, or float32 values and None.
+
+    A list of columns (n, k) and a tensor column (n, *shape) are values. ValueError that names the column, and
+    the ways out, where it cannot be read so.
+    """
+    if isinstance(target, list):
+        return _numbers(frame, target, "targets"), None
+    if isinstance(_column(frame, target).dtype, TensorDtype):
+        return _tensor(frame, target), None
+    column = _whole_column(frame, target)
+    if reading is None:
+        reading = "values" if is_float_dtype(column.dtype) else "classes"
+    if reading not in _READINGS:
+        raise ValueError(
+            f"column {target!r} cannot be read as {reading} at once, which {loss} want; use losses that read it "
+            "in one way, or batches of your own with targets by output name"
+        )
+    return _READINGS[reading](column, loss)
+
+
+def known_codes(
+    labels: pd.Index, frame: pd.DataFrame, target: Hashable, name: str, other: str, rows: Any = slice(None)
+) -> np.ndarray:
+    """Codes (n,) int64 of a column by their places in `labels`; ValueError for others in `rows`."""
+    column = _whole_column(frame, target)
+    places = {_key(label): code for code, label in enumerate(labels)}
+    found, distinct = pd.factorize(column)
+    codes = np.array([places.get(_key(label), -1) for label in distinct], np.int64)[found]
+    asked = np.arange(len(frame))[rows]
+    strange = asked[codes[asked] < 0]
+    if len(strange):
+        raise ValueError(
+            f"{name} has labels in {target!r} that {other!r}, which was trained on, does not have: "
+            f"{shown(column.iloc[strange].unique(), 5)}, in {len(strange)} of {len(asked)} rows; there are "
+            f"{shown(labels)}. Leave those rows out: frame[frame[{target!r}].isin([...])]"
+        )
+    return codes
+
+
+def weights_by_code(labels: pd.Index, class_weight: dict[Any, float]) -> dict[int, float]:
+    """`class_weight` by code, given by label, or by a label's printed name; KeyError for an unknown label."""
+    by_label = {_key(label): code for code, label in enumerate(labels)}
+    by_name = {str(label): code for code, label in enumerate(labels)}
+    found: dict[int, float] = {}
+    for label, weight in class_weight.items():
+        code = by_label.get(_key(label), by_name.get(label) if isinstance(label, str) else None)
+        if code is None:
+            raise ValueError(f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}")
+        found[code] = weight
+    return found
+
+
+def are_numbers(labels: pd.Index | None) -> bool:
+    """Whether labels are numbers, so that they may be values to predict as well."""
+    return labels is not None and is_numeric_dtype(labels.dtype) and not is_bool_dtype(labels.dtype)
+
+
+def shown(labels: Iterable[Any], most: int = 8) -> str:
+    """The first labels, as they would be typed."""
+    labels = [repr(_plain(label)) for label in labels]
+    return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def _classes(column: pd.Series, loss: str) -> Read:
+    if is_float_dtype(column.dtype):
+        values = _read_numbers(column)
+        broken = values != np.floor(values)
+        if broken.any():
+            raise ValueError(
+                f"column {column.name!r} holds numbers such as {values[broken][0]:g}, and {loss} wants "
+                f"classes; predict the values with 'mean_squared_error', or make classes of them: "
+                f"pandas.cut(frame[{column.name!r}], 4)"
+            )
+    return _coded(column)
+
+
+def _yes_or_no(column: pd.Series, loss: str) -> Read:
+    numeric = is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype)
+    if numeric:
+        values = _read_numbers(column)
+        if is_float_dtype(column.dtype) and ((values >= 0) & (values <= 1)).all():
+            return values, None
+        # Also where one of the two does not occur.
+        if np.isin(values, (0, 1)).all():
+            return values.astype(np.int64), pd.Index([0, 1])
+    codes, labels = _coded(column)
+    if len(labels) == 2:
+        return codes, labels
+    first = labels[-1] if numeric else labels[0]
+    question = f"frame[{column.name!r}] == {_plain(first)!r}"
+    if numeric:
+        holds = f"numbers from {_plain(labels.min())} to {_plain(labels.max())}"
+        other = "predict the values with 'mean_squared_error', or classes with 'softmax_cross_entropy'"
+    else:
+        holds = f"{len(labels)} labels ({shown(labels, 3)})"
+        other = "predict classes with 'softmax_cross_entropy'"
+    raise ValueError(
+        f"column {column.name!r} holds {holds}, and {loss} wants yes or no, which is two labels; {other}, "
+        f"or ask one question: {question}"
+    )
+
+
+def _values(column: pd.Series, loss: str) -> Read:
+    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        return _read_numbers(column), None
+    named = f"frame[{column.name!r}]"
+    if column.dtype.kind == "M":
+        remedy = f"({named} - {named}.min()).dt.total_seconds()"
+    elif column.dtype.kind == "m":
+        remedy = f"{named}.dt.total_seconds()"
+    elif pd.to_numeric(column.astype(object), errors="coerce").notna().all():
+        remedy = f"{named}.astype(float)"
+    else:
+        remedy = f"{named}.map({{{_plain(column.iloc[0])!r}: 0.0, ...}})"
+    raise ValueError(
+        f"column {column.name!r} holds {column.dtype}, which is labels, and {loss} predicts values; predict "
+        f"classes with 'softmax_cross_entropy', or turn it into numbers: {remedy}"
+    )
+
+
+def _one_column_per_class(column: pd.Series, loss: str) -> Read:
+    raise ValueError(
+        f"{loss} with one_hot=True wants one column per class, and {column.name!r} is a single column; leave "
+        f"one_hot=True out, or make columns of it, pandas.get_dummies(frame[{column.name!r}]), and name them "
+        "as the target: target=[...]"
+    )
+
+
+_READINGS: dict[str, Callable[[pd.Series, str], Read]] = {
+    "classes": _classes,
+    "yes or no": _yes_or_no,
+    "values": _values,
+    "one column per class": _one_column_per_class,
+}
+
+
+def _coded(column: pd.Series) -> Read:
+    """Codes and labels, in the order of the categories, or sorted; bools are always False and True."""
+    if is_bool_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype):
+        return column.to_numpy(np.int64), pd.Index([False, True])
+    try:
+        coded = column.astype("category").cat
+    except TypeError as error:
+        raise ValueError(f"label column {column.name!r} holds what cannot be a label: {error}") from None
+    return coded.codes.to_numpy().astype(np.int64), coded.categories
+
+
+def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
+    """The column, without gaps and with labels that can be told apart; numbers kept as objects are numbers."""
+    column = _column(frame, name)
+    if is_float_dtype(column.dtype):
+        _read_numbers(column)
+        return column
+    remedy = f"dropna(subset=[{name!r}])"
+    _refuse_rows(column.isna().to_numpy(bool), frame, f"label column {name!r} has no label", remedy)
+    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        return column
+    labels = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+    if labels.dtype == object:
+        _refuse_look_alikes(name, labels)
+    blank = [label for label in labels.unique() if isinstance(label, str) and not label.strip()]
+    remedy = f"frame[frame[{name!r}].str.strip() != ''], or give them a name of their own"
+    _refuse_rows(column.isin(blank).to_numpy(bool), frame, f"label column {name!r} is blank", remedy)
+    return column.infer_objects() if column.dtype == object else column
+
+
+def _read_numbers(column: pd.Series) -> np.ndarray:
+    return _numbers(column.to_frame(), [column.name], "targets")[:, 0]
+
+
+def _refuse_look_alikes(name: Hashable, labels: Iterable[Any]) -> None:
+    """ValueError for two labels that are equal, or look the same, and are not of one type."""
+    seen: dict[Any, Any] = {}
+    for label in labels:
+        if not isinstance(label, Hashable):
+            raise ValueError(f"label column {name!r} holds {label!r}, which cannot be a label")
+        for alike in (label, str(label)):
+            other = seen.setdefault(alike, label)
+            if _kind(other) != _kind(label):
+                raise ValueError(
+                    f"label column {name!r} mixes {_plain(other)!r} ({_kind(other)}) and {_plain(label)!r} "
+                    f"({_kind(label)}); make its labels of one type, for instance frame[{name!r}].astype(str)"
+                )
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, (bool, np.bool_)):
+        return "bool"
+    if isinstance(label, Integral):
+        return "int"
+    return "float" if isinstance(label, Number) else "str" if isinstance(label, str) else type(label).__name__
+
+
+def _key(label: Any) -> tuple[bool, Any]:
+    # To Python, True is 1 and "1" is not.
+    return isinstance(label, (bool, np.bool_)), label
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label

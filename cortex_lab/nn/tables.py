@@ -1,0 +1,49 @@
+"""The inputs of a network out of a table, by the names of the columns that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+
+def read_table(table: Any, reads: Mapping[str, list]) -> Any:
+    """The columns `reads`, in their order, of a frame or a Dataset, as the network was given them in training.
+
+    Where the network knows no names, a Dataset gives its own inputs, a frame all its columns. KeyError for a
+    missing column; ValueError for one that is not complete or not numeric.
+    """
+    columns = next(iter(reads.values()), None)
+    if hasattr(table, "arrays"):
+        return table.arrays()[0] if columns is None or not reads else table.inputs_of(columns)
+    columns = list(table.columns) if columns is None else columns
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise KeyError(
+            f"the frame has no column {missing[0]!r}, which the network was trained on; it reads "
+            f"{', '.join(map(repr, columns))}: frame.rename(columns={{...}}) gives a column its name"
+        )
+    parts = [_values(table[name]) for name in columns]
+    return parts[0] if len(parts) == 1 and parts[0].ndim > 1 else np.column_stack(parts)
+
+
+def _values(column: pd.Series) -> np.ndarray:
+    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        values = column.to_numpy(np.float64, na_value=np.nan).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"column {column.name!r} is NaN or infinite in {(~np.isfinite(values)).sum()} of {len(values)} "
+                f"rows; fill or drop them first, for instance with dropna(subset=[{column.name!r}])"
+            )
+        return values
+    if not isinstance(column.dtype, np.dtype) and len(getattr(column.dtype, "shape", ())) > 0:
+        return np.asarray(column.array)
+    if column.dtype == object and len(column) and isinstance(column.iloc[0], (np.ndarray, list, tuple)):
+        return np.stack([np.asarray(cell) for cell in column])
+    raise ValueError(
+        f"column {column.name!r} holds {column.dtype}, and the network reads numbers; leave it out, or turn it "
+        "into numbers as it was for the training"
+    )
