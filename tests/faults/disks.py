@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -31,8 +32,7 @@ ROOT = Path(__file__).parents[2]
 @contextmanager
 def nearly_full(folder: Path, pages: int) -> Iterator[Path]:
     """A disk with room for so many pages: a small file system where one may mount it, else an acted one."""
-    disk = folder / "disk"
-    disk.mkdir(exist_ok=True)
+    disk = Path(tempfile.mkdtemp(dir=folder))
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
     try:
         subprocess.run(mount, check=True, capture_output=True)
