@@ -180,6 +180,7 @@ DESCRIPTIONS: dict[str, tuple[Callable[[Described], Any], str]] = {
     "layers that do not fit together": (_layer(3, kind="Conv2D"), "'graph'"),
     **{f"units {junk!r}": (_layer(3, units=junk), "'graph'") for junk in (-1, 0, 1.5, True, "3", None, [3])},
     **{f"seed {junk!r}": (_in("seed", junk), "'seed'") for junk in (-1, 1.5, True, "0", None, [0], 2**64)},
+    "names of columns that are none": (_in("reads", 3), "'reads'"),
     "no seed": (_without("seed"), "'seed'"),
 }  # fmt: skip
 
