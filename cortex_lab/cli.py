@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     cut = given.index("--") if "--" in given else len(given)
     options = _parser().parse_args(given[:cut])
-    folder = Path(options.folder).expanduser()
     try:
+        folder = _folder(options.folder)
         if not options.copy_only and importlib.util.find_spec("jupyterlab") is None:
             raise CommandError(
                 f"JupyterLab is not installed for {sys.executable}.\n"
@@ -39,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "or only copy the notebooks:  cortex-lab --copy-only"
             )
         for line in copy_notebooks(notebooks_folder(), folder):
-            print(line)
+            print(_printable(line))
         if options.copy_only:
             return 0
         return _open_jupyterlab(folder, options.browser, options.port, given[cut + 1 :])
-    except CommandError as error:
-        print(f"cortex-lab: {error}", file=sys.stderr)
+    except (CommandError, OSError) as error:
+        print(f"cortex-lab: {_printable(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def notebooks_folder() -> Path:
@@ -66,12 +69,13 @@ def copy_notebooks(source: Path, folder: Path) -> Iterator[str]:
     is kept, and if there is a newer version of it, that is written beside it, once, as `NAME.new.ipynb`.
     Raises CommandError if the folder cannot be used.
     """
-    if folder.exists() and not folder.is_dir():
-        raise CommandError(f"{folder} is a file; name a folder to put the notebooks in")
-    if folder.resolve() == source.resolve():
-        yield f"{folder}: these are the notebooks themselves, nothing was copied"
-        return
     try:
+        if folder.exists() and not folder.is_dir():
+            raise CommandError(f"{folder} is a file; name a folder to put the notebooks in")
+        # Links that lead to each other are a RuntimeError.
+        if folder.resolve() == source.resolve():
+            yield f"{folder}: these are the notebooks themselves, nothing was copied"
+            return
         folder.mkdir(parents=True, exist_ok=True)
         written, complaint = _read_manifest(folder)
         if complaint:
@@ -81,8 +85,9 @@ def copy_notebooks(source: Path, folder: Path) -> Iterator[str]:
             content = (source / name).read_bytes()
             yield from _place(content, name, folder, written, counts)
         _write(folder / MANIFEST, json.dumps({"version": version(), "files": written}, indent=1).encode())
-    except OSError as error:
-        raise CommandError(f"cannot write the notebooks to {folder}: {error.strerror or error}") from error
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"cannot write the notebooks to {folder}: {why}; name another folder") from error
     yield f"{folder}: {counts['new']} new, {counts['updated']} updated"
 
 
@@ -102,9 +107,32 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", nargs="?", default=DEFAULT_FOLDER, metavar="FOLDER", help="./%(default)s")
     parser.add_argument("--copy-only", action="store_true", help="copy the notebooks, open nothing")
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="print the address only")
-    parser.add_argument("--port", type=int, help="the port JupyterLab listens on")
+    parser.add_argument("--port", type=_port, metavar="PORT", help="where JupyterLab listens")
     parser.add_argument("--version", action="version", version=f"cortex-lab {version()}")
     return parser
+
+
+def _folder(name: str) -> Path:
+    """The folder a person named; CommandError if there can be none of that name."""
+    if not name or "\0" in name:
+        raise CommandError(f"{name!r} is not the name of a folder; name one, or leave it out")
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        user = name.split("/")[0]
+        raise CommandError(f"there is no home folder {user}; write ./{name} for a folder here") from None
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _printable(said: object) -> str:
+    """Names of files may have letters that a terminal cannot show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return str(said).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _names(source: Path) -> list[str]:
@@ -163,7 +191,7 @@ def _read_manifest(folder: Path) -> tuple[dict[str, str], str | None]:
     try:
         files = json.loads(path.read_text(encoding="utf-8"))["files"]
         return {str(name): str(digest) for name, digest in files.items()}, None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}, f"  {MANIFEST} could not be read: every notebook in {folder} counts as edited"
 
 
@@ -172,10 +200,13 @@ def _digest(content: bytes) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
+    path = Path(os.path.realpath(path))  # what a link leads to is written, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, unfinished)
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

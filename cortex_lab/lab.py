@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ import pandas as pd
 from cortex_lab.data import Batches
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given, rows_of
+from cortex_lab.data.loading import loaded_as
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.checkpoint import follow_saved, load_training, optimizer_of, read_training, save_training
+from cortex_lab.nn.checkpoint import load_training, optimizer_of, read_training, save_training
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
 from cortex_lab.nn.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
 from cortex_lab.nn.loss import reading_of
@@ -80,7 +80,7 @@ class TrainingSession(Session):
         Looks at the data, the settings, the start and the history, and runs up to 80 steps again with one
         thing changed; all on copies, while this session may go on.
         """
-        return diagnose(self._gate.visit_and_wait(self._case))
+        return diagnose(self._gate.visit_and_wait(lambda: Case.of(self)))
 
     def best(self, key: str | None = None, mode: str | None = None) -> Best:
         """The step after which `key` was best: highest for accuracies and scorers, lowest for losses.
@@ -160,7 +160,7 @@ class TrainingSession(Session):
         self._check_data()
         first = self.history.nearest(self.first_step)[1]
         return self.recipe.script(
-            self.process, first, self.events, _loaded_as(self.recipe.data), self.goes_through_faults
+            self.process, first, self.events, loaded_as(self.recipe.data), self.goes_through_faults
         )
 
     def sibling(self, process: Process) -> TrainingSession:
@@ -231,27 +231,6 @@ class TrainingSession(Session):
         getattr(self.process.batches, "check_unchanged", lambda: None)()
         for shared in self._shared:
             shared.check()
-
-    def _case(self) -> Case:
-        """Copies of the training as it is, and as it was when it was last edited by hand, or began."""
-        now, step = self.process.clone(), self.step_number
-        # An edit inside a step belongs to that step.
-        edited = [min(event.step + (event.phase is not None), step) for event in self.events]
-        origin = max(edited, default=self.first_step)
-        # The median, because the first steps may have waited for kernels to be compiled.
-        took = np.diff(self.trace["seconds"])
-        start, seconds = self.process.clone(), float(np.median(took)) if len(took) > 2 else 0.0
-        events = [event for event in self.events if event.step < origin + (event.phase is None)]
-        replay(start, self.history.nearest(origin)[1], events, origin)
-        losses = self.trace["loss"].copy() if "loss" in self.trace else None
-        history, events = copy.copy(self.history), list(self.events)
-
-        def at(step: int) -> Training:
-            training = now.clone()
-            replay(training, history.nearest(step)[1], [each for each in events if each.step <= step], step)
-            return training
-
-        return Case(now, start, origin, self.fault, seconds, losses, bool(edited), at)
 
     def _training_at(self, step: int) -> Training:
         self._check_data()
@@ -398,19 +377,6 @@ def train(
         augment=augment,
     )  # fmt: skip
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
-    if saved is not None:
-        follow_saved(session, saved, probes is None, new_optimizer)
+    if saved is not None and saved.study is not None:
+        saved.study.follow(session, probes is None, new_optimizer)
     return session
-
-
-def _loaded_as(dataset: Any) -> str | None:
-    """The name by which `cortex_lab.data.load` gives exactly this data set; None if it does not."""
-    from cortex_lab.data import available, load
-
-    if not hasattr(dataset, "batches") or dataset.name not in available():
-        return None
-    same = load(dataset.name)
-    alike = np.array_equal(same.rows, dataset.rows) and same.splits.keys() == dataset.splits.keys()
-    alike = alike and all(np.array_equal(same.splits[part], dataset.splits[part]) for part in same.splits)
-    arrays = zip(same.arrays(), dataset.arrays(), strict=True) if alike else [(0, 1)]
-    return dataset.name if all(np.array_equal(ours, theirs) for ours, theirs in arrays) else None

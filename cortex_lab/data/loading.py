@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.data.dataset import Dataset
 
 FOLDER_VARIABLE = "CORTEX_LAB_DATA"
@@ -30,6 +32,17 @@ def load(name: str, **options: Any) -> Dataset:
     if name not in available():
         raise ValueError(f"there is no data set {name!r}; there are {', '.join(available())}")
     return import_module(f"cortex_lab.data.{_PREFIX}{name}").load(**options)
+
+
+def loaded_as(dataset: Any) -> str | None:
+    """The name by which `load` gives exactly this data set; None if it does not."""
+    if not hasattr(dataset, "batches") or dataset.name not in available():
+        return None
+    same = load(dataset.name)
+    alike = np.array_equal(same.rows, dataset.rows) and same.splits.keys() == dataset.splits.keys()
+    alike = alike and all(np.array_equal(same.splits[part], dataset.splits[part]) for part in same.splits)
+    arrays = zip(same.arrays(), dataset.arrays(), strict=True) if alike else [(0, 1)]
+    return dataset.name if all(np.array_equal(ours, theirs) for ours, theirs in arrays) else None
 
 
 def find_files(name: str, files: Iterable[str], folder: str | Path | None = None) -> list[Path]:

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex_lab.nn import saving
+from cortex_lab.nn import edits, saving
+from cortex_lab.nn.freezing import Frozen
 from cortex_lab.nn.graph import Graph
 from cortex_lab.nn.loss import loss_from_dict
 from cortex_lab.nn.penalties import Penalties
-from cortex_lab.optimize import Optimizer, ReduceOnPlateau
+from cortex_lab.nn.saved_study import SavedStudy, describe_study
+from cortex_lab.optimize import Optimizer
 from cortex_lab.optimize.optimizer import optimizer_from_dict
-from cortex_lab.study import Probe, Session, Trace, every
-from cortex_lab.study.expression import Expression, Forgotten, as_text
+from cortex_lab.study import Session
 
 if TYPE_CHECKING:
     from cortex_lab.nn.training import Training
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Saved:
-    """The content of a file that `save_training` wrote."""
+    """The content of a file that `save_training` wrote; `study` is None in older ones."""
 
     path: str | os.PathLike
     description: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
+    study: SavedStudy | None = None
 
 
 def save_training(training: Training, path: str | os.PathLike, session: Session | None = None) -> None:
@@ -64,21 +66,36 @@ def save_training(training: Training, path: str | os.PathLike, session: Session 
         **_content(training, training.batches, training.step_number),
     }
     if session is not None:
-        description["study"] = _describe_study(session)
+        description["study"] = _plain(describe_study(session))
         arrays["trace"] = np.stack([session.trace[key] for key in session.trace.keys])
     saving.write(path, description, arrays)
 
 
 def read_training(path: str | os.PathLike) -> Saved:
-    """The content of a training's file; ValueError for another kind, `DamagedFile` if it is not whole."""
-    description, arrays = saving.read(path)
-    if description.get("kind") != "training":
-        raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
-    # Written as this version writes it: classes of one's own once went by their names alone.
-    losses = {name: loss_from_dict(loss).to_dict() for name, loss in description["losses"].items()}
-    penalties = description["penalties"] and Penalties.from_dict(description["penalties"]).to_dict()
-    graph = Graph.from_dict(description["graph"]).to_dict()
-    return Saved(path, {**description, "losses": losses, "penalties": penalties, "graph": graph}, arrays)
+    """The content of a training's file; ValueError for another kind, `DamagedFile` for what cannot be."""
+
+    def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        if description.get("kind") != "training":
+            raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
+        # Written as this version writes it: classes of one's own once went by their names alone.
+        with saving.reading(path, "losses"):
+            losses = {name: loss_from_dict(loss).to_dict() for name, loss in description["losses"].items()}
+        with saving.reading(path, "penalties"):
+            penalties = description["penalties"] and Penalties.from_dict(description["penalties"]).to_dict()
+        with saving.reading(path, "graph"):
+            graph = Graph.from_dict(description["graph"])
+            saving.check_network(path, graph, stored)
+        with saving.reading(path, "set_up"):
+            began = description.get("set_up", {})
+            began = {**began, **({"frozen": list(began["frozen"])} if began else {})}
+        changed = {"losses": losses, "penalties": penalties, "graph": graph.to_dict(), "set_up": began}
+        return {**description, **changed}
+
+    description, arrays = saving.read(path, look)
+    with saving.reading(path, "study"):
+        about = description.get("study")
+        study = None if about is None else SavedStudy.of(about, arrays["trace"])
+    return Saved(path, description, arrays, study)
 
 
 def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
@@ -86,7 +103,8 @@ def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
     if new and (saved is None or given is None):
         raise ValueError("new_optimizer=True begins with the optimizer given, at the step of resume_from=...")
     if saved is not None and given is None:
-        return optimizer_from_dict(saved.description["optimizer"])
+        with saving.reading(saved.path, "optimizer"):
+            return optimizer_from_dict(saved.description["optimizer"])
     if not isinstance(given, Optimizer):
         raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {given!r}")
     return given
@@ -116,9 +134,8 @@ def load_training(
                 f"{path} was saved from a training on other {'columns' if name == 'reads' else 'classes'}: "
                 f"{theirs}, here {ours}; give the data as they were"
             )
-    excluded = description["excluded_rows"]
-    batches: Any = training.batches
-    content = _content(training, batches.excluding(excluded) if excluded else batches, description["step"])
+    step, batches = saving.whole_number(path, description, "step"), _left_in(training, saved)
+    content = _content(training, batches, step)
     # What an older file does not know of cannot be compared; and one may cease to validate, or begin to.
     known = {name: ours for name, ours in content.items() if name in description}
     if None in (known.get("validation_rows"), description.get("validation_rows")):
@@ -129,7 +146,7 @@ def load_training(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
                 f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
             )
-    began = description.get("set_up", {})
+    began = description["set_up"]
     if not new_optimizer:
         _check_optimizer(path, description, training.optimizer)
     here = list(training.frozen.patterns)
@@ -139,70 +156,45 @@ def load_training(
             f"{path} was saved from a training with frozen={began['frozen']}, here {here}; "
             'set it up in the same way, then session.edit("frozen", [...])'
         )
-    snapshot = training.snapshot()
-    ops = training.network.ops
+    loaded = _loaded(training, saved) | {"step": step, "batches": batches}
     if not new_optimizer:
-        snapshot |= _optimizer_part(training, saved)
-    snapshot |= {
-        "step": description["step"],
-        "loss_state": {name: ops.asarray(arrays[f"loss/{name}"]) for name in training.objective.state},
-        "hyperparameters": description["hyperparameters"],
-        "batches": batches.excluding(excluded) if excluded else batches,
-        "frozen": tuple(description.get("frozen", ())),
-    }
-    saving.fill_network(training.network, arrays)
-    training.restore(
-        snapshot | {"params": training.network.params.copy(), "state": training.network.state.copy()}
-    )
+        loaded |= _optimizer_part(training, saved)
+    before = training.snapshot()
+    try:
+        saving.fill_network(training.network, arrays, path)
+        network = {"params": training.network.params.copy(), "state": training.network.state.copy()}
+        with saving.reading(path, "frozen"):
+            training.restore(before | loaded | network)
+    except BaseException:
+        training.restore(before)
+        raise
     if not new_optimizer and began.get("optimizer", {}).get("kind"):
         training.set_up["optimizer"] = began["optimizer"]
     training.set_up["frozen"] = tuple(began.get("frozen", training.set_up["frozen"]))
 
 
-def follow_saved(session: Session, saved: Saved, its_probes: bool, new_optimizer: bool) -> None:
-    """Have the session of a loaded training go on from what its file says was recorded, run and attached.
-
-    `its_probes` says whether what was recorded by name goes on being recorded.
-    """
-    about = saved.description.get("study")
-    if about is None:
-        return
-    for key, n in about["probes"] if its_probes else ():
-        if key not in session.recorded_keys and key in session.process.keys:
-            session.record(Probe(key, every(n) if n else None))
-    trace = Trace.of(
-        {key: column.copy() for key, column in zip(about["columns"], saved.arrays["trace"], strict=True)}
-    )
-    trace.before = about["before"]
-    until = about["until"]
-    if until is not None:
-        until = Forgotten(about["said"]) if until == "" else Expression(until)
-    session._follow(trace, (until, about["start"]))
-    session.stop_on_fault = about["stop_on_fault"]
-    for settings in () if new_optimizer else about["attached"]:
-        ReduceOnPlateau(**{name: value for name, value in settings.items() if name != "kind"}).attach(session)
+def _left_in(training: Training, saved: Saved) -> Any:
+    with saving.reading(saved.path, "excluded_rows"):
+        excluded, batches = saved.description["excluded_rows"], training.batches
+        return batches.excluding(excluded) if excluded else batches  # type: ignore[attr-defined]
 
 
-def _describe_study(session: Session) -> dict[str, Any]:
-    until, start = session._last_run
-    plateaus = [part for part in session.attached if type(part) is ReduceOnPlateau]
-    probes = [probe for probe in session.probes if probe.measure is None]
-    about = {
-        "columns": list(session.trace.keys),
-        "before": dict(session.trace.before),
-        # Nothing for no run until anything, "" for what cannot be written down.
-        "until": None if until is None else as_text(until) or "",
-        "said": repr(until),
-        "start": start,
-        "stop_on_fault": bool(session.stop_on_fault),
-        "attached": [plateau.to_dict() for plateau in plateaus],
-        "probes": [
-            (probe.key, getattr(probe.schedule, "n", None))
-            for probe in probes
-            if probe.schedule is None or isinstance(probe.schedule, every)
-        ],
+def _loaded(training: Training, saved: Saved) -> dict[str, Any]:
+    """What the file says beside weights and optimizer, each part checked by those whose it is."""
+    path, description, arrays, ops = saved.path, saved.description, saved.arrays, training.network.ops
+    for name, ours in training.objective.state.items():
+        saving.check_array(path, f"loss/{name}", ours.shape, arrays)
+    with saving.reading(path, "hyperparameters"):
+        hyperparameters = dict(description["hyperparameters"])
+        for name, value in hyperparameters.items():
+            edits.check_hyperparameter(training, name, value)
+    with saving.reading(path, "frozen"):
+        frozen = Frozen(training.network, description.get("frozen", ())).patterns
+    return {
+        "loss_state": {name: ops.asarray(arrays[f"loss/{name}"]) for name in training.objective.state},
+        "hyperparameters": hyperparameters,
+        "frozen": frozen,
     }
-    return _plain(about)
 
 
 def _check_optimizer(path: Any, description: Mapping[str, Any], given: Optimizer) -> None:
@@ -227,15 +219,26 @@ def _check_optimizer(path: Any, description: Mapping[str, Any], given: Optimizer
 
 def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
     """The file's optimizer with all that it remembered, and nothing that another did."""
-    network, ops = training.network, training.network.ops
-    optimizer = optimizer_from_dict(saved.description["optimizer"])
+    path, network, ops = saved.path, training.network, training.network.ops
     shapes = {name: array.shape for name, array in network.parameters.items()}
-    state = optimizer.init(ops, network.params, shapes) | {
-        name.removeprefix("optimizer/"): ops.asarray(array, array.dtype)
-        for name, array in saved.arrays.items()
-        if name.startswith("optimizer/")
-    }
-    return {"optimizer": optimizer, "optimizer_state": state | saved.description["optimizer_state"]}
+    with saving.reading(path, "optimizer"):
+        optimizer = optimizer_from_dict(saved.description["optimizer"])
+    fresh = optimizer.init(ops, network.params, shapes)
+    with saving.reading(path, "optimizer_state"):
+        numbers = dict(saved.description["optimizer_state"])
+        saving.whole_number(path, numbers, "updates")
+        for name in set(numbers) - {"updates"}:
+            if name not in fresh or _plain(fresh[name]) != numbers[name]:
+                raise ValueError(f"{name!r} is not what {type(optimizer).__name__} keeps for this network")
+    state = {}
+    for name, array in saved.arrays.items():
+        if name.startswith("optimizer/"):
+            key = name.removeprefix("optimizer/")
+            # An edit may have given the optimizer more to remember, a vector like the parameters, than here.
+            shape = getattr(fresh.get(key), "shape", network.params.shape)
+            saving.check_array(path, name, shape, saved.arrays)
+            state[key] = ops.asarray(array, array.dtype)
+    return {"optimizer": optimizer, "optimizer_state": fresh | state | numbers}
 
 
 def _identity(training: Training) -> dict[str, Any]:

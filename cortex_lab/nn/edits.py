@@ -57,14 +57,19 @@ def dropout_rate(training: Training, value: Any) -> None:
 
 def hyperparameter(training: Training, name: str, value: Any) -> None:
     """A number that a layer reads at every step: "dropout_1.rate"."""
+    check_hyperparameter(training, name, value)
+    training.hyperparameters[name] = value
+    set_hyperparameters(training)
+
+
+def check_hyperparameter(training: Training, name: str, value: Any) -> None:
+    """KeyError for what no layer reads at every step, or what the layer says to a value that it refuses."""
     known = _hyperparameters(training)
     if name not in known:
         raise KeyError(f"no layer reads {name!r} at every step; there are {', '.join(known) or 'none'}")
     node, _, field = name.rpartition(".")
     # Made anew to have it checked as the layer checks its own.
     dataclasses.replace(training.network.graph.nodes[node].layer, **{field: value})  # type: ignore[type-var]
-    training.hyperparameters[name] = value
-    set_hyperparameters(training)
 
 
 def weights(training: Training, name: str, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -156,7 +157,21 @@ class Layer(PlainNumbers):
 
 def layer_from_dict(data: Mapping[str, Any]) -> Layer:
     """The layer that `Layer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
+    _check_plain(LAYERS.find(data.get("kind")), data)
     return LAYERS.make(data, from_plain)
+
+
+def _check_plain(kind: type[Layer], config: Mapping[str, Any]) -> None:
+    """ValueError for a switch that is none, or a number that is none or not finite."""
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if field.name not in config:
+            continue
+        value = config[field.name]
+        if field.type == "bool" and not isinstance(value, bool):
+            raise ValueError(f"{kind.__name__}: {field.name} must be True or False, got {value!r:.60}")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if field.type == "float" and not (is_number and math.isfinite(value)):
+            raise ValueError(f"{kind.__name__}: {field.name} must be a finite number, got {value!r:.60}")
 
 
 def snake_case(name: str) -> str:

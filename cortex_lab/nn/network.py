@@ -220,7 +220,10 @@ class Network:
         return named
 
     def save(self, path: str | os.PathLike) -> None:
-        """Description, weights and state in one HDF5 file, written atomically."""
+        """Description, weights and state in one HDF5 file, written whole or not at all.
+
+        OSError that says why if it cannot be written.
+        """
         with self.turns.reading():
             description, arrays = saving.describe_network(self)
             saving.write(path, {"kind": "network", **description}, arrays)
@@ -228,11 +231,21 @@ class Network:
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
         """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
-        description, arrays = saving.read(path)
-        network = cls(Graph.from_dict(description["graph"]), seed=description["seed"], ops=ops)
-        saving.fill_network(network, arrays)
-        names = saving.names_of(description)
-        network.reads, network.classes = names["reads"], names["classes"]
+
+        def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+            with saving.reading(path, "graph"):
+                graph = Graph.from_dict(description["graph"])
+                saving.check_network(path, graph, stored)
+            return description | {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
+
+        ops = get_ops(ops) if isinstance(ops, str) else ops
+        description, arrays = saving.read(path, look)
+        with saving.reading(path, "graph"):
+            network = cls(description["graph"], seed=description["seed"], ops=ops)
+        with saving.reading(path, "reads"):
+            names = saving.names_of(description)
+            network.reads, network.classes = names["reads"], names["classes"]
+        saving.fill_network(network, arrays, path)
         return network
 
     def copy(self) -> Network:

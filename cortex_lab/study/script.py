@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground.files import write_whole
 from cortex_lab.study.events import Event
 
 _SHORT = 12
@@ -27,8 +28,8 @@ class Script(str):
         return str(self)
 
     def save(self, path: Any) -> None:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self)
+        """Write it whole; OSError, and an earlier file as it was, if that fails."""
+        write_whole(path, self.encode())
 
 
 class Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.study.missing import MISSING, is_recorded
-from cortex_lab.study.tracefile import TraceFile, read_trace
+from cortex_lab.study.tracefile import TraceFile
+from cortex_lab.study.tracereading import read_trace
 
 
 class Trace:
@@ -136,10 +138,10 @@ class Trace:
         return pd.DataFrame(columns, index=index)
 
     def stream_to(self, path: str | Path) -> TraceFile:
-        """Write the trace to an HDF5 file, now and from now on, several times a second.
+        """Write the trace to a file, now and from now on, several times a second.
 
-        Returns the file; `close()` it, or leave a `with` block, to end the stream. A crash loses at most the
-        last second. FileExistsError if there is such a file already.
+        Returns the file; `close()` it, or leave a `with` block, to end the stream and make the file HDF5.
+        A crash loses at most the last second. FileExistsError if there is such a file already.
         """
         with self._changing:
             file = TraceFile(self, Path(path))
@@ -148,10 +150,10 @@ class Trace:
 
     @classmethod
     def open(cls, path: str | Path) -> Trace:
-        """Read a trace from the HDF5 file that `stream_to` wrote.
+        """Read a trace from the file that `stream_to` wrote, or still writes.
 
-        A file that was cut off is read up to the cut, with a warning that says so. ValueError for a file that
-        is no trace.
+        A file that was not closed, or was cut off or damaged, is read up to there, with a warning that says
+        so. `DamagedFile`, a ValueError, for a file that is no trace or has not a row left.
         """
         columns = read_trace(Path(path))
         return cls.of(columns)
@@ -165,6 +167,12 @@ class Trace:
         trace._length = trace._capacity = len(columns["step"])
         trace.version = 1
         return trace
+
+    def __del__(self) -> None:
+        # What was recorded since the last time its files were written; after this they have no trace to ask.
+        for file in getattr(self, "_files", ()):
+            with contextlib.suppress(OSError):
+                file.write_from(self)
 
     def __repr__(self) -> str:
         return f"<Trace: {len(self)} steps of {', '.join(key for key in self.keys if key != 'step')}>"

@@ -1,42 +1,44 @@
-"""A trace on disk: HDF5, written while the run goes on, readable up to wherever it was cut off.
+"""A trace on disk: a file of records while the run goes on, HDF5 once it is closed.
 
-Rows lie in chunks with checksums. HDF5 keeps the index of the chunks of a dataset at its beginning while
-they are few, and moves it to the end of the file once they are many, where a cut would take it. So rows go to
-a few datasets one after the other, each with chunks four times as long, all made when the file is; whenever a
-column is added, there is a new group of them. A whole file is plain HDF5 for any reader; a broken one is read
-chunk by chunk up to the first that is missing or wrong.
+Records are only ever appended, each with its length and a checksum that goes on from the record before, so
+whatever a crash, a full disk or a cut leaves is read up to the last whole record and not a row further. On
+closing, the file becomes HDF5 for any reader. In front of that stands a block, which HDF5 skips, that says
+where its rows are and what they sum to: of a finished file, too, each row is read as it was written, or not.
+`tracereading.py` reads both.
 """
 
 from __future__ import annotations
 
 import atexit
-import io
+import errno
 import json
+import os
 import struct
 import threading
-import warnings
 import weakref
+import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from cortex_lab.study.missing import MISSING
+from cortex_lab.ground import hdf5
+from cortex_lab.ground.files import cannot_save, write_whole
 from cortex_lab.study.subscribers import show_once
 
-FORMAT = b"cortex_lab trace 1"
-_CHUNKS_BEFORE_THE_INDEX_MOVES = 60
-_CHUNKS = tuple(64 * 4**level for level in range(6))
-_STARTS = tuple(_CHUNKS_BEFORE_THE_INDEX_MOVES * sum(_CHUNKS[:level]) for level in range(6))
+UNFINISHED = b"\x89cortex_lab trace 2\r\n\x1a\n"
+FINISHED = b"\x89cortex_lab trace 2 in HDF5\r\n\x1a\n"
+# A record: what it is, its length, the checksum of all before it and of itself; then that many bytes.
+RECORD = struct.Struct("<4sQI")
+COLUMNS, ROWS, KEPT = b"cols", b"rows", b"kept"
+# The block before the HDF5: where the names begin and how long they are, where the checksums and the rows
+# begin, how many rows and columns there are. Then the checksum of this and of the names.
+ABOUT, BLOCK = struct.Struct("<6Q"), 512
+ROWS_TO_A_CHECKSUM = 64
+_ROWS_TO_A_RECORD = 256
 _SECONDS_BETWEEN_WRITES = 0.25
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# The version of the superblock that a TraceFile writes, and where in it the length of the file stands.
-_SUPERBLOCK = 2
-_END_OF_FILE_AT = 28
-_LARGEST = 2**34
-
 
 _OPEN: weakref.WeakSet[TraceFile] = weakref.WeakSet()
 
@@ -44,24 +46,47 @@ _OPEN: weakref.WeakSet[TraceFile] = weakref.WeakSet()
 @atexit.register
 def _close_all() -> None:
     for file in list(_OPEN):
-        file.close()
+        try:
+            file.close()
+        except OSError as error:
+            show_once(str(error))
+
+
+class _Written(NamedTuple):
+    """How far the file is; one thing, so that it changes at one instant."""
+
+    end: int
+    checksum: int
+    names: tuple[str, ...]
+    rows: int
 
 
 class TraceFile:
-    """Follows a Trace into an HDF5 file from a thread of its own; `error` is what ended it early."""
+    """Follows a Trace into a file from a thread of its own; `error` is why its last rows are not in there.
+
+    What cannot be written, because the disk is full for example, is shown once and tried again.
+    """
 
     def __init__(self, trace: Any, path: Path) -> None:
         self.path = path
         self.error: BaseException | None = None
         self._trace = weakref.ref(trace)
-        self._lock = trace._changing
-        self._kept: int | None = None
-        self._written = 0
-        self._file = h5py.File(path, "x", libver=("v108", "v108"))
-        self._file.attrs["format"] = np.bytes_(FORMAT)
-        self._parts: list[h5py.Group] = []
-        self._begin_part(trace.keys)
-        self._file.flush()
+        self._changing = trace._changing
+        self._writing = threading.RLock()
+        self._process = os.getpid()
+        self._kept: tuple[int] | None = None
+        self._at = _Written(0, 0, (), 0)
+        try:
+            self._file = open(path, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
+        except OSError as error:
+            raise cannot_save(path, error) from error
+        try:
+            self._append(UNFINISHED, _Written(len(UNFINISHED), zlib.crc32(UNFINISHED), (), 0))
+            self._record(COLUMNS, json.dumps(trace.keys).encode(), names=trace.keys)
+        except BaseException as error:
+            self._file.close()
+            path.unlink(missing_ok=True)
+            raise cannot_save(path, error) if isinstance(error, OSError) else error from error
         _OPEN.add(self)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="cortex-lab-trace-file", daemon=True)
@@ -69,52 +94,59 @@ class TraceFile:
 
     def truncate(self, rows: int) -> None:
         """Forget all rows but the first `rows`; called by the trace, which holds the lock."""
-        self._kept = rows if self._kept is None else min(rows, self._kept)
+        self._kept = (rows if self._kept is None else min(rows, self._kept[0]),)
 
     def write(self) -> None:
-        """Bring the file up to date with the trace."""
+        """Bring the file up to date with the trace; OSError if that fails, and what was written is whole."""
         trace = self._trace()
-        if trace is None or not self._file:
-            return
-        with self._lock:
-            kept, self._kept = self._kept, None
-            begin = self._written if kept is None else min(kept, self._written)
-            names, length = trace.keys, len(trace)
-            rows = np.column_stack([trace._columns[name][begin:length] for name in names])
-        if begin < self._written:
-            self._drop_after(begin)
-        if list(names) != _columns(self._parts[-1]):
-            self._begin_part(names)
-        self._append(rows)
+        if trace is not None:
+            self.write_from(trace)
 
-    def _append(self, rows: np.ndarray) -> None:
-        part = self._parts[-1]
-        begin = self._written - int(part.attrs["begin"])
-        stop = begin + len(rows)
-        for level, start in enumerate(_STARTS):
-            end = _STARTS[level + 1] if level + 1 < len(_STARTS) else stop
-            low, high = max(begin, start), min(stop, end)
-            if low < high:
-                dataset = part[str(level)]
-                dataset.resize(high - start, axis=0)
-                dataset[low - start : high - start] = rows[low - begin : high - begin]
-                self._file.flush()
-        self._file.flush()
-        self._written += len(rows)
+    def write_from(self, trace: Any) -> None:
+        """`write`, of a trace that may be about to go."""
+        with self._writing:
+            if self._file.closed or os.getpid() != self._process:
+                return
+            with self._changing:
+                kept, names, length = self._kept, trace.keys, len(trace)
+                begin = self._at.rows if kept is None else min(kept[0], self._at.rows)
+                rows = np.column_stack([trace._columns[name][begin:length] for name in names])
+            if begin < self._at.rows:
+                self._record(KEPT, struct.pack("<Q", begin), rows=begin)
+            with self._changing:
+                if self._kept is kept:
+                    self._kept = None
+            if names != self._at.names:
+                self._record(COLUMNS, json.dumps(names).encode(), names=names)
+            for start in range(0, len(rows), _ROWS_TO_A_RECORD):
+                piece = rows[start : start + _ROWS_TO_A_RECORD].astype("<f8", copy=False)
+                self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
+            self.error = None
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is left, and make the file HDF5.
+
+        OSError if that fails, for want of room for example. `Trace.open` reads what was written then, too.
+        """
+        if os.getpid() != self._process:
+            return
         self._done.set()
         if self._thread is not threading.current_thread():
             self._thread.join()
-        if self._file:
+        with self._writing:
             try:
-                self.write()
+                if not self._file.closed:
+                    self.write()
+                    self._finish()
+            except OSError as error:
+                failure = cannot_save(self.path, error)
+                rows = f"Trace.open reads the {self._at.rows} rows written so far"
+                raise OSError(failure.errno, f"{failure.strerror}; {rows}") from error
             finally:
                 self._file.close()
-        trace = self._trace()
-        if trace is not None and self in trace._files:
-            trace._files.remove(self)
+                trace = self._trace()
+                if trace is not None and self in trace._files:
+                    trace._files.remove(self)
 
     def __enter__(self) -> TraceFile:
         return self
@@ -123,107 +155,81 @@ class TraceFile:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<TraceFile {str(self.path)!r}: {self._written} rows, {'open' if self._file else 'closed'}>"
+        state = "closed" if self._file.closed else "open"
+        return f"<TraceFile {str(self.path)!r}: {self._at.rows} rows, {state}>"
 
     def _follow(self) -> None:
         while not self._done.wait(_SECONDS_BETWEEN_WRITES):
-            if self._trace() is None:
-                self._file.close()
-                return
             try:
+                if self._trace() is None:
+                    self.close()
+                    return
                 self.write()
             except Exception as error:
+                if self.error is None:
+                    why = (
+                        cannot_save(self.path, error).strerror if isinstance(error, OSError) else repr(error)
+                    )
+                    show_once(f"rows of the trace wait in memory: {why}")
                 self.error = error
-                message = f"the trace is no longer written to {str(self.path)!r}: {error}"
-                show_once(message)
-                return
+                if self._file.closed:
+                    return
 
-    def _begin_part(self, names: tuple[str, ...]) -> None:
-        part = self._file.create_group(f"part_{len(self._parts)}")
-        part.attrs["columns"] = np.bytes_(json.dumps(names))
-        part.attrs["begin"] = self._written
-        for level, chunk in enumerate(_CHUNKS):
-            part.create_dataset(
-                str(level), shape=(0, len(names)), maxshape=(None, len(names)), chunks=(chunk, len(names)),
-                dtype="<f8", fletcher32=True,
-            )  # fmt: skip
-        self._parts.append(part)
+    def _record(self, kind: bytes, content: bytes, **changes: Any) -> None:
+        checksum = record_checksum(kind, content, self._at.checksum)
+        piece = RECORD.pack(kind, len(content), checksum) + content
+        end = self._at.end + len(piece)
+        self._append(piece, self._at._replace(end=end, checksum=checksum, **changes))
 
-    def _drop_after(self, rows: int) -> None:
-        for part in self._parts:
-            for level, start in enumerate(_STARTS):
-                there = part[str(level)]
-                there.resize(min(len(there), max(0, rows - int(part.attrs["begin"]) - start)), axis=0)
-        self._written = rows
-        if rows < int(self._parts[-1].attrs["begin"]):
-            self._begin_part(tuple(_columns(self._parts[-1])))
-
-
-def read_trace(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a trace file by name, float64 (rows,); a broken file with a warning, up to the break."""
-    content = path.read_bytes()
-    if not content.startswith(_SIGNATURE):
-        raise ValueError(f"{str(path)!r} is no trace file: it does not begin as HDF5 does")
-    header = content.ljust(_END_OF_FILE_AT + 8, b"\0")
-    stored = struct.unpack_from("<Q", header, _END_OF_FILE_AT)[0] if header[8] == _SUPERBLOCK else 0
-    cut = len(content) < stored < _LARGEST
-    # HDF5 refuses a file shorter than it says; zeros stand in for what is gone, and fail their checksums.
-    source = io.BytesIO(content + bytes(stored - len(content)) if cut else content)
-    try:
-        with h5py.File(source, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise ValueError(f"{str(path)!r} is HDF5, but no trace file")
-            columns, whole = _read_parts(file)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{str(path)!r} is cut off before its first row: {error}") from error
-    if "step" not in columns:
-        raise ValueError(f"{str(path)!r} is cut off before its first row")
-    if cut or not whole:
-        warnings.warn(
-            f"{str(path)!r} is cut off or damaged; read the {len(columns['step'])} rows before that",
-            UserWarning,
-            stacklevel=3,
-        )
-    return columns
-
-
-def _columns(part: h5py.Group) -> list[str]:
-    return json.loads(bytes(part.attrs["columns"]))
-
-
-def _read_parts(file: h5py.File) -> tuple[dict[str, np.ndarray], bool]:
-    pieces: list[tuple[int, list[str], np.ndarray]] = []
-    whole, total = True, 0
-    for index in range(len(file)):
+    def _append(self, piece: bytes, then: _Written) -> None:
+        """Put `piece` behind what is whole, and over what was not: all of it, or it does not count."""
+        self._file.seek(self._at.end)
+        self._file.truncate()
         try:
-            part = file[f"part_{index}"]
-            columns, begin = _columns(part), int(part.attrs["begin"])
-        except (OSError, KeyError, RuntimeError, ValueError):
-            whole = False
-            break
-        rows, whole = _read_rows(part, len(columns))
-        pieces.append((begin, columns, rows))
-        total = begin + len(rows) if len(rows) or not whole else total
-        if not whole:
-            break
-    names = dict.fromkeys(name for _, columns, _ in pieces for name in columns)
-    table = {name: np.full(total, MISSING) for name in names}
-    for begin, columns, rows in pieces:
-        for position, name in enumerate(columns):
-            table[name][begin : begin + len(rows)] = rows[:, position]
-    return table, whole
+            left = memoryview(piece)
+            while left:
+                left = left[os.write(self._file.fileno(), left) :]
+        except OSError:
+            self._file.truncate(self._at.end)
+            raise
+        self._at = then
+
+    def _finish(self) -> None:
+        from cortex_lab.study.tracereading import rows_of_records  # which reads by what is written above
+
+        self._file.seek(0)
+        columns, _ = rows_of_records(self._file.read())
+        if self.path.exists() and not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
+            raise FileExistsError(errno.EEXIST, "another file has taken its place; move that away")
+        write_whole(self.path, finished(columns))
 
 
-def _read_rows(part: h5py.Group, width: int) -> tuple[np.ndarray, bool]:
-    """The rows up to the first chunk that cannot be read, and whether that was all."""
-    found = [np.empty((0, width))]
-    whole = True
-    for level, chunk in enumerate(_CHUNKS):
-        try:
-            dataset = part[str(level)]
-            for start in range(0, len(dataset), chunk):
-                found.append(dataset[start : start + chunk])
-        except (OSError, KeyError, RuntimeError):
-            whole = False
-            break
-    return np.concatenate(found), whole
+def record_checksum(kind: bytes, content: bytes | memoryview, before: int) -> int:
+    return zlib.crc32(content, zlib.crc32(RECORD.pack(kind, len(content), before)))
+
+
+def finished(columns: dict[str, np.ndarray]) -> bytes:
+    """The file of a trace that is complete."""
+    names = json.dumps(list(columns)).encode()
+    rows = np.column_stack(list(columns.values())).astype("<f8", copy=False)
+    sums, places = block_checksums(names, rows), []
+
+    def fill(file: h5py.File) -> None:
+        parts = {"columns": np.bytes_(names), "checksums": sums, "rows": rows}
+        made = [file.create_dataset(name, data=part) for name, part in parts.items()]
+        file.flush()
+        places.extend(BLOCK + (dataset.id.get_offset() or 0) for dataset in made)
+
+    image = hdf5.image(fill)
+    about = ABOUT.pack(places[0], len(names), places[1], places[2], *rows.shape)
+    block = FINISHED + about + struct.pack("<I", zlib.crc32(about + names))
+    return block.ljust(BLOCK, b"\0") + image
+
+
+def block_checksums(names: bytes, rows: np.ndarray) -> np.ndarray:
+    """What every so many rows sum to, each with all before: uint32."""
+    sums, total = [], zlib.crc32(names)
+    for start in range(0, len(rows), ROWS_TO_A_CHECKSUM):
+        total = zlib.crc32(rows[start : start + ROWS_TO_A_CHECKSUM], total)
+        sums.append(total)
+    return np.array(sums, dtype="<u4")

@@ -210,6 +210,67 @@ def test_what_jupyterlab_is_asked_for(
     assert ("--allow-root" in command) == root == ("You are root" in capsys.readouterr().out)
 
 
+NO_FOLDERS = {
+    "too long": ("x" * 300, "File name too long"),
+    "a path too long": ("x/" * 3000, "File name too long"),
+    "nobody's": ("~nobody_of_that_name/x", "no home folder ~nobody_of_that_name; write ./~nobody"),
+    "empty": ("", "is not the name of a folder"),
+    "no name at all": ("a\0b", "is not the name of a folder"),
+    "a loop": ("loop", "loop"),
+    "in a file": ("file/x", "Not a directory"),
+    "a pipe": ("pipe", "is a file; name a folder"),
+    "no place to write": ("/proc/x", "name another folder"),
+}
+
+
+@pytest.mark.parametrize(("name", "why"), NO_FOLDERS.values(), ids=NO_FOLDERS)
+def test_what_cannot_be_a_folder_is_refused_in_a_line(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    name: str, why: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    assert cli.main([name, "--copy-only"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("cortex-lab: ") and why in said and said.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_looked_into_is_refused_in_a_line(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
+    monkeypatch.setattr(Path, "exists", refuse)  # root may look everywhere, so the refusal is planted
+    assert cli.main([str(tmp_path / "lab"), "--copy-only"]) == 1
+    assert "Permission denied; name another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536", "99999", "9" * 30, "8888x", "1.5", "", "٣"])
+def test_a_port_that_cannot_be_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([f"--port={port}"])
+    assert stopped.value.code == 2 and "a port is a number from 1 to 65535" in capsys.readouterr().err
+
+
+def test_an_updated_notebook_keeps_its_mode_and_a_link_leads_where_it_led(
+    source: Path, tmp_path: Path
+) -> None:
+    lab = tmp_path / "lab"
+    copy(source, lab)
+    (lab / "00_tour.ipynb").rename(tmp_path / "tour")
+    (tmp_path / "tour").chmod(0o600)
+    (lab / "00_tour.ipynb").symlink_to(tmp_path / "tour")
+    (source / "00_tour.ipynb").write_text("tour 2")
+    copy(source, lab)
+    assert (lab / "00_tour.ipynb").is_symlink() and (tmp_path / "tour").read_text() == "tour 2"
+    assert (tmp_path / "tour").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_unknown_argument_is_refused() -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["--debug"])

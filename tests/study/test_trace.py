@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -136,18 +137,18 @@ def test_a_stream_follows_growth_new_columns_and_rewinds(tmp_path):
     assert opened["loss"][-1] == 1.0
 
 
-def test_the_file_grows_by_itself_within_a_second_and_is_plain_hdf5(tmp_path):
+def test_the_file_grows_by_itself_within_a_second_and_is_plain_hdf5_once_it_is_closed(tmp_path):
     trace = filled(10)
     with trace.stream_to(tmp_path / "run.h5") as file:
         trace.append(11, 0.0, {"loss": 123.0})
         deadline = time.monotonic() + 5
-        while file._written < 11 and time.monotonic() < deadline:
+        while file._at.rows < 11 and time.monotonic() < deadline:
             time.sleep(0.02)
-        content = (tmp_path / "run.h5").read_bytes()
-    copy = tmp_path / "copy.h5"
-    copy.write_bytes(content)
-    with h5py.File(copy) as plain:
-        assert plain["part_0/0"][-1, 2] == 123.0
+        with pytest.warns(UserWarning, match="was not closed.*the 11 rows there are, up to step 11"):
+            assert same(Trace.open(tmp_path / "run.h5"), trace)
+    with h5py.File(tmp_path / "run.h5") as plain:
+        assert json.loads(plain["columns"][()]) == list(trace.keys)
+        assert plain["rows"][-1, 2] == 123.0
     assert not any(thread.name == "cortex-lab-trace-file" for thread in threading.enumerate())
 
 
@@ -172,7 +173,8 @@ for step in range(1, 10**9):
         process.kill()
         process.wait()
         process.stdout.close()
-    trace = Trace.open(tmp_path / "run.h5")
+    with pytest.warns(UserWarning, match="was not closed"):
+        trace = Trace.open(tmp_path / "run.h5")
     assert killed - trace["seconds"][-1] < 1
     assert (trace["loss"] == np.arange(1, len(trace) + 1)).all()
 

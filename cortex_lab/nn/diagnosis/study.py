@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from cortex_lab.nn.autopsy import Fault
 from cortex_lab.nn.diagnosis import passes, sample
 from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean
 from cortex_lab.nn.training import Training
+from cortex_lab.study import Session, replay
 
 MOST_STEPS, FEWEST_STEPS = 80, 8
 RUN_SECONDS = 0.6
@@ -40,6 +42,29 @@ class Case:
     losses: np.ndarray | None = None
     edited: bool = False
     at: Callable[[int], Training] | None = None
+
+    @classmethod
+    def of(cls, session: Session) -> Case:
+        """Copies of a session's training as it is, and as it was when it was last edited by hand, or began."""
+        training: Any = session.process
+        now, start, step = training.clone(), training.clone(), session.step_number
+        # An edit inside a step belongs to that step.
+        edited = [min(event.step + (event.phase is not None), step) for event in session.events]
+        origin = max(edited, default=session.first_step)
+        # The median, because the first steps may have waited for kernels to be compiled.
+        took = np.diff(session.trace["seconds"])
+        seconds = float(np.median(took)) if len(took) > 2 else 0.0
+        events = [event for event in session.events if event.step < origin + (event.phase is None)]
+        replay(start, session.history.nearest(origin)[1], events, origin)
+        losses = session.trace["loss"].copy() if "loss" in session.trace else None
+        history, events = copy.copy(session.history), list(session.events)
+
+        def at(step: int) -> Training:
+            training = now.clone()
+            replay(training, history.nearest(step)[1], [each for each in events if each.step <= step], step)
+            return training
+
+        return cls(now, start, origin, session.fault, seconds, losses, bool(edited), at)
 
 
 class Study:

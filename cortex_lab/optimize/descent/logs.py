@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -13,12 +16,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground.files import DamagedFile, size_of, write_whole
 from cortex_lab.optimize.function import Function, function_from_dict
 from cortex_lab.optimize.optimizer import Optimizer, optimizer_from_dict
 from cortex_lab.study import Condition, Stop, Trace
 from cortex_lab.study.conditions import as_condition, reason, require_recorded
 
 REVIEWED = ("value", "grad_norm")
+# What unpacks to more than this, and that many times its size, was made to fill somebody's memory.
+_LARGE, _FOLD = 64 * 2**20, 100
+_UNREADABLE = (EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,27 +92,32 @@ class Log:
             "stop": None if self.stop is None else [self.stop.kind, self.stop.reason, self.stop.step],
         }
         columns: dict[str, Any] = {f"column:{key}": self.frame[key].to_numpy() for key in self.frame}
-        with FilePath(path).open("wb") as file:
-            np.savez_compressed(file, about=np.array(json.dumps(about)), points=self.points, **columns)
+        file = io.BytesIO()
+        np.savez_compressed(file, about=np.array(json.dumps(about)), points=self.points, **columns)
+        write_whole(path, file.getbuffer())
 
     @classmethod
     def load(cls, path: str | FilePath) -> Log:
-        """Read what `save` wrote; ValueError if it is not such a file."""
+        """Read what `save` wrote; `DamagedFile`, a ValueError, if it is not such a file."""
+        size = size_of(path)
         try:
+            with zipfile.ZipFile(path) as packed:
+                if sum(part.file_size for part in packed.infolist()) > max(_LARGE, _FOLD * size):
+                    raise ValueError("it would unpack to far more than its own size")
             with FilePath(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 points = file["points"]
                 columns = {name[7:]: file[name] for name in file.files if name.startswith("column:")}
-        except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is not a descent log, or was cut off: {error}") from error
-        function, method, stop = about["function"], about["method"], about["stop"]
-        return cls(
-            function_from_dict(function) if isinstance(function, dict) else function,
-            optimizer_from_dict(method) if isinstance(method, dict) else method,
-            points,
-            pd.DataFrame(columns, index=pd.RangeIndex(len(points), name="step")),
-            None if stop is None else Stop(*stop),
-        )
+            function, method, stop = about["function"], about["method"], about["stop"]
+            return cls(
+                function_from_dict(function) if isinstance(function, dict) else function,
+                optimizer_from_dict(method) if isinstance(method, dict) else method,
+                points,
+                pd.DataFrame(columns, index=pd.RangeIndex(len(points), name="step")),
+                None if stop is None else Stop(*stop),
+            )
+        except (LookupError, ValueError, TypeError, AttributeError, *_UNREADABLE) as error:
+            raise DamagedFile(path, f"is not a descent log, or was cut off ({error})") from error
 
     def __repr__(self) -> str:
         last = self.frame["value"].iloc[-1]

@@ -1,0 +1,217 @@
+"""Whatever becomes of the disk, or of the process: what was there is there, and what is read was written."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import stat
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cortex_lab as cl
+from cortex_lab.ground import files
+from cortex_lab.nn import Network
+from cortex_lab.study import Trace
+from tests.faults import damage, disks, hostile
+from tests.faults.tally import Tally
+
+
+@pytest.fixture
+def tally():
+    tally = Tally()
+    yield tally
+    assert tally.tried and not tally.wrong
+
+
+def test_every_call_may_fail_in_every_way(tally, tmp_path):
+    disks.saving_over(tally, tmp_path)
+
+
+def test_a_nearly_full_disk(tally, tmp_path):
+    disks.saving_on_full_disks(tally, tmp_path, range(8))
+    disks.traces_on_full_disks(tally, tmp_path, [0, 1, 2, 5, 9, 12, 20, 40])
+
+
+def test_a_disk_that_is_full_for_one_part_of_a_record(tally, tmp_path, monkeypatch):
+    trace, path = Trace(["loss"]), tmp_path / "run.h5"
+    with trace.stream_to(path) as file:
+        for room in (0, 3, 500, 7000):
+            for step in range(len(trace) + 1, len(trace) + 301):
+                trace.append(step, 0.0, {"loss": step})
+            with tally.one(f"{room} bytes"):
+                with disks.limited(room):
+                    disks.expect_refusal(file.write, Path(""), errno.ENOSPC)
+                with pytest.warns(UserWarning, match="was not closed"):
+                    disks.check_rows(Trace.open(path), trace)
+            file.write()
+            assert file._at.rows == len(trace)
+    disks.check_rows(Trace.open(path), trace)
+
+
+def test_a_kill_at_any_call_leaves_one_whole_file_and_nothing_beside_it(tally, tmp_path):
+    disks.killed(tally, tmp_path, "kill_at_each_call({path})")
+
+
+def test_cut_and_changed_files(tally, tmp_path):
+    for path, held in damage.traces(tmp_path).values():
+        damage.read_traces(tally, tmp_path, path, held, 400)
+    damage.read_networks(tally, tmp_path, 150)
+
+
+# Saving as an editor does -------------------------------------------------------------------------------
+
+
+def script(path: Path) -> None:
+    cl.study.script.Script("import this\n").save(path)
+
+
+SAVERS = {
+    "network": lambda path: hostile.network().save(path),
+    "script": script,
+    "log": lambda path: cl.optimize.log(cl.Sphere(), cl.SGD(0.1), until=cl.steps(3)).save(path),
+}
+
+
+@pytest.mark.parametrize("save", SAVERS.values(), ids=SAVERS)
+def test_what_was_there_keeps_its_mode_and_links_lead_where_they_led(tmp_path, save):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    target, link = folder / "target", tmp_path / "link"
+    link.symlink_to(target)
+    mask = os.umask(0o027)
+    try:
+        save(link)
+    finally:
+        os.umask(mask)
+    assert link.is_symlink() and stat.S_IMODE(target.stat().st_mode) == 0o640
+    for mode in (0o600, 0o664):
+        target.chmod(mode)
+        save(link)
+        assert link.is_symlink() and stat.S_IMODE(target.stat().st_mode) == mode
+    assert os.listdir(folder) == ["target"]
+
+
+@pytest.mark.parametrize("save", SAVERS.values(), ids=SAVERS)
+def test_a_name_may_be_as_long_as_the_file_system_lets_it(tmp_path, save):
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    save(tmp_path / ("n" * longest))
+    with pytest.raises(OSError, match="cannot save to"):
+        save(tmp_path / ("n" * (longest + 1)))
+    assert os.listdir(tmp_path) == ["n" * longest]
+
+
+@pytest.mark.parametrize("save", SAVERS.values(), ids=SAVERS)
+def test_what_is_no_place_for_a_file_is_refused(tmp_path, save):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, why in {"pipe": "pipe", "loop": "symbolic", ".": "folder", "nowhere/f": "no folder"}.items():
+        with pytest.raises(OSError, match=f"cannot save to .*{why}"):
+            save(tmp_path / name)
+
+
+def test_parts_of_dead_processes_are_cleared_and_those_of_others_are_not(tmp_path):
+    alive, dead = os.getppid(), 2**22 + 1  # above what Linux gives
+    host = files._HOST
+    names = {number: f".cortex-{host}-{number}-00000000.part" for number in (alive, dead, os.getpid())}
+    others = {names[alive], ".cortex-ffffff-1-00000000.part", "mine.part", f".cortex-{host}-x.part"}
+    for name in {*names.values(), *others}:
+        (tmp_path / name).touch()
+    hostile.network().save(tmp_path / "net.h5")
+    assert {*os.listdir(tmp_path)} == others | {"net.h5"}
+
+
+def test_two_interrupts_while_saving_leave_what_was_there(tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "net.h5"
+    hostile.network(1).save(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupt)
+        patch.setattr(Path, "unlink", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            hostile.network(2).save(path)
+    assert len(os.listdir(tmp_path)) == 2
+    np.testing.assert_array_equal(Network.load(path).params, hostile.network(1).params)
+    hostile.network(3).save(path)
+    assert os.listdir(tmp_path) == ["net.h5"]
+
+
+# A trace and what becomes of its file -------------------------------------------------------------------
+
+
+def filled(rows: int) -> Trace:
+    trace = Trace(["loss"])
+    for step in range(1, rows + 1):
+        trace.append(step, 0.0, {"loss": step})
+    return trace
+
+
+def test_a_folder_that_vanishes_is_named_and_the_rows_stay_in_memory(tmp_path):
+    trace, folder = filled(20), tmp_path / "folder"
+    folder.mkdir()
+    file = trace.stream_to(folder / "run.h5")
+    file.write()
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*folder"):
+        file.close()
+    assert len(trace) == 20 and "closed" in repr(file)
+    with pytest.warns(UserWarning, match="was not closed"):
+        disks.check_rows(Trace.open(tmp_path / "moved" / "run.h5"), trace)
+
+
+def test_another_file_in_its_place_is_left_alone(tmp_path):
+    trace, path = filled(20), tmp_path / "run.h5"
+    file = trace.stream_to(path)
+    path.rename(tmp_path / "mine.h5")
+    path.write_text("theirs")
+    with pytest.raises(FileExistsError, match=r"another file has taken its place.*reads the 20 rows"):
+        file.close()
+    assert path.read_text() == "theirs"
+
+
+def test_what_was_recorded_last_is_written_when_the_trace_goes(tmp_path):
+    trace, path = filled(20), tmp_path / "run.h5"
+    file = trace.stream_to(path)
+    trace.append(21, 0.0, {"loss": 21.0})
+    del trace
+    gc.collect()
+    assert file._at.rows == 21
+    file.close()
+    assert Trace.open(path)["loss"][-1] == 21.0
+
+
+def test_a_full_disk_is_shown_once_and_the_stream_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("cortex_lab.study.tracefile._SECONDS_BETWEEN_WRITES", 0.01)
+    trace, path, shown = filled(20), tmp_path / "run.h5", []
+    monkeypatch.setattr("cortex_lab.study.tracefile.show_once", shown.append)
+    with disks.limited(300):
+        file = trace.stream_to(path)
+        deadline = time.monotonic() + 10
+        while file.error is None and time.monotonic() < deadline:
+            file._done.wait(0.01)
+    assert file.error.errno == errno.ENOSPC and len(shown) == 1 and "free some space" in shown[0]
+    file.write()
+    assert file.error is None and file._at.rows == 20
+    file.close()
+    disks.check_rows(Trace.open(path), trace)
+
+
+def test_a_forked_child_leaves_the_stream_to_its_parent(tmp_path):
+    trace, path = filled(20), tmp_path / "run.h5"
+    with trace.stream_to(path) as file:
+        file.write()
+        ours, file._process = (
+            file._process,
+            -1,
+        )  # what a child finds: it is not the one that opened it
+        trace.append(21, 0.0, {"loss": 0.0})
+        file.write()
+        file.close()
+        assert file._at.rows == 20 and "open" in repr(file)
+        file._process = ours
+    assert len(Trace.open(path)) == 21
