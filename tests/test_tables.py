@@ -167,7 +167,8 @@ def test_a_share_of_the_rows_is_kept_to_validate_on(size):
         )
         assert np.ptp(np.bincount(targets)) <= 1
         if given is data:
-            assert not set(held) & set(data.test.rows) and sessions[0].dataset.test.rows is data.test.rows
+            assert not set(held) & set(data.test.rows)
+            assert np.array_equal(sessions[0].dataset.test.rows, data.test.rows)
 
 
 @pytest.mark.parametrize("wrong", [True, 1.5, -1, [1, 2, 3], {"a": 1}, "valdation", 48, 0.001])

@@ -86,8 +86,8 @@ def read_training(path: str | os.PathLike) -> Saved:
             graph = Graph.from_dict(description["graph"])
             saving.check_network(path, graph, stored)
         with saving.reading(path, "set_up"):
-            began = description.get("set_up", {})
-            began = {**began, **({"frozen": list(began["frozen"])} if began else {})}
+            began = description.get("set_up")
+            began = began and {"optimizer": dict(began["optimizer"]), "frozen": list(began["frozen"])}
         changed = {"losses": losses, "penalties": penalties, "graph": graph.to_dict(), "set_up": began}
         return {**description, **changed}
 
@@ -146,7 +146,7 @@ def load_training(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
                 f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
             )
-    began = description["set_up"]
+    began = description["set_up"] or {}
     if not new_optimizer:
         _check_optimizer(path, description, training.optimizer)
     here = list(training.frozen.patterns)
@@ -228,7 +228,7 @@ def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
         numbers = dict(saved.description["optimizer_state"])
         saving.whole_number(path, numbers, "updates")
         for name in set(numbers) - {"updates"}:
-            if name not in fresh or _plain(fresh[name]) != numbers[name]:
+            if not _is_like(numbers[name], fresh.get(name)):
                 raise ValueError(f"{name!r} is not what {type(optimizer).__name__} keeps for this network")
     state = {}
     for name, array in saved.arrays.items():
@@ -239,6 +239,13 @@ def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
             saving.check_array(path, name, shape, saved.arrays)
             state[key] = ops.asarray(array, array.dtype)
     return {"optimizer": optimizer, "optimizer_state": fresh | state | numbers}
+
+
+def _is_like(value: Any, fresh: Any) -> bool:
+    """Whether what an optimizer begins with as `fresh` may become `value`: a number another, all else none."""
+    if isinstance(fresh, (int, float)) and not isinstance(fresh, bool):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return fresh is not None and _plain(fresh) == value
 
 
 def _identity(training: Training) -> dict[str, Any]:

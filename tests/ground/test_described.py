@@ -207,7 +207,7 @@ def test_a_training_of_namesakes_is_resumed_and_one_of_ours_is_not_taken_for_it(
     session.step(2)
     again = trained(own, tmp_path / "training.h5")
     again.step(2)
-    np.testing.assert_array_equal(again.trace["loss"], session.trace["loss"][-2:])
+    np.testing.assert_array_equal(again.trace["loss"], session.trace["loss"])
     assert type(again.process.optimizer) is own.Adam
     network = cl.Network.load(tmp_path / "training.h5")
     kinds = [type(node.layer).__module__ for node in network.graph.nodes.values()]

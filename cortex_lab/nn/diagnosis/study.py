@@ -45,7 +45,7 @@ class Case:
 
     @classmethod
     def of(cls, session: Session) -> Case:
-        """Copies of a session's training as it is, and as it was when it was last edited by hand, or began."""
+        """Copies of a session's training as it is, and as it was when last edited by hand, or began."""
         training: Any = session.process
         now, start, step = training.clone(), training.clone(), session.step_number
         # An edit inside a step belongs to that step.
