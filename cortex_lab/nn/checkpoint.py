@@ -118,9 +118,9 @@ def load_training(
 ) -> None:
     """Put a training set up as the saved one was into the state that was saved.
 
-    With `new_optimizer` it keeps its optimizer, as new. `names`, of columns and classes, are those of the data
-    here; files of long ago do not tell theirs. ValueError if it was set up differently; nothing has changed
-    then.
+    With `new_optimizer` it keeps its optimizer, as new. `names`, of columns and classes, are those of the
+    data here; files of long ago do not tell theirs. ValueError if it was set up differently; nothing has
+    changed then.
     """
     path, description, arrays = saved.path, saved.description, saved.arrays
     if description["graph"] != training.network.graph.to_dict():
@@ -242,7 +242,7 @@ def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
 
 
 def _is_like(value: Any, fresh: Any) -> bool:
-    """Whether what an optimizer begins with as `fresh` may become `value`: a number another, all else none."""
+    """Whether what an optimizer begins with as `fresh` may become `value`: if a number another, else not."""
     if isinstance(fresh, (int, float)) and not isinstance(fresh, bool):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     return fresh is not None and _plain(fresh) == value
