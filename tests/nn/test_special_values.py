@@ -46,6 +46,9 @@ def test_layers(case, backend):
         params = start.copy()
         if seed == 3:
             plant(random, direction)
+            if case.name.endswith("far-out"):
+                # A slope that float32 rounds to 0 makes NaN of infinity, where float64's is still above 0.
+                direction[np.isinf(direction)] = np.nan
         else:
             params, xs = tried(random, (params, xs))
         found = []
