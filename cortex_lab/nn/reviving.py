@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 def revive(training: Training, name: str, units: Any) -> None:
     """Draw what leads into `units` of node `name` as it first was, and forget what the optimizer knew of it.
+
+    Biases begin as they do where nothing else is said, at 0 mostly.
 
     Where the node has no weights into units, as an activation, they are those of the layer that feeds it;
     what lies between, as the scale of a normalization, begins anew too. Draws are keyed by (seed, step,
@@ -60,7 +63,7 @@ def _checked_units(name: str, units: Any, width: int) -> np.ndarray:
 
 def _begin_anew(training: Training, node: PlacedNode, key: str, chosen: np.ndarray) -> None:
     network, name = training.network, f"{node.name}/{key}"
-    spec = node.layer.parameters(*node.in_shapes)[key]
+    spec = _as_usual(node.layer).parameters(*node.in_shapes)[key]
     initializer = spec.initializer or for_activation(network.graph.next_activation(node.name))
     # Past 0, so that no draw is one of those that the network began with.
     place = 1 + list(network.parameters).index(name)
@@ -73,6 +76,12 @@ def _begin_anew(training: Training, node: PlacedNode, key: str, chosen: np.ndarr
         if each in training.optimizer_state:
             part = training.optimizer_state[each][start : start + network.parameters[name].size]
             _replace(network.ops, part.reshape(spec.shape), chosen, 0.0)
+
+
+def _as_usual(layer: Any) -> Any:
+    """The layer with the bias that it has unless another is asked for, which may be what killed a unit."""
+    usual = {each.name: each.default for each in dataclasses.fields(layer) if each.name == "bias_initializer"}
+    return dataclasses.replace(layer, **usual)
 
 
 def _replace(ops: Any, array: Any, chosen: np.ndarray, values: Any) -> None:

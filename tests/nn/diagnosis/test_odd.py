@@ -11,7 +11,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.nn.description import Node
-from cortex_lab.nn.diagnosis import Diagnosis, diagnose
+from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.training import Training
@@ -139,7 +139,7 @@ def test_long_steps_are_not_experimented_with(monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(50, 3)), np.arange(50) % 2
     session = cl.train(cl.Network([Dense(2)], 3), (x, y), "softmax_cross_entropy", cl.Adam(0.01))
     session.step(4)
-    case = dataclasses.replace(session._case(), step_seconds=100.0)
+    case = dataclasses.replace(Case.of(session), step_seconds=100.0)
     took = []
     monkeypatch.setattr(Training, "whole_step", lambda self: took.append(self))
     found = diagnose(case)
