@@ -122,7 +122,7 @@ def test_while_training_one_answer_is_enough_for_four_frames_of_a_page_that_is_l
 
 def test_while_training_a_prompt_page_is_asked_for_one_answer_in_ten_frames(desk, monkeypatch):
     monkeypatch.setattr("cortex_lab.widgets.publisher.PROMPT", 0.5)
-    one = desk(interval=0.01)
+    one = desk(interval=0.01, share=1.0)
     one.training = True
     page = Page(one)
     page.say("hello")
@@ -139,7 +139,7 @@ def test_while_training_a_prompt_page_is_asked_for_one_answer_in_ten_frames(desk
 
 
 def test_while_training_the_controls_are_written_when_something_happens_and_once_a_second(desk):
-    one = desk(interval=0.01)
+    one = desk(interval=0.01, share=1.0)
     page = Page(one)
     page.say("hello")
     one.training = True
