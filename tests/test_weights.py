@@ -101,8 +101,10 @@ def test_weights_in_a_series_are_matched_by_the_index_of_the_frame():
         weights = pd.Series(np.arange(1.0, ROWS + 1), own.index)
         data = Dataset(own, ["a", "b"], "y")
         assert trained(data, sample_weight=weights).process.row_weights.tolist() == weights.tolist()
+        shuffled = trained(data, sample_weight=weights.sample(frac=1, random_state=0))
+        assert shuffled.process.row_weights.tolist() == weights.tolist()
         with pytest.raises(ValueError, match=r"index of sample_weight.*to_numpy\(\)"):
-            trained(data, sample_weight=weights.sample(frac=1, random_state=0))
+            trained(data, sample_weight=weights.iloc[1:])
     x, y = frame[["a", "b"]].to_numpy(), np.arange(ROWS) % 3
     with pytest.raises(ValueError, match="one weight for each of 48 rows, got 3"):
         trained((x, y), sample_weight=[1, 2, 3])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.data._memory import Shared, frozen, kept
-from cortex_lab.data._numbers import as_float32, check_distinct, check_numeric
+from cortex_lab.ground.float32 import as_float32, check_distinct, check_numeric, refuse_masked
 
 BYTE_SCALE = np.float32(1 / 255)
 
@@ -24,6 +24,7 @@ class Rows:
     def __init__(
         self, values: Any, targets: bool = False, called: str = "the array", private: bool = False
     ) -> None:
+        refuse_masked(values, called)
         given = values = np.asarray(values)
         check_numeric(values, called)
         self.shape = values.shape[1:]

@@ -9,9 +9,9 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
 from cortex_lab.data._memory import can_be_copied, frozen
-from cortex_lab.data._numbers import as_float32, remedy
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.ground.float32 import as_float32, remedy
 
 
 def listed(frame: pd.DataFrame, columns: Any) -> list | None:

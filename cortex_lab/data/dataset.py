@@ -268,19 +268,18 @@ class Dataset:
     def weights(self, sample_weight: Any) -> np.ndarray:
         """One weight for each row, in the order of the rows here, as float64.
 
-        A Series that is not in this order is matched by the numbers of the rows in its index.
+        A Series is matched by the frame's own index; one with no index of its own by the order of the rows.
         """
-        given = sample_weight
-        if isinstance(given, pd.Series) and not (
-            given.index.equals(self._index[self.rows]) or given.index.equals(pd.Index(self.rows))
-        ):
-            numbered = self._index.equals(pd.RangeIndex(len(self._index)))
-            if not numbered or not given.index.is_unique or not np.isin(self.rows, given.index).all():
+        given, index = sample_weight, self._index[self.rows]
+        if isinstance(given, pd.Series) and not given.index.equals(index):
+            numbered = given.index.equals(pd.RangeIndex(len(given)))
+            unnamed = numbered and not given.index.isin(self._index).any()
+            if not unnamed and not (given.index.is_unique and index.isin(given.index).all()):
                 raise ValueError(
                     f"the index of sample_weight is not that of the {len(self)} rows of {self.name!r}; give "
                     "the weights in the order of the rows: sample_weight.to_numpy()"
                 )
-            given = given.loc[self.rows]
+            given = given if unnamed else given.loc[index]
         weights = np.asarray(given, dtype=np.float64)
         if weights.shape != (len(self),):
             size = "x".join(map(str, weights.shape))

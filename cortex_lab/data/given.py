@@ -14,6 +14,7 @@ from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import known_codes, shown, weights_by_code
+from cortex_lab.ground.float32 import refuse_masked
 
 VALIDATION = (
     "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
@@ -191,10 +192,32 @@ def rows_of(
     if dataset is not None and labels is not None and named:
         column: Any = dataset.target
         targets = known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
+    elif dataset is not None and labels is not None:
+        targets = _codes_of_numbers(targets, labels, dataset)
     if isinstance(inputs, pd.DataFrame):
         columns = inputs.columns.tolist() if columns is None else columns
         inputs = Dataset(inputs, columns, None, name=role).inputs_of(columns)
     return inputs, _targets(targets, reading)
+
+
+def _codes_of_numbers(targets: Any, labels: pd.Index, dataset: Dataset) -> Any:
+    """Numbers in an array as class ids: they are ids, or labels; ValueError where they may be either."""
+    values = np.asarray(targets)
+    if values.dtype.kind not in "biuf" or labels.tolist() == list(range(len(labels))):
+        return targets
+    # A negative number that is no label says that a class is unknown.
+    found = np.array([each for each in np.unique(values) if each >= 0 or each in labels])
+    are_ids = bool(np.isin(found, np.arange(len(labels))).all())
+    are_labels = found.size > 0 and set(found.tolist()) <= set(labels.tolist())
+    if are_ids and are_labels:
+        raise ValueError(
+            f"the targets {shown(found)} may be labels of {dataset.target!r}, which are {shown(labels)}, or "
+            f"class ids, which are 0 to {len(labels) - 1}; give labels as pandas.Series(y), or a Dataset"
+        )
+    if not are_labels:
+        return targets
+    column: Any = dataset.target
+    return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", dataset.name)
 
 
 def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, Any]:
@@ -241,6 +264,7 @@ def _targets(targets: Any, reading: str) -> Any:
     """Targets as an array of numbers, or several by name; ValueError for gaps in what are classes."""
     if targets is None or isinstance(targets, Mapping):
         return targets
+    refuse_masked(targets, "targets")
     targets = np.asarray(targets)
     if targets.dtype == object:
         targets = pd.Series(targets.ravel()).infer_objects().to_numpy().reshape(targets.shape)
@@ -254,8 +278,9 @@ def _targets(targets: Any, reading: str) -> Any:
             )
     if targets.dtype.kind not in "biufc":
         raise ValueError(
-            f"targets hold {_described(targets.flat[0])}, and in arrays they are numbers: number the classes "
-            "with labels, ids = numpy.unique(targets, return_inverse=True), or use a cortex_lab.data.Dataset"
+            f"targets hold {_described(targets.flat[0])} ({targets.dtype}), and in arrays they are numbers: "
+            "number the classes with labels, ids = numpy.unique(targets, return_inverse=True), or use a "
+            "cortex_lab.data.Dataset"
         )
     return targets
 

@@ -75,6 +75,9 @@ def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict
     found: dict[int, float] = {}
     for label, weight in class_weight.items():
         code = by_label.get(_key(label), by_name.get(label) if isinstance(label, str) else None)
+        if code is None and labels.tolist() == [0, 1] and label in (0, 1):
+            # Of two labels that are no and yes, it is plain which one 0, or False, means.
+            code = int(label)
         if code is None:
             raise ValueError(
                 f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}"

@@ -27,7 +27,9 @@ class Frozen:
     """
 
     def __init__(self, network: Network, patterns: Any = ()) -> None:
-        self.patterns = (patterns,) if isinstance(patterns, str) else tuple(patterns or ())
+        given = [patterns] if isinstance(patterns, str) else [] if patterns is None else list(patterns)
+        # NumPy's strings and arrays of them are as good, and a script can hold these.
+        self.patterns = tuple(str(each) if isinstance(each, str) else each for each in given)
         self.nodes = _named(network.graph, self.patterns)
         self.parts = _parts(network, self.nodes)
         self._network = network

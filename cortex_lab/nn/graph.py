@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cortex_lab.nn.description import Entry, Node, flatten
-from cortex_lab.nn.layer import Layer, Shape, layer_from_dict
+from cortex_lab.nn.layer import WHOLE, Layer, Shape, layer_from_dict
 from cortex_lab.nn.masks import with_masks
 
 
@@ -137,7 +137,7 @@ def _input_shapes(input_shape: Any) -> dict[str, Shape]:
     named = input_shape if isinstance(input_shape, Mapping) else {"input": input_shape}
     shapes = {}
     for name, shape in named.items():
-        shape = (shape,) if isinstance(shape, int) else tuple(int(length) for length in shape)
+        shape = (int(shape),) if isinstance(shape, WHOLE) else tuple(int(length) for length in shape)
         if not all(length > 0 for length in shape):
             raise ValueError(f"input {name!r} needs rows of positive lengths, got {shape}")
         shapes[name] = shape

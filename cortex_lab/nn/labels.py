@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.ground.float32 import check_float32, refuse_masked
 from cortex_lab.nn.loss import resolve_loss, row_weights
 
 if TYPE_CHECKING:
@@ -47,11 +48,18 @@ def refuse_signed_ids(training: Training, given: Any) -> None:
     A negative id is unknown. Where ids count up from it, as many as there are classes, one of them would
     silently never be learned.
     """
-    if given.targets is None:
-        return
-    for name, targets in training.objective.by_output(given.targets).items():
-        if training.losses[name].of_classes and np.min(targets) < 0:
-            _refuse_signed(np.unique(targets), training.network.graph.shape(name)[-1])
+    if given.targets is not None:
+        for name, targets in training.objective.by_output(given.targets).items():
+            _refuse_signed(training.objective, name, targets)
+
+
+def refuse_misread(objective: Any, targets: Any) -> None:
+    """ValueError for targets of other rows that a training refuses: signed ids, or what float32 loses."""
+    for name, values in objective.by_output(targets).items():
+        refuse_masked(values, f"targets of {name!r}")
+        _refuse_signed(objective, name, values)
+        if not objective.losses[name].of_classes and objective.network.ops.dtype == np.float32:
+            check_float32(np.asarray(values), f"targets of {name!r}")
 
 
 def refuse_another_order(network: Network, reads: dict[str, list], classes: list[str] | None) -> None:
@@ -71,7 +79,10 @@ def refuse_another_order(network: Network, reads: dict[str, list], classes: list
         )
 
 
-def _refuse_signed(found: np.ndarray, classes: int) -> None:
+def _refuse_signed(objective: Any, name: str, targets: Any) -> None:
+    if not objective.losses[name].of_classes or np.size(targets) == 0 or np.min(targets) >= 0:
+        return
+    found, classes = np.unique(targets), objective.network.graph.shape(name)[-1]
     counted = len(found) == classes and (np.diff(found) == 1).all()
     if counted or found.tolist() == [-1, 1]:
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops, get_ops
 from cortex_lab.compute.denormals import flushed
+from cortex_lab.ground.float32 import check_float32, refuse_masked
 from cortex_lab.nn import saving
 from cortex_lab.nn.description import Entry
 from cortex_lab.nn.executor import Bound, Executor
@@ -198,6 +199,7 @@ class Network:
             raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
         rows = None
         for name, shape in self.graph.inputs.items():
+            refuse_masked(named[name], f"input {name!r}")
             array = named[name] = np.asarray(named[name])
             if array.shape[1:] != shape or array.ndim == 0:
                 hint = "; for a single row pass x[None]" if array.shape == shape else ""
@@ -212,6 +214,8 @@ class Network:
             reads_ids = any(layer.input_dtype == "int32" for layer in readers)
             if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():
                 raise ValueError(f"input {name!r} wants ids, which are whole numbers")
+            if not reads_ids and self.ops.dtype == np.float32:
+                check_float32(array, f"input {name!r}")
             rows = len(array) if rows is None else rows
             if len(array) != rows or rows == 0:
                 raise ValueError(

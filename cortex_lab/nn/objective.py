@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from cortex_lab.nn.metrics import Metrics
 from cortex_lab.nn.network import Network
 from cortex_lab.nn.pictures import as_picture
 from cortex_lab.nn.plan import Plan
+from cortex_lab.study.missing import MISSING
 
 
 class Objective:
@@ -106,13 +106,13 @@ class Objective:
         total = 0.0
         for at in slots.values():
             total += float(at.found[0] if at.found else at.rows.dot(at.weights))
-        return total if total or any(at.weights.any() for at in slots.values()) else math.nan
+        return total if total or any(at.weights.any() for at in slots.values()) else MISSING
 
     def of_output(self, slots: Mapping[str, Slots], name: str) -> float:
         """The loss of one output, before its weight in the total; NaN if no row counts."""
         at = slots[name]
         loss = float(at.rows @ at.weights) / self.weights[name]
-        return loss if loss or at.weights.any() else math.nan
+        return loss if loss or at.weights.any() else MISSING
 
     def accuracy(self, slots: Mapping[str, Slots]) -> float:
         """The share of the known classes that the highest output names; NaN if none is known."""
@@ -120,7 +120,7 @@ class Objective:
         # Unknown classes are negative, and so never the highest output.
         hits = int(at.found[1] if at.found else self._hits(at.y, target))
         known = self._known_classes(target)
-        return hits / known if known else math.nan
+        return hits / known if known else MISSING
 
     def score(
         self,
@@ -160,9 +160,9 @@ class Objective:
                 gathered[part] = ops.to_numpy(slots[name].y)
 
         self.network.evaluate_batches(inputs, add)
-        scores = {"loss": total / rows if any(counts.values()) else math.nan}
+        scores = {"loss": total / rows if any(counts.values()) else MISSING}
         if self.classifies:
-            scores["accuracy"] = correct / answered if answered else math.nan
+            scores["accuracy"] = correct / answered if answered else MISSING
         return scores, outputs
 
     def row_losses(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -15,6 +15,7 @@ from cortex_lab.nn.copies import copied, put_back
 from cortex_lab.nn.executor import Bound
 from cortex_lab.nn.feeding import fetch
 from cortex_lab.nn.freezing import Frozen
+from cortex_lab.nn.labels import refuse_misread
 from cortex_lab.nn.layer import Slots
 from cortex_lab.nn.loss import Loss
 from cortex_lab.nn.metrics import Metrics
@@ -244,7 +245,9 @@ class Training:
 
     def checked_rows(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Rows to score: inputs and targets by name; ValueError for what does not fit."""
-        return self.network.checked_inputs(inputs), self.objective.check_all_targets(targets)
+        checked = self.network.checked_inputs(inputs), self.objective.check_all_targets(targets)
+        refuse_misread(self.objective, targets)
+        return checked
 
     def measure(self, key: str) -> float:
         """The value of `key` for the step just completed, or right before its update for the one under way.

@@ -95,7 +95,8 @@ class Source:
         return f"{kind}({inside})"
 
     def _array(self, value: np.ndarray) -> str:
-        if value.size <= _SHORT and np.isfinite(value).all():
+        # Whatever is no number is finite.
+        if value.size <= _SHORT and (value.dtype.kind not in "fc" or np.isfinite(value).all()):
             made = self.imported("numpy", "array")
             return f"{made}({value.tolist()!r}, dtype={value.dtype.str!r})"
         made = self.imported("cortex_lab.study.script", "unpacked")

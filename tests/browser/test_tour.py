@@ -70,7 +70,7 @@ def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) ->
     assert lab.value("len(session.trace)") == before + 1
 
     bench.click("Run")
-    lab.wait_until(lambda: bench.step() > before + 20, "a curve that grows", 60)
+    lab.wait_until(lambda: bench.step() > before + 20, "a curve that grows", 20)
     drawn = bench.step()
     lab.wait_until(lambda: bench.step() > drawn, "a curve that goes on growing", 20)
     bench.click("Pause")

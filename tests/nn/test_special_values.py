@@ -46,8 +46,8 @@ def test_layers(case, backend):
         params = start.copy()
         if seed == 3:
             plant(random, direction)
-            if case.name.endswith("far-out"):
-                # A slope that float32 rounds to 0 makes NaN of infinity, where float64's is still above 0.
+            if case.name.endswith("far-out") and backend == "gpu":
+                # A slope that float32 rounds to 0 there makes NaN of infinity, where float64's is above 0.
                 direction[np.isinf(direction)] = np.nan
         else:
             params, xs = tried(random, (params, xs))

@@ -138,8 +138,10 @@ class Descent:
         return None
 
     def is_whole(self) -> bool:
-        """Whether the point is finite."""
-        return bool(np.isfinite(self.ops.to_numpy(self.params)).all())
+        """Whether the point is finite, and so are the value and the gradient there, which a step needs."""
+        with np.errstate(all="ignore"):
+            found = (self.params, self._evaluate_gradient(), self._evaluate_value())
+        return all(bool(np.isfinite(self.ops.to_numpy(each)).all()) for each in found)
 
     def pending_update(self) -> dict[str, np.ndarray]:
         """The step that the next update would make from here, without making it."""
@@ -230,7 +232,8 @@ class Descent:
 
     def _distance(self) -> float:
         distance = getattr(self.function, "distance", None)
-        return math.nan if distance is None else float(distance(self._here()))
+        with np.errstate(all="ignore"):
+            return math.nan if distance is None else float(distance(self._here()))
 
     def _evaluate_value(self) -> float:
         if not self._known["value"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 EXACT = 2**24
@@ -31,6 +33,15 @@ def check_numeric(values: np.ndarray, called: str) -> None:
         raise ValueError(f"{called}: an array (rows, ...) is wanted, got a single number")
 
 
+def refuse_masked(values: Any, called: str) -> None:
+    """ValueError for an array with masked numbers: NumPy would hand on what lies below the mask."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{called}: {np.ma.count_masked(values)} numbers are masked, and what lies below would be seen; "
+            "fill them, values.filled(0), or leave those rows out"
+        )
+
+
 def as_float32(values: np.ndarray, called: str) -> np.ndarray:
     """Numbers (n, ...) as float32, copied only if they are not.
 
@@ -44,6 +55,12 @@ def as_float32(values: np.ndarray, called: str) -> np.ndarray:
         _check_range(values, found, called)
     check_distinct(values, called)
     return found
+
+
+def check_float32(values: np.ndarray, called: str) -> None:
+    """ValueError if something that matters would be lost in float32, as `as_float32` says."""
+    if values.dtype.kind in "iuf" and values.dtype.itemsize >= (8 if values.dtype.kind == "f" else 4):
+        as_float32(values, called)
 
 
 def check_distinct(values: np.ndarray, called: str) -> None:

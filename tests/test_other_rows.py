@@ -1,0 +1,153 @@
+"""Rows given beside those of a training: read as it reads its own, or refused as it refuses its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cortex_lab as cl
+
+ROWS = 240
+random = np.random.default_rng(0)
+X = random.normal(size=(ROWS, 2))
+CLASSES = np.digitize(X[:, 0], [-0.4, 0.4])
+
+
+def trained(data, units=3, loss="softmax_cross_entropy", **options):
+    return cl.train(cl.Network([cl.Dense(units)], 2), data, loss, cl.Adam(0.1), batch_size=60, **options)
+
+
+def labelled(labels):
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=np.asarray(labels)[CLASSES])
+    session = trained(cl.data.Dataset(frame, ["a", "b"], "k"))
+    session.step(40)
+    return session, frame
+
+
+WAYS = {
+    "dataset": lambda t: cl.data.Dataset(t.reset_index(drop=True), ["a", "b"], "k"),
+    "frame": lambda t: t,
+    "series": lambda t: (t[["a", "b"]], t.k),
+    "array": lambda t: (t[["a", "b"]], t.k.to_numpy()),
+    "list": lambda t: (t[["a", "b"]], t.k.tolist()),
+    "arrays": lambda t: (t[["a", "b"]].to_numpy(), t.k.to_numpy()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "labels", [[1, 2, 3], [0, 1, 2], [10, 20, 30], [2, 1, 0], ["x", "y", "z"], [-5, 0, 1]], ids=str
+)
+@pytest.mark.parametrize("kept", [(0, 1, 2), (0, 1), (2,)], ids=str)
+def test_labels_are_labels_however_they_are_given_or_it_is_asked_which_is_meant(way, labels, kept):
+    session, frame = labelled(labels)
+    some = frame[np.isin(CLASSES, kept)]
+    order = np.sort(np.unique(np.asarray(labels)))
+    x = some[["a", "b"]].to_numpy(np.float32)
+    right = (order[session.network.predict(x).argmax(axis=1)] == some.k.to_numpy()).mean()
+    try:
+        found = session.score(WAYS[way](some))["accuracy"]
+    except ValueError as error:
+        assert "may be labels" in str(error) and way in ("array", "list", "arrays")
+        assert set(some.k) <= {0, 1, 2} != set(order)
+    else:
+        assert found == pytest.approx(right)
+
+
+def test_ids_of_the_training_are_ids():
+    session, frame = labelled([1, 2, 3])
+    assert session.score(session.dataset.arrays()) == session.score(frame)
+
+
+def test_a_weight_goes_by_the_index_of_the_frame():
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=CLASSES, v=np.arange(ROWS) + 1.0)
+    shuffled = frame.sample(frac=1, random_state=0)
+    named = frame.set_index(frame.index.map("row {}".format))
+    for given, weights in (
+        (shuffled, frame.v), (shuffled, shuffled.v), (frame, shuffled.v), (named, named.v.sample(frac=1)),
+        (named, pd.Series(frame.v.to_numpy())), (shuffled, shuffled.v.to_numpy()),
+    ):  # fmt: skip
+        session = trained(cl.data.Dataset(given, ["a", "b"], "k"), sample_weight=weights)
+        assert session.process.row_weights.tolist() == given.v.tolist()
+    with pytest.raises(ValueError, match="the index of sample_weight is not that of the 240 rows"):
+        trained(cl.data.Dataset(named, ["a", "b"], "k"), sample_weight=named.v.iloc[1:])
+
+
+TIMES = 1_700_000_000 + np.arange(2 * ROWS).reshape(ROWS, 2)
+REFUSED = {
+    "signed labels": (X, np.where(CLASSES > 0, 1, -1), "a negative class id means"),
+    "merged": (TIMES, CLASSES, "float32 keeps"),
+    "too large": (X * 1e40, CLASSES, "beyond float32"),
+    "masked inputs": (np.ma.masked_greater(X, 1), CLASSES, "numbers are masked"),
+    "masked targets": (X, np.ma.masked_greater(CLASSES, 1), "numbers are masked"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_training_refuses_is_refused_everywhere(case):
+    x, y, message = REFUSED[case]
+    ids, units = ((CLASSES > 0).astype(int), 2) if case == "signed labels" else (CLASSES, 3)
+    session = trained((X, ids), units)
+    net = session.network
+    calls = [
+        lambda: trained((x, y), units),
+        lambda: trained((X, ids), units, validation=(x, y)),
+        lambda: session.score((x, y)),
+    ]
+    if x is not X:
+        calls += [lambda: net.predict(x), lambda: net.activations(x)]
+    for call in calls:
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_targets_that_float32_would_merge_are_refused_everywhere():
+    session = trained((X, X[:, 0]), 1, "mean_squared_error")
+    for call in (
+        lambda: trained((X, TIMES[:, 0]), 1, "mean_squared_error"),
+        lambda: trained((X, X[:, 0]), 1, "mean_squared_error", validation=(X, TIMES[:, 0])),
+        lambda: session.score((X, TIMES[:, 0])),
+    ):
+        with pytest.raises(ValueError, match="float32 keeps"):
+            call()
+
+
+@pytest.mark.parametrize("key", ["loss", "accuracy"])
+def test_a_batch_of_which_nothing_is_known_is_no_measurement(key):
+    session = trained((X, np.where(np.arange(ROWS) < 3, CLASSES, -1)))
+    assert session.run(until=cl.non_finite(key) | cl.epochs(3)).step == 12
+    assert session.run(until=cl.stalled(key, patience=9) | cl.epochs(3)).step == 24
+    known = [(session.process.batches.fetch(step).rows < 3).any() for step in range(24)]
+    assert session.trace.recorded(key)[0].tolist() == (np.flatnonzero(known) + 1).tolist()
+    assert np.isfinite(session.trace.recorded(key)[1]).all() and not all(known)
+
+
+@pytest.mark.parametrize("weights", [{0: 1, 1: 3}, {False: 1, True: 3}, {np.False_: 1, np.True_: 3}], ids=str)
+def test_a_bool_and_its_number_are_one_class(weights):
+    for labels in (CLASSES > 0, (CLASSES > 0).astype(int)):
+        frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=labels)
+        session = trained(cl.data.Dataset(frame, ["a", "b"], "k"), 2, class_weight=weights)
+        assert session.process.row_weights.tolist() == np.where(CLASSES > 0, 3, 1).tolist()
+
+
+def test_numpys_numbers_and_words_describe_a_network_too():
+    assert cl.Network([cl.Dense(3)], np.int64(4)).graph.inputs == {"input": (4,)}
+    assert cl.Network([cl.Dense(3)], {"input": np.int64(4)}).graph.inputs == {"input": (4,)}
+    session = cl.train(
+        cl.Network([cl.Dense(3), cl.Dense(3)], 2), (X, CLASSES), "softmax_cross_entropy", cl.Adam()
+    )
+    session.step(1)
+    session.edit("frozen", np.array(["dense_1"]))
+    session.step(1)
+    scope: dict = {}
+    exec(session.script(), scope)
+    np.testing.assert_array_equal(scope["network"].params, session.network.params)
+
+
+@pytest.mark.parametrize("function", ["Rosenbrock", "Himmelblau", "Beale", "Sphere"])
+def test_a_descent_starts_anew_where_its_value_was_finite(function):
+    session = cl.Session(cl.Descent(getattr(cl, function)(), cl.SGD(1e3)))
+    session.step(50)
+    session.rewind(session.fault.last_good)
+    assert np.isfinite(session.process.measure("value")) and np.isfinite(session.process.gradient).all()
