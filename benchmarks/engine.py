@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import cortex_lab as cl
 from benchmarks import Row, measure
 from cortex_lab.nn import Plan
-from cortex_lab.nn.plan import assign_offsets
+from cortex_lab.nn.run.plan import assign_offsets
 
 OPTIONS = {"rounds": 5}
 

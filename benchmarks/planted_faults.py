@@ -11,7 +11,7 @@ import numpy as np
 
 import cortex_lab as cl
 from benchmarks.planted import BASES, Setup, conv_layers, lstm_layers
-from cortex_lab.nn.initializers import Constant, Orthogonal, RandomNormal, VarianceScaling
+from cortex_lab.nn.contract.initializers import Constant, Orthogonal, RandomNormal, VarianceScaling
 
 # Faults ----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ _HOMES = {
     "cortex_lab.lab": ("train", "TrainingSession"),
     "cortex_lab.data": ("Augmentation",),
     "cortex_lab.nn": ("Network", "Block", "Node", "Graph", "Layer", "Loss", "Training"),
-    "cortex_lab.nn.penalties": ("L1", "L2", "MaxNorm", "Penalties"),
+    "cortex_lab.nn.contract.penalties": ("L1", "L2", "MaxNorm", "Penalties"),
     "cortex_lab.optimize": (
         "Descent", "Optimizer", "ReduceOnPlateau", "Schedule",
         "check_gradient", "follow", "learning_rate_range_test", "steepest",

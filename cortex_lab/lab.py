@@ -15,13 +15,13 @@ from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given, rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.checkpoint import load_training, optimizer_of, read_training, save_training
+from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
-from cortex_lab.nn.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
-from cortex_lab.nn.loss import reading_of
-from cortex_lab.nn.metrics import Metrics
-from cortex_lab.nn.pictures import say_how_bytes_are_seen
-from cortex_lab.nn.recipe import Recipe
+from cortex_lab.nn.run.pictures import say_how_bytes_are_seen
+from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training, save_training
+from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
+from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.nn.train.recipe import Recipe
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
 from cortex_lab.study.direction import rises
@@ -302,7 +302,7 @@ def train(
     metrics
         What else to measure of the validation rows, recorded as "validation_<name>": names of scikit-learn's
         scorers such as "f1_macro", "roc_auc_ovr" or "r2", functions (y_true, y_pred), or scorers; a dict of
-        those by output name if there are several. See `cortex_lab.nn.metrics.Metrics`.
+        those by output name if there are several. See `cortex_lab.nn.train.metrics.Metrics`.
     loss_weights
         By output name, the weight of its loss in the total.
     class_weight
@@ -315,7 +315,7 @@ def train(
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
     frozen
         Names of nodes, or patterns such as "conv2d_*", that do not learn; `session.edit("frozen", [...])`
-        freezes others, or none. See `cortex_lab.nn.freezing.Frozen`.
+        freezes others, or none. See `cortex_lab.nn.train.freezing.Frozen`.
     augment
         Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes the pictures that are trained
         on a little, anew in every epoch. A dict of them by input name if there are several.

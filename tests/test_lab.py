@@ -259,7 +259,7 @@ def test_a_script_goes_through_a_fault_as_the_session_did(tmp_path):
 
 
 def test_arrays_weights_schedules_and_penalties_are_written_down(tmp_path):
-    from cortex_lab.nn.penalties import L2
+    from cortex_lab.nn.contract.penalties import L2
     from cortex_lab.optimize.schedules import CosineDecay
 
     x, y = table()

@@ -11,8 +11,8 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.data import Dataset, TensorArray
-from cortex_lab.nn import pictures
-from cortex_lab.nn.layer import LAYERS
+from cortex_lab.nn.contract.layer import LAYERS
+from cortex_lab.nn.run import pictures
 
 ROWS = 12
 DTYPES = ["?", "b", "B", "h", "H", "i", "I", "l", "L", "e", "f", "d", "g", ">i4", ">f8"]

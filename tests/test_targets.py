@@ -10,7 +10,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.data.given import Given
-from cortex_lab.nn.loss import LOSSES, reading_of
+from cortex_lab.nn.contract.loss import LOSSES, reading_of
 from cortex_lab.nn.losses.center import CenterLoss
 from tests.nn.loss_cases import LOSS_CASES
 

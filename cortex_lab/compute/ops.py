@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import kernels
-from cortex_lab.compute.accelerate import accelerate
+from cortex_lab.compute.cpu.accelerate import accelerate
 from cortex_lab.compute.kernel import REGISTRY
 
 for _module in pkgutil.iter_modules(kernels.__path__):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.workers import get_workers
+from cortex_lab.compute.cpu.pool import get_workers
 
 ENTRY, ROWS, WIDTH, PLACE, PIECES, LENGTH, COUNT = range(7)
 """Words of a record, which says what a kernel's pieces are: the entry, its rows (one for each worker) and

@@ -14,13 +14,14 @@
 """
 
 from cortex_lab.nn import layers, losses
-from cortex_lab.nn.description import Block, Node
-from cortex_lab.nn.graph import Graph
-from cortex_lab.nn.layer import LAYERS, Layer
-from cortex_lab.nn.loss import LOSSES, Loss
-from cortex_lab.nn.network import Network
-from cortex_lab.nn.plan import Plan
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.contract import initializers
+from cortex_lab.nn.contract.layer import LAYERS, Layer
+from cortex_lab.nn.contract.loss import LOSSES, Loss
+from cortex_lab.nn.graph.description import Block, Node
+from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.plan import Plan
+from cortex_lab.nn.train.training import Training
 
 __all__ = [
     "LAYERS",
@@ -33,6 +34,7 @@ __all__ = [
     "Node",
     "Plan",
     "Training",
+    "initializers",
     "layers",
     "losses",
 ]

@@ -10,7 +10,7 @@ from cortex_lab.study.breakpoints import Breakpoint
 from cortex_lab.study.conditions import Condition, as_condition, require_recorded
 from cortex_lab.study.events import Stop
 from cortex_lab.study.forking import Fork, fork
-from cortex_lab.study.hands import PendingUpdate
+from cortex_lab.study.manual_edits import PendingUpdate
 from cortex_lab.study.observation import Observation
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process

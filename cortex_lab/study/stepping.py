@@ -16,8 +16,8 @@ from cortex_lab.study.conditions import Condition, reason
 from cortex_lab.study.events import Event, Notice, Stop
 from cortex_lab.study.faults import OF_THE_STEP, Fault, UpdateHeldBack, last_whole_step
 from cortex_lab.study.gate import Gate, interrupt_is_pause
-from cortex_lab.study.hands import Hands
 from cortex_lab.study.history import History, replay
+from cortex_lab.study.manual_edits import Hands
 from cortex_lab.study.observation import Observation
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process

@@ -11,12 +11,12 @@
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 """
 
-from cortex_lab.widgets.activations import Activations
 from cortex_lab.widgets.bench import Bench
-from cortex_lab.widgets.embedding_map import EmbeddingMap
-from cortex_lab.widgets.loss_curve import LossCurve
-from cortex_lab.widgets.path_view import PathView
-from cortex_lab.widgets.view import View
-from cortex_lab.widgets.weight_histogram import WeightHistogram
+from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.views.activations import Activations
+from cortex_lab.widgets.views.embedding_map import EmbeddingMap
+from cortex_lab.widgets.views.loss_curve import LossCurve
+from cortex_lab.widgets.views.path_view import PathView
+from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = ["Activations", "Bench", "EmbeddingMap", "LossCurve", "PathView", "View", "WeightHistogram"]

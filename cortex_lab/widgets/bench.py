@@ -13,19 +13,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cortex_lab.study import Notice, Session
-from cortex_lab.widgets.activations import Activations
 from cortex_lab.widgets.channel import Channel
+from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.controls import Controls
-from cortex_lab.widgets.embedding_map import EmbeddingMap
 from cortex_lab.widgets.frames import Frames
 from cortex_lab.widgets.locked import widget_lock
-from cortex_lab.widgets.loss_curve import LossCurve
 from cortex_lab.widgets.picture import StaticPicture, paint_bench
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.status import status_panel, status_text
 from cortex_lab.widgets.trainer import Trainer
-from cortex_lab.widgets.view import View
-from cortex_lab.widgets.weight_histogram import WeightHistogram
+from cortex_lab.widgets.views.activations import Activations
+from cortex_lab.widgets.views.embedding_map import EmbeddingMap
+from cortex_lab.widgets.views.loss_curve import LossCurve
+from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 _open_benches: weakref.WeakValueDictionary[int, Bench] = weakref.WeakValueDictionary()
 _bench_of_cell: dict[str, weakref.ref[Bench]] = {}

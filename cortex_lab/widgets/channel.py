@@ -12,8 +12,8 @@ import anywidget
 import numpy as np
 import traitlets
 
+from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.locked import Locked
-from cortex_lab.widgets.palette import PALETTE
 
 _STATIC = Path(__file__).parent / "static"
 _DRAWING = (

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cortex_lab.widgets.channel import Channel, Panel
+from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, mark, write
-from cortex_lab.widgets.view import View
 
 
 class Controls:

@@ -11,8 +11,8 @@ from typing import Any
 
 from cortex_lab.study import Session
 from cortex_lab.widgets.channel import Packed
+from cortex_lab.widgets.chart.view import NothingToShow, View, note
 from cortex_lab.widgets.status import status_panel
-from cortex_lab.widgets.view import NothingToShow, View, note
 
 
 class Frames:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cortex_lab.widgets.view import View, new_picture, picture_html, png_bytes
+from cortex_lab.widgets.chart.view import View, new_picture, picture_html, png_bytes
 
 
 def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> bytes:

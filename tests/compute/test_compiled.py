@@ -86,17 +86,17 @@ def test_one_changed_byte_of_machine_code_is_noticed(filled: Path):
 
 
 def test_kernels_of_other_sources_are_stale(filled: Path):
-    changed = "import hashlib\nimport cortex_lab.compute.compiled as c\nc._SOURCES = 'others'\n"
+    changed = "import hashlib\nimport cortex_lab.compute.cpu.jit as c\nc._SOURCES = 'others'\n"
     run(PROGRAM, filled)
     assert "compiling" in run(changed + PROGRAM, filled).stderr
 
 
 def test_whatever_compiled_functions_import_is_in_their_key():
-    """Every module of ours that a module of overrides imports, or that one of those does."""
-    from cortex_lab.compute.compiled import sources
+    """Every module of ours that a module of `cpu/kernels` imports, or that one of those does."""
+    from cortex_lab.compute.cpu.jit import sources
 
     known, found = {path.resolve() for path in sources()}, set[Path]()
-    waiting = [path for path in known if path.parent.name == "overrides"]
+    waiting = [path for path in known if path.parent.parts[-2:] == ("cpu", "kernels")]
     while waiting:
         path = waiting.pop()
         found.add(path)
@@ -217,7 +217,7 @@ def test_another_numba_leaves_everything_to_references_and_one_line_says_why(cha
 
 def test_a_part_of_kernels_is_compiled_once_and_for_python_only_when_python_calls_it():
     program = """
-from cortex_lab.compute.compiled import compiled
+from cortex_lab.compute.cpu.jit import compiled
 @compiled
 def part(x, times):
     return x * times
@@ -235,7 +235,7 @@ assert len(part.part.overloads) == len(part.overloads) == 1
 def test_functions_of_no_module_compile_beside_ours():
     program = """
 import numba
-import cortex_lab.compute.compiled
+import cortex_lab.compute.cpu.jit
 made = {}
 exec("def double(x): return 2 * x", made)
 double = made["double"]

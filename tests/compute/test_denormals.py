@@ -9,8 +9,8 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.compute import get_ops
-from cortex_lab.compute.denormals import flushed
-from cortex_lab.compute.workers import Workers
+from cortex_lab.compute.cpu.denormals import flushed
+from cortex_lab.compute.cpu.pool import Workers
 
 SMALL = np.float32(1e-40)
 intel = pytest.mark.skipif(

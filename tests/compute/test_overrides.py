@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cortex_lab.compute import get_ops
+from cortex_lab.compute.cpu.kernels import _direct
+from cortex_lab.compute.cpu.pool import Workers, get_workers
 from cortex_lab.compute.kernel import REGISTRY
-from cortex_lab.compute.overrides import _direct
-from cortex_lab.compute.workers import Workers, get_workers
 from tests.compute.cases import CASES, Case, Draw
 
 OPS = get_ops("cpu")

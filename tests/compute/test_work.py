@@ -11,12 +11,12 @@ import weakref
 import numpy as np
 import pytest
 
-from cortex_lab.compute import crew
-from cortex_lab.compute.denormals import switches
-from cortex_lab.compute.entries import piecework, words_of, work
-from cortex_lab.compute.remembered import remembered
+from cortex_lab.compute.cpu import work_stealing as crew
+from cortex_lab.compute.cpu.calling_convention import piecework, words_of, work
+from cortex_lab.compute.cpu.denormals import switches
+from cortex_lab.compute.cpu.pool import Workers, get_workers
+from cortex_lab.compute.cpu.remembered import remembered
 from cortex_lab.compute.work import Work, join, joined
-from cortex_lab.compute.workers import Workers, get_workers
 
 
 @piecework

@@ -14,11 +14,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cortex_lab.nn import Network, saving
+from cortex_lab.nn import Network
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.dropout import Dropout
 from cortex_lab.nn.layers.flatten import Flatten
+from cortex_lab.nn.run import saving
 
 ARRAY = "parameters/dense_1/kernel"
 HUGE = 2**27

@@ -13,10 +13,11 @@ import pytest
 
 from cortex_lab.data import Batches, read_idx
 from cortex_lab.ground.files import DamagedFile
-from cortex_lab.nn import Graph, Network, Node, Training, saving
-from cortex_lab.nn.checkpoint import load_training, read_training, save_training
+from cortex_lab.nn import Graph, Network, Node, Training
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.dropout import Dropout
+from cortex_lab.nn.run import saving
+from cortex_lab.nn.train.checkpoint import load_training, read_training, save_training
 from cortex_lab.optimize import Adam
 from cortex_lab.optimize.descent.logs import Log
 from cortex_lab.study import Trace

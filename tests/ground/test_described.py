@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.nn import saving
-from cortex_lab.nn.initializers import INITIALIZERS, FromData, Identity, Orthogonal
-from cortex_lab.nn.layer import DESCRIBED, LAYERS, from_plain, layer_from_dict, to_plain
-from cortex_lab.nn.loss import LOSSES, loss_from_dict, resolve_loss
+from cortex_lab.nn.contract.initializers import INITIALIZERS, FromData, Identity, Orthogonal
+from cortex_lab.nn.contract.layer import DESCRIBED, LAYERS, from_plain, layer_from_dict, to_plain
+from cortex_lab.nn.contract.loss import LOSSES, loss_from_dict, resolve_loss
+from cortex_lab.nn.run import saving
 from cortex_lab.optimize import (
     FUNCTIONS,
     OPTIMIZERS,
@@ -157,8 +157,8 @@ def test_a_loss_named_in_two_ways_is_refused():
 MODULE = """
 from dataclasses import dataclass
 import cortex_lab as cl
-from cortex_lab.nn.layer import describable
-from cortex_lab.nn.initializers import Constant as Usual
+from cortex_lab.nn.contract.layer import describable
+from cortex_lab.nn.contract.initializers import Constant as Usual
 
 class Dense(cl.Dense):
     '''A namesake.'''

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import get_ops
-from cortex_lab.nn.description import Node
+from cortex_lab.nn.graph.description import Node
 from cortex_lab.nn.layers.dropout import Dropout
-from cortex_lab.nn.network import Network
-from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.plan import Plan
 from tests.nn.cases import Case
 
 

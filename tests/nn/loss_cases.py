@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.loss import Loss
+from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.losses.binary import BinaryCrossEntropy, SigmoidCrossEntropy
 from cortex_lab.nn.losses.categorical import CategoricalCrossEntropy, SoftmaxCrossEntropy
 from cortex_lab.nn.losses.censor import CensorLoss

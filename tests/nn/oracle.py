@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cortex_lab.nn.layer import pair
-from cortex_lab.nn.window import resolve_padding
+from cortex_lab.nn.contract.layer import pair
+from cortex_lab.nn.contract.window import resolve_padding
 
 
 def functional() -> Any:

@@ -5,8 +5,8 @@ import pytest
 
 from cortex_lab.compute import get_ops
 from cortex_lab.nn.layers.normalization import BatchNormalization
-from cortex_lab.nn.network import Network
-from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.plan import Plan
 
 
 class Steps:

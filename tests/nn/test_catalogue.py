@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cortex_lab.nn.catalogue import BEGIN, END, layer_table, with_table
-from cortex_lab.nn.layer import LAYERS
+from cortex_lab.nn.contract.layer import LAYERS
+from cortex_lab.nn.graph.catalogue import BEGIN, END, layer_table, with_table
 
 README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_readme_has_the_table_as_it_would_be_written_now():
     text = README.read_text(encoding="utf-8")
-    assert with_table(text) == text, "run python -m cortex_lab.nn.catalogue README.md"
+    assert with_table(text) == text, "run python -m cortex_lab.nn.graph.catalogue README.md"
 
 
 def test_every_layer_is_in_the_table_with_a_sentence():

@@ -7,7 +7,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.freezing import Frozen
+from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.study import Session
 from tests.nn.trainings import Rows, blobs, dense, state
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_lab.nn.description import Node
-from cortex_lab.nn.initializers import (
+from cortex_lab.nn.contract.initializers import (
     INITIALIZERS,
     FromData,
     Identity,
@@ -20,7 +19,8 @@ from cortex_lab.nn.initializers import (
     for_activation,
     resolve,
 )
-from cortex_lab.nn.layer import from_plain, to_plain
+from cortex_lab.nn.contract.layer import from_plain, to_plain
+from cortex_lab.nn.graph.description import Node
 from cortex_lab.nn.layers.activation import ELU, GELU, SELU, Activation, LeakyReLU, ReLU, Tanh
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
@@ -31,7 +31,7 @@ from cortex_lab.nn.layers.merging import Add, Concatenate
 from cortex_lab.nn.layers.normalization import BatchNormalization
 from cortex_lab.nn.layers.pooling import MaxPooling2D
 from cortex_lab.nn.layers.prelu import PReLU
-from cortex_lab.nn.network import Network
+from cortex_lab.nn.run.network import Network
 
 
 def _draw(initializer, shape, seed=0):

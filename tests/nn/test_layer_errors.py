@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import cortex_lab.nn.layers as layers
-from cortex_lab.nn.description import Node
-from cortex_lab.nn.layer import layer_from_dict
-from cortex_lab.nn.network import Network
+from cortex_lab.nn.contract.layer import layer_from_dict
+from cortex_lab.nn.graph.description import Node
+from cortex_lab.nn.run.network import Network
 
 HYPER_PARAMETERS = [
     (lambda: layers.Dense(0), "units must be a whole number of at least 1, got 0"),

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from cortex_lab.nn.layer import LAYERS, Buffer, layer_from_dict
+from cortex_lab.nn.contract.layer import LAYERS, Buffer, layer_from_dict
 from tests.nn import cases
 from tests.nn.bench import InferenceBench, LayerBench
 

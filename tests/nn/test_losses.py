@@ -11,10 +11,10 @@ import cortex_lab as cl
 from cortex_lab.compute import get_ops
 from cortex_lab.data import Batches
 from cortex_lab.nn import Network, Node, Training
-from cortex_lab.nn.layer import Slots
+from cortex_lab.nn.contract.layer import Slots
+from cortex_lab.nn.contract.loss import LOSSES, loss_from_dict, resolve_loss, row_weights
 from cortex_lab.nn.layers.activation import ReLU
 from cortex_lab.nn.layers.dense import Dense
-from cortex_lab.nn.loss import LOSSES, loss_from_dict, resolve_loss, row_weights
 from cortex_lab.nn.losses.binary import BinaryCrossEntropy
 from cortex_lab.nn.losses.categorical import CategoricalCrossEntropy, SoftmaxCrossEntropy
 from cortex_lab.nn.losses.censor import CensorLoss

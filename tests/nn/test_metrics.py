@@ -11,8 +11,8 @@ import sklearn.metrics as sk
 
 import cortex_lab as cl
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.metrics import Metrics
-from cortex_lab.nn.objective import Objective
+from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.nn.train.objective import Objective
 from cortex_lab.study import Session, stalled, steps
 from cortex_lab.study.direction import rises
 from tests.nn.trainings import Rows, blobs, dense
@@ -293,7 +293,7 @@ def test_a_session_scores_splits_datasets_and_arrays():
 
 
 def test_scikit_learn_waits_until_a_metric_is_asked_for():
-    code = "import sys, cortex_lab.nn.metrics; assert 'sklearn' not in sys.modules"
+    code = "import sys, cortex_lab.nn.train.metrics; assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cortex_lab.nn import Graph, Network, Plan, models
-from cortex_lab.nn.plan import assign_offsets
+from cortex_lab.nn.run.plan import assign_offsets
 
 
 def parameters(graph):

@@ -8,8 +8,8 @@ import pytest
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.dropout import AlphaDropout, Dropout, GaussianDropout
 from cortex_lab.nn.layers.noise import GaussianNoise
-from cortex_lab.nn.network import Network
-from cortex_lab.nn.plan import Plan
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.plan import Plan
 
 FEATURES, ROWS = 1000, 20
 

@@ -11,9 +11,9 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.data import Augmentation, Batches
-from cortex_lab.nn.initializers import INITIALIZERS, FromData
-from cortex_lab.nn.layer import to_plain
-from cortex_lab.nn.penalties import L1, L2, MaxNorm
+from cortex_lab.nn.contract.initializers import INITIALIZERS, FromData
+from cortex_lab.nn.contract.layer import to_plain
+from cortex_lab.nn.contract.penalties import L1, L2, MaxNorm
 from cortex_lab.optimize import ReduceOnPlateau
 from tests.nn.cases import CASES
 from tests.nn.loss_cases import LOSS_CASES

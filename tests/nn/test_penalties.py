@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cortex_lab.nn import Network
+from cortex_lab.nn.contract.penalties import L1, L2, MaxNorm, Penalties
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
-from cortex_lab.nn.penalties import L1, L2, MaxNorm, Penalties
 
 backends = pytest.mark.parametrize(
     "backend", ["reference", "cpu", pytest.param("gpu", marks=pytest.mark.gpu)]

@@ -17,7 +17,7 @@ from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.layers.merging import Add
 from cortex_lab.nn.layers.reshaping import Reshape
-from cortex_lab.nn.plan import assign_offsets
+from cortex_lab.nn.run.plan import assign_offsets
 
 lives = st.tuples(st.integers(0, 50), st.integers(0, 20), st.integers(0, 8))
 

@@ -7,8 +7,8 @@ import cortex_lab as cl
 from cortex_lab.compute import get_ops
 from cortex_lab.compute.kernel import REGISTRY
 from cortex_lab.nn import Training
-from cortex_lab.nn.layer import Slots
-from cortex_lab.nn.replaying import Replayed
+from cortex_lab.nn.contract.layer import Slots
+from cortex_lab.nn.run.replaying import Replayed
 from tests.nn import cases
 from tests.nn.bench import LayerBench
 

@@ -13,8 +13,8 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.lab import TrainingSession
-from cortex_lab.nn import saving
-from cortex_lab.nn.penalties import L2
+from cortex_lab.nn.contract.penalties import L2
+from cortex_lab.nn.run import saving
 from cortex_lab.optimize.optimizer import OPTIMIZERS, Optimizer
 from cortex_lab.optimize.schedules import CosineDecay, StepDecay
 from cortex_lab.study import Condition, Probe, above, below, epochs, non_finite, seconds, stalled, steps

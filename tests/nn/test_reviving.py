@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
+from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.layers.recurrent import _Recurrent
-from cortex_lab.nn.reviving import revive
+from cortex_lab.nn.train.reviving import revive
 from tests.nn.bench import LayerBench
 from tests.nn.cases import CASES
 
@@ -164,7 +165,10 @@ def test_a_layer_of_ones_own_has_units_if_that_is_clear():
         """A layer with a matrix that nobody knows the meaning of."""
 
         def parameters(self, *shapes):
-            return {**super().parameters(*shapes), "mixing": cl.nn.layer.Parameter((self.units, self.units))}
+            return {
+                **super().parameters(*shapes),
+                "mixing": Parameter((self.units, self.units)),
+            }
 
     class Plain(cl.Dense):
         """A layer with a kernel and a bias."""

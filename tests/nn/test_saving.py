@@ -12,10 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
-from cortex_lab.nn import Network, saving
+from cortex_lab.nn import Network
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
+from cortex_lab.nn.run import saving
 
 
 def small(seed=0):
@@ -74,7 +75,7 @@ def test_a_kill_while_saving_leaves_the_earlier_file_whole(tmp_path):
     script = textwrap.dedent(
         """
         import os, signal, sys
-        from cortex_lab.nn import saving
+        from cortex_lab.nn.run import saving
         from tests.nn.test_saving import small
         saving.os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
         small(seed=2).save(sys.argv[1])

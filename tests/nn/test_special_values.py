@@ -7,11 +7,11 @@ import pytest
 
 from cortex_lab.compute import get_ops
 from cortex_lab.nn import Network
-from cortex_lab.nn.activation import ACTIVATIONS
+from cortex_lab.nn.contract.activation import ACTIVATIONS
+from cortex_lab.nn.contract.penalties import L1, L2, MaxNorm, Penalties
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.losses.categorical import SoftmaxCrossEntropy
-from cortex_lab.nn.penalties import L1, L2, MaxNorm, Penalties
 from tests.nn import cases
 from tests.nn.bench import InferenceBench, LayerBench
 from tests.nn.loss_cases import LOSS_CASES

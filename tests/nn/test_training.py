@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cortex_lab.nn import Network, Node, Training
+from cortex_lab.nn.contract.penalties import L2, MaxNorm
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.dropout import Dropout, GaussianDropout
 from cortex_lab.nn.losses.center import CenterLoss
-from cortex_lab.nn.penalties import L2, MaxNorm
 from cortex_lab.optimize import SGD, Adam
 from cortex_lab.study import Session
 from tests.nn.trainings import Rows, blobs, dense, state

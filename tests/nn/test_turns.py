@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.nn.turns import Turns
+from cortex_lab.nn.run.turns import Turns
 from cortex_lab.study import Session
 from tests.nn.bench import InferenceBench
 from tests.nn.cases import CASES

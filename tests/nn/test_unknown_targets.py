@@ -13,7 +13,7 @@ from cortex_lab.nn import Network, Node, Training
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.reshaping import Reshape
 from cortex_lab.nn.losses.categorical import CategoricalCrossEntropy, SoftmaxCrossEntropy
-from cortex_lab.nn.objective import Objective
+from cortex_lab.nn.train.objective import Objective
 from cortex_lab.optimize import SGD
 from cortex_lab.study import Session
 from tests.nn.loss_cases import LOSS_CASES

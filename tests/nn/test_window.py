@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cortex_lab.nn.window import (
+from cortex_lab.nn.contract.window import (
     border,
     check_padding,
     check_span_padding,

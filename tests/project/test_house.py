@@ -78,12 +78,12 @@ PLANTED = {
     "relative": ("data/batches.py", "from ..compute import ops\n", "data may import nothing"),
     "relative, from a package": ("data/__init__.py", "from .. import nn\n", "data may import nothing"),
     "in a function": (
-        "nn/plan.py",
+        "nn/run/plan.py",
         "def f():\n    import cortex_lab.widgets.bench\n",
         "nn may import compute",
     ),
     "by name": (
-        "nn/plan.py",
+        "nn/run/plan.py",
         "import importlib as i\ni.import_module('cortex_lab.data')\n",
         "nn may import compute",
     ),
@@ -94,7 +94,7 @@ PLANTED = {
     ),
     "the front": ("widgets/bench.py", "import cortex_lab as cl\n", "the front of the package is for users"),
     "a name of the front": (
-        "nn/plan.py",
+        "nn/run/plan.py",
         "from cortex_lab import Network\n",
         "the front of the package is for users",
     ),

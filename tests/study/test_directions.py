@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cortex_lab.embed.tsne import TSNE
-from cortex_lab.nn.measures import MEASURES
+from cortex_lab.nn.examine.measures import MEASURES
 from cortex_lab.optimize import SGD, Absolute, Descent, ReduceOnPlateau
 from cortex_lab.study import Session, Trace, as_condition, stalled, steps
 from cortex_lab.study.direction import rises

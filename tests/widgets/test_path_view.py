@@ -10,8 +10,8 @@ import pytest
 
 from cortex_lab.optimize import SGD, Adam, Himmelblau, Rosenbrock, landscape, log, scipy_path
 from cortex_lab.study import steps
-from cortex_lab.widgets.path_view import PathView
-from cortex_lab.widgets.view import View
+from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.views.path_view import PathView
 
 
 @pytest.fixture(scope="module")

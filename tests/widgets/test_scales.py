@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_lab.widgets.scales import GrowingCurve, StickyLimit, nice_ceiling
+from cortex_lab.widgets.chart.scales import GrowingCurve, StickyLimit, nice_ceiling
 
 
 @given(st.floats(1e-12, 1e12))

@@ -8,8 +8,8 @@ from plotly import graph_objects
 import cortex_lab as cl
 from cortex_lab.study import Session
 from cortex_lab.widgets import Activations, EmbeddingMap, LossCurve, WeightHistogram
-from cortex_lab.widgets.palette import CATEGORIES, category_mark
-from cortex_lab.widgets.view import NothingToShow
+from cortex_lab.widgets.chart.palette import CATEGORIES, category_mark
+from cortex_lab.widgets.chart.view import NothingToShow
 from tests.widgets.toys import ToySession, ToyTraining
 
 VIEWS = [LossCurve, Activations, WeightHistogram, EmbeddingMap]

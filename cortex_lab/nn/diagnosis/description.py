@@ -11,8 +11,8 @@ import numpy as np
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
 from cortex_lab.nn.diagnosis.study import Study
-from cortex_lab.nn.measures import function_of
-from cortex_lab.nn.network import Network
+from cortex_lab.nn.examine.measures import function_of
+from cortex_lab.nn.run.network import Network
 
 # Measured ranges: healthy | faulty.
 FEWEST_ROWS = 4  # rows of a batch that is normalized: 8 and more | 1, 2

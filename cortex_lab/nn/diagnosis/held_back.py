@@ -9,7 +9,7 @@ import numpy as np
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.step_size import highest_rate
 from cortex_lab.nn.diagnosis.study import Change, Study, tail
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.train.training import Training
 
 # Measured ranges: healthy | faulty.
 STRONGEST_DECAY = 2.0  # rate x weight decay x 100 steps: 0 to 0.02 | 5 and more

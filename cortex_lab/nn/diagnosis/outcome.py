@@ -11,7 +11,7 @@ from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.simple import simple
 from cortex_lab.nn.diagnosis.step_size import highest_rate
 from cortex_lab.nn.diagnosis.study import Study, tail
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.train.training import Training
 
 # Measured ranges: healthy | faulty.
 GAP = 0.12  # accuracy on training rows less that on validation rows: -0.05 to 0.06 | 0.15 and more

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cortex_lab.nn.layer import Slots
-from cortex_lab.nn.loss import Loss
-from cortex_lab.nn.network import Network
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.contract.layer import Slots
+from cortex_lab.nn.contract.loss import Loss
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.training import Training
 
 
 def constant_loss(network: Network, loss: Loss, name: str, target: np.ndarray) -> float:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.feeding import fetch
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.train.batch_loading import fetch
+from cortex_lab.nn.train.training import Training
 
 MOST_ROWS = 2000
 MOST_BYTES = 64 * 2**20

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
 from cortex_lab.nn.diagnosis.study import Study
 from cortex_lab.nn.diagnosis.symptoms import dead_share, revival, saturated_share
-from cortex_lab.nn.initializers import fans, for_activation, resolve
 
 # Measured ranges: healthy | faulty.
 # standard deviation x root of fan in: 0.4 to 1.5 | 6.6 and more, 0.01 and less

@@ -9,7 +9,7 @@ import numpy as np
 from cortex_lab.nn.diagnosis.description import HIGHEST_MOMENTUM, momentum_too_large
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.study import Study, scaled, tail
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.train.training import Training
 
 # Measured ranges: healthy | faulty.
 BETTER = 0.7  # loss after 80 steps at a lower rate over that at the rate: 1 and more | 0 to 0.6

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.autopsy import Fault
 from cortex_lab.nn.diagnosis import passes, sample
 from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.examine.fault import Fault
+from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Session, replay
 
 MOST_STEPS, FEWEST_STEPS = 80, 8

@@ -10,7 +10,7 @@ import numpy as np
 from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding, listed
 from cortex_lab.nn.diagnosis.study import RUN_SECONDS, Study
-from cortex_lab.nn.measures import function_of
+from cortex_lab.nn.examine.measures import function_of
 
 # Measured ranges: healthy | faulty.
 DEAD = 0.5  # share of a layer's units that give 0 for every row: 0 to 0.4 | 0.7 and more

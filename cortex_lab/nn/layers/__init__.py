@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 
-from cortex_lab.nn.layer import LAYERS
+from cortex_lab.nn.contract.layer import LAYERS
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cortex_lab.nn.activation import check_activation
-from cortex_lab.nn.axes import row_axis
-from cortex_lab.nn.layer import Layer, Shape, Slots, positive
+from cortex_lab.nn.contract.activation import check_activation
+from cortex_lab.nn.contract.axes import row_axis
+from cortex_lab.nn.contract.layer import Layer, Shape, Slots, positive
 
 
 class _Activation(Layer):
@@ -31,7 +31,7 @@ class _Activation(Layer):
 
 @dataclass(frozen=True)
 class Activation(_Activation):
-    """The activation of that name, one of `cortex_lab.nn.activation.ACTIVATIONS`, without free parameters."""
+    """The activation of that name, of `cortex_lab.nn.contract.activation`, without free parameters."""
 
     activation: str = "linear"
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave, through
-from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
-from cortex_lab.nn.window import check_span_padding, resolve_span, slide
+from cortex_lab.nn.contract.activation import (
+    activation_buffers,
+    activation_scratch,
+    check_activation,
+    leave,
+    through,
+)
+from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
+from cortex_lab.nn.contract.window import check_span_padding, resolve_span, slide
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.activation import activation_buffers, activation_scratch, check_activation, leave, through
-from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, pair, positive
-from cortex_lab.nn.window import check_padding, resolve_padding, slide
+from cortex_lab.nn.contract.activation import (
+    activation_buffers,
+    activation_scratch,
+    check_activation,
+    leave,
+    through,
+)
+from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, pair, positive
+from cortex_lab.nn.contract.window import check_padding, resolve_padding, slide
 
 
 class _Depthwise(Layer):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_lab.compute.kernels.activation import SELU_ALPHA, SELU_SCALE
-from cortex_lab.nn.layer import Buffer, Shape, Slots
+from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 from cortex_lab.nn.layers.noise import _Noise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from cortex_lab.nn.layer import Layer, Shape
+from cortex_lab.nn.contract.layer import Layer, Shape
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.layer import Buffer, Layer, Shape, Slots, need_rank
+from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, need_rank
 
 
 class _Global(Layer):

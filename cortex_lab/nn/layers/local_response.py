@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.layer import Buffer, Layer, Shape, Slots, positive
+from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, positive
 
 
 @dataclass(frozen=True)

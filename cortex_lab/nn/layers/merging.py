@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.axes import row_axis
-from cortex_lab.nn.layer import Buffer, Layer, Shape, Slots
+from cortex_lab.nn.contract.axes import row_axis
+from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots
 
 
 class _Merging(Layer):

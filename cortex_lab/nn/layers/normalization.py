@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.axes import axes, row_axis
-from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots
+from cortex_lab.nn.contract.axes import axes, row_axis
+from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 
 
 @dataclass(frozen=True)

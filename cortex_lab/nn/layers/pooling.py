@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.layer import Buffer, Layer, Shape, Slots, need_rank, pair, positive
-from cortex_lab.nn.window import check_padding, check_span_padding, resolve_padding, resolve_span, slide
+from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, need_rank, pair, positive
+from cortex_lab.nn.contract.window import (
+    check_padding,
+    check_span_padding,
+    resolve_padding,
+    resolve_span,
+    slide,
+)
 
 
 class _Pooling(Layer):

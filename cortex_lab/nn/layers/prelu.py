@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.axes import axes, row_axis
-from cortex_lab.nn.layer import Layer, Parameter, Shape, Slots
+from cortex_lab.nn.contract.axes import axes, row_axis
+from cortex_lab.nn.contract.layer import Layer, Parameter, Shape, Slots
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
+from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
 
 CELL_ACTIVATIONS = (
     "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "elu", "selu", "softplus",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.layer import Buffer, Layer, Parameter, Shape, Slots
+from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 from cortex_lab.nn.layers.recurrent import _Recurrent
 
 MERGE_MODES = ("concat", "sum", "mul", "ave")

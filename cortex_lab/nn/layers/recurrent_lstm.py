@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.initializers import Fan, resolve
-from cortex_lab.nn.layer import Buffer, Parameter, Shape, Slots
+from cortex_lab.nn.contract.initializers import Fan, resolve
+from cortex_lab.nn.contract.layer import Buffer, Parameter, Shape, Slots
 from cortex_lab.nn.layers.recurrent import _Recurrent, check_cell_activation
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.layer import Layer, Shape, Slots
+from cortex_lab.nn.contract.layer import Layer, Shape, Slots
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.layer import Layer, Shape, Slots, need_rank, pair
-from cortex_lab.nn.window import border
+from cortex_lab.nn.contract.layer import Layer, Shape, Slots, need_rank, pair
+from cortex_lab.nn.contract.window import border
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.layer import Buffer, Layer, Shape, Slots, positive
+from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, positive
 
 
 @dataclass(frozen=True)

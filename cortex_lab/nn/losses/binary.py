@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cortex_lab.nn.layer import Shape
-from cortex_lab.nn.loss import WrongRows, check_fraction
+from cortex_lab.nn.contract.layer import Shape
+from cortex_lab.nn.contract.loss import WrongRows, check_fraction
 from cortex_lab.nn.losses.regression import _Elementwise
 
 PROBABILITIES = ("sigmoid", "hard_sigmoid", "softmax")

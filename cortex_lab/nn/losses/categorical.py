@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.layer import Shape, Slots
-from cortex_lab.nn.loss import Loss, WrongRows, check_fraction
+from cortex_lab.nn.contract.layer import Shape, Slots
+from cortex_lab.nn.contract.loss import Loss, WrongRows, check_fraction
 
 
 class _Categorical(Loss):

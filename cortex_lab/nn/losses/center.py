@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.layer import Parameter, Shape, Slots, positive
-from cortex_lab.nn.loss import Loss, check_class_ids
+from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, positive
+from cortex_lab.nn.contract.loss import Loss, check_class_ids
 
 
 @dataclass(frozen=True)

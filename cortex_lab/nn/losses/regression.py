@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cortex_lab.nn.layer import Slots
-from cortex_lab.nn.loss import Loss
+from cortex_lab.nn.contract.layer import Slots
+from cortex_lab.nn.contract.loss import Loss
 
 
 class _Elementwise(Loss):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from cortex_lab.nn.description import Entry, Node
-from cortex_lab.nn.graph import Graph
+from cortex_lab.nn.graph.description import Entry, Node
+from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.dropout import Dropout
 from cortex_lab.nn.layers.flatten import Flatten

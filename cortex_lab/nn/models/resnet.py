@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cortex_lab.nn.description import Block, Entry, Node
-from cortex_lab.nn.graph import Graph
+from cortex_lab.nn.graph.description import Block, Entry, Node
+from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.activation import ReLU
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.layer import Layer, Shape
+from cortex_lab.nn.contract.layer import Layer, Shape
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Convolutions."""
 
-from cortex_lab.nn.layer import pair
+from cortex_lab.nn.contract.layer import pair
+from cortex_lab.nn.contract.window import resolve_span
 from cortex_lab.nn.layers.conv1d import Conv1D
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.conv2d_transpose import Conv2DTranspose
 from cortex_lab.nn.layers.depthwise_conv2d import DepthwiseConv2D, SeparableConv2D
-from cortex_lab.nn.window import resolve_span
 from tests.nn.cases import Case
 from tests.nn.oracle import channels_first, channels_last, convolve2d, functional
 

@@ -1,5 +1,6 @@
 """Pooling over windows and over whole images."""
 
+from cortex_lab.nn.contract.window import resolve_span
 from cortex_lab.nn.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -7,7 +8,6 @@ from cortex_lab.nn.layers.global_pooling import (
     GlobalMaxPooling2D,
 )
 from cortex_lab.nn.layers.pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
-from cortex_lab.nn.window import resolve_span
 from tests.nn.cases import Case, all_different
 from tests.nn.oracle import channels_first, channels_last, functional, image_border
 

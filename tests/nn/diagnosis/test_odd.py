@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.nn.description import Node
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.graph.description import Node
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
-from cortex_lab.nn.training import Training
+from cortex_lab.nn.train.training import Training
 from tests.nn import cases
 from tests.nn.loss_cases import LOSS_CASES
 from tests.nn.trainings import Rows

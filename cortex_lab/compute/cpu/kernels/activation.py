@@ -1,0 +1,171 @@
+"""Activations in one pass over memory, with exp and tanh that vectorize."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.cpu.functions import expm1_of_negative, sigmoid, tanh
+from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.kernels._arrays import plain, writable
+from cortex_lab.compute.cpu.pool import get_workers
+from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store
+from cortex_lab.compute.kernels import activation
+from cortex_lab.compute.kernels.activation import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
+
+NAMES = ("linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu")
+CODES = {name: code for code, name in enumerate(NAMES)}
+GRAIN = 32_768
+
+_ZERO, _ONE, _THREE, _HALF = (np.float32(x) for x in (0, 1, 3, 0.5))
+_ALPHA, _SCALE = np.float32(SELU_ALPHA), np.float32(SELU_SCALE)
+_ROOT, _DENSITY = np.float32(math.sqrt(0.5)), np.float32(1 / math.sqrt(2 * math.pi))
+_BEND, _CUBIC = np.float32(GELU_SCALE), np.float32(GELU_CUBIC)
+
+
+@activation.activate.override("cpu")
+def activate(ops: Any, name: str, x: Any, out: Any, alpha: float = 1.0) -> Any:
+    if name not in CODES or not plain(x) or not writable(out) or x.shape != out.shape:
+        return NotImplemented
+    function = _activate_normal if name == "gelu" else _activate
+    return _spread(function, (x, out), (CODES[name], alpha))
+
+
+@activation.activate_gradient.override("cpu")
+def activate_gradient(ops: Any, name: str, x: Any, y: Any, dy: Any, out: Any, alpha: float = 1.0) -> Any:
+    if name not in CODES or not plain(x, y, dy) or not writable(out) or not y.shape == dy.shape == out.shape:
+        return NotImplemented
+    if name in activation.NEEDS_INPUT:
+        y = x
+        if y is None or y.shape != out.shape:
+            return NotImplemented
+    function = _activate_normal_gradient if name == "gelu" else _activate_gradient
+    return _spread(function, (y, dy, out), (CODES[name], alpha))
+
+
+@activation.bias_activate.override("cpu")
+def bias_activate(ops: Any, y: Any, bias: Any, name: str, alpha: float = 1.0) -> Any:
+    if name not in CODES or not plain(bias) or not writable(y):
+        return NotImplemented
+    if name == "gelu":
+        bias_activate(ops, y, bias, "linear")
+        return activate(ops, name, y, y)
+    if bias is None:
+        return None if name == "linear" else _spread(_activate, (y, y), (CODES[name], alpha))
+    if bias.shape != y.shape[-1:]:
+        return NotImplemented
+    rows = y.reshape(-1, y.shape[-1])
+    if y.size <= GRAIN:
+        _bias_activate(rows, bias, CODES[name], alpha)
+        return None
+    workers = get_workers()
+    pieces = workers.split(len(rows), -(-GRAIN // rows.shape[1]))
+    workers.run(_bias_activate, [(rows[i:j], bias, CODES[name], alpha) for i, j in pieces], blas=False)
+    return None
+
+
+def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+    flat = [array.reshape(-1) for array in arrays]
+    size = flat[0].size
+    if size <= GRAIN:
+        function(*flat, *settings)
+        return
+    workers = get_workers()
+    pieces = workers.split(size, GRAIN)
+    workers.run(function, [(*(array[i:j] for array in flat), *settings) for i, j in pieces], blas=False)
+
+
+@compiled
+def _bias_activate(rows, bias, code, alpha):
+    columns = rows.shape[1]
+    values = rows.reshape(-1)
+    for at in range(0, values.shape[0], columns):
+        for c in range(0, columns, 16):
+            lanes = first_lanes(columns - c)
+            value = load(values, at + c, lanes) + load(bias, c, lanes)
+            store(values, at + c, activate_lanes(value, code, alpha), lanes)
+
+
+@compiled
+def _activate(x, out, code, alpha):
+    for at in range(0, x.shape[0], 16):
+        lanes = first_lanes(x.shape[0] - at)
+        store(out, at, activate_lanes(load(x, at, lanes), code, alpha), lanes)
+
+
+@compiled
+def _activate_gradient(y, dy, out, code, alpha):
+    for at in range(0, y.shape[0], 16):
+        lanes = first_lanes(y.shape[0] - at)
+        slopes = activate_lanes_gradient(load(y, at, lanes), load(dy, at, lanes), code, alpha)
+        store(out, at, slopes, lanes)
+
+
+@compiled
+def activate_lanes(v, code, alpha):
+    """f(v) for sixteen numbers and the f that `code` names."""
+    zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
+    if code == 1:
+        v = choose(v < zero, zero, v)
+    elif code == 2:
+        v = tanh(v)
+    elif code == 3:
+        v = sigmoid(v)
+    elif code == 4:
+        v = choose(v > zero, v, every(np.float32(alpha)) * v)
+    elif code == 5:
+        v = choose(v > zero, v, every(np.float32(alpha)) * expm1_of_negative(v))
+    elif code == 6:
+        v = every(_SCALE) * choose(v > zero, v, every(_ALPHA) * expm1_of_negative(v))
+    elif code == 7:
+        v = half * v * (one + tanh(every(_BEND) * (v + every(_CUBIC) * v * v * v)))
+    elif code == 8:
+        v = v * sigmoid(v)
+    return v
+
+
+@compiled
+def activate_lanes_gradient(v, d, code, alpha):
+    """d * f'(x), from v = f(x), or from v = x for the activations that need their input."""
+    zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
+    if code == 1:
+        # A product, not a choice: what is not a number in d must stay so.
+        d = d * choose(v > zero, one, zero)
+    elif code == 2:
+        d = d * (one - v * v)
+    elif code == 3:
+        d = d * v * (one - v)
+    elif code == 4:
+        d = choose(v > zero, d, every(np.float32(alpha)) * d)
+    elif code == 5:
+        d = d * choose(v > zero, one, v + every(np.float32(alpha)))
+    elif code == 6:
+        d = d * choose(v > zero, every(_SCALE), v + every(_SCALE * _ALPHA))
+    elif code == 7:
+        bend = tanh(every(_BEND) * (v + every(_CUBIC) * v * v * v))
+        rise = every(_BEND) * (one + every(_THREE * _CUBIC) * v * v)
+        d = d * half * (one + bend + v * (one - bend * bend) * rise)
+    elif code == 8:
+        gate = sigmoid(v)
+        d = d * gate * (one + v * (one - gate))
+    return d
+
+
+@compiled
+def _activate_normal(x, out, code, alpha):
+    for i in range(x.shape[0]):
+        out[i] = x[i] * _normal_cdf(x[i])
+
+
+@compiled
+def _activate_normal_gradient(x, dy, out, code, alpha):
+    for i in range(x.shape[0]):
+        v = x[i]
+        out[i] = dy[i] * (_normal_cdf(v) + v * _DENSITY * math.exp(-_HALF * v * v))
+
+
+@compiled
+def _normal_cdf(x):
+    return _HALF * np.float32(math.erfc(-_ROOT * x))

@@ -1,0 +1,126 @@
+"""Optimizer updates in one pass over the flat vectors, split over the workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute.cpu.calling_convention import piecework, work
+from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain, writable
+from cortex_lab.compute.cpu.pool import get_workers
+from cortex_lab.compute.cpu.remembered import remembered
+from cortex_lab.compute.kernels import updates
+
+GRAIN = 32_768
+
+
+@updates.update_sgd.override("cpu")
+def update_sgd(
+    ops: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
+) -> Any:
+    if velocity is None:
+        update = _update_of(_descend, 1, params, gradient)
+        return NotImplemented if update is None else update(learning_rate)
+    update = _update_of(_sgd, 3, params, gradient, velocity)
+    return NotImplemented if update is None else update(learning_rate, momentum, nesterov)
+
+
+@updates.update_adam.override("cpu")
+def update_adam(
+    ops: Any,
+    params: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    step: int,
+    weight_decay: float,
+) -> Any:
+    update = _update_of(_adam, 6, params, gradient, mean, square)
+    if update is None:
+        return NotImplemented
+    rate = learning_rate / (1 - beta_1**step)
+    kept = 1 - learning_rate * weight_decay
+    return update(rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
+
+
+@remembered
+def _update_of(kernel: Any, count: int, params: Any, gradient: Any, *state: Any) -> _Update | None:
+    if params.ndim != 1 or not plain(gradient) or not writable(params, *state):
+        return None
+    if any(array.shape != params.shape for array in (gradient, *state)):
+        return None
+    return _Update(kernel, count, (params, gradient, *state))
+
+
+class _Update:
+    """An update of the vectors of a training, given `count` numbers; whether each gradient was finite."""
+
+    def __init__(self, kernel: Any, count: int, arrays: tuple[Any, ...]) -> None:
+        pieces = get_workers().split(arrays[0].size, GRAIN)
+        self._numbers, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
+        tasks = [(k, *piece) for k, piece in enumerate(pieces)]
+        before = (*arrays, arrays[1].view(np.int32), self._numbers, self._finite)
+        self._work = work(kernel, before, tasks, keep=False)
+
+    def __call__(self, *numbers: float) -> bool:
+        # Whoever updates the same vectors at the same time gets in the way of more than these.
+        self._numbers[:] = numbers
+        self._work()
+        return False not in self._finite.tolist()
+
+
+# The gradient passes by anyway: what looks for NaN in it costs nothing here (exponents tell what is finite).
+# Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
+@piecework
+def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop):
+    rate, beta_1, beta_2 = numbers[0], numbers[1], numbers[2]
+    correction, epsilon, kept = numbers[3], numbers[4], numbers[5]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
+    mean, square = mean[start:stop], square[start:stop]
+    rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
+    new_1, new_2, correction = np.float32(1 - beta_1), np.float32(1 - beta_2), np.float32(correction)
+    beta_1, beta_2 = np.float32(beta_1), np.float32(beta_2)
+    exponent = np.int32(0)
+    for i in range(params.shape[0]):
+        g = gradient[i]
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
+        m = beta_1 * mean[i] + new_1 * g
+        s = beta_2 * square[i] + new_2 * g * g
+        mean[i] = m
+        square[i] = s
+        params[i] = kept * params[i] - rate * m / (np.sqrt(s * correction) + epsilon)
+    finite[k] = exponent != EXPONENT
+
+
+@piecework
+def _sgd(params, gradient, velocity, bits, numbers, finite, k, start, stop):
+    learning_rate, momentum, nesterov = numbers[0], numbers[1], numbers[2] != 0
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
+    velocity = velocity[start:stop]
+    rate, momentum = np.float32(learning_rate), np.float32(momentum)
+    # A number and not the constant 1, of which a compiler would make sums that round otherwise.
+    own = np.float32(numbers[2])
+    exponent = np.int32(0)
+    for i in range(params.shape[0]):
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
+        v = momentum * velocity[i] + gradient[i]
+        velocity[i] = v
+        params[i] -= rate * (own * gradient[i] + momentum * v) if nesterov else rate * v
+    finite[k] = exponent != EXPONENT
+
+
+@piecework
+def _descend(params, gradient, bits, numbers, finite, k, start, stop):
+    learning_rate = numbers[0]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
+    rate = np.float32(learning_rate)
+    exponent = np.int32(0)
+    for i in range(params.shape[0]):
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
+        params[i] -= rate * gradient[i]
+    finite[k] = exponent != EXPONENT

@@ -1,0 +1,1 @@
+"""The innermost loops of products and convolutions, written in LLVM's vectors."""

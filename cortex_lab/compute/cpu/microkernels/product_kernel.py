@@ -1,0 +1,174 @@
+"""The inner loop of a matrix product: a tile of 8 x 48 sums in registers, what comes next fetched meanwhile.
+
+A product of a batch reads each weight for a hundred rows only, so the time its panels take to come from far
+memory is as long as a quarter of the arithmetic. The loop names a line of them every few steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from cortex_lab.compute.cpu.jit import intrinsic
+from cortex_lab.compute.cpu.simd import LANES, splat
+
+TALL, VECTORS = 8, 3
+PANEL = VECTORS * LANES
+"""Rows and columns of a tile: 24 sums, three vectors of the right side, and one number of the left."""
+STRIDE = 4
+"""Steps of the loop to a line that is fetched ahead."""
+
+_FLOAT, _INT, _BIT, _WORD, _BYTE = (
+    ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64), ir.PointerType(ir.IntType(8)),
+)  # fmt: skip
+_VECTOR, _MASK = ir.VectorType(_FLOAT, LANES), ir.VectorType(_BIT, LANES)
+_PLACE = ir.PointerType(_VECTOR)
+
+
+@intrinsic
+def multiply_panel(
+    typing, a, at_a, a_row, a_step, b, at_b, steps, c, at_c, c_row, rows, columns, keep,
+    ahead, at_ahead, lines, at_lines,
+):  # fmt: skip
+    """c[m, :] = sum over k of a[m, k] * b[k, :] for m < 8; with `keep` = 1 added to what c holds.
+
+    Element m, k of a is at_a + m * a_row + k * a_step of its flat array; b is a panel of 48 columns without
+    gaps; a row of c is c_row long. Only `rows` rows and `columns` columns are written; all eight rows of a
+    are read. Meanwhile ahead[at_ahead + lines[at_lines + i]] is fetched for i < steps // STRIDE: any places,
+    of which none need exist.
+    """
+    whole = types.int64
+    signature = types.void(a, *[whole] * 3, b, *[whole] * 2, c, *[whole] * 5, ahead, whole, lines, whole)
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        (a, at_a, a_row, a_step, b, at_b, steps, c, at_c, c_row, rows, columns, keep,
+         ahead, at_ahead, lines, at_lines) = values  # fmt: skip
+        kinds = signature.args
+
+        def start(position: int, array: Any, at: Any) -> Any:
+            data = cgutils.create_struct_proxy(kinds[position])(context, builder, array).data
+            return builder.gep(data, [at])
+
+        pa, pb, pc = start(0, a, at_a), start(4, b, at_b), start(7, c, at_c)
+        far, named = start(13, ahead, at_ahead), start(15, lines, at_lines)
+        tile = _Tile(builder, pc, c_row, rows, columns)
+        offsets = [builder.mul(a_row, _word(row)) for row in range(TALL)]
+
+        def step(pa: Any, pb: Any, sums: list[Any]) -> list[Any]:
+            right = [
+                builder.load(builder.bitcast(builder.gep(pb, [_word(LANES * t)]), _PLACE), align=4)
+                for t in range(VECTORS)
+            ]
+            new = []
+            for row in range(TALL):
+                left = splat(builder, builder.load(builder.gep(pa, [offsets[row]]), align=4))
+                new += [tile.fma(left, right[t], sums[VECTORS * row + t]) for t in range(VECTORS)]
+            return new
+
+        def move(pa: Any, pb: Any) -> tuple[Any, Any]:
+            return builder.gep(pa, [a_step]), builder.gep(pb, [_word(PANEL)])
+
+        def stride(pa: Any, pb: Any, sums: list[Any], count: Any) -> tuple[Any, Any, list[Any]]:
+            tile.fetch(builder.gep(far, [builder.load(builder.gep(named, [count]))]))
+            for _ in range(STRIDE):
+                sums = step(pa, pb, sums)
+                pa, pb = move(pa, pb)
+            return pa, pb, sums
+
+        def single(pa: Any, pb: Any, sums: list[Any], count: Any) -> tuple[Any, Any, list[Any]]:
+            return *move(pa, pb), step(pa, pb, sums)
+
+        wanted = builder.icmp_signed("!=", keep, _word(0))
+        state = pa, pb, tile.read(wanted)
+        state = _repeat(builder, builder.sdiv(steps, _word(STRIDE)), state, stride)
+        state = _repeat(builder, builder.srem(steps, _word(STRIDE)), state, single)
+        tile.write(state[2])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _word(value: int) -> Any:
+    return ir.Constant(_WORD, value)
+
+
+def _repeat(builder: Any, times: Any, state: Any, body: Any) -> Any:
+    """The state after `times` times of body(pa, pb, sums, count)."""
+    before = builder.block
+    head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    count, pa, pb = builder.phi(_WORD), builder.phi(state[0].type), builder.phi(state[1].type)
+    sums = [builder.phi(_VECTOR) for _ in state[2]]
+    builder.cbranch(builder.icmp_signed("<", count, times), inside, after)
+    builder.position_at_end(inside)
+    new_pa, new_pb, new_sums = body(pa, pb, sums, count)
+    next_count = builder.add(count, _word(1))
+    end = builder.block
+    builder.branch(head)
+    for phi, first, again in (
+        (count, _word(0), next_count),
+        (pa, state[0], new_pa),
+        (pb, state[1], new_pb),
+        *zip(sums, state[2], new_sums, strict=True),
+    ):
+        phi.add_incoming(first, before)
+        phi.add_incoming(again, end)
+    builder.position_at_end(after)
+    return pa, pb, sums
+
+
+class _Tile:
+    """Where the sums come from and go to, and the instructions they need."""
+
+    def __init__(self, builder: Any, pc: Any, c_row: Any, rows: Any, columns: Any) -> None:
+        self.builder = builder
+        order = ir.Constant(ir.VectorType(_WORD, LANES), list(range(LANES)))
+        self.masks = [
+            builder.icmp_signed("<", order, splat(builder, builder.sub(columns, _word(LANES * t))))
+            for t in range(VECTORS)
+        ]
+        self.exists = [builder.icmp_signed("<", _word(row), rows) for row in range(TALL)]
+        self.rows = [builder.gep(pc, [builder.mul(c_row, _word(row))]) for row in range(TALL)]
+
+    def place(self, row: int, t: int) -> Any:
+        return self.builder.bitcast(self.builder.gep(self.rows[row], [_word(LANES * t)]), _PLACE)
+
+    def read(self, wanted: Any) -> list[Any]:
+        load = self._function("llvm.masked.load.v16f32.p0v16f32", _VECTOR, [_PLACE, _INT, _MASK, _VECTOR])
+        nothing, sums = ir.Constant(_VECTOR, None), []
+        for row in range(TALL):
+            reads = splat(self.builder, self.builder.and_(wanted, self.exists[row]))
+            for t in range(VECTORS):
+                mask = self.builder.and_(reads, self.masks[t])
+                sums.append(self.builder.call(load, [self.place(row, t), _four(), mask, nothing]))
+        return sums
+
+    def write(self, sums: list[Any]) -> None:
+        store = self._function(
+            "llvm.masked.store.v16f32.p0v16f32", ir.VoidType(), [_VECTOR, _PLACE, _INT, _MASK]
+        )
+        for row in range(TALL):
+            with self.builder.if_then(self.exists[row]):
+                for t in range(VECTORS):
+                    value = sums[VECTORS * row + t]
+                    self.builder.call(store, [value, self.place(row, t), _four(), self.masks[t]])
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        return self.builder.call(self._function("llvm.fma.v16f32", _VECTOR, [_VECTOR] * 3), [a, b, c])
+
+    def fetch(self, pointer: Any) -> None:
+        function = self._function("llvm.prefetch.p0i8", ir.VoidType(), [_BYTE, _INT, _INT, _INT])
+        # To be read, into the nearest cache, data.
+        flags = [ir.Constant(_INT, flag) for flag in (0, 3, 1)]
+        self.builder.call(function, [self.builder.bitcast(pointer, _BYTE), *flags])
+
+    def _function(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
+
+
+def _four() -> Any:
+    return ir.Constant(_INT, 4)

@@ -1,0 +1,236 @@
+"""Sixteen float32 at once, as a Numba type: for loops over channels, whose ends a mask cuts off.
+
+Loops that run along a row of 20 channels are too short for a compiler's own vectorization, which guards each
+with checks and ends it number by number. The processor sees whatever vectors it has: sixteen lanes are one
+AVX-512 register, two of AVX2, four of NEON.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.extending import models, register_model
+from numba.core.typing import templates
+from numba.extending import lower_builtin
+
+from cortex_lab.compute.cpu.jit import intrinsic
+
+LANES = 16
+_FLOAT, _INT, _BIT, _WORD = ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64)
+_FLOATS, _INTS, _MASK = (ir.VectorType(kind, LANES) for kind in (_FLOAT, _INT, _BIT))
+_register: Any = templates.infer_global
+_FREE = ("contract", "reassoc", "nsz", "arcp", "afn")
+
+
+class _Lanes(types.Type):
+    """A vector of sixteen of `kind`."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(name=f"Lanes({kind})")
+        self.kind = kind
+
+
+floats, integers, mask = _Lanes("float32"), _Lanes("int32"), _Lanes("bit")
+_MODELS = {"float32": _FLOATS, "int32": _INTS, "bit": _MASK}
+
+
+@register_model(_Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: _Lanes) -> None:
+        super().__init__(manager, kind, _MODELS[kind.kind])
+
+
+def splat(builder: Any, value: Any) -> Any:
+    """The vector that has `value` in every lane."""
+    kind = ir.VectorType(value.type, LANES)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_INT, 0))
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_INTS, [0] * LANES))
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, vector: Any) -> Any:
+    data = cgutils.create_struct_proxy(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [at]), ir.PointerType(vector))
+
+
+@intrinsic
+def first_lanes(typing, count):
+    """The mask of the first `count` lanes; of all of them from sixteen on."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        order = ir.Constant(ir.VectorType(_WORD, LANES), list(range(LANES)))
+        return builder.icmp_signed("<", order, splat(builder, values[0]))
+
+    return mask(types.int64), generate
+
+
+@intrinsic
+def load(typing, array, at, lanes):
+    """Sixteen elements of a flat array from `at`, 0 where the mask is not set; nothing beyond is read."""
+    result = floats if array.dtype == types.float32 else integers
+    vector = _MODELS[result.kind]
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array, at, lanes = values
+        pointer = _place(context, builder, signature.args[0], array, at, vector)
+        letter = "f" if result is floats else "i"
+        name = f"llvm.masked.load.v16{letter}32.p0v16{letter}32"
+        kind = ir.FunctionType(vector, [ir.PointerType(vector), _INT, _MASK, vector])
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, [pointer, ir.Constant(_INT, 4), lanes, ir.Constant(vector, None)])
+
+    return result(array, types.int64, mask), generate
+
+
+@intrinsic
+def store(typing, array, at, value, lanes):
+    """Write the lanes that the mask names to a flat array from `at`."""
+    vector = _MODELS[value.kind]
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        array, at, value, lanes = values
+        pointer = _place(context, builder, signature.args[0], array, at, vector)
+        letter = "f" if signature.args[2] == floats else "i"
+        kind = ir.FunctionType(ir.VoidType(), [vector, ir.PointerType(vector), _INT, _MASK])
+        function = cgutils.get_or_insert_function(
+            builder.module, kind, f"llvm.masked.store.v16{letter}32.p0v16{letter}32"
+        )
+        builder.call(function, [value, pointer, ir.Constant(_INT, 4), lanes])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, value, mask), generate
+
+
+@intrinsic
+def every(typing, value):
+    """The vector with one float32 or int32 in every lane."""
+    result = floats if value == types.float32 else integers
+    kind = types.float32 if value == types.float32 else types.int32
+    return result(kind), lambda context, builder, signature, values: splat(builder, values[0])
+
+
+@intrinsic
+def choose(typing, lanes, yes, no):
+    """yes where the mask is set, no elsewhere."""
+    return yes(mask, yes, yes), lambda context, builder, signature, values: builder.select(*values)
+
+
+@intrinsic
+def is_nan(typing, value):
+    """The mask of lanes that are not a number."""
+    return mask(floats), lambda context, builder, signature, values: builder.fcmp_unordered(
+        "uno", values[0], values[0]
+    )
+
+
+@intrinsic
+def is_finite(typing, value):
+    """The mask of lanes that are numbers, and not infinite ones."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        nothing = builder.fsub(values[0], values[0])
+        return builder.fcmp_ordered("ord", nothing, nothing)
+
+    return mask(floats), generate
+
+
+def _operator(function: Any, result: Callable[[Any], Any], generate: Callable[..., Any]) -> None:
+    """`function` of two vectors of a kind: what generate(builder, kind, a, b) makes, of type result(kind).
+
+    Its instructions go where it is used; an `overload` would be compiled as a function first, each time anew.
+    """
+
+    class Typed(templates.AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            fits = len(args) == 2 and args[0] == args[1] and isinstance(args[0], _Lanes)
+            found = result(args[0]) if fits else None
+            return None if found is None else templates.signature(found, *args)
+
+    _register(function)(Typed)
+
+    @lower_builtin(function, _Lanes, _Lanes)
+    def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return generate(builder, signature.args[0], *values)
+
+
+def _arithmetic(function: Any, instruction: str) -> None:
+    def generate(builder: Any, kind: Any, a: Any, b: Any) -> Any:
+        return getattr(builder, instruction)(a, b, flags=_FREE)
+
+    _operator(function, lambda kind: floats if kind == floats else None, generate)
+
+
+def _comparison(function: Any, sign: str) -> None:
+    def generate(builder: Any, kind: Any, a: Any, b: Any) -> Any:
+        return builder.fcmp_ordered(sign, a, b) if kind == floats else builder.icmp_signed(sign, a, b)
+
+    _operator(function, lambda kind: mask if kind in (floats, integers) else None, generate)
+
+
+for _function, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _arithmetic(_function, _instruction)
+for _function, _sign in ((operator.gt, ">"), (operator.lt, "<"), (operator.eq, "==")):
+    _comparison(_function, _sign)
+
+
+@intrinsic
+def either(typing, a, b):
+    """The mask of lanes set in one mask or the other."""
+    return mask(mask, mask), lambda context, builder, signature, values: builder.or_(*values)
+
+
+@intrinsic
+def total(typing, value):
+    """The sum of all lanes, in any order."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = ir.FunctionType(_FLOAT, [_FLOAT, _FLOATS])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
+        return builder.call(function, [ir.Constant(_FLOAT, 0.0), values[0]], fastmath=_FREE)
+
+    return types.float32(floats), generate
+
+
+@intrinsic
+def fma(typing, a, b, c):
+    """a * b + c, rounded once, and never reordered."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32"), values)
+
+    return floats(floats, floats, floats), generate
+
+
+@intrinsic
+def nearest(typing, x):
+    """The whole numbers nearest to x, still as float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = ir.FunctionType(_FLOATS, [_FLOATS])
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, "llvm.nearbyint.v16f32"), values
+        )
+
+    return floats(floats), generate
+
+
+@intrinsic
+def power_of_two(typing, whole):
+    """2**whole for whole numbers from -127 to 128, by writing the exponent's bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        number = builder.fptosi(values[0], _INTS)
+        bias, shift = ir.Constant(_INTS, [127] * LANES), ir.Constant(_INTS, [23] * LANES)
+        return builder.bitcast(builder.shl(builder.add(number, bias), shift), _FLOATS)
+
+    return floats(floats), generate

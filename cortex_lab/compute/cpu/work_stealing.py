@@ -1,0 +1,252 @@
+"""How workers take pieces from each other, below Python: a few words of memory that all of them watch.
+
+Whoever does a kernel writes down what it is and how many pieces it has, in one word (the ticket) that also
+says how many are taken; to take one is to be the first to raise that number. Handing a piece over costs a
+tenth of a microsecond, where waking a thread costs fifty.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from cortex_lab.compute.cpu.flush_to_zero import flush, restore
+from cortex_lab.compute.cpu.jit import compiled, intrinsic
+from cortex_lab.compute.work import COUNT, ENTRY, LENGTH, PIECES, PLACE, ROWS, SIZE, WIDTH
+
+TICKET, DONE, OPEN, AT, AWAY, ERROR, RECORD = 0, 16, 32, 33, 48, 64, 80
+"""Words of the state, those that different threads write on cache lines of their own.
+
+TICKET: kernel << 32 | pieces << 16 | pieces taken. DONE: pieces done. OPEN: pieces of the kernel under way, 0
+between two. AT: the kernel's place. AWAY: 1 while helpers are wanted elsewhere, or -1 while none may fall
+asleep. ERROR: 1 once a kernel failed. RECORD: the record of the kernel under way.
+"""
+STATE = 96
+ALONE = -1
+ALL_DONE, NOT_YET = -1, -2
+"""Outcomes other than the place of a kernel that failed."""
+MOST = 0xFFFF
+"""Pieces that a ticket can count."""
+
+_WORD = ir.IntType(64)
+_ROW = ir.PointerType(_WORD)
+_PAUSE = {"x86_64": "llvm.x86.sse2.pause", "amd64": "llvm.x86.sse2.pause"}.get(platform.machine().lower())
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    return builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [at])
+
+
+@intrinsic
+def _read(typing, state, at):
+    """state[at], as it is now for all threads."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.load_atomic(_pointer(context, builder, signature.args[0], *values), "acquire", 8)
+
+    return types.int64(state, types.int64), generate
+
+
+@intrinsic
+def _write(typing, state, at, value):
+    """state[at] = value, seen by all threads after whatever was written before."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *values[:2])
+        builder.store_atomic(values[2], pointer, "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(state, types.int64, types.int64), generate
+
+
+@intrinsic
+def _add(typing, state, at, value):
+    """state[at] += value, whoever else does the same."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *values[:2])
+        return builder.atomic_rmw("add", pointer, values[2], "seq_cst")
+
+    return types.int64(state, types.int64, types.int64), generate
+
+
+@intrinsic
+def _swap(typing, state, at, old, new):
+    """Write `new` if state[at] still is `old`; whether it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *values[:2])
+        found = builder.cmpxchg(pointer, values[2], values[3], "acq_rel", "acquire")
+        return builder.extract_value(found, 1)
+
+    return types.boolean(state, types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def _pause(typing):
+    """Let the processor know that this loop only waits."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        if _PAUSE is not None:
+            kind = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, _PAUSE), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def _word(typing, address, at):
+    """Word `at` of the row at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.load(builder.gep(builder.inttoptr(values[0], _ROW), [values[1]]))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def _put_word(typing, address, at, value):
+    """Write word `at` of the row at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        builder.store(values[2], builder.gep(builder.inttoptr(values[0], _ROW), [values[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def _call(typing, entry, row):
+    """The status with which an entry returns; 0 is success."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = ir.PointerType(ir.FunctionType(_WORD, [_ROW]))
+        return builder.call(builder.inttoptr(values[0], kind), [builder.inttoptr(values[1], _ROW)])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@compiled
+def _perform(words, start, piece, worker):
+    """Piece `piece` of the kernel whose record starts at words[start]."""
+    row = words[start + ROWS] + 8 * worker * words[start + WIDTH]
+    length = words[start + LENGTH]
+    for i in range(length):
+        value = _word(words[start + PIECES], piece * length + i)
+        _put_word(row, words[start + PLACE] + i, value)
+    return _call(words[start + ENTRY], row)
+
+
+@compiled
+def _take(state, worker):
+    """Do a piece of the kernel under way; False if all are taken."""
+    ticket = _read(state, TICKET)
+    piece = ticket & MOST
+    if piece >= (ticket >> 16) & MOST:
+        return False
+    if _swap(state, TICKET, ticket, ticket + 1):
+        if _perform(state, RECORD, piece, worker) != 0:
+            _write(state, ERROR, 1)
+        _add(state, DONE, 1)
+    return True
+
+
+@compiled
+def serve(state, worker, patience):
+    """Do pieces, and wait for more, until none came for `patience` looks or helpers are wanted elsewhere."""
+    left = patience
+    while left > 0:
+        if _take(state, worker):
+            left = patience
+            continue
+        away = _read(state, AWAY)
+        if away > 0:
+            return
+        if away == 0:
+            left -= 1
+        _pause()
+
+
+@compiled
+def advance(state, records, at, patience):
+    """Do the kernels of `records` from place `at` on, or from where they were left if it is -1.
+
+    A `patience` of ALONE leaves nothing to helpers. Returns ALL_DONE, the place of a kernel that failed, or
+    NOT_YET once a helper was waited for long enough.
+    """
+    before = flush()
+    outcome = _advance(state, records, at, patience)
+    restore(before)
+    return outcome
+
+
+@compiled
+def _advance(state, records, at, patience):
+    if at >= 0:
+        state[AT] = at
+        _write(state, ERROR, 0)
+        _write(state, AWAY, -1)
+    while settle(state, patience):
+        start = state[AT] * SIZE
+        failed = _read(state, ERROR) != 0
+        if failed or start >= records.shape[0]:
+            _write(state, AWAY, 0)
+            return state[AT] - 1 if failed else ALL_DONE
+        count = records[start + COUNT]
+        if count == 1 or patience == ALONE:
+            for piece in range(count):
+                if _perform(records, start, piece, 0) != 0:
+                    _write(state, ERROR, 1)
+            state[AT] += 1
+            continue
+        for i in range(SIZE):
+            state[RECORD + i] = records[start + i]
+        state[OPEN] = count
+        _write(state, DONE, 0)
+        kernel = ((_read(state, TICKET) >> 32) + 1) & 0x3FFFFFFF
+        _write(state, TICKET, kernel << 32 | count << 16)
+        while _take(state, 0):
+            pass
+    return NOT_YET
+
+
+@compiled
+def settle(state, patience):
+    """Wait until no piece of the kernel under way is in anybody's hands; False after `patience` looks."""
+    if state[OPEN] > 0:
+        left = patience
+        while _read(state, DONE) < state[OPEN]:
+            if left == 0:
+                return False
+            left -= 1
+            _pause()
+        state[OPEN] = 0
+        state[AT] += 1
+    return True
+
+
+@cache
+def looks(seconds: float) -> int:
+    """How often a waiting worker looks for a change in so many seconds."""
+    state, trial = new_state(), 2_000
+    serve(state, 0, 1)
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        serve(state, 0, trial)
+        times.append(time.perf_counter() - begin)
+    return max(1, round(trial * seconds / min(times)))
+
+
+def new_state() -> np.ndarray:
+    """The words that the workers of a pool share, from a line of the cache on."""
+    room = np.zeros(STATE + 8, np.int64)
+    return room[-room.ctypes.data % 64 // 8 :][:STATE]

@@ -1,0 +1,52 @@
+"""How a layer with an `activation` ends its forward pass and begins its backward pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
+
+ACTIVATIONS = (
+    "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softmax", "softplus",
+    "elu", "selu", "gelu", "gelu_tanh", "swish",
+)  # fmt: skip
+"""What `activation=` takes; "elu" has alpha 1. Activations with a free parameter are layers of their own."""
+
+
+def check_activation(name: str | None) -> None:
+    """ValueError for an unknown activation."""
+    if name is not None and name not in ACTIVATIONS:
+        raise ValueError(f"there is no activation {name!r}; there are {', '.join(ACTIVATIONS)}")
+
+
+def activation_buffers(name: str | None, shape: Shape) -> dict[str, Buffer]:
+    """The pre-activation `z`, kept only where the derivative needs it."""
+    return {"z": Buffer(shape)} if name in NEEDS_INPUT else {}
+
+
+def activation_scratch(name: str | None, shape: Shape) -> dict[str, Buffer]:
+    """Room for the gradient with respect to the pre-activation."""
+    return {"dz": Buffer(shape)} if name not in (None, "linear") else {}
+
+
+def leave(ops: Any, layer: Any, at: Slots) -> None:
+    """Turn `at.y`, which holds the linear part, into the layer's output: bias, then activation."""
+    bias = at.bias if layer.use_bias else None
+    name = layer.activation or "linear"
+    if name in NEEDS_INPUT and at.training:
+        ops.bias_activate(at.y, bias, "linear")
+        ops.copy(at.y, out=at.z)
+        ops.activate(name, at.z, at.y)
+    else:
+        ops.bias_activate(at.y, bias, name)
+
+
+def through(ops: Any, layer: Any, at: Slots) -> Any:
+    """The gradient with respect to the linear part: `at.dy` itself, or `at.dz`."""
+    name = layer.activation or "linear"
+    if name == "linear":
+        return at.dy
+    x = at.z if name in NEEDS_INPUT else None
+    ops.activate_gradient(name, x, at.y, at.dy, at.dz)
+    return at.dz

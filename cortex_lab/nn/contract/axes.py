@@ -1,0 +1,26 @@
+"""Axes counted as Keras counts them: 0 is the batch, -1 the last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cortex_lab.nn.contract.layer import WHOLE, Shape
+
+
+def row_axis(what: str, axis: Any, shape: Shape) -> int:
+    """Which axis of a row `axis` names; ValueError if a row of `shape` has no such axis."""
+    rank = len(shape)
+    if isinstance(axis, WHOLE) and not isinstance(axis, bool):
+        if 1 <= axis <= rank:
+            return int(axis) - 1
+        if -rank <= axis <= -1:
+            return int(axis) + rank
+    raise ValueError(
+        f"{what} must be one of 1 to {rank} or -{rank} to -1 for rows of shape {shape} (0 is the batch), "
+        f"got {axis!r}"
+    )
+
+
+def axes(value: Any) -> tuple[Any, ...]:
+    """One axis or several, as a tuple."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)

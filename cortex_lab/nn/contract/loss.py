@@ -1,0 +1,253 @@
+"""What a loss is: a frozen description that scores outputs against targets, row by row."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cortex_lab.ground.described import Registry
+from cortex_lab.ground.numbers import PlainNumbers
+from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
+
+LOSSES = Registry("loss", snake_case)
+
+
+class Loss(PlainNumbers):
+    """Base of all losses: subclasses are frozen dataclasses.
+
+    The total is the weighted mean of the losses of the rows whose target is known; a row's weight is 1 unless
+    the batch brings others. Of a batch in which no row counts the mean is NaN, and nothing is learned.
+    A new loss is one file and a row in the case table; defining it registers it under its name in snake case,
+    one of your own under its module's name too.
+    """
+
+    of_classes: ClassVar[bool] | bool = False
+    """Whether targets are class ids, so that accuracy has a meaning."""
+    link: ClassVar[str | None] | str | None = None
+    """What makes probabilities of the outputs: "softmax", "sigmoid", or None where nothing has to."""
+
+    @property
+    def predicts(self) -> str:
+        """What the outputs say of the targets: "classes", "yes or no", "values", or "features" (nothing)."""
+        return "classes" if self.of_classes else "values"
+
+    @property
+    def reads(self) -> str:
+        """How it reads a column of a table: as "classes", "yes or no", "values" or "one column per class"."""
+        return self.predicts if self.of_classes or self.predicts == "yes or no" else "values"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        LOSSES.add(cls)
+
+    def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
+        """ValueError if the output `name`, of row shape `shape` and made by `activation`, does not fit."""
+
+    def target_shape(self, shape: Shape) -> Shape:
+        """Row shape of the targets for outputs of row shape `shape`."""
+        return () if self.of_classes else shape
+
+    def check_targets(self, targets: np.ndarray, shape: Shape) -> np.ndarray:
+        """`targets` in the form `evaluate` takes; ValueError naming the first rows that do not fit."""
+        wanted = self.target_shape(shape)
+        if self.of_classes:
+            return check_class_ids(targets, wanted, shape[-1])
+        targets = np.asarray(targets)
+        if targets.dtype.kind not in "biuf":
+            raise ValueError(f"{type(self).__name__} wants targets that are numbers, got {targets.dtype}")
+        targets = targets.astype(np.float64, copy=False)
+        if targets.ndim == 1 and wanted == (1,):
+            targets = targets[:, None]
+        if targets.shape[1:] != wanted:
+            raise ValueError(
+                f"{type(self).__name__} wants targets of row shape {wanted}, got {targets.shape[1:]}"
+            )
+        _refuse_holes(targets, "targets")
+        return targets
+
+    def known(self, targets: Any) -> Any | None:
+        """Which of checked `targets` are known, as booleans of their shape; None if all always are.
+
+        A row of which nothing is known has no loss and does not count in means.
+        """
+        return targets >= 0 if self.of_classes else None
+
+    def state(self, shape: Shape) -> dict[str, Parameter]:
+        """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""
+        return {}
+
+    def evaluate(self, ops: Any, at: Slots) -> tuple[Any, Any] | None:
+        """From `at.y`, `at.target` and `at.weights` (rows,) fill `at.rows` (rows,) with each row's loss.
+
+        Where `at.dy` is not None, also fill it with the gradient of sum(weights * rows) with respect to y.
+        A loss that comes by them on its way returns sum(weights * rows) and how many targets are where y is
+        highest.
+        """
+        raise TypeError(f"{type(self).__name__} must define evaluate(ops, at)")
+
+    def settle(self, ops: Any, at: Slots) -> None:
+        """Fold what the step saw into the loss's state; runs in the update phase of a training step."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON-able data; `loss_from_dict` reads it back."""
+        config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        plain = {key: value.to_dict() if isinstance(value, Loss) else value for key, value in config.items()}
+        return {"kind": LOSSES.kind_of(type(self)), **plain}
+
+
+class WrongRows(ValueError):
+    """Targets that do not fit in some `rows` of those given; `text` says "{rows}" where it names them."""
+
+    def __init__(self, text: str, rows: np.ndarray) -> None:
+        super().__init__(text.replace("{rows}", str(rows[:5].tolist())))
+        self.text, self.rows = text, rows
+
+    def at(self, places: Any) -> WrongRows:
+        """The same of the data, in which the rows given are at `places`."""
+        return WrongRows(self.text, np.asarray(places)[self.rows])
+
+
+def resolve_loss(loss: Any) -> Loss:
+    """The loss called so, or the object itself if it is one.
+
+    ValueError for a name that a built-in loss and one of your own share: give the loss itself then.
+    """
+    if isinstance(loss, Loss):
+        return loss
+    own = LOSSES.named(loss)
+    if own and loss in LOSSES:
+        name = LOSSES[loss].__name__
+        raise ValueError(
+            f"{loss!r} may be the built-in cortex_lab.{name} or {', '.join(own)}; give the loss itself, "
+            f"such as cortex_lab.{name}(...)"
+        )
+    kind = LOSSES.find(loss)
+    try:
+        return kind()
+    except TypeError:
+        name = kind.__name__
+        raise ValueError(
+            f"{loss!r} has settings without a default; give the loss itself: {name}(...)"
+        ) from None
+
+
+def reading_of(loss: Any) -> tuple[str, str]:
+    """How a loss, or all of several by output name, reads a column of targets, and what it is called."""
+    losses = [resolve_loss(each) for each in (loss.values() if isinstance(loss, Mapping) else [loss])]
+    if not losses:
+        raise ValueError("there is no loss; give one for each output: loss={name: ...}")
+    readings = {each.reads: snake_case(type(each).__name__) for each in losses}
+    return " and ".join(readings), " and ".join(readings.values())
+
+
+def loss_from_dict(data: Mapping[str, Any]) -> Loss:
+    """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
+    return LOSSES.make(data, lambda value: loss_from_dict(value) if isinstance(value, Mapping) else value)
+
+
+def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
+    """`targets` as int64 class ids (rows, *shape); ValueError naming the first not below `classes`."""
+    targets = np.asarray(targets)
+    wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
+    if targets.ndim == len(shape) + 2 and targets.shape[-1] == classes > 1:
+        raise ValueError(
+            f"this loss wants class ids {wanted}, got one column per class; pass targets.argmax(axis=-1), "
+            "or say one_hot=True to the loss"
+        )
+    if targets.dtype.kind == "f" and targets.ndim:
+        _refuse_holes(targets, "labels")
+        if np.all(targets == np.floor(targets)):
+            targets = targets.astype(np.int64)
+    if targets.dtype == bool:
+        targets = targets.astype(np.int64)
+    if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
+        alone = targets.shape[1:] == (1,) and not shape
+        raise ValueError(
+            f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
+            + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
+        )
+    bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
+    if len(bad):
+        raise WrongRows(
+            f"labels go up to {int(targets.max())} but there are {classes} classes (0 to {classes - 1}); "
+            "first such rows {rows}. Give the last layer more units",
+            bad,
+        )
+    return targets.astype(np.int64)
+
+
+def _refuse_holes(targets: np.ndarray, called: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
+    if len(bad):
+        raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
+
+
+def check_fraction(name: str, value: float) -> None:
+    """ValueError unless 0 <= value < 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
+
+
+def row_weights(
+    targets: Any, class_weight: Any = None, sample_weight: Any = None, classes: int | None = None
+) -> np.ndarray | None:
+    """Weights (rows,) of the rows: the weight of a row's class times its own; None if neither is given.
+
+    `targets` are class ids (rows,), negative where unknown, or one column per class. `class_weight` maps
+    class ids, below `classes` if given, to weights (1 where it says nothing), or is "balanced":
+    rows / (classes * rows of the class), as in scikit-learn. `sample_weight` is (rows,).
+    """
+    if class_weight is None and sample_weight is None:
+        return None
+    targets = np.asarray(targets)
+    weights = np.ones(len(targets))
+    if class_weight is not None:
+        weights *= _weights_by_class(targets, class_weight, classes)
+    if sample_weight is not None:
+        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+        if sample_weight.shape != weights.shape:
+            raise ValueError(f"sample_weight must be ({len(weights)},), got {sample_weight.shape}")
+        weights *= sample_weight
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise ValueError(f"weights must be finite and at least 0; rows {bad[:5].tolist()} are not")
+    if not weights.any():
+        raise ValueError("every row has the weight 0, so there is nothing to learn from")
+    return weights
+
+
+def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | None) -> np.ndarray:
+    ids = _one_id_per_row(targets)
+    found, counts = np.unique(ids[ids >= 0], return_counts=True)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        class_weight = dict(zip(found.tolist(), counts.sum() / (len(found) * counts), strict=True))
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight is a dict of weights by class or 'balanced', got {class_weight!r}")
+    known = found if classes is None else np.arange(classes)
+    weights = np.ones(len(ids))
+    for class_id, weight in class_weight.items():
+        truth = isinstance(class_id, (bool, np.bool_))
+        number = isinstance(class_id, (int, float, np.integer, np.floating, np.bool_))
+        if not number or (truth and targets.dtype != bool) or class_id not in known:
+            there = ", ".join(map(str, known[:20].tolist()))
+            raise ValueError(f"class_weight is by class id, and {class_id!r} is none; there are {there}")
+        weights[ids == class_id] = weight
+    return weights
+
+
+def _one_id_per_row(targets: np.ndarray) -> np.ndarray:
+    ids = targets
+    if targets.ndim == 2 and targets.shape[1] > 1 and np.allclose(targets.sum(axis=1), 1, atol=1e-4):
+        ids = targets.argmax(axis=1)
+    elif targets.ndim == 2 and targets.shape[1] == 1:
+        ids = targets[:, 0]
+    whole = ids.dtype.kind in "biu" or (ids.dtype.kind == "f" and (ids == np.floor(ids)).all())
+    if ids.ndim != 1 or not whole:
+        raise ValueError(
+            f"class_weight needs one class id per row, got targets of {targets.dtype} {targets.shape}; "
+            "use sample_weight"
+        )
+    return ids.astype(np.int64)

@@ -1,0 +1,1 @@
+"""What is measured in a training, and where a value that is not finite was born."""

@@ -1,0 +1,116 @@
+"""Where the first number that is not finite came from, found before it gets into the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cortex_lab.nn.train.training import Training
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An update that would put numbers that are not finite into the weights.
+
+    `tensor` is the first buffer, in the order of the step, that holds one; `layer` whose it is, `direction`
+    "input", "weights", "forward", "loss" or "backward", and `phase` the phase that made it. `rows` are the
+    positions in the data of the rows of the batch in which it does: all of the batch for a gradient that sums
+    over rows, none for weights. `last_good_step`, or `last_good`, is the last step with finite weights, to be
+    rewound to; None if this session has none.
+    """
+
+    tensor: str
+    layer: str
+    direction: str
+    phase: str
+    rows: tuple[int, ...]
+    values: tuple[str, ...]
+    step: int
+    last_good_step: int | None
+
+    @property
+    def last_good(self) -> int | None:
+        return self.last_good_step
+
+    def since(self, last_good: int | None) -> Fault:
+        """The same fault, of weights that were last whole after step `last_good`."""
+        return replace(self, last_good_step=last_good)
+
+    def __str__(self) -> str:
+        rows = ", ".join(map(str, self.rows[:8])) + (", ..." if len(self.rows) > 8 else "")
+        where = f"in the data rows {rows}" if rows else "whatever the data"
+        what = f"{self.tensor!r} ({self.direction} of {self.layer!r}, phase {self.phase!r})"
+        return (
+            f"the update of step {self.step} was held back: {what} is the first to hold "
+            f"{' and '.join(self.values)}, {where}; {self._way_back()}"
+        )
+
+    def _way_back(self) -> str:
+        good = self.last_good_step
+        if good is None:
+            return (
+                "the weights were not finite when this session began: put others in, "
+                "such as by session.edit(\"weights['...']\", ...)"
+            )
+        anew = f"session.rewind(step={good})"
+        if good == self.step - 1:
+            return f"the weights are still those of step {good}, from which {anew} starts anew"
+        return f"what was learned is not finite since step {good + 1}; {anew} goes back to before that"
+
+
+def find_fault(training: Training) -> Fault | None:
+    """The first tensor of the step under way that is not finite, if its gradient is not; None if it is."""
+    if training.network.ops.all_finite(training.network.gradient):
+        return None
+    for tensor, layer, direction, phase, array, has_rows in _in_order(training):
+        finite = training.network.ops.to_numpy(training.network.ops.xp.isfinite(array))
+        if finite.all():
+            continue
+        rows = np.asarray(training.batch.rows)
+        if direction == "weights":
+            rows = rows[:0]
+        elif has_rows:
+            rows = rows[~finite.reshape(len(finite), -1).all(axis=1)]
+        values = training.network.ops.to_numpy(array)[~finite]
+        kinds = ["NaN"] * bool(np.isnan(values).any()) + ["infinity"] * bool(np.isinf(values).any())
+        step = training.step_number
+        return Fault(tensor, layer, direction, phase, tuple(rows.tolist()), tuple(kinds), step + 1, step)
+    return None
+
+
+def is_whole(training: Training) -> bool:
+    """Whether the weights are finite, and the optimizer remembers no NaN."""
+    network, xp = training.network, training.network.ops.xp
+    if not (xp.isfinite(network.params).all() and xp.isfinite(network.state).all()):
+        return False
+    # A square that overflowed is infinite, and harmless.
+    remembered = [array for array in training.optimizer_state.values() if hasattr(array, "shape")]
+    return not any(xp.isnan(array).any() for array in remembered)
+
+
+def _in_order(training: Training) -> Any:
+    """Every tensor of the step with its layer, direction and phase, in the order they were made."""
+    network, bound = training.network, training.bound
+    assert bound is not None
+    for name in network.graph.inputs:
+        yield name, name, "input", "fetch", bound.buffers[name], True
+    for name in network.graph.nodes:
+        own = f"{name}/"
+        for key, array in (*network.parameters.items(), *network.states.items()):
+            if key.startswith(own):
+                yield key, name, "weights", f"forward:{name}", array, False
+        yield name, name, "forward", f"forward:{name}", bound.buffers[name], True
+    for name, at in training.objective.slots(bound, training.plan).items():
+        yield f"loss:{name}", name, "loss", "loss", at.rows, True
+        if at.dy is not None:
+            yield f"gradient:{name}", name, "loss", "loss", at.dy, True
+    for name in reversed(network.graph.nodes):
+        phase = f"backward:{name}"
+        if f"gradient:{name}" in bound.buffers:
+            yield f"gradient:{name}", name, "backward", phase, bound.buffers[f"gradient:{name}"], True
+        for key, array in network.gradients.items():
+            if key.startswith(f"{name}/"):
+                yield f"gradient:{key}", name, "backward", phase, array, False

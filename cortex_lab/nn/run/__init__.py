@@ -1,0 +1,1 @@
+"""Graphs planned, bound to memory and run: Plan, Executor, Network."""

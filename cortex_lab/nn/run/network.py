@@ -1,0 +1,354 @@
+"""A graph with parameters on a backend."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute import Ops, get_ops
+from cortex_lab.compute.cpu.denormals import flushed
+from cortex_lab.ground.float32 import check_float32, refuse_masked
+from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
+from cortex_lab.nn.contract.layer import Parameter
+from cortex_lab.nn.graph.description import Entry
+from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.run import saving
+from cortex_lab.nn.run.executor import Bound, Executor
+from cortex_lab.nn.run.pictures import as_picture, picture_inputs
+from cortex_lab.nn.run.plan import Plan
+from cortex_lab.nn.run.turns import Turns
+from cortex_lab.nn.train.tables import read_table
+
+EVALUATION_ROWS = 256
+
+
+class Network:
+    """Layers bound to parameters: describes itself, predicts, and is what a Training trains.
+
+    Parameters
+    ----------
+    layers
+        A list of layers for a chain, with `Node`s and `Block`s for anything else, or a `Graph`.
+    input_shape
+        Shape of one row of the input, or a mapping of input names to shapes.
+    outputs
+        Names of the output nodes; None means those that nothing reads.
+    seed
+        Keys the initial parameters, each node by its name's place, so equal descriptions start equal.
+    ops
+        "cpu", "gpu" or "reference", or an `Ops`.
+
+    `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
+    `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
+    inputs whose bytes (uint8) are seen as 0 to 1: see `seen`. `reads` are the columns of a table that it was
+    trained on, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
+
+    Any number of threads may predict, also while another trains: each answer is that of one step, and
+    the next update waits for it. `turns` sees to that: what changes weights runs `with network.turns:`.
+    """
+
+    def __init__(
+        self,
+        layers: Graph | Iterable[Entry],
+        input_shape: Sequence[int] | Mapping[str, Sequence[int]] | int | None = None,
+        outputs: Sequence[str] | None = None,
+        *,
+        seed: int = 0,
+        ops: str | Ops = "cpu",
+    ) -> None:
+        if isinstance(layers, Graph):
+            self.graph = layers
+        elif input_shape is None:
+            raise ValueError("Network needs the shape of one input row: input_shape=dataset.input_shape")
+        else:
+            self.graph = Graph.build(layers, input_shape, outputs)
+        self.ops = get_ops(ops) if isinstance(ops, str) else ops
+        self.seed = seed
+        self.pictures = picture_inputs(self.graph)
+        nodes = self.graph.nodes.values()
+        self._specs = {
+            f"{node.name}/{key}": spec
+            for node in nodes
+            if node.shares is None
+            for key, spec in node.layer.parameters(*node.in_shapes).items()
+        }
+        self._state_specs = {
+            f"{node.name}/{key}": spec
+            for node in nodes
+            for key, spec in node.layer.state(*node.in_shapes).items()
+        }
+        self.params = self.ops.zeros((_total(self._specs),))
+        self.gradient = self.ops.zeros((_total(self._specs),))
+        self.state = self.ops.zeros((_total(self._state_specs),))
+        self.parameters = _views(self.params, self._specs)
+        self.gradients = _views(self.gradient, self._specs)
+        self.states = _views(self.state, self._state_specs)
+        self._shared = self._shared_gradients()
+        self.turns = Turns()
+        self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
+        self.reads: dict[str, list]
+        self.classes: list[str] | None
+        self.initialize(seed)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the nodes, in the order they run."""
+        return list(self.graph.nodes)
+
+    def initialize(self, seed: int) -> None:
+        """Draw all parameters anew; the network then knows no columns or classes."""
+        self.reads, self.classes = {}, None
+        with self.turns:
+            for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
+                random = np.random.Generator(np.random.Philox(key=[seed, index]))
+                initializer = spec.initializer
+                if initializer is None:
+                    initializer = for_activation(self.graph.next_activation(name.split("/")[0]))
+                values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
+                target = self.parameters[name] if name in self.parameters else self.states[name]
+                target[...] = self.ops.asarray(values)
+
+    def executor(self, plan: Plan, capacity: int) -> Executor:
+        """Memory for `plan` and up to `capacity` rows, bound to this network's parameters."""
+        return Executor(plan, self.ops, {name: self.arrays(name) for name in self.graph.nodes}, capacity)
+
+    def arrays(self, name: str) -> dict[str, Any]:
+        """What node `name` sees of the parameters: each `p`, its gradient `d_p`, and its state."""
+        owner = self.graph.nodes[name].shares or name
+        arrays = {}
+        for key in self._keys(owner, self._specs):
+            arrays[key] = self.parameters[f"{owner}/{key}"]
+            arrays[f"d_{key}"] = self._shared.get(f"{owner}/{key}", {}).get(
+                name, self.gradients[f"{owner}/{key}"]
+            )
+        for key in self._keys(name, self._state_specs):
+            arrays[key] = self.states[f"{name}/{key}"]
+        return arrays
+
+    @property
+    def shares_parameters(self) -> bool:
+        """Whether some nodes use the parameters of others."""
+        return bool(self._shared)
+
+    def gather_gradients(self) -> None:
+        """Sum what the nodes that share a parameter found for it; run once after a backward pass."""
+        for name, shares in self._shared.items():
+            total, (first, *others) = self.gradients[name], shares.values()
+            self.ops.copy(first, out=total)
+            for share in others:
+                self.ops.add(total, share, out=total)
+
+    def predict(self, x: Any) -> Any:
+        """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them for several outputs.
+
+        `x` is an array (rows, *input_shape), a dict of them by input name, a Dataset or a frame. Of a table,
+        the columns that the network was trained on are read, by name.
+        """
+        outputs = self._evaluate(x, ())
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+    def activations(self, x: Any, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""
+        wanted = self.layers if layers is None else list(layers)
+        for name in wanted:
+            if name not in self.graph.nodes:
+                raise KeyError(f"there is no layer {name!r}; there are {', '.join(self.layers)}")
+        found = self._evaluate(x, tuple(wanted))
+        return {name: found[name] for name in wanted}
+
+    def evaluate_batches(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        visit: Callable[[slice, Bound], None],
+        keep: tuple[str, ...] = (),
+    ) -> None:
+        """Run the forward pass over `inputs` in pieces, all with the weights of one moment.
+
+        After each, `visit(rows, bound)` is called with the piece's rows and its bound buffers.
+        """
+        rows = len(next(iter(inputs.values())))
+        free = self._evaluators.setdefault(keep, [])
+        executor = self._borrowed(free, keep, min(rows, EVALUATION_ROWS))
+        try:
+            with self.turns.reading():
+                for start in range(0, rows, executor.capacity):
+                    part = slice(start, min(start + executor.capacity, rows))
+                    visit(part, self._run(executor, inputs, part))
+        finally:
+            free.append(executor)
+
+    def seen(self, name: str, values: Any) -> Any:
+        """Values of the input `name` as the network sees them, in training as everywhere else.
+
+        Bytes are a picture, and become float32 from 0 to 1, if rows of the input are (height, width) or
+        (height, width, channels) and none of the layers that read it takes bytes as they are, as `Embedding`
+        does. Everything else, rows (features,) of bytes too, stays the numbers that it is.
+        """
+        return as_picture(values) if name in self.pictures else values
+
+    def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
+        """`x` as arrays by input name; ValueError naming the input that does not fit."""
+        if hasattr(x, "arrays") or hasattr(x, "columns"):
+            x = read_table(x, self.reads)
+        named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
+        if set(named) != set(self.graph.inputs):
+            raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
+        rows = None
+        for name, shape in self.graph.inputs.items():
+            refuse_masked(named[name], f"input {name!r}")
+            array = named[name] = np.asarray(named[name])
+            if array.shape[1:] != shape or array.ndim == 0:
+                hint = "; for a single row pass x[None]" if array.shape == shape else ""
+                raise ValueError(
+                    f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
+                )
+            if array.dtype.kind not in "fiub":
+                raise TypeError(
+                    f"input {name!r} wants numbers, got dtype {array.dtype}; make float32 of them first"
+                )
+            readers = (self.graph.nodes[reader].layer for reader in self.graph.consumers[name])
+            reads_ids = any(layer.input_dtype == "int32" for layer in readers)
+            if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():
+                raise ValueError(f"input {name!r} wants ids, which are whole numbers")
+            if not reads_ids and self.ops.dtype == np.float32:
+                check_float32(array, f"input {name!r}")
+            rows = len(array) if rows is None else rows
+            if len(array) != rows or rows == 0:
+                raise ValueError(
+                    f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
+                )
+        return named
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Description, weights and state in one HDF5 file, written whole or not at all.
+
+        OSError that says why if it cannot be written.
+        """
+        with self.turns.reading():
+            description, arrays = saving.describe_network(self)
+            saving.write(path, {"kind": "network", **description}, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
+        """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
+
+        def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+            with saving.reading(path, "graph"):
+                graph = Graph.from_dict(description["graph"])
+                saving.check_network(path, graph, stored)
+            return description | {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
+
+        ops = get_ops(ops) if isinstance(ops, str) else ops
+        description, arrays = saving.read(path, look)
+        with saving.reading(path, "graph"):
+            network = cls(description["graph"], seed=description["seed"], ops=ops)
+        with saving.reading(path, "reads"):
+            names = saving.names_of(description)
+            network.reads, network.classes = names["reads"], names["classes"]
+        saving.fill_network(network, arrays, path)
+        return network
+
+    def copy(self) -> Network:
+        """A network of its own with the same weights."""
+        twin = Network(self.graph, seed=self.seed, ops=self.ops)
+        with self.turns.reading():
+            self.ops.copy(self.params, out=twin.params)
+            self.ops.copy(self.state, out=twin.state)
+        twin.reads, twin.classes = self.reads, self.classes
+        return twin
+
+    def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
+        """A new network: this one up to node `at`, with its weights, and the layers `then` on top.
+
+        For fine-tuning: `net.cut("flatten_1", then=[Dense(5)])`. New layers start afresh from `seed`.
+        """
+        network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
+        network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
+        kept = set(self.graph.ancestors(at))
+        with self.turns.reading():
+            for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
+                for name in theirs:
+                    if name.split("/")[0] in kept:
+                        self.ops.copy(ours[name], out=theirs[name])
+        return network
+
+    def summary(self) -> Any:
+        """A table of the layers: output shapes, parameters, multiply-adds. Prints and draws itself."""
+        from cortex_lab.nn.graph.summary import Summary
+
+        return Summary(self)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def _shared_gradients(self) -> dict[str, dict[str, Any]]:
+        """For each shared parameter, room for the gradient that each of its nodes finds."""
+        shared: dict[str, dict[str, Any]] = {}
+        for node in self.graph.nodes.values():
+            for name, spec in self._specs.items():
+                if node.shares is not None and name.split("/")[0] == node.shares:
+                    shares = shared.setdefault(name, {node.shares: self.ops.zeros(spec.shape)})
+                    shares[node.name] = self.ops.zeros(spec.shape)
+        return shared
+
+    def _evaluate(self, x: Any, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
+        inputs = self.checked_inputs(x)
+        rows = len(next(iter(inputs.values())))
+        results: dict[str, np.ndarray] = {}
+
+        def gather(part: slice, bound: Bound) -> None:
+            for name in keep or self.graph.outputs:
+                values = self.ops.to_numpy(bound.buffers[name])
+                if name not in results:
+                    results[name] = np.empty((rows, *values.shape[1:]), values.dtype)
+                results[name][part] = values
+
+        self.evaluate_batches(inputs, gather, keep)
+        return results
+
+    def _borrowed(self, free: list[Executor], keep: tuple[str, ...], capacity: int) -> Executor:
+        """An executor that nobody else uses until it is back among those that are free."""
+        try:
+            executor = free.pop()
+        except IndexError:
+            return self.executor(Plan.inference(self.graph, keep), capacity)
+        return executor if executor.capacity >= capacity else self._borrowed(free, keep, capacity)
+
+    def _run(self, executor: Executor, inputs: Mapping[str, np.ndarray], part: slice) -> Bound:
+        bound = executor.bind(part.stop - part.start)
+        for name, values in inputs.items():
+            seen = self.seen(name, values[part])
+            bound.buffers[name][...] = self.ops.asarray(seen, bound.buffers[name].dtype)
+        with flushed():
+            for _, run in bound.steps:
+                if run is not None:
+                    run()
+        return bound
+
+    @staticmethod
+    def _keys(name: str, specs: Mapping[str, Parameter]) -> list[str]:
+        return [key.split("/")[1] for key in specs if key.split("/")[0] == name]
+
+
+def _total(specs: Mapping[str, Parameter]) -> int:
+    return sum(math.prod(spec.shape) for spec in specs.values())
+
+
+def _views(flat: Any, specs: Mapping[str, Parameter]) -> dict[str, Any]:
+    views, start = {}, 0
+    for name, spec in specs.items():
+        size = math.prod(spec.shape)
+        views[name] = flat[start : start + size].reshape(spec.shape)
+        start += size
+    return views
+
+
+def _join(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))

@@ -1,0 +1,85 @@
+"""Bytes as a network sees them: those of pictures from 0 to 1, all others as the numbers they are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cortex_lab.nn.graph.graph import Graph
+
+if TYPE_CHECKING:
+    from cortex_lab.nn.train.training import Training
+
+SCALE = np.float32(1 / 255)
+_said: set[str] = set()
+
+
+def picture_inputs(graph: Graph) -> frozenset[str]:
+    """The inputs whose bytes are pictures.
+
+    Their rows are (height, width) or (height, width, channels), and no layer reads them as they are, as an
+    Embedding reads ids.
+    """
+    return frozenset(
+        name for name, shape in graph.inputs.items() if len(shape) in (2, 3) and not reads_raw(graph, name)
+    )
+
+
+def reads_raw(graph: Graph, name: str) -> bool:
+    """Whether a layer that reads `name`, also in another shape, wants bytes as they are."""
+    layers = {reader: graph.nodes[reader].layer for reader in graph.consumers[name]}
+    return any(
+        layer.reads_raw or (layer.is_view and reads_raw(graph, reader)) for reader, layer in layers.items()
+    )
+
+
+def targets_are_pictures(graph: Graph, batches: Any) -> bool:
+    """Whether the targets that `batches` serves are one of its inputs, whose bytes are pictures."""
+    name = getattr(batches, "targets_are", None)
+    if name not in graph.inputs and name is not None:
+        name = next(iter(graph.inputs))
+    return name in picture_inputs(graph)
+
+
+def as_picture(values: Any) -> Any:
+    """Bytes as float32 from 0 to 1; anything else as it is."""
+    return np.multiply(values, SCALE, dtype=np.float32) if is_bytes(values) else values
+
+
+def is_bytes(values: Any) -> bool:
+    return getattr(values, "dtype", None) == np.uint8
+
+
+def say_how_bytes_are_seen(training: Training, inputs: Any, targets: Any) -> None:
+    """Warn, once in a process, of bytes that stay 0 to 255 where 0 to 1 may have been expected.
+
+    Bytes that are only 0 and 1, and those that a layer wants as they are, need no word.
+    """
+    graph, pictures = training.network.graph, training.network.pictures
+    named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
+    for name, values in named.items():
+        if name in graph.inputs and name not in pictures and not reads_raw(graph, name) and _large(values):
+            _say_once(
+                f"input {name!r} is bytes in rows {values.shape[1:]}, which are taken as numbers, 0 to 255; "
+                "divide by 255 if they are pixels, or give rows (height, width) or (height, width, channels)"
+            )
+    seen = [name for name in pictures if is_bytes(named.get(name))]
+    of_values = any(loss.predicts == "values" for loss in training.losses.values())
+    if seen and of_values and not training.objective.like_pictures and _large(targets) and targets.ndim > 2:
+        _say_once(
+            f"targets are bytes and stay 0 to 255, while pictures of the input {seen[0]!r} become 0 to 1; "
+            "divide the targets by 255 if the outputs are to be 0 to 1"
+        )
+
+
+def _large(values: Any) -> bool:
+    return is_bytes(values) and values.size > 0 and values.max() > 1
+
+
+def _say_once(text: str) -> None:
+    if text not in _said:
+        _said.add(text)
+        warnings.warn(text, UserWarning, stacklevel=4)

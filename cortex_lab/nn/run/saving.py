@@ -1,0 +1,185 @@
+"""Networks and trainings in one HDF5 file: description as JSON, arrays as datasets, never pickle.
+
+Made in memory and written as a whole, so that neither a crash nor a full disk harms the earlier file. What is
+read is looked at before room is made for it, and a digest over everything is checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cortex_lab.ground import hdf5
+from cortex_lab.ground.files import DamagedFile, write_whole
+
+FORMAT = 1
+KIND = "saved by cortex_lab"
+
+
+def write(path: str | os.PathLike, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Save JSON-able `description` and named `arrays` whole or not at all; "/" in a name makes groups.
+
+    OSError that says why, and what to do, if it cannot be written; an earlier file is then as it was.
+    """
+    text = json.dumps({"format": FORMAT, **description}, sort_keys=True, default=_refuse)
+
+    def fill(file: h5py.File) -> None:
+        # Of fixed length: the length of any other text stands where no checksum guards it.
+        file.attrs["cortex_lab"] = np.bytes_(text.encode())
+        file.attrs["sha256"] = np.bytes_(_digest(text, arrays).encode())
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)
+
+    write_whole(path, hdf5.image(fill))
+
+
+Look = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]]
+
+
+def read(path: str | os.PathLike, look: Look | None = None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """(description, arrays) of a saved file; `DamagedFile` if it is not as it was written.
+
+    `look` is shown the description, and the arrays by name (`shape` and `dtype`) before they are read, to
+    refuse what does not fit while it costs nothing; it returns the description to go on with.
+    """
+    with hdf5.opened(path, KIND) as file:
+        text = hdf5.text_attribute(file, "cortex_lab", path)
+        digest = hdf5.text_attribute(file, "sha256", path)
+        stored = hdf5.datasets(file, path)
+        description = _description(text, path)
+        if look is not None:
+            description = look(description, stored)
+        arrays = {name: hdf5.numbers(dataset) for name, dataset in stored.items()}
+    if _digest(text, arrays) != digest:
+        raise DamagedFile(path, "was changed or damaged after it was saved: its digest does not match")
+    return description, arrays
+
+
+@contextmanager
+def reading(path: str | os.PathLike, entry: str) -> Iterator[None]:
+    """What goes wrong inside with an entry of a file is a `DamagedFile` that names it."""
+    try:
+        yield
+    except DamagedFile:
+        raise
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        said = f"it lacks {error}" if isinstance(error, KeyError) else error
+        why = f"cannot be used, for what it says under {entry!r}: {said}"
+        raise DamagedFile(path, why, entry, "mend that, or save it anew") from error
+
+
+def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What has to be saved of a network."""
+    to_numpy = network.ops.to_numpy
+    arrays = {f"parameters/{name}": to_numpy(array) for name, array in network.parameters.items()}
+    arrays |= {f"states/{name}": to_numpy(array) for name, array in network.states.items()}
+    description: dict[str, Any] = {"graph": network.graph.to_dict(), "seed": network.seed}
+    # Names that are no plain data, such as dates, are not kept: then columns are read by position again.
+    if network.reads and _kept(network.reads):
+        description["reads"] = network.reads
+    if network.classes:
+        description["classes"] = network.classes
+    return description, arrays
+
+
+def names_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of columns and classes that a network was trained on, as far as the file has them."""
+    reads = {
+        name: [tuple(column) if isinstance(column, list) else column for column in columns]
+        for name, columns in description.get("reads", {}).items()
+    }
+    return {"reads": reads, "classes": description.get("classes")}
+
+
+def whole_number(path: str | os.PathLike, description: Mapping[str, Any], entry: str) -> int:
+    """An entry of a description that counts something; `DamagedFile` if it does not."""
+    value = description.get(entry)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        why = f"cannot be used: {entry!r} must be a whole number of at least 0, it is {value!r:.60}"
+        raise DamagedFile(path, why, entry)
+    return value
+
+
+def check_network(path: str | os.PathLike, graph: Any, arrays: Mapping[str, Any]) -> None:
+    """`DamagedFile` unless there is an array of the right shape for all that a network of `graph` has."""
+    for node in graph.nodes.values():
+        wanted = {"states": node.layer.state(*node.in_shapes)}
+        if node.shares is None:
+            wanted["parameters"] = node.layer.parameters(*node.in_shapes)
+        for group, specs in wanted.items():
+            for key, spec in specs.items():
+                check_array(path, f"{group}/{node.name}/{key}", spec.shape, arrays)
+
+
+def fill_network(
+    network: Any, arrays: Mapping[str, np.ndarray], path: str | os.PathLike = "the file"
+) -> None:
+    """Put saved arrays into a network of the same description; nothing is changed if one does not fit."""
+    check_network(path, network.graph, arrays)
+    with network.turns:
+        for group, targets in (("parameters", network.parameters), ("states", network.states)):
+            for name, target in targets.items():
+                target[...] = network.ops.asarray(arrays[f"{group}/{name}"])
+
+
+def _kept(names: Any) -> bool:
+    """Whether JSON can hold these names."""
+    try:
+        return bool(json.dumps(names))
+    except TypeError:
+        return False
+
+
+def check_array(path: Any, name: str, shape: tuple[int, ...], arrays: Mapping[str, Any]) -> None:
+    """`DamagedFile` unless `arrays` has real numbers of this name and shape."""
+    if name not in arrays:
+        raise DamagedFile(path, f"has no {name!r}", name)
+    if tuple(arrays[name].shape) != tuple(shape):
+        why = f"does not fit: {name!r} has shape {arrays[name].shape} in the file, {shape} in the network"
+        raise DamagedFile(path, why, name)
+    if arrays[name].dtype.kind != "f":
+        raise DamagedFile(path, f"holds {name!r} as {arrays[name].dtype}, not as real numbers", name)
+
+
+def _description(text: str, path: Any) -> dict[str, Any]:
+    with reading(path, "cortex_lab"):
+        description = json.loads(text)
+        newer = description["format"] > FORMAT
+    if newer:
+        raise DamagedFile(
+            path,
+            f"was saved by a newer cortex_lab (format {description['format']}, this reads {FORMAT})",
+            remedy="pip install --upgrade cortex-lab",
+        )
+    return description
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(
+        f"{value!r} cannot be saved: it is neither plain data nor a description; if its class is a frozen "
+        "dataclass of your own, decorate it with cortex_lab.nn.contract.layer.describable"
+    )
+
+
+def _digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

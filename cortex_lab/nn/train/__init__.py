@@ -1,0 +1,1 @@
+"""Training, as a Process: batches, objective, update, edits, files."""

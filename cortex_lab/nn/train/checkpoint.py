@@ -1,0 +1,307 @@
+"""A training in one file: network, optimizer, place in the data and what was recorded, to go on exactly."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cortex_lab.nn.contract.loss import loss_from_dict
+from cortex_lab.nn.contract.penalties import Penalties
+from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.run import saving
+from cortex_lab.nn.train import edits
+from cortex_lab.nn.train.freezing import Frozen
+from cortex_lab.nn.train.saved_study import SavedStudy, describe_study
+from cortex_lab.optimize import Optimizer
+from cortex_lab.optimize.optimizer import optimizer_from_dict
+from cortex_lab.study import Session
+
+if TYPE_CHECKING:
+    from cortex_lab.nn.train.training import Training
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The content of a file that `save_training` wrote; `study` is None in older ones."""
+
+    path: str | os.PathLike
+    description: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+    study: SavedStudy | None = None
+
+
+def save_training(training: Training, path: str | os.PathLike, session: Session | None = None) -> None:
+    """Write everything that going on needs, atomically; `Network.load` reads the network alone out of it.
+
+    The data itself is not saved: batches are a function of (seed, step), so the step says where it stands,
+    and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too.
+    """
+    description, arrays = saving.describe_network(training.network)
+    to_numpy = training.network.ops.to_numpy
+    numbers = {}
+    for name, value in training.optimizer_state.items():
+        if hasattr(value, "shape"):
+            arrays[f"optimizer/{name}"] = to_numpy(value)
+        else:
+            numbers[name] = value
+    arrays |= {f"loss/{name}": to_numpy(array) for name, array in training.objective.state.items()}
+    excluded = np.asarray(getattr(training.batches, "excluded", ()), dtype=np.int64)
+    began = training.set_up
+    description |= {
+        "kind": "training",
+        "step": training.step_number,
+        "optimizer": training.optimizer.to_dict(),
+        "optimizer_state": numbers,
+        "hyperparameters": training.hyperparameters,
+        "excluded_rows": excluded.tolist(),
+        "frozen": list(training.frozen.patterns),
+        "set_up": {"optimizer": _described(began["optimizer"]), "frozen": list(began["frozen"])},
+        **_identity(training),
+        **_content(training, training.batches, training.step_number),
+    }
+    if session is not None:
+        description["study"] = _plain(describe_study(session))
+        arrays["trace"] = np.stack([session.trace[key] for key in session.trace.keys])
+    saving.write(path, description, arrays)
+
+
+def read_training(path: str | os.PathLike) -> Saved:
+    """The content of a training's file; ValueError for another kind, `DamagedFile` for what cannot be."""
+
+    def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        if description.get("kind") != "training":
+            raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
+        # Written as this version writes it: classes of one's own once went by their names alone.
+        with saving.reading(path, "losses"):
+            losses = {name: loss_from_dict(loss).to_dict() for name, loss in description["losses"].items()}
+        with saving.reading(path, "penalties"):
+            penalties = description["penalties"] and Penalties.from_dict(description["penalties"]).to_dict()
+        with saving.reading(path, "graph"):
+            graph = Graph.from_dict(description["graph"])
+            saving.check_network(path, graph, stored)
+        with saving.reading(path, "set_up"):
+            began = description.get("set_up")
+            began = began and {"optimizer": dict(began["optimizer"]), "frozen": list(began["frozen"])}
+        changed = {"losses": losses, "penalties": penalties, "graph": graph.to_dict(), "set_up": began}
+        return {**description, **changed}
+
+    description, arrays = saving.read(path, look)
+    with saving.reading(path, "study"):
+        about = description.get("study")
+        study = None if about is None else SavedStudy.of(about, arrays["trace"])
+    return Saved(path, description, arrays, study)
+
+
+def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
+    """The optimizer to set a training up with: the one given, or the file's."""
+    if new and (saved is None or given is None):
+        raise ValueError("new_optimizer=True begins with the optimizer given, at the step of resume_from=...")
+    if saved is not None and given is None:
+        with saving.reading(saved.path, "optimizer"):
+            return optimizer_from_dict(saved.description["optimizer"])
+    if not isinstance(given, Optimizer):
+        raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {given!r}")
+    return given
+
+
+def load_training(
+    training: Training,
+    saved: Saved,
+    new_optimizer: bool = False,
+    names: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Put a training set up as the saved one was into the state that was saved.
+
+    With `new_optimizer` it keeps its optimizer, as new. `names`, of columns and classes, are those of the
+    data here; files of long ago do not tell theirs. ValueError if it was set up differently; nothing has
+    changed then.
+    """
+    path, description, arrays = saved.path, saved.description, saved.arrays
+    if description["graph"] != training.network.graph.to_dict():
+        raise ValueError(
+            f"{path} holds another network than the one given; Network.load(path) reads that one"
+        )
+    for name, ours in names.items():
+        theirs = saving.names_of(description).get(name)
+        if theirs and ours and theirs != ours:
+            raise ValueError(
+                f"{path} was saved from a training on other {'columns' if name == 'reads' else 'classes'}: "
+                f"{theirs}, here {ours}; give the data as they were"
+            )
+    step, batches = saving.whole_number(path, description, "step"), _left_in(training, saved)
+    content = _content(training, batches, step)
+    # What an older file does not know of cannot be compared; and one may cease to validate, or begin to.
+    known = {name: ours for name, ours in content.items() if name in description}
+    if None in (known.get("validation_rows"), description.get("validation_rows")):
+        known.pop("validation_rows", None)
+    for name, ours in (_identity(training) | known).items():
+        if description.get(name) != _plain(ours):
+            raise ValueError(
+                f"{path} was saved from a training with another {name.replace('_', ' ')}: "
+                f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
+            )
+    began = description["set_up"] or {}
+    if not new_optimizer:
+        _check_optimizer(path, description, training.optimizer)
+    here = list(training.frozen.patterns)
+    # Not said is as it stands there.
+    if here and "frozen" in began and here not in (began["frozen"], description["frozen"]):
+        raise ValueError(
+            f"{path} was saved from a training with frozen={began['frozen']}, here {here}; "
+            'set it up in the same way, then session.edit("frozen", [...])'
+        )
+    loaded = _loaded(training, saved) | {"step": step, "batches": batches}
+    if not new_optimizer:
+        loaded |= _optimizer_part(training, saved)
+    before = training.snapshot()
+    try:
+        saving.fill_network(training.network, arrays, path)
+        network = {"params": training.network.params.copy(), "state": training.network.state.copy()}
+        with saving.reading(path, "frozen"):
+            training.restore(before | loaded | network)
+    except BaseException:
+        training.restore(before)
+        raise
+    if not new_optimizer and began.get("optimizer", {}).get("kind"):
+        training.set_up["optimizer"] = began["optimizer"]
+    training.set_up["frozen"] = tuple(began.get("frozen", training.set_up["frozen"]))
+
+
+def _left_in(training: Training, saved: Saved) -> Any:
+    with saving.reading(saved.path, "excluded_rows"):
+        excluded, batches = saved.description["excluded_rows"], training.batches
+        return batches.excluding(excluded) if excluded else batches  # type: ignore[attr-defined]
+
+
+def _loaded(training: Training, saved: Saved) -> dict[str, Any]:
+    """What the file says beside weights and optimizer, each part checked by those whose it is."""
+    path, description, arrays, ops = saved.path, saved.description, saved.arrays, training.network.ops
+    for name, ours in training.objective.state.items():
+        saving.check_array(path, f"loss/{name}", ours.shape, arrays)
+    with saving.reading(path, "hyperparameters"):
+        hyperparameters = dict(description["hyperparameters"])
+        for name, value in hyperparameters.items():
+            edits.check_hyperparameter(training, name, value)
+    with saving.reading(path, "frozen"):
+        frozen = Frozen(training.network, description.get("frozen", ())).patterns
+    return {
+        "loss_state": {name: ops.asarray(arrays[f"loss/{name}"]) for name in training.objective.state},
+        "hyperparameters": hyperparameters,
+        "frozen": frozen,
+    }
+
+
+def _check_optimizer(path: Any, description: Mapping[str, Any], given: Optimizer) -> None:
+    """ValueError unless `given` is what the saved training was set up with, or had in the end."""
+    ours, stands, began = _described(given), description["optimizer"], description.get("set_up")
+    if began is None:
+        # An older file does not say how it was set up, so only another kind is surely another one.
+        same = ours["kind"] == stands["kind"]
+        began = {"optimizer": stands}
+    else:
+        same = ours in (stands, began["optimizer"])
+    if same:
+        return
+    theirs = began["optimizer"] if ours["kind"] == began["optimizer"]["kind"] else stands
+    names = [name for name in theirs if name in ours and theirs[name] != ours[name]]
+    differences = ", ".join(f"{name} {theirs[name]!r}, here {ours[name]!r}" for name in names)
+    raise ValueError(
+        f"{path} was saved from a training by another optimizer: {differences}. Leave the optimizer out to "
+        f"go on with the file's, or begin with {given!r} as new by new_optimizer=True"
+    )
+
+
+def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
+    """The file's optimizer with all that it remembered, and nothing that another did."""
+    path, network, ops = saved.path, training.network, training.network.ops
+    shapes = {name: array.shape for name, array in network.parameters.items()}
+    with saving.reading(path, "optimizer"):
+        optimizer = optimizer_from_dict(saved.description["optimizer"])
+    fresh = optimizer.init(ops, network.params, shapes)
+    with saving.reading(path, "optimizer_state"):
+        numbers = dict(saved.description["optimizer_state"])
+        saving.whole_number(path, numbers, "updates")
+        for name in set(numbers) - {"updates"}:
+            if not _is_like(numbers[name], fresh.get(name)):
+                raise ValueError(f"{name!r} is not what {type(optimizer).__name__} keeps for this network")
+    state = {}
+    for name, array in saved.arrays.items():
+        if name.startswith("optimizer/"):
+            key = name.removeprefix("optimizer/")
+            # An edit may have given the optimizer more to remember, a vector like the parameters, than here.
+            shape = getattr(fresh.get(key), "shape", network.params.shape)
+            saving.check_array(path, name, shape, saved.arrays)
+            state[key] = ops.asarray(array, array.dtype)
+    return {"optimizer": optimizer, "optimizer_state": fresh | state | numbers}
+
+
+def _is_like(value: Any, fresh: Any) -> bool:
+    """Whether what an optimizer begins with as `fresh` may become `value`: if a number another, else not."""
+    if isinstance(fresh, (int, float)) and not isinstance(fresh, bool):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return fresh is not None and _plain(fresh) == value
+
+
+def _identity(training: Training) -> dict[str, Any]:
+    """What has to be the same for the steps to go on as they would have."""
+    return {
+        "draw_seed": training.seed,
+        "batch_size": training.batches.batch_size,
+        "losses": {name: loss.to_dict() for name, loss in training.losses.items()},
+        "loss_weights": training.objective.weights,
+        "penalties": training.penalties.to_dict() if training.penalties else None,
+        "augment": training.augmenter.to_dict() or None,
+    }
+
+
+def _content(training: Training, batches: Any, step: int) -> dict[str, Any]:
+    """The rows and their weights, as numbers that are others when those are."""
+    if hasattr(batches, "identity"):
+        data = batches.identity()
+    else:
+        # Of batches of one's own, the next has to be the same.
+        batch = batches.fetch(step)
+        data = {"checksum": _checksum([batch.inputs, batch.targets])}
+    return {
+        "training_data": data,
+        "weights_of_rows": _checksum([training.row_weights]),
+        "validation_rows": _checksum(list(training.validation or ())),
+    }
+
+
+def _checksum(values: Any, so_far: int = 0) -> int | None:
+    """A number that is another whenever these arrays, or lists or dicts of them, are; None of nothing."""
+    if isinstance(values, Mapping):
+        values = [part for _, part in sorted(values.items())]
+    if isinstance(values, (list, tuple)):
+        values = [part for part in values if part is not None]
+        for part in values:
+            so_far = _checksum(part, so_far) or 0
+        return so_far if values else None
+    array = np.ascontiguousarray(values)
+    return zlib.crc32(array, zlib.crc32(f"{array.dtype.str} {array.shape}".encode(), so_far))
+
+
+def _described(optimizer: Any) -> dict[str, Any]:
+    """An optimizer as JSON-able data; a learning rate that no file can hold by its name."""
+    if isinstance(optimizer, Mapping):
+        return dict(optimizer)
+    try:
+        return _plain(optimizer.to_dict())
+    except ValueError:
+        rate = optimizer.learning_rate
+        config = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
+        named = f"function {getattr(rate, '__qualname__', type(rate).__qualname__)}"
+        return _plain({"kind": type(optimizer).__name__, **config, "learning_rate": named})
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(value, default=lambda number: number.item()))

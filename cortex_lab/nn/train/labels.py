@@ -1,0 +1,92 @@
+"""Classes and columns of the data a training is given: what they weigh, and that each keeps its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cortex_lab.ground.float32 import check_float32, refuse_masked
+from cortex_lab.nn.contract.loss import resolve_loss, row_weights
+
+if TYPE_CHECKING:
+    from cortex_lab.nn.run.network import Network
+    from cortex_lab.nn.train.training import Training
+
+
+def weights_of(given: Any, class_weight: Any, sample_weight: Any, classes: int | None) -> np.ndarray | None:
+    """The weight of each row, by its position as batches name it."""
+    if class_weight is None and sample_weight is None:
+        return None
+    if given.source is not None:
+        raise ValueError("batches of your own bring their weights themselves, as batch.weights")
+    if isinstance(class_weight, Mapping):
+        class_weight = given.by_code(class_weight)
+    if sample_weight is not None:
+        sample_weight = given.learned_weights(sample_weight)
+    weights = np.zeros(int(given.rows.max()) + 1)
+    weights[given.rows] = row_weights(given.learned, class_weight, sample_weight, classes)
+    return weights
+
+
+def class_count(network: Network, loss: Any) -> int | None:
+    """How many classes the first loss knows; None if it is none of classes."""
+    if isinstance(loss, Mapping):
+        output, loss = next(iter(loss.items()))
+    else:
+        output = network.graph.outputs[0]
+    loss = resolve_loss(loss)
+    if loss.reads == "classes" and output in network.graph.outputs:
+        return int(getattr(loss, "classes", network.graph.shape(output)[-1]))
+    return 2 if loss.reads == "yes or no" else None
+
+
+def refuse_signed_ids(training: Training, given: Any) -> None:
+    """ValueError for arrays of class ids that look like labels from a negative number on.
+
+    A negative id is unknown. Where ids count up from it, as many as there are classes, one of them would
+    silently never be learned.
+    """
+    if given.targets is not None:
+        for name, targets in training.objective.by_output(given.targets).items():
+            _refuse_signed(training.objective, name, targets)
+
+
+def refuse_misread(objective: Any, targets: Any) -> None:
+    """ValueError for targets of other rows that a training refuses: signed ids, or what float32 loses."""
+    for name, values in objective.by_output(targets).items():
+        refuse_masked(values, f"targets of {name!r}")
+        _refuse_signed(objective, name, values)
+        if not objective.losses[name].of_classes and objective.network.ops.dtype == np.float32:
+            check_float32(np.asarray(values), f"targets of {name!r}")
+
+
+def refuse_another_order(network: Network, reads: dict[str, list], classes: list[str] | None) -> None:
+    """ValueError if the network has learned these columns, or classes, in other places."""
+    afresh = "or begin afresh with network.initialize(seed)"
+    for name, columns in reads.items():
+        known = network.reads.get(name, columns)
+        if columns != known and set(columns) == set(known):
+            raise ValueError(
+                f"the network was trained on the columns {known}, in this order, and the data have them as "
+                f"{columns}; name them in its order, inputs={known}, {afresh}"
+            )
+    if classes and network.classes and classes != network.classes and set(classes) <= set(network.classes):
+        raise ValueError(
+            f"the network was trained on the classes {', '.join(network.classes)}, in this order, and the "
+            f"data have {', '.join(classes)}; make the labels a pandas.Categorical of those, {afresh}"
+        )
+
+
+def _refuse_signed(objective: Any, name: str, targets: Any) -> None:
+    if not objective.losses[name].of_classes or np.size(targets) == 0 or np.min(targets) >= 0:
+        return
+    found, classes = np.unique(targets), objective.network.graph.shape(name)[-1]
+    counted = len(found) == classes and (np.diff(found) == 1).all()
+    if counted or found.tolist() == [-1, 1]:
+        raise ValueError(
+            f"the targets are {found[0]:g} to {found[-1]:g}, and a negative class id means that the class is "
+            "unknown: those rows would teach nothing. Number the classes from 0: labels, ids = "
+            "numpy.unique(targets, return_inverse=True); or say -100 for unknown, numpy.where(y < 0, -100, y)"
+        )

@@ -1,0 +1,261 @@
+"""scikit-learn's metrics of a network's outputs.
+
+Not every metric is a mean over batches. So the outputs of all rows are gathered batch by batch into one
+array, and the metric is called once, on all of them: it is exact, and the outputs are all that is kept.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cortex_lab.nn.contract.loss import Loss
+    from cortex_lab.nn.train.objective import Objective
+
+Scorer = Callable[[Any, np.ndarray, np.ndarray], Any]
+_TAKEN = ("loss",)
+
+
+class Metrics:
+    """Metrics by output, under the keys they are recorded by: "f1_macro", or "f1_macro['digit']" if several
+    outputs have a loss.
+
+    Parameters
+    ----------
+    metrics
+        A metric or a list of them: names of scikit-learn's scorers ("f1_macro", "roc_auc_ovr", "r2",
+        "neg_mean_absolute_error"), functions (y_true, y_pred), or what `sklearn.metrics.make_scorer` made.
+        For several outputs, a dict of those by output name.
+    objective
+        Its losses say what the outputs are: classes, yes or no, or values.
+
+    Class metrics see class ids: the highest output, or a probability over 1/2. Those that want probabilities
+    get them: softmax or sigmoid is applied if it is part of the loss. Functions get class ids or values; one
+    that wants probabilities is made a scorer by make_scorer(f, response_method="predict_proba"). Every step
+    of a sequence counts as a row; unknown targets are left out. ValueError for what does not exist or fit.
+    """
+
+    def __init__(self, metrics: Any, objective: Objective) -> None:
+        self.given = _by_output(metrics, objective.losses)
+        self._objective = objective
+        self._scorers: dict[str, tuple[str, Scorer]] = {}
+        self.directions: dict[str, bool | None] = {}
+        for output, several in self.given.items():
+            for metric in several:
+                name, scorer = resolve_metric(metric)
+                key = f"{name}[{output!r}]" if len(objective.losses) > 1 else name
+                if key in self._scorers or name in _TAKEN:
+                    raise ValueError(
+                        f"two measures would be called {key!r}; a function goes by its name: give it another"
+                    )
+                self._scorers[key] = (output, scorer)
+                self.directions[key] = _rises(metric)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._scorers)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs that have a metric, and so are gathered."""
+        return tuple(dict.fromkeys(output for output, _ in self._scorers.values()))
+
+    def check(self, targets: Mapping[str, np.ndarray]) -> None:
+        """ValueError for a metric that cannot be taken of such outputs and these checked targets."""
+        perfect = {}
+        for output in self.outputs:
+            loss, shape = self._objective.losses[output], self._objective.network.graph.shape(output)
+            perfect[output] = _perfect(loss, shape, targets[output])
+        self.measure(perfect, targets)
+
+    def measure(
+        self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        """Each metric by its key; NaN where an output is not a finite number.
+
+        ValueError for the first that cannot be taken.
+        """
+        found = self.attempt(outputs, targets)
+        for value in found.values():
+            if isinstance(value, Exception):
+                raise value
+        return found
+
+    def attempt(self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What `measure` gives, with the error in the place of a metric that cannot be taken."""
+        answers = {
+            name: _answers(self._objective.losses[name], outputs[name], targets[name])
+            for name in self.outputs
+        }
+        return {
+            key: self._value_or_error(key, output, scorer, *answers[output])
+            for key, (output, scorer) in self._scorers.items()
+        }
+
+    def _value_or_error(self, *asked: Any) -> float | Exception:
+        try:
+            return self._measure(*asked)
+        except Exception as error:
+            return error
+
+    def _measure(self, key: str, output: str, scorer: Scorer, estimator: Any, y: Any, y_true: Any) -> float:
+        if not np.isfinite(y).all():
+            return float("nan")
+        try:
+            value = scorer(estimator, y, y_true)
+        except Exception as error:
+            raise ValueError(
+                f"the metric {key!r} cannot be taken of output {output!r}, {estimator.says}: {error}"
+            ) from error
+        if np.ndim(value) != 0:
+            raise ValueError(f"the metric {key!r} must give one number, got an array {np.shape(value)}")
+        return float(value)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Outputs as scikit-learn's scorers ask a fitted regressor for them."""
+
+    says = "which are values"
+
+    def predict(self, y: np.ndarray) -> np.ndarray:
+        return y
+
+    def __sklearn_tags__(self) -> Any:
+        return _tags("regressor")
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Probabilities (rows, classes), or (rows, labels) of several yes-or-no labels, as scorers ask a fitted
+    classifier for them."""
+
+    classes_: np.ndarray
+
+    @property
+    def says(self) -> str:
+        several = self.classes_.ndim == 2
+        return f"which has {self.classes_.shape[-1]} {'yes-or-no labels' if several else 'classes'}"
+
+    def predict(self, y: np.ndarray) -> np.ndarray:
+        return (y > 0.5).astype(np.int64) if self.classes_.ndim == 2 else y.argmax(axis=1)
+
+    def predict_proba(self, y: np.ndarray) -> np.ndarray:
+        return y
+
+    def __sklearn_tags__(self) -> Any:
+        return _tags("classifier")
+
+
+def _tags(kind: str) -> Any:
+    from sklearn.utils import Tags, TargetTags
+
+    return Tags(estimator_type=kind, target_tags=TargetTags(required=True))
+
+
+def resolve_metric(metric: Any) -> tuple[str, Scorer]:
+    """The name of a metric, and what computes it from (estimator, outputs, targets)."""
+    if isinstance(metric, str):
+        from sklearn.metrics import get_scorer, get_scorer_names
+
+        if metric not in get_scorer_names():
+            near = difflib.get_close_matches(metric, get_scorer_names(), n=4, cutoff=0.5)
+            raise ValueError(
+                f"scikit-learn has no scorer {metric!r}; "
+                + (f"it has {', '.join(near)}" if near else "sklearn.metrics.get_scorer_names() lists them")
+            )
+        return metric, get_scorer(metric)
+    function = getattr(metric, "_score_func", metric)
+    name = getattr(function, "__name__", "")
+    if not callable(metric) or not name.isidentifier():
+        raise ValueError(
+            "a metric is the name of one of scikit-learn's scorers, or a function (y_true, y_pred) with a "
+            f"name of its own, made with def; got {metric!r}"
+        )
+    if function is not metric:
+        return name, metric
+    return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
+
+
+def _rises(metric: Any) -> bool | None:
+    """Whether more of a metric is better; None for a function of which only its author knows."""
+    if isinstance(metric, str) or hasattr(metric, "_score_func"):
+        # A scorer negates what is better when lower.
+        return True
+    if not str(getattr(metric, "__module__", "")).startswith("sklearn."):
+        return None
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    for scorer in map(get_scorer, get_scorer_names()):
+        if scorer._score_func is metric:
+            return scorer._sign > 0
+    return False if metric.__name__.endswith(("_loss", "_error")) else None
+
+
+def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:
+    if not isinstance(metrics, Mapping):
+        listed = _listed(metrics)
+        if listed and len(losses) > 1:
+            raise ValueError(
+                f"the losses are on {', '.join(losses)}; give metrics for each: metrics={{name: [...]}}"
+            )
+        metrics = {next(iter(losses)): listed}
+    for name in metrics:
+        if name not in losses:
+            raise ValueError(f"metrics are asked for {name!r}, but the losses are on {', '.join(losses)}")
+    found = {name: _listed(several) for name, several in metrics.items()}
+    for name, several in found.items():
+        if several and losses[name].predicts == "features":
+            raise ValueError(f"output {name!r} gives features, not its targets, so it has no metrics")
+    return found
+
+
+def _listed(metrics: Any) -> list[Any]:
+    if metrics is None:
+        return []
+    alone = isinstance(metrics, str) or callable(metrics) or not isinstance(metrics, Iterable)
+    return [metrics] if alone else list(metrics)
+
+
+# An output that is not finite makes a metric NaN, which is warning enough.
+@np.errstate(invalid="ignore", over="ignore")
+def _answers(loss: Loss, y: np.ndarray, targets: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
+    """(estimator, its answers, true answers) for the rows whose targets are known, a row each."""
+    y = _linked(loss, np.asarray(y, dtype=np.float64))
+    if loss.predicts == "classes":
+        y = y.reshape(-1, y.shape[-1])
+        # What a softmax rounds off in float32 is enough for scikit-learn to warn of.
+        y /= np.maximum(y.sum(axis=1, keepdims=True), 1e-30)
+        ids = targets if loss.of_classes else targets.argmax(axis=-1)
+        known = ids.ravel() >= 0
+        return _Classes(np.arange(y.shape[1])), y[known], ids.ravel()[known]
+    y, targets = y.reshape(len(y), -1), targets.reshape(len(y), -1)
+    known = ~np.isnan(targets).any(axis=1)
+    y, targets = y[known], targets[known]
+    if loss.predicts == "yes or no" and np.isin(targets, (0, 1)).all():
+        labels = targets.astype(np.int64)
+        if y.shape[1] == 1:
+            return _Classes(np.arange(2)), np.concatenate([1 - y, y], axis=1), labels[:, 0]
+        return _Classes(np.tile([[0], [1]], y.shape[1])), y, labels
+    return _Values(), *((y[:, 0], targets[:, 0]) if y.shape[1] == 1 else (y, targets))
+
+
+def _linked(loss: Loss, y: np.ndarray) -> np.ndarray:
+    if loss.link == "softmax":
+        powers = np.exp(y - y.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
+    return 0.5 + 0.5 * np.tanh(0.5 * y) if loss.link == "sigmoid" else y
+
+
+def _perfect(loss: Loss, shape: tuple[int, ...], targets: np.ndarray) -> np.ndarray:
+    """Outputs, of row shape `shape`, that a metric should have no reason to refuse."""
+    if loss.predicts == "classes":
+        return np.eye(shape[-1])[np.maximum(targets, 0)] if loss.of_classes else targets
+    # Off by a fraction, as whole numbers could be taken for classes.
+    off = 0.25 if loss.predicts == "values" else 0.0
+    return np.where(np.isnan(targets), 0.5, targets + off)

@@ -1,0 +1,252 @@
+"""What a training minimizes: a weighted loss on each of some outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.ground.numbers import plain_number
+from cortex_lab.nn.contract.initializers import fans, resolve
+from cortex_lab.nn.contract.layer import Parameter, Slots
+from cortex_lab.nn.contract.loss import Loss, resolve_loss
+from cortex_lab.nn.run.executor import Bound
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.pictures import as_picture
+from cortex_lab.nn.run.plan import Plan
+from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.study.missing import MISSING
+
+
+class Objective:
+    """Losses by output name, each with its weight in the total, bound to a network's buffers.
+
+    `like_pictures` says that targets are an input whose bytes are pictures: a loss of values then sees them
+    as the network sees that input. `some_unknown` says whether something in a checked target was unknown.
+    `state` is what the losses remember between steps, by "output/name"; most remember nothing. Accuracy is
+    that of the first output whose loss says something of its targets.
+    """
+
+    def __init__(self, network: Network, loss: Any, loss_weights: Mapping[str, float] | None = None) -> None:
+        self.network = network
+        self.losses = _losses_by_output(loss, network)
+        self.weights = _checked_weights(loss_weights, self.losses)
+        shapes = {name: network.graph.shape(name) for name in self.losses}
+        self.state = {
+            f"{name}/{key}": _drawn(spec, network.ops)
+            for name, loss in self.losses.items()
+            for key, spec in loss.state(shapes[name]).items()
+        }
+        self.like_pictures = False
+        self.some_unknown = False
+        answering = (name for name, loss in self.losses.items() if loss.predicts != "features")
+        self._first = next(answering, next(iter(self.losses)))
+        self._count = network.ops.xp.count_nonzero
+        self._hits = network.ops.count_hits
+        self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the targets are class ids, so that accuracy has a meaning."""
+        return bool(self.losses[self._first].of_classes)
+
+    def check_targets(self, name: str, targets: Any) -> np.ndarray:
+        if targets is None:
+            raise ValueError(f"the loss on output {name!r} needs targets, and the batches have none")
+        checked = self.losses[name].check_targets(targets, self.network.graph.shape(name))
+        if not self.some_unknown:
+            known = self.losses[name].known(checked)
+            self.some_unknown = known is not None and not known.all()
+        return checked
+
+    def check_all_targets(self, targets: Any) -> dict[str, np.ndarray]:
+        """Targets by output name, checked."""
+        return {name: self.check_targets(name, part) for name, part in self.by_output(targets).items()}
+
+    def known_rows(self, name: str, targets: Any) -> np.ndarray | None:
+        """Of which rows something is known in the checked targets of output `name`; None for all of them."""
+        known = self.losses[name].known(targets) if self.some_unknown else None
+        if known is None or known.all():
+            return None
+        return self.network.ops.to_numpy(known.reshape(len(known), -1).any(axis=1))
+
+    def by_output(self, targets: Any) -> dict[str, Any]:
+        """Targets by output name; one array stands for all outputs. KeyError for an output without any."""
+        if isinstance(targets, np.ndarray) or not isinstance(targets, Mapping):
+            return {name: self._seen(name, targets) for name in self.losses}
+        missing = [name for name in self.losses if name not in targets]
+        if missing:
+            raise KeyError(f"there are no targets for the output {missing[0]!r}, only for {list(targets)}")
+        return {name: self._seen(name, targets[name]) for name in self.losses}
+
+    def _seen(self, name: str, targets: Any) -> Any:
+        return as_picture(targets) if self.like_pictures and not self.losses[name].of_classes else targets
+
+    def slots(self, bound: Bound, plan: Plan | None = None) -> dict[str, Slots]:
+        """What each loss sees of the batch in `bound`, made once; with `plan`, gradients as well."""
+        if plan is None:
+            return self._bind(bound, None)
+        made = self._slots.get(bound.rows)
+        if made is None or made[0] is not bound:
+            made = self._slots[bound.rows] = bound, self._bind(bound, plan)
+        return made[1]
+
+    def evaluate(self, slots: Mapping[str, Slots]) -> None:
+        """Fill each row's loss, and the gradient of the total with respect to each output."""
+        for name, loss in self.losses.items():
+            slots[name].found = loss.evaluate(self.network.ops, slots[name])
+
+    def settle(self, slots: Mapping[str, Slots]) -> None:
+        for name, loss in self.losses.items():
+            loss.settle(self.network.ops, slots[name])
+
+    def total(self, slots: Mapping[str, Slots]) -> float:
+        """The loss of the batch: the weighted sum of its outputs' losses; NaN if no row counts."""
+        total = 0.0
+        for at in slots.values():
+            total += float(at.found[0] if at.found else at.rows.dot(at.weights))
+        return total if total or any(at.weights.any() for at in slots.values()) else MISSING
+
+    def of_output(self, slots: Mapping[str, Slots], name: str) -> float:
+        """The loss of one output, before its weight in the total; NaN if no row counts."""
+        at = slots[name]
+        loss = float(at.rows @ at.weights) / self.weights[name]
+        return loss if loss or at.weights.any() else MISSING
+
+    def accuracy(self, slots: Mapping[str, Slots]) -> float:
+        """The share of the known classes that the highest output names; NaN if none is known."""
+        at, target = slots[self._first], slots[self._first].target
+        # Unknown classes are negative, and so never the highest output.
+        hits = int(at.found[1] if at.found else self._hits(at.y, target))
+        known = self._known_classes(target)
+        return hits / known if known else MISSING
+
+    def score(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        targets: Mapping[str, np.ndarray],
+        metrics: Metrics | None = None,
+    ) -> dict[str, float]:
+        """`means` of rows outside the training, and the metrics."""
+        scores, outputs = self.means(inputs, targets, metrics.outputs if metrics else ())
+        return scores | (metrics.measure(outputs, targets) if metrics else {})
+
+    def means(
+        self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], wanted: Iterable[str] = ()
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """Mean "loss" of checked rows whose targets are known, "accuracy" if there are classes; and outputs.
+
+        The outputs are those of the names `wanted`, of all rows. NaN where nothing is known.
+        """
+        ops, rows = self.network.ops, len(next(iter(inputs.values())))
+        outputs = {name: np.empty((rows, *self.network.graph.shape(name)), ops.dtype) for name in wanted}
+        known = {name: self.known_rows(name, targets[name]) for name in self.losses}
+        counts = {name: rows if some is None else int(some.sum()) for name, some in known.items()}
+        total, correct, answered = 0.0, 0.0, 0.0
+
+        def add(part: slice, bound: Bound) -> None:
+            nonlocal total, correct, answered
+            slots = self._loaded(bound, targets, part)
+            for name, at in slots.items():
+                at.weights[...] = self.weights[name] * (rows / max(counts[name], 1))
+            self.evaluate(slots)
+            total += self.total(slots)
+            target = slots[self._first].target
+            share = self._known_classes(target) * bound.rows / target.size if self.classifies else 0.0
+            if share:
+                correct, answered = correct + self.accuracy(slots) * share, answered + share
+            for name, gathered in outputs.items():
+                gathered[part] = ops.to_numpy(slots[name].y)
+
+        self.network.evaluate_batches(inputs, add)
+        scores = {"loss": total / rows if any(counts.values()) else MISSING}
+        if self.classifies:
+            scores["accuracy"] = correct / answered if answered else MISSING
+        return scores, outputs
+
+    def row_losses(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Each row's loss, (rows,) float64, without row weights; NaN where nothing is known of the row."""
+        found = np.zeros(len(next(iter(inputs.values()))))
+
+        def fill(part: slice, bound: Bound) -> None:
+            slots = self._loaded(bound, targets, part)
+            self.evaluate(slots)
+            found[part] = self.losses_of_rows(slots)
+
+        self.network.evaluate_batches(inputs, fill)
+        return found
+
+    def losses_of_rows(self, slots: Mapping[str, Slots]) -> np.ndarray:
+        """Each row's part in `total`, before row weights, as in `row_losses`."""
+        found: Any = 0.0
+        unknown: Any = True
+        for name, at in slots.items():
+            found = found + self.weights[name] * self.network.ops.to_numpy(at.rows).astype(float)
+            known = self.known_rows(name, at.target)
+            unknown = unknown & (False if known is None else ~known)
+        return np.where(unknown, np.nan, found)
+
+    def _known_classes(self, target: Any) -> int:
+        return int(self._count(target >= 0)) if self.some_unknown else target.size
+
+    def _loaded(self, bound: Bound, targets: Mapping[str, np.ndarray], part: slice) -> dict[str, Slots]:
+        """What each loss sees of rows outside the training, with their targets."""
+        slots, asarray = self.slots(bound), self.network.ops.asarray
+        for name, at in slots.items():
+            at.target[...] = asarray(targets[name][part], at.target.dtype).reshape(at.target.shape)
+        return slots
+
+    def _bind(self, bound: Bound, plan: Plan | None) -> dict[str, Slots]:
+        ops, graph = self.network.ops, self.network.graph
+        slots = {}
+        for name, loss in self.losses.items():
+            shape = (bound.rows, *loss.target_shape(graph.shape(name)))
+            gradient = plan.gradient_buffer(name, "loss") if plan else None
+            slots[name] = Slots(
+                y=bound.buffers[name],
+                dy=bound.buffers[gradient] if gradient else None,
+                target=ops.zeros(shape, "int64" if loss.of_classes else None),
+                weights=ops.zeros((bound.rows,)),
+                rows=ops.zeros((bound.rows,)),
+                found=None,
+                **{key.split("/")[1]: a for key, a in self.state.items() if key.split("/")[0] == name},
+            )
+        return slots
+
+
+def _drawn(spec: Parameter, ops: Any) -> Any:
+    initializer = resolve(spec.initializer or "zeros")
+    random = np.random.Generator(np.random.Philox(key=0))
+    return ops.asarray(initializer.draw(spec.shape, spec.fan or fans(spec.shape), random))
+
+
+def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
+    graph = network.graph
+    if not isinstance(loss, Mapping):
+        if len(graph.outputs) > 1:
+            raise ValueError(
+                f"the network has the outputs {list(graph.outputs)}; give a loss for each: loss={{name: ...}}"
+            )
+        loss = dict.fromkeys(graph.outputs, loss)
+    losses = {}
+    for name, each in loss.items():
+        if name not in graph.outputs:
+            raise ValueError(f"a loss is on {name!r}, but the outputs are {', '.join(graph.outputs)}")
+        losses[name] = resolve_loss(each)
+        node = graph.nodes[name]
+        activation = node.layer.activation or getattr(node.layer, "function", None)
+        losses[name].check_output(name, node.out_shape, activation)
+    if not losses:
+        raise ValueError(f"there is no loss; give one for {', '.join(graph.outputs)}")
+    return losses
+
+
+def _checked_weights(weights: Mapping[str, float] | None, losses: Mapping[str, Loss]) -> dict[str, float]:
+    given = {name: plain_number(weight) for name, weight in (weights or {}).items()}
+    for name, weight in given.items():
+        if name not in losses:
+            raise ValueError(f"loss_weights has {name!r}, but the losses are on {', '.join(losses)}")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf"):
+            raise ValueError(f"the weight of the loss on {name!r} must be a number over 0, got {weight!r}")
+    return {name: float(given.get(name, 1.0)) for name in losses}

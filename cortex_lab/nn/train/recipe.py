@@ -1,0 +1,176 @@
+"""How a training was set up, so that it can be written down as Python and set up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.contract.penalties import Penalties
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.training import Training
+from cortex_lab.study import Event
+from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
+
+LARGEST_ARRAYS = 16 * 2**20
+"""Bytes of arrays that a script holds in its text; more belongs in a file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What `train` was called with; its arrays are those that the training holds."""
+
+    data: Any
+    loss: Any
+    optimizer: Any
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, data: Any, loss: Any, optimizer: Any, **options: Any) -> Recipe:
+        return cls(data, loss, optimizer, options)
+
+    def script(
+        self,
+        training: Training,
+        first: Mapping[str, Any],
+        events: Iterable[Event],
+        loaded: str | None,
+        through_faults: bool = False,
+    ) -> Script:
+        """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
+
+        `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does. `through_faults` says
+        that the script must not stop where the session went on from a fault.
+        """
+        if first["step"] != 0:
+            raise ValueError(
+                f"this session began at step {first['step']} of its training; a script begins at step 0"
+            )
+        source = Source()
+        network, given = training.network, f"{source.of(self.loss)}, {source.of(self.optimizer)}"
+        graph = network.graph.to_dict()
+        for kind in _kinds([graph, *(loss.to_dict() for loss in training.losses.values())]):
+            module, own, name = kind.partition(":")
+            if own:
+                source.imported(module, name)
+        made = f"cl.Graph.from_dict(description), seed={network.seed}, ops={network.ops.name!r}"
+        body = [
+            assignment("description", graph),
+            f"network = cl.Network({made})",
+            *self._weights(network, first, source),
+            *self._data(source, loaded),
+            f"session = cl.train(network, data, {given}{self._said(source)})",
+            *(["session.stop_on_fault = False"] if through_faults else []),
+            *steps_and_edits(events, 0, training.step_number, source),
+        ]
+        heading = '"""A training session, repeated step by step."""'
+        return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))
+
+    def _weights(self, network: Network, first: Mapping[str, Any], source: Source) -> list[str]:
+        """Nothing if the session began with the weights that the seed draws."""
+        fresh, lines = Network(network.graph, seed=network.seed, ops=network.ops), []
+        for name, kind in (("params", "params"), ("state", "state")):
+            began = network.ops.to_numpy(first[kind])
+            if not np.array_equal(began, network.ops.to_numpy(getattr(fresh, name)), equal_nan=True):
+                lines.append(f"network.{name}[...] = network.ops.asarray({source.of(_small(began))})")
+        return lines
+
+    def _data(self, source: Source, loaded: str | None) -> list[str]:
+        data = self.data
+        if hasattr(data, "fetch"):
+            raise ValueError(
+                "a script cannot write down batches of your own; train on a Dataset or on arrays"
+            )
+        if not hasattr(data, "batches"):
+            inputs, targets = data
+            return [f"data = ({self._arrays(inputs, source)}, {self._arrays(targets, source)})"]
+        if loaded is not None:
+            return [f"data = cl.data.load({loaded!r})"]
+        rows = {int(row): position for position, row in enumerate(data.rows)}
+        splits = {name: [rows[int(row)] for row in part] for name, part in (data.splits or {}).items()}
+        if not np.array_equal(data.rows, np.arange(len(data))):
+            raise ValueError(
+                f"a script cannot write down a part of a data set such as {data.name!r}; train on the whole, "
+                "with splits, or on arrays"
+            )
+        frame = source.imported("pandas", "DataFrame")
+        columns = [f"{source.of(name)}: {made}" for name, made in self._columns(data, source).items()]
+        made = [source.of(each) for each in (data.inputs, data.target, splits, data.name)]
+        return [f"data = cl.data.Dataset({frame}({{{', '.join(columns)}}}), {', '.join(made)})"]
+
+    def _columns(self, data: Any, source: Source) -> dict[Any, str]:
+        """The columns of a dataset that are read, as expressions by name."""
+        x, y = data.arrays()
+        parts = {data.columns[0]: x}
+        if x.ndim == 2 and x.shape[1] == len(data.columns):
+            parts = {name: x[:, at] for at, name in enumerate(data.columns)}
+        if isinstance(data.target, list):
+            parts |= {name: y[:, at] for at, name in enumerate(data.target)}
+        elif data.labels is None and data.target is not None:
+            parts[data.target] = y
+        written = {
+            name: f"list({self._arrays(part, source)})" if part.ndim > 1 else self._arrays(part, source)
+            for name, part in parts.items()
+        }
+        if data.labels is not None:
+            written[data.target] = self._labels(data, y, source)
+        return written
+
+    def _labels(self, data: Any, codes: np.ndarray, source: Source) -> str:
+        """The labels of a dataset as its own column has them, to be read again by any loss."""
+        labels = data.labels
+        if labels.dtype != object and len(np.unique(codes)) == len(labels):
+            values = labels.to_numpy()
+            if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+                return self._arrays(values[codes], source)
+        made = source.imported("pandas", "Categorical")
+        return f"{made}.from_codes({self._arrays(codes, source)}, {source.of(labels.tolist())})"
+
+    @staticmethod
+    def _arrays(values: Any, source: Source) -> str:
+        if isinstance(values, Mapping):
+            return source.of({name: _small(np.asarray(part)) for name, part in values.items()})
+        return source.of(_small(np.asarray(values)))
+
+    def _said(self, source: Source) -> str:
+        """The options that are not None, as keyword arguments."""
+        plain = {name: _plain(value) for name, value in self.options.items()}
+        said = [
+            f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"
+        ]
+        return "".join(f", {each}" for each in said)
+
+
+def _kinds(plain: Any) -> Iterator[str]:
+    """What all that is described in plain data is called."""
+    if isinstance(plain, Mapping):
+        if "kind" in plain:
+            yield plain["kind"]
+        plain = list(plain.values())
+    if isinstance(plain, list):
+        for part in plain:
+            yield from _kinds(part)
+
+
+def _plain(value: Any) -> Any:
+    """An option of `train` as plain data, descriptions and arrays."""
+    if isinstance(value, Penalties):
+        return dict(value.by_pattern)
+    value = value.arrays() if hasattr(value, "arrays") else value
+    if isinstance(value, (list, tuple)) and any(isinstance(part, str) or callable(part) for part in value):
+        return list(value)
+    if isinstance(value, (list, tuple)):
+        arrays = isinstance(value, tuple) or not all(isinstance(part, (int, float)) for part in value)
+        return tuple(_small(np.asarray(part)) for part in value) if arrays else np.asarray(value)
+    return _small(value) if isinstance(value, np.ndarray) else value
+
+
+def _small(array: np.ndarray) -> np.ndarray:
+    if array.nbytes > LARGEST_ARRAYS:
+        raise ValueError(
+            f"a script cannot hold {array.nbytes / 2**20:.0f} MiB of arrays; train on a data set that "
+            "cl.data.load knows by name"
+        )
+    return array

@@ -1,0 +1,1 @@
+"""What views are made of: scales, colors, tiles, and the base of them all."""

@@ -1,0 +1,56 @@
+"""What views ask of a session beyond stepping: its network, its dataset, and rows of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.study import Session
+from cortex_lab.widgets.chart.view import NothingToShow
+
+
+def network_of(session: Session) -> Any:
+    """The network that the session trains; NothingToShow if it trains none."""
+    network = getattr(session, "network", None)
+    if network is None:
+        raise NothingToShow("This session trains no network.\nMake one with cl.train(network, dataset, ...).")
+    return network
+
+
+def dataset_of(session: Session) -> Any:
+    """The dataset of the session; NothingToShow if it has none."""
+    dataset = getattr(session, "dataset", None)
+    if dataset is None:
+        raise NothingToShow(
+            "This session has no dataset, so there are no rows to show.\n"
+            "Pass a Dataset to cl.train(network, dataset, ...)."
+        )
+    return dataset
+
+
+def held_out(dataset: Any) -> Any:
+    """The test rows, else the validation rows, else all there are."""
+    for part in ("test", "validation", "train"):
+        found = getattr(dataset, part, None)
+        if found is not None:
+            return found
+    return dataset
+
+
+def checked_row(dataset: Any, row: int) -> int:
+    """`row`, if the dataset has it; IndexError otherwise."""
+    rows = np.asarray(dataset.rows)
+    if row not in rows:
+        raise IndexError(
+            f"there is no row {row} in {dataset.name!r}; "
+            f"it has {len(rows)} rows from {rows.min()} to {rows.max()}"
+        )
+    return int(row)
+
+
+def checked_layer(layer: str, known: list[str], what: str = "layer") -> str:
+    """`layer`, if it is known; KeyError that names those that are."""
+    if layer not in known:
+        raise KeyError(f"there is no {what} {layer!r}; there are {', '.join(known) or 'none'}")
+    return layer

@@ -1,0 +1,272 @@
+"""How the parameters of a layer are spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.study import Session
+from cortex_lab.widgets.channel import Packed
+from cortex_lab.widgets.chart.palette import category
+from cortex_lab.widgets.chart.scales import StickyLimit
+from cortex_lab.widgets.chart.subjects import checked_layer, network_of
+from cortex_lab.widgets.chart.view import NothingToShow, View, tidy_axes
+
+SAMPLE = 16384
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of one parameter in equal bins over `limits`; `first` is how it was when the view was made."""
+
+    name: str
+    shape: str
+    size: int
+    sampled: int
+    mean: float
+    deviation: float
+    limits: tuple[float, float]
+    top: float
+    counts: np.ndarray
+    first: np.ndarray
+    outside: int
+
+    @property
+    def edges(self) -> np.ndarray:
+        return np.linspace(*self.limits, len(self.counts) + 1)
+
+    @property
+    def detail(self) -> str:
+        odd = f", {self.outside:,} not finite" if self.outside else ""
+        return f"mean {self.mean:.3g}, std {self.deviation:.3g}{odd}".replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Histograms:
+    step: int
+    first_step: int
+    layer: str
+    parts: tuple[Histogram, ...]
+
+    @property
+    def caption(self) -> str:
+        sampled = max(self.parts, key=lambda part: part.size - part.sampled)
+        if sampled.sampled < sampled.size:
+            told = (
+                f"{sampled.name}: a sample of {sampled.sampled:,} of {sampled.size:,} values; all when paused"
+            )
+        else:
+            told = f"all {sum(part.size for part in self.parts):,} values"
+        return told
+
+
+class WeightHistogram(View[Histograms]):
+    """Histograms of the chosen layer's parameters, over the outline of how they were at first.
+
+    While the training runs a fixed random sample of at most 16384 values stands for each parameter, its
+    counts scaled up; at rest every value is counted. The caption says which.
+    """
+
+    name = "weight_histogram"
+    kind = "histogram"
+    title = "Weights"
+
+    def __init__(self, session: Session, layer: str | None = None) -> None:
+        super().__init__(session)
+        self.layers: list[str] = []
+        self._first: dict[str, np.ndarray] = {}
+        self._picks: dict[int, np.ndarray] = {}
+        self._limits: dict[tuple[str, str], StickyLimit] = {}
+        self._first_widest: dict[str, float] = {}
+        self._first_counts: dict[str, tuple[float, np.ndarray]] = {}
+        self._layer: str | None = None
+        self.first_step = session.step_number
+        if getattr(session, "network", None) is not None:
+            parameters = session.network.parameters  # type: ignore[attr-defined]
+            self.layers = list(dict.fromkeys(name.rpartition("/")[0] for name in parameters))
+            self._first = session.between_steps(
+                lambda: {name: self._values(values, exact=False) for name, values in parameters.items()}
+            ).result()
+            self._layer = self.layers[0] if self.layers else None
+        if layer is not None:
+            self.layer = layer
+
+    @property
+    def layer(self) -> str | None:
+        """Name of the layer whose parameters are shown."""
+        return self._layer
+
+    @layer.setter
+    def layer(self, name: str) -> None:
+        network_of(self.session)
+        self._layer = checked_layer(name, self.layers, "layer with parameters called")
+
+    def state(self, exact: bool) -> Hashable:
+        return self.session.step_number, len(self.session.trace), self._layer, exact
+
+    def collect(self, exact: bool) -> tuple[int, str, dict[str, tuple[tuple[int, ...], np.ndarray]]]:
+        network = network_of(self.session)
+        if self._layer is None:
+            raise NothingToShow("No layer of this network has parameters.")
+        mine = {
+            name: values
+            for name, values in network.parameters.items()
+            if name.rpartition("/")[0] == self._layer
+        }
+        copies = {name: (values.shape, self._values(values, exact)) for name, values in mine.items()}
+        return self.session.step_number, self._layer, copies
+
+    def prepare(
+        self, collected: tuple[int, str, dict[str, tuple[tuple[int, ...], np.ndarray]]]
+    ) -> Histograms:
+        step, layer, copies = collected
+        parts = [self._histogram(name, shape, values) for name, (shape, values) in copies.items()]
+        return Histograms(step, self.first_step, layer, tuple(parts))
+
+    def _values(self, values: Any, exact: bool) -> np.ndarray:
+        if not isinstance(values, np.ndarray):
+            values = self.session.network.ops.to_numpy(values)  # type: ignore[attr-defined]
+        flat = values.reshape(-1)
+        if exact or flat.size <= SAMPLE:
+            return flat.copy()
+        # Random places, chosen once: a stride would see some columns of a kernel only.
+        if flat.size not in self._picks:
+            picks = np.random.default_rng(0).choice(flat.size, SAMPLE, replace=False)
+            self._picks[flat.size] = np.sort(picks)
+        return flat[self._picks[flat.size]]
+
+    def _histogram(self, name: str, shape: tuple[int, ...], values: np.ndarray) -> Histogram:
+        size = math.prod(shape)
+        finite = values if np.isfinite(values.sum()) else values[np.isfinite(values)]
+        bins = 41 if size >= 100 else 21
+        spread = self._spread(name, finite)
+        counts = _count(finite, spread, bins) * (size / max(1, len(values)))
+        counts_first = self._counts_at_first(name, size, spread, bins)
+        highest = max(float(counts.max()), float(counts_first.max()), 1.0)
+        top = self._limits.setdefault((name, "y"), StickyLimit(share=0.3)).cover(highest * 1.02)
+        mean, deviation = _mean_and_deviation(finite)
+        return Histogram(
+            name=name.rpartition("/")[2],
+            shape="×".join(map(str, shape)),
+            size=size,
+            sampled=len(values),
+            mean=mean,
+            deviation=deviation,
+            limits=(-spread, spread),
+            top=top,
+            counts=counts,
+            first=counts_first,
+            outside=len(values) - len(finite),
+        )
+
+    def _spread(self, name: str, values: np.ndarray) -> float:
+        if (name, "x") not in self._limits:
+            self._limits[name, "x"] = StickyLimit(smallest=1e-3)
+        if name not in self._first_widest:
+            first = self._first[name]
+            self._first_widest[name] = _widest(first[np.isfinite(first)])
+        return self._limits[name, "x"].cover(max(_widest(values), self._first_widest[name]))
+
+    def _counts_at_first(self, name: str, size: int, spread: float, bins: int) -> np.ndarray:
+        known_for, counts = self._first_counts.get(name, (None, None))
+        if counts is None or known_for != spread:
+            first = self._first[name]
+            counts = _count(first[np.isfinite(first)], spread, bins) * (size / max(1, len(first)))
+            self._first_counts[name] = (spread, counts)
+        return counts
+
+    def pack(self, data: Histograms) -> Packed:
+        parts, arrays = [], {}
+        for part in data.parts:
+            arrays[f"{part.name}.counts"] = part.counts.astype(np.float32)
+            arrays[f"{part.name}.first"] = part.first.astype(np.float32)
+            described = {"name": part.name, "shape": part.shape, "detail": part.detail}
+            parts.append({**described, "x": part.limits, "y": (0, part.top)})
+        first_label = f"step {data.first_step}"
+        legend = [
+            {"label": "now", "color": 0, "mark": "bar"},
+            {"label": f"at {first_label}", "color": "muted", "mark": "line"},
+        ]
+        described = "; ".join(f"{part.name} {part.shape}: {part.detail}" for part in data.parts)
+        summary = f"Histogram of the parameters of {data.layer} at step {data.step}: {described}"
+        meta = {"step": data.step, "parts": parts, "firstLabel": first_label, "caption": data.caption}
+        return Packed({**meta, "layer": data.layer, "legend": legend, "summary": summary}, arrays)
+
+    def table(self, data: Histograms) -> pd.DataFrame:
+        parts = [
+            pd.DataFrame(
+                {
+                    "parameter": f"{data.layer}/{part.name}",
+                    "low": part.edges[:-1],
+                    "high": part.edges[1:],
+                    "count": part.counts,
+                    "first": part.first,
+                }
+            )
+            for part in data.parts
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def plot(self, data: Histograms) -> Any:
+        from plotly.subplots import make_subplots
+
+        titles = [f"{data.layer}/{part.name}  {part.shape}" for part in data.parts]
+        figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles)
+        for column, part in enumerate(data.parts, start=1):
+            middles = (part.edges[:-1] + part.edges[1:]) / 2
+            shown = column == 1
+            figure.add_bar(
+                x=middles,
+                y=part.counts,
+                name=f"step {data.step}",
+                marker_color=category(0),
+                showlegend=shown,
+                row=1,
+                col=column,
+            )
+            figure.add_scatter(
+                x=middles,
+                y=part.first,
+                name=f"step {data.first_step}",
+                line={"shape": "hvh", "color": "#616161"},
+                showlegend=shown,
+                row=1,
+                col=column,
+            )
+        return figure.update_layout(bargap=0.05)
+
+    def paint(self, data: Histograms, figure: Any) -> None:
+        all_axes = figure.subplots(1, len(data.parts), squeeze=False)[0]
+        figure.subplots_adjust(left=0.1, right=0.97, top=0.76, bottom=0.14, wspace=0.28)
+        for axes, part in zip(all_axes, data.parts, strict=True):
+            axes.bar(
+                part.edges[:-1], part.counts, np.diff(part.edges), align="edge", color=category(0), alpha=0.75
+            )
+            axes.stairs(part.first, part.edges, color="#616161", linewidth=1)
+            axes.set(xlim=part.limits, ylim=(0, part.top))
+            axes.set_title(
+                f"{data.layer}/{part.name} {part.shape}\n{part.detail}", fontsize=6.5, loc="left", pad=4
+            )
+            tidy_axes(axes)
+
+
+def _widest(values: np.ndarray) -> float:
+    return float(max(values.max(), -values.min())) if len(values) else 0.0
+
+
+def _mean_and_deviation(values: np.ndarray) -> tuple[float, float]:
+    if not len(values):
+        return float("nan"), float("nan")
+    mean = values.sum() / len(values)
+    return float(mean), math.sqrt(np.square(values - mean).sum() / len(values))
+
+
+def _count(values: np.ndarray, spread: float, bins: int) -> np.ndarray:
+    places = (values + np.float32(spread)) * np.float32(bins / (2 * spread))
+    np.clip(places, 0, bins - 1, out=places)
+    return np.bincount(places.astype(np.intp), minlength=bins).astype(np.float64)
