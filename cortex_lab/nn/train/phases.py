@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from cortex_lab.compute.work import Work, join
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.run.executor import Bound
 from cortex_lab.nn.run.replaying import Replayed
@@ -53,7 +52,7 @@ def is_known(program: Program) -> bool:
     return all(run.calls is not None for _, runs in program for run in runs if isinstance(run, Replayed))
 
 
-def in_one_go(program: Program) -> Whole:
+def in_one_go(ops: Ops, program: Program) -> Whole:
     """The calls of a step that is not looked at on its way, each with the last phase that is over after it.
 
     Kernels are made one call with their neighbors, across layers.
@@ -65,12 +64,10 @@ def in_one_go(program: Program) -> Whole:
             calls += [(phase, call) for call in own]
     phases = ["fetch", *(phase for phase, _ in program)]
     found, done = [], 0
-    for is_work, group in groupby(calls, lambda call: isinstance(call[1], Work)):
-        some: list[Any] = [call for _, call in group]
-        for call in [join(some)] if is_work else some:
-            done += len(some) if is_work else 1
-            over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
-            found.append((call, phases[over]))
+    for call, made in ops.join(call for _, call in calls):
+        done += made
+        over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
+        found.append((call, phases[over]))
     return found
 
 

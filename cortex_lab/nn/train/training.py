@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cortex_lab.compute.cpu.denormals import switches
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
@@ -210,14 +209,10 @@ class Training:
             self.tap("fetch", self.step_number, self.buffers)
         yield "fetch"
         program = self._program(bound)
-        flush, restore = switches()
         for phase, runs in program:
-            before = flush()
-            try:
+            with self.network.ops.flushing():
                 for run in runs:
                     run()
-            finally:
-                restore(before)
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
@@ -235,14 +230,10 @@ class Training:
         self.under_way = True
         bound = fetch(self)
         self.reached = "fetch"
-        flush, restore = switches()
-        before = flush()
-        try:
+        with self.network.ops.flushing():
             for call, over in self._whole(bound):
                 call()
                 self.reached = over
-        finally:
-            restore(before)
 
     def checked_rows(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Rows to score: inputs and targets by name; ValueError for what does not fit."""
@@ -381,7 +372,7 @@ class Training:
         whole = self._wholes.get(bound.rows)
         if whole is None:
             program = self._program(bound)
-            whole = in_one_go(program)
+            whole = in_one_go(self.network.ops, program)
             if is_known(program):
                 self._wholes[bound.rows] = whole
         return whole
