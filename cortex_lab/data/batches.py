@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 
 from cortex_lab.data._draws import checked_seed, row_keys
-from cortex_lab.data._memory import frozen
 from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data.source import frozen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,8 +222,9 @@ class Batches:
     def _identified(self) -> dict[str, int]:
         rows, checksum = self._all_rows, 0
         for part in (*self._inputs.values(), *([] if self._targets is None else [self._targets])):
-            for first in range(0, len(rows), 4096):
-                checksum = zlib.crc32(part.take(rows[first : first + 4096]), checksum)
+            step = part.rows_at_a_time
+            for first in range(0, len(rows), step):
+                checksum = zlib.crc32(part.take(rows[first : first + step]), checksum)
         return {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
 
     def _leave_out(self, excluded: Iterable[int]) -> None:

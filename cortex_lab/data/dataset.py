@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data._html import dataset_html
-from cortex_lab.data._memory import can_be_copied, frozen
+from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import held, listed, read_inputs, with_tensor_columns
+from cortex_lab.data.source import Source, frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
 from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
 from cortex_lab.data.tensor import shape_text
@@ -307,6 +308,6 @@ class Dataset:
         return dataset_html(self)
 
 
-def _rows_of(values: np.ndarray, columns: list[Any], targets: bool = False) -> Rows:
+def _rows_of(values: np.ndarray | Source, columns: list[Any], targets: bool = False) -> Rows:
     # What can be copied was, when the frame was read.
     return Rows(values, targets, f"column {', '.join(map(repr, columns))}", can_be_copied(values))

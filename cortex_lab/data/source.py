@@ -1,15 +1,15 @@
 """Where the rows of a column lie: in memory, in a file that is mapped, in HDF5. They are read when wanted.
 
-| source          | its rows                                                                  |
-|-----------------|---------------------------------------------------------------------------|
-| `ArraySource`   | those of one ndarray, in memory or mapped from a file                     |
-| `HDF5Source`    | those of a dataset in an open HDF5 file                                   |
-| `PickedSource`  | some of another source, in an order of their own                          |
-| `JoinedSource`  | those of several sources, one after the other                             |
-| `ChangedSource` | those of another source, but for some, which were changed and are in memory |
+| source          | its rows                                                               |
+|-----------------|------------------------------------------------------------------------|
+| `ArraySource`   | those of one ndarray, in memory or mapped from a file                  |
+| `HDF5Source`    | those of a dataset in an open HDF5 file                                |
+| `PickedSource`  | some of another source, in an order of their own                       |
+| `JoinedSource`  | those of several sources, one after the other                          |
+| `ChangedSource` | those of another source, but for some that were changed, now in memory |
 
-What lies in memory is copied where pandas copies. What lies in a file stays there: a copy, a choice of rows or
-several columns put together are a new way to read it, and writing to one of those never writes to the file.
+What lies in memory is copied where pandas copies. What lies in a file stays there: a copy, a choice of rows
+or several columns put together are a new way to read it, and what is written to them is not written there.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class ChangedSource:
 
     def take(self, rows: Numbers) -> np.ndarray:
         if not self.changed:
-            return _frozen(self.source.take(rows)) if isinstance(rows, slice) else self.source.take(rows)
+            return frozen(self.source.take(rows)) if isinstance(rows, slice) else self.source.take(rows)
         wanted = numbers(rows, len(self))
         taken = self.source.take(wanted)
         for place in np.flatnonzero(np.isin(wanted, list(self.changed))):
@@ -199,7 +199,7 @@ class ChangedSource:
 
 
 def source_of(values: Any) -> Source:
-    """The rows of an array, an `h5py.Dataset`, or what is a source already; anything else becomes an array."""
+    """The rows of an array, or of an `h5py.Dataset`, or what is a source already; else an array is made."""
     if type(values).__module__.partition(".")[0] == "h5py" and hasattr(values, "chunks"):
         return HDF5Source(values)
     # Arrays have methods called `take` and `put` too, and mean something else by them.
@@ -222,9 +222,9 @@ def is_mapped(array: np.ndarray) -> bool:
 
 
 def whole(source: Source) -> np.ndarray:
-    """All rows as one array (n, *shape): the very one, where they lie in one, else read; never to be written."""
+    """All rows as one array (n, *shape): the very one, where they lie in one, else they are read."""
     if isinstance(source, ChangedSource) and not source.changed:
-        return _frozen(whole(source.source))
+        return frozen(whole(source.source))
     return source.array if isinstance(source, ArraySource) else source.take(slice(None))
 
 
@@ -235,11 +235,10 @@ def part(source: Source, rows: Numbers) -> Source:
     wanted = numbers(rows, len(source))
     if isinstance(rows, slice):
         return PickedSource(source, wanted)
-    kept = copied(source)
+    kept = settled(source)
     # A choice out of a choice is one choice.
-    while isinstance(kept, PickedSource) or (isinstance(kept, ChangedSource) and not kept.changed):
-        wanted = kept.rows[wanted] if isinstance(kept, PickedSource) else wanted
-        kept = kept.source
+    while isinstance(kept, PickedSource):
+        kept, wanted = settled(kept.source), kept.rows[wanted]
     return ChangedSource(PickedSource(kept, wanted))
 
 
@@ -259,6 +258,14 @@ def copied(source: Source) -> Source:
     if isinstance(source, ArraySource) and in_memory(source):
         return ArraySource(source.array.copy())
     return ChangedSource(source)
+
+
+def settled(source: Source) -> Source:
+    """The same rows as they are now, for what only reads them: those in memory themselves, never a copy."""
+    kept = source if in_memory(source) else copied(source)
+    while isinstance(kept, ChangedSource) and not kept.changed:
+        kept = kept.source
+    return kept
 
 
 def numbers(rows: Numbers, length: int) -> np.ndarray:
@@ -300,7 +307,8 @@ class _Sliced:
         return self.source.take(rows)
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
+def frozen(array: np.ndarray) -> np.ndarray:
+    """A view of an array that cannot be written to."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -1,7 +1,7 @@
 """A pandas column whose every row is an array of one shape: images, sequences, activations.
 
-Rows in memory are kept in one (n, *shape) ndarray, so the column *is* the array a network reads. Rows in a file
-stay there: slices, choices of rows, copies and columns put together read them when they are wanted.
+Rows in memory are kept in one (n, *shape) ndarray, so the column *is* the array a network reads. Rows in a
+file stay there: slices, choices of rows, copies and columns put together read them when they are wanted.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class TensorArray(ExtensionArray):
     Parameters
     ----------
     tensor
-        The rows, (n, *shape): an array, which may be mapped from a file as by `numpy.load(path, mmap_mode="r")`,
-        an `h5py.Dataset` of an open file, or a `Source` of your own.
+        The rows, (n, *shape): an array, which may be mapped from a file as by
+        `numpy.load(path, mmap_mode="r")`, an `h5py.Dataset` of an open file, or a `Source` of your own.
     missing
         Which rows are missing, (n,) bool; what `tensor` holds there has no meaning.
     """

@@ -85,8 +85,8 @@ def check_distinct(values: Sliced, called: str) -> None:
             way_out = ", or give float64 if rounding is meant" if whole else ""
             raise ValueError(
                 f"{_named(called, len(values.shape), place)} holds {len(given):,} different numbers, of "
-                f"which float32 keeps {len(given) - len(same):,} apart ({one!s} and {other!s} become the same); "
-                f"subtract the smallest or the mean first, as in x - x.min(){way_out}"
+                f"which float32 keeps {len(given) - len(same):,} apart ({one!s} and {other!s} become the "
+                f"same); subtract the smallest or the mean first, as in x - x.min(){way_out}"
             )
 
 
@@ -99,14 +99,28 @@ def _suspects(values: Sliced) -> np.ndarray:
         ends = [(part.min(axis=0), part.max(axis=0)) for part in _parts(values)]
         least, most = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
         return (most > EXACT) | (least < -EXACT)
-    every, passed, looked_at = 1 + size // _LOOKED_AT, 0, []
-    for part in _parts(values):
-        looked_at.append(part[-passed % every :: every].copy())
-        passed += len(part)
-    some = np.concatenate(looked_at)
     with np.errstate(all="ignore"):
-        step = np.spacing(np.abs(some).max(axis=0).astype(np.float32))
-        return (some.std(axis=0) < FEWEST_STEPS * step) & (some.max(axis=0) > some.min(axis=0))
+        least, most, deviation = _spread(values, 1 + size // _LOOKED_AT)
+        step = np.spacing(np.maximum(np.abs(least), np.abs(most)).astype(np.float32))
+        return (deviation < FEWEST_STEPS * step) & (most > least)
+
+
+def _spread(values: Sliced, every: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The smallest, the largest and the standard deviation of each column, of one in `every` of its values.
+
+    Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
+    """
+    count, passed, least, most, mean, squares = 0, 0, np.inf, -np.inf, 0.0, 0.0
+    for part in _parts(values):
+        some = part[-passed % every :: every]
+        passed += len(part)
+        if len(some) == 0:
+            continue
+        share, away = len(some) / (count + len(some)), some.mean(axis=0) - mean
+        squares = squares + some.var(axis=0) * len(some) + away**2 * count * share
+        count, mean = count + len(some), mean + away * share
+        least, most = np.minimum(least, some.min(axis=0)), np.maximum(most, some.max(axis=0))
+    return np.asarray(least), np.asarray(most), np.sqrt(squares / count)
 
 
 def _parts(values: Sliced) -> Iterator[np.ndarray]:
