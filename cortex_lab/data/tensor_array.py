@@ -304,6 +304,9 @@ class TensorArray(ExtensionArray):
         return str
 
 
+TensorDtype.array_type = TensorArray
+
+
 def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.ndarray]:
     """One array of separate rows, and which of them are missing."""
     rows = [None if _is_missing(scalar) else np.asarray(scalar) for scalar in scalars]
