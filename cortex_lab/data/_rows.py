@@ -52,7 +52,7 @@ class Rows:
             self.flat = array.reshape(len(array), -1 if len(array) else 0)
             if not private and np.may_share_memory(self.flat, source.array):
                 self.flat = kept(self.flat, called, self.shared)
-            self.source = ArraySource(self.flat.reshape(len(array), *self.shape))
+            self.source = ArraySource(np.reshape(self.flat, (len(array), *self.shape)))
         elif not private:
             self.shared.append(Shared.of(called, source))
 

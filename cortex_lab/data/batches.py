@@ -104,9 +104,9 @@ class _PickedBatch(Batch):
             seen[own] = into, name in pictures
         if not source._named_targets:
             each = targets.values() if isinstance(targets, Mapping) else targets
-            wanted: Iterable[tuple[str, np.ndarray]] = [("targets", into) for into in each]
+            wanted = [("targets", into) for into in each]
         elif isinstance(targets, Mapping):
-            wanted = targets.items()
+            wanted = list(targets.items())
         else:
             raise TypeError(f"targets are put by name: {', '.join(source._targets)}")
         for name, into in wanted:
@@ -212,8 +212,8 @@ class Batches:
         counted = [name for name, part in self._targets.items() if part.dtype == np.uint8]
         if len({self._twins.get(name) for name in counted}) > 1:
             raise ValueError(
-                f"the targets {', '.join(counted)} are bytes, and not all those of one input, whose bytes may "
-                "be seen as 0 to 1; give them as floats: y / numpy.float32(255)"
+                f"the targets {', '.join(counted)} are bytes, and not all those of one input, whose bytes "
+                "may be seen as 0 to 1; give them as floats: y / numpy.float32(255)"
             )
 
     def check_unchanged(self) -> None:

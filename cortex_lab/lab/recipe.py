@@ -98,24 +98,34 @@ class Recipe:
     def _columns(self, data: Any, source: Source) -> dict[Any, str]:
         """The columns of a dataset that are read, as expressions by name."""
         x, y = data.arrays()
-        parts = {data.columns[0]: x}
-        if x.ndim == 2 and x.shape[1] == len(data.columns):
-            parts = {name: x[:, at] for at, name in enumerate(data.columns)}
-        if isinstance(data.target, list):
-            parts |= {name: y[:, at] for at, name in enumerate(data.target)}
-        elif data.labels is None and data.target is not None:
-            parts[data.target] = y
+        inputs = x if isinstance(x, dict) else {"inputs": x}
+        named = data.target if isinstance(data.target, dict) else {"targets": data.target}
+        targets, labels = (
+            each if isinstance(data.target, dict) else {"targets": each} for each in (y, data.labels)
+        )
+        parts: dict[Any, np.ndarray] = {}
+        for name, columns in data.reads.items():
+            array = inputs[name]
+            if array.ndim == 2 and array.shape[1] == len(columns):
+                parts |= {column: array[:, at] for at, column in enumerate(columns)}
+            else:
+                parts[columns[0]] = array
+        for name, column in named.items():
+            if isinstance(column, list):
+                parts |= {each: targets[name][:, at] for at, each in enumerate(column)}
+            elif labels[name] is None and column is not None:
+                parts[column] = targets[name]
         written = {
             name: f"list({self._arrays(part, source)})" if part.ndim > 1 else self._arrays(part, source)
             for name, part in parts.items()
         }
-        if data.labels is not None:
-            written[data.target] = self._labels(data, y, source)
+        for name, column in named.items():
+            if labels[name] is not None:
+                written[column] = self._labels(labels[name], targets[name], source)
         return written
 
-    def _labels(self, data: Any, codes: np.ndarray, source: Source) -> str:
+    def _labels(self, labels: Any, codes: np.ndarray, source: Source) -> str:
         """The labels of a dataset as its own column has them, to be read again by any loss."""
-        labels = data.labels
         if labels.dtype != object and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()
             if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":

@@ -136,7 +136,9 @@ def train(
         augment=augment,
     )
     reading, name = reading_of(loss)
-    whole = Given.of(data, reading, name)
+    by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
+    whole = Given.of(data, reading, name, by_output)
+    reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
     training = setup.training(
@@ -146,8 +148,7 @@ def train(
         validation=held_out,
     )
     refuse_signed_ids(training, given)
-    reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
-    classes = given.dataset.classes if given.dataset is not None else None
+    classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
         load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})

@@ -27,7 +27,7 @@ def fetch(training: Training) -> Bound:
         bound = _bind(training, len(batch))
         slots = training.loss_slots = training.objective.slots(bound, training.plan)
         inputs = training.augmenter.places(bound)
-        batch.put(inputs, [at.target for at in slots.values()], training.network.pictures)
+        batch.put(inputs, {name: at.target for name, at in slots.items()}, training.network.pictures)
     else:
         bound = _load_arrays(training, batch, first_time)
     _load_weights(training, bound.rows, batch)
