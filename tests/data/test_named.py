@@ -179,7 +179,7 @@ WRONG = {
     "a dict in a dict": (lambda f: Dataset(f, {"picture": {"a": "image"}}, TARGETS), "got a dict"),
     "no such column": (lambda f: Dataset(f, INPUTS, {"kind": "genus"}), "no column 'genus'"),
     "bytes that may be pictures or not": (
-        lambda f: Dataset(f.assign(b=TensorArray(np.zeros((ROWS, 1), "u1"))), INPUTS, {**TARGETS, "size": "b"}),
+        lambda f: Dataset(f.assign(b=TensorArray(np.ones((ROWS, 1), "u1"))), INPUTS, TARGETS | {"size": "b"}),
         "are bytes, and not all those of one input",
     ),
 }  # fmt: skip
