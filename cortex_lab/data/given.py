@@ -296,11 +296,12 @@ def _codes_of_numbers(targets: Any, labels: pd.Index, column: Any, name: str) ->
 def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, Any]:
     """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
     read = data.read_as(reading, "the training")
-    if read.labels is not None and read.labels.tolist() != list(range(len(read.labels))):
-        raise ValueError(
-            f"the training was given class ids, and {data.name!r} has labels, {shown(read.labels)}: "
-            "which is which cannot be told; train on a Dataset, or give arrays here as well"
-        )
+    for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
+        if labels is not None and labels.tolist() != list(range(len(labels))):
+            raise ValueError(
+                f"the training was given class ids, and {data.name!r} has labels, {shown(labels)}: "
+                "which is which cannot be told; train on a Dataset, or give arrays here as well"
+            )
     x, y = read.arrays()
     return x if columns is None else read.inputs_of(columns), y
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.data.source import Source as Rows
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
@@ -97,6 +99,9 @@ class Recipe:
 
     def _columns(self, data: Any, source: Source) -> dict[Any, str]:
         """The columns of a dataset that are read, as expressions by name."""
+        shapes = data.input_shape if isinstance(data.input_shape, dict) else {"inputs": data.input_shape}
+        # Each number is a byte at least: what is too large is not read from its file first.
+        _refuse_large(len(data) * sum(math.prod(shape) for shape in shapes.values()))
         x, y = data.arrays()
         inputs = x if isinstance(x, dict) else {"inputs": x}
         named = data.target if isinstance(data.target, dict) else {"targets": data.target}
@@ -136,8 +141,8 @@ class Recipe:
     @staticmethod
     def _arrays(values: Any, source: Source) -> str:
         if isinstance(values, Mapping):
-            return source.of({name: _small(np.asarray(part)) for name, part in values.items()})
-        return source.of(_small(np.asarray(values)))
+            return source.of({name: _small(part) for name, part in values.items()})
+        return source.of(_small(values))
 
     def _said(self, source: Source) -> str:
         """The options that say something, as keyword arguments."""
@@ -173,10 +178,18 @@ def _plain(value: Any) -> Any:
     return _small(value) if isinstance(value, np.ndarray) else value
 
 
-def _small(array: np.ndarray) -> np.ndarray:
-    if array.nbytes > LARGEST_ARRAYS:
+def _small(values: Any) -> np.ndarray:
+    if isinstance(values, Rows) and not isinstance(values, np.ndarray):
+        _refuse_large(len(values) * math.prod(values.shape) * values.dtype.itemsize)
+        return values.take(slice(None))
+    array = np.asarray(values)
+    _refuse_large(array.nbytes)
+    return array
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST_ARRAYS:
         raise ValueError(
-            f"a script cannot hold {array.nbytes / 2**20:.0f} MiB of arrays; train on a data set that "
+            f"a script cannot hold {size / 2**20:.0f} MiB of arrays; train on a data set that "
             "cl.data.load knows by name"
         )
-    return array

@@ -8,6 +8,9 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.data import Batches, Dataset, TensorArray
+from cortex_lab.widgets.chart.view import NothingToShow
+from cortex_lab.widgets.views.activations import Activations
+from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 
 ROWS = 48
 INPUTS = {"picture": "image", "facts": ["age", "height"]}
@@ -211,3 +214,10 @@ def test_targets_by_name_are_put_by_name():
         batch.put({"x": at}, [a, b])
     with pytest.raises(ValueError, match="as many rows as each other, got inputs 6, a 6, b 5"):
         Batches(x, {**y, "b": np.zeros(5)}, batch_size=3)
+
+
+def test_views_of_rows_say_that_they_show_one_input_and_one_target():
+    session = trained(Dataset(table(), INPUTS, TARGETS), steps=1)
+    for view in (Activations(session), EmbeddingMap(session)):
+        with pytest.raises(NothingToShow, match="inputs or targets by name"):
+            view.collect(exact=True)

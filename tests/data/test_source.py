@@ -362,3 +362,20 @@ def test_a_mapped_array_alone_is_not_read_whole(tmp_path):
     given = sparse(tmp_path, 80, "float64")
     batches, _, most = held_by(lambda: Batches(given, given, batch_size=8))
     assert most < 24 * MB and batches.targets_are == "inputs"
+
+
+def test_a_script_holds_what_was_read_from_a_file_and_refuses_what_is_too_much_before_it_reads_it(tmp_path):
+    y = np.arange(ROWS) % 2
+    for given in (hdf5(tmp_path, rows("float64")), of_ones_own(tmp_path, rows("float64"))):
+        net = cl.Network([cl.Flatten(), cl.Dense(2)], (3, 2), seed=0)
+        session = cl.train(net, (given, y), "softmax_cross_entropy", cl.SGD(0.01), batch_size=4)
+        session.step(4)
+        found = {}
+        exec(session.script(), found)
+        np.testing.assert_array_equal(found["session"].trace["loss"], session.trace["loss"])
+    big = sparse(tmp_path, 80, "uint8")
+    data = Dataset(pd.DataFrame({"x": TensorArray(big), "y": np.arange(len(big)) % 2}), "x", "y")
+    net = cl.Network([cl.Flatten(), cl.Dense(2)], (64, 64), seed=0)
+    session = cl.train(net, data, "softmax_cross_entropy", cl.SGD(0.01), batch_size=4)
+    with pytest.raises(ValueError, match="a script cannot hold 80 MiB of arrays"):
+        _, _, most = held_by(session.script)
