@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.data.source import Source, as_sliced, in_memory, row_bytes, source_of
+from cortex_lab.data.source import ArraySource, Source, as_sliced, in_memory, row_bytes, source_of
 from cortex_lab.ground.pieces import Sliced, pieces
 
 LARGEST_COPY = 64 * 2**20
@@ -65,7 +65,8 @@ def kept(values: Any, called: str, shared: list[Shared]) -> Any:
 def can_be_copied(values: np.ndarray | Source) -> bool:
     """Whether values are in memory, and few enough to be there twice."""
     source = source_of(values)
-    return in_memory(source) and len(source) * row_bytes(source) <= LARGEST_COPY
+    # Not the bytes of its rows: an array without axes has none.
+    return isinstance(source, ArraySource) and in_memory(source) and source.array.nbytes <= LARGEST_COPY
 
 
 def checksum(values: Sliced) -> int:
