@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,12 @@ from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
 from cortex_lab.nn.run.pictures import say_how_bytes_are_seen
+from cortex_lab.nn.train.best_networks import best_networks, best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training, save_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.recipe import Recipe
+from cortex_lab.nn.train.saved_study import left_out, warn_of
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
 from cortex_lab.study.direction import rises
@@ -59,6 +62,9 @@ class TrainingSession(Session):
         self.dataset = dataset
         self.recipe = recipe
         self._shared = tuple(shared)
+        # The file that it goes on from, and what that holds of steps before.
+        self._file: Any = None
+        self._networks: dict[int, Network] = {}
 
     @property
     def network(self) -> Network:
@@ -112,11 +118,13 @@ class TrainingSession(Session):
 
         ValueError for a step outside this session, LookupError for one that cannot be reached.
         """
+        if step in self._networks:
+            return self._networks[step].copy()
         if not self.first_step <= step <= self.step_number:
             steps = f"from step {self.first_step} to step {self.step_number}"
             raise ValueError(
                 f"this session goes {steps}, so there is no network of step {step}"
-                + "; the session or file that it goes on from has it" * (0 <= step < self.first_step)
+                + "; the session that it goes on from has it" * (0 <= step < self.first_step)
             )
         return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
@@ -145,19 +153,27 @@ class TrainingSession(Session):
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
 
-        What has been recorded, the run under way and attached plateaus are saved with it; breakpoints,
-        subscribers and measures of your own are not. Between two steps only: ValueError inside one.
+        What has been recorded, the run under way, breakpoints and attached plateaus are saved with it, and the
+        best weights so far by each validation measure (of 3 steps at most, by the loss where nothing is
+        validated), so that `restore_best` finds them. Subscribers and measures of your own are not; breakpoints
+        and parts of your own are named in a warning. Between two steps only: ValueError inside one.
         """
-        self._gate.visit_and_wait(lambda: self._save(path))
+        unreached = self._gate.visit_and_wait(lambda: self._save(path))
+        warn_of(left_out(self), "cannot be saved")
+        for each in unreached:
+            warnings.warn(each, UserWarning, stacklevel=2)
 
     def script(self) -> Script:
         """Python that repeats this whole session without a notebook, edits included, to the identical losses.
 
-        ValueError for what a script cannot hold, such as a batch source of your own.
+        That of a session that went on from a file begins with this file. ValueError for what a script cannot
+        hold, such as a batch source of your own.
         """
         if self.recipe is None:
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
         self._check_data()
+        if self._file is not None:
+            self._file.check_unchanged()
         first = self.history.nearest(self.first_step)[1]
         return self.recipe.script(
             self.process, first, self.events, loaded_as(self.recipe.data), self.goes_through_faults
@@ -165,7 +181,9 @@ class TrainingSession(Session):
 
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
-        return TrainingSession(process, self.dataset, probes, budget, shared=shared)  # type: ignore[arg-type]
+        sibling = TrainingSession(process, self.dataset, probes, budget, shared=shared)  # type: ignore[arg-type]
+        sibling._networks = self._networks
+        return sibling
 
     def bench(self, **options: Any) -> Any:
         """The live lab bench on this session, displayed; see `cortex_lab.widgets.Bench` for the options."""
@@ -217,14 +235,17 @@ class TrainingSession(Session):
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)
 
-    def _save(self, path: str | os.PathLike) -> None:
+    def _save(self, path: str | os.PathLike) -> list[str]:
+        """Save it; what to say of the best steps whose weights were out of reach."""
         if self.held_back is not None:
             raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
-        save_training(self.process, path, self)
+        best, unreached = best_networks(self)
+        save_training(self.process, path, self, best)
+        return unreached
 
     def _check_data(self) -> None:
         """ValueError if an array that was too large to copy is not what it was when it was given."""
@@ -321,8 +342,8 @@ def train(
         on a little, anew in every epoch. A dict of them by input name if there are several.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
-        goes on as that one would have, with what it recorded, edited (such as the learning rate) and
-        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in
+        goes on as that one would have, with what it recorded, edited (such as the learning rate), breakpoints
+        and what was attached; `session.resume()` goes on with its last run. ValueError that names what is set up in
         another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
         look on and may be others.
     new_optimizer
@@ -330,6 +351,7 @@ def train(
         has a schedule begin anew, and with nothing attached.
     """
     saved = None if resume_from is None else read_training(resume_from)
+    file, said_optimizer = saved and saved.file, optimizer
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
     validation = kept(validation, "validation", shared)
@@ -339,7 +361,7 @@ def train(
     whole = Given.of(data, reading, name)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
-    frozen = [frozen] if isinstance(frozen, str) else list(frozen)
+    frozen = [frozen] if isinstance(frozen, str) else list(frozen or ())
     training = Training(
         network,
         batches,
@@ -371,12 +393,14 @@ def train(
     # Of arrays, what the batches keep: the ones given may be changed.
     kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
     recipe = Recipe.of(
-        kept_data, loss, optimizer, batch_size=batch_size, seed=seed, validation=held_out,
+        kept_data, loss, said_optimizer, batch_size=batch_size, seed=seed, validation=held_out,
         validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
         class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
-        augment=augment,
+        augment=augment, resume_from=file and file.path, new_optimizer=new_optimizer or None,
     )  # fmt: skip
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
+    session._file = file
     if saved is not None and saved.study is not None:
+        session._networks = best_of(saved, network)
         saved.study.follow(session, probes is None, new_optimizer)
     return session

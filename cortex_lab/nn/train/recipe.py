@@ -41,10 +41,12 @@ class Recipe:
     ) -> Script:
         """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
 
+        A session that went on from a file begins with that file.
         `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does. `through_faults` says
         that the script must not stop where the session went on from a fault.
         """
-        if first["step"] != 0:
+        resumed = self.options.get("resume_from") is not None
+        if first["step"] != 0 and not resumed:
             raise ValueError(
                 f"this session began at step {first['step']} of its training; a script begins at step 0"
             )
@@ -59,11 +61,12 @@ class Recipe:
         body = [
             assignment("description", graph),
             f"network = cl.Network({made})",
-            *self._weights(network, first, source),
+            *([] if resumed else self._weights(network, first, source)),
             *self._data(source, loaded),
             f"session = cl.train(network, data, {given}{self._said(source)})",
+            *([f"assert session.step_number == {first['step']}, 'the file was written again'"] if resumed else []),
             *(["session.stop_on_fault = False"] if through_faults else []),
-            *steps_and_edits(events, 0, training.step_number, source),
+            *steps_and_edits(events, first["step"], training.step_number, source),
         ]
         heading = '"""A training session, repeated step by step."""'
         return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))
