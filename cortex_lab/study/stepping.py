@@ -222,7 +222,7 @@ class Stepping:
             raise
 
     def _held_back(self, asking: bool) -> Stop | None:
-        """A stop if the update of the step under way crosses a breakpoint, or is faulty if `asking` for that."""
+        """A stop if the update of the step under way is faulty, if `asking`, or crosses a breakpoint."""
         stop = self._held_back_by_fault() if asking else None
         if stop is not None:
             return stop

@@ -147,7 +147,8 @@ def exploding(optimizer, ops="cpu", **options):
     x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     network = Network([Dense(1)], 4, ops=ops)
     batches = Rows(x, x.sum(axis=1, keepdims=True))
-    return Session(Training(network, batches, "mean_squared_error", optimizer, **options), snapshot_budget=600)
+    training = Training(network, batches, "mean_squared_error", optimizer, **options)
+    return Session(training, snapshot_budget=600)
 
 
 WATCHED = {

@@ -20,9 +20,9 @@ class Fault:
     `tensor` is the first buffer, in the order of the step, that holds one; `layer` whose it is, `direction`
     "input", "weights", "forward", "loss" or "backward", and `phase` the phase that made it. `rows` are the
     positions in the data of the rows of the batch in which it does: all of the batch for a gradient that sums
-    over rows, none for weights. Where all that is finite and the update itself would go too far, `tensor` are
-    the first weights that it would leave so, and `phase` is "update". `last_good_step`, or `last_good`, is the last step with finite weights, to be
-    rewound to; None if this session has none.
+    over rows, none for weights. Where all of it is finite and the update itself would go too far, `tensor`
+    are the first weights that would be lost, and `phase` is "update". `last_good_step`, or `last_good`, is
+    the last step with finite weights, to be rewound to; None if this session has none.
     """
 
     tensor: str
@@ -45,8 +45,8 @@ class Fault:
     def __str__(self) -> str:
         if self.phase == "update":
             return (
-                f"the update of step {self.step} was held back: it would leave {' and '.join(self.values)} in "
-                f"{self.tensor!r}, as a step too large does (see learning_rate, clip_norm, momentum); "
+                f"the update of step {self.step} was held back: it would leave {' and '.join(self.values)} "
+                f"in {self.tensor!r}, as a step too large does (see learning_rate, clip_norm, momentum); "
                 f"{self._way_back()}"
             )
         rows = ", ".join(map(str, self.rows[:8])) + (", ..." if len(self.rows) > 8 else "")
@@ -71,10 +71,8 @@ class Fault:
 
 
 def find_fault(training: Training) -> Fault | None:
-    """The first tensor of the step under way that is not finite, if its gradient or what would come is not.
-
-    None if both are finite.
-    """
+    """The first tensor that is not finite, if the gradient of the step under way is not, or what it would do
+    to the weights; None if both are."""
     if training.network.ops.all_finite(training.network.gradient):
         return _left_behind(training)
     for tensor, layer, direction, phase, array, has_rows in _in_order(training):

@@ -28,8 +28,8 @@ def best_networks(session: Any) -> tuple[dict[int, Network], list[str]]:
             found[step] = session.network_at(step)
         except (LookupError, ValueError) as error:
             unreached.append(
-                f"the weights of step {step}, the best by {key!r}, are not in the file: {error}; where they can "
-                f"be had, session.network_at({step}).save(path) keeps them"
+                f"the weights of step {step}, the best by {key!r}, are not in the file: {error}. Where they "
+                f"can be had, session.network_at({step}).save(path) keeps them"
             )
     return found, unreached
 

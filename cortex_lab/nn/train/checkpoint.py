@@ -69,8 +69,8 @@ class FileAsRead:
         """ValueError unless that still is in it."""
         if not os.path.exists(self.path) or self._read() != self._checksum:
             raise ValueError(
-                f"this session goes on from {self.path}, which is gone or was written again since; a script can "
-                "only begin with that file as it was: put it back, and save to another path"
+                f"this session goes on from {self.path}, which is gone or was written again since; a script "
+                "begins with that file as it was: put it back, and save to another path"
             )
 
     def _read(self) -> int:
@@ -86,8 +86,8 @@ def save_training(
     """Write everything that going on needs, atomically; `Network.load` reads the network alone out of it.
 
     The data itself is not saved: batches are a function of (seed, step), so the step says where it stands,
-    and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too, and
-    the networks of earlier steps that were the `best`.
+    and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too,
+    and the networks of the `best` steps so far.
     """
     description, arrays = saving.describe_network(training.network)
     to_numpy = training.network.ops.to_numpy
@@ -136,8 +136,8 @@ def read_training(path: str | os.PathLike) -> Saved:
         with saving.reading(path, "set_up"):
             began = description.get("set_up")
             began = began and {"optimizer": dict(began["optimizer"]), "frozen": list(began["frozen"])}
-        changed = {"losses": losses, "penalties": penalties or None, "graph": graph.to_dict(), "set_up": began}
-        return {**description, **changed}
+        changed = {"losses": losses, "penalties": penalties or None, "graph": graph.to_dict()}
+        return {**description, **changed, "set_up": began}
 
     description, arrays = saving.read(path, look)
     with saving.reading(path, "study"):
@@ -193,7 +193,7 @@ def load_training(
         if theirs != _plain(ours) and (theirs is None or theirs != _as_once_written(training, name)):
             raise ValueError(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
-                f"{theirs!r}, here {ours!r}; set it up in the same way: give the {_SAID_BY[name]} that it had"
+                f"{theirs!r}, here {ours!r}; set it up in the same way, with the same {_SAID_BY[name]}"
             )
     began = description["set_up"] or {}
     if not new_optimizer:

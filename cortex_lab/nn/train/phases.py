@@ -115,10 +115,11 @@ def settling_of(network: Network, bound: Bound) -> Calls:
 def _change(training: Training, state: dict[str, Any], settling: Calls, slots: Mapping[str, Any]) -> bool:
     """Make the update; whether the gradient was finite and all is that it leaves."""
     network, ops, objective = training.network, training.network.ops, training.objective
-    by_hand = {name: network.parameters[name] + ops.asarray(change) for name, change in training.changes.items()}
+    parameters, changes = network.parameters, training.changes
+    by_hand = {name: parameters[name] + ops.asarray(change) for name, change in changes.items()}
     finite = optimize(training, state)
     for name, values in by_hand.items():
-        network.parameters[name][...] = values
+        parameters[name][...] = values
     for settle in settling:
         settle()
     if objective.state:

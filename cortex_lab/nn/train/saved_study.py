@@ -46,7 +46,10 @@ class SavedStudy:
             bool(about["stop_on_fault"]),
             tuple(ReduceOnPlateau(**each) for each in attached),
             tuple(Probe(key, every(n) if n else None) for key, n in about["probes"]),
-            tuple(Breakpoint(int(n), Expression(text), int(at)) for n, text, at in about.get("breakpoints", ())),
+            tuple(
+                Breakpoint(int(number), Expression(text), int(since))
+                for number, text, since in about.get("breakpoints", ())
+            ),
             tuple(str(each) for each in about.get("left_out", ())),
             tuple(int(step) for step in about.get("best", ())),
         )
@@ -66,7 +69,7 @@ class SavedStudy:
             plateau.attach(session)
         missing = list(self.left_out)
         for each in self.breakpoints:
-            if set(each.condition.keys) - {"step", "seconds"} <= {*session.recorded_keys, *session.process.keys}:
+            if {*session.recorded_keys, *session.process.keys}.issuperset(each.condition.keys):
                 session.break_when(each.condition)
                 session.clear_breakpoints(session.breakpoints[-1])
                 session.breakpoints.put_back(each.number, each.condition, min(each.since, len(self.trace)))
@@ -82,6 +85,10 @@ def left_out(session: Session) -> list[str]:
     return [*map(str, conditions), *(f"what was attached: {part!r}" for part in own)]
 
 
+def _text_of(condition: Condition) -> str | None:
+    return condition.text if isinstance(condition, Expression) else as_text(condition)
+
+
 def warn_of(missing: list[str], what: str) -> None:
     """Name what a saved study lacks, and say what to do."""
     if missing:
@@ -91,7 +98,7 @@ def warn_of(missing: list[str], what: str) -> None:
 
 def describe_study(session: Session) -> dict[str, Any]:
     """What `SavedStudy.of` reads back, but for the rows of the trace."""
-    texts = [(each.number, as_text(each.condition), each.since) for each in session.breakpoints]
+    texts = [(each.number, _text_of(each.condition), each.since) for each in session.breakpoints]
     until, start = session._last_run
     plateaus = [part for part in session.attached if type(part) is ReduceOnPlateau]
     probes = [probe for probe in session.probes if probe.measure is None]

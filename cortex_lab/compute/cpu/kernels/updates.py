@@ -75,8 +75,8 @@ class _Update:
         return False not in self._finite.tolist()
 
 
-# Gradient and parameters pass by anyway: what looks for NaN in them costs nothing here. Exponents tell what is
-# finite; of what was just computed, which lies in a register, a comparison does.
+# Gradient and parameters pass by anyway: what looks for NaN in them costs nothing here. Of a gradient the
+# exponents tell; a comparison does of a parameter, which must be finite before an update to be lost by it.
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @piecework
 def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop):
