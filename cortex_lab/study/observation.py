@@ -15,15 +15,28 @@ class Observation(Mapping[str, Any]):
     A value is computed when it is first read, then kept. Once the process has moved on, be it by half a
     step, what was never read can no longer be computed: reading it raises `LookupError` rather than a
     value of another step.
+
+    After something was `edited`, what the process says of how it stands, such as a validation loss, is
+    computed anew whenever it is read.
     """
 
-    __slots__ = ("_process", "_values", "current", "step")
+    __slots__ = ("_process", "_values", "current", "edited", "step")
 
-    def __init__(self, process: Process, known: dict[str, Any] | None = None, current: bool = True) -> None:
+    def __init__(
+        self,
+        process: Process,
+        known: dict[str, Any] | None = None,
+        current: bool = True,
+        edited: bool = False,
+    ) -> None:
         self.step = process.step_number
         self.current = current
+        self.edited = edited
         self._process = process
         self._values: dict[str, Any] = {} if known is None else known
+        if edited:
+            kept = [key for key in self._values if self._stands(key) is not True]
+            self._values = {key: self._values[key] for key in kept}
 
     def __getitem__(self, key: str) -> Any:
         values = self._values
@@ -34,8 +47,28 @@ class Observation(Mapping[str, Any]):
                 f"{key!r} of step {self.step} was not recorded and the process has moved on; "
                 f"to keep it: {advice(self._process, key)}"
             )
-        value = values[key] = self._process.measure(key)
+        stands = self._stands(key) if self.edited else False
+        if stands is None:
+            raise LookupError(
+                f"{key!r} of step {self.step} was not recorded, and something was edited since; "
+                f"to keep it: {advice(self._process, key)}"
+            )
+        value = self._process.measure(key)
+        # What stands may be edited once more.
+        if not stands:
+            values[key] = value
         return value
+
+    def after_edit(self) -> Observation:
+        """What takes its place; itself, it can compute nothing more."""
+        left = Observation(self._process, dict(self._values), self.current, edited=True)
+        self.current = False
+        return left
+
+    def _stands(self, key: str) -> bool | None:
+        stands = getattr(self._process, "stands", None)
+        # Probes of one's own measure anything.
+        return True if stands is None or key not in self._process.keys else stands(key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._process.keys)

@@ -257,7 +257,11 @@ def test_weights_too_far_away_to_be_saved_are_named(tmp_path, monkeypatch):
 # Breakpoints and parts -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("condition", [*(each for each in CONDITIONS if "inf" not in str(each.keys)), "grad_norm > 0 and step == 19"], ids=repr)
+@pytest.mark.parametrize(
+    "condition",
+    [*(each for each in CONDITIONS if "inf" not in str(each.keys)), "grad_norm > 0 and step == 19"],
+    ids=repr,
+)
 def test_breakpoints_come_back_with_number_and_count(tmp_path, condition):
     session = made()
     session.clear_breakpoints(session.break_when("loss < -2"))
