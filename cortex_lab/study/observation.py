@@ -42,33 +42,32 @@ class Observation(Mapping[str, Any]):
         values = self._values
         if key in values:
             return values[key]
-        if not self.current or self._process.step_number != self.step:
-            raise LookupError(
-                f"{key!r} of step {self.step} was not recorded and the process has moved on; "
-                f"to keep it: {advice(self._process, key)}"
-            )
         stands = self._stands(key) if self.edited else False
-        if stands is None:
+        here = self._process.step_number == self.step
+        if stands and here:
+            # Not kept, as it may be edited once more.
+            return self._process.measure(key)
+        if not (self.current and here) or stands is None:
+            moved = "something was edited since" if stands is None and here else "the process has moved on"
             raise LookupError(
-                f"{key!r} of step {self.step} was not recorded, and something was edited since; "
+                f"{key!r} of step {self.step} was not recorded and {moved}; "
                 f"to keep it: {advice(self._process, key)}"
             )
-        value = self._process.measure(key)
-        # What stands may be edited once more.
-        if not stands:
-            values[key] = value
+        value = values[key] = self._process.measure(key)
         return value
 
     def after_edit(self) -> Observation:
         """What takes its place; itself, it can compute nothing more."""
-        left = Observation(self._process, dict(self._values), self.current, edited=True)
-        self.current = False
+        left = Observation(self._process, self._values, self.current, edited=True)
+        self.current = self.edited = False
         return left
 
     def _stands(self, key: str) -> bool | None:
         stands = getattr(self._process, "stands", None)
+        if stands is None:
+            return True if self.current else None
         # Probes of one's own measure anything.
-        return True if stands is None or key not in self._process.keys else stands(key)
+        return key not in self._process.keys or stands(key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._process.keys)

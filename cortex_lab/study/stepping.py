@@ -342,7 +342,7 @@ class Stepping:
         self._last_run = last_run
         self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
         self._seconds_at_snapshot = self._seconds
-        self._observation = Observation(self.process, self.trace.row(self.step_number), edited=True)
+        self._observation = Observation(self.process, self.trace.row(self.step_number), False, True)
 
     def _abandon_step(self) -> None:
         if self._walk is not None and hasattr(self._walk, "close"):
