@@ -28,10 +28,19 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
                 remedy=f"Go back: session.rewind(step={good})",
             ), True  # fmt: skip
             return
-    if fault is None or fault.step != study.now.step_number + 1:
-        return
-    if not rate_is_too_high(study):
+    if _is_now(study) and "NaN" in fault.values and not rate_is_too_high(study):
         yield _fault(study), True
+
+
+def overflow(study: Study, causes: list[Finding]) -> Iterator[tuple[Finding, bool]]:
+    """What grew beyond all numbers, which is the end of a story that causes tell."""
+    if not causes and _is_now(study):
+        yield _fault(study), True
+
+
+def _is_now(study: Study) -> bool:
+    fault = study.case.fault
+    return fault is not None and fault.step == study.now.step_number + 1 and not study.rows.bad
 
 
 def _fault(study: Study) -> Finding:
