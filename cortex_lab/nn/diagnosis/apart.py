@@ -20,7 +20,7 @@ APART = 0.85  # share of rows whose nearest neighbor is of their own part: 0.45 
 OTHER_CLASSES = 0.5  # half the sum of differences of the classes' shares: 0 to 0.2 | 0.8 and more
 FEWEST = 30
 # standard errors above chance of models of the training rows: 6 and more | -2 to 2
-KNOWN, UNKNOWN = 8.0, 3.0
+KNOWN, UNKNOWN = 6.0, 3.0
 LARGEST_SHIFT = 3
 
 
@@ -38,7 +38,7 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
         ), True  # fmt: skip
         return
     if theirs.outliers:
-        yield outliers(theirs, "validation"), True
+        yield outliers(study, theirs, "validation"), True
     found = [*_same_rows(study), *_shift(study)]
     yield from ((finding, True) for finding in found or _other_labels(study))
 

@@ -24,7 +24,7 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     if not len(study.rows) or study.rows.bad:
         return
     if study.rows.outliers:
-        yield outliers(study.rows, "data"), True
+        yield outliers(study, study.rows, "data"), True
     for name, values in study.rows.inputs.items():
         readers = [study.network.graph.nodes[reader].layer for reader in study.network.graph.consumers[name]]
         if values.dtype.kind == "f" and not all(
@@ -49,21 +49,26 @@ def is_an_input(study: Study, target: np.ndarray) -> bool:
                for values in study.rows.inputs.values())  # fmt: skip
 
 
-def outliers(rows: Sample, where: str) -> Finding:
+def outliers(study: Study, rows: Sample, where: str) -> Finding:
     """The rows with a cell far out of all others in its column; `where` they are, data or validation."""
     row, (name, place, value, times) = max(rows.outliers.items(), key=lambda each: each[1][3])
     found, count = sorted(rows.outliers), len(rows.outliers)
     which = f"column {place[0]}" if len(place) == 1 else f"the place {list(place)}"
     trained = where == "data"
+    said = "data" if trained else "validation"
+    again = f"session.rewind(step={study.case.origin}); " if study.steps else ""
+    remedy = (
+        f'{again}session.edit("excluded_rows", {found})'
+        if trained
+        else f"x_validation = np.delete(x_validation, {found}, axis=0), and its targets likewise."
+    )
     return Finding(
         "input_outlier", name if trained else where, times, FAR_OUT,
-        f"{count} of {len(rows) + count} {'data' if trained else 'validation'} rows "
-        f"{'lies' if count == 1 else 'lie'} far out: row {row} has {value:.4g} in {which} of the input "
-        f"{name!r}, {times:.3g} times as far from the median as is usual there; what it says drowns all else.",
+        f"{count} of {len(rows) + count} {said} rows {'lies' if count == 1 else 'lie'} far out: row {row} "
+        f"has {value:.4g} in {which} of the input {name!r}, {times:.3g} times as far from the median as is "
+        "usual there; what it says drowns all else.",
         units=place if len(place) == 1 else (), rows=tuple(found),
-        remedy="Look at it, and leave it out: " + (f'session.rewind(step=0); session.edit("excluded_rows", '
-        f"{found})" if trained else f"x_validation = np.delete(x_validation, {found}, axis=0), and its "
-        "targets likewise."),
+        remedy=f"Look at it, and leave it out: {remedy}",
         edits=(("excluded_rows", found),) if trained else (),
     )  # fmt: skip
 

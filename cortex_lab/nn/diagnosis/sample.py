@@ -139,7 +139,9 @@ def _set_apart(sample: Sample) -> None:
             continue
         part = x[:, candidates].astype(np.float64)
         distance = np.abs(part - np.median(part, axis=0))
-        usual = np.maximum(1.4826 * np.median(distance, axis=0), np.quantile(distance, 0.98, axis=0) / 3)
+        share = min(0.98, 1 - 2 / len(x))  # One row of few is no part of what is usual.
+        far_but_usual = np.quantile(distance, share, axis=0, method="lower") / 3
+        usual = np.maximum(1.4826 * np.median(distance, axis=0), far_but_usual)
         # What hardly ever changes in one place is measured by the changes of all.
         of_all = float(np.quantile(np.abs(x - np.median(x, axis=0)), 0.9)) / 3
         usual = np.where(usual > 0, usual, of_all)

@@ -53,7 +53,8 @@ def elsewhere(study: Study, name: str) -> tuple[np.ndarray, list[np.ndarray]] | 
     labels = y.ndim == 1
     values = np.eye(int(y.max()) + 1)[y.astype(int)] if labels else y
     nearest = np.argsort(distances(at, x), axis=1, kind="stable")[:, :5]
-    guesses = [values[nearest].mean(axis=1), at @ _linear(x, values - values.mean(axis=0)) + values.mean(axis=0)]
+    mean = values.mean(axis=0)
+    guesses = [values[nearest].mean(axis=1), at @ _linear(x, values - mean) + mean]
     return z, [guess.argmax(axis=1) for guess in guesses] if labels else guesses
 
 
