@@ -117,12 +117,12 @@ def _other_labels(study: Study) -> Iterator[Finding]:
                  for by in range(-LARGEST_SHIFT, LARGEST_SHIFT + 1)}  # fmt: skip
         by = max(moved, key=lambda by: moved[by])
         shifted = moved[by] > KNOWN / 2 + UNKNOWN / 2
+        way = "before" if by > 0 else "after"
         yield Finding(
             "validation_labels", name, score.z, UNKNOWN,
             f"The validation targets of {name!r} do not belong to their rows: models of the training rows, "
             f"which are {told.z:.0f} standard errors above chance there, are {score.z:.1f} here"
-            + (f", and {moved[by]:.0f} with the targets {abs(by)} {'further up' if by > 0 else 'further down'}"
-               if shifted else "") + ".",
+            + (f", and {moved[by]:.0f} of the rows {abs(by)} {way} them" if shifted else "") + ".",
             remedy=f"Move them back: y_validation = np.roll(y_validation, {-by}, axis=0), and drop the rows "
             "at the end." if shifted else "See whether rows and targets were shuffled apart, and whether "
             "classes have the same numbers in both parts.",
