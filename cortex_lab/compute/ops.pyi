@@ -619,7 +619,7 @@ class Ops:
         """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
         `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-        first. Returns whether the gradient was finite.
+        first. Returns whether the gradient was finite, and the parameters that were still are.
 
         kernels/updates.py
         """
@@ -649,7 +649,7 @@ class Ops:
         """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
         With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-        momentum. Returns whether the gradient was finite.
+        momentum. Returns whether the gradient was finite, and the parameters that were still are.
 
         kernels/updates.py
         """
