@@ -11,6 +11,7 @@ import pytest
 
 from tests.project.house import imports
 
+# Disk cache and self-test have to do with Numba's inside: `run` does without the portable switch.
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import numpy as np

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import platform
-
 import numpy as np
 import pytest
 
 import cortex_lab as cl
 from cortex_lab.compute import get_ops
+from cortex_lab.compute.cpu.machine import IS_X86
 
 SMALL = np.float32(1e-40)
-intel = pytest.mark.skipif(
-    platform.machine().lower() not in ("x86_64", "amd64"), reason="only x86 processors are slow with them"
-)
+intel = pytest.mark.skipif(not IS_X86, reason="only x86 processors are slow with them")
 
 
 def kept() -> bool:

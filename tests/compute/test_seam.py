@@ -1,4 +1,4 @@
-"""What `Ops` has beside kernels, for whoever repeats a step: joining, capturing, a switch for small numbers."""
+"""What `Ops` has beside kernels, for whoever repeats a step: join, capture and a switch for small numbers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cortex_lab.compute import get_ops
+from cortex_lab.compute.kernel import REGISTRY
 
 BACKENDS = ["reference", "cpu", pytest.param("gpu", marks=pytest.mark.gpu)]
 
@@ -32,6 +33,53 @@ def test_captured_calls_give_what_the_calls_give_with_what_arrays_hold_then(back
         found = ops.to_numpy(total).copy()
         step(ops, x, w, y, total)
         np.testing.assert_array_equal(found, ops.to_numpy(total))
+
+
+CHANGING = {
+    "random_uniform": (None, "seed", "step", 2),
+    "random_normal": (None, "seed", "step", 2),
+    "dropout_mask": (None, 0.3, "seed", "step", 2),
+    "dropout": (None, None, None, 0.3, "seed", "step", 2),
+    "update_sgd": (None, None, None, "rate", 0.9, True),
+    "update_adam": (None, None, None, None, "rate", 0.9, 0.99, 1e-8, "step", 0.1),
+    "update_nadam": (None, None, None, None, "rate", 0.9, 0.99, 1e-8, "step", "rate", "rate", "rate"),
+    "update_adagrad": (None, None, None, "rate", 1e-7),
+    "update_adadelta": (None, None, None, None, "rate", 0.9, 1e-7),
+    "update_rmsprop": (None, None, None, None, None, "rate", 0.9, 0.8, 1e-7),
+    "update_lion": (None, None, None, "rate", 0.9, 0.99),
+    "decay_weights": (None, "rate"),
+}
+"""Kernels with numbers that change from step to step, which then are arrays; None is an array as before."""
+
+
+def test_every_kernel_that_draws_or_updates_is_tried():
+    drawing = {name for name, kernel in REGISTRY.items() if kernel.reference.__module__.endswith(".random")}
+    updating = {name for name in REGISTRY if name.startswith("update_")}
+    assert set(CHANGING) == drawing | updating | {"decay_weights"}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_numbers_that_change_from_step_to_step_may_be_arrays(backend: str, name: str):
+    ops, random = get_ops(backend), np.random.default_rng(0)
+    held = {"seed": ops.xp.array(0), "step": ops.xp.array(1), "rate": ops.xp.array(0.0)}
+    theirs = [ops.asarray(random.random(50) + 0.1) if a is None else a for a in CHANGING[name]]
+    ours = [held.get(str(a), a) if isinstance(a, (str, float, int)) else a.copy() for a in theirs]
+    recording = ops.recording()
+    getattr(recording, name)(*ours)
+    again = ops.capture(recording.calls)
+    for a, b, given in zip(ours, theirs, CHANGING[name], strict=True):
+        if given is None:
+            a[...] = b
+    for step in (2, 3):
+        now = {"seed": 2**40 + step, "step": step, "rate": 0.01 * step}
+        for key, array in held.items():
+            array[...] = now[key]
+        again()
+        getattr(ops, name)(*(now.get(str(given), b) for given, b in zip(CHANGING[name], theirs, strict=True)))
+        for a, b, given in zip(ours, theirs, CHANGING[name], strict=True):
+            if given is None:
+                np.testing.assert_array_equal(ops.to_numpy(a), ops.to_numpy(b))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

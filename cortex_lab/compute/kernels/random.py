@@ -2,6 +2,9 @@
 
 A counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) needs no
 state: word k of a draw depends on (seed, step, stream, k) alone, on every backend alike.
+
+`seed` and `step` are whole numbers, or arrays () of one, which are read when the draw is made: a captured
+step draws other numbers each time.
 """
 
 from __future__ import annotations
@@ -51,6 +54,8 @@ def dropout(xp: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step: 
 
 def philox(xp: Any, count: int, seed: int, step: int, stream: int) -> Any:
     """`count` words (uint32) of the draw (seed, step, stream)."""
+    # As Python's numbers: an array of one would make float64 of the words below.
+    seed, step = int(seed), int(step)
     blocks = -(-count // 4)
     index = xp.arange(blocks, dtype=xp.uint64)
     full = xp.ones_like(index)

@@ -1,4 +1,8 @@
-"""Optimizer updates over the flat parameter vector, in place."""
+"""Optimizer updates over the flat parameter vector, in place.
+
+Rates, steps and the like are numbers, or arrays () of one, which are read when the update is made: a captured
+step has another rate each time.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ def update_sgd(
     With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
     momentum. Returns whether the gradient was finite, and the parameters that were still are.
     """
+    learning_rate = float(learning_rate)
     finite, lost = xp.isfinite(gradient).all(), ~xp.isfinite(params)
     if velocity is None:
         params -= learning_rate * gradient
@@ -46,6 +51,7 @@ def update_adam(
     `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
     first. Returns whether the gradient was finite, and the parameters that were still are.
     """
+    learning_rate, step = float(learning_rate), int(step)
     lost = ~xp.isfinite(params)
     mean *= beta_1
     mean += (1 - beta_1) * gradient
@@ -75,6 +81,8 @@ def update_nadam(
     momentum_product: float,
 ) -> None:
     """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one."""
+    learning_rate, step, momentum = float(learning_rate), int(step), float(momentum)
+    next_momentum, momentum_product = float(next_momentum), float(momentum_product)
     mean *= beta_1
     mean += (1 - beta_1) * gradient
     square *= beta_2
@@ -89,6 +97,7 @@ def update_adagrad(
     xp: Any, params: Any, gradient: Any, square: Any, learning_rate: float, epsilon: float
 ) -> None:
     """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon)."""
+    learning_rate = float(learning_rate)
     square += gradient * gradient
     params -= learning_rate * gradient / (xp.sqrt(square) + epsilon)
 
@@ -105,6 +114,7 @@ def update_adadelta(
     epsilon: float,
 ) -> None:
     """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares."""
+    learning_rate = float(learning_rate)
     square *= rho
     square += (1 - rho) * gradient * gradient
     step = xp.sqrt(step_square + epsilon) / xp.sqrt(square + epsilon) * gradient
@@ -131,6 +141,7 @@ def update_rmsprop(
     With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
     None) the quotients are gathered with `momentum`.
     """
+    learning_rate = float(learning_rate)
     square *= rho
     square += (1 - rho) * gradient * gradient
     spread = square
@@ -152,6 +163,7 @@ def update_lion(
     xp: Any, params: Any, gradient: Any, mean: Any, learning_rate: float, beta_1: float, beta_2: float
 ) -> None:
     """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2."""
+    learning_rate = float(learning_rate)
     params -= learning_rate * sign(xp, beta_1 * mean + (1 - beta_1) * gradient)
     mean *= beta_2
     mean += (1 - beta_2) * gradient
@@ -160,6 +172,7 @@ def update_lion(
 @kernel
 def decay_weights(xp: Any, params: Any, fraction: float) -> None:
     """params shrink by `fraction` of themselves."""
+    fraction = float(fraction)
     params *= 1 - fraction
 
 

@@ -86,6 +86,8 @@ class _Drawing:
         self._work = work(kernel, (self._keys, *before), pieces, keep=False)
 
     def __call__(self, seed: int, step: int, stream: int) -> None:
+        # Read here, as they may be arrays that hold another number by now.
+        seed, step = int(seed), int(step)
         self._keys[:] = [part & 0xFFFFFFFF for part in (stream, step, step >> 32, seed, seed >> 32)]
         self._work()
 

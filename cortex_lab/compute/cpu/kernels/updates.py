@@ -47,10 +47,17 @@ def update_adam(
     update = _update_of(_adam, 6, params, gradient, mean, square)
     if update is None:
         return NotImplemented
-    rate = learning_rate / (1 - beta_1**step)
-    kept = 1 - learning_rate * weight_decay
-    numbers = rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept
-    return held((params, gradient, mean, square), update, *numbers)
+    numbers = learning_rate, beta_1, beta_2, epsilon, step, weight_decay
+    return held((params, gradient, mean, square), _adam_by, update, *numbers)
+
+
+def _adam_by(
+    update: _Update, rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float
+) -> bool:
+    # Here and not where the arguments are looked at: they may be arrays that hold other numbers by now.
+    rate, step = float(rate), int(step)
+    kept = 1 - rate * weight_decay
+    return update(rate / (1 - beta_1**step), beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
 
 
 @remembered
