@@ -34,6 +34,7 @@ def accelerate() -> Backend:
         return Backend()
 
 
+# Names, not imports: nobody who imports this package should wait for Numba.
 def _bring_in() -> Backend:
     overrides = importlib.import_module("cortex_lab.compute.cpu.kernels")
     for module in pkgutil.iter_modules(overrides.__path__):

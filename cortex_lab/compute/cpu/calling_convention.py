@@ -33,6 +33,7 @@ def entry_of(kernel: Any, arguments: tuple[Any, ...]) -> int:
 def _kind(value: Any) -> Any:
     """What Numba's type of a value depends on, found out faster."""
     if isinstance(value, np.ndarray):
+        # Numba has types of their own for arrays of each order, read-only ones and those on odd addresses.
         flags = value.flags
         order = flags.c_contiguous, flags.f_contiguous
         return value.dtype.num, value.ndim, *order, flags.writeable, flags.aligned
@@ -47,6 +48,7 @@ def address(array: np.ndarray) -> int:
 def words_of(value: Any) -> list[int]:
     """A value as the words an entry takes it from; an array has to be kept as long as they are used."""
     if isinstance(value, np.ndarray):
+        # No owner: what counts references to it would do so from threads that know nothing of Python.
         return [0, 0, value.size, value.itemsize, address(value), *value.shape, *value.strides]
     if isinstance(value, tuple):
         return [word for part in value for word in words_of(part)]
@@ -54,6 +56,7 @@ def words_of(value: Any) -> list[int]:
         return [int(np.float64(value).view(np.int64))]
     if isinstance(value, np.float32):
         return [int(value.view(np.int32))]
+    # Words have a sign; the upper half of uint64 is the lower half of them.
     number = int(value)
     return [number if number < 2**63 else number - 2**64]
 
@@ -78,6 +81,7 @@ def work(
     count = get_workers().count
     workers = [rooms(worker) for worker in range(count)] if rooms else [()]
     entry = entry_of(kernel, (*before, *pieces[0], *workers[0]))
+    # A whole row of arguments for each worker: it writes its piece and its rooms into its own.
     shared = words_of(tuple(before))
     place = len(shared)
     first = shared + [0] * len(pieces[0]) + words_of(workers[0])

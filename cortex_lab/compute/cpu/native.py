@@ -84,6 +84,7 @@ def copy_block(typing, target, at_target, source, at_source, count):
         origin = _bytes_of(context, builder, signature.args[2], source, at_source)
         size = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
         length = builder.mul(count, word(size))
+        # memcpy and not memmove: the two never overlap here.
         call(builder, "llvm.memcpy.p0i8.p0i8.i64", VOID, [to, origin, length, ir.Constant(BIT, 0)])
         return context.get_dummy_value()
 

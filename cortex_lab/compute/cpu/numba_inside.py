@@ -84,6 +84,7 @@ class _Part(_Compiler):
     """A function that compiled functions call: one version for a number and for a literal."""
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
+        # Numba would compile it anew for every constant it is called with.
         return super().get_call_template(tuple(types.unliteral(each) for each in args), kws)
 
 
@@ -125,6 +126,7 @@ class _Lower(Lower):
             _taken(builder, builder.load(builder.gep(entry.args[0], [ir.Constant(_WORD, place)])), argument)
             for place, argument in enumerate(kind.args[2:])
         ]
+        # Written into the entry, it would be there twice: here and for compiled functions that call it.
         status = builder.call(function, first + rest, attrs=("noinline",))
         builder.ret(builder.sext(status, _WORD))
         self.library.add_ir_module(module)

@@ -19,6 +19,7 @@ from cortex_lab.compute.cpu import llvm
 from cortex_lab.compute.cpu.jit import intrinsic
 from cortex_lab.compute.cpu.llvm import FLOAT, FLOATS, INTS, LANES, MASK, splat
 
+# Neither "nnan" nor "ninf": a network that diverges has to show NaN, not what a compiler made of it.
 _FREE = ("contract", "reassoc", "nsz", "arcp", "afn")
 
 
@@ -98,6 +99,7 @@ def is_finite(typing, value):
     """The mask of lanes that are numbers, and not infinite ones."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        # Infinity less itself is NaN. Without flags: with them, a number less itself is 0 to the compiler.
         nothing = builder.fsub(values[0], values[0])
         return builder.fcmp_ordered("ord", nothing, nothing)
 
@@ -155,6 +157,7 @@ def total(typing, value):
     """The sum of all lanes, in any order."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        # With the flags it is a tree; without, LLVM would add lane by lane, one waiting for the other.
         arguments = [ir.Constant(FLOAT, 0.0), values[0]]
         return llvm.call(builder, "llvm.vector.reduce.fadd.v16f32", FLOAT, arguments, fastmath=_FREE)
 
@@ -181,6 +184,7 @@ def power_of_two(typing, whole):
     """2**whole for whole numbers from -127 to 128, by writing the exponent's bits."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        # -127 gives the bits of 0, and 128 those of infinity: no case of its own for either end.
         number = builder.fptosi(values[0], INTS)
         bias, shift = ir.Constant(INTS, [127] * LANES), ir.Constant(INTS, [23] * LANES)
         return builder.bitcast(builder.shl(builder.add(number, bias), shift), FLOATS)

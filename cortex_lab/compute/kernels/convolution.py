@@ -23,6 +23,7 @@ def convolve(
 ) -> None:
     """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom)."""
     padded = bordered(xp, x, padding)
+    # Taps are added one after the other, and `out` comes in with anything in it.
     out[...] = 0
     for tap, window in taps(w.shape, out.shape, strides, dilation):
         for channels, filters in _groups(w.shape, groups):

@@ -116,6 +116,7 @@ def _sliding_kernel(tall: int, vectors: int, taps: int) -> Any:
         )
         own = piece * kh * kw * channels * filters
         steps = out_width + taps - 1
+        # With the zeros at both ends of a row of slopes, every tap of the kernel takes the same steps.
         line = steps * channels
         slope_line = (steps + taps - 1) * panel
         keep = 0
@@ -152,6 +153,7 @@ def _tap_kernel(tall: int, vectors: int) -> Any:
         own = piece * kh * kw * channels * filters
         run = kw * channels
         line = ((out_width - 1) * sw + (kw - 1) * dw + 1) * channels if pad else width * channels
+        # The first rows write over what the sums held, so that nobody has to clear them.
         keep = 0
         row = start
         while row < stop:

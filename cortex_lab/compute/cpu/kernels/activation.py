@@ -131,8 +131,10 @@ def _activate_gradient(y, dy, out, code, alpha):
 @compiled
 def activate_lanes(v, code, alpha):
     """f(v) for sixteen numbers and the f that `code` names."""
+    # `code` stays the same for a whole array, so compilers move the question out of the loop.
     zero, one, half = every(_ZERO), every(_ONE), every(_HALF)
     if code == 1:
+        # In this order NaN, which is not below 0, is what comes out.
         v = choose(v < zero, zero, v)
     elif code == 2:
         v = tanh(v)

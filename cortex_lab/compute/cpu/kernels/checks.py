@@ -41,6 +41,7 @@ def _note_finite(values, found, k, start, stop):
 
 @compiled
 def _all_finite(values):
+    # By bits: the largest of whole numbers is found in vectors, with one question at the end.
     bits, largest = values.reshape(-1).view(np.int32), np.int32(0)
     for i in range(bits.shape[0]):
         largest = max(largest, np.int32(bits[i] & EXPONENT))

@@ -66,6 +66,7 @@ def convolve_weight_gradient(
     if not plain(x, dy) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, out.shape, dy.shape, strides, padding, dilation, groups)
+    # Pieces go by rows of output and not by weights, of which there may be few.
     # Each piece has a sum of its own, so few of them; they are added in a fixed order.
     pieces = get_workers().split(len(x) * dy.shape[1], _grain(geometry), turns=2)
     tasks = [(k, *piece) for k, piece in enumerate(pieces)]
@@ -161,6 +162,7 @@ def _turn_around(w, weights):
                     weights[kh - 1 - i, kw - 1 - j, n, k] = w[i, j, k, n]
 
 
+# Part by part, in their order: the same sum whoever found the parts, and the loop inside is one of vectors.
 @piecework
 def _add_parts(sums, total, count):
     size = total.shape[0]
@@ -211,6 +213,7 @@ def _weight_gradient(x, dy, sums, geometry, piece, start, stop, tile, patches):
         last = min(first + tile, stop)
         pixels = (last - first) * out_width
         at = first * out_width
+        # BLAS does not read what it multiplies by 0, so the first tile may find anything there.
         kept = _ZERO if first == start else _ONE
         for g in range(groups):
             to = piece * patch * filters + g * outputs

@@ -98,6 +98,7 @@ def dense_gradient(
     return in_turn(*calls, linear.matmul.prepare(ops, x.T, slopes, dw))
 
 
+# One call for what would be three: with a product this small, calls are much of the time.
 @piecework
 def _small_dense(x, w, bias, out, code):
     rows, inner = x.shape
@@ -110,6 +111,7 @@ def _small_dense(x, w, bias, out, code):
 def _small_gradient(x, dy, source, dz, dw, d_bias, code):
     rows, inner = x.shape
     columns = dw.shape[1]
+    # An empty array and not None, for which all of it would be compiled a second time.
     slopes = dy
     if dz.shape[0] > 0:
         slopes = dz

@@ -106,6 +106,7 @@ def _cross_entropy(logits, classes, weights, rows, slopes, results):
     """
     count = logits.shape[1]
     found, hits = 0.0, 0
+    # What stands there if it is left in the middle.
     results[1] = -1
     zero, wanted = every(_ZERO), slopes.shape[0] > 0
     for i in range(logits.shape[0]):
@@ -128,6 +129,7 @@ def _cross_entropy(logits, classes, weights, rows, slopes, results):
             if wanted:
                 store(slopes, start + c, value, lanes)
         whole = total(sums)
+        # Negative is unknown: it costs nothing and teaches nothing.
         weight = weights[i] if chosen >= 0 else _ZERO
         if wanted:
             share, scale = every(_ONE / whole), every(weight)

@@ -133,6 +133,7 @@ def _normal(keys, out, half, start, stop):
     near, far = np.empty(_DEEP + 2 * WORDS, np.float32), np.empty(_DEEP + 2 * WORDS, np.float32)
     for first in range(start, stop, _DEEP):
         count = min(_DEEP, stop - first)
+        # A counter gives four words; what begins between two of them is drawn from the one before.
         for words, place in ((near, first), (far, half + first)):
             room = words[: place % 4 + count]
             _fill(keys, room, 0, room.shape[0], place // 4)

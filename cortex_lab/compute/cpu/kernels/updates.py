@@ -77,6 +77,7 @@ class _Update:
         self._numbers, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
         tasks = [(k, *piece) for k, piece in enumerate(pieces)]
         before = (*arrays, arrays[1].view(np.int32), self._numbers, self._finite)
+        # It is remembered until the arrays are gone, so it must not keep them itself.
         self._work = work(kernel, before, tasks, keep=False)
 
     def __call__(self, *numbers: float) -> bool:

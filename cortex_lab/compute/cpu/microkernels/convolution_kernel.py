@@ -121,6 +121,7 @@ def slide_tile(
             every = _whole_columns(builder, pb_k, n * v)
             right = [every[tap * v : (tap + 1) * v] for tap in range(n)]
             new = list(values)
+            # Pixels on the outside: each is loaded once, and loads are what holds this loop up.
             for q, offset in enumerate(pixels):
                 left = _splat_of(builder, pa_k, offset if q else None)
                 for tap in range(n):
@@ -164,6 +165,7 @@ def correlate_tile(
         lines = [_multiple(builder, start, c_row, row) for start in starts for row in range(m)]
         sums = _Sums(builder, lines, inside * n, v, columns, keep)
         offsets = [_offset(builder, a_row, row) for row in range(m)]
+        # Taps look back: the columns of zeros before the first (`at_b`) are what tap t finds there.
         back = builder.neg(b_step)
 
         def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
@@ -216,6 +218,7 @@ class _Sums:
 
     def write(self, values: list[Any]) -> None:
         for number, (line, written) in enumerate(zip(self.lines, self.writes, strict=True)):
+            # Not by an empty mask: to memory that is not there, a store of nothing is slow.
             with self.builder.if_then(written):
                 for t, mask in enumerate(self.masks):
                     place = vector_at(self.builder, line, number=t)
@@ -245,6 +248,7 @@ class _Loops:
         outer_sums = [builder.phi(FLOATS) for _ in sums]
         builder.branch(inner)
 
+        # Both loops ask at their end, so there is at least one step: no product of nothing comes here.
         builder.position_at_end(inner)
         k = builder.phi(WORD)
         pa_k, pb_k = builder.phi(pa.type), builder.phi(pb.type)

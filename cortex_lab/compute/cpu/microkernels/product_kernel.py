@@ -64,6 +64,7 @@ def multiply_panel(
         pa, pb, pc = start(0, a, at_a), start(4, b, at_b), start(7, c, at_c)
         far, named = start(13, ahead, at_ahead), start(15, lines, at_lines)
         tile = _Tile(builder, pc, c_row, rows, columns)
+        # Not eight pointers that move, which with 24 sums would not stay in registers.
         offsets = [builder.mul(a_row, word(row)) for row in range(TALL)]
 
         def step(pa: Any, pb: Any, sums: list[Any]) -> list[Any]:
@@ -149,6 +150,6 @@ class _Tile:
                     masked_store(self.builder, sums[VECTORS * row + t], place, self.masks[t])
 
     def fetch(self, pointer: Any) -> None:
-        # To be read, into the nearest cache, data.
+        # To be read, into the nearest cache, data. Of a place that does not exist nothing is fetched.
         flags = [ir.Constant(INT, flag) for flag in (0, 3, 1)]
         call(self.builder, "llvm.prefetch.p0i8", VOID, [self.builder.bitcast(pointer, POINTER), *flags])
