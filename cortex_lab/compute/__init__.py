@@ -5,6 +5,8 @@
 | `Ops`      | frozen handle of a backend: array module, dtype, allocation, transfer, all kernels   |
 | `get_ops`  | the Ops called "reference" (NumPy float64, the oracle), "cpu" or "gpu"                |
 | `kernel`   | decorator: one readable reference, to which backends may add accelerated overrides  |
+
+`docs/adding-a-kernel.md` adds one. Who imports whom in here is in `tests/compute/test_order.py`.
 """
 
 from cortex_lab.compute.kernel import Kernel, kernel

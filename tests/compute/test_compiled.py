@@ -202,6 +202,15 @@ update_sgd.reference = lambda xp, params, *rest: reference(xp, params, *rest) an
 """,
         "does not give what its reference gives",
     ),
+    "BLAS is gone": ("import scipy.linalg.cython_blas as m; del m.__pyx_capi__['sgemm']", "sgemm"),
+    "BLAS is another": (
+        """
+from cortex_lab.compute.kernels.linear import matmul
+reference = matmul.reference
+matmul.reference = lambda xp, a, b, out: out.fill(7)
+""",
+        "BLAS, as compiled kernels call it, does not give what NumPy gives",
+    ),
 }  # fmt: skip
 
 
@@ -231,6 +240,22 @@ assert part(5, 4) == 20
 assert len(part.part.overloads) == len(part.overloads) == 1
 """
     assert run(program).stdout == ""
+
+
+def test_a_function_of_somebody_elses_that_changed_is_compiled_anew(tmp_path: Path):
+    program = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+sys.dont_write_bytecode = True
+import somebody_elses
+print(somebody_elses.times(4))
+"""
+    for factor in (2, 3):
+        # As long as before and on the same line: nothing but the text tells.
+        lines = "import cortex_lab.compute.cpu.jit as j", "@j.compiled", "def times(x):", f"    return {factor} * x"
+        source = "\n".join(lines)
+        (tmp_path / "somebody_elses.py").write_text(source)
+        assert run(program).stdout == f"{4 * factor}\n"
 
 
 def test_functions_of_no_module_compile_beside_ours():
