@@ -252,8 +252,7 @@ print(somebody_elses.times(4))
 """
     for factor in (2, 3):
         # As long as before and on the same line: nothing but the text tells.
-        lines = "import cortex_lab.compute.cpu.jit as j", "@j.compiled", "def times(x):", f"    return {factor} * x"
-        source = "\n".join(lines)
+        source = f"import cortex_lab.compute.cpu.jit as j\n@j.compiled\ndef times(x): return {factor} * x\n"
         (tmp_path / "somebody_elses.py").write_text(source)
         assert run(program).stdout == f"{4 * factor}\n"
 
