@@ -189,10 +189,10 @@ class TrainingSession(Session):
                 self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
 
     def _frame(self) -> pd.DataFrame:
-        training = self.process
-        if training.batch is None or training.bound is None:
+        training, loaded = self.process, self.process.record.loaded
+        if loaded is None:
             raise LookupError("no batch has been fetched yet; take a step, or session.step(to='fetch')")
-        rows, slots = training.batch.rows, training.objective.slots(training.bound, training.plan)
+        rows, slots = loaded.batch.rows, loaded.slots
         if self.dataset is not None:
             whole = self.dataset.frame
             frame = whole.loc[rows].copy()
@@ -355,7 +355,7 @@ def train(
         metrics=metrics,
         seed=seed,
     )
-    refuse_signed_ids(training, given)
+    refuse_signed_ids(training.objective, given)
     reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
     classes = given.dataset.classes if given.dataset is not None else None
     refuse_another_order(network, reads, classes)
@@ -363,7 +363,8 @@ def train(
         load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
     network.reads, network.classes = reads, classes
     if isinstance(batches, Batches):
-        say_how_bytes_are_seen(training, batches.inputs, batches.targets)
+        of_values = training.objective.reads_values
+        say_how_bytes_are_seen(network.graph, batches.inputs, batches.targets, of_values)
     if isinstance(validation, str) or np.isscalar(validation):
         held_out = validation
     if sample_weight is not None:

@@ -21,7 +21,7 @@ from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.turns import Turns
-from cortex_lab.nn.train.tables import read_table
+from cortex_lab.nn.run.tables import read_table
 
 EVALUATION_ROWS = 256
 
@@ -111,6 +111,10 @@ class Network:
                 values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
                 target = self.parameters[name] if name in self.parameters else self.states[name]
                 target[...] = self.ops.asarray(values)
+
+    def digest(self, array: Any) -> int:
+        """What one of its arrays holds, in 64 bits."""
+        return self.ops.checksum(array.reshape(-1).view(np.uint32))
 
     def executor(self, plan: Plan, capacity: int) -> Executor:
         """Memory for `plan` and up to `capacity` rows, bound to this network's parameters."""

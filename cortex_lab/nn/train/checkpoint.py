@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,15 +16,12 @@ from cortex_lab.nn.contract.loss import loss_from_dict
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
-from cortex_lab.nn.train import edits
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.saved_study import SavedStudy, describe_study
+from cortex_lab.nn.train.training import Training
 from cortex_lab.optimize import Optimizer
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 from cortex_lab.study import Session
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
 
 
 @dataclass(frozen=True)
@@ -170,8 +167,8 @@ def load_training(
         training.restore(before)
         raise
     if not new_optimizer and began.get("optimizer", {}).get("kind"):
-        training.set_up["optimizer"] = began["optimizer"]
-    training.set_up["frozen"] = tuple(began.get("frozen", training.set_up["frozen"]))
+        training.was_set_up(optimizer=began["optimizer"])
+    training.was_set_up(frozen=tuple(began.get("frozen", training.set_up["frozen"])))
 
 
 def _left_in(training: Training, saved: Saved) -> Any:
@@ -188,7 +185,7 @@ def _loaded(training: Training, saved: Saved) -> dict[str, Any]:
     with saving.reading(path, "hyperparameters"):
         hyperparameters = dict(description["hyperparameters"])
         for name, value in hyperparameters.items():
-            edits.check_hyperparameter(training, name, value)
+            training.loader.hyperparameters.check(name, value)
     with saving.reading(path, "frozen"):
         frozen = Frozen(training.network, description.get("frozen", ())).patterns
     return {

@@ -19,7 +19,7 @@ from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.study.missing import MISSING
 
 
-class Objective:
+class TotalLoss:
     """Losses by output name, each with its weight in the total, bound to a network's buffers.
 
     `like_pictures` says that targets are an input whose bytes are pictures: a loss of values then sees them
@@ -28,7 +28,13 @@ class Objective:
     that of the first output whose loss says something of its targets.
     """
 
-    def __init__(self, network: Network, loss: Any, loss_weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        loss: Any,
+        loss_weights: Mapping[str, float] | None = None,
+        like_pictures: bool = False,
+    ) -> None:
         self.network = network
         self.losses = _losses_by_output(loss, network)
         self.weights = _checked_weights(loss_weights, self.losses)
@@ -38,7 +44,7 @@ class Objective:
             for name, loss in self.losses.items()
             for key, spec in loss.state(shapes[name]).items()
         }
-        self.like_pictures = False
+        self.like_pictures = like_pictures
         self.some_unknown = False
         answering = (name for name, loss in self.losses.items() if loss.predicts != "features")
         self._first = next(answering, next(iter(self.losses)))
@@ -50,6 +56,11 @@ class Objective:
     def classifies(self) -> bool:
         """Whether the targets are class ids, so that accuracy has a meaning."""
         return bool(self.losses[self._first].of_classes)
+
+    @property
+    def reads_values(self) -> bool:
+        """Whether a loss reads its targets as values, and not as the picture that an input is."""
+        return not self.like_pictures and any(loss.predicts == "values" for loss in self.losses.values())
 
     def check_targets(self, name: str, targets: Any) -> np.ndarray:
         if targets is None:

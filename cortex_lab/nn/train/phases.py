@@ -2,62 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cortex_lab.compute.work import Work, join
-from cortex_lab.nn.contract.layer import Layer
-from cortex_lab.nn.run.executor import Bound
+from cortex_lab.nn.examine.record import LoadedBatch
+from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
 
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
-
 Calls = list[Callable[[], Any]]
-Program = list[tuple[str, Calls]]
+Phases = list[tuple[str, Calls]]
 Whole = list[tuple[Callable[[], Any], str]]
 
 
-def program_of(training: Training, bound: Bound) -> Program:
-    """The phases of a step on `bound`, in order, each with its calls."""
-    network, objective = training.network, training.objective
-    slots = objective.slots(bound, training.plan)
-    calls: dict[str, Calls] = {phase: [] for phase in training.phases[1:]}
-    if training.augmenter:
-        calls["augment"].append(partial(training.augmenter.apply, training, bound))
-    calls["loss"].append(partial(objective.evaluate, slots))
-    for phase, run in bound.steps:
-        if run is not None:
-            calls[phase].append(run)
-    # Before the update, so that the whole gradient can be looked at while the update is pending.
-    last = calls[training.phases[-2]]
-    if network.shares_parameters:
-        last.append(network.gather_gradients)
-    if training.bound_penalties:
-        last.append(partial(training.bound_penalties.add_gradient, network.ops))
-    if training.frozen.parts:
-        last.append(training.frozen.rest_gradient)
-    settling = [
-        partial(node.layer.settle, network.ops, bound.slots[name])
-        for name, node in network.graph.nodes.items()
-        if type(node.layer).settle is not Layer.settle
-    ]
-    calls["update"].append(partial(update, training, settling, slots))
-    return list(calls.items())
+def phase_names(plan: Plan, augments: bool) -> tuple[str, ...]:
+    """The phases of a step of `plan`, in order."""
+    return (
+        "fetch",
+        *(["augment"] if augments else []),
+        *dict.fromkeys(step.phase for step in plan.steps if step.action == "forward"),
+        "loss",
+        *dict.fromkeys(step.phase for step in plan.steps if step.action in ("accumulate", "backward")),
+        "update",
+    )
 
 
-def is_known(program: Program) -> bool:
+class Program:
+    """What a step does after its fetch; `make` says it for a batch, once for each number of rows."""
+
+    def __init__(self, make: Callable[[LoadedBatch], Phases]) -> None:
+        self._make = make
+        self._phases: dict[int, Phases] = {}
+        self._whole: dict[int, Whole] = {}
+
+    def phases(self, loaded: LoadedBatch) -> Phases:
+        """The calls of a step that is looked at after each phase."""
+        rows = loaded.bound.rows
+        if rows not in self._phases:
+            self._phases[rows] = self._make(loaded)
+        return self._phases[rows]
+
+    def whole(self, loaded: LoadedBatch) -> Whole:
+        """Those of a step that is not looked at on its way, each with the last phase that is over after it."""
+        found = self._whole.get(loaded.bound.rows)
+        if found is None:
+            phases = self.phases(loaded)
+            found = _in_one_go(phases)
+            if _is_known(phases):
+                self._whole[loaded.bound.rows] = found
+        return found
+
+
+def _is_known(program: Phases) -> bool:
     """Whether the calls of all layers have been found out."""
     return all(run.calls is not None for _, runs in program for run in runs if isinstance(run, Replayed))
 
 
-def in_one_go(program: Program) -> Whole:
-    """The calls of a step that is not looked at on its way, each with the last phase that is over after it.
-
-    Kernels are made one call with their neighbors, across layers.
-    """
+def _in_one_go(program: Phases) -> Whole:
+    """Each call with the last phase that is over after it; kernels are one with neighbors, across layers."""
     calls: list[tuple[str, Callable[[], Any]]] = []
     for phase, runs in program:
         for run in runs:
@@ -72,39 +75,3 @@ def in_one_go(program: Program) -> Whole:
             over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
             found.append((call, phases[over]))
     return found
-
-
-def update(training: Training, settling: Calls, slots: Mapping[str, Any]) -> None:
-    """The only phase that changes what a step leaves behind."""
-    network, ops = training.network, training.network.ops
-    with network.turns:
-        if training.params_before is not None:
-            ops.copy(network.params, out=training.params_before)
-        by_hand = {
-            name: network.parameters[name] + ops.asarray(change) for name, change in training.changes.items()
-        }
-        training.tainted = not optimize(training, training.optimizer_state)
-        for name, values in by_hand.items():
-            network.parameters[name][...] = values
-        for settle in settling:
-            settle()
-        if training.objective.state:
-            training.objective.settle(slots)
-        training.step_number += 1
-        training.under_way = False
-
-
-def optimize(training: Training, state: dict[str, Any]) -> bool:
-    """One update of the parameters; whether the gradient was finite."""
-    if not training.frozen.parts:
-        return _move(training, state)
-    with training.frozen.at_rest(state):
-        return _move(training, state)
-
-
-def _move(training: Training, state: dict[str, Any]) -> bool:
-    network, ops = training.network, training.network.ops
-    finite = training.optimizer.update(ops, network.params, network.gradient, state)
-    if training.bound_penalties:
-        training.bound_penalties.constrain(ops)
-    return finite
