@@ -20,8 +20,8 @@ from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs
 from cortex_lab.nn.run.plan import Plan
-from cortex_lab.nn.run.turns import Turns
 from cortex_lab.nn.run.tables import read_table
+from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
 

@@ -70,7 +70,8 @@ class BatchLoader:
             bound, slots = self._load_arrays(batch, unchecked)
         self._load_weights(bound.rows, batch, slots)
         for name in self._random:
-            bound.slots[name].seed, bound.slots[name].step = self.seed, step
+            at = bound.slots[name]
+            at.seed, at.step = self.seed, step
         return LoadedBatch(step, batch, bound, slots)
 
     def augment(self, loaded: LoadedBatch) -> None:

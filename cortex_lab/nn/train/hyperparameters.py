@@ -19,7 +19,7 @@ class Hyperparameters:
         self._bounds: list[Bound] = []
 
     def check(self, name: str, value: float) -> None:
-        """KeyError for what no layer reads at every step, or what the layer says to a value that it refuses."""
+        """KeyError for what no layer reads at every step, or what the layer says to a value it refuses."""
         if name not in self.described:
             known = ", ".join(self.described) or "none"
             raise KeyError(f"no layer reads {name!r} at every step; there are {known}")

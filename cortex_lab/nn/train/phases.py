@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from cortex_lab.compute.work import Work, join
+from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.examine.record import LoadedBatch
+from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
+from cortex_lab.nn.train.objective import TotalLoss
+from cortex_lab.nn.train.update import Update
 
 Calls = list[Callable[[], Any]]
 Phases = list[tuple[str, Calls]]
@@ -29,22 +34,40 @@ def phase_names(plan: Plan, augments: bool) -> tuple[str, ...]:
 
 
 class Program:
-    """What a step does after its fetch; `make` says it for a batch, once for each number of rows."""
+    """What a step does after its fetch, found out once for each number of rows.
 
-    def __init__(self, make: Callable[[LoadedBatch], Phases]) -> None:
-        self._make = make
+    `names` are those of its phases. `augment` is called in the phase of this name; `finish` in the last, with
+    what settles the step in layers and losses.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        network: Network,
+        objective: TotalLoss,
+        update: Update,
+        augment: Callable[[], None],
+        finish: Callable[[Calls], None],
+    ) -> None:
+        self.names = names
+        self._network, self._objective, self._update = network, objective, update
+        self._augment, self._finish = augment, finish
         self._phases: dict[int, Phases] = {}
         self._whole: dict[int, Whole] = {}
+
+    def forget(self) -> None:
+        """Find it all out anew: other nodes rest, and other memory is used."""
+        self._phases, self._whole = {}, {}
 
     def phases(self, loaded: LoadedBatch) -> Phases:
         """The calls of a step that is looked at after each phase."""
         rows = loaded.bound.rows
         if rows not in self._phases:
-            self._phases[rows] = self._make(loaded)
+            self._phases[rows] = self._made(loaded)
         return self._phases[rows]
 
     def whole(self, loaded: LoadedBatch) -> Whole:
-        """Those of a step that is not looked at on its way, each with the last phase that is over after it."""
+        """Those of a step that is not looked at on its way, each with the last phase over after it."""
         found = self._whole.get(loaded.bound.rows)
         if found is None:
             phases = self.phases(loaded)
@@ -52,6 +75,27 @@ class Program:
             if _is_known(phases):
                 self._whole[loaded.bound.rows] = found
         return found
+
+    def _made(self, loaded: LoadedBatch) -> Phases:
+        network, objective = self._network, self._objective
+        calls: dict[str, Calls] = {phase: [] for phase in self.names[1:]}
+        if "augment" in calls:
+            calls["augment"].append(self._augment)
+        calls["loss"].append(partial(objective.evaluate, loaded.slots))
+        for phase, run in loaded.bound.steps:
+            if run is not None:
+                calls[phase].append(run)
+        # Before the update, so that the whole gradient can be looked at while the update is pending.
+        calls[self.names[-2]] += self._update.finish_gradient()
+        settling: Calls = [
+            partial(node.layer.settle, network.ops, loaded.bound.slots[name])
+            for name, node in network.graph.nodes.items()
+            if type(node.layer).settle is not Layer.settle
+        ]
+        if objective.state:
+            settling.append(partial(objective.settle, loaded.slots))
+        calls["update"].append(partial(self._finish, settling))
+        return list(calls.items())
 
 
 def _is_known(program: Phases) -> bool:

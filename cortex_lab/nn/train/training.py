@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from cortex_lab.compute.cpu.denormals import switches
 from cortex_lab.nn.contract.batches import BatchSource
-from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
@@ -29,7 +27,7 @@ from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
-from cortex_lab.nn.train.phases import Calls, Phases, Program, phase_names
+from cortex_lab.nn.train.phases import Calls, Program, phase_names
 from cortex_lab.nn.train.update import Update
 from cortex_lab.nn.train.validation import Validation
 from cortex_lab.optimize import Optimizer
@@ -121,7 +119,9 @@ class Training:
         self._validation = Validation(self.objective, rows, Metrics(metrics, self.objective))
         self.validate_every = validate_every or batches.steps_per_epoch
         self.phases = phase_names(free, bool(augmenter))
-        self._program = Program(self._calls)
+        self._program = Program(
+            self.phases, network, self.objective, self.update, self._augment, self._finish
+        )
         self._measures = Measures(
             network, self.objective, self.record, self.update, self.loader, self._validation
         ).by_key
@@ -202,7 +202,10 @@ class Training:
         return self._walk(self.step_number)
 
     def rehearse(self, to: str, step: int | None = None) -> LoadedBatch:
-        """Perform step number `step`, or else the next, up to phase `to`, before which nothing lasts changes."""
+        """Perform a step, the next unless its number is given, up to phase `to`, and leave it at that.
+
+        Before its last phase nothing that lasts is changed; the batch is where it was put.
+        """
         step = self.step_number if step is None else step
         next(phase for phase in self._walk(step) if phase == to)
         self.record.stand_after(self.step_number)
@@ -346,7 +349,7 @@ class Training:
         # What was bound stays readable until the next step binds anew.
         self.update.frozen, executor = self._resting(frozen, self.batches.batch_size)
         self.loader.load_into(executor)
-        self._program = Program(self._calls)
+        self._program.forget()
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
@@ -374,28 +377,6 @@ class Training:
         record.loaded = loaded = self.loader.load(step)
         record.changes = {}
         return loaded
-
-    def _calls(self, loaded: LoadedBatch) -> Phases:
-        """The phases of a step after its fetch, in order, each with its calls."""
-        calls: dict[str, Calls] = {phase: [] for phase in self.phases[1:]}
-        if self.loader.augmenter:
-            calls["augment"].append(self._augment)
-        calls["loss"].append(partial(self.objective.evaluate, loaded.slots))
-        for phase, run in loaded.bound.steps:
-            if run is not None:
-                calls[phase].append(run)
-        # Before the update, so that the whole gradient can be looked at while the update is pending.
-        calls[self.phases[-2]] += self.update.finish_gradient()
-        ops = self.network.ops
-        settling = [
-            partial(node.layer.settle, ops, loaded.bound.slots[name])
-            for name, node in self.network.graph.nodes.items()
-            if type(node.layer).settle is not Layer.settle
-        ]
-        if self.objective.state:
-            settling.append(partial(self.objective.settle, loaded.slots))
-        calls["update"].append(partial(self._finish, settling))
-        return list(calls.items())
 
     def _augment(self) -> None:
         if self.record.loaded is not None:
