@@ -11,6 +11,7 @@ import numpy as np
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.saved import FileAsRead
 from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Event
 from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
@@ -21,10 +22,15 @@ LARGEST_ARRAYS = 16 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What `train` was called with: data and setup, whose arrays are those that the training holds."""
+    """What `train` was called with: data and setup, whose arrays are those that the training holds.
+
+    `file` is the one that it was to go on from, if it was.
+    """
 
     data: Any
     setup: TrainingSetup
+    file: FileAsRead | None = None
+    new_optimizer: bool = False
 
     def script(
         self,
@@ -36,10 +42,14 @@ class Recipe:
     ) -> Script:
         """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
 
+        A session that went on from a file begins with that file; ValueError if it was written again since.
         `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does. `through_faults` says
         that the script must not stop where the session went on from a fault.
         """
-        if first["step"] != 0:
+        resumed = self.file is not None
+        if self.file is not None:
+            self.file.check_unchanged()
+        elif first["step"] != 0:
             raise ValueError(
                 f"this session began at step {first['step']} of its training; a script begins at step 0"
             )
@@ -54,11 +64,12 @@ class Recipe:
         body = [
             assignment("description", graph),
             f"network = cl.Network({made})",
-            *self._weights(network, first, source),
+            *([] if resumed else self._weights(network, first, source)),
             *self._data(source, loaded),
             f"session = cl.train(network, data, {given}{self._said(source)})",
+            *([f"assert session.step_number == {first['step']}, 'another file'"] if resumed else []),
             *(["session.stop_on_fault = False"] if through_faults else []),
-            *steps_and_edits(events, 0, training.step_number, source),
+            *steps_and_edits(events, first["step"], training.step_number, source),
         ]
         heading = '"""A training session, repeated step by step."""'
         return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))
@@ -136,6 +147,8 @@ class Recipe:
         said = [
             f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"
         ]
+        if self.file is not None:
+            said += [f"resume_from={self.file.path!r}", *["new_optimizer=True"] * self.new_optimizer]
         return "".join(f", {each}" for each in said)
 
 

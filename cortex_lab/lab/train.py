@@ -18,6 +18,7 @@ from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.run.pictures import say_how_bytes_are_seen
+from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
 from cortex_lab.optimize import Optimizer
@@ -106,8 +107,8 @@ def train(
         on a little, anew in every epoch. A dict of them by input name if there are several.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
-        goes on as that one would have, with what it recorded, edited (such as the learning rate) and
-        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in
+        goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
+        and broke at; `session.resume()` goes on with its last run. ValueError that names what is set up in
         another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
         look on and may be others.
     new_optimizer
@@ -115,6 +116,7 @@ def train(
         has a schedule begin anew, and with nothing attached.
     """
     saved = None if resume_from is None else read_training(resume_from)
+    given_optimizer: Any = optimizer
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
     validation = kept(validation, "validation", shared)
@@ -132,7 +134,7 @@ def train(
         class_weight=class_weight,
         sample_weight=sample_weight,
         penalties=penalties,
-        frozen=[frozen] if isinstance(frozen, str) else list(frozen),
+        frozen=[frozen] if isinstance(frozen, str) else list(frozen or ()),
         augment=augment,
     )
     reading, name = reading_of(loss)
@@ -161,8 +163,10 @@ def train(
         sample_weight = whole.weights(sample_weight)
     # Of arrays, what the batches keep: the ones given may be changed.
     kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
-    recipe = Recipe(kept_data, replace(setup, validation=held_out, sample_weight=sample_weight))
+    setup = replace(setup, validation=held_out, sample_weight=sample_weight, optimizer=given_optimizer)
+    recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
     if saved is not None and saved.study is not None:
+        session._networks = best_of(saved, network)
         saved.study.follow(session, probes is None, new_optimizer)
     return session

@@ -87,15 +87,18 @@ class Program:
                 calls[phase].append(run)
         # Before the update, so that the whole gradient can be looked at while the update is pending.
         calls[self.names[-2]] += self._update.finish_gradient()
-        settling: Calls = [
-            partial(node.layer.settle, network.ops, loaded.bound.slots[name])
-            for name, node in network.graph.nodes.items()
-            if type(node.layer).settle is not Layer.settle
-        ]
-        if objective.state:
-            settling.append(partial(objective.settle, loaded.slots))
-        calls["update"].append(partial(self._finish, settling))
+        calls["update"].append(partial(self._finish, settling_of(network, objective, loaded)))
         return list(calls.items())
+
+
+def settling_of(network: Network, objective: TotalLoss, loaded: LoadedBatch) -> Calls:
+    """What folds a step into what layers and losses remember, such as moving averages."""
+    calls: Calls = [
+        partial(node.layer.settle, network.ops, loaded.bound.slots[name])
+        for name, node in network.graph.nodes.items()
+        if type(node.layer).settle is not Layer.settle
+    ]
+    return [*calls, partial(objective.settle, loaded.slots)] if objective.state else calls
 
 
 def _is_known(program: Phases) -> bool:

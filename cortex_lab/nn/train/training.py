@@ -27,7 +27,7 @@ from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
-from cortex_lab.nn.train.phases import Calls, Program, phase_names
+from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
 from cortex_lab.nn.train.update import Update
 from cortex_lab.nn.train.validation import Validation
 from cortex_lab.optimize import Optimizer
@@ -112,7 +112,7 @@ class Training:
         # As it began, whatever is edited later; for a file, what it was set up with.
         self.set_up: dict[str, Any] = {"optimizer": optimizer, "frozen": resting.patterns}
         augmenter = Augmenter(network, augment)
-        self.update = Update.of(network, optimizer, resting, bound_penalties)
+        self.update = Update.of(network, optimizer, resting, bound_penalties, self.objective.state)
         self.loader = BatchLoader(network, self.objective, batches, executor, augmenter, row_weights, seed)
         self.record = StepRecord()
         rows = validation and self.checked_rows(*validation)
@@ -282,7 +282,12 @@ class Training:
 
     def fault(self) -> Fault | None:
         """What is not a finite number, if the update about to be made would put it into the weights."""
-        return find_fault(self.network, self.record.loaded)
+        network, objective, loaded = self.network, self.objective, self.record.loaded
+        if loaded is None:
+            return None
+        settling = settling_of(network, objective, loaded)
+        after = self.update.foreseen(self.record.changes, settling)
+        return find_fault(network, loaded, objective.state, after)
 
     def is_whole(self) -> bool:
         """Whether the weights are finite, and the optimizer remembers no NaN."""
@@ -388,8 +393,6 @@ class Training:
         with network.turns:
             if record.params_before is not None:
                 network.ops.copy(network.params, out=record.params_before)
-            self.tainted = not self.update.make(record.changes)
-            for settle in settling:
-                settle()
+            self.tainted = not self.update.make(record.changes, settling)
             self.step_number += 1
             record.under_way = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,22 +20,29 @@ from cortex_lab.optimize import Optimizer
 class Update:
     """What moves the parameters of `network`: an optimizer with its state, unless they rest; and penalties.
 
-    Nothing but `make` changes parameters, and nothing but `make` and `restore` the state.
+    `loss_state` is what losses remember. Nothing but `make` changes what lasts, but for `restore`.
     """
 
     network: Network
     optimizer: Optimizer
     state: dict[str, Any]
     frozen: Frozen
-    penalties: BoundPenalties | None = None
+    penalties: BoundPenalties | None
+    loss_state: Mapping[str, Any]
 
     @classmethod
     def of(
-        cls, network: Network, optimizer: Optimizer, frozen: Frozen, penalties: BoundPenalties | None
+        cls,
+        network: Network,
+        optimizer: Optimizer,
+        frozen: Frozen,
+        penalties: BoundPenalties | None,
+        loss_state: Mapping[str, Any],
     ) -> Update:
         """An update before the first step."""
         shapes = {name: array.shape for name, array in network.parameters.items()}
-        return cls(network, optimizer, optimizer.init(network.ops, network.params, shapes), frozen, penalties)
+        state = optimizer.init(network.ops, network.params, shapes)
+        return cls(network, optimizer, state, frozen, penalties, loss_state)
 
     @property
     def penalizes(self) -> bool:
@@ -51,14 +59,29 @@ class Update:
             calls.append(self.frozen.rest_gradient)
         return calls
 
-    def make(self, changes: Mapping[str, np.ndarray]) -> bool:
-        """Update the parameters, those in `changes` by what it says; whether the gradient was finite."""
+    def make(self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]) -> bool:
+        """Move the parameters, those in `changes` by what it says, and let layers and losses settle the step.
+
+        Whether the gradient was finite, and all is that it leaves.
+        """
+        return self._make(self.state, changes, settling)
+
+    @contextmanager
+    def foreseen(
+        self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
+    ) -> Iterator[None]:
+        """Inside, weights and what layers and losses remember are what `make` would leave."""
         network = self.network
-        by_hand = {name: network.parameters[name] + network.ops.asarray(c) for name, c in changes.items()}
-        finite = self._move(self.state)
-        for name, values in by_hand.items():
-            network.parameters[name][...] = values
-        return finite
+        arrays = [network.params, network.state, *self.loss_state.values()]
+        with network.turns:
+            before = [array.copy() for array in arrays]
+            try:
+                with np.errstate(all="ignore"):
+                    self._make(copied(self.state), changes, settling)
+                yield
+            finally:
+                for array, values in zip(arrays, before, strict=True):
+                    network.ops.copy(values, out=array)
 
     def pending(self, changes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """By parameter, the change that `make` would add now."""
@@ -103,6 +126,21 @@ class Update:
     def _add_penalties(self) -> None:
         if self.penalties:
             self.penalties.add_gradient(self.network.ops)
+
+    def _make(
+        self, state: dict[str, Any], changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
+    ) -> bool:
+        network, ops = self.network, self.network.ops
+        by_hand = {name: network.parameters[name] + ops.asarray(change) for name, change in changes.items()}
+        finite = self._move(state)
+        for name, values in by_hand.items():
+            network.parameters[name][...] = values
+        for settle in settling:
+            settle()
+        if finite and (by_hand or settling):
+            # The optimizer has looked at the parameters that it left.
+            finite = all(map(ops.all_finite, [*by_hand.values(), network.state, *self.loss_state.values()]))
+        return finite
 
     def _move(self, state: dict[str, Any]) -> bool:
         if not self.frozen.parts:
