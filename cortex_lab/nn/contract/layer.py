@@ -53,8 +53,29 @@ class Slots(SimpleNamespace):
     x, y, dx, dy: input, output and the loss gradients with respect to them; `xs` and `dxs` list them for
     layers with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p`
     is `p`, its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which
-    mode this is, `frozen` whether the node's parameters rest.
+    mode this is, `frozen` whether the node's parameters rest. What is random is drawn by (`seed`, `step`,
+    `stream`), the last of which is the node's own.
+
+    A loss sees y and dy of its output (dy is None where no gradient is wanted), its `target`, the `weights`
+    and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`.
     """
+
+    # Arrays are the backend's: NumPy's, or CuPy's, which are used alike.
+    x: np.ndarray
+    xs: list[np.ndarray]
+    y: np.ndarray
+    dx: Any
+    dxs: list[Any]
+    dy: Any
+    training: bool
+    frozen: bool
+    seed: int
+    step: int
+    stream: int
+    target: np.ndarray
+    weights: np.ndarray
+    rows: np.ndarray
+    found: tuple[Any, Any] | None
 
 
 class Layer(PlainNumbers):
