@@ -215,6 +215,16 @@ def upward(folder: Path, floors: Sequence[Iterable[str]]) -> list[str]:
     return broken
 
 
+def named_twice(root: Path) -> dict[str, list[str]]:
+    """The names that several classes of the package have, those for its inside left out; and their files."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(root)))
+    return {name: files for name, files in found.items() if len(files) > 1}
+
+
 def written_from_outside(files: Iterable[Path], owner: Path, name: str) -> list[str]:
     """A line for every attribute that `files` assign, delete or `setattr` of an object of a class of `owner`.
 

@@ -66,6 +66,11 @@ def test_nobody_but_a_training_writes_its_attributes() -> None:
     assert len(held) <= MOST_ATTRIBUTES, f"a part of it may hold some of {sorted(held)}"
 
 
+def test_a_name_means_one_class() -> None:
+    # A batch of `data` and what `nn` asks of anybody's; a fault of any process and that of a training.
+    assert house.named_twice(ROOT).keys() <= {"Batch", "Fault"}
+
+
 def test_no_file_is_too_long() -> None:
     broken = house.long_files(ROOT)
     assert not broken, f"past {house.LONGEST_FILE} lines, split them:\n" + "\n".join(broken)
@@ -268,6 +273,13 @@ def test_a_planted_import_upward_is_found(tmp_path: Path) -> None:
     assert [line.split(" ")[0] for line in broken] == [
         "nn/elsewhere:", "nn/contract/window.py:2:", "nn/losses/binary.py:1:", "nn/run/network.py:1:",
     ]  # fmt: skip
+
+
+def test_a_name_of_two_classes_is_found(tmp_path: Path) -> None:
+    source = "class Objective:\n    class _Inner: ...\n\nclass {}: ...\n"
+    _planted(tmp_path, {"nn/a.py": source.format("One"), "optimize/b.py": source.format("Other")})
+    files = [f"{house.PACKAGE}/nn/a.py", f"{house.PACKAGE}/optimize/b.py"]
+    assert house.named_twice(tmp_path) == {"Objective": files}
 
 
 WRITTEN = (
