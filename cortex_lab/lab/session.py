@@ -92,7 +92,12 @@ class TrainingSession(Session):
         steps, values = self.trace.recorded(key)
         rising = rises(key, mode, self.trace.directions)
         finite = np.isfinite(values)
-        if not finite.any():
+        if len(values) and not finite.any():
+            raise LookupError(
+                f"all {len(values)} recorded values of {key!r} are NaN or infinite, so no step is the best; "
+                "session.diagnose() says where that comes from"
+            )
+        if not len(values):
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")
         steps, values = steps[finite], values[finite]
         position = int(np.argmax(values) if rising else np.argmin(values))

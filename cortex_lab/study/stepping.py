@@ -74,6 +74,8 @@ class Stepping:
         if self._observation is None:
             latest, current = self._recorder.latest, self._buffers_whole
             self._observation = Observation(self.process, latest, current)
+        if self._hands.untold and not self._observation.edited:
+            self._observation = self._observation.after_edit()
         return self._observation
 
     @property
@@ -307,7 +309,8 @@ class Stepping:
         self._completed = step
         self._seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
         self._seconds_at_snapshot = self._seconds
-        self._observation = Observation(self.process, self.trace.row(step), current=reached < step)
+        edited = any(event.step == step for event in events)
+        self._observation = Observation(self.process, self.trace.row(step), reached < step, edited)
 
     def _events_before(self, step: int) -> list[Event]:
         return [event for event in self.events if event.step < step]
@@ -339,7 +342,7 @@ class Stepping:
         self._last_run = last_run
         self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
         self._seconds_at_snapshot = self._seconds
-        self._observation = Observation(self.process, self.trace.row(self.step_number))
+        self._observation = Observation(self.process, self.trace.row(self.step_number), False, True)
 
     def _abandon_step(self) -> None:
         if self._walk is not None and hasattr(self._walk, "close"):
@@ -368,6 +371,7 @@ class Stepping:
     def _log(self, name: str, value: Any) -> None:
         value = copy.deepcopy(value)
         self.events.append(Event(self.step_number, name, value, self.phase))
+        self._observation = self.observation.after_edit()
         self._tell("edit", self.events[-1])
 
     def _interrupt(self) -> None:

@@ -139,6 +139,14 @@ MEASURES: dict[str, Callable[..., float]] = {
 }
 
 
+def stands(key: str) -> bool | None:
+    """Whether a key is of the weights as they are; None if it cannot be told after an edit."""
+    name = key.partition("[")[0]
+    if name in ("weight_norm", "penalty") or name.startswith("validation_"):
+        return True
+    return None if name in ("learning_rate", "epoch", "update_ratio") else False
+
+
 def function_of(network: Any, node: str) -> str | None:
     """The activation that a node ends in, if any."""
     layer = network.graph.nodes[node].layer

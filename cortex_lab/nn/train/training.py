@@ -13,7 +13,7 @@ from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
-from cortex_lab.nn.examine.measures import Measures
+from cortex_lab.nn.examine.measures import Measures, stands
 from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
 from cortex_lab.nn.run.executor import Executor
 from cortex_lab.nn.run.network import Network
@@ -24,12 +24,11 @@ from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
-from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
 from cortex_lab.nn.train.update import Update
-from cortex_lab.nn.train.validation import Validation
+from cortex_lab.nn.train.validation import Validation, checked_rows
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe, every
 
@@ -115,7 +114,7 @@ class Training:
         self.update = Update.of(network, optimizer, resting, bound_penalties, self.objective.state)
         self.loader = BatchLoader(network, self.objective, batches, executor, augmenter, row_weights, seed)
         self.record = StepRecord()
-        rows = validation and self.checked_rows(*validation)
+        rows = validation and self.checked_rows(*validation, "validation")
         self._validation = Validation(self.objective, rows, Metrics(metrics, self.objective))
         self.validate_every = validate_every or batches.steps_per_epoch
         self.phases = phase_names(free, bool(augmenter))
@@ -252,11 +251,11 @@ class Training:
         finally:
             restore(before)
 
-    def checked_rows(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Rows to score: inputs and targets by name; ValueError for what does not fit."""
-        checked = self.network.checked_inputs(inputs), self.objective.check_all_targets(targets)
-        refuse_misread(self.objective, targets)
-        return checked
+    def checked_rows(
+        self, inputs: Any, targets: Any, role: str = "the data to score"
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Rows to score: inputs and targets by name; ValueError for what does not fit, or is not finite."""
+        return checked_rows(self.objective, inputs, targets, role)
 
     def measure(self, key: str) -> float:
         """The value of `key` for the step just completed, or right before its update for the one under way.
@@ -275,6 +274,8 @@ class Training:
         """What to do to have `key` measured, where it could be; None where nothing can be said."""
         return self._validation.advice(key)
 
+    stands = staticmethod(stands)
+
     def expect(self, keys: Iterable[str]) -> None:
         """Told what is going to be measured at every step, so that it can be."""
         if self.record.params_before is None and any(key.startswith("update_ratio") for key in keys):
@@ -282,12 +283,12 @@ class Training:
 
     def fault(self) -> Fault | None:
         """What is not a finite number, if the update about to be made would put it into the weights."""
-        network, objective, loaded = self.network, self.objective, self.record.loaded
+        loaded = self.record.loaded
         if loaded is None:
             return None
-        settling = settling_of(network, objective, loaded)
+        settling = settling_of(self.network, self.objective, loaded)
         after = self.update.foreseen(self.record.changes, settling)
-        return find_fault(network, loaded, objective.state, after)
+        return find_fault(self.network, loaded, self.objective.state, after)
 
     def is_whole(self) -> bool:
         """Whether the weights are finite, and the optimizer remembers no NaN."""

@@ -6,10 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground.float32 import refuse_missing
+from cortex_lab.nn.contract.loss import WrongRows
+from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics, resolve_metric
 from cortex_lab.nn.train.objective import TotalLoss
 
 Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+
+
+def checked_rows(objective: TotalLoss, inputs: Any, targets: Any, role: str) -> Rows:
+    """Rows beside those trained on, by name; ValueError that names their `role` for what does not fit."""
+    named = objective.network.checked_inputs(inputs)
+    for name, values in named.items():
+        refuse_missing(values, f"input {name!r} of {role}")
+    try:
+        checked = named, objective.check_all_targets(targets)
+    except WrongRows as error:
+        raise WrongRows(f"{role}: {error.text}", error.rows) from None
+    refuse_misread(objective, targets)
+    return checked
 
 
 class Validation:

@@ -130,6 +130,10 @@ class Descent:
             return float(self.evaluations[key.removesuffix("_evaluations")])
         raise KeyError(f"a descent does not measure {key!r}; it measures {', '.join(self.keys)}")
 
+    def stands(self, key: str) -> bool:
+        """Whether `key` is of the point, and not of the step that led there."""
+        return key not in ("step_norm", "learning_rate")
+
     def fault(self) -> str | None:
         """Why the update should not be made: a value, gradient or point to come that is not finite."""
         if not math.isfinite(self._value):
