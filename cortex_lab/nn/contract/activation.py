@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute import NEEDS_INPUT
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 
 ACTIVATIONS = (

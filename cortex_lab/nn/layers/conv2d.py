@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute import NEEDS_INPUT
 from cortex_lab.nn.contract.activation import activation_buffers, activation_scratch, check_activation, leave
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, pair, positive
 from cortex_lab.nn.contract.window import check_padding, resolve_padding, slide

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.compute.kernels.activation import SELU_ALPHA, SELU_SCALE
+from cortex_lab.compute import SELU_ALPHA, SELU_SCALE
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 from cortex_lab.nn.layers.noise import _Noise
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import Ops, get_ops
-from cortex_lab.compute.cpu.denormals import flushed
 from cortex_lab.ground.float32 import check_float32, refuse_masked
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.contract.layer import Parameter
@@ -330,7 +329,7 @@ class Network:
         for name, values in inputs.items():
             seen = self.seen(name, values[part])
             bound.buffers[name][...] = self.ops.asarray(seen, bound.buffers[name].dtype)
-        with flushed():
+        with self.ops.flushing():
             for _, run in bound.steps:
                 if run is not None:
                     run()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import groupby
 from typing import Any
 
-from cortex_lab.compute.work import Work, join
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.network import Network
@@ -71,7 +70,7 @@ class Program:
         found = self._whole.get(loaded.bound.rows)
         if found is None:
             phases = self.phases(loaded)
-            found = _in_one_go(phases)
+            found = _in_one_go(self._network.ops, phases)
             if _is_known(phases):
                 self._whole[loaded.bound.rows] = found
         return found
@@ -106,7 +105,7 @@ def _is_known(program: Phases) -> bool:
     return all(run.calls is not None for _, runs in program for run in runs if isinstance(run, Replayed))
 
 
-def _in_one_go(program: Phases) -> Whole:
+def _in_one_go(ops: Ops, program: Phases) -> Whole:
     """Each call with the last phase that is over after it; kernels are one with neighbors, across layers."""
     calls: list[tuple[str, Callable[[], Any]]] = []
     for phase, runs in program:
@@ -115,10 +114,8 @@ def _in_one_go(program: Phases) -> Whole:
             calls += [(phase, call) for call in own]
     phases = ["fetch", *(phase for phase, _ in program)]
     found, done = [], 0
-    for is_work, group in groupby(calls, lambda call: isinstance(call[1], Work)):
-        some: list[Any] = [call for _, call in group]
-        for call in [join(some)] if is_work else some:
-            done += len(some) if is_work else 1
-            over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
-            found.append((call, phases[over]))
+    for call, made in ops.join(call for _, call in calls):
+        done += made
+        over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
+        found.append((call, phases[over]))
     return found

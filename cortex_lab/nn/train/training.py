@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.denormals import switches
 from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
@@ -217,15 +216,10 @@ class Training:
         if self.tap is not None:
             self.tap("fetch", step, self.buffers)
         yield "fetch"
-        program = self._program.phases(loaded)
-        flush, restore = switches()
-        for phase, runs in program:
-            before = flush()
-            try:
+        for phase, runs in self._program.phases(loaded):
+            with self.network.ops.flushing():
                 for run in runs:
                     run()
-            finally:
-                restore(before)
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
@@ -242,14 +236,10 @@ class Training:
             return
         loaded = self._fetch(self.step_number)
         self.reached = "fetch"
-        flush, restore = switches()
-        before = flush()
-        try:
+        with self.network.ops.flushing():
             for call, over in self._program.whole(loaded):
                 call()
                 self.reached = over
-        finally:
-            restore(before)
 
     def checked_rows(
         self, inputs: Any, targets: Any, role: str = "the data to score"
