@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.graph.graph import Graph, PlacedNode
 from cortex_lab.nn.layers.reshaping import Permute
@@ -102,5 +103,5 @@ def _as_usual(layer: Any) -> Any:
     return dataclasses.replace(layer, **usual)
 
 
-def _replace(ops: Any, array: Any, chosen: np.ndarray, values: Any) -> None:
+def _replace(ops: Ops, array: Any, chosen: np.ndarray, values: Any) -> None:
     array[...] = ops.xp.where(ops.asarray(chosen, "bool"), ops.asarray(values, array.dtype), array)
