@@ -17,7 +17,7 @@ EDITED = {
     "weights far too large": "perceptron", "weights far too small": "convolutional",
     "dead from the start": "perceptron", "saturated": "perceptron", "dropout": "perceptron",
     "weight decay": "perceptron", "clipping": "convolutional", "frozen": "convolutional",
-    "target outlier": "regression", "row far out": "perceptron", "cell far out": "perceptron",
+    "target outlier": "regression", "row far out": "perceptron",
 }  # fmt: skip
 
 
