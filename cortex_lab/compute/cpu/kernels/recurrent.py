@@ -23,9 +23,10 @@ from cortex_lab.compute.cpu.machine import has_wide_registers
 from cortex_lab.compute.cpu.microkernels.product_kernel import PANEL, TALL
 from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
 from cortex_lab.compute.cpu.pool import get_workers
+from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
 from cortex_lab.compute.kernels import recurrent as reference
-from cortex_lab.compute.work import Work, join
+from cortex_lab.compute.work import Call, join
 
 GRAIN = 8
 """Rows of the batch that are worth a worker."""
@@ -54,26 +55,49 @@ def lstm(
 ) -> Any:
     if mask is not None or (activation, recurrent_activation) != ("tanh", "sigmoid"):
         return NotImplemented
-    if not plain(x, kernel, recurrent, bias, *(start or ())) or not writable(gates, cells, hidden, last):
-        return NotImplemented
+    arrays = (x, kernel, recurrent, bias, *(start or (None, None)), gates, cells, hidden, last)
+    call = _sequence_of(*arrays, reverse)
+    return NotImplemented if call is None else held(arrays, call)
+
+
+@remembered
+def _sequence_of(
+    x: Any, kernel: Any, recurrent: Any, bias: Any, h: Any, c: Any, gates: Any, cells: Any, hidden: Any,
+    last: Any, reverse: bool,
+) -> Call | None:  # fmt: skip
+    """What does an LSTM; None if it cannot be done here."""
+    if not plain(x, kernel, recurrent, bias, h, c) or not writable(gates, cells, hidden, last):
+        return None
     n, steps, features = x.shape
     units = recurrent.shape[0]
     inner, width = units + features, 4 * units
-    # What is not wanted back is written all the same, for the next step to read.
-    cells = _room("cells", n, steps, units) if cells is None else cells
-    hidden = _room("hidden", n, steps, units) if hidden is None else hidden
-    h, c = start or (_NONE, _NONE)
-    offsets = np.zeros(width, np.float32) if bias is None else bias
-    # A step's input and the output before it lie side by side, and so do the kernels they meet.
-    both, packed = _room("both kernels", inner, width), _room_of_panels(inner, width)
-    begin = [work(_put_together, (recurrent, kernel, both)), work(_pack, (both, 0, packed))]
+    # What is not wanted back is written all the same, for the next step to read; a step's input and the
+    # output before it lie side by side, and so do the kernels they meet.
+    own = {
+        "cells": _room("cells", n, steps, units) if cells is None else None,
+        "hidden": _room("hidden", n, steps, units) if hidden is None else None,
+        "offsets": np.zeros(width, np.float32) if bias is None else None,
+        "both": _room("both kernels", inner, width),
+        "packed": _room_of_panels(inner, width),
+    }
+    both, packed = own["both"], own["packed"]
+    cells, hidden = own["cells"] if cells is None else cells, own["hidden"] if hidden is None else hidden
+    offsets = own["offsets"] if bias is None else bias
+    h, c = (_NONE, _NONE) if h is None else (h, c)
+    begin = [
+        work(_put_together, (recurrent, kernel, both), keep=False),
+        work(_pack, (both, 0, packed), keep=False),
+    ]
     arrays = (x, both, packed, offsets, h, c, gates, cells, hidden, reverse)
     pieces = get_workers().split(n, GRAIN)
     size = _tall(pieces) * (inner + width + units)
-    steps_done = work(_forward, arrays, pieces, partial(_room_of_step, size), blas=not _TILES)
-    # One work, as the rooms in it are somebody else's after it.
-    end = [] if last is None else [work(_copy_step, (hidden, 0 if reverse else steps - 1, last))]
-    return join([*begin, steps_done, *end])
+    rooms = partial(_room_of_step, size)
+    steps_done = work(_forward, arrays, pieces, rooms, blas=not _TILES, keep=False)
+    end = []
+    if last is not None:
+        end = [work(_copy_step, (hidden, 0 if reverse else steps - 1, last), keep=False)]
+    # One work, as the rooms in it are somebody else's after it. It keeps none of the arrays that were given.
+    return held(tuple(own.values()), join([*begin, steps_done, *end]))
 
 
 @reference.lstm_gradient.override("cpu")
@@ -99,28 +123,34 @@ def lstm_gradient(
 ) -> Any:
     if mask is not None or (activation, recurrent_activation) != ("tanh", "sigmoid"):
         return NotImplemented
-    if not plain(x, kernel, recurrent, gates, cells, hidden, dy, *(start or ())):
+    if not writable(work):
         return NotImplemented
-    if not writable(dx, d_kernel, d_recurrent, d_bias, work):
-        return NotImplemented
-    h, c = start or (_NONE, _NONE)
-    arrays = (x, kernel, recurrent, h, c, gates, cells, hidden, dy)
-    return _differentiation(arrays, (dx, d_kernel, d_recurrent, d_bias), reverse)
+    arrays = (x, kernel, recurrent, *(start or (None, None)), gates, cells, hidden, dy)
+    arrays += (dx, d_kernel, d_recurrent, d_bias)
+    call = _differentiation_of(*arrays, reverse)
+    return NotImplemented if call is None else held(arrays, call)
 
 
-def _differentiation(arrays: tuple[Any, ...], found: tuple[Any, ...], reverse: bool) -> Work:
-    """What finds the gradients of an LSTM."""
-    x, kernel, recurrent, h, c, gates, cells, hidden, dy = arrays
-    dx, d_kernel, d_recurrent, d_bias = found
+@remembered
+def _differentiation_of(
+    x: Any, kernel: Any, recurrent: Any, h: Any, c: Any, gates: Any, cells: Any, hidden: Any, dy: Any,
+    dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, reverse: bool,
+) -> Call | None:  # fmt: skip
+    """What finds the gradients of an LSTM; None if it cannot be done here."""
+    if not plain(x, kernel, recurrent, h, c, gates, cells, hidden, dy):
+        return None
+    if not writable(dx, d_kernel, d_recurrent, d_bias):
+        return None
+    h, c = (_NONE, _NONE) if h is None else (h, c)
     n, _, features = x.shape
     units, width = recurrent.shape
     # The gradient of x is found beside that of the output before, where it is wanted.
     both, begin = recurrent, []
     if dx is not None:
         both = _room("both kernels", units + features, width)
-        begin = [work(_put_together, (recurrent, kernel, both))]
+        begin = [work(_put_together, (recurrent, kernel, both), keep=False)]
     packed = _room_of_panels(*both.shape[::-1])
-    begin.append(work(_pack, (both, 1, packed)))
+    begin.append(work(_pack, (both, 1, packed), keep=False))
     pieces = get_workers().split(n, GRAIN)
     # Recurrent kernel, kernel and bias side by side: what each piece sums, added up in a fixed order.
     sums = _room("recurrent gradients", len(pieces), (units + features + 1) * width)
@@ -132,9 +162,12 @@ def _differentiation(arrays: tuple[Any, ...], found: tuple[Any, ...], reverse: b
         for _, start, stop, together in tasks
     )
     rooms = partial(_rooms_of_gradient, size, width)
-    steps_done = work(_gradient, before, tasks, rooms, blas=not _TILES)
+    steps_done = work(_gradient, before, tasks, rooms, blas=not _TILES, keep=False)
     ending = (sums, d_recurrent, d_kernel, _FLAT if d_bias is None else d_bias)
-    return join([*begin, steps_done, work(_add_up, ending)])
+    end = work(_add_up, ending, keep=False)
+    # Not the arrays that were given: they are to be forgotten when nobody else has them.
+    own = (packed, sums, both if dx is not None else None)
+    return held(own, join([*begin, steps_done, end]))
 
 
 def _tall(pieces: Sequence[tuple[int, int]]) -> int:
