@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from cortex_lab.ground.described import Registry
-from cortex_lab.ground.numbers import PlainNumbers
+from cortex_lab.ground.described import Described, Registry
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
 
 LOSSES = Registry("loss", snake_case)
 
 
-class Loss(PlainNumbers):
+class Loss(Described):
     """Base of all losses: subclasses are frozen dataclasses.
 
     The total is the weighted mean of the losses of the rows whose target is known; a row's weight is 1 unless
@@ -93,9 +91,7 @@ class Loss(PlainNumbers):
 
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data; `loss_from_dict` reads it back."""
-        config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        plain = {key: value.to_dict() if isinstance(value, Loss) else value for key, value in config.items()}
-        return {"kind": LOSSES.kind_of(type(self)), **plain}
+        return LOSSES.to_dict(self)
 
 
 class WrongRows(ValueError):
@@ -143,9 +139,7 @@ def reading_of(loss: Any) -> tuple[str, str]:
     return " and ".join(readings), " and ".join(readings.values())
 
 
-def loss_from_dict(data: Mapping[str, Any]) -> Loss:
-    """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
-    return LOSSES.make(data, lambda value: loss_from_dict(value) if isinstance(value, Mapping) else value)
+loss_from_dict = LOSSES.from_dict
 
 
 def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
@@ -183,12 +177,6 @@ def _refuse_holes(targets: np.ndarray, called: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
     if len(bad):
         raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
-
-
-def check_fraction(name: str, value: float) -> None:
-    """ValueError unless 0 <= value < 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
 
 
 def row_weights(

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.ground.numbers import PlainNumbers
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described
 from cortex_lab.ground.patterns import matching
 from cortex_lab.nn.contract.layer import describable, from_plain, to_plain
 
 
-class Penalty(PlainNumbers):
+class Penalty(Described):
     """Base of the penalties and limits: frozen dataclasses, for the parameters that a `Penalties` names."""
 
     def value(self, ops: Any, params: Any) -> float:
@@ -36,7 +37,7 @@ class L1(Penalty):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        _above_zero("L1", "strength", self.strength)
+        checks.number("strength", self.strength, over=0)
 
     def value(self, ops: Any, params: Any) -> float:
         return ops.penalty(params, self.strength, 0.0)
@@ -56,7 +57,7 @@ class L2(Penalty):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        _above_zero("L2", "strength", self.strength)
+        checks.number("strength", self.strength, over=0)
 
     def value(self, ops: Any, params: Any) -> float:
         return ops.penalty(params, 0.0, self.strength)
@@ -76,7 +77,7 @@ class MaxNorm(Penalty):
     limit: float = 2.0
 
     def __post_init__(self) -> None:
-        _above_zero("MaxNorm", "limit", self.limit)
+        checks.number("limit", self.limit, over=0)
 
     def constrain(self, ops: Any, params: Any) -> None:
         ops.limit_norm(params, self.limit)
@@ -100,6 +101,7 @@ class Penalties:
     by_pattern: Mapping[str, Any]
 
     def __post_init__(self) -> None:
+        checks.instance("penalties", self.by_pattern, Mapping, "a dict such as {'*/kernel': L2(1e-4)}")
         given = {}
         for pattern, several in dict(self.by_pattern).items():
             given[pattern] = tuple(several) if isinstance(several, (tuple, list)) else (several,)
@@ -153,8 +155,3 @@ class BoundPenalties:
         """Bring the parameters back within their limits; right after the update."""
         for each, params, _ in self._bound:
             each.constrain(ops, params)
-
-
-def _above_zero(kind: str, name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise ValueError(f"{kind} wants a {name} above 0, got {value!r}")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Shape, Slots
-from cortex_lab.nn.contract.loss import Loss, WrongRows, check_fraction
+from cortex_lab.nn.contract.loss import Loss, WrongRows
 
 
 class _Categorical(Loss):
@@ -16,7 +17,7 @@ class _Categorical(Loss):
     one_hot: bool
 
     def __post_init__(self) -> None:
-        check_fraction("label_smoothing", self.label_smoothing)
+        checks.fraction("label_smoothing", self.label_smoothing)
 
     @property
     def predicts(self) -> str:
