@@ -14,6 +14,7 @@ from cortex_lab.data import Batches
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given, rows_of
 from cortex_lab.data.loading import loaded_as
+from cortex_lab.ground import checks
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
@@ -88,6 +89,8 @@ class TrainingSession(Session):
         None takes "validation_loss" where it is recorded, else "loss". `mode`, "max" or "min", says which way
         is better; ValueError that asks for it where it is not known. LookupError if nothing was recorded.
         """
+        if key is not None:
+            checks.text("key", key, "validation_loss")
         key = key or ("validation_loss" if "validation_loss" in self.trace else "loss")
         steps, values = self.trace.recorded(key)
         rising = rises(key, mode, self.trace.directions)
@@ -112,6 +115,7 @@ class TrainingSession(Session):
 
         ValueError for a step outside this session, LookupError for one that cannot be reached.
         """
+        step = checks.whole("step", step)
         if not self.first_step <= step <= self.step_number:
             steps = f"from step {self.first_step} to step {self.step_number}"
             raise ValueError(
@@ -329,6 +333,13 @@ def train(
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
     """
+    checks.instance("network", network, Network, "a Network")
+    batch_size = checks.whole("batch_size", batch_size, least=1)
+    seed = checks.seed("seed", seed)
+    if validate_every is not None:
+        validate_every = checks.whole("validate_every", validate_every, least=1)
+    checks.flag("new_optimizer", new_optimizer)
+    checks.whole("snapshot_budget", snapshot_budget, least=0)
     saved = None if resume_from is None else read_training(resume_from)
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
@@ -339,7 +350,8 @@ def train(
     whole = Given.of(data, reading, name)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
-    frozen = [frozen] if isinstance(frozen, str) else list(frozen)
+    patterns = "names of nodes, or patterns such as 'conv2d_*'"
+    frozen = [frozen] if isinstance(frozen, str) else checks.listed("frozen", frozen, patterns)
     training = Training(
         network,
         batches,

@@ -76,7 +76,10 @@ def number(
         or (over is not None and found <= over)
         or (under is not None and found >= under)
     ):
-        raise refused(name, f"a finite number{_between(least, most, over, under)}", value)
+        bounds = _between(least, most, over, under).strip()
+        both = (least is not None or over is not None) and (most is not None or under is not None)
+        wanted = bounds.removeprefix("of ") if both else f"a finite number {bounds}".strip()
+        raise refused(name, wanted, value)
     return found
 
 
@@ -161,13 +164,31 @@ def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
 
 def numbers(name: str, value: Any, wanted: str = "an array of numbers") -> np.ndarray:
     """An array of numbers, whatever it was made of; a sparse matrix says how."""
-    if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise WrongArgument(f"{name} is a sparse matrix, and {wanted} is wanted: give {name}.toarray()")
+    if is_sparse(value):
+        raise sparse(name, wanted)
     try:
         found = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise refused(name, wanted, value) from error
     if found.dtype.kind not in "biuf":
+        raise refused(name, wanted, value)
+    return found
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether this is a matrix of SciPy's that keeps only what is not 0, which NumPy takes for one object."""
+    return hasattr(value, "toarray") and hasattr(value, "nnz")
+
+
+def sparse(name: str, wanted: str) -> WrongArgument:
+    """The error to raise for a sparse matrix."""
+    return WrongArgument(f"{name} is a sparse matrix, and {wanted} is wanted: give .toarray() of it")
+
+
+def finite(name: str, value: Any, wanted: str = "an array of finite numbers") -> np.ndarray:
+    """An array of numbers, none of them missing or infinite, and not empty."""
+    found = numbers(name, value, wanted)
+    if found.size == 0 or not np.isfinite(found).all():
         raise refused(name, wanted, value)
     return found
 

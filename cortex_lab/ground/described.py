@@ -135,7 +135,7 @@ class Registry(dict[str, type]):
                 return family.to_dict(value)
         if callable(value):
             what = (*self.parts, self)[0].what
-            raise ValueError(f"only a {what} of a registered class can be written down, {name} is {value!r}")
+            raise ValueError(f"only a {what.capitalize()} can be written down, {name} is {value!r}")
         return checks.plain(value)
 
 

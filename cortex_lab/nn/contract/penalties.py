@@ -104,11 +104,17 @@ class Penalties:
         checks.instance("penalties", self.by_pattern, Mapping, "a dict such as {'*/kernel': L2(1e-4)}")
         given = {}
         for pattern, several in dict(self.by_pattern).items():
+            checks.text("a pattern of penalties", pattern, "*/kernel")
             given[pattern] = tuple(several) if isinstance(several, (tuple, list)) else (several,)
             for each in given[pattern]:
                 if not isinstance(each, Penalty):
                     raise TypeError(f"the penalty of {pattern!r} must be one such as L2(1e-4), got {each!r}")
         object.__setattr__(self, "by_pattern", given)
+
+    @classmethod
+    def of(cls, given: Any) -> Penalties:
+        """The penalties given, or made of a dict by patterns."""
+        return given if isinstance(given, Penalties) else cls(given)
 
     def bind(self, network: Any) -> BoundPenalties:
         """These penalties on the parameters of `network`; ValueError for a pattern that none matches."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.train.reviving import revive
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _NAME = re.compile(r"(\w+)(?:\[((['\"]).*\3)\])?", re.DOTALL)
 
 def learning_rate(training: Training, value: Any) -> None:
     """A number, or a schedule."""
-    training.optimizer = training.optimizer.replace(learning_rate=value if callable(value) else float(value))
+    training.optimizer = training.optimizer.replace(learning_rate=value)
 
 
 def optimizer(training: Training, name: str, value: Any) -> None:
@@ -127,7 +128,7 @@ _OF_THE_WHOLE = ("learning_rate", "excluded_rows", "frozen", "dropout_rate")
 
 def edit(training: Training, name: str, value: Any) -> None:
     """Change what `name` says; KeyError that lists what can be edited."""
-    found = _NAME.fullmatch(name)
+    found = _NAME.fullmatch(checks.text("name", name, "learning_rate"))
     change = EDITS.get(found[1]) if found else None
     if found is None or change is None or (found[2] is None) != (found[1] in _OF_THE_WHOLE):
         known = ", ".join(each if each in _OF_THE_WHOLE else f"{each}['...']" for each in EDITS)
@@ -171,7 +172,8 @@ def _assign(training: Training, arrays: Any, name: str, value: Any) -> None:
 def _fitting(training: Training, arrays: Any, name: str, value: Any) -> np.ndarray:
     if name not in arrays:
         raise KeyError(f"the network has no {name!r}; it has {', '.join(arrays) or 'nothing of the kind'}")
-    value = np.asarray(value, dtype=training.network.ops.dtype)
+    value = checks.numbers("value", value, f"a number or an array of them for {name!r}")
+    value = value.astype(training.network.ops.dtype)
     if value.shape not in ((), arrays[name].shape):
         raise ValueError(f"{name!r} has the shape {arrays[name].shape}, got {value.shape}")
     return np.broadcast_to(value, arrays[name].shape).copy()

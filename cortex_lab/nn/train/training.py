@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cortex_lab.compute.cpu.denormals import switches
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
@@ -102,13 +103,18 @@ class Training:
         metrics: Any = None,
         seed: int = 0,
     ) -> None:
+        checks.instance("network", network, Network, "a Network")
+        checks.instance("optimizer", optimizer, Optimizer, "an optimizer such as Adam(1e-3)")
+        checks.seed("seed", seed)
+        if validate_every is not None:
+            validate_every = checks.whole("validate_every", validate_every, least=1)
         self.network = network
         self.batches = batches
         self.optimizer = optimizer
         self.objective = Objective(network, loss, loss_weights)
         self.objective.like_pictures = targets_are_pictures(network.graph, batches)
         self.row_weights = row_weights
-        self.penalties = Penalties(penalties) if isinstance(penalties, Mapping) else penalties
+        self.penalties = None if penalties is None else Penalties.of(penalties)
         self.bound_penalties = self.penalties.bind(network) if self.penalties else None
         self.seed = seed
         self.step_number = 0
