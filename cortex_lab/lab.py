@@ -334,7 +334,7 @@ def train(
         has a schedule begin anew, and with nothing attached.
     """
     checks.instance("network", network, Network, "a Network")
-    batch_size = checks.whole("batch_size", batch_size, least=1)
+    batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     if validate_every is not None:
         validate_every = checks.whole("validate_every", validate_every, least=1)

@@ -155,7 +155,7 @@ class Batches:
             sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise ValueError(f"inputs and targets must have as many rows as each other, got {sizes}")
         self._length = next(iter(lengths.values()))
-        self.batch_size = checks.whole("batch_size", batch_size, least=1)
+        self.batch_size = checks.whole("batch_size", batch_size)
         self.seed = checked_seed(seed)
         self.shuffle = checks.flag("shuffle", shuffle)
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)

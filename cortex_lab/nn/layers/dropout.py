@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_lab.compute.kernels.activation import SELU_ALPHA, SELU_SCALE
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 from cortex_lab.nn.layers.noise import _Noise
 
@@ -17,8 +18,7 @@ class _Masked(_Noise):
     rate: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise ValueError(f"rate must be at least 0 and less than 1, got {self.rate!r}")
+        checks.fraction("rate", self.rate)
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"mask": Buffer(shapes[0])}
