@@ -340,6 +340,8 @@ def train(
         validate_every = checks.whole("validate_every", validate_every, least=1)
     checks.flag("new_optimizer", new_optimizer)
     checks.whole("snapshot_budget", snapshot_budget, least=0)
+    if resume_from is not None:
+        checks.path("resume_from", resume_from)
     saved = None if resume_from is None else read_training(resume_from)
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []

@@ -14,6 +14,7 @@ import numpy as np
 from cortex_lab.compute import kernels
 from cortex_lab.compute.cpu.accelerate import accelerate
 from cortex_lab.compute.kernel import REGISTRY
+from cortex_lab.ground import checks
 
 for _module in pkgutil.iter_modules(kernels.__path__):
     importlib.import_module(f"{kernels.__name__}.{_module.name}")
@@ -51,6 +52,13 @@ class Ops:
     def to_numpy(self, array: Any) -> np.ndarray:
         """`array` as a NumPy array in main memory; the same memory if it is there already."""
         return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+def as_ops(ops: Any) -> Ops:
+    """The backend itself, or that of the name given."""
+    if isinstance(ops, Ops):
+        return ops
+    return get_ops(checks.text("ops", ops, "cpu"))
 
 
 @cache

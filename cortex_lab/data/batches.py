@@ -140,6 +140,8 @@ class Batches:
         excluded: Iterable[int] = (),
     ) -> None:
         self._named = isinstance(inputs, Mapping)
+        if isinstance(inputs, Mapping) and not inputs:
+            raise checks.refused("inputs", "an array, or arrays by name", inputs)
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
         called = {name: f"input {name!r}" if self._named else "inputs" for name in parts}
         self._inputs = {name: Rows.of(array, called=called[name]) for name, array in parts.items()}

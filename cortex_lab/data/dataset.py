@@ -210,6 +210,8 @@ class Dataset:
 
         Rows are given by number, or as one bool for each row that is here.
         """
+        if name is not None:
+            checks.text("name", name, "a part")
         wanted = "row numbers, in a list or an array"
         rows = np.asarray(rows if isinstance(rows, np.ndarray) else checks.listed("rows", rows, wanted))
         if rows.dtype == bool:

@@ -28,6 +28,8 @@ def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame
     if splits is None or splits == {}:
         return {}
     if not isinstance(splits, Mapping):
+        if not isinstance(splits, Hashable):
+            raise checks.refused("splits", "a dict {name: rows}, or the name of a column", splits)
         if splits not in frame.columns:
             raise KeyError(f"the frame has no column {splits!r} to read the splits from")
         column = frame[splits]

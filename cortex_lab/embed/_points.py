@@ -133,7 +133,7 @@ def opentsne(module: str) -> Any:
 
 def checked_start(initial: Any, n: int, seed: int) -> np.ndarray:
     """Starting positions (n, 2) as float64, coinciding points set a hair apart."""
-    positions = np.array(initial, dtype=np.float64)
+    positions = checks.numbers("initial", initial, f"({n}, 2) positions").astype(np.float64)
     if positions.shape != (n, 2):
         raise ValueError(f"initial must be ({n}, 2) positions, one for each row of x, got {positions.shape}")
     if not np.isfinite(positions).all():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -46,14 +47,17 @@ def plain(value: Any) -> Any:
 
 
 def whole(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
-    """A whole number from `least` to `most`."""
+    """A whole number from `least` to `most`, in any case of 64 bits."""
     found = value if type(value) is int else plain(value)
     if (
         not isinstance(found, int)
         or isinstance(found, bool)
         or (least is not None and found < least)
         or (most is not None and found > most)
+        or not -(2**63) <= found < 2**63
     ):
+        if isinstance(found, int) and found >= 2**63 and most is None:
+            raise refused(name, "a whole number below 2**63", value)
         raise refused(name, f"a whole number{_between(least, most)}", value)
     return found
 
@@ -168,11 +172,18 @@ def numbers(name: str, value: Any, wanted: str = "an array of numbers") -> np.nd
         raise sparse(name, wanted)
     try:
         found = np.asarray(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise refused(name, wanted, value) from error
     if found.dtype.kind not in "biuf":
         raise refused(name, wanted, value)
     return found
+
+
+def path(name: str, value: Any) -> Any:
+    """The name of a file, as a text or a path."""
+    if (isinstance(value, str) and value) or (isinstance(value, os.PathLike) and not isinstance(value, type)):
+        return value
+    raise refused(name, "the path of a file", value)
 
 
 def is_sparse(value: Any) -> bool:

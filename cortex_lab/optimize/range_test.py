@@ -41,9 +41,9 @@ def learning_rate_range_test(
     """
     if not isinstance(process, Session):
         checks.instance("process", process, Process, "a Process with a learning rate, or a Session")
-    checks.number("low", low, over=0)
-    checks.number("high", high, over=0)
-    steps = checks.whole("steps", steps, least=2)
+    low = float(checks.number("low", low, over=0))
+    high = float(checks.number("high", high, over=0))
+    steps = checks.whole("steps", steps, 2, 1_000_000)
     checks.number("stop_factor", stop_factor, over=0)
     checks.fraction("smoothing", smoothing)
     if key is not None:

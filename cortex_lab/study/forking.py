@@ -53,6 +53,8 @@ class Fork:
     def frame(self, key: str = "loss") -> pd.DataFrame:
         """What each branch recorded of `key` since the fork: a column per branch, indexed by step."""
         checks.text("key", key, "loss")
+        if key not in self.origin.trace and not any(key in branch.trace for branch in self.branches):
+            raise KeyError(f"{key!r} is not recorded; recorded are {', '.join(self.origin.recorded_keys)}")
         recorded = [branch.trace.frame()[key].loc[self.step_number + 1 :] for branch in self.branches]
         return pd.DataFrame(dict(zip(self.labels, recorded, strict=True)))
 

@@ -19,16 +19,14 @@ import pandas as pd
 
 import cortex_lab as cl
 from cortex_lab.data import Batches, Dataset
-from cortex_lab.nn.contract.initializers import FromData, Identity, Orthogonal
-from cortex_lab.nn.contract.initializers import INITIALIZERS
-from tests.faults.tally import Tally
+from cortex_lab.nn.contract.initializers import INITIALIZERS, FromData, Identity, Orthogonal
 from tests.nn.cases import CASES
 from tests.nn.loss_cases import LOSS_CASES
 from tests.optimize.cases import FUNCTION_CASES, OPTIMIZER_CASES, SCHEDULE_CASES
 
 LONGEST = 5
 """Seconds that a call with junk may take."""
-CLEAR = (TypeError, ValueError, LookupError)
+CLEAR = (TypeError, ValueError, LookupError, FileNotFoundError)
 PACKAGE = str(Path(cl.__file__).parent)
 
 JUNK: dict[str, Any] = {
@@ -79,7 +77,7 @@ class World:
         self.frame = pd.DataFrame(self.x, columns=list("abc")).assign(y=self.y)
         self.dataset = Dataset(self.frame, ["a", "b", "c"], "y", name="small")
         self.network = cl.Network([cl.Dense(4, activation="relu"), cl.Dropout(0.5), cl.Dense(2)], (3,))
-        self.session = self.train(validation=None)
+        self.session = self.train(validation=None, batch_size=4)
         self.session.step(3)
         self.session.network.seed = 0
 
@@ -112,7 +110,12 @@ class World:
             if parameter.default is not parameter.empty
         }
         given = {"network": fresh, "data": (self.x, self.y), "loss": "softmax_cross_entropy"}
-        yield Call("train", cl.train, given | options | {"optimizer": cl.SGD(0.1)}, fresh.params.tobytes)
+        yield Call(
+            "train",
+            cl.train,
+            given | options | {"optimizer": cl.SGD(0.1), "batch_size": 4},
+            fresh.params.tobytes,
+        )
         batches = Batches(self.x, self.y, batch_size=4)
         options = {
             name: parameter.default

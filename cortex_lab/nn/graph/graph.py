@@ -60,6 +60,8 @@ class Graph:
         for node in placed.values():
             for name in dict.fromkeys(node.inputs):
                 consumers[name] += (node.name,)
+        if outputs is not None:
+            outputs = checks.listed("outputs", outputs, "a list of names of nodes")
         ends = tuple(outputs) if outputs is not None else tuple(n for n in placed if not consumers[n])
         for name in ends:
             if name not in placed:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute import Ops, get_ops
+from cortex_lab.compute import Ops, as_ops
 from cortex_lab.compute.cpu.denormals import flushed
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import check_float32, refuse_masked
@@ -67,7 +67,7 @@ class Network:
             raise ValueError("Network needs the shape of one input row: input_shape=dataset.input_shape")
         else:
             self.graph = Graph.build(layers, input_shape, outputs)
-        self.ops = get_ops(ops) if isinstance(ops, str) else ops
+        self.ops = as_ops(ops)
         self.seed = checks.seed("seed", seed)
         self.pictures = picture_inputs(self.graph)
         nodes = self.graph.nodes.values()
@@ -82,6 +82,11 @@ class Network:
             for node in nodes
             for key, spec in node.layer.state(*node.in_shapes).items()
         }
+        if _total(self._specs) >= 2**31:
+            raise ValueError(
+                f"the network would have {_total(self._specs):,} parameters, more than 2**31; look at "
+                "input_shape, and at the layers with most: Graph.build(layers, input_shape)"
+            )
         self.params = self.ops.zeros((_total(self._specs),))
         self.gradient = self.ops.zeros((_total(self._specs),))
         self.state = self.ops.zeros((_total(self._state_specs),))
@@ -250,7 +255,7 @@ class Network:
                 saving.check_network(path, graph, stored)
             return description | {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
 
-        ops = get_ops(ops) if isinstance(ops, str) else ops
+        ops = as_ops(ops)
         description, arrays = saving.read(path, look)
         with saving.reading(path, "graph"):
             network = cls(description["graph"], seed=description["seed"], ops=ops)

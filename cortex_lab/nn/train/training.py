@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from cortex_lab.compute.cpu.denormals import switches
-from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
@@ -19,6 +18,7 @@ from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import targets_are_pictures
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.train import edits
+from cortex_lab.nn.train.arguments import check_arguments
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import fetch
 from cortex_lab.nn.train.copies import copied, put_back
@@ -103,11 +103,7 @@ class Training:
         metrics: Any = None,
         seed: int = 0,
     ) -> None:
-        checks.instance("network", network, Network, "a Network")
-        checks.instance("optimizer", optimizer, Optimizer, "an optimizer such as Adam(1e-3)")
-        checks.seed("seed", seed)
-        if validate_every is not None:
-            validate_every = checks.whole("validate_every", validate_every, least=1)
+        check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
         self.network = network
         self.batches = batches
         self.optimizer = optimizer
