@@ -140,8 +140,16 @@ def test_pytorch_schedules_the_same(schedule: Schedule, kind: str, settings: dic
         (PolynomialDecay, {"initial": 0.1, "steps": 5, "power": -1}, "power must be a finite number"),
         (CosineDecay, {"initial": math.inf, "steps": 10}, "initial must be a finite number"),
         (CosineDecay, {"initial": 0.1, "steps": 10, "growth": 0}, "growth must be a whole number"),
-        (OneCycle, {"peak": 0.1, "steps": 10, "warmup": 1.0}, "warmup must be at least 0 and under 1, got 1.0"),
-        (OneCycle, {"peak": 0.1, "steps": 10, "start_divisor": 0.5}, "start_divisor must be a finite number of at least 1"),
+        (
+            OneCycle,
+            {"peak": 0.1, "steps": 10, "warmup": 1.0},
+            "warmup must be at least 0 and under 1, got 1.0",
+        ),
+        (
+            OneCycle,
+            {"peak": 0.1, "steps": 10, "start_divisor": 0.5},
+            "start_divisor must be a finite number of at least 1",
+        ),
         (Warmup, {"steps": 5, "then": "cosine"}, "then must be a finite number"),
         (
             PiecewiseConstant,

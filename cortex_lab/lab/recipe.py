@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.training import Training
@@ -20,16 +21,10 @@ LARGEST_ARRAYS = 16 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What `train` was called with; its arrays are those that the training holds."""
+    """What `train` was called with: data and setup, whose arrays are those that the training holds."""
 
     data: Any
-    loss: Any
-    optimizer: Any
-    options: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, data: Any, loss: Any, optimizer: Any, **options: Any) -> Recipe:
-        return cls(data, loss, optimizer, options)
+    setup: TrainingSetup
 
     def script(
         self,
@@ -49,7 +44,7 @@ class Recipe:
                 f"this session began at step {first['step']} of its training; a script begins at step 0"
             )
         source = Source()
-        network, given = training.network, f"{source.of(self.loss)}, {source.of(self.optimizer)}"
+        network, given = training.network, f"{source.of(self.setup.loss)}, {source.of(self.setup.optimizer)}"
         graph = network.graph.to_dict()
         for kind in _kinds([graph, *(loss.to_dict() for loss in training.losses.values())]):
             module, own, name = kind.partition(":")
@@ -135,8 +130,9 @@ class Recipe:
         return source.of(_small(np.asarray(values)))
 
     def _said(self, source: Source) -> str:
-        """The options that are not None, as keyword arguments."""
-        plain = {name: _plain(value) for name, value in self.options.items()}
+        """The options that say something, as keyword arguments."""
+        options = {field.name: getattr(self.setup, field.name) for field in fields(self.setup)[2:]}
+        plain = {name: _plain(value) for name, value in options.items() if name != "frozen" or value}
         said = [
             f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"
         ]
