@@ -59,6 +59,8 @@ class distance_to:
 
     def __post_init__(self) -> None:
         parts = self.point if isinstance(self.point, dict) else {"point": self.point}
+        if not parts:
+            raise checks.refused("point", "a vector, or an array per parameter name", self.point)
         for name, part in parts.items():
             checks.finite(str(name), part)
 

@@ -10,7 +10,7 @@ import io
 import signal
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pandas as pd
 import cortex_lab as cl
 from cortex_lab.data import Batches, Dataset
 from cortex_lab.nn.contract.initializers import INITIALIZERS, FromData, Identity, Orthogonal
+from tests.faults.tally import Tally
 from tests.nn.cases import CASES
 from tests.nn.loss_cases import LOSS_CASES
 from tests.optimize.cases import FUNCTION_CASES, OPTIMIZER_CASES, SCHEDULE_CASES
@@ -32,9 +33,9 @@ PACKAGE = str(Path(cl.__file__).parent)
 JUNK: dict[str, Any] = {
     "None": None, "True": True, "1.5": 1.5, "nan": float("nan"), "inf": float("inf"), "-1": -1, "0": 0,
     "2**31": 2**31, "2**32": 2**32, "2**63": 2**63, "2**64": 2**64, "10**400": 10**400, "empty text": "",
-    "text": "x", "bytes": b"", "[]": [], "{}": {}, "(2.5,)": (2.5,), "object": object(), "lambda": lambda: 0,
-    "complex": 1j, "class": dict, "array": np.zeros((2, 3)), "nan array": np.full(3, np.nan),
-    "mask": np.array([True, False]), "deep": [[[[["x"]]]]],
+    "text": "x", "bytes": b"", "[]": [], "{}": {}, "(2.5,)": (2.5,), "object": object(),
+    "lambda": lambda *_: 0, "complex": 1j, "class": dict, "array": np.zeros((2, 3)),
+    "nan array": np.full(3, np.nan), "mask": np.array([True, False]), "deep": [[[[["x"]]]]],
 }  # fmt: skip
 
 
@@ -137,7 +138,7 @@ class World:
             "record": {"probe": cl.Probe("epoch")},
             "adopt": {"branch": None},
             "between_steps": {"visit": lambda: 1},
-            "subscribe": {"subscriber": lambda notice: None, "steps": True},
+            "subscribe": {"subscriber": lambda *_: None, "steps": True},
             "best": {"key": "loss", "mode": "min"},
             "score": {"data": (self.x, self.y), "metrics": None},
             "network_at": {"step": 2},
@@ -195,20 +196,101 @@ class World:
         yield Call("TSNE", cl.embed.TSNE, {"x": self.x, **tsne, "perplexity": 3.0})
 
 
-TAKEN: list[tuple[str, str, str, str]] = []
-"""(call, argument, junk, why): patterns of what is taken, and what it means there."""
+NUMBERS = "1.5|-1|0|2**31|2**32|2**63|2**64"
+WHOLE = "-1|0|2**31|2**32|2**63"
+TAKEN: list[tuple[str, str, str, str]] = [
+    # calls, arguments, junk, what it means there
+    ("*", "seed", WHOLE, "a seed is any number of 64 bits"),
+    ("*", "force steps shuffle stratify", "True", "a switch"),
+    ("train Training Session", "frozen probes", "None|[]", "none of them"),
+    ("train Training session.score", "metrics penalties loss_weights class_weight augment", "None|{}|[]",
+     "none of them"),
+    ("train Training", "validation validate_every sample_weight row_weights resume_from", "None|0",
+     "not asked for; without rows to validate on"),
+    ("train Training Session", "validate_every snapshot_budget", "0|2**31|2**32", "any count"),
+    ("Training", "row_weights", "(2.5,)|mask", "a weight for each row"),
+    ("session.step", "n to", "0|None", "no step; whole steps"),
+    ("session.rewind session.network_at", "step", "0", "where this session began"),
+    ("session.clear_breakpoints", "chosen", "None", "all of them"),
+    ("session.subscribe session.between_steps", "subscriber visit", "lambda", "a function"),
+    ("session.fork", "learning_rate", "(2.5,)", "one rate to try"),
+    ("session.edit(learning_rate) session.edit", "v value learning_rate", NUMBERS + "|lambda",
+     "a rate, or a schedule"),
+    ("session.edit(excluded_rows) session.edit(frozen) session.edit(revived_unit*)", "v", "None|[]|0",
+     "none of them; unit 0"),
+    ("session.edit(optimizer*) session.edit(dropout*) session.edit(hyper*)", "v", "0", "a rate of 0"),
+    ("session.edit(weights*)", "v", "True|nan|inf|" + NUMBERS,
+     "what all weights become, NaN to see it spread"),
+    ("Fork.*", "base n last mode", "-1|0|None|2**31|2**32", "from the end; none; all there are"),
+    ("Network*", "outputs layers", "None|[]", "those that nothing reads; none"),
+    ("Network.*", "x", "array", "rows that fit"),
+    ("Node", "name inputs shares", "None|text|[]", "a name"),
+    ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
+    ("Dataset*", "name", "None|text", "a name"),
+    ("Batches", "targets rows excluded", "None|[]", "none, or all"),
+    ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),
+    ("learning_rate_range_test", "low high stop_factor smoothing key", NUMBERS + "|None", "finite numbers"),
+    ("TSNE", "labels initial learning_rate perplexity early_* n_jobs", NUMBERS + "|None", "finite numbers"),
+    ("Optimizer", "learning_rate", "lambda", "a function from the update to its rate"),
+    ("Warmup", "then", NUMBERS + "|lambda", "a rate, or a schedule"),
+    ("Probe", "schedule measure", "None|lambda", "a function"),
+    ("steps epochs seconds below above stalled", "n bound min_delta", "inf|10**400|" + NUMBERS,
+     "a bound; one that is never reached, too"),
+    ("distance_to FromData", "point values", "True|[]|(2.5,)|array|mask|" + NUMBERS, "numbers of any shape"),
+    ("Paraboloid", "curvature", "(2.5,)", "one axis"),
+    ("Penalties Muon Reshape", "by_pattern without target_shape", "{}|[]", "none of them; one number"),
+    ("*", "*_initializer activation", "None", "the layer's own choice"),
+    ("*", "padding cropping output_padding axis stateful strides dilation_rate kernel_size pool_size size "
+     "groups shared_axes target_shape", "None|-1|0|2**31|2**32", "the input is known later"),
+]  # fmt: skip
+LASTING = {
+    ("session.step", "n"): "2**31|2**32", ("Fork.step", "n"): "2**31|2**32", ("session.run", "until"): "None",
+    ("TSNE", "iterations_per_step"): "2**31|2**32",
+}  # fmt: skip
+"""What may go on as long as it takes, until it is interrupted: not tried."""
 
 
-def taken(call: str, argument: str, junk: str) -> str | None:
+def taken(each: Call, argument: str, junk: str) -> str | None:
     """Why it may be taken; None if it may not."""
+    kind = each.call if isinstance(each.call, type) and dataclasses.is_dataclass(each.call) else None
+    if kind is not None:
+        # What a field is written as says it, such as `float | None`; its bounds are its own affair.
+        said = next(str(field.type) for field in dataclasses.fields(kind) if field.name == argument)
+        value = JUNK[junk]
+        fits = {"float": float, "int": int, "bool": bool, "str": str, "None": type(None), "Rate": float}
+        kinds = tuple(fits[part] for part in said.split(" | ") if part in fits)
+        whole_as_real = float in kinds and type(value) is int
+        if whole_as_real or (type(value) in kinds and value == value and value != float("inf")):
+            return f"its type is {said}"
+    names = [kind_.__name__ for kind_ in getattr(kind, "__mro__", ())] or [each.name]
     for calls, arguments, values, why in TAKEN:
+        patterns = [pattern.replace("[", "[[]") for pattern in calls.split()]
+        called = any(fnmatch.fnmatchcase(name, of) for name in [*names, each.name] for of in patterns)
         if (
-            fnmatch.fnmatchcase(call, calls)
-            and any(fnmatch.fnmatchcase(argument, each) for each in arguments.split())
+            called
+            and any(fnmatch.fnmatchcase(argument, of) for of in arguments.split())
             and junk in values.split("|")
         ):
             return why
     return None
+
+
+def tries(junk: Sequence[str] = tuple(JUNK)) -> Iterator[tuple[Call, str, str]]:
+    """(call, argument, junk): all there are to try."""
+    for each in [*described_calls(), *World().calls()]:
+        for argument in each.arguments:
+            for name in junk:
+                if name not in LASTING.get((each.name, argument), "").split("|"):
+                    yield each, argument, name
+
+
+def try_all(tally: Tally, junk: Sequence[str] = tuple(JUNK)) -> None:
+    """Every public argument with every piece of junk."""
+    for each, argument, name in tries(junk):
+        with tally.one(f"{each.name}({argument}={name})"):
+            wrong = verdict(each, argument, name)
+            if wrong is not None:
+                raise AssertionError(wrong)
 
 
 def verdict(each: Call, argument: str, junk: str) -> str | None:
@@ -231,7 +313,7 @@ def verdict(each: Call, argument: str, junk: str) -> str | None:
         return None
     except Exception as error:
         return f"{type(error).__name__}: {error!s:.150}"
-    return None if taken(each.name, argument, junk) else "was taken"
+    return None if taken(each, argument, junk) else "was taken"
 
 
 @contextlib.contextmanager

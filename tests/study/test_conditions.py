@@ -213,7 +213,8 @@ def test_a_function_of_a_nan_is_nan_as_the_recorded_one_is():
     ("make", "says"),
     [
         (lambda: steps("3"), "n of .* must be a number"), (lambda: epochs(None), "n of .* must be a number"),
-        (lambda: seconds(np.nan), "n of .* must be a number"), (lambda: below("loss", None), "bound of .* must be a number"),
+        (lambda: seconds(np.nan), "n of .* must be a number"),
+        (lambda: below("loss", None), "bound of .* must be a number"),
         (lambda: above(1, 2), "name of a recorded key"), (lambda: non_finite(None), "name of a recorded key"),
         (lambda: stalled("loss", 1.5), "a whole number"),
         (lambda: stalled("loss", mode="best"), "mode must be"),

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.contract.axes import axes, row_axis
+from cortex_lab.ground import checks
+from cortex_lab.nn.contract.axes import axes, check_axes, row_axis
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 
 
@@ -132,8 +133,8 @@ class LayerNormalization(Layer):
     gamma_initializer: Any = "ones"
 
     def __post_init__(self) -> None:
-        if not self.epsilon > 0:
-            raise ValueError(f"epsilon must be positive, got {self.epsilon!r}")
+        check_axes("axis", self.axis)
+        checks.number("epsilon", self.epsilon, over=0)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         self._features(shapes[0])

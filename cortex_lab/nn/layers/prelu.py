@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.contract.axes import axes, row_axis
+from cortex_lab.nn.contract.axes import axes, check_axes, row_axis
 from cortex_lab.nn.contract.layer import Layer, Parameter, Shape, Slots
 
 
@@ -21,6 +21,10 @@ class PReLU(Layer):
     in_place = True
     alpha_initializer: Any = "zeros"
     shared_axes: int | tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.shared_axes is not None:
+            check_axes("shared_axes", self.shared_axes)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         self._slopes(shapes[0])

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
+
 if TYPE_CHECKING:
     from cortex_lab.nn.contract.loss import Loss
     from cortex_lab.nn.train.objective import Objective
@@ -219,7 +221,7 @@ def _listed(metrics: Any) -> list[Any]:
     if metrics is None:
         return []
     alone = isinstance(metrics, str) or callable(metrics) or not isinstance(metrics, Iterable)
-    return [metrics] if alone else list(metrics)
+    return [metrics] if alone else checks.listed("metrics", metrics, "a metric or a list of them")
 
 
 # An output that is not finite makes a metric NaN, which is warning enough.
