@@ -11,6 +11,7 @@ from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 from cortex_lab.data._memory import can_be_copied, frozen
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import as_float32, remedy
 
 
@@ -24,6 +25,8 @@ def listed(frame: pd.DataFrame, columns: Any) -> list | None:
     if isinstance(columns, (set, frozenset, dict)):
         raise TypeError(f"columns are a list in the order they are read, got a {type(columns).__name__}")
     names = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    if any(is_list_like(name) and not isinstance(name, tuple) for name in names):
+        raise checks.refused("columns", "names of columns", columns)
     return [name.item() if isinstance(name, (np.number, np.str_, np.bool_)) else name for name in names]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.examine.record import StepRecord
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.reviving import Learning, revive
@@ -35,7 +36,7 @@ class Editable(Learning, Protocol):
 
 def learning_rate(training: Editable, value: Any) -> None:
     """A number, or a schedule."""
-    training.update.set(learning_rate=value if callable(value) else float(value))
+    training.update.set(learning_rate=value)
 
 
 def optimizer(training: Editable, name: str, value: Any) -> None:
@@ -128,7 +129,7 @@ _OF_THE_WHOLE = ("learning_rate", "excluded_rows", "frozen", "dropout_rate")
 
 def edit(training: Editable, name: str, value: Any) -> None:
     """Change what `name` says; KeyError that lists what can be edited."""
-    found = _NAME.fullmatch(name)
+    found = _NAME.fullmatch(checks.text("name", name, "learning_rate"))
     change = EDITS.get(found[1]) if found else None
     if found is None or change is None or (found[2] is None) != (found[1] in _OF_THE_WHOLE):
         known = ", ".join(each if each in _OF_THE_WHOLE else f"{each}['...']" for each in EDITS)
@@ -153,7 +154,8 @@ def _assign(training: Editable, arrays: Any, name: str, value: Any) -> None:
 def _fitting(training: Editable, arrays: Any, name: str, value: Any) -> np.ndarray:
     if name not in arrays:
         raise KeyError(f"the network has no {name!r}; it has {', '.join(arrays) or 'nothing of the kind'}")
-    value = np.asarray(value, dtype=training.network.ops.dtype)
+    value = checks.numbers("value", value, f"a number or an array of them for {name!r}")
+    value = value.astype(training.network.ops.dtype)
     if value.shape not in ((), arrays[name].shape):
         raise ValueError(f"{name!r} has the shape {arrays[name].shape}, got {value.shape}")
     return np.broadcast_to(value, arrays[name].shape).copy()

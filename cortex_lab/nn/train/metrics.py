@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.run.network import Network
 
@@ -228,7 +229,7 @@ def _listed(metrics: Any) -> list[Any]:
     if metrics is None:
         return []
     alone = isinstance(metrics, str) or callable(metrics) or not isinstance(metrics, Iterable)
-    return [metrics] if alone else list(metrics)
+    return [metrics] if alone else checks.listed("metrics", metrics, "a metric or a list of them")
 
 
 # An output that is not finite makes a metric NaN, which is warning enough.

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.ground.numbers import plain_number
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.initializers import fans, resolve
 from cortex_lab.nn.contract.layer import Parameter, Slots
 from cortex_lab.nn.contract.loss import Loss, resolve_loss
@@ -226,7 +227,7 @@ class TotalLoss:
         return slots
 
 
-def _drawn(spec: Parameter, ops: Any) -> Any:
+def _drawn(spec: Parameter, ops: Ops) -> Any:
     initializer = resolve(spec.initializer or "zeros")
     random = np.random.Generator(np.random.Philox(key=0))
     return ops.asarray(initializer.draw(spec.shape, spec.fan or fans(spec.shape), random))
@@ -254,10 +255,11 @@ def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
 
 
 def _checked_weights(weights: Mapping[str, float] | None, losses: Mapping[str, Loss]) -> dict[str, float]:
-    given = {name: plain_number(weight) for name, weight in (weights or {}).items()}
+    if weights is not None:
+        checks.instance("loss_weights", weights, Mapping, "a dict of weights by output name")
+    given = dict(weights or {})
     for name, weight in given.items():
         if name not in losses:
             raise ValueError(f"loss_weights has {name!r}, but the losses are on {', '.join(losses)}")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf"):
-            raise ValueError(f"the weight of the loss on {name!r} must be a number over 0, got {weight!r}")
+        checks.number(f"the weight of the loss on {name!r}", weight, over=0)
     return {name: float(given.get(name, 1.0)) for name in losses}

@@ -19,6 +19,7 @@ from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import targets_are_pictures
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.train import edits
+from cortex_lab.nn.train.arguments import check_arguments
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
@@ -93,10 +94,11 @@ class Training:
         metrics: Any = None,
         seed: int = 0,
     ) -> None:
+        check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
         self.network = network
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
-        self.penalties = Penalties(penalties) if isinstance(penalties, Mapping) else penalties
+        self.penalties = None if penalties is None else Penalties.of(penalties)
         self.seed = seed
         self.step_number = 0
         self.tap: Tap | None = None
