@@ -13,7 +13,7 @@ from cortex_lab.data.source import Source as Rows
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.train.checkpoint import FileAsRead
+from cortex_lab.nn.train.saved import FileAsRead
 from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Event
 from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
