@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
+
 EXACT = 2**24
 """Whole numbers up to this size are all in float32."""
 FEWEST_STEPS = 256
@@ -34,7 +36,10 @@ def check_numeric(values: np.ndarray, called: str) -> None:
 
 
 def refuse_masked(values: Any, called: str) -> None:
-    """ValueError for an array with masked numbers: NumPy would hand on what lies below the mask."""
+    """ValueError for what NumPy would misread: masked numbers, of which it hands on what lies below the mask,
+    and sparse matrices."""
+    if checks.is_sparse(values):
+        raise checks.sparse(called, "an array")
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
             f"{called}: {np.ma.count_masked(values)} numbers are masked, and what lies below would be seen; "

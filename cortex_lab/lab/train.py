@@ -18,7 +18,7 @@ from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
-from cortex_lab.nn.run.pictures import say_how_bytes_are_seen
+from cortex_lab.nn.run.pictures import bytes_among, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
 from cortex_lab.optimize import Optimizer
@@ -163,6 +163,9 @@ def train(
         load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
     network.reads, network.classes = reads, classes
     if isinstance(batches, Batches):
+        network.saw_bytes = bytes_among(network, batches.inputs)
+        if training.validation is not None:
+            refuse_other_scale(network, training.validation[0])
         say_how_bytes_are_seen(training, batches.inputs, batches.targets)
     if isinstance(validation, str) or np.isscalar(validation):
         held_out = validation
