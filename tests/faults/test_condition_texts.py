@@ -13,9 +13,12 @@ from cortex_lab.study import Expression, Trace
 
 LONGEST = 0.01
 """Seconds of computing that reading one may take."""
+MARKS = ("cannot read", "is no condition", "levels deep", "text must be")
 ATOMS = (
-    "loss", "epoch", "x['a']", "x[0]", "0", "1", "-1", "9", "0.5", "1e308", "1e999", "10**400", "1j", "True", "None",
-    "'x'", "b''", "()", "[1]", "{}", "...", "loss.real", "x[loss]", "lambda: 0", "f'{loss}'", "é", "__import__('os')",
+    "loss", "epoch", "x['a']", "x[0]", "0", "1", "-1", "9", "0.5", "1e308", "1e999", "10**400",
+    "1j", "True", "None",
+    "'x'", "b''", "()", "[1]", "{}", "...", "loss.real", "x[loss]", "lambda: 0", "f'{loss}'", "é",
+    "__import__('os')",
 )  # fmt: skip
 SIGNS = (
     "+",
@@ -40,7 +43,8 @@ SIGNS = (
     "|",
 )
 CALLS = (
-    "abs", "min", "max", "log10", "isfinite", "isnan", "steps", "epochs", "seconds", "below", "above", "stalled",
+    "abs", "min", "max", "log10", "isfinite", "isnan", "steps", "epochs", "seconds", "below",
+        "above", "stalled",
     "non_finite", "exec", "loss",
 )  # fmt: skip
 
@@ -58,7 +62,18 @@ def text(draw: random.Random, depth: int = 0) -> str:
     return f"{draw.choice(CALLS)}({given})"
 
 
+def number(draw: random.Random, depth: int = 0) -> str:
+    kind = draw.random()
+    if depth > 4 or kind < 0.3:
+        return draw.choice(ATOMS[:10])
+    if kind < 0.5:
+        return f"{draw.choice(CALLS[:6])}({number(draw, depth + 1)})"
+    return f"({number(draw, depth + 1)} {draw.choice(SIGNS[:5])} {number(draw, depth + 1)})"
+
+
 def whole(draw: random.Random) -> str:
+    if draw.random() < 0.4:
+        return f"{number(draw)} < {number(draw)}"
     made = f"{text(draw)} {draw.choice(('<', '>', 'and', '&', '**'))} {text(draw)}"
     if draw.random() < 0.3:
         place = draw.randrange(len(made))
@@ -97,13 +112,16 @@ def outcome(written: str, trace: Trace) -> bool:
 
 
 KNOWN = (
-    "9**9**9 < loss", "min(loss) < 1", "below('loss', 'x')", "(-8)**0.5 < loss", "loss ** 0.5 < 1", "1/0 < loss",
+    "9**9**9 < loss", "min(loss) < 1", "below('loss', 'x')", "(-8)**0.5 < loss", "loss ** 0.5 < 1",
+    "1/0 < loss",
     "(" * 5000 + "loss" + ")" * 5000 + " < 1", "-" * 5000 + "loss < 1", "not " * 5000 + "loss < 1",
     "loss < 1" + " and loss < 1" * 5000, "loss" + " + loss" * 5000 + " < 1", "loss" + " < loss" * 5000,
     "abs(" * 300 + "loss" + ")" * 300 + " < 1", "9" * 5000 + " < loss", "0x" + "f" * 5000 + " < loss",
-    "x" * 10**5 + " < 1", "'" * 99, "", " ", "\n", "\0", "\ud800 < 1", "loss < 1 # why", "loss := 1", "yield", "*loss",
-    "(loss < 1) < 1", "loss", "1 < 2", "log10(-1) < loss", "0 ** -1 < loss", "max() < 1", "abs(loss, loss) < 1",
-    "isnan() ", "isnan(1, 2)", "epochs(n=2, n=3)", "steps(*[1])", "steps(**{})", "stalled('loss', 10**400)",
+    "x" * 10**5 + " < 1", "'" * 99, "", " ", "\n", "\0", "\ud800 < 1", "loss < 1 # why", "loss := 1", "yield",
+    "*loss",
+    "(loss < 1) < 1", "loss", "1 < 2", "log10(-1) < loss", "0 ** -1 < loss", "max() < 1",
+    "abs(loss, loss) < 1",
+    "isnan() ", "isnan(1, 2)", "epochs(n=2, n=3)", "steps(*[1])", "steps(**{})", "stalled('loss', 9**9)",
     "steps(10**400)", "below('loss', 1j)", "stalled('loss', mode='best')", "below(key='loss', bound=1, x=2)",
 )  # fmt: skip
 
@@ -120,4 +138,4 @@ def test_whatever_is_written(trace):
         warnings.simplefilter("ignore", SyntaxWarning)
         for _ in range(3000):
             read += outcome(whole(draw), trace)
-    assert 100 < read < 2900
+    assert 300 < read < 2700
