@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,10 @@ from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.train.best_networks import best_networks
 from cortex_lab.nn.train.checkpoint import save_training
 from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.nn.train.saved_study import left_out, warn_of
 from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
 from cortex_lab.study.direction import rises
 from cortex_lab.study.faults import UpdateHeldBack
@@ -55,6 +58,8 @@ class TrainingSession(Session):
         self.dataset = dataset
         self.recipe = recipe
         self._shared = tuple(shared)
+        # Of earlier steps, from the file that it goes on from.
+        self._networks: dict[int, Network] = {}
 
     @property
     def network(self) -> Network:
@@ -90,7 +95,12 @@ class TrainingSession(Session):
         steps, values = self.trace.recorded(key)
         rising = rises(key, mode, self.trace.directions)
         finite = np.isfinite(values)
-        if not finite.any():
+        if len(values) and not finite.any():
+            raise LookupError(
+                f"all {len(values)} recorded values of {key!r} are NaN or infinite, so no step is the best; "
+                "session.diagnose() says where that comes from"
+            )
+        if not len(values):
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")
         steps, values = steps[finite], values[finite]
         position = int(np.argmax(values) if rising else np.argmin(values))
@@ -111,11 +121,13 @@ class TrainingSession(Session):
         ValueError for a step outside this session, LookupError for one that cannot be reached.
         """
         step = checks.whole("step", step)
+        if step in self._networks:
+            return self._networks[step].copy()
         if not self.first_step <= step <= self.step_number:
             steps = f"from step {self.first_step} to step {self.step_number}"
             raise ValueError(
                 f"this session goes {steps}, so there is no network of step {step}"
-                + "; the session or file that it goes on from has it" * (0 <= step < self.first_step)
+                + "; the session that it goes on from has it" * (0 <= step < self.first_step)
             )
         return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
@@ -144,15 +156,21 @@ class TrainingSession(Session):
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
 
-        What has been recorded, the run under way and attached plateaus are saved with it; breakpoints,
-        subscribers and measures of your own are not. Between two steps only: ValueError inside one.
+        What has been recorded, the run under way, breakpoints and attached plateaus are saved too, and for
+        `restore_best` the weights of the best steps, by what is validated or else by the loss; of 3 at most.
+        Subscribers and measures of your own are not; conditions of your own in breakpoints, and parts, are
+        named in a warning. Between two steps only: ValueError inside one.
         """
-        self._gate.visit_and_wait(lambda: self._save(path))
+        unreached = self._gate.visit_and_wait(lambda: self._save(path))
+        warn_of(left_out(self), "cannot be saved")
+        for each in unreached:
+            warnings.warn(each, UserWarning, stacklevel=2)
 
     def script(self) -> Script:
         """Python that repeats this whole session without a notebook, edits included, to the identical losses.
 
-        ValueError for what a script cannot hold, such as a batch source of your own.
+        That of a session that went on from a file begins with this file. ValueError for what a script cannot
+        hold, such as a batch source of your own.
         """
         if self.recipe is None:
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
@@ -164,7 +182,10 @@ class TrainingSession(Session):
 
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
-        return TrainingSession(process, self.dataset, probes, budget, shared=shared)  # type: ignore[arg-type]
+        training: Any = process
+        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared)
+        sibling._networks = self._networks
+        return sibling
 
     def bench(self, **options: Any) -> Any:
         """The live lab bench on this session, displayed; see `cortex_lab.widgets.Bench` for the options."""
@@ -216,14 +237,17 @@ class TrainingSession(Session):
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)
 
-    def _save(self, path: str | os.PathLike) -> None:
+    def _save(self, path: str | os.PathLike) -> list[str]:
+        """Save it; what to say of the best steps whose weights were out of reach."""
         if self.held_back is not None:
             raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
-        save_training(self.process, path, self)
+        best, unreached = best_networks(self)
+        save_training(self.process, path, self, best)
+        return unreached
 
     def _check_data(self) -> None:
         """ValueError if an array that was too large to copy is not what it was when it was given."""

@@ -19,6 +19,7 @@ from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.run.pictures import bytes_among, refuse_other_scale, say_how_bytes_are_seen
+from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
 from cortex_lab.optimize import Optimizer
@@ -107,8 +108,8 @@ def train(
         on a little, anew in every epoch. A dict of them by input name if there are several.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
-        goes on as that one would have, with what it recorded, edited (such as the learning rate) and
-        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in
+        goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
+        and broke at; `session.resume()` goes on with its last run. ValueError that names what is set up in
         another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
         look on and may be others.
     new_optimizer
@@ -119,12 +120,14 @@ def train(
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
+    frozen = () if frozen is None else frozen
     frozen = [frozen] if isinstance(frozen, str) else checks.listed("frozen", frozen, patterns)
     checks.flag("new_optimizer", new_optimizer)
     checks.whole("snapshot_budget", snapshot_budget, least=0)
     if resume_from is not None:
         checks.path("resume_from", resume_from)
     saved = None if resume_from is None else read_training(resume_from)
+    given_optimizer: Any = optimizer
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
     validation = kept(validation, "validation", shared)
@@ -146,7 +149,9 @@ def train(
         augment=augment,
     )
     reading, name = reading_of(loss)
-    whole = Given.of(data, reading, name)
+    by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
+    whole = Given.of(data, reading, name, by_output)
+    reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
     training = setup.training(
@@ -156,8 +161,7 @@ def train(
         validation=held_out,
     )
     refuse_signed_ids(training, given)
-    reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
-    classes = given.dataset.classes if given.dataset is not None else None
+    classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
         load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
@@ -173,8 +177,10 @@ def train(
         sample_weight = whole.weights(sample_weight)
     # Of arrays, what the batches keep: the ones given may be changed.
     kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
-    recipe = Recipe(kept_data, replace(setup, validation=held_out, sample_weight=sample_weight))
+    setup = replace(setup, validation=held_out, sample_weight=sample_weight, optimizer=given_optimizer)
+    recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
     if saved is not None and saved.study is not None:
+        session._networks = best_of(saved, network)
         saved.study.follow(session, probes is None, new_optimizer)
     return session

@@ -21,12 +21,20 @@ def weights_of(given: Any, class_weight: Any, sample_weight: Any, classes: int |
         return None
     if given.source is not None:
         raise ValueError("batches of your own bring their weights themselves, as batch.weights")
+    targets = given.learned
+    if isinstance(targets, Mapping):
+        if class_weight is not None:
+            raise ValueError(
+                f"class_weight is for one target, and there are {', '.join(targets)}; weigh the rows with "
+                "sample_weight, and the outputs with loss_weights"
+            )
+        targets = next(iter(targets.values()))
     if isinstance(class_weight, Mapping):
         class_weight = given.by_code(class_weight)
     if sample_weight is not None:
         sample_weight = given.learned_weights(sample_weight)
     weights = np.zeros(int(given.rows.max()) + 1)
-    weights[given.rows] = row_weights(given.learned, class_weight, sample_weight, classes)
+    weights[given.rows] = row_weights(targets, class_weight, sample_weight, classes)
     return weights
 
 
