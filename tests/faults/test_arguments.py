@@ -104,7 +104,7 @@ def test_an_id_that_would_wrap_is_refused():
 def test_weights_with_an_axis_too_many_and_a_mask_of_rows_say_what_to_type():
     network = cl.Network([cl.Dense(2)], 3)
     data = np.eye(3, dtype=np.float32), np.arange(3) % 2
-    with pytest.raises(ValueError, match=r"\(3,\), got 3x1; give sample_weight.ravel\(\)"):
+    with pytest.raises(ValueError, match=r"3 rows, got 3x1; give sample_weight.ravel\(\)"):
         cl.train(
             network, data, "softmax_cross_entropy", cl.SGD(), batch_size=2, sample_weight=np.ones((3, 1))
         )
