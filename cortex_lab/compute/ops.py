@@ -18,6 +18,7 @@ from cortex_lab.compute.cpu.accelerate import accelerate
 from cortex_lab.compute.gpu import array_module
 from cortex_lab.compute.kernel import REGISTRY, TAKEN
 from cortex_lab.compute.work import Call, joined
+from cortex_lab.ground import checks
 
 for _module in pkgutil.iter_modules(kernels.__path__):
     importlib.import_module(f"{kernels.__name__}.{_module.name}")
@@ -122,6 +123,13 @@ class Flushing:
 
 # A kernel of such a name could never be asked for.
 TAKEN.update(name for name in (*dir(Ops), *Ops.__dataclass_fields__))
+
+
+def as_ops(ops: Any) -> Ops:
+    """The backend itself, or that of the name given."""
+    if isinstance(ops, Ops):
+        return ops
+    return get_ops(checks.text("ops", ops, "cpu"))
 
 
 @cache

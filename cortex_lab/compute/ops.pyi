@@ -678,6 +678,10 @@ class Flushing:
     def __enter__(self) -> None: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None: ...
 
+def as_ops(ops: Any) -> Ops:
+    """The backend itself, or that of the name given."""
+
+
 @cache
 def get_ops(name: str='cpu') -> Ops:
     """The backend `name`.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.source import ArraySource, Source, as_sliced, frozen, in_memory, source_of
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import check_distinct, check_float32, check_numeric, refuse_masked
 from cortex_lab.ground.pieces import PIECE, Sliced, pieces
 
@@ -139,14 +141,29 @@ def _check_ids(values: Sliced, called: str) -> None:
     check_distinct(values, called)
 
 
+def one_weight_each(sample_weight: Any, rows: int) -> np.ndarray:
+    """The weights of `rows` rows, as float64; ValueError if there is not one for each."""
+    weights = checks.numbers("sample_weight", sample_weight, f"{rows} numbers, one for each row")
+    if weights.shape != (rows,):
+        size = "x".join(map(str, weights.shape)) or "a single number"
+        say = "; give sample_weight.ravel()" if weights.size == rows and weights.ndim > 1 else ""
+        raise checks.WrongArgument(
+            f"sample_weight needs one weight for each of {rows} rows, got {size}{say}"
+        )
+    return weights.astype(np.float64)
+
+
 def positions(rows: Iterable[int], length: int) -> np.ndarray:
     """Row numbers as int64; IndexError for one that is not there, TypeError if they are not whole numbers."""
     if not isinstance(rows, np.ndarray):
-        rows = np.array(list(rows))
+        rows = np.array(checks.listed("rows", rows, "row numbers, in a list or an array"))
     if rows.size == 0:
         return np.empty(0, np.int64)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise TypeError(f"rows are given as whole numbers, got {rows.dtype} of shape {rows.shape}")
+        say = "; of bools, numpy.flatnonzero(...) makes row numbers" if rows.dtype == bool else ""
+        raise checks.WrongArgument(
+            f"rows are given as whole numbers, got {rows.dtype} of shape {rows.shape}{say}"
+        )
     if rows.min() < 0 or rows.max() >= length:
         wrong = rows[(rows < 0) | (rows >= length)][0]
         raise IndexError(f"there is no row {wrong}; rows go from 0 to {length - 1}")

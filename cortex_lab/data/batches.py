@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 import zlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike
 from cortex_lab.data._draws import checked_seed, row_keys
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.source import Source, frozen
+from cortex_lab.ground import checks
 
 Given: TypeAlias = ArrayLike | Source | Rows
 Kept: TypeAlias = np.ndarray | Source
@@ -154,6 +154,8 @@ class Batches:
         excluded: Iterable[int] = (),
     ) -> None:
         self._named = isinstance(inputs, Mapping)
+        if isinstance(inputs, Mapping) and not inputs:
+            raise checks.refused("inputs", "an array, or arrays by name", inputs)
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
         called = {name: f"input {name!r}" if self._named else "inputs" for name in parts}
         self._inputs = {name: Rows.of(array, called=called[name]) for name, array in parts.items()}
@@ -170,9 +172,9 @@ class Batches:
             sizes = ", ".join(f"{name} {len(part)}" for name, part in parts)
             raise ValueError(f"inputs and targets must have as many rows as each other, got {sizes}")
         self._length = len(parts[0][1])
-        self.batch_size = operator.index(batch_size)
+        self.batch_size = checks.whole("batch_size", batch_size)
         self.seed = checked_seed(seed)
-        self.shuffle = bool(shuffle)
+        self.shuffle = checks.flag("shuffle", shuffle)
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
         if len(np.unique(self._all_rows)) != len(self._all_rows):
             raise ValueError("the same row is given twice; each row is served once an epoch")
@@ -236,9 +238,8 @@ class Batches:
 
     def fetch(self, step: int) -> Batch:
         """The batch of `step`, counted from 0 through all epochs. The arrays are the caller's to change."""
-        if step < 0:
-            raise ValueError(f"steps are counted from 0, got {step}")
-        epoch, position = divmod(operator.index(step), self.steps_per_epoch)
+        step = checks.whole("step", step, least=0)
+        epoch, position = divmod(step, self.steps_per_epoch)
         first = position * self.batch_size
         return _PickedBatch.of(self, self.order(epoch)[first : first + self.batch_size])
 

@@ -13,6 +13,7 @@ from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data.source import ArraySource, Source, as_sliced, copied, frozen, in_memory, settled
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import as_float32, check_float32, remedy
 from cortex_lab.ground.pieces import pieces
 
@@ -27,6 +28,8 @@ def listed(frame: pd.DataFrame, columns: Any) -> list | None:
     if isinstance(columns, (set, frozenset, dict)):
         raise TypeError(f"columns are a list in the order they are read, got a {type(columns).__name__}")
     names = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    if any(is_list_like(name) and not isinstance(name, tuple) for name in names):
+        raise checks.refused("columns", "names of columns", columns)
     return [name.item() if isinstance(name, (np.number, np.str_, np.bool_)) else name for name in names]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data._html import column_names, dataset_html
-from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data._rows import Rows, one_weight_each, positions
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import held, read_inputs, with_tensor_columns
 from cortex_lab.data.roles import Columns, Goal, as_list, chosen, rows_of
@@ -18,6 +18,7 @@ from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
 from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
 from cortex_lab.data.tensor import shape_text
+from cortex_lab.ground import checks
 
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
@@ -59,6 +60,8 @@ class Dataset:
         splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
     ) -> None:
+        checks.instance("frame", frame, pd.DataFrame, "a pandas.DataFrame")
+        checks.text("name", name, "iris")
         if len(frame) == 0:
             raise ValueError("the frame has no rows")
         self._index = frame.index
@@ -210,6 +213,7 @@ class Dataset:
         first that has classes). ValueError if that cannot be done;
         but where labels are numbers, which may be values to predict, the rows are then dealt out at random.
         """
+        checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
         free = np.setdiff1d(self.rows, kept["test"]) if kept else self.rows
         goal = self._classified if stratify else None
@@ -243,7 +247,10 @@ class Dataset:
 
         Rows are given by number, or as one bool for each row that is here.
         """
-        rows = np.asarray(rows if isinstance(rows, (np.ndarray, pd.Series)) else list(rows))
+        if name is not None:
+            checks.text("name", name, "a part")
+        wanted = "row numbers, in a list or an array"
+        rows = np.asarray(rows if isinstance(rows, np.ndarray) else checks.listed("rows", rows, wanted))
         if rows.dtype == bool:
             if rows.shape != self.rows.shape:
                 raise IndexError(f"{rows.size} bools do not choose from {len(self)} rows of {self.name!r}")
@@ -333,11 +340,7 @@ class Dataset:
                     "the weights in the order of the rows: sample_weight.to_numpy()"
                 )
             given = given if unnamed else given.loc[index]
-        weights = np.asarray(given, dtype=np.float64)
-        if weights.shape != (len(self),):
-            size = "x".join(map(str, weights.shape))
-            raise ValueError(f"sample_weight needs one weight for each of {len(self)} rows, got {size}")
-        return weights
+        return one_weight_each(given, len(self))
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
         """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""

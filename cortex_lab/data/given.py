@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data._rows import one_weight_each
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
@@ -158,13 +159,7 @@ class Given:
         """The weights of all the rows given, in their order; ValueError if there are not as many."""
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
-        weights = np.asarray(sample_weight, dtype=np.float64)
-        if weights.shape != (_length(self.inputs),):
-            size = "x".join(map(str, weights.shape))
-            raise ValueError(
-                f"sample_weight needs one weight for each of {_length(self.inputs)} rows, got {size}"
-            )
-        return weights
+        return one_weight_each(sample_weight, _length(self.inputs))
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""
@@ -224,9 +219,7 @@ def rows_of(
     return _inputs_of(inputs, columns, role), _targets(_coded(targets, dataset, labels, role), reading)
 
 
-def _rows_by_name(
-    inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str
-) -> tuple[Any, Any]:
+def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
     """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
     if isinstance(inputs, pd.DataFrame):
         inputs = Dataset(inputs, dataset.inputs, None, name=role).arrays()[0]

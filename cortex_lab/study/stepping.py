@@ -36,7 +36,7 @@ class Stepping:
         snapshot_budget: int = 256 * 2**20,
     ) -> None:
         self.process = process
-        self._recorder = Recorder(process, process.probes if probes is None else probes)
+        self._recorder = Recorder(process, probes)
         self.trace: Trace = self._recorder.trace
         self.events: list[Event] = []
         self.breakpoints = Breakpoints()
