@@ -60,8 +60,8 @@ def test_garbage_is_collected_as_before_once_kernels_are_compiled(choice: str, t
     assert "compiling its CPU kernels" in done.stderr
 
 
-def files(cache: Path, suffix: str) -> list[Path]:
-    found = sorted(cache.rglob(f"*{suffix}"))
+def files(cache: Path, suffix: str, name: str = "*") -> list[Path]:
+    found = sorted(cache.rglob(f"{name}{suffix}"))
     assert found
     return found
 
@@ -84,6 +84,28 @@ def test_one_changed_byte_of_machine_code_is_noticed(filled: Path):
         content[len(content) // 2] ^= 0xFF
         path.write_bytes(bytes(content))
     assert "compiling" in run(PROGRAM, filled).stderr
+
+
+def test_machine_code_for_other_arguments_in_its_place_is_noticed(tmp_path: Path):
+    program = """
+import numpy as np
+from cortex_lab.compute import get_ops
+ops, out = get_ops("cpu"), np.empty((3, 5), np.float32)
+x, w = np.ones((3, 4), np.float32), np.ones((4, 5), np.float32)
+ops.dense(x, w, None, "linear", out)
+assert (out == 4).all()
+x.flags.writeable = False
+ops.dense(2 * x, w, None, "linear", out)
+ops.dense(x, w, None, "linear", out)
+assert (out == 4).all()
+"""
+    run(program, tmp_path)
+    one, other = files(tmp_path, ".nbc", "linear._small_dense-*")
+    held = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(held)
+    assert "compiling" in run(program, tmp_path).stderr
+    assert run(program, tmp_path).stderr == ""
 
 
 def test_kernels_of_other_sources_are_stale(filled: Path):

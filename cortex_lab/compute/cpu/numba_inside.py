@@ -221,7 +221,23 @@ class _Cache(FunctionCache):
 
 
 class _CheckedFile(IndexDataCacheFile):
-    """Machine code is handed to the linker only if every byte is what was written."""
+    """Machine code is handed to the linker only if every byte is what was written, and for these arguments.
+
+    Of two processes that compile a function for different arguments at the same time, the one may overwrite
+    what the other's index names.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        super().save(key, (key, data))
+
+    def load(self, key: Any) -> Any:
+        found = super().load(key)
+        if found is None:
+            return None
+        kept, data = found
+        if kept != key:
+            raise OSError("another process wrote over it")
+        return data
 
     def _save_data(self, name: str, data: Any) -> None:
         content = self._dump(data)
