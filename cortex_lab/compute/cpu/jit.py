@@ -38,14 +38,14 @@ if PORTABLE:
     piecework = compiled
 
 else:
-    from cortex_lab.compute.cpu.numba_inside import CompiledForPython, Piecework, WithEntry, kept
+    from cortex_lab.compute.cpu.numba_inside import CompiledForPython, OwnCode, Piecework, WithEntry, kept
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` compiled when first called, without the GIL, and kept on disk where that is possible.
 
         What compiled functions call is compiled apart from what Python calls, without the way in for Python.
         """
-        return kept(CompiledForPython(function, targetoptions=OPTIONS), "")
+        return kept(CompiledForPython(function, targetoptions=OPTIONS, pipeline_class=OwnCode), "")
 
     def piecework(function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` compiled for workers and compiled functions; Python calls it through `work` only."""

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import Linkage
 from numba import types
 from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.datamodel.registry import default_manager
 from numba.core.funcdesc import FunctionDescriptor
@@ -60,6 +62,31 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+class _Library(JITCodeLibrary):
+    """Machine code with copies of its own of all that it calls.
+
+    Numba leaves such copies to be shared, and the linker takes whichever is there first: where a function was
+    compiled in this process its own code, else its caller's copy, which was optimized once more among other
+    code. Both are right, but sums in them may be in another order: bits would depend on who compiled.
+    """
+
+    def _optimize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                function.linkage = "internal"
+        super()._optimize_final_module()
+
+
+class OwnCode(Compiler):
+    """Numba's passes, into a `_Library`."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        if self.state.library is None:
+            self.state.library = _Library(self.state.targetctx.codegen(), type(self).__name__)
+            self.state.library.enable_object_caching()
+
+
 class _Compiler(CPUDispatcher):
     def compile(self, sig: Any) -> Any:
         with _without_collecting():
@@ -77,7 +104,7 @@ class CompiledForPython(_Compiler):
     def part(self) -> Any:
         # Not for Python, which would jump to address 0.
         options = {**self.targetoptions, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        return kept(_Part(self.py_func, targetoptions=options), "-part")
+        return kept(_Part(self.py_func, targetoptions=options, pipeline_class=OwnCode), "-part")
 
 
 class _Part(_Compiler):
@@ -152,7 +179,7 @@ class _Lowering(NativeLowering):
         return _Lower
 
 
-class WithEntry(CompilerBase):
+class WithEntry(OwnCode):
     """Numba's passes, except for the one that writes the ways into a function."""
 
     def define_pipelines(self) -> list[Any]:
