@@ -35,7 +35,7 @@ assert gc.isenabled() is {enabled}
 
 
 def run(program: str, cache: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **variables}
+    environment = {**os.environ, "CORTEX_LAB_PORTABLE": "", **variables}
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = str(cache)
     command = [sys.executable, "-W", "error", "-c", program]

@@ -15,10 +15,12 @@ from cortex_lab.compute.cpu import work_stealing as stealing
 from cortex_lab.compute.cpu.calling_convention import words_of, work
 from cortex_lab.compute.cpu.denormals import flush, restore
 from cortex_lab.compute.cpu.jit import piecework
-from cortex_lab.compute.cpu.machine import IS_X86
+from cortex_lab.compute.cpu.machine import IS_X86, PORTABLE
 from cortex_lab.compute.cpu.pool import Workers, get_workers
 from cortex_lab.compute.cpu.remembered import remembered
 from cortex_lab.compute.work import Work, in_turn, join, joined
+
+below_python = pytest.mark.skipif(PORTABLE, reason="work goes through Python here")
 
 
 @piecework
@@ -173,6 +175,7 @@ def test_an_interrupt_waits_for_helpers_and_leaves_the_pool_in_order(three: Work
     assert (out == 2).all()
 
 
+@below_python
 def test_helpers_fall_asleep_and_wake_again(three: Workers):
     out = np.ones(30, np.float32)
     double = work(_double, (out,), pieces_of(30, 6))
@@ -197,6 +200,7 @@ def test_small_numbers_are_zero_inside_and_not_after():
     assert np.float32(1.5e-38) * np.float32(0.5) > 0
 
 
+@below_python
 def test_python_cannot_call_what_has_no_way_in_for_it():
     with pytest.raises(TypeError, match="_halve has no way in"):
         _halve(np.ones(1, np.float32))
@@ -216,6 +220,7 @@ def test_words_hold_any_argument():
     assert words_of(np.uint64(2**64 - 1)) == [-1]
 
 
+@below_python
 def test_what_is_remembered_goes_with_its_arrays():
     made = []
 
