@@ -1,4 +1,4 @@
-"""What `Ops` has beside kernels, for whoever repeats a step: joining, capturing, a switch for small numbers."""
+"""What `Ops` has beside kernels, for whoever repeats a step: joining, capturing, the denormal switch."""
 
 from __future__ import annotations
 
