@@ -227,7 +227,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Node", "name inputs shares", "None|text|[]", "a name"),
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
     ("Dataset*", "name", "None|text", "a name"),
-    ("Batches", "targets rows excluded", "None|[]", "none, or all"),
+    ("Batches", "targets rows excluded", "None|[]|{}", "none, or all"),
     ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),
     ("learning_rate_range_test", "low high stop_factor smoothing key", NUMBERS + "|None", "finite numbers"),
     ("TSNE", "labels initial learning_rate perplexity early_* n_jobs", NUMBERS + "|None", "finite numbers"),
