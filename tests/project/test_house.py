@@ -67,8 +67,9 @@ def test_nobody_but_a_training_writes_its_attributes() -> None:
 
 
 def test_a_name_means_one_class() -> None:
-    # A batch of `data` and what `nn` asks of anybody's; a fault of any process and that of a training.
-    assert house.named_twice(ROOT).keys() <= {"Batch", "Fault"}
+    # A batch of `data` and what `nn` asks of anybody's; a fault of any process and that of a training; where
+    # rows come from and the text of a script.
+    assert house.named_twice(ROOT).keys() <= {"Batch", "Fault", "Source"}
 
 
 def test_no_file_is_too_long() -> None:
