@@ -12,6 +12,7 @@ import pandas as pd
 from cortex_lab.study.conditions import Condition
 from cortex_lab.study.direction import rises
 from cortex_lab.study.events import Stop
+from cortex_lab.study.process import Cloneable, Placed
 
 if TYPE_CHECKING:
     from cortex_lab.study.session import Session
@@ -110,7 +111,7 @@ class Fork:
 
 def fork(session: Session, settings: Mapping[str, Iterable[Any]]) -> Fork:
     """The branches of `session` for each combination of `settings`."""
-    if not hasattr(session.process, "clone"):
+    if not isinstance(session.process, Cloneable):
         raise TypeError(
             f"{type(session.process).__name__} cannot be forked: it has no clone() to copy it as it stands"
         )
@@ -120,7 +121,7 @@ def fork(session: Session, settings: Mapping[str, Iterable[Any]]) -> Fork:
     def branches() -> list[Session]:
         return [session.branch() for _ in combinations]
 
-    made = session._gate.visit_and_wait(branches)
+    made = session.at_rest(branches)
     for branch, chosen in zip(made, combinations, strict=True):
         for name, value in chosen.items():
             branch.edit(name, value)
@@ -145,6 +146,5 @@ def _labels(settings: list[dict[str, Any]]) -> list[str]:
 
 
 def _parameters(process: Any) -> dict[str, np.ndarray]:
-    return {
-        name: np.asarray(array) for name, array in getattr(process, "parameters", process.buffers).items()
-    }
+    arrays = process.parameters if isinstance(process, Placed) else process.buffers
+    return {name: np.asarray(array) for name, array in arrays.items()}

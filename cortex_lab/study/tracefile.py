@@ -71,10 +71,10 @@ class TraceFile:
         self.path = path
         self.error: BaseException | None = None
         self._trace = weakref.ref(trace)
-        self._changing = trace._changing
         self._writing = threading.RLock()
         self._process = os.getpid()
-        self._kept: tuple[int] | None = None
+        # The rows to keep, said by one thread and written by another; one thing each, to be compared as such.
+        self._kept = self._kept_written = (0,)
         self._at = _Written(0, 0, (), 0)
         try:
             self._file = open(path, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
@@ -93,8 +93,9 @@ class TraceFile:
         self._thread.start()
 
     def truncate(self, rows: int) -> None:
-        """Forget all rows but the first `rows`; called by the trace, which holds the lock."""
-        self._kept = (rows if self._kept is None else min(rows, self._kept[0]),)
+        """Forget all rows but the first `rows`; called by the trace before it clears the others."""
+        waiting = self._kept
+        self._kept = (rows if waiting is self._kept_written else min(rows, waiting[0]),)
 
     def write(self) -> None:
         """Bring the file up to date with the trace; OSError if that fails, and what was written is whole."""
@@ -107,21 +108,27 @@ class TraceFile:
         with self._writing:
             if self._file.closed or os.getpid() != self._process:
                 return
-            with self._changing:
-                kept, names, length = self._kept, trace.keys, len(trace)
-                begin = self._at.rows if kept is None else min(kept[0], self._at.rows)
-                rows = np.column_stack([trace._columns[name][begin:length] for name in names])
+            kept, begin, names, rows = self._copied(trace)
             if begin < self._at.rows:
                 self._record(KEPT, struct.pack("<Q", begin), rows=begin)
-            with self._changing:
-                if self._kept is kept:
-                    self._kept = None
+            self._kept_written = kept
             if names != self._at.names:
                 self._record(COLUMNS, json.dumps(names).encode(), names=names)
             for start in range(0, len(rows), _ROWS_TO_A_RECORD):
                 piece = rows[start : start + _ROWS_TO_A_RECORD].astype("<f8", copy=False)
                 self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
             self.error = None
+
+    def _copied(self, trace: Any) -> tuple[tuple[int], int, tuple[str, ...], np.ndarray]:
+        """What was said last, the number of rows that stay, and names and rows to write behind them."""
+        while True:
+            kept, length = self._kept, len(trace)
+            # Rows so far are in these columns too, whatever larger ones the trace makes meanwhile.
+            columns = trace._columns
+            begin = self._at.rows if kept is self._kept_written else min(kept[0], self._at.rows)
+            rows = np.column_stack([column[begin:length] for column in columns.values()])
+            if self._kept is kept:
+                return kept, begin, tuple(columns), rows
 
     def close(self) -> None:
         """Write what is left, and make the file HDF5.
