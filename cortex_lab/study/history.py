@@ -32,23 +32,23 @@ class History:
         if interval < 1:
             raise ValueError(f"snapshots are at least 1 step apart, got an interval of {interval}")
         self.budget = budget
-        # One thing, so that both change at one instant.
-        self._kept: tuple[int, dict[int, Mapping[str, Any]]] = (interval, {})
+        # The interval and the snapshots: one thing, so that both change at one instant, and back again.
+        self.kept: tuple[int, dict[int, Mapping[str, Any]]] = (interval, {})
         self._spent = 0.0
         self._stepping = 0.0
 
     @property
     def interval(self) -> int:
         """Steps between two snapshots."""
-        return self._kept[0]
+        return self.kept[0]
 
     @interval.setter
     def interval(self, interval: int) -> None:
-        self._kept = (interval, self._snapshots)
+        self.kept = (interval, self._snapshots)
 
     @property
     def _snapshots(self) -> dict[int, Mapping[str, Any]]:
-        return self._kept[1]
+        return self.kept[1]
 
     @property
     def steps(self) -> list[int]:
@@ -65,14 +65,14 @@ class History:
     def add(self, step: int, snapshot: Mapping[str, Any]) -> None:
         """Keep the snapshot of a step later than all those kept."""
         size = _nbytes(snapshot)
-        interval, kept = self._kept
+        interval, kept = self.kept
         if kept and (len(kept) + 1) * size > self.budget:
             kept = {**kept, step: snapshot}
             first = next(iter(kept))
             while len(kept) > 1 and len(kept) * size > self.budget:
                 interval *= 2
                 kept = {each: kept[each] for each in kept if each == first or each % interval == 0}
-            self._kept = (interval, kept)
+            self.kept = (interval, kept)
         else:
             kept[step] = snapshot
 
@@ -113,8 +113,8 @@ class History:
         self._keep(lambda kept: kept <= step)
 
     def _keep(self, wanted: Callable[[int], bool]) -> None:
-        interval, kept = self._kept
-        self._kept = (interval, {each: kept[each] for each in kept if wanted(each)})
+        interval, kept = self.kept
+        self.kept = (interval, {each: kept[each] for each in kept if wanted(each)})
 
 
 def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event], step: int) -> None:

@@ -36,9 +36,13 @@ class Journal:
         self.seconds = self.seconds_at_snapshot = 0.0
         # The process may be in no state at all: only a replay brings it back.
         self.torn = False
+        # It went back, and not all who have a say know of it.
+        self._untold = False
         self._tell = subscribers.tell
         self._observation: Observation | None = Observation(process)
         self._buffers_whole = True
+        # What snapshots there were before that of a step, which may have taken the place of others.
+        self._kept_before: tuple[int, Any] | None = None
         # While it goes back: where it was.
         self._present: Mapping[str, Any] | None = None
         self._unfinished: Callable[[], None] | None = None
@@ -68,6 +72,7 @@ class Journal:
         self._observation = None
         self._buffers_whole = True
         if step % self.history.interval == 0 and self.history.due(step):
+            self._kept_before = (step, self.history.kept)
             began = clock()
             self.history.add(step, self.process.snapshot())
             self.history.took(clock() - began, self.seconds - self.seconds_at_snapshot)
@@ -110,7 +115,13 @@ class Journal:
         """What was edited inside the step under way."""
         return [event for event in self.events if event.step == self.completed and event.phase]
 
-    def go_back_to(self, step: int, keep_edits: bool = False) -> None:
+    def rewind(self, step: int) -> None:
+        """Go back to `step`, and tell of it those who may have a say in what comes next."""
+        self.go_back_to(step, tell=True)
+        self._tell("rewind", step)
+        self._untold = False
+
+    def go_back_to(self, step: int, keep_edits: bool = False, tell: bool = False) -> None:
         """Replay to `step`; with `keep_edits` those made between it and the next step are made again."""
         events = [event for event in self.events if event.step < step]
         if keep_edits:
@@ -120,7 +131,7 @@ class Journal:
         if not self.torn:
             self._present = self.process.snapshot()
         replay(self.process, snapshot, events, step)
-        self._make(lambda: self._stand_at(step, events, whole=reached < step))
+        self._make(lambda: self._stand_at(step, events, reached < step, tell))
 
     def take_over(self, branch: Journal, also: Callable[[], None]) -> None:
         """Go on where `branch` stands, which began where this one stands, and do what goes with it."""
@@ -157,14 +168,22 @@ class Journal:
     @property
     def moving(self) -> bool:
         """Whether something was begun that `mend` has to undo."""
-        return self.torn or self._present is not None
+        return self.torn or self._untold or self._present is not None
 
     def mend(self) -> None:
         """Bring everything to the end of the step `completed`, whatever was interrupted."""
+        if self._kept_before is not None and self._kept_before[0] > self.completed:
+            self.history.kept = self._kept_before[1]
+            self._kept_before = None
         if self._present is not None:
             self.process.restore(self._present)
             self._observation = self._recorded()
             self._present = None
+        if self._untold:
+            # Some of what those told did may be there, and some not.
+            self.torn = True
+            self.rewind(self.completed)
+            return
         self.torn = self.torn or self.process.step_number != self.completed or bool(self.edits_inside())
         if self.torn:
             self.go_back_to(self.completed, keep_edits=True)
@@ -185,7 +204,7 @@ class Journal:
         for event in events:
             self._tell("edit", event)
 
-    def _stand_at(self, step: int, events: list[Event], whole: bool) -> None:
+    def _stand_at(self, step: int, events: list[Event], whole: bool, tell: bool) -> None:
         self.events = events
         self.history.forget_after(step)
         self.trace.truncate(step)
@@ -193,6 +212,9 @@ class Journal:
         self.seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
         self.seconds_at_snapshot = self.seconds
         self._observation = Observation(self.process, self.trace.row(step), current=whole)
+        # Buffers were filled anew: what is noted from here on counts.
+        self.hands.forget()
+        self._untold = tell
         self._present = None
         self.torn = False
 

@@ -95,8 +95,7 @@ class Stepper:
 
         def go_back() -> None:
             self._abandon_step()
-            self.journal.go_back_to(step)
-            self.subscribers.tell("rewind", step)
+            self.journal.rewind(step)
 
         self.moving(go_back)
 
