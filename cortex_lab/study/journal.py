@@ -54,6 +54,8 @@ class Journal:
         """The step just completed."""
         if self._observation is None:
             self._observation = Observation(self.process, self.recorder.latest, self._buffers_whole)
+        if self.hands.untold and not self._observation.edited:
+            self._observation = self._observation.after_edit()
         return self._observation
 
     def begin_step(self) -> None:
@@ -147,7 +149,7 @@ class Journal:
             self.completed = self.process.step_number
             self.seconds = branch.seconds
             self._present = None
-            self._observation = Observation(self.process, self.trace.row(self.completed), current=False)
+            self._observation = self._recorded()
             also()
 
         self._make(moves)
@@ -158,7 +160,8 @@ class Journal:
         if len(trace):
             self.trace.before = trace.before
         self.seconds = self.seconds_at_snapshot = float(trace["seconds"][-1]) if len(trace) else 0.0
-        self._observation = Observation(self.process, self.trace.row(self.process.step_number))
+        row = self.trace.row(self.process.step_number)
+        self._observation = Observation(self.process, row, current=False, edited=True)
 
     def finish(self) -> None:
         """Make the moves that were begun and not made, if any."""
@@ -190,13 +193,14 @@ class Journal:
             return
         self.trace.truncate(self.completed)
         self.history.forget_after(self.completed)
-        if self.observation.step != self.completed:
+        if self._observation is not None and self._observation.step != self.completed:
             self._observation = self._recorded()
 
     def _log(self, values: Iterable[tuple[str, Any]], phase: str | None) -> None:
         events = [Event(self.process.step_number, name, value, phase) for name, value in values]
 
         def logged() -> None:
+            self._observation = self.observation.after_edit()
             self.torn = False
             self.hands.forget()
 
@@ -211,15 +215,18 @@ class Journal:
         self.completed = step
         self.seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
         self.seconds_at_snapshot = self.seconds
-        self._observation = Observation(self.process, self.trace.row(step), current=whole)
+        self._observation = self._recorded(whole)
         # Buffers were filled anew: what is noted from here on counts.
         self.hands.forget()
         self._untold = tell
         self._present = None
         self.torn = False
 
-    def _recorded(self) -> Observation:
-        return Observation(self.process, self.trace.row(self.process.step_number), current=False)
+    def _recorded(self, whole: bool = False) -> Observation:
+        """What is known of the step; more can be measured if its buffers are `whole`."""
+        step = self.process.step_number
+        edited = any(event.step == step for event in self.events)
+        return Observation(self.process, self.trace.row(step), whole, edited)
 
     def _make(self, moves: Callable[[], None]) -> None:
         """Make `moves`, which made twice do the same as made once."""

@@ -126,6 +126,18 @@ class Directed(Protocol):
 
 
 @runtime_checkable
+class Standing(Protocol):
+    """Knows which keys an edit changes; without this, all of them."""
+
+    def stands(self, key: str) -> bool | None:
+        """Whether `key` is of how it stands, as a validation loss, and so measured anew after an edit.
+
+        False if of the step that led there; None if that can no longer be measured after an edit.
+        """
+        ...
+
+
+@runtime_checkable
 class Placed(Protocol):
     """Stands somewhere, so that two of its kind are so far apart."""
 

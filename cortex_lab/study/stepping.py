@@ -171,7 +171,7 @@ class Stepper:
             self.phase = phase
             if phase not in halts:
                 continue
-            stop = self._held_back() if phase == brink else None
+            stop = self._held_back(asking and not trusting) if phase == brink else None
             if stop is None and phase == to != last:
                 stop = self._stop("phase", f"{to} has run", to)
             if stop is not None:
@@ -189,9 +189,9 @@ class Stepper:
         self.journal.complete_step(bool(self.subscribers.of_steps), self.clock)
         return None
 
-    def _held_back(self) -> Stop | None:
-        """A stop if the update of the step under way is faulty or crosses a breakpoint."""
-        stop = self._held_back_by_fault() if self.stop_on_fault and self._finds_faults else None
+    def _held_back(self, asking: bool) -> Stop | None:
+        """A stop if the update of the step under way is faulty, if `asking`, or crosses a breakpoint."""
+        stop = self._held_back_by_fault() if asking else None
         if stop is not None:
             return stop
         if not self.breakpoints:
@@ -200,7 +200,9 @@ class Stepper:
         step, journal = self.process.step_number + 1, self.journal
         values = self.recorder.measured(step, wanted)
         why = self.breakpoints.crossed(journal.trace, step, {**values, "seconds": journal.seconds})
-        return self._stop("breakpoint", why, self.phase) if why else None
+        if why and not asking and self.stop_on_fault and self._finds_faults:
+            stop = self._held_back_by_fault()
+        return stop or (self._stop("breakpoint", why, self.phase) if why else None)
 
     def _held_back_by_fault(self) -> Stop | None:
         fault = self.process.fault()  # type: ignore[attr-defined]
