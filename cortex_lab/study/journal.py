@@ -82,6 +82,7 @@ class Journal:
         if tell:
             self._tell("step")
         self.completed = step
+        self._kept_before = None
 
     def edit(self, values: Mapping[str, Any], make: Callable[[], Any], phase: str | None) -> None:
         """Log `values` by name as edited by `make`, of which an Exception has changed nothing."""
@@ -177,7 +178,7 @@ class Journal:
         """Bring everything to the end of the step `completed`, whatever was interrupted."""
         if self._kept_before is not None and self._kept_before[0] > self.completed:
             self.history.kept = self._kept_before[1]
-            self._kept_before = None
+        self._kept_before = None
         if self._present is not None:
             self.process.restore(self._present)
             self._observation = self._recorded()
