@@ -1,4 +1,4 @@
-"""Faults tried, and how many were survived: full and failing disks, kills, cut and hostile files, interrupts."""
+"""Faults tried, and how many were survived: bad disks, kills, cut and hostile files, interrupts."""
 
 from __future__ import annotations
 
