@@ -97,13 +97,13 @@ def _quickly(read: Callable[[], Any]) -> None:
 
 def interrupted_sessions(tally: Tally, folder: Path, options: Any) -> None:
     for name in interrupts.SCENARIOS:
-        for budget in (2**20, 300):
-            interrupts.interrupt(tally, name, options.every, budget, twice=[0, 9, 40, 150, 400])
+        for tight in (False, True):
+            interrupts.interrupt(tally, name, options.every, tight, twice=[0, 9, 40, 150, 400])
 
 
 def interrupted_trainings(tally: Tally, folder: Path, options: Any) -> None:
     for name in interrupts.OF_TRAINING:
-        interrupts.interrupt(tally, name, 3 * options.every, 300, twice=[9, 150])
+        interrupts.interrupt(tally, name, 3 * options.every, True, twice=[9, 150])
 
 
 PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,9 @@ SHARE = 0.0025
 """How much of the time of stepping snapshots may take."""
 FAR = 8
 """How many times that share is so much that the interval doubles twice at once."""
+
+
+_ARRAY, _NUMBER = sys.getsizeof(np.empty(0)) + 16, sys.getsizeof(0.0)
 
 
 class History:
@@ -141,10 +145,10 @@ def _repeat(process: Process, pending: deque[Event], step: int, phase: str | Non
 
 
 def _nbytes(value: Any) -> int:
-    if isinstance(value, np.ndarray):
-        return value.nbytes
+    """Bytes of arrays and of what holds them, which of a small model are more than its numbers."""
     if isinstance(value, Mapping):
-        return sum(_nbytes(part) for part in value.values())
+        return sys.getsizeof(value) + sum(_nbytes(part) for part in value.values())
     if isinstance(value, (list, tuple)):
-        return sum(_nbytes(part) for part in value)
-    return getattr(value, "nbytes", 8)
+        return sys.getsizeof(value) + sum(_nbytes(part) for part in value)
+    # Anything else is shared with the process, or a number.
+    return value.nbytes + _ARRAY if hasattr(value, "nbytes") else _NUMBER

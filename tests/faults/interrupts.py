@@ -210,9 +210,11 @@ def allowed(name: str, budget: int) -> tuple[list[tuple[Any, ...]], list[Act]]:
     return [state(gone(way)) for way in ways], [lambda _, way=way: gone(way) for way in ways]
 
 
-def interrupt(tally: Tally, name: str, every: int, budget: int = 2**20, twice: Iterable[int] = ()) -> None:
+def interrupt(tally: Tally, name: str, every: int, tight: bool, twice: Iterable[int] = ()) -> None:
     """Interrupt one scenario before each bytecode, or every so many of them, once and twice in a row."""
     make, (prepare, _, act) = _scenario(name)
+    # Where there is room for two snapshots only, a third takes the place of others.
+    budget = make(0).history.nbytes * 5 // 2 if tight else 2**20
     states, ways = allowed(name, budget)
     whole = Interrupter()
     undisturbed = make(budget)

@@ -21,15 +21,15 @@ def tally():
     assert tally.tried and not tally.wrong, tally.wrong[:3]
 
 
-@pytest.mark.parametrize("budget", [2**20, 300])
+@pytest.mark.parametrize("tight", [False, True])
 @pytest.mark.parametrize("name", interrupts.SCENARIOS)
-def test_an_interrupt_at_a_bytecode_and_two_in_a_row(tally, name, budget):
-    interrupts.interrupt(tally, name, every=211, budget=budget, twice=[25])
+def test_an_interrupt_at_a_bytecode_and_two_in_a_row(tally, name, tight):
+    interrupts.interrupt(tally, name, every=211, tight=tight, twice=[25])
 
 
 @pytest.mark.parametrize("name", interrupts.OF_TRAINING)
 def test_an_interrupt_of_a_training_whose_rate_falls_on_a_plateau(tally, name):
-    interrupts.interrupt(tally, name, every=1409, budget=300, twice=[25])
+    interrupts.interrupt(tally, name, every=1409, tight=True, twice=[25])
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
