@@ -138,7 +138,9 @@ class Journal:
 
     def take_over(self, branch: Journal, also: Callable[[], None]) -> None:
         """Go on where `branch` stands, which began where this one stands, and do what goes with it."""
-        count = len(self.events)
+        count, history = len(self.events), copy.copy(self.history)
+        history.kept = (history.interval, dict(history.kept[1]))
+        history.extend(branch.history, after=branch.first_step)
         self._present = self.process.snapshot()
         self.process.restore(branch.process.snapshot())
 
@@ -146,7 +148,7 @@ class Journal:
             self.events[count:] = branch.events
             self.trace.truncate(branch.first_step)
             self.trace.extend(branch.trace, after=branch.first_step)
-            self.history.extend(branch.history, after=branch.first_step)
+            self.history.kept = history.kept
             self.completed = self.process.step_number
             self.seconds = branch.seconds
             self._present = None
