@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -96,7 +97,7 @@ class Gate:
                     f"the session is already stepping in thread {owner.thread.name!r}; "
                     "call session.pause() first"
                 )
-            owner.over.wait(0.05)
+            time.sleep(0.001)
 
     def _leave(self, call: _Call, error: BaseException | None) -> None:
         if self._owner.get("") is call:
@@ -105,7 +106,6 @@ class Gate:
                 self.visitors[0][1].set_exception(error or SessionBusy("the visit was interrupted"))
             self.stepping = self.at_rest = False
             self._owner.pop("", None)
-        call.over.set()
 
     def _ask(self, visit: Callable[[], Any], future: Future) -> Future:
         if self._is_mine() and self.at_rest:
@@ -133,7 +133,6 @@ class _Call:
 
     def __init__(self) -> None:
         self.thread = threading.current_thread()
-        self.over = threading.Event()
 
 
 def _call(visit: Callable[[], Any], future: Future) -> None:
