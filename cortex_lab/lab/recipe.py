@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.data.source import Source as Rows
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.train.checkpoint import FileAsRead
+from cortex_lab.nn.train.saved import FileAsRead
 from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Event
-from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
+from cortex_lab.study.script import Script, SourceText, assignment, steps_and_edits
 
 LARGEST_ARRAYS = 16 * 2**20
 """Bytes of arrays that a script holds in its text; more belongs in a file."""
@@ -53,7 +55,7 @@ class Recipe:
             raise ValueError(
                 f"this session began at step {first['step']} of its training; a script begins at step 0"
             )
-        source = Source()
+        source = SourceText()
         network, given = training.network, f"{source.of(self.setup.loss)}, {source.of(self.setup.optimizer)}"
         graph = network.graph.to_dict()
         for kind in _kinds([graph, *(loss.to_dict() for loss in training.losses.values())]):
@@ -74,7 +76,7 @@ class Recipe:
         heading = '"""A training session, repeated step by step."""'
         return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))
 
-    def _weights(self, network: Network, first: Mapping[str, Any], source: Source) -> list[str]:
+    def _weights(self, network: Network, first: Mapping[str, Any], source: SourceText) -> list[str]:
         """Nothing if the session began with the weights that the seed draws."""
         fresh, lines = Network(network.graph, seed=network.seed, ops=network.ops), []
         for name, kind in (("params", "params"), ("state", "state")):
@@ -83,7 +85,7 @@ class Recipe:
                 lines.append(f"network.{name}[...] = network.ops.asarray({source.of(_small(began))})")
         return lines
 
-    def _data(self, source: Source, loaded: str | None) -> list[str]:
+    def _data(self, source: SourceText, loaded: str | None) -> list[str]:
         data = self.data
         if hasattr(data, "fetch"):
             raise ValueError(
@@ -106,27 +108,40 @@ class Recipe:
         made = [source.of(each) for each in (data.inputs, data.target, splits, data.name)]
         return [f"data = cl.data.Dataset({frame}({{{', '.join(columns)}}}), {', '.join(made)})"]
 
-    def _columns(self, data: Any, source: Source) -> dict[Any, str]:
+    def _columns(self, data: Any, source: SourceText) -> dict[Any, str]:
         """The columns of a dataset that are read, as expressions by name."""
+        shapes = data.input_shape if isinstance(data.input_shape, dict) else {"inputs": data.input_shape}
+        # Each number is a byte at least: what is too large is not read from its file first.
+        _refuse_large(len(data) * sum(math.prod(shape) for shape in shapes.values()))
         x, y = data.arrays()
-        parts = {data.columns[0]: x}
-        if x.ndim == 2 and x.shape[1] == len(data.columns):
-            parts = {name: x[:, at] for at, name in enumerate(data.columns)}
-        if isinstance(data.target, list):
-            parts |= {name: y[:, at] for at, name in enumerate(data.target)}
-        elif data.labels is None and data.target is not None:
-            parts[data.target] = y
+        inputs = x if isinstance(x, dict) else {"inputs": x}
+        named = data.target if isinstance(data.target, dict) else {"targets": data.target}
+        targets, labels = (
+            each if isinstance(data.target, dict) else {"targets": each} for each in (y, data.labels)
+        )
+        parts: dict[Any, np.ndarray] = {}
+        for name, columns in data.reads.items():
+            array = inputs[name]
+            if array.ndim == 2 and array.shape[1] == len(columns):
+                parts |= {column: array[:, at] for at, column in enumerate(columns)}
+            else:
+                parts[columns[0]] = array
+        for name, column in named.items():
+            if isinstance(column, list):
+                parts |= {each: targets[name][:, at] for at, each in enumerate(column)}
+            elif labels[name] is None and column is not None:
+                parts[column] = targets[name]
         written = {
             name: f"list({self._arrays(part, source)})" if part.ndim > 1 else self._arrays(part, source)
             for name, part in parts.items()
         }
-        if data.labels is not None:
-            written[data.target] = self._labels(data, y, source)
+        for name, column in named.items():
+            if labels[name] is not None:
+                written[column] = self._labels(labels[name], targets[name], source)
         return written
 
-    def _labels(self, data: Any, codes: np.ndarray, source: Source) -> str:
+    def _labels(self, labels: Any, codes: np.ndarray, source: SourceText) -> str:
         """The labels of a dataset as its own column has them, to be read again by any loss."""
-        labels = data.labels
         if labels.dtype != object and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()
             if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
@@ -135,12 +150,12 @@ class Recipe:
         return f"{made}.from_codes({self._arrays(codes, source)}, {source.of(labels.tolist())})"
 
     @staticmethod
-    def _arrays(values: Any, source: Source) -> str:
+    def _arrays(values: Any, source: SourceText) -> str:
         if isinstance(values, Mapping):
-            return source.of({name: _small(np.asarray(part)) for name, part in values.items()})
-        return source.of(_small(np.asarray(values)))
+            return source.of({name: _small(part) for name, part in values.items()})
+        return source.of(_small(values))
 
-    def _said(self, source: Source) -> str:
+    def _said(self, source: SourceText) -> str:
         """The options that say something, as keyword arguments."""
         options = {field.name: getattr(self.setup, field.name) for field in fields(self.setup)[2:]}
         plain = {name: _plain(value) for name, value in options.items() if name != "frozen" or value}
@@ -176,10 +191,18 @@ def _plain(value: Any) -> Any:
     return _small(value) if isinstance(value, np.ndarray) else value
 
 
-def _small(array: np.ndarray) -> np.ndarray:
-    if array.nbytes > LARGEST_ARRAYS:
+def _small(values: Any) -> np.ndarray:
+    if isinstance(values, Rows) and not isinstance(values, np.ndarray):
+        _refuse_large(len(values) * math.prod(values.shape) * values.dtype.itemsize)
+        return values.take(slice(None))
+    array = np.asarray(values)
+    _refuse_large(array.nbytes)
+    return array
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST_ARRAYS:
         raise ValueError(
-            f"a script cannot hold {array.nbytes / 2**20:.0f} MiB of arrays; train on a data set that "
+            f"a script cannot hold {size / 2**20:.0f} MiB of arrays; train on a data set that "
             "cl.data.load knows by name"
         )
-    return array

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.study.events import Event
 from cortex_lab.study.process import Process, StepsWhole
 
@@ -31,11 +32,8 @@ class History:
     """
 
     def __init__(self, budget: int, interval: int = 4) -> None:
-        if budget < 0:
-            raise ValueError(f"a snapshot budget is a number of bytes, at least 0, got {budget}")
-        if interval < 1:
-            raise ValueError(f"snapshots are at least 1 step apart, got an interval of {interval}")
-        self.budget = budget
+        self.budget = checks.whole("snapshot_budget", budget, least=0)
+        interval = checks.whole("interval", interval, least=1)
         # The interval and the snapshots: one thing, so that both change at one instant, and back again.
         self.kept: tuple[int, dict[int, Mapping[str, Any]]] = (interval, {})
         self._spent = 0.0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.study.advice import advice
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Directed, Expecting, Measuring, Process
@@ -22,9 +23,11 @@ class Recorder:
     A probe that fails is shown once; NaN stands for what it could not measure, and nothing is stopped.
     """
 
-    def __init__(self, process: Process, probes: Iterable[Probe]) -> None:
+    def __init__(self, process: Process, probes: Iterable[Probe] | None) -> None:
+        checks.instance("process", process, Process, "a Process, such as a Training or a Descent")
         self.process = process
-        probes = tuple(probes)
+        given = process.probes if probes is None else probes
+        probes = tuple(checks.listed("probes", given, "a list of Probes"))
         for probe in probes:
             self.check(probe)
         self.trace = Trace(probe.key for probe in probes)
@@ -93,6 +96,7 @@ class Recorder:
 
     def check(self, probe: Probe) -> None:
         """KeyError if the process cannot measure what the probe asks for."""
+        checks.instance("what is recorded", probe, Probe, "a Probe such as Probe('loss')")
         if probe.measure is None and probe.key not in self.process.keys:
             raise KeyError(
                 f"no probe can record {probe.key!r} here; the process measures "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.study.breakpoints import Breakpoint, Breakpoints
 from cortex_lab.study.conditions import Condition, as_condition, require_recorded
 from cortex_lab.study.events import Event, Stop
@@ -51,7 +52,7 @@ class Session:
         snapshot_budget: int = 256 * 2**20,
     ) -> None:
         self.process = process
-        self._recorder = Recorder(process, process.probes if probes is None else probes)
+        self._recorder = Recorder(process, probes)
         self._stepper = Stepper(process, self._recorder, History(snapshot_budget))
         self._journal = self._stepper.journal
         self._subscribers = self._stepper.subscribers
@@ -189,9 +190,11 @@ class Session:
         a pause, as in `run`. UpdateHeldBack after a fault that was not repaired: `force` makes the update
         that was held back all the same.
         """
+        n = checks.whole("n", n)
         if n < 0:
-            raise ValueError(f"cannot take {n} steps; to go back use rewind(step=...)")
-        if to is not None and to not in self.phases:
+            raise ValueError(f"cannot take n={n} steps; to go back use rewind(step=...)")
+        checks.flag("force", force)
+        if to is not None and checks.text("to", to) not in self.phases:
             raise KeyError(f"a step has no phase {to!r}; its phases are {', '.join(self.phases)}")
         return self._stepper.step(n, to, force)
 
@@ -201,6 +204,7 @@ class Session:
         Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
         under way is completed and the state is whole. `force` is as in `step`.
         """
+        checks.flag("force", force)
         condition = None if until is None else as_condition(until)
         if condition is not None:
             require_recorded(condition, self.trace, self.recorded_keys)
@@ -208,6 +212,7 @@ class Session:
 
     def resume(self, force: bool = False) -> Stop:
         """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""
+        checks.flag("force", force)
         until, start = self.last_run
         if until is not None:
             require_recorded(until, self.trace, self.recorded_keys)
@@ -246,6 +251,7 @@ class Session:
 
     def record(self, probe: Probe) -> None:
         """Record one thing more, from the next step on; KeyError if it cannot be measured."""
+        checks.instance("probe", probe, Probe, "a Probe such as Probe('loss')")
         self.at_rest(lambda: self._recorder.add(probe))
 
     # Changing and going back -------------------------------------------------------------------------
@@ -255,6 +261,7 @@ class Session:
 
         From another thread while stepping, it takes effect at the next safe point; this call waits for it.
         """
+        checks.text("name", name, "learning_rate")
         self.edit_together({name: value}, lambda: self.process.edit(name, value))
 
     def edit_together(self, values: Mapping[str, Any], make: Callable[[], Any]) -> None:
@@ -271,6 +278,7 @@ class Session:
         for a step outside this session and LookupError for one that cannot be reached; nothing has changed
         then.
         """
+        step = checks.whole("step", step)
         if not self.first_step <= step <= self.step_number:
             raise ValueError(
                 f"cannot rewind to step {step}: this session goes from step {self.first_step} "
@@ -294,6 +302,7 @@ class Session:
 
         ValueError if this session has moved since; nothing has changed then.
         """
+        checks.instance("branch", branch, Session, "a branch of a fork")
         if branch.first_step != self.step_number or self.phase is not None:
             raise ValueError(
                 f"the branch began at step {branch.first_step} and this session is at {self!r}; "
@@ -336,7 +345,7 @@ class Session:
         It runs in this thread at once if nobody is stepping, otherwise in the stepping thread before its
         next step, so it must be quick. Use it to read buffers whole.
         """
-        return self._gate.visit(visit)
+        return self._gate.visit(checks.function("visit", visit, "a function without arguments"))
 
     def at_rest(self, visit: Callable[[], Any]) -> Any:
         """The result of `visit()`, called as by `between_steps`, once it is there.
@@ -355,6 +364,8 @@ class Session:
         A subscriber that has a say in what is studied, as a schedule has, subscribes for a `part`: an object
         with `attach(session)`, by which every branch of a fork gets a subscriber of its own.
         """
+        checks.function("subscriber", subscriber, "a function of a Notice")
+        checks.flag("steps", steps)
         return self._subscribers.add(subscriber, steps, part)
 
     @property

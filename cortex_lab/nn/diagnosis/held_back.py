@@ -28,10 +28,8 @@ def _clipping(study: Study) -> Iterator[Finding]:
     if optimizer.clip_norm is None and optimizer.clip_value is None:
         return
     training = study.start.clone()
-    training.checked_until = 0
-    for phase in training.walk():
-        if phase == training.phases[-2]:
-            break
+    training.loader.trust()
+    training.rehearse(training.phases[-2])
     gradient = training.network.ops.to_numpy(training.network.gradient).astype(float)
     left = (
         gradient
@@ -44,7 +42,7 @@ def _clipping(study: Study) -> Iterator[Finding]:
         return
 
     def unclipped(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(clip_norm=None, clip_value=None)
+        training.update.set(clip_norm=None, clip_value=None)
 
     with_it, without = (
         tail(study.run("as it was", lambda t: None)),
@@ -70,7 +68,7 @@ def _decay(study: Study) -> Iterator[Finding]:
         return
 
     def undecayed(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(weight_decay=0.0)
+        training.update.set(weight_decay=0.0)
 
     rate, lower = highest_rate(study), None
     if rate * decay * 100 > STRONGEST_DECAY:
@@ -97,7 +95,7 @@ def _penalties(study: Study) -> Iterator[Finding]:
         return
 
     def unpenalized(training: Training) -> None:
-        training.bound_penalties = None
+        training.update.drop_penalties()
 
     if _frees(study, "penalties", lambda training: None, unpenalized):
         value = study.now.measure("penalty")

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.train.batch_loading import fetch
 from cortex_lab.nn.train.training import Training
 
 MOST_ROWS = 2000
@@ -62,8 +61,7 @@ def of_validation(training: Training, most: int, seconds: float) -> Sample:
     """The validation rows, by the way that the training rows take."""
     inputs, targets = training.validation or ({}, {})
     rows, size = len(next(iter(inputs.values()))), training.batches.batch_size
-    training.batches = _Pieces(inputs, targets, rows, size)
-    training.row_weights = None
+    training.loader.read(_Pieces(inputs, targets, rows, size))
     return _gathered(training, range(training.batches.steps_per_epoch), most, seconds)
 
 
@@ -82,7 +80,7 @@ class _Pieces:
 
 
 def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sample:
-    """What the steps fetch. `training` is a copy: it is left at another step."""
+    """What the steps fetch. `training` is a copy, whose rows are no longer checked."""
     sample, parts, until = Sample(), [], time.perf_counter() + seconds
     parts, targets, kept = [], [], 0
     for number, step in enumerate(steps):
@@ -90,18 +88,17 @@ def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sa
             sample.whole = False
             break
         # Looked at here, where a number that is missing is no error.
-        training.step_number, training.checked_until = step, 0
+        training.loader.trust()
         try:
-            bound = fetch(training)
+            loaded = training.loader.load(step)
         except (ValueError, TypeError, LookupError) as error:
             sample.error = str(error)
             break
         to_numpy = training.network.ops.to_numpy
-        rows = np.asarray(training.batch.rows)
-        x = {name: to_numpy(bound.buffers[name]) for name in training.network.graph.inputs}
-        y = {name: to_numpy(at.target) for name, at in (training.loss_slots or {}).items()}
-        weights = next(iter(training.loss_slots.values())).weights if training.loss_slots else np.zeros(0)
-        weights = to_numpy(weights)
+        rows = np.asarray(loaded.batch.rows)
+        x = {name: to_numpy(loaded.bound.buffers[name]) for name in training.network.graph.inputs}
+        y = {name: to_numpy(at.target) for name, at in loaded.slots.items()}
+        weights = to_numpy(next(iter(loaded.slots.values())).weights)
         sample.weighted = sample.weighted or bool(len(weights) and np.ptp(weights) > 1e-6 * weights.max())
         sample.bad += _not_finite(training, x, y, rows)
         first = next(iter(x.values())).reshape(len(rows), -1)

@@ -155,7 +155,7 @@ def _momentum(study: Study) -> Iterator[Finding]:
             continue
 
         def calmer(training: Training, key: str = key) -> None:
-            training.optimizer = training.optimizer.replace(**{key: 0.9})
+            training.update.set(**{key: 0.9})
 
         if tail(study.run(f"{key}=0.9", calmer)) < BETTER * tail(study.had):
             yield momentum_too_large(study, key, value)
@@ -172,7 +172,7 @@ def _schedule(study: Study) -> Iterator[Finding]:
         return
 
     def awake(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(learning_rate=peak)
+        training.update.set(learning_rate=peak)
 
     asleep, tried = tail(study.run("from now", lambda t: None, True)), tail(study.run("awake", awake, True))
     if tried < AWAKE * asleep:

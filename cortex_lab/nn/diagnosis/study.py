@@ -206,7 +206,7 @@ class Study:
             training = training.clone()
             fresh(training)
         training.restore(began_as)
-        training.checked_until = 0
+        training.loader.trust()
         change(training)
         most, classifies = self._steps_to_try or MOST_STEPS, self.objective.classifies
         losses, hits = np.full(most, np.inf), np.zeros(most)
@@ -250,7 +250,7 @@ class Study:
 
         def change(training: Training) -> None:
             rate = scaled(training.optimizer.learning_rate, factor)
-            training.optimizer = training.optimizer.replace(learning_rate=rate)
+            training.update.set(learning_rate=rate)
 
         return self.run(f"rate times {factor:g}", change)
 

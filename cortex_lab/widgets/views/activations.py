@@ -14,7 +14,7 @@ from cortex_lab.widgets.channel import Packed
 from cortex_lab.widgets.chart.palette import category, colormap
 from cortex_lab.widgets.chart.picture_tiles import Tiles, as_bytes, as_tiles, mosaic
 from cortex_lab.widgets.chart.scales import StickyLimit
-from cortex_lab.widgets.chart.subjects import checked_row, dataset_of, held_out, network_of
+from cortex_lab.widgets.chart.subjects import checked_row, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 
@@ -63,8 +63,8 @@ class Activations(View[Pictures]):
         self._inputs: np.ndarray | None = None
         self._target: Any = None
         self._pinned: int | None = None
-        if getattr(session, "dataset", None) is not None:
-            rows = held_out(session.dataset).rows  # type: ignore[attr-defined]
+        if has_dataset(session):
+            rows = held_out(dataset_of(session)).rows
             self.pinned = int(rows[0]) if pinned is None else pinned
 
     @property

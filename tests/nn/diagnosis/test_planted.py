@@ -20,9 +20,10 @@ HEALTHY_ONES = list(healthy())[::3]
 def test_every_fault_and_every_network_is_in_the_third():
     assert {case.names[0] for case in SOME} == set(FAULTS) and {case.base for case in SOME} == set(BASES)
     assert {case.names[0] for case in HEALTHY_ONES} == set(HEALTHY)
-    assert len(SOME) + len(PAIRS) + len(HEALTHY_ONES) >= sum(
-        len(list(cases)) for cases in (faulty(), doubly_faulty(), healthy())
-    ) // 3
+    assert (
+        len(SOME) + len(PAIRS) + len(HEALTHY_ONES)
+        >= sum(len(list(cases)) for cases in (faulty(), doubly_faulty(), healthy())) // 3
+    )
 
 
 @pytest.mark.parametrize("case", SOME, ids=str)
