@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.study.process import Digesting, Editable, Foretelling, Process
+from cortex_lab.study.process import Digesting, EditedInPlace, Foretelling, Process
 
 
 class Hands:
@@ -15,7 +15,7 @@ class Hands:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._has_any = isinstance(process, Editable)
+        self._has_any = isinstance(process, EditedInPlace)
         self._digest: Callable[[np.ndarray], Any] = np.ndarray.tobytes
         if isinstance(process, Digesting):
             self._digest = process.digest

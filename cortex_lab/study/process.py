@@ -148,7 +148,7 @@ class Placed(Protocol):
 
 
 @runtime_checkable
-class Editable(Protocol):
+class EditedInPlace(Protocol):
     """Has arrays that a person may change in place while stepping rests; changes are found and logged."""
 
     @property
