@@ -142,7 +142,8 @@ def _call(visit: Callable[[], Any], future: Future) -> None:
     try:
         future.set_result(visit())
     except BaseException as error:
-        future.set_exception(error)
+        if not future.done():
+            future.set_exception(error)
         # Ctrl-C belongs to whoever is in this thread, not only to the visitor.
         if not isinstance(error, Exception):
             raise
