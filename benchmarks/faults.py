@@ -1,4 +1,4 @@
-"""Faults tried, and how many were survived: full and failing disks, kills, cut and hostile files."""
+"""Faults tried, and how many were survived: bad disks, kills, cut and hostile files, interrupts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks import Row
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
-from tests.faults import damage, disks, hostile, junk
+from tests.faults import damage, disks, hostile, interrupts, junk
 from tests.faults.tally import Tally
 
-OPTIONS = {"only": "", "damaged": 2000, "pages": 102, "kills": 400}
+OPTIONS = {"only": "", "damaged": 2000, "pages": 102, "kills": 400, "every": 7}
 PACKAGES = ("h5py",)
 LONGEST, LARGEST = 1.0, 200 * 2**10
 """Seconds, and KiB of memory, that a refusal may take."""
@@ -99,6 +99,17 @@ def _quickly(read: Callable[[], Any]) -> None:
         raise AssertionError(f"its refusal took {taken:.1f} s and {grown / 2**10:.0f} MiB")
 
 
+def interrupted_sessions(tally: Tally, folder: Path, options: Any) -> None:
+    for name in interrupts.SCENARIOS:
+        for tight in (False, True):
+            interrupts.interrupt(tally, name, options.every, tight, twice=[0, 9, 40, 150, 400])
+
+
+def interrupted_trainings(tally: Tally, folder: Path, options: Any) -> None:
+    for name in interrupts.OF_TRAINING:
+        interrupts.interrupt(tally, name, 3 * options.every, True, twice=[9, 150])
+
+
 PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
     "saving, with each call failing": saving_calls,
     "saving on a nearly full disk": full_disk_saving,
@@ -108,5 +119,7 @@ PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
     "networks cut and with flipped bits": cut_networks,
     "hostile networks": hostile_files,
     "hostile traces": hostile_traces,
+    "interrupts of a session": interrupted_sessions,
+    "interrupts of a training": interrupted_trainings,
     "junk arguments": junk_arguments,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import resource
 import statistics
 import tempfile
 import time
@@ -16,7 +18,7 @@ from benchmarks.harness import Row
 from cortex_lab.nn import Training
 from cortex_lab.study import Session, Trace, steps
 
-OPTIONS = {"only": "", "rounds": 60, "steps": 10_000, "rows": 1_000_000}
+OPTIONS = {"only": "", "rounds": 60, "steps": 10_000, "rows": 1_000_000, "long": 1_000_000}
 
 
 def run(options: Any) -> list[Row]:
@@ -108,7 +110,33 @@ def trace(options: Any) -> Iterable[Row]:
     yield Row(what=f"trace: open a file of {options.rows} rows", value=taken, unit="s", bar=2, better="lower")
 
 
-PARTS: dict[str, Callable[[Any], Iterable[Row]]] = {"overhead": overhead, "rewind": rewind, "trace": trace}
+def memory(options: Any) -> Iterable[Row]:
+    """What a long run keeps beyond its rows, which lie in columns that double, and its snapshots."""
+    training = _training([cl.Dense(3, activation="tanh"), cl.Dense(2)], 4, 8)
+    for budget in (2**20, 256 * 2**20):
+        session = Session(training, snapshot_budget=budget)
+        session.run(steps(2000))
+        gc.collect()
+        before = _resident()
+        session.run(steps(options.long))
+        gc.collect()
+        # Room for twice the rows at most, of which what is not written yet may be there as well.
+        rows = sum(2 * session.trace[key].nbytes for key in session.trace.keys)
+        beyond = _resident() - before - rows - session.history.nbytes
+        yield Row(
+            what=f"{options.long} steps with {budget / 2**20:.0f} MiB for snapshots: kept beyond both",
+            value=max(beyond, 0) / 1e6, unit="MB", bar=12, better="lower",
+        )  # fmt: skip
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+PARTS: dict[str, Callable[[Any], Iterable[Row]]] = {
+    "overhead": overhead, "rewind": rewind, "trace": trace, "memory": memory,
+}  # fmt: skip
 
 
 def _added(training: Training, steps_each: int, rounds: int) -> tuple[float, float]:

@@ -73,7 +73,7 @@ class TrainingSession(Session):
         Bare arrays have no frame: then the columns are the targets and the losses. LookupError before any
         batch was fetched.
         """
-        return self._gate.visit_and_wait(self._frame)
+        return self.at_rest(self._frame)
 
     def diagnose(self) -> Diagnosis:
         """What is wrong with this training, in words: causes before what follows from them, with remedies.
@@ -81,7 +81,7 @@ class TrainingSession(Session):
         Looks at the data, the settings, the start and the history, and runs up to 80 steps again with one
         thing changed; all on copies, while this session may go on.
         """
-        return diagnose(self._gate.visit_and_wait(lambda: Case.of(self)))
+        return diagnose(self.at_rest(lambda: Case.of(self)))
 
     def best(self, key: str | None = None, mode: str | None = None) -> Best:
         """The step after which `key` was best: highest for accuracies and scorers, lowest for losses.
@@ -113,7 +113,7 @@ class TrainingSession(Session):
         dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
         targets). `metrics` are as in `train`, None for those that the training was given.
         """
-        return self._gate.visit_and_wait(lambda: self._score(data, metrics))
+        return self.at_rest(lambda: self._score(data, metrics))
 
     def network_at(self, step: int) -> Network:
         """A copy of the network with the weights it had after `step`; this session stays where it is.
@@ -129,7 +129,7 @@ class TrainingSession(Session):
                 f"this session goes {steps}, so there is no network of step {step}"
                 + "; the session that it goes on from has it" * (0 <= step < self.first_step)
             )
-        return self._gate.visit_and_wait(lambda: self._training_at(step).network)
+        return self.at_rest(lambda: self._training_at(step).network)
 
     def restore_best(self, key: str | None = None, mode: str | None = None) -> Best:
         """Put the best weights back into the network, as an edit at the step where this session stands.
@@ -138,7 +138,7 @@ class TrainingSession(Session):
         """
         best = self.best(key, mode)
         network = self.network_at(best.step)
-        self._gate.visit_and_wait(lambda: self._put_back(network))
+        self._put_back(network)
         return best
 
     def rewind(self, step: int) -> None:
@@ -161,7 +161,7 @@ class TrainingSession(Session):
         Subscribers and measures of your own are not; conditions of your own in breakpoints, and parts, are
         named in a warning. Between two steps only: ValueError inside one.
         """
-        unreached = self._gate.visit_and_wait(lambda: self._save(path))
+        unreached = self.at_rest(lambda: self._save(path))
         warn_of(left_out(self), "cannot be saved")
         for each in unreached:
             warnings.warn(each, UserWarning, stacklevel=2)
@@ -196,17 +196,17 @@ class TrainingSession(Session):
         return Bench(self, **options).show()
 
     def _put_back(self, network: Network) -> None:
-        ours, watching = self.network, self._hands.watching
-        self._log_changes_by_hand()
-        # All at once, so that nobody sees the weights of two steps; the edits then say what was done.
-        with ours.turns:
-            ours.ops.copy(network.params, out=ours.params)
-            ours.ops.copy(network.state, out=ours.state)
-        if watching:
-            self._hands.note()
-        for kind, arrays in (("weights", network.parameters), ("state", network.states)):
-            for name, array in arrays.items():
-                self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
+        ours, to_numpy = self.network, network.ops.to_numpy
+
+        def put_back() -> None:
+            # All at once, so that nobody sees the weights of two steps; the edits then say what was done.
+            with ours.turns:
+                ours.ops.copy(network.params, out=ours.params)
+                ours.ops.copy(network.state, out=ours.state)
+
+        values = {f"weights[{name!r}]": to_numpy(array) for name, array in network.parameters.items()}
+        values |= {f"state[{name!r}]": to_numpy(array) for name, array in network.states.items()}
+        self.edit_together(values, put_back)
 
     def _frame(self) -> pd.DataFrame:
         training, loaded = self.process, self.process.record.loaded
@@ -258,5 +258,6 @@ class TrainingSession(Session):
     def _training_at(self, step: int) -> Training:
         self._check_data()
         training = self.process.clone()
-        replay(training, self.history.nearest(step)[1], self._events_before(step), step)
+        before = [event for event in self.events if event.step < step]
+        replay(training, self.history.nearest(step)[1], before, step)
         return training

@@ -79,9 +79,10 @@ class ReduceOnPlateau(Described):
 
         def hear(notice: Notice) -> None:
             nonlocal watch, seen
-            if notice.kind not in ("step", "rewind"):
+            if notice.kind not in ("step", "rewind", "error"):
                 return
-            if notice.kind == "rewind" or seen > len(session.trace):
+            # A step that failed after it was seen is made again, and what it records may be another.
+            if notice.kind != "step" or seen > len(session.trace):
                 watch, seen = _Watch(self, session.trace), 0
             due = False
             values = session.trace[self.key][seen:]
@@ -91,6 +92,7 @@ class ReduceOnPlateau(Described):
             # A rewind forgets what was edited at its very step, so there the reduction is made again; unless
             # the session began with it, or it was made in the branch that was adopted.
             made = notice.step == session.first_step or isinstance(notice.detail, Session)
+            made = made or notice.kind == "error"
             if due and session.trace["step"][-1] == notice.step and not made:
                 self._reduce(session)
 

@@ -115,7 +115,9 @@ class CosineDecay(Schedule):
 
     def __call__(self, step: int) -> float:
         length = self.steps
-        if self.restarts:
+        if self.restarts and self.growth == 1:
+            step %= length
+        elif self.restarts:
             while step >= length:
                 step -= length
                 length *= self.growth

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from cortex_lab.study.process import Advising
+
 
 def advice(process: Any, key: str) -> str:
     """How to have `key` recorded of this process, or what there is instead if it cannot be measured."""
     if key in process.keys:
         return f"Record it with session.record(Probe({key!r}))"
-    told = process.advice(key) if hasattr(process, "advice") else None
+    told = process.advice(key) if isinstance(process, Advising) else None
     if told:
         return told
     near = difflib.get_close_matches(key, process.keys, n=3)

@@ -9,10 +9,10 @@ Wherever a condition is wanted, a string will do: an expression over what is rec
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from cortex_lab.ground import checks
 from cortex_lab.study.direction import need_mode, rises
 from cortex_lab.study.missing import is_recorded
 from cortex_lab.study.trace import Trace
+
+Text = TypeVar("Text", bound="Condition")
 
 
 class Condition:
@@ -53,12 +55,19 @@ class Condition:
         raise TypeError("join conditions with & and | and ~, not with `and`, `or` and `not`")
 
 
+_readers: list[Callable[[str], Condition]] = []
+
+
+def reads_text(kind: type[Text]) -> type[Text]:
+    """Have text be read as this kind of condition."""
+    _readers[:] = [kind]
+    return kind
+
+
 def as_condition(condition: Condition | str) -> Condition:
     """A condition, or the one that an expression such as "loss < 0.1" describes."""
     if isinstance(condition, str):
-        from cortex_lab.study.expression import Expression
-
-        return Expression(condition)
+        return _readers[0](condition)
     if not isinstance(condition, Condition):
         raise TypeError(
             f"a condition is wanted, such as epochs(5), below('loss', 0.1) or 'loss < 0.1', got {condition!r}"

@@ -54,6 +54,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, bool]] = {
 _CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")
 
 
+@conditions.reads_text
 @dataclass(frozen=True)
 class Expression(Condition):
     """Comparisons over the last recorded values, such as "grad_norm['conv2d_1'] > 10 and epoch >= 2".

@@ -7,7 +7,7 @@ from typing import Any
 
 from cortex_lab.study.events import Event
 from cortex_lab.study.history import History, replay
-from cortex_lab.study.process import Process
+from cortex_lab.study.process import Process, Wholesome
 
 OF_THE_STEP = ("gradient", "pending_update")
 """How the names of edits begin that last no longer than the step under way."""
@@ -43,8 +43,7 @@ def last_whole_step(
     What was edited between that step and the next does not count, as rewinding forgets it. None if no step
     that can be reached was whole.
     """
-    whole: Any = getattr(process, "is_whole", None)
-    if whole is None or whole():
+    if not isinstance(process, Wholesome) or process.is_whole():
         return completed
     scout: Any = process.clone()  # type: ignore[attr-defined]
     for step in reversed(history.steps):

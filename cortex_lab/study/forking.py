@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,26 @@ from cortex_lab.ground import checks
 from cortex_lab.study.conditions import Condition
 from cortex_lab.study.direction import rises
 from cortex_lab.study.events import Stop
+from cortex_lab.study.process import Cloneable, Placed
+from cortex_lab.study.trace import Trace
 
-if TYPE_CHECKING:
-    from cortex_lab.study.session import Session
+
+class Branching(Protocol):
+    """What a fork needs of a session; each branch is another of its kind."""
+
+    process: Any
+    step: Callable[[int], Stop]
+    run: Callable[[Condition | str], Stop]
+    edit: Callable[[str, Any], None]
+    at_rest: Callable[[Callable[[], Any]], Any]
+    branch: Callable[[], Any]
+    adopt: Callable[[Any], None]
+
+    @property
+    def step_number(self) -> int: ...
+
+    @property
+    def trace(self) -> Trace: ...
 
 
 class Fork:
@@ -25,7 +42,7 @@ class Fork:
     from the settings alone. `fork[0]` is the first branch; they are stepped together or one by one.
     """
 
-    def __init__(self, origin: Session, branches: list[Session], settings: list[dict[str, Any]]) -> None:
+    def __init__(self, origin: Branching, branches: list[Any], settings: list[dict[str, Any]]) -> None:
         self.origin = origin
         self.branches = branches
         self.settings = settings
@@ -35,10 +52,10 @@ class Fork:
     def __len__(self) -> int:
         return len(self.branches)
 
-    def __getitem__(self, index: int) -> Session:
+    def __getitem__(self, index: int) -> Any:
         return self.branches[self._index("index", index)]
 
-    def __iter__(self) -> Iterator[Session]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.branches)
 
     def step(self, n: int = 1) -> list[Stop]:
@@ -107,12 +124,12 @@ class Fork:
             raise IndexError(f"{name} must be a branch from 0 to {count - 1}, got {found}")
         return found
 
-    def _mean(self, branch: Session, key: str, last: int) -> float:
+    def _mean(self, branch: Branching, key: str, last: int) -> float:
         steps, values = branch.trace.recorded(key)
         values = values[steps > self.step_number][-last:]
         return float(values.mean()) if len(values) else float("nan")
 
-    def keep(self, branch: int) -> Session:
+    def keep(self, branch: int) -> Any:
         """Let the origin go on as the chosen branch did, its trace, edits and snapshots included; returns it.
 
         ValueError if the origin has moved since the fork.
@@ -124,19 +141,19 @@ class Fork:
         return f"<Fork at step {self.step_number}: {', '.join(self.labels)}>"
 
 
-def fork(session: Session, settings: Mapping[str, Iterable[Any]]) -> Fork:
+def fork(session: Branching, settings: Mapping[str, Iterable[Any]]) -> Fork:
     """The branches of `session` for each combination of `settings`."""
-    if not hasattr(session.process, "clone"):
+    if not isinstance(session.process, Cloneable):
         raise TypeError(
             f"{type(session.process).__name__} cannot be forked: it has no clone() to copy it as it stands"
         )
     listed = {name: _listed(name, values) for name, values in settings.items()}
     combinations = [dict(zip(listed, values, strict=True)) for values in itertools.product(*listed.values())]
 
-    def branches() -> list[Session]:
+    def branches() -> list[Any]:
         return [session.branch() for _ in combinations]
 
-    made = session._gate.visit_and_wait(branches)
+    made = session.at_rest(branches)
     for branch, chosen in zip(made, combinations, strict=True):
         for name, value in chosen.items():
             branch.edit(name, value)
@@ -161,6 +178,5 @@ def _labels(settings: list[dict[str, Any]]) -> list[str]:
 
 
 def _parameters(process: Any) -> dict[str, np.ndarray]:
-    return {
-        name: np.asarray(array) for name, array in getattr(process, "parameters", process.buffers).items()
-    }
+    arrays = process.parameters if isinstance(process, Placed) else process.buffers
+    return {name: np.asarray(array) for name, array in arrays.items()}

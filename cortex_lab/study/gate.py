@@ -2,79 +2,79 @@
 
 from __future__ import annotations
 
-import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from cortex_lab.study.events import SessionBusy
+from cortex_lab.study.settling import settled
+
+Result = TypeVar("Result")
 
 
 class Gate:
     """The lock of a session. Whoever holds it, stepping or visiting, is its owner.
 
-    `at_rest` is true while the owner is at a point where others may look: in a visitor, or in a subscriber.
+    `settle(error)` is called by each owner before it leaves, with what was raised or None, and again if that
+    was interrupted. `at_rest` is true while the owner is at a point where others may look: in a visitor, or
+    in a subscriber.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[BaseException | None], None]) -> None:
         self.stepping = False
         self.at_rest = False
         self.visitors: deque[tuple[Callable[[], Any], Future]] = deque()
-        self._lock = threading.Lock()
-        self._owner: threading.Thread | None = None
+        self._settle = settle
+        # Of one key at most: `setdefault` and `pop` are single moves, in which nothing can be interrupted.
+        self._owner: dict[str, _Call] = {}
 
-    def enter(self) -> None:
-        """Become the owner, to set `stepping`; SessionBusy if someone steps or the caller visits."""
-        if self._owner is threading.current_thread():
-            raise SessionBusy("a subscriber, visitor or tap cannot step the session that is calling it")
-        # A visitor holds the lock for a moment only; a stepping thread says so.
-        while not self._lock.acquire(timeout=0.05):
-            if self.stepping:
-                owner = self._owner
-                raise SessionBusy(
-                    f"the session is already stepping in thread {owner.name if owner else 'another'!r}; "
-                    "call session.pause() first"
-                )
-        self._owner = threading.current_thread()
+    def own(self, act: Callable[[], Result]) -> Result:
+        """The result of `act()`, as the owner; SessionBusy if someone steps or the caller visits."""
+        call = _Call()
 
-    def leave(self) -> None:
-        """Stop being the stepping thread, and let in whoever waited."""
-        self.stepping = False
-        self._owner = None
-        self._lock.release()
-        self._admit_if_idle()
+        def enter_and_act() -> Result:
+            self._enter(call)
+            return act()
+
+        def leave(error: BaseException | None) -> None:
+            self._leave(call, error)
+            self._admit_if_idle()
+
+        return settled(enter_and_act, leave)
 
     def visit(self, visit: Callable[[], Any]) -> Future:
         """Call `visit()`: now if nobody steps or the owner at rest asks, else before the next step."""
-        future: Future = Future()
-        if self._owner is threading.current_thread() and self.at_rest:
-            _call(visit, future)
-        else:
-            self.visitors.append((visit, future))
-            self._admit_if_idle()
-        return future
+        return self._ask(visit, Future())
 
     def visit_and_wait(self, visit: Callable[[], Any]) -> Any:
         """The result of `visit()`, once it could be called; SessionBusy where waiting would never end."""
-        if self._owner is threading.current_thread() and not self.at_rest:
+        if self._is_mine() and not self.at_rest:
             raise SessionBusy(
                 "this cannot be done from inside a phase; ask for it with session.between_steps"
             )
-        return self.visit(visit).result()
+        future: Future = Future()
+        try:
+            return self._ask(visit, future).result()
+        except BaseException:
+            # Who was interrupted while waiting does not want it any more.
+            future.cancel()
+            raise
 
     def admit(self) -> None:
         """Call every waiting visitor; for the owner only, between two steps."""
         with self.resting():
             while self.visitors:
-                _call(*self.visitors.popleft())
+                _call(*self.visitors[0])
+                self.visitors.popleft()
 
     @contextmanager
     def resting(self) -> Iterator[None]:
         """The owner is at rest for the length of the block; nothing happens to anybody else."""
-        if self._owner is not threading.current_thread():
+        if not self._is_mine():
             yield
             return
         before, self.at_rest = self.at_rest, True
@@ -83,47 +83,67 @@ class Gate:
         finally:
             self.at_rest = before
 
+    def _is_mine(self) -> bool:
+        owner = self._owner.get("")
+        return owner is not None and owner.thread is threading.current_thread()
+
+    def _enter(self, call: _Call) -> None:
+        while (owner := self._owner.setdefault("", call)) is not call:
+            if owner.thread is call.thread:
+                raise SessionBusy("a subscriber, visitor or tap cannot step the session that is calling it")
+            # A visitor is there for a moment only; a stepping thread says so.
+            if self.stepping:
+                raise SessionBusy(
+                    f"the session is already stepping in thread {owner.thread.name!r}; "
+                    "call session.pause() first"
+                )
+            time.sleep(0.001)
+
+    def _leave(self, call: _Call, error: BaseException | None) -> None:
+        if self._owner.get("") is call:
+            self._settle(error)
+            while self.visitors and self.visitors[0][1].running():
+                self.visitors[0][1].set_exception(error or SessionBusy("the visit was interrupted"))
+            self.stepping = self.at_rest = False
+            self._owner.pop("", None)
+
+    def _ask(self, visit: Callable[[], Any], future: Future) -> Future:
+        if self._is_mine() and self.at_rest:
+            _call(visit, future)
+        else:
+            self.visitors.append((visit, future))
+            self._admit_if_idle()
+        return future
+
     def _admit_if_idle(self) -> None:
-        # Looked at again after each release: a visitor that came meanwhile must not be left waiting.
-        while self.visitors and self._lock.acquire(blocking=False):
-            self._owner = threading.current_thread()
-            try:
+        # Looked at again each time: a visitor that came meanwhile must not be left waiting.
+        while self.visitors and not self._owner:
+            self._admit_as(_Call())
+
+    def _admit_as(self, call: _Call) -> None:
+        def admit() -> None:
+            if self._owner.setdefault("", call) is call:
                 self.admit()
-            finally:
-                self._owner = None
-                self._lock.release()
+
+        settled(admit, lambda error: self._leave(call, error))
+
+
+class _Call:
+    """One call that owns the gate, or wants to."""
+
+    def __init__(self) -> None:
+        self.thread = threading.current_thread()
 
 
 def _call(visit: Callable[[], Any], future: Future) -> None:
-    if not future.set_running_or_notify_cancel():
+    # A visitor may have been called already, if what came after it was interrupted.
+    if future.done() or not future.set_running_or_notify_cancel():
         return
     try:
         future.set_result(visit())
     except BaseException as error:
-        future.set_exception(error)
+        if not future.done():
+            future.set_exception(error)
         # Ctrl-C belongs to whoever is in this thread, not only to the visitor.
         if not isinstance(error, Exception):
             raise
-
-
-@contextmanager
-def interrupt_is_pause(pause: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C calls `pause` for the length of the block; a second one, if a step never ends, is raised."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or handler is None:
-        yield
-        return
-    asked = False
-
-    def ask(signum: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        pause()
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.study.events import Event
-from cortex_lab.study.process import Process
+from cortex_lab.study.process import Process, StepsWhole
 
 SHARE = 0.0025
 """How much of the time of stepping snapshots may take."""
 FAR = 8
 """How many times that share is so much that the interval doubles twice at once."""
+
+
+_ARRAY, _NUMBER = sys.getsizeof(np.empty(0)) + 16, sys.getsizeof(0.0)
 
 
 class History:
@@ -29,10 +33,24 @@ class History:
 
     def __init__(self, budget: int, interval: int = 4) -> None:
         self.budget = checks.whole("snapshot_budget", budget, least=0)
-        self.interval = checks.whole("interval", interval, least=1)
-        self._snapshots: dict[int, Mapping[str, Any]] = {}
+        interval = checks.whole("interval", interval, least=1)
+        # The interval and the snapshots: one thing, so that both change at one instant, and back again.
+        self.kept: tuple[int, dict[int, Mapping[str, Any]]] = (interval, {})
         self._spent = 0.0
         self._stepping = 0.0
+
+    @property
+    def interval(self) -> int:
+        """Steps between two snapshots."""
+        return self.kept[0]
+
+    @interval.setter
+    def interval(self, interval: int) -> None:
+        self.kept = (interval, self._snapshots)
+
+    @property
+    def _snapshots(self) -> dict[int, Mapping[str, Any]]:
+        return self.kept[1]
 
     @property
     def steps(self) -> list[int]:
@@ -49,15 +67,16 @@ class History:
     def add(self, step: int, snapshot: Mapping[str, Any]) -> None:
         """Keep the snapshot of a step later than all those kept."""
         size = _nbytes(snapshot)
-        self._snapshots[step] = snapshot
-        while len(self._snapshots) > 1 and len(self._snapshots) * size > self.budget:
-            self.interval *= 2
-            first = next(iter(self._snapshots))
-            self._snapshots = {
-                kept: self._snapshots[kept]
-                for kept in self._snapshots
-                if kept == first or kept % self.interval == 0
-            }
+        interval, kept = self.kept
+        if kept and (len(kept) + 1) * size > self.budget:
+            kept = {**kept, step: snapshot}
+            first = next(iter(kept))
+            while len(kept) > 1 and len(kept) * size > self.budget:
+                interval *= 2
+                kept = {each: kept[each] for each in kept if each == first or each % interval == 0}
+            self.kept = (interval, kept)
+        else:
+            kept[step] = snapshot
 
     def took(self, seconds: float, stepping: float) -> None:
         """Keep fewer from now on if the last snapshot took too long, and so did all of them together.
@@ -89,11 +108,15 @@ class History:
     def forget_before(self, step: int) -> None:
         """Drop what only steps before `step` need; those can no longer be reached."""
         start = self.nearest(step)[0]
-        self._snapshots = {kept: self._snapshots[kept] for kept in self._snapshots if kept >= start}
+        self._keep(lambda kept: kept >= start)
 
     def forget_after(self, step: int) -> None:
         """Drop the snapshots of later steps."""
-        self._snapshots = {kept: self._snapshots[kept] for kept in self._snapshots if kept <= step}
+        self._keep(lambda kept: kept <= step)
+
+    def _keep(self, wanted: Callable[[int], bool]) -> None:
+        interval, kept = self.kept
+        self.kept = (interval, {each: kept[each] for each in kept if wanted(each)})
 
 
 def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event], step: int) -> None:
@@ -106,7 +129,7 @@ def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event
         if pending and pending[0].step == number:
             for phase in process.walk():
                 _repeat(process, pending, number, phase)
-        elif hasattr(process, "whole_step"):
+        elif isinstance(process, StepsWhole):
             process.whole_step()
         else:
             deque(process.walk(), maxlen=0)
@@ -120,10 +143,10 @@ def _repeat(process: Process, pending: deque[Event], step: int, phase: str | Non
 
 
 def _nbytes(value: Any) -> int:
-    if isinstance(value, np.ndarray):
-        return value.nbytes
+    """Bytes of arrays and of what holds them, which of a small model are more than its numbers."""
     if isinstance(value, Mapping):
-        return sum(_nbytes(part) for part in value.values())
+        return sys.getsizeof(value) + sum(_nbytes(part) for part in value.values())
     if isinstance(value, (list, tuple)):
-        return sum(_nbytes(part) for part in value)
-    return getattr(value, "nbytes", 8)
+        return sys.getsizeof(value) + sum(_nbytes(part) for part in value)
+    # Anything else is shared with the process, or a number.
+    return value.nbytes + _ARRAY if hasattr(value, "nbytes") else _NUMBER

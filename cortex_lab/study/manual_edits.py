@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.study.process import Process
+from cortex_lab.study.process import Digesting, EditedInPlace, Foretelling, Process
 
 
 class Hands:
@@ -15,7 +15,10 @@ class Hands:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._digest = getattr(process, "digest", np.ndarray.tobytes)
+        self._has_any = isinstance(process, EditedInPlace)
+        self._digest: Callable[[np.ndarray], Any] = np.ndarray.tobytes
+        if isinstance(process, Digesting):
+            self._digest = process.digest
         self._noted: dict[str, Any] | None = None
 
     def note(self) -> None:
@@ -23,8 +26,8 @@ class Hands:
         self._noted = {name: self._digest(array) for name, array in self._editable().items()}
 
     def changes(self) -> list[tuple[str, np.ndarray]]:
-        """What was changed since `note`, by the name that `edit` takes; nothing until noted again."""
-        noted, self._noted = self._noted, None
+        """What was changed since `note`, by the name that `edit` takes; nothing after `forget`."""
+        noted = self._noted
         if noted is None:
             return []
         now = self._editable()
@@ -33,6 +36,10 @@ class Hands:
             for name, before in noted.items()
             if name in now and self._digest(now[name]) != before
         ]
+
+    def forget(self) -> None:
+        """From now on, what changes is no change by hand."""
+        self._noted = None
 
     @property
     def untold(self) -> bool:
@@ -47,7 +54,7 @@ class Hands:
         return self._noted is not None
 
     def _editable(self) -> Mapping[str, np.ndarray]:
-        return getattr(self._process, "editable", {})
+        return self._process.editable if self._has_any else {}  # type: ignore[attr-defined]
 
 
 class PendingUpdate(MutableMapping[str, np.ndarray]):
@@ -87,7 +94,7 @@ class PendingUpdate(MutableMapping[str, np.ndarray]):
 
     def _ask(self) -> dict[str, np.ndarray]:
         session = self._session
-        if not hasattr(session.process, "pending_update"):
+        if not isinstance(session.process, Foretelling):
             raise TypeError(
                 f"{type(session.process).__name__} does not tell its updates before it makes them"
             )

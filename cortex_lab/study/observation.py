@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cortex_lab.study.advice import advice
-from cortex_lab.study.process import Process
+from cortex_lab.study.process import Process, Standing
 
 
 class Observation(Mapping[str, Any]):
@@ -63,11 +63,10 @@ class Observation(Mapping[str, Any]):
         return left
 
     def _stands(self, key: str) -> bool | None:
-        stands = getattr(self._process, "stands", None)
-        if stands is None:
+        if not isinstance(self._process, Standing):
             return True if self.current else None
         # Probes of one's own measure anything.
-        return key not in self._process.keys or stands(key)
+        return key not in self._process.keys or self._process.stands(key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._process.keys)

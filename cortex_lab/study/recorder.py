@@ -10,11 +10,11 @@ from typing import Any
 from cortex_lab.ground import checks
 from cortex_lab.study.advice import advice
 from cortex_lab.study.probe import Probe
-from cortex_lab.study.process import Process
+from cortex_lab.study.process import Directed, Expecting, Measuring, Process
 from cortex_lab.study.subscribers import show_once
 from cortex_lab.study.trace import Trace
 
-Asked = tuple[str, Callable[[int], bool] | None, Callable[[], Any]]
+Asked = tuple[str, Callable[[int], bool] | None, Callable[[], Any], Probe]
 
 
 class Recorder:
@@ -26,26 +26,34 @@ class Recorder:
     def __init__(self, process: Process, probes: Iterable[Probe] | None) -> None:
         checks.instance("process", process, Process, "a Process, such as a Training or a Descent")
         self.process = process
-        probes = process.probes if probes is None else probes
-        self._measurer = getattr(process, "measurer", lambda key: partial(process.measure, key))
-        self.probes: tuple[Probe, ...] = tuple(checks.listed("probes", probes, "a list of Probes"))
-        for probe in self.probes:
+        given = process.probes if probes is None else probes
+        probes = tuple(checks.listed("probes", given, "a list of Probes"))
+        for probe in probes:
             self.check(probe)
-        self.trace = Trace(probe.key for probe in self.probes)
-        self.trace.directions = getattr(process, "directions", {})
+        self.trace = Trace(probe.key for probe in probes)
+        if isinstance(process, Directed):
+            self.trace.directions = process.directions
         if process.step_number and "epoch" in process.keys:
             self.trace.before = {"epoch": float(process.measure("epoch")), "seconds": 0.0}
         self.trace.advise = partial(advice, process)
-        self._announce()
+        self._asked: list[Asked] = []
+        self._ask(probes)
         self._failed: set[str] = set()
         self.latest: dict[str, float] = {}
 
-    def add(self, probe: Probe) -> None:
-        """Record one thing more; it takes the place of a probe with the same key."""
-        self.check(probe)
-        self.trace.add_column(probe.key)
-        self.probes = (*(each for each in self.probes if each.key != probe.key), probe)
-        self._announce()
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What is recorded."""
+        return tuple(probe for *_, probe in self._asked)
+
+    def add(self, *probes: Probe) -> None:
+        """Record more; each takes the place of a probe with the same key."""
+        for probe in probes:
+            self.check(probe)
+        for probe in probes:
+            self.trace.add_column(probe.key)
+        added = {probe.key for probe in probes}
+        self._ask((*(each for each in self.probes if each.key not in added), *probes))
 
     def record(self, step: int, seconds: float) -> None:
         """Append the row of the step just completed; `latest` holds its values."""
@@ -58,7 +66,7 @@ class Recorder:
 
     def _measured(self, asked: Iterable[Asked], step: int) -> dict[str, float]:
         values = {}
-        for key, schedule, measure in asked:
+        for key, schedule, measure, _ in asked:
             if schedule is None or schedule(step):
                 try:
                     values[key] = float(measure())
@@ -70,19 +78,21 @@ class Recorder:
     def _callable(self, probe: Probe) -> Callable[[], Any]:
         if probe.measure is not None:
             return partial(probe.measure, self.process)
-        return self._measurer(probe.key)
+        if isinstance(self.process, Measuring):
+            return self.process.measurer(probe.key)
+        return partial(self.process.measure, probe.key)
 
     def _show(self, key: str) -> None:
         if key not in self._failed:
             self._failed.add(key)
             show_once(f"the probe of {key!r} failed; NaN stands for its value:\n{traceback.format_exc()}")
 
-    def _announce(self) -> None:
-        # What is asked of whom, worked out once: this runs at every step.
-        self._asked = [(probe.key, probe.schedule, self._callable(probe)) for probe in self.probes]
-        expect = getattr(self.process, "expect", None)
-        if expect is not None:
-            expect([probe.key for probe in self.probes])
+    def _ask(self, probes: Iterable[Probe]) -> None:
+        # What is asked of whom, worked out once: it is asked at every step.
+        asked = [(probe.key, probe.schedule, self._callable(probe), probe) for probe in probes]
+        if isinstance(self.process, Expecting):
+            self.process.expect([key for key, *_ in asked])
+        self._asked = asked
 
     def check(self, probe: Probe) -> None:
         """KeyError if the process cannot measure what the probe asks for."""

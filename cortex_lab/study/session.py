@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.ground import checks
-from cortex_lab.study.breakpoints import Breakpoint
+from cortex_lab.study.breakpoints import Breakpoint, Breakpoints
 from cortex_lab.study.conditions import Condition, as_condition, require_recorded
-from cortex_lab.study.events import Stop
+from cortex_lab.study.events import Event, Stop
 from cortex_lab.study.forking import Fork, fork
+from cortex_lab.study.history import History
 from cortex_lab.study.manual_edits import PendingUpdate
 from cortex_lab.study.observation import Observation
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
-from cortex_lab.study.stepping import Stepping
+from cortex_lab.study.recorder import Recorder
+from cortex_lab.study.stepping import Stepper
 from cortex_lab.study.subscribers import Subscriber
+from cortex_lab.study.trace import Trace
 
 
-class Session(Stepping):
+class Session:
     """One study of one Process.
 
     Stepping happens in whichever thread calls `step` or `run`, one at a time; `pause`, `between_steps`,
@@ -39,6 +44,132 @@ class Session(Stepping):
     after a repair, which is any edit, or by `force`. A repair of what lasts, such as weights or rows, begins
     the step anew; one of its gradient lets it go on.
     """
+
+    def __init__(
+        self,
+        process: Process,
+        probes: Iterable[Probe] | None = None,
+        snapshot_budget: int = 256 * 2**20,
+    ) -> None:
+        self.process = process
+        self._recorder = Recorder(process, probes)
+        self._stepper = Stepper(process, self._recorder, History(snapshot_budget))
+        self._journal = self._stepper.journal
+        self._subscribers = self._stepper.subscribers
+        self._gate = self._stepper.gate
+
+    # Where it stands ---------------------------------------------------------------------------------
+
+    @property
+    def step_number(self) -> int:
+        """Steps completed."""
+        return self.process.step_number
+
+    @property
+    def first_step(self) -> int:
+        """The step it began at, and goes back to at the farthest."""
+        return self._journal.first_step
+
+    @property
+    def phase(self) -> str | None:
+        """The phase after which it stands inside a step; None between two."""
+        return self._stepper.phase
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases of a step, in order: what `step(to=...)` takes."""
+        return self.process.phases
+
+    @property
+    def running(self) -> bool:
+        """Whether some thread is stepping."""
+        return self._gate.stepping
+
+    @property
+    def trace(self) -> Trace:
+        """What has been recorded, a row per step."""
+        return self._journal.trace
+
+    @property
+    def events(self) -> list[Event]:
+        """What a person changed, in order."""
+        return self._journal.events
+
+    @property
+    def history(self) -> History:
+        """The snapshots."""
+        return self._journal.history
+
+    @property
+    def observation(self) -> Observation:
+        """The step just completed, as a lazy mapping over what the process measures."""
+        return self._journal.observation
+
+    @property
+    def buffers(self) -> Mapping[str, np.ndarray]:
+        """Every named buffer of the process, as it stands."""
+        return self.process.buffers
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What is recorded."""
+        return self._recorder.probes
+
+    @property
+    def recorded_keys(self) -> tuple[str, ...]:
+        """What the rows to come will hold; the trace may have columns of more, recorded before."""
+        return ("step", "seconds", *(probe.key for probe in self.probes))
+
+    @property
+    def breakpoints(self) -> Breakpoints:
+        """The breakpoints that are set."""
+        return self._stepper.breakpoints
+
+    @property
+    def last_stop(self) -> Stop | None:
+        """Why it last stopped."""
+        return self._stepper.last_stop
+
+    @property
+    def last_run(self) -> tuple[Condition | None, int]:
+        """What the last `run` waited for, and the number of rows there were when it began."""
+        return self._stepper.last_run
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the last step raised."""
+        return self._stepper.error
+
+    @property
+    def fault(self) -> Any:
+        return self._stepper.fault
+
+    @property
+    def held_back(self) -> Any:
+        """The fault for which the update of the step under way is held back; None if none is."""
+        return self.fault if self._stepper.held is not None else None
+
+    @property
+    def stop_on_fault(self) -> bool:
+        return self._stepper.stop_on_fault
+
+    @stop_on_fault.setter
+    def stop_on_fault(self, stop: bool) -> None:
+        self._stepper.stop_on_fault = stop
+
+    @property
+    def goes_through_faults(self) -> bool:
+        """Whether a faulty update may have been made on the way, which a script then must not hold back."""
+        return self.fault is not None or not self.stop_on_fault
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells the seconds that steps and snapshots take."""
+        return self._stepper.clock
+
+    @clock.setter
+    def clock(self, clock: Callable[[], float]) -> None:
+        self._stepper.clock = clock
 
     @property
     def pending_update(self) -> PendingUpdate:
@@ -65,13 +196,7 @@ class Session(Stepping):
         checks.flag("force", force)
         if to is not None and checks.text("to", to) not in self.phases:
             raise KeyError(f"a step has no phase {to!r}; its phases are {', '.join(self.phases)}")
-        with self._stepping(force):
-            stop, taken = (None, 0) if to is None else (self._advance_to(to), n)
-            while stop is None and taken < n:
-                stop = self._stopped_by_request() or self._walk_on()
-                taken += 1
-            stop = stop or self._stop("step", f"{n} step{'' if n == 1 else 's'} taken")
-        return self._tell_stop(stop)
+        return self._stepper.step(n, to, force)
 
     def run(self, until: Condition | str | None = None, force: bool = False) -> Stop:
         """Step until the condition is met, or `pause()`, or Ctrl-C; None means until paused.
@@ -83,20 +208,19 @@ class Session(Stepping):
         condition = None if until is None else as_condition(until)
         if condition is not None:
             require_recorded(condition, self.trace, self.recorded_keys)
-        return self._run(condition, None, force)
+        return self._stepper.run(condition, None, force)
 
     def resume(self, force: bool = False) -> Stop:
         """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""
         checks.flag("force", force)
-        until, start = self._last_run
+        until, start = self.last_run
         if until is not None:
             require_recorded(until, self.trace, self.recorded_keys)
-        return self._run(until, start, force)
+        return self._stepper.run(until, start, force)
 
     def pause(self) -> None:
         """Ask the stepping thread to stop after the step under way. Returns at once; harmless when idle."""
-        if self.running:
-            self._pause = "pause"
+        self._stepper.pause()
 
     def break_when(self, condition: Condition | str) -> Breakpoint:
         """Pause before every update that would meet `condition`, with the step's gradients there to look at.
@@ -113,9 +237,13 @@ class Session(Stepping):
         for probe in missing:
             self._recorder.check(probe)
         condition.check(self.trace)
-        for probe in missing:
-            self.record(probe)
-        return self._gate.visit_and_wait(lambda: self.breakpoints.set(condition, self.trace))
+
+        def set_it() -> Breakpoint:
+            if missing:
+                self._recorder.add(*missing)
+            return self.breakpoints.set(condition, self.trace)
+
+        return self.at_rest(set_it)
 
     def clear_breakpoints(self, chosen: Breakpoint | int | None = None) -> None:
         """Forget a breakpoint, or all of them."""
@@ -124,7 +252,7 @@ class Session(Stepping):
     def record(self, probe: Probe) -> None:
         """Record one thing more, from the next step on; KeyError if it cannot be measured."""
         checks.instance("probe", probe, Probe, "a Probe such as Probe('loss')")
-        self._gate.visit_and_wait(lambda: self._recorder.add(probe))
+        self.at_rest(lambda: self._recorder.add(probe))
 
     # Changing and going back -------------------------------------------------------------------------
 
@@ -134,7 +262,14 @@ class Session(Stepping):
         From another thread while stepping, it takes effect at the next safe point; this call waits for it.
         """
         checks.text("name", name, "learning_rate")
-        self._gate.visit_and_wait(lambda: self._edit(name, value))
+        self.edit_together({name: value}, lambda: self.process.edit(name, value))
+
+    def edit_together(self, values: Mapping[str, Any], make: Callable[[], Any]) -> None:
+        """Log what `make()` changes, all at one instant, as edits of each of `values` by name.
+
+        It changes all of it or, where it raises an Exception, nothing.
+        """
+        self.at_rest(lambda: self._journal.edit(values, make, self.phase))
 
     def rewind(self, step: int) -> None:
         """Go back to the moment step `step` was complete, exactly: nearest snapshot, then replay.
@@ -150,9 +285,7 @@ class Session(Stepping):
                 f"to step {self.step_number}"
             )
         self.history.nearest(step)
-        with self._stepping():
-            self._go_back_to(step)
-            self._tell("rewind", step)
+        self._stepper.rewind(step)
 
     def fork(self, **settings: Iterable[Any]) -> Fork:
         """Branches from here, one for each combination of settings, that see the same batches and draws.
@@ -175,19 +308,16 @@ class Session(Stepping):
                 f"the branch began at step {branch.first_step} and this session is at {self!r}; "
                 f"rewind(step={branch.first_step}) first"
             )
-        with self._stepping():
-            self.process.restore(branch.process.snapshot())
-            self.events += branch.events
-            self.trace.extend(branch.trace, after=branch.first_step)
-            self.history.extend(branch.history, after=branch.first_step)
-            self._take_parts_of(branch)
-            self._last_run = branch._last_run
-            self._completed = self.step_number
-            self._seconds = branch._seconds
-            row = self.trace.row(self.step_number)
-            edited = any(event.step == self.step_number for event in self.events)
-            self._observation = Observation(self.process, row, False, edited)
-            self._tell("rewind", branch)
+
+        def go_on_as_it() -> None:
+            def also() -> None:
+                self._take_parts_of(branch)
+                self._stepper.last_run = branch.last_run
+
+            self._journal.take_over(branch._journal, also)
+            self._subscribers.tell("rewind", branch)
+
+        self._stepper.moving(go_on_as_it)
 
     def branch(self) -> Session:
         """A session of its own that goes on from here: on a clone of the process, with the trace so far.
@@ -195,10 +325,15 @@ class Session(Stepping):
         What is `attached` is attached to it, too; other subscribers are not.
         """
         branch = self.sibling(self.process.clone())  # type: ignore[attr-defined]
-        branch._follow(self.trace, self._last_run)
-        branch.stop_on_fault = self.stop_on_fault
+        branch.follow(self.trace, self.last_run)
+        branch.stop_on_fault, branch.clock = self.stop_on_fault, self.clock
         branch._take_parts_of(self)
         return branch
+
+    def follow(self, trace: Trace, last_run: tuple[Condition | None, int]) -> None:
+        """Begin as what comes after `trace`, whose last run can be resumed."""
+        self._journal.follow(trace)
+        self._stepper.last_run = last_run
 
     def sibling(self, process: Process) -> Session:
         """A session like this one, on another process."""
@@ -211,6 +346,13 @@ class Session(Stepping):
         next step, so it must be quick. Use it to read buffers whole.
         """
         return self._gate.visit(checks.function("visit", visit, "a function without arguments"))
+
+    def at_rest(self, visit: Callable[[], Any]) -> Any:
+        """The result of `visit()`, called as by `between_steps`, once it is there.
+
+        SessionBusy from inside a phase, where waiting would never end.
+        """
+        return self._gate.visit_and_wait(visit)
 
     def subscribe(self, subscriber: Subscriber, steps: bool = True, part: Any = None) -> Callable[[], None]:
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.

@@ -1,162 +1,133 @@
-"""How a session takes a step, stops inside one, and goes back."""
+"""How a session takes a step, and stops inside one."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
+import signal
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from cortex_lab.study.breakpoints import Breakpoints
 from cortex_lab.study.conditions import Condition, reason
-from cortex_lab.study.events import Event, Notice, Stop
+from cortex_lab.study.events import Stop
 from cortex_lab.study.faults import OF_THE_STEP, Fault, UpdateHeldBack, last_whole_step
-from cortex_lab.study.gate import Gate, interrupt_is_pause
-from cortex_lab.study.history import History, replay
-from cortex_lab.study.manual_edits import Hands
-from cortex_lab.study.observation import Observation
-from cortex_lab.study.probe import Probe
-from cortex_lab.study.process import Process
+from cortex_lab.study.gate import Gate
+from cortex_lab.study.history import History
+from cortex_lab.study.journal import Journal
+from cortex_lab.study.process import Faulty, Process, StepsWhole, Tainted
 from cortex_lab.study.recorder import Recorder
 from cortex_lab.study.subscribers import Subscribers
-from cortex_lab.study.trace import Trace
+
+Result = TypeVar("Result")
 
 
-class Stepping:
-    """The inside of a Session: its state, and the few moves that everything public is made of."""
+class Stepper:
+    """Walks a process from phase to phase, and has its journal know of each step.
 
-    def __init__(
-        self,
-        process: Process,
-        probes: Iterable[Probe] | None = None,
-        snapshot_budget: int = 256 * 2**20,
-    ) -> None:
+    Everything that moves the process is an act that owns the `gate`. However it ends, be it by two
+    interrupts in a row, the session then stands at the end of the last step completed, or where it stopped.
+    """
+
+    def __init__(self, process: Process, recorder: Recorder, history: History) -> None:
         self.process = process
-        self._recorder = Recorder(process, probes)
-        self.trace: Trace = self._recorder.trace
-        self.events: list[Event] = []
+        self.gate = Gate(self._settle)
+        self.subscribers = Subscribers(process, self.gate)
+        self.journal = Journal(process, recorder, history, self.subscribers)
+        self.recorder = recorder
         self.breakpoints = Breakpoints()
-        self.history = History(snapshot_budget)
-        self.history.add(process.step_number, process.snapshot())
-        self.first_step = process.step_number
-        self._observation: Observation | None = Observation(process)
-        self._buffers_whole = True
+        self.clock: Callable[[], float] = time.perf_counter
         self.phase: str | None = None
         self.error: BaseException | None = None
         self.fault: Any = None
         self.stop_on_fault = True
         # While an update is held back: how many events there were when it was.
-        self._held: int | None = None
-        self._forced = False
+        self.held: int | None = None
         self.last_stop: Stop | None = None
-        self._completed = process.step_number
+        self.last_run: tuple[Condition | None, int] = (None, 0)
+        self._forced = False
         self._walk: Iterator[str] | None = None
+        self._whole = False
         self._edge: tuple[str | None, ...] = ()
-        self._seconds = 0.0
-        self._seconds_at_snapshot = 0.0
         self._pause: str | None = None
-        self._last_run: tuple[Condition | None, int] = (None, 0)
-        self._finds_faults = hasattr(process, "fault")
-        self._tells_taint = hasattr(process, "tainted")
-        self._steps_whole = hasattr(process, "whole_step")
-        self._gate = Gate()
-        self._subscribers = Subscribers()
-        self._hands = Hands(process)
-        self._hands.note()
+        self._handler: Any = None
+        self._interrupted = self._settling = False
+        self._finds_faults = isinstance(process, Faulty)
+        self._tells_taint = isinstance(process, Tainted)
+        self._steps_whole = isinstance(process, StepsWhole)
 
-    @property
-    def observation(self) -> Observation:
-        """The step just completed, as a lazy mapping over what the process measures."""
-        if self._observation is None:
-            latest, current = self._recorder.latest, self._buffers_whole
-            self._observation = Observation(self.process, latest, current)
-        if self._hands.untold and not self._observation.edited:
-            self._observation = self._observation.after_edit()
-        return self._observation
+    # What the session asks for -----------------------------------------------------------------------
 
-    @property
-    def running(self) -> bool:
-        """Whether some thread is stepping."""
-        return self._gate.stepping
+    def step(self, n: int, to: str | None, force: bool) -> Stop:
+        """Take `n` steps, or go on to right after the phase `to`."""
 
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        """What is recorded."""
-        return self._recorder.probes
+        def take() -> Stop:
+            stop, taken = (None, 0) if to is None else (self._advance_to(to), n)
+            while stop is None and taken < n:
+                stop = self._stopped_by_request() or self._walk_on()
+                taken += 1
+            return stop or self._stop("step", f"{n} step{'' if n == 1 else 's'} taken")
 
-    @property
-    def held_back(self) -> Any:
-        """The fault for which the update of the step under way is held back; None if none is."""
-        return self.fault if self._held is not None else None
+        return self._tell_stop(self.moving(take, force))
 
-    @property
-    def goes_through_faults(self) -> bool:
-        """Whether a faulty update may have been made on the way, which a script then must not hold back."""
-        return self.fault is not None or not self.stop_on_fault
+    def run(self, until: Condition | None, start: int | None, force: bool) -> Stop:
+        """Step until the condition is met, counted from the row `start`, None from here."""
+        trace = self.journal.trace
 
-    @property
-    def recorded_keys(self) -> tuple[str, ...]:
-        """What the rows to come will hold; the trace may have columns of more, recorded before."""
-        return ("step", "seconds", *(probe.key for probe in self.probes))
-
-    @property
-    def step_number(self) -> int:
-        """Steps completed."""
-        return self.process.step_number
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """Names of the phases of a step, in order: what `step(to=...)` takes."""
-        return self.process.phases
-
-    @property
-    def buffers(self) -> Mapping[str, np.ndarray]:
-        """Every named buffer of the process, as it stands."""
-        return self.process.buffers
-
-    @contextmanager
-    def _stepping(self, force: bool | None = None) -> Iterator[None]:
-        """Own the gate; `force` says whether a held-back update is let go, None that no step goes on."""
-        self._gate.enter()
-        try:
-            # In this order: a pause asked for from now on must not be lost.
-            self._pause = None
-            self._gate.stepping = True
-            # The last two phases of a step: what comes right before the update, and the update.
-            self._edge = (None, *self.phases)[-2:]
-            self.error = None
-            self._log_changes_by_hand()
-            if self._held is not None and force is not None:
-                self._go_on_from_fault(force)
-            with interrupt_is_pause(self._interrupt):
-                yield
-            self._hands.note()
-        except UpdateHeldBack:
-            self._hands.note()
-            raise
-        except BaseException as error:
-            self._recover(error)
-            raise
-        finally:
-            self._gate.leave()
-
-    def _run(self, until: Condition | None, start: int | None, force: bool) -> Stop:
-        with self._stepping(force):
-            start = len(self.trace) if start is None else min(start, len(self.trace))
-            self._last_run = (until, start)
-            self._tell("run", until)
-            stop = None
-            while stop is None:
+        def run() -> Stop:
+            begin = len(trace) if start is None else min(start, len(trace))
+            self.last_run = (until, begin)
+            self.subscribers.tell("run", until)
+            while True:
                 stop = None if self._pause is None else self._stopped_by_request()
-                if stop is None and until is not None and until.met(self.trace, start):
-                    stop = self._stop("condition", reason(until, self.trace))
+                if stop is None and until is not None and until.met(trace, begin):
+                    stop = self._stop("condition", reason(until, trace))
                 if stop is None:
                     stop = self._walk_on()
-        return self._tell_stop(stop)
+                if stop is not None:
+                    return stop
+
+        return self._tell_stop(self.moving(run, force))
+
+    def rewind(self, step: int) -> None:
+        """Go back to the end of `step`."""
+
+        def go_back() -> None:
+            self._abandon_step()
+            self.journal.rewind(step)
+
+        self.moving(go_back)
+
+    def pause(self) -> None:
+        """Stop after the step under way."""
+        if self.gate.stepping:
+            self._pause = "pause"
+
+    def moving(self, act: Callable[[], Result], force: bool | None = None) -> Result:
+        """The result of `act`, as the one who steps.
+
+        `force` says whether a held-back update is let go, None that no step goes on.
+        """
+
+        def move() -> Result:
+            # In this order: a pause asked for from now on must not be lost.
+            self._pause = None
+            self.gate.stepping = True
+            # The last two phases of a step: what comes right before the update, and the update.
+            self._edge = (None, *self.process.phases)[-2:]
+            self.error = None
+            if self.journal.moving:
+                self.journal.mend()
+            self.journal.log_changes_by_hand(self.phase)
+            if self.held is not None and force is not None:
+                self._go_on_from_fault(force)
+            self._hear_interrupts()
+            return act()
+
+        return self.gate.own(move)
+
+    # One step ----------------------------------------------------------------------------------------
 
     def _advance_to(self, phase: str) -> Stop:
         # Twice, because the step under way may have passed this phase already.
@@ -164,7 +135,7 @@ class Stepping:
             stop = self._walk_on(phase)
             if stop is not None:
                 return stop
-            if phase == self.phases[-1]:
+            if phase == self._edge[1]:
                 return self._stop("phase", f"{phase} has run")
         raise RuntimeError(f"the process announces a phase {phase!r} that its steps never reach")
 
@@ -173,16 +144,13 @@ class Stepping:
 
         `trusting` makes a whole step without asking for a fault where the process tells of one afterwards.
         """
-        if self._gate.visitors:
-            self._gate.admit()
-        began = time.perf_counter()
+        if self.gate.visitors:
+            self.gate.admit()
+        began = self.clock()
         walk = self._walk
         trusting = trusting and self._tells_taint and walk is None and to is None
         if walk is None:
-            # Also of a step that is abandoned: its buffers are no longer those of the last one.
-            self._buffers_whole = False
-            if self._observation is not None:
-                self._observation.current = False
+            self.journal.begin_step()
         brink, last = self._edge
         asking = self._finds_faults and self.stop_on_fault
         if not self.breakpoints and (trusting or not asking):
@@ -194,7 +162,8 @@ class Stepping:
             if stop is not None:
                 return stop
         if walk is None and brink is None and to is None and self._steps_whole:
-            self._step_whole()
+            self._whole = True
+            self.process.whole_step()  # type: ignore[attr-defined]
             walk = ()
         elif walk is None:
             walk = self._walk = self.process.walk()
@@ -206,22 +175,19 @@ class Stepping:
             if stop is None and phase == to != last:
                 stop = self._stop("phase", f"{to} has run", to)
             if stop is not None:
-                self._seconds += time.perf_counter() - began
-                self._tell("phase", phase)
+                self.journal.seconds += self.clock() - began
+                self.subscribers.tell("phase", phase)
                 return stop
         if trusting and asking and self.process.tainted:  # type: ignore[attr-defined]
-            self._go_back_to(self._completed, keep_edits=True)
+            self.journal.torn = True
+            self._abandon_step()
+            self.journal.go_back_to(self.journal.completed, keep_edits=True)
             return self._walk_on(trusting=False)
-        self._finish_step(began)
+        self._walk = self.phase = None
+        self._whole = self._forced = False
+        self.journal.seconds += self.clock() - began
+        self.journal.complete_step(bool(self.subscribers.of_steps), self.clock)
         return None
-
-    def _step_whole(self) -> None:
-        process: Any = self.process
-        try:
-            process.whole_step()
-        except BaseException:
-            self.phase = process.reached
-            raise
 
     def _held_back(self, asking: bool) -> Stop | None:
         """A stop if the update of the step under way is faulty, if `asking`, or crosses a breakpoint."""
@@ -231,9 +197,9 @@ class Stepping:
         if not self.breakpoints:
             return None
         wanted = {key for each in self.breakpoints for key in each.condition.keys}
-        step = self.step_number + 1
-        values = self._recorder.measured(step, wanted)
-        why = self.breakpoints.crossed(self.trace, step, {**values, "seconds": self._seconds})
+        step, journal = self.process.step_number + 1, self.journal
+        values = self.recorder.measured(step, wanted)
+        why = self.breakpoints.crossed(journal.trace, step, {**values, "seconds": journal.seconds})
         if why and not asking and self.stop_on_fault and self._finds_faults:
             stop = self._held_back_by_fault()
         return stop or (self._stop("breakpoint", why, self.phase) if why else None)
@@ -242,143 +208,92 @@ class Stepping:
         fault = self.process.fault()  # type: ignore[attr-defined]
         if fault is None:
             return None
-        last_good = last_whole_step(self.process, self.history, self.events, self._completed)
+        journal = self.journal
+        last_good = last_whole_step(self.process, journal.history, journal.events, journal.completed)
         self.fault = (fault if hasattr(fault, "since") else Fault(fault)).since(last_good)
-        self._held = len(self.events)
+        self.held = len(journal.events)
         return self._stop("fault", str(self.fault), self.phase)
 
     def _go_on_from_fault(self, force: bool) -> None:
         """Let the update go if forced or mended; begin the step anew if what was edited lasts."""
-        held, self._held = self._held, None
+        held, self.held = self.held, None
         if force or not self.stop_on_fault:
             self._forced = True
             return
-        if len(self.events) > held:  # type: ignore[operator]
+        events = self.journal.events
+        if len(events) > held:  # type: ignore[operator]
             if self._held_back_by_fault() is None:
                 return
-            inside = [event for event in self.events if event.step == self._completed and event.phase]
+            inside = self.journal.edits_inside()
             if not any(event.name.startswith(OF_THE_STEP) for event in inside):
-                self._abandon_step()
                 # As they last, they are the same between the steps.
-                before = self.events[: len(self.events) - len(inside)]
-                self.events = before + [dataclasses.replace(event, phase=None) for event in inside]
+                between = [dataclasses.replace(event, phase=None) for event in inside]
+                self.journal.replace_events(len(events) - len(inside), between, self._abandon_step)
                 return
-        self._held = held
+        self.held = held
         raise UpdateHeldBack(self.fault)
-
-    def _finish_step(self, began: float) -> None:
-        self._walk = None
-        self.phase = None
-        self._forced = False
-        self._seconds += time.perf_counter() - began
-        step = self._completed = self.process.step_number
-        self._recorder.record(step, self._seconds)
-        self._observation = None
-        self._buffers_whole = True
-        if step % self.history.interval == 0 and self.history.due(step):
-            self._keep_snapshot(step)
-        if self._subscribers.of_steps:
-            self._tell("step")
-
-    def _keep_snapshot(self, step: int) -> None:
-        began = time.perf_counter()
-        self.history.add(step, self.process.snapshot())
-        self.history.took(time.perf_counter() - began, self._seconds - self._seconds_at_snapshot)
-        self._seconds_at_snapshot = self._seconds
-
-    # Going back --------------------------------------------------------------------------------------
-
-    def _go_back_to(self, step: int, keep_edits: bool = False) -> None:
-        """Replay to `step`; with `keep_edits` those made between it and the next step are made again."""
-        events = self._events_before(step)
-        if keep_edits:
-            events += [event for event in self.events if event.step == step and event.phase is None]
-        # From before the step where possible, so that the buffers are those of the step, too.
-        reached, snapshot = self.history.nearest(max(self.first_step, step - 1))
-        self._abandon_step()
-        present = self.process.snapshot()
-        try:
-            replay(self.process, snapshot, events, step)
-        except BaseException:
-            self.process.restore(present)
-            self.observation.current = False
-            raise
-        self.events = events
-        self.history.forget_after(step)
-        self.trace.truncate(step)
-        self._completed = step
-        self._seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
-        self._seconds_at_snapshot = self._seconds
-        edited = any(event.step == step for event in events)
-        self._observation = Observation(self.process, self.trace.row(step), reached < step, edited)
-
-    def _events_before(self, step: int) -> list[Event]:
-        return [event for event in self.events if event.step < step]
-
-    def _recover(self, error: BaseException) -> None:
-        """Put the process back to before the step that failed, and remember the error."""
-        completed, phase, phases = self._completed, self.phase, self.phases
-        after = f", after {phase}" if phase else ""
-        # Only the last phase changes persistent state, so before it there is nothing to undo but edits.
-        torn = self.step_number != completed or len(phases) < 2 or phase == phases[-2]
-        torn = torn or any(event.step == completed and event.phase for event in self.events)
-        error.add_note(f"raised in step {completed + 1}{after}; the session is back at step {completed}")
-        try:
-            if torn:
-                self._go_back_to(completed, keep_edits=True)
-        except Exception as failure:
-            error.add_note(f"going back to step {completed} failed too: {failure!r}")
-        self._abandon_step()
-        self._hands.note()
-        if isinstance(error, Exception):
-            self.error = error
-        self._tell("error", error)
-
-    def _follow(self, trace: Trace, last_run: tuple[Condition | None, int]) -> None:
-        """Begin as what comes after `trace`, whose last run can be resumed."""
-        self.trace.extend(trace)
-        if len(trace):
-            self.trace.before = trace.before
-        self._last_run = last_run
-        self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
-        self._seconds_at_snapshot = self._seconds
-        self._observation = Observation(self.process, self.trace.row(self.step_number), False, True)
 
     def _abandon_step(self) -> None:
         if self._walk is not None and hasattr(self._walk, "close"):
             self._walk.close()
-        self._walk = None
-        self.phase = None
-        self._held = None
-        self._forced = False
+        self._walk = self.phase = self.held = None
+        self._whole = self._forced = False
 
-    # Edits, stops and notices ------------------------------------------------------------------------
+    # However it ends ---------------------------------------------------------------------------------
 
-    def _edit(self, name: str, value: Any) -> None:
-        watching = self._hands.watching
-        self._log_changes_by_hand()
+    def _settle(self, error: BaseException | None) -> None:
+        """Leave the session whole; called by whoever owns the gate, more than once if it is interrupted."""
+        journal, stepping = self.journal, self.gate.stepping
+        self._settling = True
+        journal.finish()
+        # Who only visits has nothing to be undone, unless it edits.
+        if error is not None and (journal.moving or (stepping and not isinstance(error, UpdateHeldBack))):
+            self._recover(error)
+        if not journal.hands.watching:
+            journal.hands.note()
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            self._handler = None
+        self._settling = False
+
+    def _recover(self, error: BaseException) -> None:
+        """Put the process back to before the step that failed, and remember the error."""
+        journal, phases = self.journal, self.process.phases
+        phase: Any = self.process.reached if self._whole else self.phase  # type: ignore[attr-defined]
+        after = f", after {phase}" if phase else ""
+        completed = journal.completed
+        # Only the last phase changes persistent state, so before it there is nothing to undo but edits.
+        journal.torn = journal.torn or len(phases) < 2 or phase == phases[-2]
+        error.add_note(f"raised in step {completed + 1}{after}; the session is back at step {completed}")
+        self._abandon_step()
         try:
-            self.process.edit(name, value)
-        finally:
-            if watching:
-                self._hands.note()
-        self._log(name, value)
+            journal.mend()
+        except Exception as failure:
+            error.add_note(f"going back to step {completed} failed too: {failure!r}")
+        if isinstance(error, Exception):
+            self.error = error
+        self.subscribers.tell("error", error)
 
-    def _log_changes_by_hand(self) -> None:
-        for name, value in self._hands.changes():
-            self._log(name, value)
+    def _hear_interrupts(self) -> None:
+        """Have Ctrl-C be a pause; a second one, if a step never ends, is raised."""
+        handler = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is threading.main_thread() and handler is not None:
+            self._interrupted = False
+            self._handler = handler
+            signal.signal(signal.SIGINT, self._interrupt)
 
-    def _log(self, name: str, value: Any) -> None:
-        value = copy.deepcopy(value)
-        self.events.append(Event(self.step_number, name, value, self.phase))
-        self._observation = self.observation.after_edit()
-        self._tell("edit", self.events[-1])
-
-    def _interrupt(self) -> None:
+    def _interrupt(self, signum: int, frame: Any) -> None:
+        if self._settling:
+            return
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
         self._pause = "interrupt"
 
+    # Stops -------------------------------------------------------------------------------------------
+
     def _stop(self, kind: str, why: str, phase: str | None = None) -> Stop:
-        return Stop(kind, why, self.step_number, phase)
+        return Stop(kind, why, self.process.step_number, phase)
 
     def _stopped_by_request(self) -> Stop | None:
         if self._pause is None:
@@ -391,10 +306,5 @@ class Stepping:
 
     def _tell_stop(self, stop: Stop) -> Stop:
         self.last_stop = stop
-        self._tell("pause", stop)
+        self.subscribers.tell("pause", stop)
         return stop
-
-    def _tell(self, kind: str, detail: Any = None) -> None:
-        if self._subscribers:
-            with self._gate.resting():
-                self._subscribers.tell(Notice(kind, self.step_number, detail))

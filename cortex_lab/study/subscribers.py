@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cortex_lab.study.events import Notice
+from cortex_lab.study.gate import Gate
+from cortex_lab.study.process import Process
 
 Subscriber = Callable[[Notice], Any]
 
@@ -16,7 +18,9 @@ Subscriber = Callable[[Notice], Any]
 class Subscribers:
     """Functions to be told of every notice. What one raises is shown once, and it is told no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: Process, gate: Gate) -> None:
+        self._process = process
+        self._gate = gate
         self._all: dict[int, Subscriber] = {}
         self.of_steps: dict[int, Subscriber] = {}
         self.parts: dict[int, Any] = {}
@@ -33,17 +37,19 @@ class Subscribers:
             self.parts[token] = part
         return lambda: self._remove(token)
 
-    def __bool__(self) -> bool:
-        return bool(self._all)
-
-    def tell(self, notice: Notice) -> None:
-        told = self.of_steps if notice.kind == "step" else self._all
-        for token, subscriber in tuple(told.items()):
-            try:
-                subscriber(notice)
-            except Exception:
-                self._remove(token)
-                show_once(f"a subscriber failed and was unsubscribed:\n{traceback.format_exc()}")
+    def tell(self, kind: str, detail: Any = None) -> None:
+        """Tell them in this thread, which is at rest meanwhile."""
+        told = self.of_steps if kind == "step" else self._all
+        if not told:
+            return
+        notice = Notice(kind, self._process.step_number, detail)
+        with self._gate.resting():
+            for token, subscriber in tuple(told.items()):
+                try:
+                    subscriber(notice)
+                except Exception:
+                    self._remove(token)
+                    show_once(f"a subscriber failed and was unsubscribed:\n{traceback.format_exc()}")
 
     def remove(self, part: Any) -> None:
         """Unsubscribe what was subscribed on behalf of `part`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -27,10 +26,9 @@ class Trace:
 
     def __init__(self, keys: Iterable[str]) -> None:
         self._capacity = 1024
-        self._length = 0
+        self._length = self._dropped = 0
         self._columns = {key: np.full(self._capacity, MISSING) for key in ("step", "seconds", *keys)}
         self._cells = _cells(self._columns)
-        self._changing = Lock()
         self._files: list[TraceFile] = []
         self.version = 0
         self.directions: Mapping[str, bool | None] = {}
@@ -87,17 +85,17 @@ class Trace:
             raise
         cells["step"][row] = step
         cells["seconds"][row] = seconds
+        # From here on it is recorded; what was interrupted before leaves traces that `truncate` clears.
         self._length = row + 1
         self.version += 1
 
     def add_column(self, key: str) -> None:
         """Begin to record `key`: NaN in the rows so far. Nothing happens if there is such a column."""
-        if key in self._columns:
+        if key in self._cells:
             return
-        with self._changing:
-            # A new dict, so that a thread that is going over the old one can finish.
-            self._columns = {**self._columns, key: np.full(self._capacity, MISSING)}
-            self._cells = _cells(self._columns)
+        # A new dict, so that a thread that is going over the old one can finish.
+        self._columns = {**self._columns, key: np.full(self._capacity, MISSING)}
+        self._cells = _cells(self._columns)
         self.version += 1
 
     def extend(self, other: Trace, after: float = -np.inf) -> None:
@@ -114,14 +112,17 @@ class Trace:
         self.version += 1
 
     def truncate(self, step: int) -> None:
-        """Drop the rows of every step after `step`."""
-        with self._changing:
-            kept = int(np.searchsorted(self["step"], step, side="right"))
-            dropped, self._length = self._length, kept
-            for column in self._columns.values():
-                column[kept:dropped] = MISSING
-            for file in self._files:
-                file.truncate(kept)
+        """Drop the rows of every step after `step`, and what is left of one that was not completed."""
+        kept = int(np.searchsorted(self["step"], step, side="right"))
+        # Kept until all is cleared, for the case that this is interrupted and done again.
+        self._dropped = max(self._dropped, self._length)
+        self._length = kept
+        # Told before they are cleared, a file that is reading these rows sees that it has to read again.
+        for file in self._files:
+            file.truncate(kept)
+        for column in self._columns.values():
+            column[kept : self._dropped + 1] = MISSING
+        self._dropped = 0
         self.version += 1
 
     def preview(self, step: int, values: Mapping[str, float]) -> TracePreview:
@@ -143,9 +144,8 @@ class Trace:
         Returns the file; `close()` it, or leave a `with` block, to end the stream and make the file HDF5.
         A crash loses at most the last second. FileExistsError if there is such a file already.
         """
-        with self._changing:
-            file = TraceFile(self, Path(path))
-            self._files.append(file)
+        file = TraceFile(self, Path(path))
+        self._files.append(file)
         return file
 
     @classmethod
@@ -182,7 +182,7 @@ class Trace:
         capacity = max(1024, 2 * self._capacity)
         for key, column in self._columns.items():
             larger[key] = np.full(capacity, MISSING)
-            larger[key][: self._capacity] = column
+            larger[key][: self._capacity] = column[: self._capacity]
         self._columns = larger
         self._cells = _cells(larger)
         self._capacity = capacity

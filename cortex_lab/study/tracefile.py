@@ -21,22 +21,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 
-from cortex_lab.ground import hdf5
 from cortex_lab.ground.files import cannot_save, write_whole
 from cortex_lab.study.subscribers import show_once
+from cortex_lab.study.traceformat import (
+    COLUMNS,
+    KEPT,
+    RECORD,
+    ROWS,
+    UNFINISHED,
+    finished,
+    record_checksum,
+)
+from cortex_lab.study.tracereading import rows_of_records
 
-UNFINISHED = b"\x89cortex_lab trace 2\r\n\x1a\n"
-FINISHED = b"\x89cortex_lab trace 2 in HDF5\r\n\x1a\n"
-# A record: what it is, its length, the checksum of all before it and of itself; then that many bytes.
-RECORD = struct.Struct("<4sQI")
-COLUMNS, ROWS, KEPT = b"cols", b"rows", b"kept"
-# The block before the HDF5: where the names begin and how long they are, where the checksums and the rows
-# begin, how many rows and columns there are. Then the checksum of this and of the names.
-ABOUT, BLOCK = struct.Struct("<6Q"), 512
-ROWS_TO_A_CHECKSUM = 64
 _ROWS_TO_A_RECORD = 256
 _SECONDS_BETWEEN_WRITES = 0.25
 
@@ -71,10 +70,10 @@ class TraceFile:
         self.path = path
         self.error: BaseException | None = None
         self._trace = weakref.ref(trace)
-        self._changing = trace._changing
         self._writing = threading.RLock()
         self._process = os.getpid()
-        self._kept: tuple[int] | None = None
+        # The rows to keep, said by one thread and written by another; one thing each, to be compared as such.
+        self._kept = self._kept_written = (0,)
         self._at = _Written(0, 0, (), 0)
         try:
             self._file = open(path, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
@@ -93,8 +92,9 @@ class TraceFile:
         self._thread.start()
 
     def truncate(self, rows: int) -> None:
-        """Forget all rows but the first `rows`; called by the trace, which holds the lock."""
-        self._kept = (rows if self._kept is None else min(rows, self._kept[0]),)
+        """Forget all rows but the first `rows`; called by the trace before it clears the others."""
+        waiting = self._kept
+        self._kept = (rows if waiting is self._kept_written else min(rows, waiting[0]),)
 
     def write(self) -> None:
         """Bring the file up to date with the trace; OSError if that fails, and what was written is whole."""
@@ -107,21 +107,27 @@ class TraceFile:
         with self._writing:
             if self._file.closed or os.getpid() != self._process:
                 return
-            with self._changing:
-                kept, names, length = self._kept, trace.keys, len(trace)
-                begin = self._at.rows if kept is None else min(kept[0], self._at.rows)
-                rows = np.column_stack([trace._columns[name][begin:length] for name in names])
+            kept, begin, names, rows = self._copied(trace)
             if begin < self._at.rows:
                 self._record(KEPT, struct.pack("<Q", begin), rows=begin)
-            with self._changing:
-                if self._kept is kept:
-                    self._kept = None
+            self._kept_written = kept
             if names != self._at.names:
                 self._record(COLUMNS, json.dumps(names).encode(), names=names)
             for start in range(0, len(rows), _ROWS_TO_A_RECORD):
                 piece = rows[start : start + _ROWS_TO_A_RECORD].astype("<f8", copy=False)
                 self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
             self.error = None
+
+    def _copied(self, trace: Any) -> tuple[tuple[int], int, tuple[str, ...], np.ndarray]:
+        """What was said last, the number of rows that stay, and names and rows to write behind them."""
+        while True:
+            kept, length = self._kept, len(trace)
+            # Rows so far are in these columns too, whatever larger ones the trace makes meanwhile.
+            columns = trace._columns
+            begin = self._at.rows if kept is self._kept_written else min(kept[0], self._at.rows)
+            rows = np.column_stack([column[begin:length] for column in columns.values()])
+            if self._kept is kept:
+                return kept, begin, tuple(columns), rows
 
     def close(self) -> None:
         """Write what is left, and make the file HDF5.
@@ -195,41 +201,8 @@ class TraceFile:
         self._at = then
 
     def _finish(self) -> None:
-        from cortex_lab.study.tracereading import rows_of_records  # which reads by what is written above
-
         self._file.seek(0)
         columns, _ = rows_of_records(self._file.read())
         if self.path.exists() and not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
             raise FileExistsError(errno.EEXIST, "another file has taken its place; move that away")
         write_whole(self.path, finished(columns))
-
-
-def record_checksum(kind: bytes, content: bytes | memoryview, before: int) -> int:
-    return zlib.crc32(content, zlib.crc32(RECORD.pack(kind, len(content), before)))
-
-
-def finished(columns: dict[str, np.ndarray]) -> bytes:
-    """The file of a trace that is complete."""
-    names = json.dumps(list(columns)).encode()
-    rows = np.column_stack(list(columns.values())).astype("<f8", copy=False)
-    sums, places = block_checksums(names, rows), []
-
-    def fill(file: h5py.File) -> None:
-        parts = {"columns": np.bytes_(names), "checksums": sums, "rows": rows}
-        made = [file.create_dataset(name, data=part) for name, part in parts.items()]
-        file.flush()
-        places.extend(BLOCK + (dataset.id.get_offset() or 0) for dataset in made)
-
-    image = hdf5.image(fill)
-    about = ABOUT.pack(places[0], len(names), places[1], places[2], *rows.shape)
-    block = FINISHED + about + struct.pack("<I", zlib.crc32(about + names))
-    return block.ljust(BLOCK, b"\0") + image
-
-
-def block_checksums(names: bytes, rows: np.ndarray) -> np.ndarray:
-    """What every so many rows sum to, each with all before: uint32."""
-    sums, total = [], zlib.crc32(names)
-    for start in range(0, len(rows), ROWS_TO_A_CHECKSUM):
-        total = zlib.crc32(rows[start : start + ROWS_TO_A_CHECKSUM], total)
-        sums.append(total)
-    return np.array(sums, dtype="<u4")

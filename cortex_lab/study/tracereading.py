@@ -13,7 +13,7 @@ import numpy as np
 from cortex_lab.ground.files import DamagedFile, size_of
 from cortex_lab.ground.hdf5 import SIGNATURE
 from cortex_lab.study.missing import MISSING
-from cortex_lab.study.tracefile import (
+from cortex_lab.study.traceformat import (
     ABOUT,
     BLOCK,
     COLUMNS,

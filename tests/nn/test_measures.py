@@ -181,7 +181,11 @@ CHANGED = {
     "rows": lambda session, path: session.edit("excluded_rows", list(range(50))),
     "revived": lambda session, path: session.edit("revived_unit['dense_1']", [0, 1]),
     "the best": lambda session, path: session.restore_best(),
-    "gone back": lambda session, path: (halved(session), session.step(3), session._go_back_to(5, True)),
+    "gone back": lambda session, path: (
+        halved(session),
+        session.step(3),
+        session._journal.go_back_to(5, True),
+    ),
     "a branch": lambda session, path: session.fork(**{"weights['dense_1/bias']": [1.0]}).branches[0],
     "adopted": lambda session, path: session.fork(**{"weights['dense_1/bias']": [1.0]}).keep(0),
     "a file": lambda session, path: (halved(session), session.save(path), resumed(path))[-1],

@@ -77,6 +77,19 @@ def test_restarts_begin_again_and_grow() -> None:
     assert schedule(29) == pytest.approx(0.1 * (1 + math.cos(math.pi * 19 / 20)) / 2)
 
 
+@pytest.mark.parametrize("growth", [1, 2, 3])
+def test_restarts_far_on_are_those_counted_one_by_one(growth: int) -> None:
+    schedule, once = CosineDecay(0.1, 7, restarts=True, growth=growth), CosineDecay(0.1, 1)
+    begin, length = 0, 7
+    for step in range(3000):
+        if step == begin + length:
+            begin, length = step, length * growth
+        assert schedule(step) == CosineDecay(0.1, length)(step - begin)
+    # So many that counting them would not end.
+    assert schedule(7 * 10**15) == 0.1 or growth > 1
+    assert 0 <= schedule(10**18) <= once(0)
+
+
 def test_warm_up_then_any() -> None:
     then = CosineDecay(0.1, 50)
     schedule = Warmup(10, then, start=0.02)

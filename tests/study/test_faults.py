@@ -111,7 +111,7 @@ def test_what_is_edited_right_before_an_update_is_looked_at_too():
     assert session.step_number == 1
 
 
-@pytest.mark.parametrize("budget", [2**20, 300])
+@pytest.mark.parametrize("budget", [2**20, 3000])
 @pytest.mark.parametrize("poisoned_at", [1, 6, 9])
 def test_the_last_good_step_is_whole_and_training_goes_on_from_there(poisoned_at, budget):
     session, sound = Session(Walker(), snapshot_budget=budget), Session(Walker())

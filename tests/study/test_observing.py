@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -86,9 +85,9 @@ def test_recording_can_begin_from_another_thread_while_stepping():
     begun.wait(10)
     session.record(Probe("norm"))
     session.break_when("loss > 1e9")
-    before = len(session.trace)
-    while len(session.trace) < before + 5:
-        time.sleep(0.001)
+    enough, before = threading.Event(), len(session.trace)
+    session.subscribe(lambda notice: enough.set() if len(session.trace) >= before + 5 else None)
+    assert enough.wait(10)
     session.pause()
     thread.join(10)
     assert session.error is None and not np.isnan(session.trace["norm"][-1])

@@ -141,9 +141,14 @@ def test_the_file_grows_by_itself_within_a_second_and_is_plain_hdf5_once_it_is_c
     trace = filled(10)
     with trace.stream_to(tmp_path / "run.h5") as file:
         trace.append(11, 0.0, {"loss": 123.0})
-        deadline = time.monotonic() + 5
-        while file._at.rows < 11 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        written, write = threading.Event(), file.write
+
+        def write_and_say() -> None:
+            write()
+            written.set()
+
+        file.write = write_and_say
+        assert written.wait(10) and file._at.rows == 11
         with pytest.warns(UserWarning, match="was not closed.*the 11 rows there are, up to step 11"):
             assert same(Trace.open(tmp_path / "run.h5"), trace)
     with h5py.File(tmp_path / "run.h5") as plain:
@@ -154,20 +159,19 @@ def test_the_file_grows_by_itself_within_a_second_and_is_plain_hdf5_once_it_is_c
 
 def test_a_killed_process_loses_at_most_the_last_second(tmp_path):
     code = f"""
-import time
+import threading, time
 from cortex_lab.study import Trace
 trace = Trace(["loss"])
-trace.stream_to({str(tmp_path / "run.h5")!r})
+file = trace.stream_to({str(tmp_path / "run.h5")!r})
 for step in range(1, 10**9):
     trace.append(step, time.time(), {{"loss": step}})
-    time.sleep(0.002)
-    if step == 100:
+    threading.Event().wait(0.002)
+    if file._at.rows and step >= 400:
         print("begun", flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline() == b"begun\n"
-        time.sleep(0.8)
         killed = time.time()
     finally:
         process.kill()

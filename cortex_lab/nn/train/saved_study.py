@@ -63,7 +63,7 @@ class SavedStudy:
         for probe in self.probes if its_probes else ():
             if probe.key not in session.recorded_keys and probe.key in session.process.keys:
                 session.record(probe)
-        session._follow(self.trace, (self.until, self.start))
+        session.follow(self.trace, (self.until, self.start))
         session.stop_on_fault = self.stop_on_fault
         for plateau in () if new_optimizer else self.plateaus:
             plateau.attach(session)
@@ -99,7 +99,7 @@ def warn_of(missing: list[str], what: str) -> None:
 def describe_study(session: Session) -> dict[str, Any]:
     """What `SavedStudy.of` reads back, but for the rows of the trace."""
     texts = [(each.number, _text_of(each.condition), each.since) for each in session.breakpoints]
-    until, start = session._last_run
+    until, start = session.last_run
     plateaus = [part for part in session.attached if type(part) is ReduceOnPlateau]
     probes = [probe for probe in session.probes if probe.measure is None]
     return {

@@ -1,0 +1,53 @@
+"""How a trace lies in a file: what `tracefile.py` writes and `tracereading.py` reads."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+
+import h5py
+import numpy as np
+
+from cortex_lab.ground import hdf5
+
+UNFINISHED = b"\x89cortex_lab trace 2\r\n\x1a\n"
+FINISHED = b"\x89cortex_lab trace 2 in HDF5\r\n\x1a\n"
+# A record: what it is, its length, the checksum of all before it and of itself; then that many bytes.
+RECORD = struct.Struct("<4sQI")
+COLUMNS, ROWS, KEPT = b"cols", b"rows", b"kept"
+# The block before the HDF5: where the names begin and how long they are, where the checksums and the rows
+# begin, how many rows and columns there are. Then the checksum of this and of the names.
+ABOUT, BLOCK = struct.Struct("<6Q"), 512
+ROWS_TO_A_CHECKSUM = 64
+
+
+def record_checksum(kind: bytes, content: bytes | memoryview, before: int) -> int:
+    return zlib.crc32(content, zlib.crc32(RECORD.pack(kind, len(content), before)))
+
+
+def finished(columns: dict[str, np.ndarray]) -> bytes:
+    """The file of a trace that is complete."""
+    names = json.dumps(list(columns)).encode()
+    rows = np.column_stack(list(columns.values())).astype("<f8", copy=False)
+    sums, places = block_checksums(names, rows), []
+
+    def fill(file: h5py.File) -> None:
+        parts = {"columns": np.bytes_(names), "checksums": sums, "rows": rows}
+        made = [file.create_dataset(name, data=part) for name, part in parts.items()]
+        file.flush()
+        places.extend(BLOCK + (dataset.id.get_offset() or 0) for dataset in made)
+
+    image = hdf5.image(fill)
+    about = ABOUT.pack(places[0], len(names), places[1], places[2], *rows.shape)
+    block = FINISHED + about + struct.pack("<I", zlib.crc32(about + names))
+    return block.ljust(BLOCK, b"\0") + image
+
+
+def block_checksums(names: bytes, rows: np.ndarray) -> np.ndarray:
+    """What every so many rows sum to, each with all before: uint32."""
+    sums, total = [], zlib.crc32(names)
+    for start in range(0, len(rows), ROWS_TO_A_CHECKSUM):
+        total = zlib.crc32(rows[start : start + ROWS_TO_A_CHECKSUM], total)
+        sums.append(total)
+    return np.array(sums, dtype="<u4")
