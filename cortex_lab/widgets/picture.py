@@ -17,12 +17,14 @@ def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> by
 
     shown = [(view, view.drawing(), *place) for view, place in _places(views)]
     units = max((rows.stop for _, _, rows, _ in shown), default=1)
-    figure = new_picture((10, 0.3 + 2.3 * units), dpi)
-    headroom = 0.3 / (0.3 + 2.3 * units)
-    figure.text(0.015, 1 - 0.35 * headroom, headline, fontsize=8, va="top", color="#424242")
-    grid = GridSpec(units, 2, figure=figure, left=0, right=1, top=1 - headroom, bottom=0, hspace=0, wspace=0)
+    heights = [0.3, *[2.3] * units]
+    figure = new_picture((10, sum(heights)), dpi)
+    grid = GridSpec(units + 1, 2, figure=figure, height_ratios=heights, hspace=0, wspace=0)
+    grid.update(left=0, right=1, top=1, bottom=0)
+    figure.text(0.015, 1 - 0.1 / sum(heights), headline, fontsize=8, va="top", color="#424242")
     for view, chart, rows, columns in shown:
-        paint(chart, figure.add_subfigure(grid[rows, columns]), view.title)
+        below = slice(rows.start + 1, rows.stop + 1)
+        paint(chart, figure.add_subfigure(grid[below, columns]), view.title)
     return png_bytes(figure)
 
 

@@ -81,8 +81,8 @@ def _paint_plots(chart: Chart, figure: Any) -> None:
 def _arrange(chart: Chart, figure: Any) -> None:
     on_axes = any(plot.has_axes for plot in chart.plots)
     header = max(bool(plot.title) + bool(plot.detail) for plot in chart.plots)
-    top = 1 - (0.26 + 0.14 * header + 0.04 * bool(header)) / (figure.bbox.height / figure.dpi)
-    bottom = 0.15 * bool(chart.told) + (0.32 if on_axes else 0.1)
+    top = 1 - (0.32 + 0.13 * header) / (figure.bbox.height / figure.dpi)
+    bottom = 0.15 * bool(chart.told) + (0.32 if on_axes else 0.16)
     edges = {"top": top, "bottom": bottom / (figure.bbox.height / figure.dpi)}
     if on_axes:
         figure.subplots_adjust(left=0.1, right=0.97, hspace=0.34, wspace=0.28, **edges)
@@ -104,7 +104,8 @@ def _add_legend(chart: Chart, axes: Any) -> None:
         color, name = _color(entry.color), _short(entry.label)
         alpha = 0.45 if entry.faint else 1.0
         if entry.mark == "line":
-            handles.append(Line2D([], [], color=color, label=name, alpha=alpha, linewidth=1.4))
+            width = 0.8 if entry.faint else 1.5
+            handles.append(Line2D([], [], color=color, label=name, alpha=alpha, linewidth=width))
         elif entry.mark == "bar":
             handles.append(Patch(color=color, label=name, alpha=0.75))
         else:

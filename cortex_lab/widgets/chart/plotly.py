@@ -39,9 +39,11 @@ class _Place:
     told: set[str]
 
     def add(self, kind: str, **trace: Any) -> None:
-        name = trace.get("name")
-        trace["showlegend"] = bool(name) and name not in self.told
-        self.told.add(str(name))
+        if name := trace.get("name"):
+            trace["showlegend"] = name not in self.told
+            self.told.add(name)
+        elif kind in ("scatter", "bar"):
+            trace |= {"name": None, "showlegend": False}
         getattr(self.figure, f"add_{kind}")(**trace, **self.at)
 
     @property

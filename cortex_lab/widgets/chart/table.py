@@ -16,9 +16,9 @@ def table_of(chart: Chart) -> pd.DataFrame:
     parts = []
     for plot in chart.plots:
         for mark in plot.marks:
-            label = getattr(mark, "label", "") or mark.kind
-            columns = {"plot": plot.title, "mark": label, **_columns(mark)}
-            if len(part := pd.DataFrame(columns)):
+            if len(part := pd.DataFrame(_columns(mark))):
+                part.insert(0, "plot", plot.title)
+                part.insert(1, "mark", getattr(mark, "label", "") or mark.kind)
                 parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["plot", "mark"])
 

@@ -92,7 +92,7 @@ function drawPlot(surface, plot, area, showX, presence) {
     place.scales = inPlane.length ? fitInto(inPlane, area, 11) : null;
   }
   const top = area.top - headerOf(plot);
-  if (plot.title || plot.detail) drawHeading(surface, plot, area.left, top, area.right - area.left);
+  if (plot.title || plot.detail) drawHeading(surface, plot, area, top);
   for (const mark of plot.marks) {
     context.save();
     if (plot.axes) {
@@ -112,21 +112,23 @@ function headerOf(plot) {
   return plot.title || plot.detail ? 20 : plot.axes ? 8 : 0;
 }
 
-function drawHeading({ context, theme }, plot, left, top, room) {
+function drawHeading({ context, theme, width }, plot, { left, right, spare = 8 }, top) {
+  // A heading may reach a little into the gap to the next plot.
+  const room = Math.min(right + spare, width) - left;
   context.textAlign = "left";
   context.font = theme.strongFont;
   context.fillStyle = theme.text;
   const title = fit(context, plot.title, room);
-  const width = context.measureText(title).width;
+  const taken = title ? context.measureText(title).width + 8 : 0;
   let level = top + (headerOf(plot) === 20 ? 11 : 8);
-  if (title) context.fillText(title, left, level);
+  context.fillText(title, left, level);
   context.font = theme.font;
   context.fillStyle = theme.muted;
-  if (plot.aside && width + 8 + context.measureText(plot.aside).width <= room + 8) {
-    context.fillText(plot.aside, left + width + 8, level);
+  if (plot.aside && taken + context.measureText(plot.aside).width <= room) {
+    context.fillText(plot.aside, left + taken, level);
   }
   if (title) level += 14;
-  if (plot.detail) context.fillText(fit(context, plot.detail, room + 16), left, level);
+  if (plot.detail) context.fillText(fit(context, plot.detail, room), left, level);
 }
 
 // Where the marks of each plot go: below its heading and inside its axes.
@@ -190,7 +192,8 @@ function arrangeFlow(plots, width) {
       // What room is left goes to bars, which are read, not looked at.
       const size = block.grows ? Math.min(BLOCK.widestNamed, block.width + spare) : widthOf(block, zoom);
       const bottom = top + BLOCK.label + (block.zooms ? TILE_BLOCK * zoom : height);
-      placed.push({ left, right: left + size, top: top + BLOCK.label, bottom, middle: top + BLOCK.label + height / 2 });
+      const middle = top + BLOCK.label + height / 2;
+      placed.push({ left, right: left + size, top: top + BLOCK.label, bottom, middle, spare: BLOCK.gap - 8 });
       left += size + BLOCK.gap;
     }
     top += BLOCK.label + height + BLOCK.rowGap;
