@@ -13,6 +13,7 @@ import numpy as np
 
 from cortex_lab.compute import kernels
 from cortex_lab.compute.cpu.accelerate import accelerate
+from cortex_lab.compute.gpu import array_module
 from cortex_lab.compute.kernel import REGISTRY
 
 for _module in pkgutil.iter_modules(kernels.__path__):
@@ -66,9 +67,5 @@ def get_ops(name: str = "cpu") -> Ops:
         accelerate()
         return Ops(name, np.dtype(np.float32), np)
     if name == "gpu":
-        try:
-            cupy = importlib.import_module("cupy")
-        except ImportError as missing:
-            raise ImportError("the gpu backend needs CuPy: pip install 'cortex-lab[cuda13]'") from missing
-        return Ops(name, np.dtype(np.float32), cupy)
+        return Ops(name, np.dtype(np.float32), array_module())
     raise ValueError(f"there is no backend {name!r}; choose 'reference', 'cpu' or 'gpu'")

@@ -14,7 +14,7 @@ from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import known_codes, shown, weights_by_code
-from cortex_lab.ground.float32 import refuse_masked
+from cortex_lab.ground.float32 import refuse_masked, refuse_missing
 
 VALIDATION = (
     "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
@@ -123,6 +123,9 @@ class Given:
         except CannotStratify:
             dealt = draw_split(_length(self.inputs), sizes, seed)
         rows = dealt["validation"]
+        inputs = self.inputs if isinstance(self.inputs, Mapping) else {"input": self.inputs}
+        for name, part in inputs.items():
+            refuse_missing(np.asarray(part)[rows], f"input {name!r} of validation", rows)
         return replace(self, chosen=dealt["train"]), (_picked(self.inputs, rows), _picked(self.targets, rows))
 
     def weights(self, sample_weight: Any) -> np.ndarray:

@@ -42,6 +42,21 @@ def refuse_masked(values: Any, called: str) -> None:
         )
 
 
+def refuse_missing(values: np.ndarray, called: str, rows: Any = None) -> None:
+    """ValueError for numbers (n, ...) that are NaN or infinite, naming columns and `rows`."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    broken = ~np.isfinite(values)
+    bad = np.flatnonzero(broken.reshape(len(values), -1).any(axis=1))
+    first = (bad if rows is None else np.asarray(rows)[bad])[:5].tolist()
+    columns = np.flatnonzero(broken.any(axis=0))[:5].tolist() if values.ndim == 2 else []
+    where = f", column{'s' * (len(columns) > 1)} {', '.join(map(str, columns))}" if columns else ""
+    raise ValueError(
+        f"{called} holds missing or infinite numbers in {len(bad)} of {len(values)} rows, the first "
+        f"{first}{where}; fill them, or leave those rows out: numpy.isfinite(x) says which are whole"
+    )
+
+
 def as_float32(values: np.ndarray, called: str) -> np.ndarray:
     """Numbers (n, ...) as float32, copied only if they are not.
 

@@ -68,7 +68,7 @@ class Optimizer(PlainNumbers):
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
         """Change `params` and `state` in place; state["updates"] counts this update already.
 
-        Returns whether the gradient was finite, or None if it did not look.
+        Returns whether the gradient was finite and what was in `params` still is, or None if it did not look.
         """
         raise TypeError(f"{type(self).__name__} must define apply(ops, params, gradient, state, rate)")
 
@@ -89,7 +89,7 @@ class Optimizer(PlainNumbers):
     def update(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any]) -> bool:
         """Change `params` (and `state`) in place by one update along `gradient`, which is left as it is.
 
-        Returns whether the gradient was finite.
+        Returns whether the gradient was finite, and what was in `params` still is.
         """
         rate = self.rate(state["updates"])
         whole, gradient = gradient, self._clipped(ops, gradient, state)
@@ -101,9 +101,9 @@ class Optimizer(PlainNumbers):
                 state[name] = ops.zeros(params.shape, params.dtype)
         state["updates"] += 1
         finite = self.apply(ops, params, gradient, state, rate)
-        if finite is None or gradient is not whole:
-            return ops.all_finite(whole)
-        return bool(finite)
+        if finite is None:
+            return ops.all_finite(whole) and ops.all_finite(params)
+        return bool(finite) and (gradient is whole or ops.all_finite(whole))
 
     def rate(self, updates: int) -> float:
         """The learning rate of the update that follows `updates` others: the number, or the schedule's."""

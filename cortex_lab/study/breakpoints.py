@@ -36,6 +36,11 @@ class Breakpoints(list[Breakpoint]):
         self.append(Breakpoint(self._count, condition, len(trace)))
         return self[-1]
 
+    def put_back(self, number: int, condition: Condition, since: int) -> None:
+        """Set one again as it was, its number included."""
+        self._count = max(self._count, number)
+        self.append(Breakpoint(number, condition, since))
+
     def clear(self, chosen: Breakpoint | int | None = None) -> None:
         """Forget one breakpoint, itself or its number, or all; KeyError for one that is not set."""
         if chosen is None:

@@ -35,6 +35,14 @@ class Hands:
         ]
 
     @property
+    def untold(self) -> bool:
+        """Whether something was changed since `note` that `changes` has yet to tell."""
+        if self._noted is None:
+            return False
+        noted, now = self._noted, self._editable()
+        return any(name in now and self._digest(now[name]) != before for name, before in noted.items())
+
+    @property
     def watching(self) -> bool:
         return self._noted is not None
 

@@ -27,6 +27,9 @@ class Process(Protocol):
     - `directions`: by key, whether more of what it measures is better, None where nobody can tell; keys it
       does not mention go by their names (see `direction.rises`);
     - `parameters`: arrays by name that say where it stands, for the distance between branches;
+    - `stands(key)`: whether a key is of how it stands, as a validation loss, and so measured anew after an
+      edit; False if of the step that led there; None if that can no longer be measured after an edit. Without
+      this all keys are of how it stands;
     - `pending_update()`: by parameter, the change that the last phase will make, asked for right before it;
     - `fault()`: asked right before the last phase; anything but None holds the update back, and says why;
     - `tainted`: whether the last update had such a fault. Then `fault()`, which may take its time, is not

@@ -175,7 +175,9 @@ class Session(Stepping):
             self._last_run = branch._last_run
             self._completed = self.step_number
             self._seconds = branch._seconds
-            self._observation = Observation(self.process, self.trace.row(self.step_number), current=False)
+            row = self.trace.row(self.step_number)
+            edited = any(event.step == self.step_number for event in self.events)
+            self._observation = Observation(self.process, row, False, edited)
             self._tell("rewind", branch)
 
     def branch(self) -> Session:

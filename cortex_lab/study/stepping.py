@@ -74,6 +74,8 @@ class Stepping:
         if self._observation is None:
             latest, current = self._recorder.latest, self._buffers_whole
             self._observation = Observation(self.process, latest, current)
+        if self._hands.untold and not self._observation.edited:
+            self._observation = self._observation.after_edit()
         return self._observation
 
     @property
@@ -200,7 +202,7 @@ class Stepping:
             self.phase = phase
             if phase not in halts:
                 continue
-            stop = self._held_back() if phase == brink else None
+            stop = self._held_back(asking and not trusting) if phase == brink else None
             if stop is None and phase == to != last:
                 stop = self._stop("phase", f"{to} has run", to)
             if stop is not None:
@@ -221,9 +223,9 @@ class Stepping:
             self.phase = process.reached
             raise
 
-    def _held_back(self) -> Stop | None:
-        """A stop if the update of the step under way is faulty or crosses a breakpoint."""
-        stop = self._held_back_by_fault() if self.stop_on_fault and self._finds_faults else None
+    def _held_back(self, asking: bool) -> Stop | None:
+        """A stop if the update of the step under way is faulty, if `asking`, or crosses a breakpoint."""
+        stop = self._held_back_by_fault() if asking else None
         if stop is not None:
             return stop
         if not self.breakpoints:
@@ -232,7 +234,9 @@ class Stepping:
         step = self.step_number + 1
         values = self._recorder.measured(step, wanted)
         why = self.breakpoints.crossed(self.trace, step, {**values, "seconds": self._seconds})
-        return self._stop("breakpoint", why, self.phase) if why else None
+        if why and not asking and self.stop_on_fault and self._finds_faults:
+            stop = self._held_back_by_fault()
+        return stop or (self._stop("breakpoint", why, self.phase) if why else None)
 
     def _held_back_by_fault(self) -> Stop | None:
         fault = self.process.fault()  # type: ignore[attr-defined]
@@ -305,7 +309,8 @@ class Stepping:
         self._completed = step
         self._seconds = float(self.trace["seconds"][-1]) if len(self.trace) else 0.0
         self._seconds_at_snapshot = self._seconds
-        self._observation = Observation(self.process, self.trace.row(step), current=reached < step)
+        edited = any(event.step == step for event in events)
+        self._observation = Observation(self.process, self.trace.row(step), reached < step, edited)
 
     def _events_before(self, step: int) -> list[Event]:
         return [event for event in self.events if event.step < step]
@@ -337,7 +342,7 @@ class Stepping:
         self._last_run = last_run
         self._seconds = float(trace["seconds"][-1]) if len(trace) else 0.0
         self._seconds_at_snapshot = self._seconds
-        self._observation = Observation(self.process, self.trace.row(self.step_number))
+        self._observation = Observation(self.process, self.trace.row(self.step_number), False, True)
 
     def _abandon_step(self) -> None:
         if self._walk is not None and hasattr(self._walk, "close"):
@@ -366,6 +371,7 @@ class Stepping:
     def _log(self, name: str, value: Any) -> None:
         value = copy.deepcopy(value)
         self.events.append(Event(self.step_number, name, value, self.phase))
+        self._observation = self.observation.after_edit()
         self._tell("edit", self.events[-1])
 
     def _interrupt(self) -> None:

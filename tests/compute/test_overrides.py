@@ -50,7 +50,8 @@ def check(name: str, made: Case) -> None:
     if isinstance(wanted_result, int):
         assert result == wanted_result
     elif result is not None:
-        assert result == pytest.approx(wanted_result, rel=1e-5)
+        # A small loss is the logarithm of a float32 sum near 1, which rounds by 1e-7 a term.
+        assert result == pytest.approx(wanted_result, rel=1e-5, abs=2e-6)
     for ours, theirs in zip(found, wanted, strict=True):
         if theirs is None:
             continue

@@ -60,7 +60,7 @@ def _dawdle(numbers, rounds, start, stop):
 def three(monkeypatch: pytest.MonkeyPatch) -> Workers:
     """A pool of three workers, for this test."""
     workers = Workers(3)
-    for module in ("workers", "entries", "work"):
+    for module in ("cpu.pool", "cpu.calling_convention", "work"):
         monkeypatch.setattr(f"cortex_lab.compute.{module}.get_workers", lambda: workers)
     return workers
 

@@ -10,11 +10,13 @@ from cortex_lab.nn.layers.activation import ReLU, Tanh
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
+from cortex_lab.nn.layers.normalization import BatchNormalization
 from cortex_lab.nn.layers.pooling import MaxPooling2D
 from cortex_lab.optimize import SGD, Adam, RMSprop
 from cortex_lab.study import Session, steps
 from cortex_lab.study.faults import UpdateHeldBack
 from tests.nn.trainings import Rows, blobs, dense, state
+from tests.optimize.cases import OPTIMIZER_CASES
 
 
 def convolutional(x, y, **options):
@@ -135,6 +137,84 @@ def test_errors_in_the_data_name_input_and_rows():
     assert session.phase is None and session.error is not None
     with pytest.raises(ValueError, match="nothing would learn"):
         Training(Network([ReLU()], 3), Rows(x, y), "mean_squared_error", SGD(0.1))
+
+
+# Updates that go too far -----------------------------------------------------------------------------
+
+
+def exploding(optimizer, ops="cpu", **options):
+    """A regression whose loss overflows while its gradient does not."""
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    network = Network([Dense(1)], 4, ops=ops)
+    batches = Rows(x, x.sum(axis=1, keepdims=True))
+    training = Training(network, batches, "mean_squared_error", optimizer, **options)
+    return Session(training, snapshot_budget=600)
+
+
+WATCHED = {
+    "whole steps": lambda session: session.run(steps(100)),
+    "one by one": lambda session: [session.step() for _ in range(100) if session.fault is None],
+    "with a breakpoint": lambda session: (session.break_when("loss < -1"), session.run(steps(100))),
+    "phase by phase": lambda session: [
+        session.step(to=phase) for _ in range(100) for phase in session.phases if session.fault is None
+    ],
+}
+
+
+@pytest.mark.parametrize("watched", WATCHED)
+@pytest.mark.parametrize("optimizer", [SGD(1e12), SGD(1e12, momentum=0.9), SGD(1e12, weight_decay=1e-13)])
+@pytest.mark.parametrize("ops", ["cpu", "reference"])
+def test_an_update_that_would_make_weights_infinite_is_held_back(optimizer, ops, watched):
+    session = exploding(optimizer, ops)
+    with np.errstate(all="ignore"):
+        WATCHED[watched](session)
+    fault, good = session.fault, session.step_number
+    assert (fault.layer, fault.direction, fault.phase, fault.values) == (
+        "dense_1", "weights", "update", ("infinity",)
+    )  # fmt: skip
+    assert (fault.step, fault.last_good) == (good + 1, good) and good > 1
+    assert f"step {fault.step}" in str(fault) and "'dense_1/kernel'" in str(fault)
+    assert np.isfinite(session.process.network.params).all() and len(session.trace) == good
+    twin = exploding(optimizer, ops)
+    twin.stop_on_fault = False
+    with np.errstate(all="ignore"):
+        twin.step(good)
+    assert state(session.process) == state(twin.process)
+    session.edit("learning_rate", 0.0)
+    with np.errstate(all="ignore"):
+        assert session.step().kind == "step"
+
+
+@pytest.mark.parametrize("ops", ["cpu", "reference"])
+@pytest.mark.parametrize("case", OPTIMIZER_CASES, ids=lambda case: repr(case.optimizer))
+def test_no_optimizer_leaves_the_numbers_there_are(case, ops):
+    network = Network([Dense(3)], 6, ops=ops)
+    limit = float(np.finfo(network.ops.dtype).max)
+    session = Session(Training(network, Rows(*blobs()), "softmax_cross_entropy", case.optimizer))
+    session.step(to=session.phases[-2])
+    session.edit("learning_rate", limit)
+    session.edit("weights['dense_1/kernel']", 0.9999 * limit)
+    session.edit("gradient['dense_1/kernel']", -np.linspace(1, 2, 18).reshape(6, 3))
+    before = state(session.process)
+    with np.errstate(all="ignore"):
+        assert session.step().kind == "fault" and session.fault.tensor == "dense_1/kernel"
+        assert state(session.process) == before and session.fault.phase == "update"
+        session.step(force=True)
+    assert session.process.tainted and not np.isfinite(network.params).all()
+
+
+def test_what_layers_and_losses_remember_and_changes_by_hand_are_held_back_too():
+    x, y = blobs()
+    x[:, 0] *= 1e25
+    session = Session(dense(SGD(0.01), [BatchNormalization(), Dense(3)], (x, y), ops="cpu"))
+    with np.errstate(all="ignore"):
+        assert session.step(9).kind == "fault"
+    assert session.fault.tensor == "batch_normalization_1/moving_variance" and session.step_number == 0
+    assert np.isfinite(session.process.network.state).all() and session.fault.phase == "update"
+    session = Session(dense(SGD(0.01), [Dense(3)], ops="cpu"))
+    session.step(to=session.phases[-2])
+    session.pending_update["dense_1/bias"] = np.full(3, np.inf)
+    assert session.step().kind == "fault" and session.fault.tensor == "dense_1/bias"
 
 
 # After a fault ---------------------------------------------------------------------------------------

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 
+import cortex_lab as cl
+from cortex_lab.nn.contract.penalties import L2
 from cortex_lab.nn.layers.dense import Dense
+from cortex_lab.optimize import StepDecay
 from cortex_lab.study import Probe, Session, steps
 from tests.nn.trainings import blobs, dense
 
@@ -150,3 +156,65 @@ def test_rows_count_as_much_as_their_weights():
         for _ in range(5):
             list(training.walk())
     np.testing.assert_allclose(weighted.network.params, alone.network.params, rtol=1e-9)
+
+
+def studied() -> Any:
+    """A session with something to say of all keys, of which some are recorded."""
+    x, y = blobs()
+    layers = [cl.Dense(8, activation="relu"), cl.Dense(4, activation="tanh"), cl.Dense(3)]
+    network = cl.Network(layers, 6, ops="reference")
+    return cl.train(
+        network, (x, y), "softmax_cross_entropy", cl.SGD(StepDecay(0.1, 2, 0.5)), validate_every=1,
+        batch_size=16, validation=blobs(40, seed=1), metrics="f1_macro", penalties={"*/kernel": L2(0.1)},
+    )  # fmt: skip
+
+
+def halved(session: Any) -> None:
+    session.network.params[...] *= 0.5
+
+
+CHANGED = {
+    "an edit": lambda session, path: session.edit("weights['dense_2/kernel']", 0.5),
+    "in place": lambda session, path: halved(session),
+    "in place and noticed": lambda session, path: (halved(session), session.edit("frozen", ["dense_1"])),
+    "the learning rate": lambda session, path: session.edit("learning_rate", 0.7),
+    "rows": lambda session, path: session.edit("excluded_rows", list(range(50))),
+    "revived": lambda session, path: session.edit("revived_unit['dense_1']", [0, 1]),
+    "the best": lambda session, path: session.restore_best(),
+    "gone back": lambda session, path: (halved(session), session.step(3), session._go_back_to(5, True)),
+    "a branch": lambda session, path: session.fork(**{"weights['dense_1/bias']": [1.0]}).branches[0],
+    "adopted": lambda session, path: session.fork(**{"weights['dense_1/bias']": [1.0]}).keep(0),
+    "a file": lambda session, path: (halved(session), session.save(path), resumed(path))[-1],
+}
+
+
+def resumed(path: Any) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        train = cl.train
+        patch.setattr(cl, "train", partial(train, resume_from=path))
+        return studied()
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_after_an_edit_every_key_is_right_or_absent(change, tmp_path):
+    session, twin = studied(), studied()
+    for each in (session, twin):
+        each.step(5)
+    before = {key: twin.observation[key] for key in twin.process.keys if "update_ratio" not in key}
+    assert session.observation["weight_norm"] == before["weight_norm"]
+    changed = CHANGED[change](session, tmp_path / "run.h5")
+    session = changed if hasattr(changed, "trace") else session
+    shown = {}
+    for key in session.process.keys:
+        try:
+            shown[key] = session.observation[key]
+        except LookupError:
+            continue
+    assert {"validation_loss", "validation_f1_macro", "weight_norm", "penalty", "loss"} <= shown.keys()
+    for key, value in shown.items():
+        assert value == (session.process.measure(key) if session.process.stands(key) else before[key]), key
+    if change == "in place":
+        halved(session)
+        assert session.observation["weight_norm"] == session.process.measure("weight_norm")
+    session.step()
+    assert session.observation["loss"] == session.trace["loss"][-1]

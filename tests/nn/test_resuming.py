@@ -13,7 +13,6 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.lab import TrainingSession
-from cortex_lab.nn.contract.penalties import L2
 from cortex_lab.nn.run import saving
 from cortex_lab.optimize.optimizer import OPTIMIZERS, Optimizer
 from cortex_lab.optimize.schedules import CosineDecay, StepDecay
@@ -209,20 +208,6 @@ def test_what_no_longer_is_recorded_cannot_be_waited_for(tmp_path):
         resumed.run("grad_norm > 0")
 
 
-def test_the_best_of_before_is_known_and_where_its_weights_are(tmp_path):
-    session = made()
-    session.step(8)
-    session.edit("learning_rate", 1e-9)
-    session.process.network.params[...] *= 100
-    session.step(8)
-    session.save(tmp_path / "run.h5")
-    resumed = made(resume_from=tmp_path / "run.h5")
-    resumed.step(8)
-    assert resumed.best() == session.best() and resumed.best().step == 8
-    with pytest.raises(ValueError, match="no network of step 8; the session or file that it goes on from"):
-        resumed.restore_best()
-
-
 # The optimizer ---------------------------------------------------------------------------------------
 
 
@@ -316,41 +301,6 @@ def test_what_a_new_optimizer_needs_is_said():
             cl.train(cl.Network([cl.Dense(3)], 6), (X, Y), "softmax_cross_entropy", **options)
 
 
-# What is set up in another way -----------------------------------------------------------------------
-
-SCALED, SHUFFLED = X * np.float32(1.5), X.copy()
-SHUFFLED[[3, 5]] = SHUFFLED[[5, 3]]
-OTHERS = {
-    "draw seed": {"seed": 1},
-    "batch size": {"batch_size": 20},
-    "losses": {"loss": cl.SoftmaxCrossEntropy(label_smoothing=0.1)},
-    "penalties": {"penalties": {"*/kernel": L2(0.1)}},
-    "training data": [
-        {"data": (SCALED, Y)}, {"data": (SHUFFLED, Y)}, {"data": (X, (Y + 1) % 3)},
-        {"data": (X[:90], Y[:90])},
-        {"data": cl.data.Batches(X, Y, batch_size=10, seed=4)},
-        {"data": cl.data.Batches(X, Y, batch_size=10, shuffle=False)},
-    ],
-    "weights of rows": [{"class_weight": {0: 2.0}}, {"sample_weight": np.linspace(1, 2, 100)}],
-    "validation rows": {"validation": (HELD_OUT[0] + 1, HELD_OUT[1])},
-    "network": {"layers": [cl.Dense(3)]},
-    "frozen": {"frozen": ["dense_1"]},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_what_would_go_on_in_another_way_is_refused_by_name(tmp_path, name):
-    session = made()
-    session.step(7)
-    session.save(tmp_path / "run.h5")
-    others = OTHERS[name] if isinstance(OTHERS[name], list) else [OTHERS[name]]
-    for options in others:
-        with pytest.raises(ValueError, match=f"(another {name}|{name}=)"):
-            made(resume_from=tmp_path / "run.h5", **options)
-    for options in ({"validation": None}, {"metrics": ["f1_macro"]}, {"validate_every": 7}):
-        assert made(resume_from=tmp_path / "run.h5", **options).step(3).step == 10
-
-
 def test_batches_of_ones_own_are_compared_by_the_next_of_them(tmp_path):
     session = made(data=Rows(X, Y, 10))
     session.step(7)
@@ -361,7 +311,7 @@ def test_batches_of_ones_own_are_compared_by_the_next_of_them(tmp_path):
         each.step(5)
     same(session, resumed)
     with pytest.raises(ValueError, match="another training data"):
-        made(data=Rows(SCALED, Y, 10), resume_from=tmp_path / "run.h5")
+        made(data=Rows(X * np.float32(1.5), Y, 10), resume_from=tmp_path / "run.h5")
 
 
 def test_a_file_that_does_not_know_all_this_is_read_as_before(tmp_path):

@@ -235,3 +235,29 @@ def test_conditions_on_a_descent() -> None:
         assert session.last_stop.kind == "condition"
     session = study(CrossParaboloid(), SGD(0.1), [1, 2, 3], until=below("grad_norm", 1e-6))
     np.testing.assert_allclose(session.process.params, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZER_CASES, ids=lambda case: repr(case.optimizer))
+def test_a_step_that_would_lead_out_of_the_numbers_is_held_back(optimizer: OptimizerCase) -> None:
+    session = Session(Descent(Sphere(2), optimizer.optimizer, [3.0, -2.0]))
+    session.step(3)
+    there = session.process.params.copy()
+    limit = float(np.finfo(np.float64).max)
+    session.step(to="gradient")
+    session.edit("learning_rate", limit)
+    session.edit("params", 0.9999 * limit * np.ones(2))
+    session.edit("gradient", [-1.0, -2.0])
+    assert session.step().kind == "fault" and "not finite" in str(session.fault)
+    session.rewind(3)
+    assert (session.process.params == there).all() and session.step(3).kind == "step"
+
+
+def test_a_descent_goes_back_to_before_the_step_that_would_lead_out_of_the_numbers() -> None:
+    session = Session(Descent(Sphere(2), SGD(1e100)), snapshot_budget=600)
+    stop = session.run(steps(20))
+    twin = Session(Descent(Sphere(2), SGD(1e100)))
+    twin.stop_on_fault = False
+    twin.step(stop.step)
+    assert stop.kind == "fault" and session.fault.last_good == 1 and len(session.trace) == stop.step == 2
+    for name in ("params", "value", "evaluations"):
+        assert str(session.process.snapshot()[name]) == str(twin.process.snapshot()[name])

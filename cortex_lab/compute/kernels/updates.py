@@ -15,16 +15,16 @@ def update_sgd(
     """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
     With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-    momentum. Returns whether the gradient was finite.
+    momentum. Returns whether the gradient was finite, and the parameters that were still are.
     """
-    finite = xp.isfinite(gradient).all()
+    finite, lost = xp.isfinite(gradient).all(), ~xp.isfinite(params)
     if velocity is None:
         params -= learning_rate * gradient
-        return finite
+        return finite & (lost | xp.isfinite(params)).all()
     velocity *= momentum
     velocity += gradient
     params -= learning_rate * (gradient + momentum * velocity if nesterov else velocity)
-    return finite
+    return finite & (lost | xp.isfinite(params)).all()
 
 
 @kernel
@@ -44,8 +44,9 @@ def update_adam(
     """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
     `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-    first. Returns whether the gradient was finite.
+    first. Returns whether the gradient was finite, and the parameters that were still are.
     """
+    lost = ~xp.isfinite(params)
     mean *= beta_1
     mean += (1 - beta_1) * gradient
     square *= beta_2
@@ -54,7 +55,7 @@ def update_adam(
         params *= 1 - learning_rate * weight_decay
     corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
     params -= (learning_rate / (1 - beta_1**step)) * mean / corrected
-    return xp.isfinite(gradient).all()
+    return xp.isfinite(gradient).all() & (lost | xp.isfinite(params)).all()
 
 
 @kernel

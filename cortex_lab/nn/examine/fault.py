@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.nn.train.phases import foreseen
+
 if TYPE_CHECKING:
     from cortex_lab.nn.train.training import Training
 
@@ -18,8 +20,9 @@ class Fault:
     `tensor` is the first buffer, in the order of the step, that holds one; `layer` whose it is, `direction`
     "input", "weights", "forward", "loss" or "backward", and `phase` the phase that made it. `rows` are the
     positions in the data of the rows of the batch in which it does: all of the batch for a gradient that sums
-    over rows, none for weights. `last_good_step`, or `last_good`, is the last step with finite weights, to be
-    rewound to; None if this session has none.
+    over rows, none for weights. Where all of it is finite and the update itself would go too far, `tensor`
+    are the first weights that would be lost, and `phase` is "update". `last_good_step`, or `last_good`, is
+    the last step with finite weights, to be rewound to; None if this session has none.
     """
 
     tensor: str
@@ -40,6 +43,12 @@ class Fault:
         return replace(self, last_good_step=last_good)
 
     def __str__(self) -> str:
+        if self.phase == "update":
+            return (
+                f"the update of step {self.step} was held back: it would leave {' and '.join(self.values)} "
+                f"in {self.tensor!r}, as a step too large does (see learning_rate, clip_norm, momentum); "
+                f"{self._way_back()}"
+            )
         rows = ", ".join(map(str, self.rows[:8])) + (", ..." if len(self.rows) > 8 else "")
         where = f"in the data rows {rows}" if rows else "whatever the data"
         what = f"{self.tensor!r} ({self.direction} of {self.layer!r}, phase {self.phase!r})"
@@ -62,9 +71,10 @@ class Fault:
 
 
 def find_fault(training: Training) -> Fault | None:
-    """The first tensor of the step under way that is not finite, if its gradient is not; None if it is."""
+    """The first tensor that is not finite, if the gradient of the step under way is not, or what it would do
+    to the weights; None if both are."""
     if training.network.ops.all_finite(training.network.gradient):
-        return None
+        return _left_behind(training)
     for tensor, layer, direction, phase, array, has_rows in _in_order(training):
         finite = training.network.ops.to_numpy(training.network.ops.xp.isfinite(array))
         if finite.all():
@@ -75,10 +85,27 @@ def find_fault(training: Training) -> Fault | None:
         elif has_rows:
             rows = rows[~finite.reshape(len(finite), -1).all(axis=1)]
         values = training.network.ops.to_numpy(array)[~finite]
-        kinds = ["NaN"] * bool(np.isnan(values).any()) + ["infinity"] * bool(np.isinf(values).any())
         step = training.step_number
-        return Fault(tensor, layer, direction, phase, tuple(rows.tolist()), tuple(kinds), step + 1, step)
+        return Fault(tensor, layer, direction, phase, tuple(rows.tolist()), _kinds(values), step + 1, step)
     return None
+
+
+def _left_behind(training: Training) -> Fault | None:
+    """What is finite, and would not be after the update about to be made."""
+    network, isfinite, step = training.network, training.network.ops.xp.isfinite, training.step_number
+    arrays = {**network.parameters, **network.states, **training.objective.state}
+    whole = {name: isfinite(array) for name, array in arrays.items()}
+    with foreseen(training):
+        for name, array in arrays.items():
+            lost = whole[name] & ~isfinite(array)
+            if lost.any():
+                kinds = _kinds(network.ops.to_numpy(array[lost]))
+                return Fault(name, name.split("/")[0], "weights", "update", (), kinds, step + 1, step)
+    return None
+
+
+def _kinds(values: np.ndarray) -> tuple[str, ...]:
+    return ("NaN",) * bool(np.isnan(values).any()) + ("infinity",) * bool(np.isinf(values).any())
 
 
 def is_whole(training: Training) -> bool:

@@ -130,6 +130,14 @@ MEASURES: dict[str, Callable[..., float]] = {
 }
 
 
+def stands(key: str) -> bool | None:
+    """Whether a key is of the weights as they are; None if it cannot be told after an edit."""
+    name = key.partition("[")[0]
+    if name in ("weight_norm", "penalty") or name.startswith("validation_"):
+        return True
+    return None if name in ("learning_rate", "epoch", "update_ratio") else False
+
+
 def table(training: Training) -> dict[str, Callable[[], float]]:
     """By key, what `training` can be asked for: what concerns the whole first, then each layer."""
     network, objective = training.network, training.objective

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.ground.float32 import refuse_missing
 from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.run.executor import Bound
 from cortex_lab.nn.train import edits
+from cortex_lab.nn.train.labels import refuse_misread
 
 if TYPE_CHECKING:
     from cortex_lab.nn.train.training import Training
@@ -70,6 +72,21 @@ def _checked_targets(training: Training, name: str, targets: Any, batch: Any) ->
         return training.objective.check_targets(name, targets)
     except WrongRows as error:
         raise error.at(batch.rows) from None
+
+
+def checked_rows(
+    training: Training, inputs: Any, targets: Any, role: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Rows beside those trained on, by name; ValueError that names their `role` for what does not fit."""
+    named = training.network.checked_inputs(inputs)
+    for name, values in named.items():
+        refuse_missing(values, f"input {name!r} of {role}")
+    try:
+        checked = named, training.objective.check_all_targets(targets)
+    except WrongRows as error:
+        raise WrongRows(f"{role}: {error.text}", error.rows) from None
+    refuse_misread(training.objective, targets)
+    return checked
 
 
 def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from cortex_lab.nn.contract.loss import loss_from_dict
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
+from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train import edits
+from cortex_lab.nn.train.best_networks import describe_best
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.saved_study import SavedStudy, describe_study
 from cortex_lab.optimize import Optimizer
@@ -25,6 +28,19 @@ from cortex_lab.study import Session
 
 if TYPE_CHECKING:
     from cortex_lab.nn.train.training import Training
+
+
+_SAID_BY = {
+    "draw_seed": "seed",
+    "batch_size": "batch_size",
+    "losses": "loss",
+    "loss_weights": "loss_weights",
+    "penalties": "penalties",
+    "augment": "augment",
+    "training_data": "data",
+    "weights_of_rows": "sample_weight and class_weight",
+    "validation_rows": "validation",
+}
 
 
 @dataclass(frozen=True)
@@ -36,12 +52,42 @@ class Saved:
     arrays: Mapping[str, np.ndarray]
     study: SavedStudy | None = None
 
+    @property
+    def file(self) -> FileAsRead:
+        """The file, as it is now."""
+        return FileAsRead(self.path)
 
-def save_training(training: Training, path: str | os.PathLike, session: Session | None = None) -> None:
+
+class FileAsRead:
+    """A file that something goes on from, and what was in it then."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = os.path.abspath(path)
+        self._checksum = self._read()
+
+    def check_unchanged(self) -> None:
+        """ValueError unless that still is in it."""
+        if not os.path.exists(self.path) or self._read() != self._checksum:
+            raise ValueError(
+                f"this session goes on from {self.path}, which is gone or was written again since; a script "
+                "begins with that file as it was: put it back, and save to another path"
+            )
+
+    def _read(self) -> int:
+        return zlib.crc32(Path(self.path).read_bytes())
+
+
+def save_training(
+    training: Training,
+    path: str | os.PathLike,
+    session: Session | None = None,
+    best: Mapping[int, Network] = MappingProxyType({}),
+) -> None:
     """Write everything that going on needs, atomically; `Network.load` reads the network alone out of it.
 
     The data itself is not saved: batches are a function of (seed, step), so the step says where it stands,
-    and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too.
+    and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too,
+    and the networks of the `best` steps so far.
     """
     description, arrays = saving.describe_network(training.network)
     to_numpy = training.network.ops.to_numpy
@@ -67,7 +113,8 @@ def save_training(training: Training, path: str | os.PathLike, session: Session 
         **_content(training, training.batches, training.step_number),
     }
     if session is not None:
-        description["study"] = _plain(describe_study(session))
+        description["study"] = _plain(describe_study(session)) | {"best": list(best)}
+        arrays |= describe_best(best)
         arrays["trace"] = np.stack([session.trace[key] for key in session.trace.keys])
     saving.write(path, description, arrays)
 
@@ -89,8 +136,8 @@ def read_training(path: str | os.PathLike) -> Saved:
         with saving.reading(path, "set_up"):
             began = description.get("set_up")
             began = began and {"optimizer": dict(began["optimizer"]), "frozen": list(began["frozen"])}
-        changed = {"losses": losses, "penalties": penalties, "graph": graph.to_dict(), "set_up": began}
-        return {**description, **changed}
+        changed = {"losses": losses, "penalties": penalties or None, "graph": graph.to_dict()}
+        return {**description, **changed, "set_up": began}
 
     description, arrays = saving.read(path, look)
     with saving.reading(path, "study"):
@@ -142,17 +189,18 @@ def load_training(
     if None in (known.get("validation_rows"), description.get("validation_rows")):
         known.pop("validation_rows", None)
     for name, ours in (_identity(training) | known).items():
-        if description.get(name) != _plain(ours):
+        theirs = description.get(name)
+        if theirs != _plain(ours) and (theirs is None or theirs != _as_once_written(training, name)):
             raise ValueError(
                 f"{path} was saved from a training with another {name.replace('_', ' ')}: "
-                f"{description.get(name)!r}, here {ours!r}; set it up in the same way"
+                f"{theirs!r}, here {ours!r}; set it up in the same way, with the same {_SAID_BY[name]}"
             )
     began = description["set_up"] or {}
     if not new_optimizer:
         _check_optimizer(path, description, training.optimizer)
     here = list(training.frozen.patterns)
     # Not said is as it stands there.
-    if here and "frozen" in began and here not in (began["frozen"], description["frozen"]):
+    if here and "frozen" in began and not _freezes_as(training, began["frozen"], description["frozen"]):
         raise ValueError(
             f"{path} was saved from a training with frozen={began['frozen']}, here {here}; "
             'set it up in the same way, then session.edit("frozen", [...])'
@@ -256,7 +304,7 @@ def _identity(training: Training) -> dict[str, Any]:
         "batch_size": training.batches.batch_size,
         "losses": {name: loss.to_dict() for name, loss in training.losses.items()},
         "loss_weights": training.objective.weights,
-        "penalties": training.penalties.to_dict() if training.penalties else None,
+        "penalties": (training.penalties.to_dict() if training.penalties else None) or None,
         "augment": training.augmenter.to_dict() or None,
     }
 
@@ -271,21 +319,42 @@ def _content(training: Training, batches: Any, step: int) -> dict[str, Any]:
         data = {"checksum": _checksum([batch.inputs, batch.targets])}
     return {
         "training_data": data,
-        "weights_of_rows": _checksum([training.row_weights]),
-        "validation_rows": _checksum(list(training.validation or ())),
+        "weights_of_rows": None if _all_count_once(training) else _checksum([training.row_weights]),
+        "validation_rows": _checksum(list(training.validation or ()), np.float32),
     }
 
 
-def _checksum(values: Any, so_far: int = 0) -> int | None:
-    """A number that is another whenever these arrays, or lists or dicts of them, are; None of nothing."""
+def _all_count_once(training: Training) -> bool:
+    return training.row_weights is None or bool((training.row_weights == 1).all())
+
+
+def _as_once_written(training: Training, name: str) -> Any:
+    """What an earlier version wrote of the same rows, where that is something else."""
+    if name == "weights_of_rows":
+        return _checksum([training.row_weights])
+    return _checksum(list(training.validation or ())) if name == "validation_rows" else None
+
+
+def _freezes_as(training: Training, *given: list[str]) -> bool:
+    """Whether the same nodes rest as by patterns of a file."""
+    return any(Frozen(training.network, patterns).nodes == training.frozen.nodes for patterns in given)
+
+
+def _checksum(values: Any, reals: Any = None, so_far: int = 0) -> int | None:
+    """A number that is another whenever these arrays, or lists or dicts of them, are; None of nothing.
+
+    With `reals`, real numbers are compared as those are.
+    """
     if isinstance(values, Mapping):
         values = [part for _, part in sorted(values.items())]
     if isinstance(values, (list, tuple)):
         values = [part for part in values if part is not None]
         for part in values:
-            so_far = _checksum(part, so_far) or 0
+            so_far = _checksum(part, reals, so_far) or 0
         return so_far if values else None
     array = np.ascontiguousarray(values)
+    if reals is not None and array.dtype.kind == "f":
+        array = array.astype(reals, copy=False)
     return zlib.crc32(array, zlib.crc32(f"{array.dtype.str} {array.shape}".encode(), so_far))
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cortex_lab.compute.work import Work, join
 from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.run.executor import Bound
+from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.replaying import Replayed
+from cortex_lab.nn.train.copies import copied
 
 if TYPE_CHECKING:
     from cortex_lab.nn.train.training import Training
@@ -39,12 +44,7 @@ def program_of(training: Training, bound: Bound) -> Program:
         last.append(partial(training.bound_penalties.add_gradient, network.ops))
     if training.frozen.parts:
         last.append(training.frozen.rest_gradient)
-    settling = [
-        partial(node.layer.settle, network.ops, bound.slots[name])
-        for name, node in network.graph.nodes.items()
-        if type(node.layer).settle is not Layer.settle
-    ]
-    calls["update"].append(partial(update, training, settling, slots))
+    calls["update"].append(partial(update, training, settling_of(network, bound), slots))
     return list(calls.items())
 
 
@@ -80,22 +80,58 @@ def update(training: Training, settling: Calls, slots: Mapping[str, Any]) -> Non
     with network.turns:
         if training.params_before is not None:
             ops.copy(network.params, out=training.params_before)
-        by_hand = {
-            name: network.parameters[name] + ops.asarray(change) for name, change in training.changes.items()
-        }
-        training.tainted = not optimize(training, training.optimizer_state)
-        for name, values in by_hand.items():
-            network.parameters[name][...] = values
-        for settle in settling:
-            settle()
-        if training.objective.state:
-            training.objective.settle(slots)
+        training.tainted = not _change(training, training.optimizer_state, settling, slots)
         training.step_number += 1
         training.under_way = False
 
 
+@contextmanager
+def foreseen(training: Training) -> Iterator[None]:
+    """Inside, weights and states are what the update about to be made would leave."""
+    network, bound = training.network, training.bound
+    assert bound is not None
+    arrays = [network.params, network.state, *training.objective.state.values()]
+    with network.turns:
+        before = [array.copy() for array in arrays]
+        try:
+            slots = training.objective.slots(bound, training.plan)
+            with np.errstate(all="ignore"):
+                _change(training, copied(training.optimizer_state), settling_of(network, bound), slots)
+            yield
+        finally:
+            for array, values in zip(arrays, before, strict=True):
+                network.ops.copy(values, out=array)
+
+
+def settling_of(network: Network, bound: Bound) -> Calls:
+    """What folds a step into what its layers remember, such as moving averages."""
+    return [
+        partial(node.layer.settle, network.ops, bound.slots[name])
+        for name, node in network.graph.nodes.items()
+        if type(node.layer).settle is not Layer.settle
+    ]
+
+
+def _change(training: Training, state: dict[str, Any], settling: Calls, slots: Mapping[str, Any]) -> bool:
+    """Make the update; whether the gradient was finite and all is that it leaves."""
+    network, ops, objective = training.network, training.network.ops, training.objective
+    parameters, changes = network.parameters, training.changes
+    by_hand = {name: parameters[name] + ops.asarray(change) for name, change in changes.items()}
+    finite = optimize(training, state)
+    for name, values in by_hand.items():
+        parameters[name][...] = values
+    for settle in settling:
+        settle()
+    if objective.state:
+        objective.settle(slots)
+    if finite and (by_hand or settling or objective.state):
+        # The optimizer has looked at the parameters that it left.
+        finite = all(map(ops.all_finite, [*by_hand.values(), network.state, *objective.state.values()]))
+    return finite
+
+
 def optimize(training: Training, state: dict[str, Any]) -> bool:
-    """One update of the parameters; whether the gradient was finite."""
+    """One update of the parameters; whether the gradient was finite, and they still are."""
     if not training.frozen.parts:
         return _move(training, state)
     with training.frozen.at_rest(state):

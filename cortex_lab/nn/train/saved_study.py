@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from cortex_lab.optimize import ReduceOnPlateau
 from cortex_lab.study import Condition, Probe, Session, Trace, every
+from cortex_lab.study.breakpoints import Breakpoint
 from cortex_lab.study.expression import Expression, Forgotten, as_text
 
 
@@ -23,6 +25,9 @@ class SavedStudy:
     stop_on_fault: bool
     plateaus: tuple[ReduceOnPlateau, ...]
     probes: tuple[Probe, ...]
+    breakpoints: tuple[Breakpoint, ...] = ()
+    left_out: tuple[str, ...] = ()
+    best: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, about: Mapping[str, Any], rows: np.ndarray) -> SavedStudy:
@@ -41,13 +46,19 @@ class SavedStudy:
             bool(about["stop_on_fault"]),
             tuple(ReduceOnPlateau(**each) for each in attached),
             tuple(Probe(key, every(n) if n else None) for key, n in about["probes"]),
+            tuple(
+                Breakpoint(int(number), Expression(text), int(since))
+                for number, text, since in about.get("breakpoints", ())
+            ),
+            tuple(str(each) for each in about.get("left_out", ())),
+            tuple(int(step) for step in about.get("best", ())),
         )
 
     def follow(self, session: Session, its_probes: bool, new_optimizer: bool) -> None:
         """Have the session of a loaded training go on from here.
 
         `its_probes` says whether what was recorded by name goes on being recorded; plateaus are not attached
-        to a `new_optimizer`.
+        to a `new_optimizer`. What does not come back is named in a warning.
         """
         for probe in self.probes if its_probes else ():
             if probe.key not in session.recorded_keys and probe.key in session.process.keys:
@@ -56,10 +67,38 @@ class SavedStudy:
         session.stop_on_fault = self.stop_on_fault
         for plateau in () if new_optimizer else self.plateaus:
             plateau.attach(session)
+        missing = list(self.left_out)
+        for each in self.breakpoints:
+            if {*session.recorded_keys, *session.process.keys}.issuperset(each.condition.keys):
+                session.break_when(each.condition)
+                session.clear_breakpoints(session.breakpoints[-1])
+                session.breakpoints.put_back(each.number, each.condition, min(each.since, len(self.trace)))
+            else:
+                missing.append(str(each))
+        warn_of(missing, "did not come back from the file")
+
+
+def left_out(session: Session) -> list[str]:
+    """What acts in a session and no file can hold, in words."""
+    own = [part for part in session.attached if type(part) is not ReduceOnPlateau]
+    conditions = [each for each in session.breakpoints if as_text(each.condition) is None]
+    return [*map(str, conditions), *(f"what was attached: {part!r}" for part in own)]
+
+
+def _text_of(condition: Condition) -> str | None:
+    return condition.text if isinstance(condition, Expression) else as_text(condition)
+
+
+def warn_of(missing: list[str], what: str) -> None:
+    """Name what a saved study lacks, and say what to do."""
+    if missing:
+        again = "set it again in the session that goes on: session.break_when(...), part.attach(session)"
+        warnings.warn(f"{'; '.join(missing)} {what}; {again}", UserWarning, stacklevel=4)
 
 
 def describe_study(session: Session) -> dict[str, Any]:
     """What `SavedStudy.of` reads back, but for the rows of the trace."""
+    texts = [(each.number, _text_of(each.condition), each.since) for each in session.breakpoints]
     until, start = session._last_run
     plateaus = [part for part in session.attached if type(part) is ReduceOnPlateau]
     probes = [probe for probe in session.probes if probe.measure is None]
@@ -71,6 +110,8 @@ def describe_study(session: Session) -> dict[str, Any]:
         "said": repr(until),
         "start": start,
         "stop_on_fault": bool(session.stop_on_fault),
+        "breakpoints": [each for each in texts if each[1] is not None],
+        "left_out": left_out(session),
         "attached": [plateau.to_dict() for plateau in plateaus],
         "probes": [
             (probe.key, getattr(probe.schedule, "n", None))

@@ -19,10 +19,9 @@ from cortex_lab.nn.run.pictures import targets_are_pictures
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.train import edits
 from cortex_lab.nn.train.augment import Augmenter
-from cortex_lab.nn.train.batch_loading import fetch
+from cortex_lab.nn.train.batch_loading import checked_rows, fetch
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
-from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import Objective
 from cortex_lab.nn.train.phases import Program, Whole, in_one_go, is_known, optimize, program_of
@@ -133,7 +132,7 @@ class Training:
         self.changes: dict[str, np.ndarray] = {}
         self.params_before: Any = None
         self.scores: tuple[tuple[int, ...], dict[str, Any]] | None = None
-        self.validation = validation and self.checked_rows(*validation)
+        self.validation = validation and self.checked_rows(*validation, "validation")
         self.validate_every = validate_every or batches.steps_per_epoch
         self.metrics = self._checked_metrics(metrics)
         self.random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
@@ -244,11 +243,11 @@ class Training:
         finally:
             restore(before)
 
-    def checked_rows(self, inputs: Any, targets: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Rows to score: inputs and targets by name; ValueError for what does not fit."""
-        checked = self.network.checked_inputs(inputs), self.objective.check_all_targets(targets)
-        refuse_misread(self.objective, targets)
-        return checked
+    def checked_rows(
+        self, inputs: Any, targets: Any, role: str = "the data to score"
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Rows to score: inputs and targets by name; ValueError for what does not fit, or is not finite."""
+        return checked_rows(self, inputs, targets, role)
 
     def measure(self, key: str) -> float:
         """The value of `key` for the step just completed, or right before its update for the one under way.
@@ -266,6 +265,8 @@ class Training:
     def advice(self, key: str) -> str | None:
         """What to do to have `key` measured, where it could be; None where nothing can be said."""
         return measures.advice(self, key)
+
+    stands = staticmethod(measures.stands)
 
     def expect(self, keys: Iterable[str]) -> None:
         """Told what is going to be measured at every step, so that it can be."""

@@ -63,6 +63,7 @@ class Descent:
         self._known = {"value": False, "gradient": False}
         self._rate = optimizer.rate(0)
         self._change: np.ndarray | None = None
+        self.tainted = False
         self._minimum_is_known = not math.isnan(self._distance())
 
     @property
@@ -103,10 +104,11 @@ class Descent:
         self._rate = self.optimizer.rate(self.state["updates"])
         # A descent that diverges is to be looked at, not warned of.
         with np.errstate(all="ignore"):
-            self.optimizer.update(self.ops, self.params, self.gradient, self.state)
+            finite = self.optimizer.update(self.ops, self.params, self.gradient, self.state)
             if self._change is not None:
                 self.params[...] = before + self.ops.asarray(self._change)
             self.last_step = self.params - before
+        self.tainted = not (finite and math.isfinite(self._value) and self.ops.all_finite(self.params))
         self._moved()
         self.step_number += 1
         self.seconds["update"] += time.perf_counter() - began
@@ -128,13 +130,25 @@ class Descent:
             return float(self.evaluations[key.removesuffix("_evaluations")])
         raise KeyError(f"a descent does not measure {key!r}; it measures {', '.join(self.keys)}")
 
+    def stands(self, key: str) -> bool:
+        """Whether `key` is of the point, and not of the step that led there."""
+        return key not in ("step_norm", "learning_rate")
+
     def fault(self) -> str | None:
-        """Why the update should not be made: a value or gradient that is not finite."""
+        """Why the update should not be made: a value, gradient or point to come that is not finite."""
         if not math.isfinite(self._value):
             return f"the value is {self._value} at step {self.step_number}"
         bad = np.flatnonzero(~np.isfinite(self.ops.to_numpy(self.gradient)))
         if len(bad):
             return f"the gradient is not finite in coordinates {bad[:5].tolist()} at step {self.step_number}"
+        with np.errstate(all="ignore"):
+            ahead = self._here() + self.pending_update()["params"]
+        bad = np.flatnonzero(np.isfinite(self._here()) & ~np.isfinite(ahead))
+        if len(bad):
+            return (
+                f"the step from step {self.step_number} leads to coordinates {bad[:5].tolist()} that are not "
+                "finite, as a step too large does"
+            )
         return None
 
     def is_whole(self) -> bool:

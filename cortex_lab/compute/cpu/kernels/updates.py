@@ -13,6 +13,7 @@ from cortex_lab.compute.cpu.remembered import remembered
 from cortex_lab.compute.kernels import updates
 
 GRAIN = 32_768
+LARGEST = np.finfo(np.float32).max
 
 
 @updates.update_sgd.override("cpu")
@@ -58,7 +59,7 @@ def _update_of(kernel: Any, count: int, params: Any, gradient: Any, *state: Any)
 
 
 class _Update:
-    """An update of the vectors of a training, given `count` numbers; whether each gradient was finite."""
+    """An update of the vectors of a training, given `count` numbers; whether it met and left finite ones."""
 
     def __init__(self, kernel: Any, count: int, arrays: tuple[Any, ...]) -> None:
         pieces = get_workers().split(arrays[0].size, GRAIN)
@@ -74,7 +75,8 @@ class _Update:
         return False not in self._finite.tolist()
 
 
-# The gradient passes by anyway: what looks for NaN in it costs nothing here (exponents tell what is finite).
+# Gradient and parameters pass by anyway: what looks for NaN in them costs nothing here. Of a gradient the
+# exponents tell; a comparison does of a parameter, which must be finite before an update to be lost by it.
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @piecework
 def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop):
@@ -85,7 +87,7 @@ def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop)
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
     new_1, new_2, correction = np.float32(1 - beta_1), np.float32(1 - beta_2), np.float32(correction)
     beta_1, beta_2 = np.float32(beta_1), np.float32(beta_2)
-    exponent = np.int32(0)
+    exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
         g = gradient[i]
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
@@ -93,8 +95,11 @@ def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop)
         s = beta_2 * square[i] + new_2 * g * g
         mean[i] = m
         square[i] = s
-        params[i] = kept * params[i] - rate * m / (np.sqrt(s * correction) + epsilon)
-    finite[k] = exponent != EXPONENT
+        before = params[i]
+        p = kept * before - rate * m / (np.sqrt(s * correction) + epsilon)
+        params[i] = p
+        lost |= np.int32(abs(before) <= LARGEST) & np.int32(not abs(p) <= LARGEST)
+    finite[k] = exponent != EXPONENT and lost == 0
 
 
 @piecework
@@ -105,13 +110,16 @@ def _sgd(params, gradient, velocity, bits, numbers, finite, k, start, stop):
     rate, momentum = np.float32(learning_rate), np.float32(momentum)
     # A number and not the constant 1, of which a compiler would make sums that round otherwise.
     own = np.float32(numbers[2])
-    exponent = np.int32(0)
+    exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         v = momentum * velocity[i] + gradient[i]
         velocity[i] = v
-        params[i] -= rate * (own * gradient[i] + momentum * v) if nesterov else rate * v
-    finite[k] = exponent != EXPONENT
+        before = params[i]
+        p = before - (rate * (own * gradient[i] + momentum * v) if nesterov else rate * v)
+        params[i] = p
+        lost |= np.int32(abs(before) <= LARGEST) & np.int32(not abs(p) <= LARGEST)
+    finite[k] = exponent != EXPONENT and lost == 0
 
 
 @piecework
@@ -119,8 +127,11 @@ def _descend(params, gradient, bits, numbers, finite, k, start, stop):
     learning_rate = numbers[0]
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     rate = np.float32(learning_rate)
-    exponent = np.int32(0)
+    exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
-        params[i] -= rate * gradient[i]
-    finite[k] = exponent != EXPONENT
+        before = params[i]
+        p = before - rate * gradient[i]
+        params[i] = p
+        lost |= np.int32(abs(before) <= LARGEST) & np.int32(not abs(p) <= LARGEST)
+    finite[k] = exponent != EXPONENT and lost == 0

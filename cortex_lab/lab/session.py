@@ -1,28 +1,26 @@
-"""The front desk: wires data, network, optimizer and study together."""
+"""The session of a training, with its network and its data at hand."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data import Batches
-from cortex_lab.data._memory import Shared, kept
-from cortex_lab.data.given import Given, rows_of
+from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
+from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
-from cortex_lab.nn.run.pictures import say_how_bytes_are_seen
-from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training, save_training
-from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
+from cortex_lab.nn.train.best_networks import best_networks
+from cortex_lab.nn.train.checkpoint import save_training
 from cortex_lab.nn.train.metrics import Metrics
-from cortex_lab.nn.train.recipe import Recipe
-from cortex_lab.optimize import Optimizer
+from cortex_lab.nn.train.saved_study import left_out, warn_of
 from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
 from cortex_lab.study.direction import rises
 from cortex_lab.study.faults import UpdateHeldBack
@@ -59,6 +57,8 @@ class TrainingSession(Session):
         self.dataset = dataset
         self.recipe = recipe
         self._shared = tuple(shared)
+        # Of earlier steps, from the file that it goes on from.
+        self._networks: dict[int, Network] = {}
 
     @property
     def network(self) -> Network:
@@ -92,7 +92,12 @@ class TrainingSession(Session):
         steps, values = self.trace.recorded(key)
         rising = rises(key, mode, self.trace.directions)
         finite = np.isfinite(values)
-        if not finite.any():
+        if len(values) and not finite.any():
+            raise LookupError(
+                f"all {len(values)} recorded values of {key!r} are NaN or infinite, so no step is the best; "
+                "session.diagnose() says where that comes from"
+            )
+        if not len(values):
             raise LookupError(f"no {key!r} was recorded yet, so no step is the best")
         steps, values = steps[finite], values[finite]
         position = int(np.argmax(values) if rising else np.argmin(values))
@@ -112,11 +117,13 @@ class TrainingSession(Session):
 
         ValueError for a step outside this session, LookupError for one that cannot be reached.
         """
+        if step in self._networks:
+            return self._networks[step].copy()
         if not self.first_step <= step <= self.step_number:
             steps = f"from step {self.first_step} to step {self.step_number}"
             raise ValueError(
                 f"this session goes {steps}, so there is no network of step {step}"
-                + "; the session or file that it goes on from has it" * (0 <= step < self.first_step)
+                + "; the session that it goes on from has it" * (0 <= step < self.first_step)
             )
         return self._gate.visit_and_wait(lambda: self._training_at(step).network)
 
@@ -145,15 +152,21 @@ class TrainingSession(Session):
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
 
-        What has been recorded, the run under way and attached plateaus are saved with it; breakpoints,
-        subscribers and measures of your own are not. Between two steps only: ValueError inside one.
+        What has been recorded, the run under way, breakpoints and attached plateaus are saved too, and for
+        `restore_best` the weights of the best steps, by what is validated or else by the loss; of 3 at most.
+        Subscribers and measures of your own are not; conditions of your own in breakpoints, and parts, are
+        named in a warning. Between two steps only: ValueError inside one.
         """
-        self._gate.visit_and_wait(lambda: self._save(path))
+        unreached = self._gate.visit_and_wait(lambda: self._save(path))
+        warn_of(left_out(self), "cannot be saved")
+        for each in unreached:
+            warnings.warn(each, UserWarning, stacklevel=2)
 
     def script(self) -> Script:
         """Python that repeats this whole session without a notebook, edits included, to the identical losses.
 
-        ValueError for what a script cannot hold, such as a batch source of your own.
+        That of a session that went on from a file begins with this file. ValueError for what a script cannot
+        hold, such as a batch source of your own.
         """
         if self.recipe is None:
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
@@ -165,7 +178,10 @@ class TrainingSession(Session):
 
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
-        return TrainingSession(process, self.dataset, probes, budget, shared=shared)  # type: ignore[arg-type]
+        training: Any = process
+        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared)
+        sibling._networks = self._networks
+        return sibling
 
     def bench(self, **options: Any) -> Any:
         """The live lab bench on this session, displayed; see `cortex_lab.widgets.Bench` for the options."""
@@ -217,14 +233,17 @@ class TrainingSession(Session):
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)
 
-    def _save(self, path: str | os.PathLike) -> None:
+    def _save(self, path: str | os.PathLike) -> list[str]:
+        """Save it; what to say of the best steps whose weights were out of reach."""
         if self.held_back is not None:
             raise UpdateHeldBack(self.fault)
         if self.phase is not None:
             raise ValueError(
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
-        save_training(self.process, path, self)
+        best, unreached = best_networks(self)
+        save_training(self.process, path, self, best)
+        return unreached
 
     def _check_data(self) -> None:
         """ValueError if an array that was too large to copy is not what it was when it was given."""
@@ -237,146 +256,3 @@ class TrainingSession(Session):
         training = self.process.clone()
         replay(training, self.history.nearest(step)[1], self._events_before(step), step)
         return training
-
-
-def train(
-    network: Network,
-    data: Any,
-    loss: Any,
-    optimizer: Optimizer | None = None,
-    *,
-    batch_size: int = 32,
-    seed: int = 0,
-    validation: Any = "validation",
-    validate_every: int | None = None,
-    metrics: Any = None,
-    loss_weights: Mapping[str, float] | None = None,
-    class_weight: Mapping[Any, float] | str | None = None,
-    sample_weight: Any = None,
-    penalties: Any = None,
-    frozen: Iterable[str] | str = (),
-    augment: Any = None,
-    resume_from: str | os.PathLike | None = None,
-    new_optimizer: bool = False,
-    probes: Iterable[Probe] | None = None,
-    snapshot_budget: int = 256 * 2**20,
-) -> TrainingSession:
-    """Set up a training and return its session, at step 0.
-
-    Bytes (uint8) are a picture, and seen as 0 to 1, if they are an input with rows (height, width) or
-    (height, width, channels), sequences (steps, features) of bytes too, unless the layer that reads it takes
-    bytes as they are, as Embedding does. Rows (features,) of bytes are numbers from 0 to 255 and stay that,
-    which is said once. This holds in training, validation, `score`, `predict` and everywhere else. Targets,
-    labels, masks and ids are never divided; but targets that are the very numbers of a picture input, as an
-    autoencoder's, are seen as that input is by a loss of values.
-
-    All else is read as float32, and class ids as int64: numbers that would fall together or do not fit are
-    refused by name. Arrays are taken as they are now: those up to 64 MB are copied, a larger one that was
-    changed since is an error at `rewind`, `resume`, `fork`, `network_at` and `script`.
-
-    Parameters
-    ----------
-    network
-        The network to train, in place.
-    data
-        A Dataset (its training rows are used), or a pair (inputs, targets): of arrays, or of a frame and a
-        column, which are read as a Dataset is. A loss of classes reads labels as classes, a loss of values
-        reads numbers as they are, one of yes or no reads two labels, or shares from 0 to 1. In an array,
-        classes are ids 0, 1, ..., and a negative id says that a row's class is unknown: it teaches nothing.
-    loss
-        A loss or its name, such as "softmax_cross_entropy" or "mean_squared_error"; a dict by output name if
-        there are several.
-    optimizer
-        Such as `Adam(1e-3)`; its learning rate may be a schedule. None, with `resume_from`, is the file's.
-    batch_size
-        Rows of a batch; the last batch of an epoch may be smaller.
-    seed
-        Keys the order of the rows and everything drawn at random.
-    validation
-        The name of one of the dataset's splits, or None; a dataset without a "validation" split simply is not
-        validated. Other rows: a Dataset or a frame, matched by the names of columns and labels, or a pair
-        (inputs, targets). A fraction such as 0.2, or a number of rows, is taken out of the rows to train on,
-        drawn by `seed`, every class in proportion.
-    validate_every
-        Steps between validations; None is once per epoch.
-    metrics
-        What else to measure of the validation rows, recorded as "validation_<name>": names of scikit-learn's
-        scorers such as "f1_macro", "roc_auc_ovr" or "r2", functions (y_true, y_pred), or scorers; a dict of
-        those by output name if there are several. See `cortex_lab.nn.train.metrics.Metrics`.
-    loss_weights
-        By output name, the weight of its loss in the total.
-    class_weight
-        Weights by class, {label: weight}, where labels are the column's own values, in arrays the class ids;
-        or "balanced".
-    sample_weight
-        (rows,): how much each row of `data` counts, in the order of its rows; for a Dataset, a Series in
-        another order is matched by the row numbers in its index.
-    penalties
-        Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
-    frozen
-        Names of nodes, or patterns such as "conv2d_*", that do not learn; `session.edit("frozen", [...])`
-        freezes others, or none. See `cortex_lab.nn.train.freezing.Frozen`.
-    augment
-        Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes the pictures that are trained
-        on a little, anew in every epoch. A dict of them by input name if there are several.
-    resume_from
-        A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
-        goes on as that one would have, with what it recorded, edited (such as the learning rate) and
-        attached; `session.resume()` goes on with its last run. ValueError that names what is set up in
-        another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
-        look on and may be others.
-    new_optimizer
-        With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
-        has a schedule begin anew, and with nothing attached.
-    """
-    saved = None if resume_from is None else read_training(resume_from)
-    optimizer = optimizer_of(saved, optimizer, new_optimizer)
-    shared: list[Shared] = []
-    validation = kept(validation, "validation", shared)
-    sample_weight = kept(sample_weight, "sample_weight", shared)
-    class_weight = kept(class_weight, "class_weight", shared)
-    reading, name = reading_of(loss)
-    whole = Given.of(data, reading, name)
-    given, held_out = whole.validated(validation, seed)
-    batches = given.batches(batch_size, seed)
-    frozen = [frozen] if isinstance(frozen, str) else list(frozen)
-    training = Training(
-        network,
-        batches,
-        loss,
-        optimizer,
-        loss_weights=loss_weights,
-        row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
-        penalties=penalties,
-        frozen=frozen,
-        augment=augment,
-        validation=held_out,
-        validate_every=validate_every,
-        metrics=metrics,
-        seed=seed,
-    )
-    refuse_signed_ids(training, given)
-    reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
-    classes = given.dataset.classes if given.dataset is not None else None
-    refuse_another_order(network, reads, classes)
-    if saved is not None:
-        load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
-    network.reads, network.classes = reads, classes
-    if isinstance(batches, Batches):
-        say_how_bytes_are_seen(training, batches.inputs, batches.targets)
-    if isinstance(validation, str) or np.isscalar(validation):
-        held_out = validation
-    if sample_weight is not None:
-        sample_weight = whole.weights(sample_weight)
-    # Of arrays, what the batches keep: the ones given may be changed.
-    kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
-    recipe = Recipe.of(
-        kept_data, loss, optimizer, batch_size=batch_size, seed=seed, validation=held_out,
-        validate_every=validate_every, metrics=metrics, loss_weights=loss_weights,
-        class_weight=class_weight, sample_weight=sample_weight, penalties=penalties, frozen=frozen or None,
-        augment=augment,
-    )  # fmt: skip
-    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
-    if saved is not None and saved.study is not None:
-        saved.study.follow(session, probes is None, new_optimizer)
-    return session

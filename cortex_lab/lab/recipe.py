@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.checkpoint import FileAsRead
 from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Event
 from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
@@ -20,16 +22,15 @@ LARGEST_ARRAYS = 16 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What `train` was called with; its arrays are those that the training holds."""
+    """What `train` was called with: data and setup, whose arrays are those that the training holds.
+
+    `file` is the one that it was to go on from, if it was.
+    """
 
     data: Any
-    loss: Any
-    optimizer: Any
-    options: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, data: Any, loss: Any, optimizer: Any, **options: Any) -> Recipe:
-        return cls(data, loss, optimizer, options)
+    setup: TrainingSetup
+    file: FileAsRead | None = None
+    new_optimizer: bool = False
 
     def script(
         self,
@@ -41,15 +42,19 @@ class Recipe:
     ) -> Script:
         """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
 
+        A session that went on from a file begins with that file; ValueError if it was written again since.
         `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does. `through_faults` says
         that the script must not stop where the session went on from a fault.
         """
-        if first["step"] != 0:
+        resumed = self.file is not None
+        if self.file is not None:
+            self.file.check_unchanged()
+        elif first["step"] != 0:
             raise ValueError(
                 f"this session began at step {first['step']} of its training; a script begins at step 0"
             )
         source = Source()
-        network, given = training.network, f"{source.of(self.loss)}, {source.of(self.optimizer)}"
+        network, given = training.network, f"{source.of(self.setup.loss)}, {source.of(self.setup.optimizer)}"
         graph = network.graph.to_dict()
         for kind in _kinds([graph, *(loss.to_dict() for loss in training.losses.values())]):
             module, own, name = kind.partition(":")
@@ -59,11 +64,12 @@ class Recipe:
         body = [
             assignment("description", graph),
             f"network = cl.Network({made})",
-            *self._weights(network, first, source),
+            *([] if resumed else self._weights(network, first, source)),
             *self._data(source, loaded),
             f"session = cl.train(network, data, {given}{self._said(source)})",
+            *([f"assert session.step_number == {first['step']}, 'another file'"] if resumed else []),
             *(["session.stop_on_fault = False"] if through_faults else []),
-            *steps_and_edits(events, 0, training.step_number, source),
+            *steps_and_edits(events, first["step"], training.step_number, source),
         ]
         heading = '"""A training session, repeated step by step."""'
         return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))
@@ -135,11 +141,14 @@ class Recipe:
         return source.of(_small(np.asarray(values)))
 
     def _said(self, source: Source) -> str:
-        """The options that are not None, as keyword arguments."""
-        plain = {name: _plain(value) for name, value in self.options.items()}
+        """The options that say something, as keyword arguments."""
+        options = {field.name: getattr(self.setup, field.name) for field in fields(self.setup)[2:]}
+        plain = {name: _plain(value) for name, value in options.items() if name != "frozen" or value}
         said = [
             f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"
         ]
+        if self.file is not None:
+            said += [f"resume_from={self.file.path!r}", *["new_optimizer=True"] * self.new_optimizer]
         return "".join(f", {each}" for each in said)
 
 

@@ -1,0 +1,80 @@
+"""The weights of the best steps so far, which a training's file keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cortex_lab.nn.run import saving
+from cortex_lab.nn.run.network import Network
+
+if TYPE_CHECKING:
+    from cortex_lab.nn.train.checkpoint import Saved
+
+MOST = 3
+"""Of how many steps a file keeps the weights."""
+PATIENCE = 10.0
+"""How many seconds reaching one of them again may take."""
+
+
+def best_networks(session: Any) -> tuple[dict[int, Network], list[str]]:
+    """The networks of the best steps, by step, and what to say of those that are too far away."""
+    found: dict[int, Network] = {}
+    unreached = []
+    for step, key in _best_steps(session).items():
+        try:
+            if step >= session.first_step and _seconds_to(session, step) > PATIENCE:
+                raise LookupError(f"reaching it again takes {_seconds_to(session, step):.0f} seconds")
+            found[step] = session.network_at(step)
+        except (LookupError, ValueError) as error:
+            unreached.append(
+                f"the weights of step {step}, the best by {key!r}, are not in the file: {error}. Where they "
+                f"can be had, session.network_at({step}).save(path) keeps them"
+            )
+    return found, unreached
+
+
+def describe_best(networks: Mapping[int, Network]) -> dict[str, Any]:
+    """Arrays that `best_of` reads back."""
+    return {
+        _name(step, kind): network.ops.to_numpy(getattr(network, kind))
+        for step, network in networks.items()
+        for kind in ("params", "state")
+    }
+
+
+def best_of(saved: Saved, network: Network) -> dict[int, Network]:
+    """The networks of earlier steps that a file holds, like `network`, by step."""
+    found = {}
+    for step in saved.study.best if saved.study else ():
+        found[step] = twin = network.copy()
+        for kind in ("params", "state"):
+            name, into = _name(step, kind), getattr(twin, kind)
+            saving.check_array(saved.path, name, into.shape, saved.arrays)
+            into[...] = network.ops.asarray(saved.arrays[name])
+    return found
+
+
+def _name(step: int, kind: str) -> str:
+    return f"best/{step}/{kind}"
+
+
+def _best_steps(session: Any) -> dict[int, str]:
+    """The steps that were best by what is validated, or by the loss, each with the first such key."""
+    steps: dict[int, str] = {}
+    for key in [key for key in session.trace.keys if key.startswith("validation_")] or ["loss"]:
+        try:
+            steps.setdefault(session.best(key).step, key)
+        except (LookupError, ValueError):
+            # Nothing is recorded, or nobody knows which way is better.
+            continue
+    return dict(list(steps.items())[:MOST])
+
+
+def _seconds_to(session: Any, step: int) -> float:
+    """About how long it takes to reach the weights of `step` again."""
+    seconds, taken = session.trace["seconds"], session.step_number - session.first_step
+    if taken < 1:
+        return 0.0
+    began = seconds[-taken - 1] if len(seconds) > taken else 0.0
+    return (step - session.history.nearest(step)[0]) * float(seconds[-1] - began) / taken
