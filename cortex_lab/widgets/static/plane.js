@@ -97,19 +97,22 @@ MARKS.contours = (surface, mark, place) => {
   layer.getContext("2d").putImageData(image, 0, 0);
   context.drawImage(layer, area.left, area.top);
   return (left, top) => {
-    if (left < area.left || left > area.right || top < area.top || top > area.bottom) return null;
-    const [column, row] = [nearest(mark.x, scales.x.invert(left)), nearest(mark.y, scales.y.invert(top))];
+    const [x, y] = [scales.x.invert(left), scales.y.invert(top)];
+    if (!within(mark.x, x) || !within(mark.y, y)) return null;
+    const [column, row] = [nearest(mark.x, x), nearest(mark.y, y)];
     const told = [mark.x[column], mark.y[row]].map(formatNumber).join(", ");
     return { x: left, y: top, text: `${told}: ${formatNumber(mark.told[row * mark.x.length + column])}` };
   };
 };
 
-// Heights between the points of the grid, bilinear, for every pixel of the area.
+const within = (grid, wanted) => grid[0] <= wanted && wanted <= grid[grid.length - 1];
+
+// Heights between the points of the grid, bilinear, for every pixel of the area; NaN beyond the grid.
 function heightsOn({ x, y, z }, scales, area, width, height) {
   const weights = (grid, wanted) => {
     const above = Math.min(grid.length - 1, Math.max(1, grid.findIndex((value) => value >= wanted)));
     const share = (wanted - grid[above - 1]) / (grid[above] - grid[above - 1] || 1);
-    return [above - 1, Math.min(1, Math.max(0, share))];
+    return [above - 1, within(grid, wanted) ? share : NaN];
   };
   const columns = Array.from({ length: width }, (_, i) => weights(x, scales.x.invert(area.left + i + 0.5)));
   const heights = new Float32Array(width * height);

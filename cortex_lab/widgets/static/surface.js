@@ -120,7 +120,7 @@ class CanvasPanel extends BasePanel {
       item.className = "cortex-legend-item";
       const swatch = document.createElement("i");
       swatch.className = `cortex-swatch cortex-swatch-${entry.mark}`;
-      swatch.style.color = this.theme.color(entry.color);
+      swatch.style.color = this.theme.color(entry.color === "ground" ? "text" : entry.color);
       if (entry.faint) swatch.style.opacity = 0.45;
       item.append(swatch, entry.label);
       item.addEventListener("pointerenter", () => this.highlight(entry.label));
