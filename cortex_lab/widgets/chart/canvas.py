@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def pack(chart: Chart) -> Packed:
         described: dict[str, Any] = {"title": plot.title, "aside": plot.aside, "detail": plot.detail}
         described |= {name: _axis(axis) for name, axis in (("x", plot.x), ("y", plot.y)) if axis}
         plots.append({**described, "axes": plot.has_axes, "share": plot.share, "marks": marks})
-    legend = [asdict(entry) for entry in chart.legend]
+    legend = [dict(vars(entry)) for entry in chart.legend]
     said = {name: getattr(chart, name) for name in ("arrange", "caption", "note", "subject", "summary")}
     return Packed({**said, "step": chart.step, "legend": legend, "plots": plots}, arrays)
 
@@ -41,12 +41,11 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 def _described(mark: Mark, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": mark.kind, "name": name}
-    for each in fields(mark):
-        value = getattr(mark, each.name)
+    for key, value in vars(mark).items():
         if isinstance(value, np.ndarray):
-            arrays[f"{name}.{each.name}"] = _small(value).ravel()
+            arrays[f"{name}.{key}"] = _small(value).ravel()
         elif value is not None:
-            found[each.name] = plain_number(value)
+            found[key] = value if isinstance(value, str) else plain_number(value)
     if isinstance(mark, Tiles):
         arrays[f"{name}.values"] = as_bytes(mark.values, *mark.limits).ravel()
         found["count"], found["height"], found["width"] = mark.values.shape[:3]

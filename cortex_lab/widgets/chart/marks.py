@@ -21,6 +21,7 @@ here and a function in each of them; a test fails where one is missing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -64,10 +65,10 @@ class Mark:
         cls.kind = cls.__name__.lower()
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None and str(each.type).startswith("np.ndarray"):
-                object.__setattr__(self, each.name, np.asarray(value))
+        for name in _names_of_arrays(type(self)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, np.ndarray):
+                object.__setattr__(self, name, np.asarray(value))
         if wrong := self.wrong():
             raise ValueError(f"{type(self).__name__}: {wrong}")
 
@@ -349,6 +350,11 @@ class Chart:
     def told(self) -> str:
         """What a picture says below itself."""
         return ": ".join(filter(None, (self.subject, self.caption)))
+
+
+@cache
+def _names_of_arrays(kind: type[Mark]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind) if str(each.type).startswith("np.ndarray"))
 
 
 def _unequal(**arrays: np.ndarray) -> str:

@@ -82,15 +82,12 @@ def plot(chart: Chart, title: str = "") -> Any:
             _PLOTTERS[type(mark)](mark, place)
     margin = {"t": 90 if chart.arrange != "column" else 80}
     figure.update_layout(title=title, template="plotly_white", bargap=0.05, margin=margin)
-    for text, y in ((chart.note, 0.5), (chart.told, -0.1)):
-        if text:
-            style = {
-                "xref": "paper",
-                "yref": "paper",
-                "showarrow": False,
-                "x": 0.5 if text == chart.note else 0,
-            }
-            figure.add_annotation(text=text.replace("\n", "<br>"), y=y, **style)
+    said = {"xref": "paper", "yref": "paper", "showarrow": False}
+    if chart.note:
+        figure.add_annotation(text=chart.note.replace("\n", "<br>"), x=0.5, y=0.5, **said)
+    if chart.told:
+        below = {"x": 0, "y": 0, "yshift": -30, "xanchor": "left", "yanchor": "top"}
+        figure.add_annotation(text=chart.told.replace("\n", "<br>"), **below, **said)
     if not plots:
         figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return figure
