@@ -23,10 +23,10 @@ from cortex_lab.widgets.chart.marks import (
     Contours,
     Graph,
     Line,
-    Path,
     Plot,
     Points,
     Tiles,
+    Trail,
 )
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
@@ -49,11 +49,11 @@ __all__ = [
     "Line",
     "LossCurve",
     "NothingToShow",
-    "Path",
     "PathView",
     "Plot",
     "Points",
     "Tiles",
+    "Trail",
     "View",
     "WeightHistogram",
 ]

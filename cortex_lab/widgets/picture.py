@@ -13,14 +13,12 @@ from cortex_lab.widgets.chart.view import View, picture_html
 
 def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> bytes:
     """All views as they are now, arranged like the bench, as PNG."""
-    from matplotlib.gridspec import GridSpec
-
     shown = [(view, view.drawing(), *place) for view, place in _places(views)]
     units = max((rows.stop for _, _, rows, _ in shown), default=1)
     heights = [0.3, *[2.3] * units]
     figure = new_picture((10, sum(heights)), dpi)
-    grid = GridSpec(units + 1, 2, figure=figure, height_ratios=heights, hspace=0, wspace=0)
-    grid.update(left=0, right=1, top=1, bottom=0)
+    edges = {"left": 0, "right": 1, "top": 1, "bottom": 0, "hspace": 0, "wspace": 0}
+    grid = figure.add_gridspec(units + 1, 2, height_ratios=heights, **edges)
     figure.text(0.015, 1 - 0.1 / sum(heights), headline, fontsize=8, va="top", color="#424242")
     for view, chart, rows, columns in shown:
         below = slice(rows.start + 1, rows.stop + 1)

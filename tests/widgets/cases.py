@@ -19,10 +19,10 @@ from cortex_lab.widgets import (
     Graph,
     Line,
     LossCurve,
-    Path,
     PathView,
     Points,
     Tiles,
+    Trail,
     View,
     WeightHistogram,
 )
@@ -77,7 +77,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         ),
         Points([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
     ],
-    Path: [Path(np.linspace(-1, 1, 9), np.linspace(1, -1, 9) ** 2, np.arange(9.0), "way", 2)],
+    Trail: [Trail(np.linspace(-1, 1, 9), np.linspace(1, -1, 9) ** 2, np.arange(9.0), "way", 2)],
     Contours: [Contours([-1.0, 0.0, 1.0], [-1.0, 1.0], _VALUES, 10 * _VALUES)],
     Tiles: [
         Tiles(np.random.default_rng(0).normal(size=(6, 4, 4)), (-2.0, 2.0), "diverging", "map"),

@@ -258,6 +258,7 @@ class TestFrames:
         bench = open_bench()
         page = Page(bench)
         page.say("hello")
+        wait_until(lambda: page.last("activations"), "a first frame")
         page.say("pin", row=6)
         wait_until(lambda: bench.pinned == 6 and bench.pinned_entry.value == 6, "the row to be pinned")
         wait_until(lambda: page.last("activations")["plots"][0]["title"] == "row 6", "its activations")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -21,12 +21,13 @@ from cortex_lab.widgets import (
     Chart,
     Contours,
     Graph,
+    Knob,
     Line,
     LossCurve,
-    Path,
     Plot,
     Points,
     Tiles,
+    Trail,
 )
 from cortex_lab.widgets.chart import matplotlib, plotly
 from cortex_lab.widgets.chart.canvas import pack
@@ -36,7 +37,7 @@ from cortex_lab.widgets.chart.table import table_of
 from cortex_lab.widgets.views import VIEWS
 from tests.widgets.cases import MARK_CASES, VIEW_CASES
 
-STATIC = FilePath(cortex_lab.widgets.__file__).parent / "static"
+STATIC = Path(cortex_lab.widgets.__file__).parent / "static"
 MARKS = [
     pytest.param(mark, id=f"{kind.__name__}-{i}")
     for kind, marks in MARK_CASES.items()
@@ -51,7 +52,7 @@ def test_everything_registered_has_a_row() -> None:
 
 def test_a_view_is_one_file_and_goes_by_its_name() -> None:
     homes = [cls.__module__ for cls in VIEWS.values()]
-    folder = FilePath(cortex_lab.widgets.__file__).parent / "views"
+    folder = Path(cortex_lab.widgets.__file__).parent / "views"
     assert sorted(homes) == sorted(
         f"cortex_lab.widgets.views.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__"
     )
@@ -150,7 +151,7 @@ def test_both_themes_have_every_ramp() -> None:
         (Bars, ([1, 2], [0, 1]), "Bars: 2 values but 1 edges less one"),
         (Bars, ([1, 2],), "Bars: 2 values but 0 names"),
         (Points, ([1], [1, 2]), "Points: lengths differ: x of 1 and y of 2"),
-        (Path, ([1], [1], [1, 2]), "Path: lengths differ"),
+        (Trail, ([1], [1], [1, 2]), "Trail: lengths differ"),
         (Contours, ([0, 1], [0, 1], [[1, 2]], [[1, 2]]), r"Contours: z is \(1, 2\), expected \(2, 2\)"),
         (Tiles, (np.ones((2, 4, 4, 3)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
@@ -165,6 +166,24 @@ def test_a_mark_that_does_not_fit_together_says_so(kind, arguments, told) -> Non
 def test_every_mark_is_tried_with_what_does_not_fit_together() -> None:
     tried = test_a_mark_that_does_not_fit_together_says_so.pytestmark[0].args[1]
     assert {kind for kind, *_ in tried} == set(MARK_CASES)
+
+
+@pytest.mark.parametrize("limits", [(1.0, 1.0), (2.0, 1.0), (0.0, np.inf), (np.nan, 1.0)])
+def test_an_axis_needs_two_ends(limits) -> None:
+    with pytest.raises(ValueError, match="Axis: limits must be two finite numbers, the lower first"):
+        Axis(limits)
+
+
+def test_a_chart_is_arranged_in_one_of_three_ways() -> None:
+    with pytest.raises(ValueError, match=r"arrange is one of \('column', 'row', 'flow'\), got 'grid'"):
+        Chart((), "grid")
+
+
+def test_a_knob_that_cannot_be_made_is_refused() -> None:
+    with pytest.raises(ValueError, match="the switch 'on' wants two labels"):
+        Knob("on", "switch", True)
+    with pytest.raises(ValueError, match="default of 'layer' is none of its choices: 'a'"):
+        Knob("layer", "choice", "a", ("b",))
 
 
 def test_a_graph_in_a_circle_is_refused() -> None:

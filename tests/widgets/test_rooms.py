@@ -17,7 +17,7 @@ FLOORS = (f"{WIDGETS}.chart", f"{WIDGETS}.views")
 FRONT_END = ("ipywidgets", "anywidget", "traitlets", "IPython")
 HOMES = {
     "plotly": {"chart.plotly"},
-    "matplotlib": {"chart.matplotlib", "picture"},
+    "matplotlib": {"chart.matplotlib"},
     "ipywidgets": {"locked"},
     "anywidget": {"channel"},
     "traitlets": {"channel"},

@@ -31,6 +31,14 @@ class Knob:
     tooltip: str = ""
     shared: bool = False
 
+    def __post_init__(self) -> None:
+        if self.kind == "switch" and (isinstance(self.label, str) or len(self.label) != 2):
+            raise ValueError(
+                f"the switch {self.name!r} wants two labels: what a click does when on, when off"
+            )
+        if self.kind == "choice" and self.default not in self.choices:
+            raise ValueError(f"the default of {self.name!r} is none of its choices: {self.default!r}")
+
     def check(self, value: Any) -> None:
         """ValueError for a number outside the limits."""
         lowest, highest = self.limits

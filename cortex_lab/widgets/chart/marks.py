@@ -8,7 +8,7 @@
 | `Line`     | a curve, or the outline of a histogram                                          |
 | `Bars`     | counts in bins, or one bar for each name                                        |
 | `Points`   | places in groups, which can be clicked                                          |
-| `Path`     | a way through a plane, from a dot to a square                                   |
+| `Trail`     | a way through a plane, from a dot to a square                                   |
 | `Contours` | heights of a plane, in bands                                                    |
 | `Tiles`    | small pictures side by side, or single cells                                    |
 | `Cells`    | a table of numbers as colors, such as a confusion matrix                        |
@@ -20,9 +20,10 @@ here and a function in each of them; a test fails where one is missing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -43,6 +44,11 @@ class Axis:
     limits: tuple[float, float]
     label: str = ""
     percent: bool = False
+
+    def __post_init__(self) -> None:
+        low, high = self.limits
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(f"Axis: limits must be two finite numbers, the lower first, got {self.limits}")
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,7 @@ class Points(Mark):
 
 
 @dataclass(frozen=True, eq=False)
-class Path(Mark):
+class Trail(Mark):
     """A way through a plane: a dot where it starts, a square where it ends; `values` are told on the way."""
 
     x: np.ndarray
@@ -339,6 +345,10 @@ class Chart:
     subject: str = ""
     summary: str = ""
     step: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.arrange not in get_args(Arrangement):
+            raise ValueError(f"Chart: arrange is one of {get_args(Arrangement)}, got {self.arrange!r}")
 
     @property
     def legend(self) -> tuple[Entry, ...]:

@@ -18,10 +18,10 @@ from cortex_lab.widgets.chart.marks import (
     Graph,
     Line,
     Mark,
-    Path,
     Plot,
     Points,
     Tiles,
+    Trail,
 )
 from cortex_lab.widgets.chart.palette import PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
@@ -190,7 +190,7 @@ def _points(mark: Points, axes: Any) -> None:
         axes.scatter(mark.x[chosen], mark.y[chosen], **ring)
 
 
-def _path(mark: Path, axes: Any) -> None:
+def _trail(mark: Trail, axes: Any) -> None:
     color = _color(mark.color)
     axes.plot(mark.x, mark.y, color=color, linewidth=1.4, marker="o", markersize=1.8)
     ends = {"color": color, "markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 4, "markersize": 6}
@@ -242,7 +242,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Line: _line,
     Bars: _bars,
     Points: _points,
-    Path: _path,
+    Trail: _trail,
     Contours: _contours,
     Tiles: _tiles,
     Cells: _cells,

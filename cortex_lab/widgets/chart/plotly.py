@@ -17,10 +17,10 @@ from cortex_lab.widgets.chart.marks import (
     Graph,
     Line,
     Mark,
-    Path,
     Plot,
     Points,
     Tiles,
+    Trail,
 )
 from cortex_lab.widgets.chart.palette import PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
@@ -153,7 +153,7 @@ def _points(mark: Points, place: _Place) -> None:
         place.add("scatter", x=mark.x[chosen], y=mark.y[chosen], **style)
 
 
-def _path(mark: Path, place: _Place) -> None:
+def _trail(mark: Trail, place: _Place) -> None:
     place.add(
         "scatter",
         x=mark.x,
@@ -221,7 +221,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Line: _line,
     Bars: _bars,
     Points: _points,
-    Path: _path,
+    Trail: _trail,
     Contours: _contours,
     Tiles: _tiles,
     Cells: _cells,

@@ -45,7 +45,7 @@ MARKS.points = (surface, mark, place) => {
   };
 };
 
-MARKS.path = (surface, mark, place) => {
+MARKS.trail = (surface, mark, place) => {
   const { context, theme } = surface;
   const { x: across, y: up } = place.scales;
   const { x, y, values } = mark;

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.optimize.descent import Landscape, Log, landscape
-from cortex_lab.widgets.chart.marks import Axis, Chart, Color, Contours, Path, Plot, Points
+from cortex_lab.widgets.chart.marks import Axis, Chart, Color, Contours, Plot, Points, Trail
 from cortex_lab.widgets.chart.view import View
 
 # Those that stand out from the ground, which is blue and gray.
@@ -51,7 +51,7 @@ class PathView(View[Landscape]):
     def chart(self, data: Landscape) -> Chart:
         ground = Contours(data.x, data.y, _even(data), data.z)
         paths = [
-            Path(*track.xy.T, track.values, track.name, _COLORS[position % len(_COLORS)])
+            Trail(*track.xy.T, track.values, track.name, _COLORS[position % len(_COLORS)])
             for position, track in enumerate(data.tracks)
         ]
         stars = {"names": ("minimum",), "key_name": "known", "color": "ground", "symbol": "star"}
