@@ -14,7 +14,7 @@ from benchmarks import Row
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
-from tests.faults import damage, disks, hostile
+from tests.faults import damage, disks, hostile, junk
 from tests.faults.tally import Tally
 
 OPTIONS = {"only": "", "damaged": 2000, "pages": 102, "kills": 400}
@@ -79,6 +79,10 @@ def hostile_traces(tally: Tally, folder: Path, options: Any) -> None:
                 _quickly(lambda: Trace.open(folder / "run.h5"))
 
 
+def junk_arguments(tally: Tally, folder: Path, options: Any) -> None:
+    junk.try_all(tally)
+
+
 def _quickly(read: Callable[[], Any]) -> None:
     """Refused, within a second and 200 MB."""
     gc.collect()
@@ -104,4 +108,5 @@ PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
     "networks cut and with flipped bits": cut_networks,
     "hostile networks": hostile_files,
     "hostile traces": hostile_traces,
+    "junk arguments": junk_arguments,
 }

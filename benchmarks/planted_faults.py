@@ -84,6 +84,10 @@ def _held(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Setup], None]
     return plant
 
 
+def _held_targets_shifted(setup: Setup) -> None:
+    setup.held = setup.held[0], np.roll(setup.held[1], 1, axis=0)
+
+
 def _options(**options: Any) -> Callable[[Setup], None]:
     return lambda setup: setup.options.update(options)
 
@@ -138,6 +142,14 @@ def _small(setup: Setup) -> None:
 def _outlier(y: np.ndarray) -> np.ndarray:
     y[17] = 1e4
     return y
+
+
+def _far_out(row: int, columns: slice, value: float) -> Callable[[np.ndarray], np.ndarray]:
+    def change(x: np.ndarray) -> np.ndarray:
+        x.reshape(len(x), -1)[row, columns] = value
+        return x
+
+    return change
 
 
 def _seen(setup: Setup) -> None:
@@ -202,6 +214,8 @@ def _recurrent(kind: str) -> Callable[[Setup], None]:
 FAULTS: dict[str, Fault] = {
     "rate too high": Fault(("learning_rate_high",), _ALL, _set(optimizer=lambda: cl.Adam(1.0))),
     "rate far too high": Fault(("learning_rate_high",), _ALL, _set(optimizer=lambda: cl.SGD(100.0))),
+    "rate beyond all": Fault(("learning_rate_high",), _ALL, _set(optimizer=lambda: cl.SGD(1e30))),
+    "rate beyond all for AdamW": Fault(("learning_rate_high",), _ALL, _set(optimizer=lambda: cl.AdamW(1e12))),
     "rate too high for RMSprop": Fault(
         ("learning_rate_high",), ("perceptron", "regression"), _set(optimizer=lambda: cl.RMSprop(0.5))
     ),
@@ -214,6 +228,8 @@ FAULTS: dict[str, Fault] = {
     "input unscaled": Fault(("input_scale",), _FOUR, _inputs(lambda x: 255 * x)),
     "input tiny": Fault(("input_scale",), _FOUR, _inputs(lambda x: 1e-5 * x)),
     "column huge": Fault(("input_scale",), ("perceptron", "lstm", "regression"), _inputs(_column)),
+    "row far out": Fault(("input_outlier",), _FOUR, _inputs(_far_out(77, slice(None), 1e12), False)),
+    "cell far out": Fault(("input_outlier",), _FOUR, _inputs(_far_out(41, slice(3, 4), 999999), False)),
     "columns constant": Fault(
         ("constant_columns",), ("perceptron", "convolutional", "lstm", "autoencoder"), _inputs(_constant)
     ),
@@ -265,6 +281,7 @@ FAULTS: dict[str, Fault] = {
     "same rows": Fault(("same_rows",), _FOUR, _seen),
     "validation unprepared": Fault(("validation_shift",), _FOUR, _held(lambda x: 100 * x)),
     "validation moved": Fault(("validation_shift",), _THREE, _held(lambda x: x + np.float32(3))),
+    "validation targets shifted": Fault(("validation_labels",), (*_FOUR, "spiral"), _held_targets_shifted),
     "NaN in inputs": Fault(("not_finite",), _FOUR, _inputs(_missing, held=False)),
     "NaN in targets": Fault(("not_finite",), ("regression",), _targets(_missing, held=False)),
     "NaN in weights": Fault(("not_finite",), _ALL, _set(midway=_poisoned)),

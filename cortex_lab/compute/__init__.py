@@ -8,6 +8,7 @@
 """
 
 from cortex_lab.compute.kernel import Kernel, kernel
-from cortex_lab.compute.ops import Ops, get_ops
+from cortex_lab.compute.kernels.activation import NEEDS_INPUT, SELU_ALPHA, SELU_SCALE
+from cortex_lab.compute.ops import Ops, as_ops, get_ops
 
-__all__ = ["Kernel", "Ops", "get_ops", "kernel"]
+__all__ = ["NEEDS_INPUT", "SELU_ALPHA", "SELU_SCALE", "Kernel", "Ops", "as_ops", "get_ops", "kernel"]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import cache
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute import kernels
+from cortex_lab.compute.backend import Backend
 from cortex_lab.compute.cpu.accelerate import accelerate
 from cortex_lab.compute.gpu import array_module
-from cortex_lab.compute.kernel import REGISTRY
+from cortex_lab.compute.kernel import REGISTRY, TAKEN
+from cortex_lab.compute.work import Call, joined
+from cortex_lab.ground import checks
 
 for _module in pkgutil.iter_modules(kernels.__path__):
     importlib.import_module(f"{kernels.__name__}.{_module.name}")
@@ -25,19 +29,23 @@ class Ops:
     """A backend: where arrays live, their precision, and every kernel as a method.
 
     `ops.matmul(a, b, out)` runs the override this backend has for the kernel, or its reference. Kernels write
-    into the arrays they are given; what they allocate for themselves is theirs.
+    into the arrays they are given; what they allocate for themselves is theirs. `ops.pyi`, which is
+    generated, lists them for people and tools.
     """
 
     name: str
     dtype: np.dtype
     xp: ModuleType
+    backend: Backend = field(default_factory=Backend, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        for name, declared in REGISTRY.items():
-            object.__setattr__(self, name, declared.bind(self))
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"there is no kernel {name!r}; there are {', '.join(sorted(REGISTRY))}")
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        # Only what is not there yet is asked for here: a kernel for the first time, whenever it was declared.
+        declared = REGISTRY.get(name)
+        if declared is None:
+            raise AttributeError(f"there is no kernel {name!r}; there are {', '.join(sorted(REGISTRY))}")
+        bound = declared.bind(self)
+        object.__setattr__(self, name, bound)
+        return bound
 
     def empty(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         return self.xp.empty(shape, dtype or self.dtype)
@@ -53,6 +61,76 @@ class Ops:
         """`array` as a NumPy array in main memory; the same memory if it is there already."""
         return array.get() if hasattr(array, "get") else np.asarray(array)
 
+    def recording(self) -> Recording:
+        """This backend, whose kernels do their work and are remembered, to be done again by `capture`."""
+        return Recording(self)
+
+    def join(self, calls: Iterable[Call]) -> list[tuple[Call, int]]:
+        """These calls in their order, each with how many of them it makes: neighbors are one if they can."""
+        return joined(calls)
+
+    def capture(self, calls: Iterable[Call]) -> Call:
+        """One call that makes all of these again, in their order, with what their arrays then hold.
+
+        What changes from one time to the next has to be in arrays: numbers are those of the first time.
+        """
+        return self.backend.capture(calls)
+
+    def flushing(self) -> Flushing:
+        """Context in which denormal numbers count as zero in this thread, where they would be slow."""
+        return Flushing(self.backend)
+
+
+class Recording:
+    """Stands in for an `Ops`: its kernels do their work, and `calls` are what did it."""
+
+    def __init__(self, ops: Ops) -> None:
+        self._ops = ops
+        self.calls: list[Call] = []
+
+    def __getattr__(self, name: str) -> Any:
+        kernel = REGISTRY.get(name)
+        if kernel is None:
+            return getattr(self._ops, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            prepared = kernel.prepare(self._ops, *args, **options)
+            result = prepared()
+            self.calls.append(prepared)
+            return result
+
+        return call
+
+
+class Flushing:
+    """Throws a thread's switch for denormal numbers, and puts it back as it was found."""
+
+    # A class and not a generator, which would take a microsecond: a step stands in it.
+    __slots__ = ("_backend", "_before")
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._before: Any = 0
+
+    def __enter__(self) -> None:
+        self._before = self._backend.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._backend.restore(self._before)
+
+
+# A kernel of such a name could never be asked for.
+TAKEN.update(name for name in (*dir(Ops), *Ops.__dataclass_fields__))
+
+
+def as_ops(ops: Any) -> Ops:
+    """The backend itself, or that of the name given."""
+    if isinstance(ops, Ops):
+        return ops
+    return get_ops(checks.text("ops", ops, "cpu"))
+
 
 @cache
 def get_ops(name: str = "cpu") -> Ops:
@@ -64,8 +142,7 @@ def get_ops(name: str = "cpu") -> Ops:
     if name == "reference":
         return Ops(name, np.dtype(np.float64), np)
     if name == "cpu":
-        accelerate()
-        return Ops(name, np.dtype(np.float32), np)
+        return Ops(name, np.dtype(np.float32), np, accelerate())
     if name == "gpu":
         return Ops(name, np.dtype(np.float32), array_module())
     raise ValueError(f"there is no backend {name!r}; choose 'reference', 'cpu' or 'gpu'")

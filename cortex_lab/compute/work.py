@@ -1,53 +1,59 @@
-"""Compiled kernels with their arguments, cut into pieces: looked at once, done as often as wanted."""
+"""Calls that were looked at once and can be made as often as wanted; neighbors of a kind become one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
-
-from cortex_lab.compute.cpu.pool import get_workers
-
-ENTRY, ROWS, WIDTH, PLACE, PIECES, LENGTH, COUNT = range(7)
-"""Words of a record, which says what a kernel's pieces are: the entry, its rows (one for each worker) and
-their width, the place in a row where a piece goes, the pieces, how many words each has, and their number."""
-SIZE = 8
+Call = Callable[[], Any]
 
 
 class Work:
-    """One kernel after the other, each shared out among the workers: a call without arguments."""
+    """Kernels with their arguments, one after the other: a call without arguments.
 
-    def __init__(
-        self, names: list[str], records: np.ndarray, kept: list[Any], workers: int, blas: bool
-    ) -> None:
-        self.names = names
-        self.records = records
-        self.kept = kept
-        self.workers = workers
-        """How many may be at it."""
-        self.blas = blas
-        self.widest = int(records[COUNT::SIZE].max())
+    Each backend has a kind of its own, which says how the work is done and how several of it become one.
+    """
+
+    names: list[str]
+    """Of its kernels, in their order."""
 
     def __call__(self) -> None:
-        get_workers().perform(self)
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, works: Sequence[Self]) -> Self:
+        """The work that is these, one after the other."""
+        raise NotImplementedError
 
 
-def join(works: Sequence[Work]) -> Work:
-    """The work that is these, one after the other."""
-    if len(works) == 1:
-        return works[0]
-    names = [name for each in works for name in each.names]
-    records = np.concatenate([each.records for each in works])
-    workers, blas = min(each.workers for each in works), any(each.blas for each in works)
-    return Work(names, records, list(works), workers, blas)
+def join(works: Sequence[Any]) -> Any:
+    """The work that is these, all of one kind, one after the other."""
+    return works[0] if len(works) == 1 else type(works[0]).of(works)
 
 
-def joined(calls: Iterable[Callable[[], Any]]) -> list[Callable[[], Any]]:
-    """These calls in their order, neighbors that are `Work` made one."""
-    found: list[Callable[[], Any]] = []
-    for is_work, group in groupby(calls, lambda call: isinstance(call, Work)):
-        some: list[Any] = list(group)
-        found += [join(some)] if is_work else some
-    return found
+def joined(calls: Iterable[Call]) -> list[tuple[Call, int]]:
+    """These calls in their order, each with how many of them it makes: neighbors that are `Work` are one."""
+    return list(_joined(calls))
+
+
+def _joined(calls: Iterable[Call]) -> Iterator[tuple[Call, int]]:
+    for kind, group in groupby(calls, lambda call: type(call) if isinstance(call, Work) else None):
+        some = list(group)
+        if kind is None:
+            yield from ((call, 1) for call in some)
+        else:
+            yield join(some), len(some)
+
+
+def in_turn(*calls: Call) -> Call:
+    """The call that makes these, one after the other."""
+    found = [call for call, _ in joined(calls)]
+    if len(found) == 1:
+        return found[0]
+
+    def run() -> None:
+        for call in found:
+            call()
+
+    return run

@@ -5,7 +5,8 @@
 | `Dataset`      | a frame with inputs, a target and splits; shows itself as a table with pictures |
 | `Batches`      | the batches of every epoch, each a pure function of (seed, step)                |
 | `Batch`        | inputs, targets and row numbers of one step                                     |
-| `TensorArray`  | pandas column whose rows are arrays of one shape, kept in one ndarray           |
+| `TensorArray`  | pandas column whose rows are arrays of one shape, in memory or in a file        |
+| `Source`       | where rows lie: `take`, `put`, length, shape and dtype are all that is asked    |
 | `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
 | `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
 | `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
@@ -18,6 +19,7 @@ from cortex_lab.data.batches import Batch, Batches
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.loading import available, load
+from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 
@@ -26,6 +28,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Dataset",
+    "Source",
     "Tensor",
     "TensorArray",
     "TensorDtype",

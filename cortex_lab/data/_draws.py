@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
+
+from cortex_lab.ground import checks
 
 SPLIT_STREAM = 2**64 - 1
 
@@ -20,10 +20,7 @@ def row_keys(seed: int, stream: int, n: int) -> np.ndarray:
 
 
 def checked_seed(seed: int) -> int:
-    seed = operator.index(seed)
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed}")
-    return seed
+    return checks.seed("seed", seed)
 
 
 def uniform(seed: int, stream: int, rows: np.ndarray, count: int) -> np.ndarray:

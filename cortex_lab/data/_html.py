@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.data._pictures import image_tag, value_range
-from cortex_lab.data.tensor import TensorDtype, shape_text
+from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
-
-if TYPE_CHECKING:
-    from cortex_lab.data.dataset import Dataset
 
 _ROWS, _COLUMNS, _CLASSES = 5, 8, 20
 
@@ -34,37 +30,32 @@ _STYLE = """<style>
 </style>"""
 
 
-def dataset_html(dataset: Dataset) -> str:
-    """Title, sizes, splits, the first rows with pictures, and rows per class."""
-    frame = dataset.frame
-    facts = [
-        f"{len(dataset):,} rows",
-        f"inputs {shape_text(dataset.input_shape) or '1'} from {_names(dataset.inputs)}",
-    ]
-    if dataset.target is None:
-        facts.append("no target")
-    elif dataset.classes is None:
-        facts.append(f"values of {_names(dataset.target)} to predict")
-    else:
-        facts.append(f"{len(dataset.classes)} classes in {_names(dataset.target)}")
-    splits = " · ".join(f"{name} {len(rows):,}" for name, rows in dataset.splits.items()) or "not split"
-    splits += f" · {dataset._note}" if dataset._note else ""
+def dataset_html(
+    name: str,
+    facts: list[str],
+    splits: list[str],
+    frame: pd.DataFrame,
+    inputs: list,
+    goals: list,
+    class_counts: pd.Series | None,
+) -> str:
+    """Title, facts, sizes of splits, the first rows with pictures, and rows per class."""
     return (
-        f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(dataset.name)}</b> · {" · ".join(facts)}</div>'
-        f'<div class="muted">{splits}</div>{_table(frame, dataset)}{_class_bars(dataset.class_counts)}</div>'
+        f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(name)}</b> · {" · ".join(facts)}</div>'
+        f'<div class="muted">{" · ".join(splits)}</div>{_table(frame, inputs, goals)}'
+        f"{_class_bars(class_counts)}</div>"
     )
 
 
-def _names(columns: Hashable | list) -> str:
-    names = [str(name) for name in (columns if isinstance(columns, list) else [columns])]
+def column_names(columns: list) -> str:
+    """The first of some names of columns."""
+    names = [str(name) for name in columns]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return escape(", ".join(names[:4]) + more)
 
 
-def _table(frame: pd.DataFrame, dataset: Dataset) -> str:
-    target = dataset.target
-    goal = target if isinstance(target, list) else [] if target is None else [target]
-    names = list(dict.fromkeys([*dataset.columns[: _COLUMNS - len(goal[:2])], *goal[:2], *frame.columns]))
+def _table(frame: pd.DataFrame, inputs: list, goals: list) -> str:
+    names = list(dict.fromkeys([*inputs[: _COLUMNS - len(goals[:2])], *goals[:2], *frame.columns]))
     hidden = len(names) - _COLUMNS
     names = names[:_COLUMNS]
     head = "".join(

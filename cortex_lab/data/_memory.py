@@ -1,4 +1,4 @@
-"""Arrays that were given, held so that what is done with them afterwards changes nothing, or is noticed."""
+"""What was given, held so that what is done with it afterwards changes nothing, or is noticed."""
 
 from __future__ import annotations
 
@@ -9,31 +9,38 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.data.source import ArraySource, Source, as_sliced, in_memory, row_bytes, source_of
+from cortex_lab.ground.pieces import Sliced, pieces
+
 LARGEST_COPY = 64 * 2**20
-"""Bytes up to which an array is copied; a larger one is shared and its checksum kept."""
+"""Bytes up to which an array is copied; a larger one, or a file, is shared and its checksum kept."""
 _PIECE = 2**22
 
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """An array too large to be copied, and what it held when it was given."""
+    """Rows that are not copied, being too many or in a file, and what they were when they were given."""
 
     called: str
-    array: np.ndarray
+    source: Source
     checksum: int
 
     @classmethod
-    def of(cls, called: str, array: np.ndarray) -> Shared:
-        return cls(called, array, checksum(array))
+    def of(cls, called: str, values: np.ndarray | Source) -> Shared:
+        source = source_of(values)
+        return cls(called, source, checksum(as_sliced(source)))
 
     def check(self) -> None:
         """ValueError that names the array if it was changed since."""
-        if checksum(self.array) != self.checksum:
-            raise ValueError(
-                f"{self.called} ({self.array.nbytes / 2**20:.0f} MiB, so it is not copied) was changed after "
-                "it was given, so past steps cannot be repeated; undo the change, or begin anew with train "
-                "(and give it .copy() if it is to be changed)"
-            )
+        if checksum(as_sliced(self.source)) == self.checksum:
+            return
+        size = f"{len(self.source) * row_bytes(self.source) / 2**20:.0f} MiB"
+        where = "so it is" if in_memory(self.source) else "in a file, and"
+        raise ValueError(
+            f"{self.called} ({size}, {where} not copied) was changed after it was given, so past steps "
+            "cannot be repeated; undo the change, or begin anew with train (and give it .copy() if it is to "
+            "be changed)"
+        )
 
 
 def kept(values: Any, called: str, shared: list[Shared]) -> Any:
@@ -55,20 +62,16 @@ def kept(values: Any, called: str, shared: list[Shared]) -> Any:
     return values
 
 
-def can_be_copied(array: np.ndarray) -> bool:
-    return array.nbytes <= LARGEST_COPY
+def can_be_copied(values: np.ndarray | Source) -> bool:
+    """Whether values are in memory, and few enough to be there twice."""
+    source = source_of(values)
+    # Not the bytes of its rows: an array without axes has none.
+    return isinstance(source, ArraySource) and in_memory(source) and source.array.nbytes <= LARGEST_COPY
 
 
-def checksum(array: np.ndarray) -> int:
+def checksum(values: Sliced) -> int:
     """32 bits of what is in an array, which change with all but certainty if it does."""
-    found, step = 0, max(1, _PIECE // max(1, array.nbytes // max(1, len(array))))
-    for start in range(0, len(array), step):
-        found = zlib.crc32(np.ascontiguousarray(array[start : start + step]).view(np.uint8), found)
+    found = 0
+    for piece in pieces(values, _PIECE):
+        found = zlib.crc32(np.ascontiguousarray(values[piece]).view(np.uint8), found)
     return found
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """A view of an array that cannot be written to."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -1,68 +1,111 @@
-"""Rows of an array: checked, held, and picked by number."""
+"""Rows that are learned from: checked, held, and picked by number."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from cortex_lab.data._memory import Shared, frozen, kept
-from cortex_lab.ground.float32 import as_float32, check_distinct, check_numeric, refuse_masked
+from cortex_lab.data._memory import Shared, kept
+from cortex_lab.data.source import ArraySource, Source, as_sliced, frozen, in_memory, source_of
+from cortex_lab.ground import checks
+from cortex_lab.ground.float32 import check_distinct, check_float32, check_numeric, refuse_masked
+from cortex_lab.ground.pieces import PIECE, Sliced, pieces
 
 BYTE_SCALE = np.float32(1 / 255)
 
 
 class Rows:
-    """An array laid out so that picking rows of it is one fast copy, and which nobody else changes.
+    """Rows laid out so that picking some is one fast copy, and which nobody else changes.
 
     Bytes stay bytes, other numbers become float32. `targets` that are whole numbers are class ids and become
-    int64, unless they are bytes of more than one dimension: those may be pictures. `called` names the array
-    in errors. One that is not `private` is copied, or, if it is too large for that, `shared` notices changes.
+    int64, unless they are bytes of more than one dimension: those may be pictures. `called` names the rows
+    in errors. Those that are not `private` are copied, or, if they are too many or in a file, `shared`
+    notices changes. What is in a file and not laid out so is read, and converted, when it is picked.
     """
 
     def __init__(
-        self, values: Any, targets: bool = False, called: str = "the array", private: bool = False
+        self,
+        values: ArrayLike | Source,
+        targets: bool = False,
+        called: str = "the array",
+        private: bool = False,
     ) -> None:
         refuse_masked(values, called)
-        given = values = np.asarray(values)
-        check_numeric(values, called)
-        self.shape = values.shape[1:]
-        if targets and values.dtype.kind in "iu" and (values.dtype != np.uint8 or values.ndim == 1):
-            values = _as_ids(values, called)
-        elif values.dtype != np.uint8:
-            values = as_float32(values, called)
-        # np.take copies whole rows faster when a row is one dimension.
-        self.flat = np.ascontiguousarray(values).reshape(len(values), -1 if len(values) else 0)
+        source = self.source = source_of(values)
+        given = as_sliced(source)
+        check_numeric(given, called)
+        self.shape = source.shape
+        if targets and source.dtype.kind in "iu" and (source.dtype != np.uint8 or not self.shape):
+            self.dtype = np.dtype(np.int64)
+            _check_ids(given, called)
+        else:
+            self.dtype = source.dtype if source.dtype == np.uint8 else np.dtype(np.float32)
+            if self.dtype != np.uint8:
+                check_float32(given, called)
         self.shared: list[Shared] = []
-        if not private and np.may_share_memory(self.flat, given):
-            self.flat = kept(self.flat, called, self.shared)
+        self.flat: np.ndarray | None = None
+        if isinstance(source, ArraySource) and (in_memory(source) or self._is_laid_out(source.array)):
+            array = np.ascontiguousarray(source.array.astype(self.dtype, copy=False))
+            # np.take copies whole rows faster when a row is one dimension.
+            self.flat = array.reshape(len(array), -1 if len(array) else 0)
+            if not private and np.may_share_memory(self.flat, source.array):
+                self.flat = kept(self.flat, called, self.shared)
+            self.source = ArraySource(np.reshape(self.flat, (len(array), *self.shape)))
+        elif not private:
+            self.shared.append(Shared.of(called, source))
+
+    def _is_laid_out(self, array: np.ndarray) -> bool:
+        return array.dtype == self.dtype and array.flags.c_contiguous and array.flags.aligned
 
     @classmethod
-    def of(cls, values: np.ndarray | Rows, targets: bool = False, called: str = "the array") -> Rows:
+    def of(cls, values: ArrayLike | Source | Rows, targets: bool = False, called: str = "the array") -> Rows:
         return values if isinstance(values, Rows) else cls(values, targets, called)
 
     def __len__(self) -> int:
-        return len(self.flat)
+        return len(self.source)
 
     @property
-    def whole(self) -> np.ndarray:
-        """All rows, (n, *shape), to be read only."""
-        return frozen(self.flat).reshape(len(self), *self.shape)
+    def whole(self) -> np.ndarray | Source:
+        """All rows, (n, *shape), to be read only; as they lie, where they are not laid out in one array."""
+        return frozen(self.source.array) if isinstance(self.source, ArraySource) else self.source
+
+    @property
+    def rows_at_a_time(self) -> int:
+        """How many rows are a few megabytes."""
+        return max(1, PIECE // max(1, math.prod(self.shape) * self.dtype.itemsize))
 
     def is_same(self, other: Rows | None) -> bool:
         """Whether the other's numbers are these, of the same dtype and in rows of the same length."""
-        if other is None or self.flat.dtype != other.flat.dtype or self.flat.shape != other.flat.shape:
+        if other is None or self.dtype != other.dtype or len(self) != len(other):
             return False
-        if self.flat is other.flat or self.flat.size == 0:
-            return self.flat.size > 0
+        if len(self) == 0 or math.prod(self.shape) != math.prod(other.shape) or not math.prod(self.shape):
+            return False
+        if self.source is other.source or _place(self.source) == _place(other.source):
+            return True
         # The first row tells most arrays apart at once.
-        pieces = (slice(0, 1), *(slice(start, start + 1024) for start in range(1, len(self), 1024)))
-        return all(np.array_equal(self.flat[piece], other.flat[piece]) for piece in pieces)
+        starts = (slice(0, 1), *pieces(as_sliced(self.source)))
+        return all(np.array_equal(self._piece(rows), other._piece(rows)) for rows in starts)
+
+    def keep_only(self, other: Rows) -> None:
+        """Let go of these numbers for the other's, which are the same."""
+        if other.flat is not None:
+            self.flat = other.flat
+            self.source = ArraySource(other.flat.reshape(len(other), *self.shape))
+
+    def _piece(self, rows: slice) -> np.ndarray:
+        found = self.source.take(rows).astype(self.dtype, copy=False)
+        return found.reshape(len(found), -1)
 
     def take(self, rows: np.ndarray, pictures: bool = False) -> np.ndarray:
         """A new array of `rows`, (len(rows), *shape); bytes that are `pictures` as float32 in 0..1."""
-        picked = self.flat.take(rows, axis=0)
+        if self.flat is None:
+            picked = self.source.take(rows).astype(self.dtype, copy=False)
+        else:
+            picked = self.flat.take(rows, axis=0)
         if pictures and picked.dtype == np.uint8:
             # As fast as picking floats, and a quarter of the memory: there is less to read.
             picked = np.multiply(picked, BYTE_SCALE, dtype=np.float32)
@@ -70,31 +113,57 @@ class Rows:
 
     def put(self, rows: np.ndarray, into: np.ndarray, pictures: bool = False) -> None:
         """What `take` returns, copied into an array of as many numbers, as its dtype."""
-        straight = into.flags.c_contiguous
-        if straight and into.dtype == self.flat.dtype:
+        flat, straight = self.flat, into.flags.c_contiguous
+        if flat is None:
+            into[...] = self.take(rows, pictures).reshape(into.shape)
+        elif straight and into.dtype == flat.dtype:
             # "clip" keeps NumPy from making a copy to be safe; no row is out of bounds here.
-            self.flat.take(rows, axis=0, out=into.reshape(len(rows), -1), mode="clip")
-        elif straight and pictures and into.dtype == np.float32 and self.flat.dtype == np.uint8:
-            np.multiply(self.flat.take(rows, axis=0), BYTE_SCALE, out=into.reshape(len(rows), -1))
+            flat.take(rows, axis=0, out=into.reshape(len(rows), -1), mode="clip")
+        elif straight and pictures and into.dtype == np.float32 and flat.dtype == np.uint8:
+            np.multiply(flat.take(rows, axis=0), BYTE_SCALE, out=into.reshape(len(rows), -1))
         else:
             into[...] = self.take(rows, pictures).reshape(into.shape)
 
 
-def _as_ids(values: np.ndarray, called: str) -> np.ndarray:
-    if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"{called}: {values.max()} is beyond int64; number the classes from 0")
+def _place(source: Source) -> object:
+    """Where in memory, or in a mapped file, the rows lie; itself for those that lie elsewhere."""
+    if not isinstance(source, ArraySource):
+        return source
+    array = source.array
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
+
+
+def _check_ids(values: Sliced, called: str) -> None:
+    if values.dtype == np.uint64:
+        most = max((int(values[piece].max()) for piece in pieces(values)), default=0)
+        if most > np.iinfo(np.int64).max:
+            raise ValueError(f"{called}: {most} is beyond int64; number the classes from 0")
     check_distinct(values, called)
-    return values.astype(np.int64, copy=False)
+
+
+def one_weight_each(sample_weight: Any, rows: int) -> np.ndarray:
+    """The weights of `rows` rows, as float64; ValueError if there is not one for each."""
+    weights = checks.numbers("sample_weight", sample_weight, f"{rows} numbers, one for each row")
+    if weights.shape != (rows,):
+        size = "x".join(map(str, weights.shape)) or "a single number"
+        say = "; give sample_weight.ravel()" if weights.size == rows and weights.ndim > 1 else ""
+        raise checks.WrongArgument(
+            f"sample_weight needs one weight for each of {rows} rows, ({rows},), got {size}{say}"
+        )
+    return weights.astype(np.float64)
 
 
 def positions(rows: Iterable[int], length: int) -> np.ndarray:
     """Row numbers as int64; IndexError for one that is not there, TypeError if they are not whole numbers."""
     if not isinstance(rows, np.ndarray):
-        rows = np.array(list(rows))
+        rows = np.array(checks.listed("rows", rows, "row numbers, in a list or an array"))
     if rows.size == 0:
         return np.empty(0, np.int64)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise TypeError(f"rows are given as whole numbers, got {rows.dtype} of shape {rows.shape}")
+        say = "; of bools, numpy.flatnonzero(...) makes row numbers" if rows.dtype == bool else ""
+        raise checks.WrongArgument(
+            f"rows are given as whole numbers, got {rows.dtype} of shape {rows.shape}{say}"
+        )
     if rows.min() < 0 or rows.max() >= length:
         wrong = rows[(rows < 0) | (rows >= length)][0]
         raise IndexError(f"there is no row {wrong}; rows go from 0 to {length - 1}")

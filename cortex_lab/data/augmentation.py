@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from cortex_lab.data._draws import uniform
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described
 
 STREAM = 0x5A17_A06E
 """Keeps these draws apart from those that shuffle."""
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Described):
     """What may be done to a picture (height, width, channels) before it is trained on.
 
     Every row is drawn anew in every epoch, and the same again whenever its step is repeated. Ranges are
@@ -52,27 +52,13 @@ class Augmentation:
     fill_mode: str = "constant"
 
     def __post_init__(self) -> None:
-        limits = {
-            "rotation_range": 180,
-            "shift_range": 1,
-            "zoom_range": 1,
-            "shear_range": 90,
-            "contrast_range": 1,
-        }
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not field.name.endswith("_range"):
-                continue
-            if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
-                value = value.item()
-                object.__setattr__(self, field.name, value)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-                raise ValueError(f"{field.name} must be a number of at least 0, got {value!r}")
-            limit = limits.get(field.name, math.inf)
-            if value > limit or (value == limit and field.name in ("zoom_range", "shear_range")):
-                raise ValueError(f"{field.name} must be at most {limit}, got {value!r}")
-        if self.fill_mode not in ("constant", "nearest"):
-            raise ValueError(f"fill_mode is 'constant' or 'nearest', got {self.fill_mode!r}")
+        checks.number("rotation_range", self.rotation_range, 0, 180)
+        checks.number("shift_range", self.shift_range, 0, 1)
+        checks.number("zoom_range", self.zoom_range, least=0, under=1)
+        checks.number("shear_range", self.shear_range, least=0, under=90)
+        checks.number("brightness_range", self.brightness_range, least=0)
+        checks.number("contrast_range", self.contrast_range, 0, 1)
+        checks.choice("fill_mode", self.fill_mode, ("constant", "nearest"))
 
     def matrices(self, rows: np.ndarray, seed: int, epoch: int, height: int, width: int) -> np.ndarray:
         """(n, 2, 3) float64: for each of `rows`, where in the picture a pixel of the new one comes from.

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
-import operator
 import zlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.data._draws import checked_seed, row_keys
-from cortex_lab.data._memory import frozen
 from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data.source import Source, frozen
+from cortex_lab.ground import checks
+
+Given: TypeAlias = ArrayLike | Source | Rows
+Kept: TypeAlias = np.ndarray | Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,13 +26,13 @@ class Batch:
     """What one step learns from.
 
     inputs: (n, *shape) float32, or bytes as they are stored; or one such array per input name.
-    targets: (n, ...) int64 class ids, float32 values or bytes, or None.
+    targets: (n, ...) int64 class ids, float32 values or bytes; one such array per output name; or None.
     rows: (n,) int64, where the samples are in the dataset's frame.
     weights: (n,) float32, or None for all alike.
     """
 
     inputs: np.ndarray | dict[str, np.ndarray]
-    targets: np.ndarray | None
+    targets: np.ndarray | dict[str, np.ndarray] | None
     rows: np.ndarray
     weights: np.ndarray | None = None
 
@@ -37,7 +42,8 @@ class Batch:
     def __repr__(self) -> str:
         parts = self.inputs.items() if isinstance(self.inputs, dict) else [("inputs", self.inputs)]
         if self.targets is not None:
-            parts = [*parts, ("targets", self.targets)]
+            named = isinstance(self.targets, dict)
+            parts = [*parts, *(self.targets.items() if named else [("targets", self.targets)])]
         arrays = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in parts)
         return f"<Batch of {len(self)} rows: {arrays}>"
 
@@ -64,9 +70,9 @@ class _PickedBatch(Batch):
         return inputs if self._source._named else inputs["inputs"]
 
     @cached_property
-    def targets(self) -> np.ndarray | None:
-        part = self._source._targets
-        return None if part is None else part.take(self._picked)
+    def targets(self) -> np.ndarray | dict[str, np.ndarray] | None:
+        targets = {name: part.take(self._picked) for name, part in self._source._targets.items()}
+        return targets if self._source._named_targets else targets.get("targets")
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -83,27 +89,34 @@ class _PickedBatch(Batch):
     def put(
         self,
         inputs: Mapping[str, np.ndarray],
-        targets: Iterable[np.ndarray],
+        targets: Mapping[str, np.ndarray] | Iterable[np.ndarray],
         pictures: Container[str] = (),
     ) -> None:
-        """Copy the inputs into arrays by name (a nameless one into any), and the targets into each array.
+        """Copy inputs and targets into arrays by name (nameless inputs into any, nameless targets into each).
 
         Bytes of the inputs that are `pictures` become 0 to 1, and so do targets that are such an input.
         """
-        source, picked, again, like_pictures = self._source, self._picked, None, False
+        source, picked, twins = self._source, self._picked, self._source._twins
+        seen: dict[str, tuple[np.ndarray, bool]] = {}
         for name, into in inputs.items():
-            part = source._inputs[name if source._named else "inputs"]
-            part.put(picked, into, name in pictures)
-            if part is source._targets_too:
-                again, like_pictures = into, name in pictures
-        for into in targets:
+            own = name if source._named else "inputs"
+            source._inputs[own].put(picked, into, name in pictures)
+            seen[own] = into, name in pictures
+        if not source._named_targets:
+            each = targets.values() if isinstance(targets, Mapping) else targets
+            wanted = [("targets", into) for into in each]
+        elif isinstance(targets, Mapping):
+            wanted = list(targets.items())
+        else:
+            raise TypeError(f"targets are put by name: {', '.join(source._targets)}")
+        for name, into in wanted:
+            again, like_pictures = seen[twins[name]] if twins.get(name) in seen else (None, False)
             if again is not None and again.shape == into.shape and again.dtype == into.dtype:
                 # What was just copied is nearer than where it came from.
                 np.copyto(into, again)
             else:
                 # Where whole numbers are wanted, bytes are class ids.
-                as_pictures = like_pictures and into.dtype.kind == "f"
-                source._targets.put(picked, into, as_pictures)  # type: ignore[union-attr]
+                source._targets[name].put(picked, into, like_pictures and into.dtype.kind == "f")
 
 
 class Batches:
@@ -113,8 +126,9 @@ class Batches:
     ----------
     inputs
         (n, *shape), or one such array per input name. Bytes are served as they are, all else as float32.
+        What lies in a file, as an array that is mapped or a `Source`, is read batch by batch.
     targets
-        (n, ...) integer class ids, floats, bytes, or None.
+        (n, ...) integer class ids, floats or bytes; one such array per output name; or None.
     batch_size
         Rows in a batch; the last batch of an epoch takes what is left.
     seed, shuffle
@@ -124,14 +138,14 @@ class Batches:
     excluded
         Rows to leave out.
 
-    Arrays are copied, those over 64 MB are not: `check_unchanged` then says whether one was changed.
+    Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
     """
 
     def __init__(
         self,
-        inputs: np.ndarray | Rows | Mapping[str, np.ndarray | Rows],
-        targets: np.ndarray | Rows | None,
+        inputs: Given | Mapping[str, Given],
+        targets: Given | Mapping[str, Given] | None,
         *,
         batch_size: int,
         seed: int = 0,
@@ -140,24 +154,27 @@ class Batches:
         excluded: Iterable[int] = (),
     ) -> None:
         self._named = isinstance(inputs, Mapping)
+        if isinstance(inputs, Mapping) and not inputs:
+            raise checks.refused("inputs", "an array, or arrays by name", inputs)
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
         called = {name: f"input {name!r}" if self._named else "inputs" for name in parts}
         self._inputs = {name: Rows.of(array, called=called[name]) for name, array in parts.items()}
-        self._targets = None if targets is None else Rows.of(targets, targets=True, called="targets")
-        # An autoencoder's input, which is its target as well.
-        self._targets_too = next((p for p in self._inputs.values() if p.is_same(self._targets)), None)
-        if self._targets is not None and self._targets_too is not None:
-            self._targets.flat = self._targets_too.flat
-        lengths = {name: len(part) for name, part in self._inputs.items()}
-        if self._targets is not None:
-            lengths["targets"] = len(self._targets)
-        if len(set(lengths.values())) != 1:
-            sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        self._named_targets = isinstance(targets, Mapping)
+        goals = dict(targets) if isinstance(targets, Mapping) else {"targets": targets}
+        self._targets = {
+            name: Rows.of(goal, targets=True, called=f"target {name!r}" if self._named_targets else "targets")
+            for name, goal in goals.items()
+            if goal is not None
+        }
+        self._find_twins()
+        parts = [*self._inputs.items(), *self._targets.items()]
+        if len({len(part) for _, part in parts}) != 1:
+            sizes = ", ".join(f"{name} {len(part)}" for name, part in parts)
             raise ValueError(f"inputs and targets must have as many rows as each other, got {sizes}")
-        self._length = next(iter(lengths.values()))
-        self.batch_size = operator.index(batch_size)
+        self._length = len(parts[0][1])
+        self.batch_size = checks.whole("batch_size", batch_size)
         self.seed = checked_seed(seed)
-        self.shuffle = bool(shuffle)
+        self.shuffle = checks.flag("shuffle", shuffle)
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
         if len(np.unique(self._all_rows)) != len(self._all_rows):
             raise ValueError("the same row is given twice; each row is served once an epoch")
@@ -165,26 +182,46 @@ class Batches:
         self._leave_out(excluded)
 
     @property
-    def inputs(self) -> np.ndarray | dict[str, np.ndarray]:
-        """The inputs of all rows as they are kept, to be read only."""
+    def inputs(self) -> Kept | dict[str, Kept]:
+        """The inputs of all rows as they are kept, to be read only: arrays, or sources of rows in files."""
         whole = {name: part.whole for name, part in self._inputs.items()}
         return whole if self._named else whole["inputs"]
 
     @property
-    def targets(self) -> np.ndarray | None:
-        """The targets of all rows as they are kept, to be read only."""
-        return None if self._targets is None else self._targets.whole
+    def targets(self) -> Kept | dict[str, Kept] | None:
+        """The targets of all rows as they are kept, to be read only, like `inputs`."""
+        whole = {name: part.whole for name, part in self._targets.items()}
+        return whole if self._named_targets else whole.get("targets")
 
     @property
     def targets_are(self) -> str | None:
-        """The name of the input whose very numbers are the targets ("inputs" if it has no name), or None."""
-        same = (name for name, part in self._inputs.items() if part is self._targets_too)
-        return next(same, None)
+        """The name of the input whose very numbers are the targets ("inputs" if it has no name), or None.
+
+        Of targets by name, those count that are bytes: they are pictures where that input is.
+        """
+        counted = [name for name, part in self._targets.items() if part.dtype == np.uint8]
+        twins = {self._twins.get(name) for name in (counted if self._named_targets else self._targets)}
+        return twins.pop() if len(twins) == 1 else None
+
+    def _find_twins(self) -> None:
+        """Which targets are an input's very numbers, as an autoencoder's are; they are kept once."""
+        self._twins: dict[str, str] = {}
+        for goal, target in self._targets.items():
+            name = next((name for name, part in self._inputs.items() if part.is_same(target)), None)
+            if name is not None:
+                self._twins[goal] = name
+                target.keep_only(self._inputs[name])
+        counted = [name for name, part in self._targets.items() if part.dtype == np.uint8]
+        if len({self._twins.get(name) for name in counted}) > 1:
+            raise ValueError(
+                f"the targets {', '.join(counted)} are bytes, and not all those of one input, whose bytes "
+                "may be seen as 0 to 1; give them as floats: y / numpy.float32(255)"
+            )
 
     def check_unchanged(self) -> None:
         """ValueError naming an array that was too large to copy and has been changed since."""
-        for part in (*self._inputs.values(), self._targets):
-            for shared in part.shared if part is not None else ():
+        for part in (*self._inputs.values(), *self._targets.values()):
+            for shared in part.shared:
                 shared.check()
 
     def order(self, epoch: int) -> np.ndarray:
@@ -201,9 +238,8 @@ class Batches:
 
     def fetch(self, step: int) -> Batch:
         """The batch of `step`, counted from 0 through all epochs. The arrays are the caller's to change."""
-        if step < 0:
-            raise ValueError(f"steps are counted from 0, got {step}")
-        epoch, position = divmod(operator.index(step), self.steps_per_epoch)
+        step = checks.whole("step", step, least=0)
+        epoch, position = divmod(step, self.steps_per_epoch)
         first = position * self.batch_size
         return _PickedBatch.of(self, self.order(epoch)[first : first + self.batch_size])
 
@@ -221,9 +257,10 @@ class Batches:
 
     def _identified(self) -> dict[str, int]:
         rows, checksum = self._all_rows, 0
-        for part in (*self._inputs.values(), *([] if self._targets is None else [self._targets])):
-            for first in range(0, len(rows), 4096):
-                checksum = zlib.crc32(part.take(rows[first : first + 4096]), checksum)
+        for part in (*self._inputs.values(), *self._targets.values()):
+            step = part.rows_at_a_time
+            for first in range(0, len(rows), step):
+                checksum = zlib.crc32(part.take(rows[first : first + step]), checksum)
         return {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
 
     def _leave_out(self, excluded: Iterable[int]) -> None:

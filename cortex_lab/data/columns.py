@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
-from cortex_lab.data._memory import can_be_copied, frozen
+from cortex_lab.data._memory import can_be_copied
+from cortex_lab.data.source import ArraySource, Source, as_sliced, copied, frozen, in_memory, settled
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
-from cortex_lab.ground.float32 import as_float32, remedy
+from cortex_lab.ground import checks
+from cortex_lab.ground.float32 import as_float32, check_float32, remedy
+from cortex_lab.ground.pieces import pieces
 
 
 def listed(frame: pd.DataFrame, columns: Any) -> list | None:
@@ -24,6 +28,8 @@ def listed(frame: pd.DataFrame, columns: Any) -> list | None:
     if isinstance(columns, (set, frozenset, dict)):
         raise TypeError(f"columns are a list in the order they are read, got a {type(columns).__name__}")
     names = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    if any(is_list_like(name) and not isinstance(name, tuple) for name in names):
+        raise checks.refused("columns", "names of columns", columns)
     return [name.item() if isinstance(name, (np.number, np.str_, np.bool_)) else name for name in names]
 
 
@@ -44,23 +50,30 @@ def with_tensor_columns(
 
 
 def held(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame in memory of its own, tensor columns read-only; only tensors too large for it stay shared."""
+    """The frame in memory of its own, tensor columns read-only.
+
+    Tensors that are too large for that stay shared, and those in a file stay there.
+    """
     tensors = [place for place, dtype in enumerate(frame.dtypes) if isinstance(dtype, TensorDtype)]
     others = [place for place in range(frame.shape[1]) if place not in tensors]
     own = (frame.iloc[:, others] if tensors else frame).copy()
     for place in tensors:
         array = frame.iloc[:, place].array
-        array = array.copy() if can_be_copied(array.tensor) else array
-        array = TensorArray(frozen(array.tensor), array.isna())
+        source = copied(array.source) if can_be_copied(array.source) else settled(array.source)
+        if isinstance(source, ArraySource):
+            source = ArraySource(frozen(source.array))
+        array = TensorArray(source, array.isna())
+        array._readonly = True
         # A bare array would be copied.
         column = pd.Series(array, index=own.index, copy=False)
         own.insert(place, frame.columns[place], column, allow_duplicates=True)
     return own
 
 
-def read_inputs(frame: pd.DataFrame, names: list) -> np.ndarray:
+def read_inputs(frame: pd.DataFrame, names: list) -> np.ndarray | Source:
     """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) float32.
 
+    A tensor column that is in a file stays there, as numbers of its own dtype.
     KeyError for a missing column; ValueError for one that is not numeric, not complete or not finite.
     """
     if not names:
@@ -73,19 +86,24 @@ def read_inputs(frame: pd.DataFrame, names: list) -> np.ndarray:
     return _tensor(frame, names[0]) if tensors else _numbers(frame, names, "inputs")
 
 
-def _tensor(frame: pd.DataFrame, name: str) -> np.ndarray:
+def _tensor(frame: pd.DataFrame, name: Hashable) -> np.ndarray | Source:
     array = _column(frame, name).array
     assert isinstance(array, TensorArray)
     _refuse_rows(array.isna(), frame, f"column {name!r} is missing", f"dropna(subset=[{name!r}])")
-    tensor = array.tensor
-    if tensor.dtype == np.uint8:
-        return tensor
-    values = as_float32(tensor, f"column {name!r}")
-    broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    _refuse_rows(
-        np.asarray(broken), frame, f"column {name!r} is NaN or infinite", "numpy.nan_to_num on the tensor"
-    )
-    return values
+    source = settled(array.source)
+    if source.dtype != np.uint8:
+        given = as_sliced(source)
+        check_float32(given, f"column {name!r}")
+        broken = np.zeros(len(source), bool)
+        for piece in pieces(given):
+            finite = np.isfinite(given[piece])
+            broken[piece] = ~finite.all(axis=tuple(range(1, finite.ndim)))
+        _refuse_rows(broken, frame, f"column {name!r} is NaN or infinite", "numpy.nan_to_num on the tensor")
+    if not isinstance(source, ArraySource):
+        return source
+    values = source.array
+    convert = in_memory(source) and source.dtype != np.uint8
+    return values.astype(np.float32, copy=False) if convert else values
 
 
 def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data._html import dataset_html
-from cortex_lab.data._memory import can_be_copied, frozen
-from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data._html import column_names, dataset_html
+from cortex_lab.data._rows import Rows, one_weight_each, positions
 from cortex_lab.data.batches import Batches
-from cortex_lab.data.columns import held, listed, read_inputs, with_tensor_columns
+from cortex_lab.data.columns import held, read_inputs, with_tensor_columns
+from cortex_lab.data.roles import Columns, Goal, as_list, chosen, rows_of
+from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
 from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
 from cortex_lab.data.tensor import shape_text
+from cortex_lab.ground import checks
+
+Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
 class Dataset:
@@ -31,11 +35,11 @@ class Dataset:
         Taken as it is now; changing it later changes nothing here.
     inputs
         A tensor column (or a column with one array per row), one numeric column, or a list of those, be it
-        an Index or an array of names.
+        an Index or an array of names. For a network with several inputs, a dict of those by input name.
     target
         A column. The loss decides whether it is read as classes, as yes or no, or as values to predict; while
         there is none, floats are values and anything else is a label. A list of numeric columns predicts
-        several values. None for no target.
+        several values. For a network with several outputs, a dict of those by output name. None for none.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
@@ -43,7 +47,7 @@ class Dataset:
         For titles.
 
     `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
-    None for values.
+    None for values. Where targets have names, each is a dict by name.
 
     Raises KeyError for a missing column and ValueError for content that cannot be learned from.
     """
@@ -51,42 +55,74 @@ class Dataset:
     def __init__(
         self,
         frame: pd.DataFrame,
-        inputs: Hashable | Iterable[Hashable] = "image",
-        target: Hashable | Iterable[Hashable] | None = "label",
+        inputs: Columns | Mapping[str, Columns] = "image",
+        target: Columns | Mapping[str, Columns] | None = "label",
         splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
     ) -> None:
+        checks.instance("frame", frame, pd.DataFrame, "a pandas.DataFrame")
+        checks.text("name", name, "iris")
         if len(frame) == 0:
             raise ValueError("the frame has no rows")
         self._index = frame.index
         frame = frame.reset_index(drop=frame.index.equals(pd.RangeIndex(len(frame))))
         self.name = name
-        columns, goals = listed(frame, inputs), listed(frame, target)
-        self.inputs = inputs if columns is None else columns
-        self.target = target if goals is None else goals
-        self.columns = [inputs] if columns is None else columns
+        self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
         frame = with_tensor_columns(frame, self.columns)
-        if target is not None and goals is None:
-            frame = with_tensor_columns(frame, [target], (np.ndarray, list))
+        single = [each for each in self._goals.values() if not isinstance(each, list)]
+        frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
-        self._inputs = _rows_of(read_inputs(self._whole, self.columns), self.columns)
-        self._take_targets(*((None, None) if target is None else read_targets(self._whole, self.target)))
+        self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
+        self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
         self.splits = {name: frozen(rows) for name, rows in read_splits(splits, self._whole).items()}
         self._note = ""
 
     # Readings ----------------------------------------------------------------------------------------
 
-    def read_as(self, reading: str, loss: str = "the loss") -> Dataset:
+    @property
+    def reads(self) -> dict[str, list]:
+        """The columns of each input, in order, by its name; "inputs" if it has none."""
+        inputs = self.inputs if isinstance(self.inputs, dict) else {"inputs": self.inputs}
+        return {name: as_list(each) for name, each in inputs.items()}
+
+    @property
+    def columns(self) -> list:
+        """The columns of all inputs."""
+        found = [column for columns in self.reads.values() for column in columns]
+        return list(dict.fromkeys(found)) if isinstance(self.inputs, dict) else found
+
+    @property
+    def labels(self) -> Any:
+        found = {name: goal.labels for name, goal in self._targets.items()}
+        return found if isinstance(self.target, dict) else found.get("targets")
+
+    @property
+    def classes(self) -> Any:
+        found = {name: goal.classes for name, goal in self._targets.items()}
+        return found if isinstance(self.target, dict) else found.get("targets")
+
+    @property
+    def _goals(self) -> dict[str, Any]:
+        if isinstance(self.target, dict):
+            return self.target
+        return {} if self.target is None else {"targets": self.target}
+
+    def read_as(self, reading: str | Mapping[str, str], loss: str = "the loss") -> Dataset:
         """The same rows with the target read as "classes", "yes or no" or "values", as `loss` wants it.
 
-        This dataset itself if it is read so already; ValueError, with the ways out, if it cannot be.
+        Targets by name may be read in ways of their own, by name. This dataset itself if it is read so
+        already; ValueError, with the ways out, if it cannot be.
         """
-        known = {"classes": self.labels is not None, "values": self.labels is None}
-        if self.target is None or known.get(reading):
+        goals = dict(self._targets)
+        for name, goal in goals.items():
+            wanted = reading if isinstance(reading, str) else reading[name]
+            if wanted != ("values" if goal.labels is None else "classes"):
+                goals[name] = self._goal(name, wanted, loss)
+        if all(goal is self._targets[name] for name, goal in goals.items()):
             return self
         other = copy.copy(self)
-        other._take_targets(*read_targets(self._whole, self.target, reading, loss))
+        other._targets = goals
         return other
 
     def like(self, other: Dataset) -> Dataset:
@@ -102,23 +138,15 @@ class Dataset:
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
             return same
         same = copy.copy(self)
-        same.inputs, same.target, same.columns = other.inputs, other.target, other.columns
-        same._inputs = self._inputs_of(other.columns)
-        if same.input_shape != other.input_shape:
-            raise ValueError(
-                f"column {other.columns[0]!r} of {self.name!r} holds {shape_text(same.input_shape)} where "
-                f"{shape_text(other.input_shape)} was trained on"
-            )
-        if other.target is None:
-            same._take_targets(None, None)
-        elif other.labels is None:
-            same._take_targets(*read_targets(self._whole, other.target, "values", f"{other.name!r}"))
-        else:
-            self._wanted([other.target])
-            codes = known_codes(
-                other.labels, self._whole, other.target, repr(self.name), other.name, self.rows
-            )
-            same._take_targets(codes, other.labels)
+        same.inputs, same.target = other.inputs, other.target
+        same._inputs = {name: self._inputs_of(columns) for name, columns in other.reads.items()}
+        for name, rows in same._inputs.items():
+            if rows.shape != other._inputs[name].shape:
+                raise ValueError(
+                    f"column {other.reads[name][0]!r} of {self.name!r} holds {shape_text(rows.shape)} where "
+                    f"{shape_text(other._inputs[name].shape)} was trained on"
+                )
+        same._targets = {name: self._goal_like(same, other, name) for name in other._goals}
         return same
 
     def inputs_of(self, columns: list) -> np.ndarray:
@@ -126,10 +154,14 @@ class Dataset:
         return self._inputs_of(columns).take(self.rows)
 
     def _inputs_of(self, columns: list) -> Rows:
-        if columns == self.columns:
-            return self._inputs
+        known = next((name for name, own in self.reads.items() if own == columns), None)
+        if known is not None:
+            return self._inputs[known]
         self._wanted(columns)
-        return _rows_of(read_inputs(with_tensor_columns(self._whole, columns), columns), columns)
+        return self._read(columns)
+
+    def _read(self, columns: list) -> Rows:
+        return rows_of(read_inputs(with_tensor_columns(self._whole, columns), columns), columns)
 
     def _wanted(self, columns: list) -> None:
         missing = [name for name in columns if name not in self._whole.columns]
@@ -139,11 +171,18 @@ class Dataset:
                 f"{shown(self._whole.columns)}: frame.rename(columns={{...}}) gives a column its name"
             )
 
-    def _take_targets(self, targets: np.ndarray | None, labels: pd.Index | None) -> None:
-        goals = self.target if isinstance(self.target, list) else [self.target]
-        self._targets = None if targets is None else _rows_of(targets, goals, targets=True)
-        self.labels = labels
-        self.classes = None if labels is None else [str(label) for label in labels]
+    def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
+        columns = self._goals[name]
+        values, labels = read_targets(self._whole, columns, reading, loss)
+        return Goal(rows_of(values, columns, targets=True), labels)
+
+    def _goal_like(self, same: Dataset, other: Dataset, name: str) -> Goal:
+        columns, labels = other._goals[name], other._targets[name].labels
+        if labels is None:
+            return same._goal(name, "values", f"{other.name!r}")
+        self._wanted([columns])
+        codes = known_codes(labels, self._whole, columns, repr(self.name), other.name, self.rows)
+        return Goal(rows_of(codes, columns, targets=True), labels)
 
     # Parts -------------------------------------------------------------------------------------------
 
@@ -170,19 +209,21 @@ class Dataset:
         """The same rows, dealt out at random to train, validation and test.
 
         `test` and `validation` are fractions or numbers of rows; `test=None` keeps the test rows there are.
-        With `stratify`, every class is dealt out in the same proportions. ValueError if that cannot be done;
+        With `stratify`, every class is dealt out in the same proportions (of several targets, those of the
+        first that has classes). ValueError if that cannot be done;
         but where labels are numbers, which may be values to predict, the rows are then dealt out at random.
         """
+        checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
         free = np.setdiff1d(self.rows, kept["test"]) if kept else self.rows
-        labels = self._targets if stratify and self.classes is not None else None
-        ids = None if labels is None else labels.take(free)
+        goal = self._classified if stratify else None
+        ids = None if goal is None else goal.rows.take(free)
         sizes = {"validation": validation} if test is None else {"validation": validation, "test": test}
         note = ""
         try:
-            drawn = draw_split(len(free), sizes, seed, ids, self.classes or ())
+            drawn = draw_split(len(free), sizes, seed, ids, (goal.classes if goal else None) or ())
         except CannotStratify:
-            if not are_numbers(self.labels):
+            if goal is None or not are_numbers(goal.labels):
                 raise
             drawn = draw_split(len(free), sizes, seed)
             note = "not stratified"
@@ -206,7 +247,10 @@ class Dataset:
 
         Rows are given by number, or as one bool for each row that is here.
         """
-        rows = np.asarray(rows if isinstance(rows, (np.ndarray, pd.Series)) else list(rows))
+        if name is not None:
+            checks.text("name", name, "a part")
+        wanted = "row numbers, in a list or an array"
+        rows = np.asarray(rows if isinstance(rows, np.ndarray) else checks.listed("rows", rows, wanted))
         if rows.dtype == bool:
             if rows.shape != self.rows.shape:
                 raise IndexError(f"{rows.size} bools do not choose from {len(self)} rows of {self.name!r}")
@@ -246,24 +290,40 @@ class Dataset:
         return self._whole.iloc[self.rows]
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one sample: (8, 8, 1) for small gray images, (k,) for k numeric columns."""
-        return self._inputs.shape
+    def input_shape(self) -> Any:
+        """Shape of one sample: (8, 8, 1) for small gray images, (k,) for k numeric columns.
+
+        Where inputs have names, a dict of their shapes.
+        """
+        shapes = {name: rows.shape for name, rows in self._inputs.items()}
+        return shapes if isinstance(self.inputs, dict) else shapes["inputs"]
 
     @property
     def class_counts(self) -> pd.Series | None:
-        """Rows of each class, by name; None if there are no classes."""
-        if self.classes is None or self._targets is None:
+        """Rows of each class, by name, of the first target that has classes; None if there are none."""
+        goal = self._classified
+        if goal is None:
             return None
-        counts = np.bincount(self._targets.take(self.rows), minlength=len(self.classes))
-        return pd.Series(counts, index=pd.Index(self.classes, name="class"), name="rows")
+        counts = np.bincount(goal.rows.take(self.rows), minlength=len(goal.classes or ()))
+        return pd.Series(counts, index=pd.Index(goal.classes, name="class"), name="rows")
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
+    @property
+    def _classified(self) -> Goal | None:
+        return next((goal for goal in self._targets.values() if goal.labels is not None), None)
+
+    def arrays(self) -> tuple[Arrays, Arrays | None]:
         """(x, y), new arrays: x (n, *input_shape) float32; y class ids (n,) int64, float32 values, or None.
 
-        Bytes stay bytes, in both: what they mean is for the network to say.
+        Bytes stay bytes, in both: what they mean is for the network to say. Where inputs or targets have
+        names, dicts of those.
         """
-        return self._inputs.take(self.rows), None if self._targets is None else self._targets.take(self.rows)
+        inputs = {name: rows.take(self.rows) for name, rows in self._inputs.items()}
+        return inputs if isinstance(self.inputs, dict) else inputs["inputs"], self.target_arrays()
+
+    def target_arrays(self) -> Arrays | None:
+        """The y of `arrays`, without a copy of the inputs."""
+        targets = {name: goal.rows.take(self.rows) for name, goal in self._targets.items()}
+        return targets if isinstance(self.target, dict) else targets.get("targets")
 
     def weights(self, sample_weight: Any) -> np.ndarray:
         """One weight for each row, in the order of the rows here, as float64.
@@ -280,16 +340,18 @@ class Dataset:
                     "the weights in the order of the rows: sample_weight.to_numpy()"
                 )
             given = given if unnamed else given.loc[index]
-        weights = np.asarray(given, dtype=np.float64)
-        if weights.shape != (len(self),):
-            size = "x".join(map(str, weights.shape))
-            raise ValueError(f"sample_weight needs one weight for each of {len(self)} rows, got {size}")
-        return weights
+        return one_weight_each(given, len(self))
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
         """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""
+        goals = {name: goal.rows for name, goal in self._targets.items()}
         return Batches(
-            self._inputs, self._targets, batch_size=batch_size, seed=seed, shuffle=shuffle, rows=self.rows
+            self._inputs if isinstance(self.inputs, dict) else self._inputs["inputs"],
+            goals if isinstance(self.target, dict) else goals.get("targets"),
+            batch_size=batch_size,
+            seed=seed,
+            shuffle=shuffle,
+            rows=self.rows,
         )
 
     def __len__(self) -> int:
@@ -297,16 +359,25 @@ class Dataset:
 
     def __repr__(self) -> str:
         goal = "no target" if self.target is None else f"target {self.target!r}"
-        goal += f" ({len(self.classes)} classes)" if self.classes is not None else ""
+        counts = [str(len(goal.classes)) for goal in self._targets.values() if goal.classes is not None]
+        goal += f" ({' and '.join(counts)} classes)" if counts else ""
         parts = "".join(f", {name} {len(rows)}" for name, rows in self.splits.items())
         parts += f" ({self._note})" if self._note else ""
-        shape = shape_text(self.input_shape) or "1"
-        return f"<Dataset {self.name!r}: {len(self)} rows, inputs {self.inputs!r} {shape}, {goal}{parts}>"
+        inputs = f"inputs {self.inputs!r} {self._shapes()}"
+        return f"<Dataset {self.name!r}: {len(self)} rows, {inputs}, {goal}{parts}>"
+
+    def _shapes(self) -> str:
+        return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
 
     def _repr_html_(self) -> str:
-        return dataset_html(self)
-
-
-def _rows_of(values: np.ndarray, columns: list[Any], targets: bool = False) -> Rows:
-    # What can be copied was, when the frame was read.
-    return Rows(values, targets, f"column {', '.join(map(repr, columns))}", can_be_copied(values))
+        goals = [as_list(goal) for goal in self._goals.values()]
+        facts = [f"{len(self):,} rows", f"inputs {self._shapes()} from {column_names(self.columns)}"]
+        facts += ["no target"] if not goals else []
+        for goal, columns in zip(self._targets.values(), goals, strict=True):
+            names, classes = column_names(columns), goal.classes
+            values = f"values of {names} to predict"
+            facts.append(values if classes is None else f"{len(classes)} classes in {names}")
+        splits = [f"{name} {len(rows):,}" for name, rows in self.splits.items()] or ["not split"]
+        splits += [self._note] if self._note else []
+        first = [column for columns in goals for column in columns]
+        return dataset_html(self.name, facts, splits, self.frame, self.columns, first, self.class_counts)

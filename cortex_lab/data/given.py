@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data._rows import one_weight_each
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import known_codes, shown, weights_by_code
 from cortex_lab.ground.float32 import refuse_masked, refuse_missing
@@ -28,7 +30,7 @@ class Given:
     """Data as a loss reads it: a `dataset`, arrays of `inputs` and `targets`, or a `source` of batches.
 
     reading: how the loss reads a column, see `targets`.
-    columns: names of the input columns, in order; None where they have none.
+    columns: names of the input columns, in order; None where they have none, or where inputs have names.
     chosen: which rows of the arrays to train on; None for all.
     """
 
@@ -41,8 +43,8 @@ class Given:
     chosen: np.ndarray | None = None
 
     @classmethod
-    def of(cls, data: Any, reading: str, loss: str) -> Given:
-        """`data` as `loss` reads it; TypeError or ValueError for what it cannot be."""
+    def of(cls, data: Any, reading: str, loss: str, by_output: Mapping[str, str] | None = None) -> Given:
+        """`data` as `loss` reads it, or as several read it, by output; an error for what it cannot be."""
         if hasattr(data, "fetch"):
             return cls(reading, data)
         if isinstance(data, pd.DataFrame):
@@ -61,8 +63,13 @@ class Given:
                     "pair has one array of targets"
                 )
         if dataset is not None:
-            dataset = dataset.read_as(reading, loss)
-            return cls(reading, dataset=dataset, columns=dataset.columns)
+            if isinstance(dataset.target, dict) and by_output:
+                _refuse_unmatched(dataset, by_output)
+                dataset = dataset.read_as(by_output, loss)
+            else:
+                dataset = dataset.read_as(reading, loss)
+            named = isinstance(dataset.inputs, dict)
+            return cls(reading, dataset=dataset, columns=None if named else dataset.columns)
         columns = inputs.columns.tolist() if isinstance(inputs, pd.DataFrame) else None
         inputs = inputs if columns is None else read_inputs(inputs, columns)
         return cls(reading, inputs=inputs, targets=_targets(targets, reading), columns=columns)
@@ -81,10 +88,30 @@ class Given:
 
     @property
     def learned(self) -> Any:
-        """The targets of those rows."""
-        if self.dataset is not None:
-            return self.dataset.train.arrays()[1]
-        return _picked(self.targets, self.rows)
+        """The targets of those rows; of several by name, a dict."""
+        if self.dataset is None:
+            return _picked(self.targets, self.rows)
+        targets = self.dataset.train.target_arrays()
+        return next(iter(targets.values())) if isinstance(targets, dict) and len(targets) == 1 else targets
+
+    def reads(self, inputs: Iterable[str]) -> dict[str, list]:
+        """The columns that each of a network's inputs reads; ValueError unless they are called alike."""
+        inputs = list(inputs)
+        if self.dataset is None or not isinstance(self.dataset.inputs, dict):
+            return {inputs[0]: self.columns} if self.columns else {}
+        reads = self.dataset.reads
+        if set(reads) != set(inputs):
+            raise ValueError(
+                f"the network has the inputs {shown(inputs)}, and {self.dataset.name!r} gives "
+                f"{shown(reads)}; name them alike: Dataset(frame, inputs={{name: columns}})"
+            )
+        return {name: reads[name] for name in inputs}
+
+    @property
+    def classes(self) -> list[str] | None:
+        """How the labels of a dataset with one nameless target print."""
+        classes = None if self.dataset is None else self.dataset.classes
+        return None if isinstance(classes, dict) else classes
 
     def batches(self, batch_size: int, seed: int) -> Any:
         """The rows to train on, in batches."""
@@ -132,13 +159,7 @@ class Given:
         """The weights of all the rows given, in their order; ValueError if there are not as many."""
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
-        weights = np.asarray(sample_weight, dtype=np.float64)
-        if weights.shape != (_length(self.inputs),):
-            size = "x".join(map(str, weights.shape))
-            raise ValueError(
-                f"sample_weight needs one weight for each of {_length(self.inputs)} rows, got {size}"
-            )
-        return weights
+        return one_weight_each(sample_weight, _length(self.inputs))
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""
@@ -151,6 +172,8 @@ class Given:
     def by_code(self, class_weight: Mapping[Any, float]) -> Mapping[Any, float]:
         """Weights by class, with the codes of a dataset's labels for keys."""
         labels = None if self.dataset is None else self.dataset.labels
+        if isinstance(labels, dict):
+            labels = next(iter(labels.values())) if len(labels) == 1 else None
         return class_weight if labels is None else weights_by_code(labels, class_weight)
 
     def _classes(self) -> tuple[list, np.ndarray | None]:
@@ -186,24 +209,68 @@ def rows_of(
         inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets.iloc[:, 0]
-        if targets.ndim == 1 and not isinstance(dataset.target, list):
+        if targets.ndim == 1 and not isinstance(dataset.target, (list, dict)):
             targets = targets.rename(dataset.target)
         return _joined(inputs, targets).like(dataset).arrays()
+    if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
+        return _rows_by_name(inputs, targets, dataset, reading, role)
     columns = columns if dataset is None else dataset.columns
     labels = None if dataset is None else dataset.labels
-    named = isinstance(targets, pd.Series) or (targets is not None and _are_words(targets))
-    if dataset is not None and labels is not None and named:
-        column: Any = dataset.target
-        targets = known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
-    elif dataset is not None and labels is not None:
-        targets = _codes_of_numbers(targets, labels, dataset)
+    return _inputs_of(inputs, columns, role), _targets(_coded(targets, dataset, labels, role), reading)
+
+
+def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
+    """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
     if isinstance(inputs, pd.DataFrame):
-        columns = inputs.columns.tolist() if columns is None else columns
-        inputs = Dataset(inputs, columns, None, name=role).inputs_of(columns)
-    return inputs, _targets(targets, reading)
+        inputs = Dataset(inputs, dataset.inputs, None, name=role).arrays()[0]
+    if not isinstance(dataset.target, dict):
+        return inputs, _targets(_coded(targets, dataset, dataset.labels, role), reading)
+    if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
+        raise ValueError(
+            f"{role}: the targets of {dataset.name!r} have names, so those here are a dict by name, with "
+            f"{shown(dataset.target)}; or give a Dataset or a frame"
+        )
+    coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
+    readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
+    return inputs, {name: _targets(each, readings[name]) for name, each in coded.items()}
 
 
-def _codes_of_numbers(targets: Any, labels: pd.Index, dataset: Dataset) -> Any:
+def _inputs_of(inputs: Any, columns: list | None, role: str) -> Any:
+    if not isinstance(inputs, pd.DataFrame):
+        return inputs
+    columns = inputs.columns.tolist() if columns is None else columns
+    return Dataset(inputs, columns, None, name=role).inputs_of(columns)
+
+
+def _coded(
+    targets: Any, dataset: Dataset | None, labels: pd.Index | None, role: str, name: str | None = None
+) -> Any:
+    """Labels as the class ids that they are in the dataset; what are no labels as it is."""
+    if dataset is None or labels is None:
+        return targets
+    column: Any = dataset.target if name is None else dataset.target[name]
+    if isinstance(targets, pd.Series) or (targets is not None and _are_words(targets)):
+        return known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
+    return _codes_of_numbers(targets, labels, column, dataset.name)
+
+
+def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
+    """ValueError for a target without a loss, or a loss without a target."""
+    alone = [name for name in dataset.target if name not in by_output]
+    if alone:
+        raise ValueError(
+            f"{dataset.name!r} has a target {alone[0]!r}, and there are losses for {shown(by_output)}; name "
+            "targets as the outputs: Dataset(frame, target={name of the output: column})"
+        )
+    missing = [name for name in by_output if name not in dataset.target]
+    if missing:
+        raise ValueError(
+            f"there is a loss for {missing[0]!r}, and {dataset.name!r} has the targets "
+            f"{shown(dataset.target)}; name one for it: target={{{missing[0]!r}: column}}"
+        )
+
+
+def _codes_of_numbers(targets: Any, labels: pd.Index, column: Any, name: str) -> Any:
     """Numbers in an array as class ids: they are ids, or labels; ValueError where they may be either."""
     values = np.asarray(targets)
     if values.dtype.kind not in "biuf" or labels.tolist() == list(range(len(labels))):
@@ -214,23 +281,23 @@ def _codes_of_numbers(targets: Any, labels: pd.Index, dataset: Dataset) -> Any:
     are_labels = found.size > 0 and set(found.tolist()) <= set(labels.tolist())
     if are_ids and are_labels:
         raise ValueError(
-            f"the targets {shown(found)} may be labels of {dataset.target!r}, which are {shown(labels)}, or "
+            f"the targets {shown(found)} may be labels of {column!r}, which are {shown(labels)}, or "
             f"class ids, which are 0 to {len(labels) - 1}; give labels as pandas.Series(y), or a Dataset"
         )
     if not are_labels:
         return targets
-    column: Any = dataset.target
-    return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", dataset.name)
+    return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", name)
 
 
 def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, Any]:
     """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
     read = data.read_as(reading, "the training")
-    if read.labels is not None and read.labels.tolist() != list(range(len(read.labels))):
-        raise ValueError(
-            f"the training was given class ids, and {data.name!r} has labels, {shown(read.labels)}: "
-            "which is which cannot be told; train on a Dataset, or give arrays here as well"
-        )
+    for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
+        if labels is not None and labels.tolist() != list(range(len(labels))):
+            raise ValueError(
+                f"the training was given class ids, and {data.name!r} has labels, {shown(labels)}: "
+                "which is which cannot be told; train on a Dataset, or give arrays here as well"
+            )
     x, y = read.arrays()
     return x if columns is None else read.inputs_of(columns), y
 
@@ -303,5 +370,5 @@ def _length(inputs: Any) -> int:
 
 def _picked(arrays: Any, rows: np.ndarray) -> Any:
     if isinstance(arrays, Mapping):
-        return {name: np.asarray(part)[rows] for name, part in arrays.items()}
-    return None if arrays is None else np.asarray(arrays)[rows]
+        return {name: _picked(part, rows) for name, part in arrays.items()}
+    return None if arrays is None else source_of(arrays).take(rows)

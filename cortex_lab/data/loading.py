@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.ground import checks
 
 FOLDER_VARIABLE = "CORTEX_LAB_DATA"
 _PREFIX = "load_"
@@ -29,7 +30,7 @@ def load(name: str, **options: Any) -> Dataset:
 
     ValueError for an unknown name, FileNotFoundError if its files are not on this machine.
     """
-    if name not in available():
+    if checks.text("name", name, "digits") not in available():
         raise ValueError(f"there is no data set {name!r}; there are {', '.join(available())}")
     return import_module(f"cortex_lab.data.{_PREFIX}{name}").load(**options)
 

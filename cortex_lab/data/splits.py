@@ -10,6 +10,7 @@ import pandas as pd
 
 from cortex_lab.data._draws import SPLIT_STREAM, checked_seed, row_keys
 from cortex_lab.data._rows import positions
+from cortex_lab.ground import checks
 
 NAMES = ("train", "validation", "test")
 
@@ -27,6 +28,8 @@ def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame
     if splits is None or splits == {}:
         return {}
     if not isinstance(splits, Mapping):
+        if not isinstance(splits, Hashable):
+            raise checks.refused("splits", "a dict {name: rows}, or the name of a column", splits)
         if splits not in frame.columns:
             raise KeyError(f"the frame has no column {splits!r} to read the splits from")
         column = frame[splits]
@@ -90,7 +93,7 @@ def _count(name: str, size: float | int, n: int) -> int:
         if size > 0 and count == 0:
             raise ValueError(f"{name}={size} of {n} rows is no row at all; ask for more")
         return count
-    raise ValueError(f"{name} is a fraction from 0 to 1 or a number of rows, got {size!r}")
+    raise checks.refused(name, "a fraction from 0 to 1 or a number of rows", size)
 
 
 def _groups(order: np.ndarray, class_ids: np.ndarray, class_names: Sequence[str]) -> list[np.ndarray]:

@@ -20,9 +20,10 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
+from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
 
-Read = tuple[np.ndarray, pd.Index | None]
+Read = tuple[np.ndarray | Source, pd.Index | None]
 Coded = tuple[np.ndarray, pd.Index]
 
 

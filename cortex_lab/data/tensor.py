@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import total_ordering
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionDtype, register_extension_dtype
+from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype
 
 from cortex_lab.data._pictures import image_tag
 
@@ -76,6 +76,8 @@ class Tensor:
 class TensorDtype(ExtensionDtype):
     """Type of a tensor column, written `tensor[float32, 8x8x1]`: element type and shape of one row."""
 
+    # `tensor_array`, which stands on this file, says what it is.
+    array_type: ClassVar[type[ExtensionArray]]
     _metadata = ("scalar", "shape")
     _pattern = re.compile(r"tensor\[(\w+), (\d+(?:x\d+)*)\]")
 
@@ -112,10 +114,8 @@ class TensorDtype(ExtensionDtype):
         return cls(match[1], [int(side) for side in match[2].split("x")])
 
     @classmethod
-    def construct_array_type(cls) -> Any:
-        from cortex_lab.data.tensor_array import TensorArray
-
-        return TensorArray
+    def construct_array_type(cls) -> type[ExtensionArray]:
+        return cls.array_type
 
     def _get_common_dtype(self, dtypes: list[Any]) -> TensorDtype | None:
         if all(isinstance(dtype, TensorDtype) and dtype.shape == self.shape for dtype in dtypes):

@@ -1,12 +1,13 @@
 """A pandas column whose every row is an array of one shape: images, sequences, activations.
 
-All rows are kept in one (n, *shape) ndarray, so the column *is* the array a network reads.
+Rows in memory are kept in one (n, *shape) ndarray, so the column *is* the array a network reads. Rows in a
+file stay there: slices, choices of rows, copies and columns put together read them when they are wanted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,30 @@ from pandas.api.extensions import ExtensionArray
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, is_scalar, pandas_dtype
 
+from cortex_lab.data.source import (
+    ArraySource,
+    Source,
+    as_sliced,
+    copied,
+    in_memory,
+    joined,
+    part,
+    row_bytes,
+    source_of,
+    whole,
+)
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
+from cortex_lab.ground.pieces import pieces
 
 
 class TensorArray(ExtensionArray):
-    """Rows of one shape in one ndarray (n, *shape), shared and not copied.
+    """Rows of one shape, shared and not copied.
 
     Parameters
     ----------
     tensor
-        The rows, (n, *shape).
+        The rows, (n, *shape): an array, which may be mapped from a file as by
+        `numpy.load(path, mmap_mode="r")`, an `h5py.Dataset` of an open file, or a `Source` of your own.
     missing
         Which rows are missing, (n,) bool; what `tensor` holds there has no meaning.
     """
@@ -33,21 +48,28 @@ class TensorArray(ExtensionArray):
     __array_ufunc__ = None  # pyright: ignore[reportAssignmentType]
     _readonly = False
 
-    def __init__(self, tensor: np.ndarray, missing: np.ndarray | None = None) -> None:
-        tensor = np.asarray(tensor)
-        if tensor.ndim < 2:
+    def __init__(self, tensor: np.ndarray | Source, missing: np.ndarray | None = None) -> None:
+        source = source_of(tensor)
+        if not source.shape:
+            size = np.shape(source.array) if isinstance(source, ArraySource) else (len(source),)
             raise ValueError(
-                f"a tensor column needs an array (n, *shape) of two dimensions or more, got {tensor.shape}"
+                f"a tensor column needs an array (n, *shape) of two dimensions or more, got {size}"
             )
-        self._dtype = TensorDtype(tensor.dtype, tensor.shape[1:])
-        self._tensor = tensor.astype(self._dtype.scalar, copy=False)
-        self._missing = np.zeros(len(tensor), bool) if missing is None else np.asarray(missing, dtype=bool)
-        if self._missing.shape != (len(tensor),):
-            raise ValueError(f"missing must be ({len(tensor)},) bools, got shape {self._missing.shape}")
+        self._dtype = TensorDtype(source.dtype, source.shape)
+        if isinstance(source, ArraySource) and in_memory(source):
+            source = ArraySource(source.array.astype(self._dtype.scalar, copy=False))
+        self.source = source
+        length = len(source)
+        self._missing = np.zeros(length, bool) if missing is None else np.asarray(missing, dtype=bool)
+        if self._missing.shape != (length,):
+            raise ValueError(f"missing must be ({length},) bools, got shape {self._missing.shape}")
 
     @property
     def tensor(self) -> np.ndarray:
-        """The rows themselves, (n, *shape), never a copy; read-only where pandas forbids writing."""
+        """The rows themselves, (n, *shape), read-only where pandas forbids writing.
+
+        Never a copy where they lie in one array, in memory or mapped; others are read from their files.
+        """
         if not self._readonly:
             return self._tensor
         view = self._tensor.view()
@@ -55,15 +77,19 @@ class TensorArray(ExtensionArray):
         return view
 
     @property
+    def _tensor(self) -> np.ndarray:
+        return whole(self.source)
+
+    @property
     def dtype(self) -> TensorDtype:
         return self._dtype
 
     @property
     def nbytes(self) -> int:
-        return self._tensor.nbytes + self._missing.nbytes
+        return len(self) * row_bytes(self.source) + self._missing.nbytes
 
     def __len__(self) -> int:
-        return len(self._tensor)
+        return len(self._missing)
 
     # Construction ------------------------------------------------------------------------------------
 
@@ -75,6 +101,9 @@ class TensorArray(ExtensionArray):
         if isinstance(scalars, (pd.Series, pd.Index)):
             scalars = scalars.array
         if isinstance(scalars, TensorArray):
+            if target is None or target == scalars.dtype:
+                made = scalars[:]
+                return made.copy() if copy else made
             tensor, missing = scalars.tensor, scalars._missing
         elif isinstance(scalars, np.ndarray) and scalars.dtype != object and scalars.ndim > 1:
             tensor, missing = scalars, None
@@ -94,28 +123,31 @@ class TensorArray(ExtensionArray):
     @classmethod
     def _concat_same_type(cls, to_concat: Sequence[TensorArray]) -> TensorArray:
         return cls(
-            np.concatenate([part._tensor for part in to_concat]),
-            np.concatenate([part._missing for part in to_concat]),
+            joined([column.source for column in to_concat]),
+            np.concatenate([column._missing for column in to_concat]),
         )
 
     def copy(self) -> TensorArray:
-        return type(self)(self._tensor.copy(), self._missing.copy())
+        return type(self)(copied(self.source), self._missing.copy())
 
     # Reading and writing -----------------------------------------------------------------------------
 
     def __getitem__(self, item: Any) -> Any:
         if is_integer(item):
-            return self.dtype.na_value if self._missing[item] else Tensor(self._tensor[item])
+            if self._missing[item]:
+                return self.dtype.na_value
+            row = int(item) % len(self)
+            return Tensor(self.source.take(slice(row, row + 1))[0])
         if isinstance(item, tuple):
             # pandas asks for [..., rows] or [rows, ...].
-            item = next((part for part in item if part is not Ellipsis), slice(None))
+            item = next((rows for rows in item if rows is not Ellipsis), slice(None))
         item = check_array_indexer(self, item)
         if not isinstance(item, (slice, np.ndarray)):
             raise IndexError(
                 "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) "
                 "and integer or boolean arrays are valid indices"
             )
-        result = type(self)(self._tensor[item], self._missing[item])
+        result = type(self)(part(self.source, item), self._missing[item])
         result._readonly = self._readonly and isinstance(item, slice)
         return result
 
@@ -124,7 +156,7 @@ class TensorArray(ExtensionArray):
             raise ValueError("Cannot modify read-only array")
         key = check_array_indexer(self, key)
         if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.shape == self.dtype.shape):
-            self._tensor[key] = self._from_sequence([value], dtype=self.dtype)._tensor[0]
+            self.source.put(key, self._from_sequence([value], dtype=self.dtype)._tensor[0])
             self._missing[key] = False
         elif is_list_like(value):
             rows = self._from_sequence(value, dtype=self.dtype)
@@ -133,30 +165,37 @@ class TensorArray(ExtensionArray):
             wanted = len(np.arange(len(self))[key])
             if len(rows) not in (1, wanted):
                 raise ValueError(f"cannot set {wanted} rows to {len(rows)} tensors")
-            self._tensor[key] = rows._tensor
+            self.source.put(key, rows._tensor)
             self._missing[key] = rows._missing
         elif pd.isna(value):
-            self._tensor[key] = _blank(self.dtype.scalar)
+            self.source.put(key, _blank(self.dtype.scalar))
             self._missing[key] = True
         else:
             raise TypeError(f"a {self.dtype} column cannot hold {value!r}")
 
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> TensorArray:
         indices = np.asarray(indices, dtype=np.intp)
+        if len(self) == 0 and not (allow_fill and (indices == -1).all()) and len(indices):
+            raise IndexError("cannot do a non-empty take from an empty axes.")
         if not allow_fill:
-            return type(self)(self._tensor.take(indices, axis=0), self._missing.take(indices))
+            return type(self)(part(self.source, indices), self._missing.take(indices))
         blank = indices == -1
         if (indices < -1).any():
             raise ValueError("with allow_fill=True, indices below -1 have no meaning")
-        if len(self) == 0 and not blank.all():
-            raise IndexError("cannot do a non-empty take from an empty axes.")
         if (indices >= len(self)).any() and len(self):
             raise IndexError(f"index {indices.max()} is out of bounds for {len(self)} rows")
-        tensor = np.empty((len(indices), *self.dtype.shape), self.dtype.scalar)
-        missing = np.zeros(len(indices), bool)
-        tensor[~blank], missing[~blank] = self._tensor[indices[~blank]], self._missing[indices[~blank]]
-        result = type(self)(tensor, missing)
-        result[blank] = self.dtype.na_value if fill_value is None else fill_value
+        missing = np.ones(len(indices), bool)
+        missing[~blank] = self._missing[indices[~blank]]
+        if len(self) and not in_memory(self.source):
+            # What stands in a missing row has no meaning, and may be that of any row.
+            result = type(self)(part(self.source, np.maximum(indices, 0)), missing)
+            blank &= not _is_missing(fill_value)
+        else:
+            tensor = np.empty((len(indices), *self.dtype.shape), self.dtype.scalar)
+            tensor[~blank] = self.source.take(indices[~blank])
+            result = type(self)(tensor, missing)
+        if blank.any():
+            result[blank] = self.dtype.na_value if fill_value is None else fill_value
         return result
 
     def isna(self) -> np.ndarray:
@@ -197,6 +236,8 @@ class TensorArray(ExtensionArray):
                 raise TypeError(f"a {self.dtype} column cannot become {dtype}: the shapes differ")
             if dtype == self.dtype and not copy:
                 return self
+            if dtype == self.dtype:
+                return self.copy()
             return type(self)(self._tensor.astype(dtype.scalar), self._missing.copy())
         if isinstance(dtype, np.dtype) and dtype.kind in "biufc":
             wanted = f"tensor[{dtype}, {shape_text(self.dtype.shape)}]"
@@ -211,7 +252,8 @@ class TensorArray(ExtensionArray):
         if isinstance(other, (pd.Series, pd.Index, pd.DataFrame)):
             return NotImplemented
         if isinstance(other, (Tensor, np.ndarray)) and other.shape == self.dtype.shape:
-            there, same = True, self._tensor == np.asarray(other)
+            cell = np.asarray(other)
+            there, same = True, self._rows_where(lambda rows, piece: rows == cell)
         elif isinstance(other, Sized) and isinstance(other, Iterable) and not isinstance(other, str):
             if len(other) != len(self):
                 raise ValueError("Lengths must match to compare")
@@ -219,10 +261,19 @@ class TensorArray(ExtensionArray):
                 return np.array([bool(mine == its) for mine, its in zip(self, other, strict=True)], bool)
             if other.dtype.shape != self.dtype.shape:
                 return np.zeros(len(self), bool)
-            there, same = ~other._missing, self._tensor == other._tensor
+            theirs = other.source
+            there, same = ~other._missing, self._rows_where(lambda rows, piece: rows == theirs.take(piece))
         else:
             return np.zeros(len(self), bool)
-        return same.all(axis=tuple(range(1, same.ndim))) & ~self._missing & there
+        return same & ~self._missing & there
+
+    def _rows_where(self, holds: Callable[[np.ndarray, slice], np.ndarray]) -> np.ndarray:
+        """For which rows something holds of all their numbers."""
+        found = np.empty(len(self), bool)
+        for piece in pieces(as_sliced(self.source)):
+            same = holds(self.source.take(piece), piece)
+            found[piece] = same.all(axis=tuple(range(1, same.ndim)))
+        return found
 
     def __ne__(self, other: object) -> Any:
         same = self.__eq__(other)
@@ -251,6 +302,9 @@ class TensorArray(ExtensionArray):
 
     def _formatter(self, boxed: bool = False) -> Any:
         return str
+
+
+TensorDtype.array_type = TensorArray
 
 
 def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
+
 # openTSNE's own rule for the gradient, at the size where interpolation begins to pay.
 _BARNES_HUT_BELOW = 10_000
 _EXACT_NEIGHBORS_BELOW = 5_000
@@ -131,7 +133,7 @@ def opentsne(module: str) -> Any:
 
 def checked_start(initial: Any, n: int, seed: int) -> np.ndarray:
     """Starting positions (n, 2) as float64, coinciding points set a hair apart."""
-    positions = np.array(initial, dtype=np.float64)
+    positions = checks.numbers("initial", initial, f"({n}, 2) positions").astype(np.float64)
     if positions.shape != (n, 2):
         raise ValueError(f"initial must be ({n}, 2) positions, one for each row of x, got {positions.shape}")
     if not np.isfinite(positions).all():
@@ -148,8 +150,8 @@ def checked_start(initial: Any, n: int, seed: int) -> np.ndarray:
 
 
 def _checked_rows(x: Any) -> np.ndarray:
-    x = np.asarray(x)
-    if x.dtype.kind not in "biuf" or x.ndim < 2:
+    x = checks.numbers("x", x, "(n, features) numbers")
+    if x.ndim < 2:
         raise ValueError(f"x must be (n, features) numbers, got {x.dtype} of shape {x.shape}")
     if len(x) < 4:
         raise ValueError(f"t-SNE needs 4 points or more, got {len(x)}")
@@ -168,6 +170,7 @@ def _checked_rows(x: Any) -> np.ndarray:
 
 def _checked_perplexity(perplexity: float, n: int) -> float:
     largest = (n - 1) / 3
+    checks.number("perplexity", perplexity)
     if not 1 <= perplexity <= largest:
         raise ValueError(
             f"perplexity={perplexity:g} does not suit {n} points: each looks at 3 x perplexity neighbors "

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.embed._points import Points, checked_start, opentsne
+from cortex_lab.ground import checks
 from cortex_lab.study import Probe
 
 _MIN_GAIN, _MAX_MOVE = 0.01, 5.0
@@ -44,8 +45,9 @@ class TSNE:
     "neighbors/indptr", "neighbors/indices" and "neighbors/affinity", the affinities as a CSR matrix, empty
     until they are computed.
 
-    Keys: "kl_divergence" (of the map that the step started from, without exaggeration; from 10,000 points on
-    an estimate by interpolation, off by 0.01 at most in what was tried), "grad_norm", "moved"
+    Keys: "kl_divergence" (of the map that the step started from, without exaggeration, over the affinities
+    to 3 x perplexity neighbors, all others counting as 0; from 10,000 points on an estimate by interpolation,
+    off by 0.01 at most in what was tried), "grad_norm", "moved"
     (mean distance moved in the step, as a fraction of the map's root mean square radius; NaN during the early
     exaggeration, when the map stands still long before it is done), "exaggeration" and "learning_rate".
 
@@ -87,12 +89,15 @@ class TSNE:
         early_iterations: int = 250,
         n_jobs: int = 1,
     ) -> None:
-        if iterations_per_step < 1:
-            raise ValueError(f"iterations_per_step must be 1 or more, got {iterations_per_step}")
+        seed, n_jobs = checks.whole("seed", seed, 0, 2**32 - 1), checks.whole("n_jobs", n_jobs)
+        if n_jobs == 0:
+            raise checks.refused("n_jobs", "a number of threads, or -1 for all", n_jobs)
+        iterations_per_step = checks.whole("iterations_per_step", iterations_per_step, least=1)
+        early_iterations = checks.whole("early_iterations", early_iterations, least=0)
         opentsne("tsne")
         points = Points(x, perplexity, seed, n_jobs)
         n = len(points.x)
-        if labels is not None and len(labels) != n:
+        if labels is not None and len(checks.listed("labels", labels, f"{n} labels")) != n:
             raise ValueError(f"there are {len(labels)} labels for {n} rows of x")
         self.labels = labels
         self.seed, self.n_jobs = seed, n_jobs
@@ -182,9 +187,7 @@ class TSNE:
             points = Points(state.points.x, value, self.seed, self.n_jobs)
             self._state = replace(state, points=points)
         elif name == "momentum":
-            if not 0 <= value < 1:
-                raise ValueError(f"momentum must be from 0 to below 1, got {value}")
-            self._state = replace(state, momentum=float(value))
+            self._state = replace(state, momentum=float(checks.fraction("momentum", value)))
         elif name in ("learning_rate", "exaggeration"):
             self._state = replace(state, **{name: None if value is None else _positive(name, value)})
         else:
@@ -198,9 +201,10 @@ class TSNE:
         Session use `session.edit("features", x)`, which a rewind replays.
         """
         state = self._state
-        if len(x) != len(state.positions):
+        x = checks.numbers("x", x, "(n, features) numbers")
+        if x.ndim < 2 or len(x) != len(state.positions):
             raise ValueError(
-                f"x has {len(x)} rows, but the map has {len(state.positions)} points; "
+                f"x has the shape {x.shape}, but the map has {len(state.positions)} points; "
                 "its rows must be the same points in the same order"
             )
         points = Points(x, state.points.perplexity, self.seed, self.n_jobs)
@@ -263,6 +267,4 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 
 def _positive(name: str, value: float) -> float:
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name} must be a number above 0, got {value}")
-    return float(value)
+    return float(checks.number(name, value, over=0))

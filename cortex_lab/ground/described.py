@@ -1,9 +1,13 @@
-"""Classes by the names that descriptions and saved files call them."""
+"""What describes something: frozen settings, known by a name that saved files call them."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
+
+from cortex_lab.ground import checks
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -20,12 +24,14 @@ class Registry(dict[str, type]):
     too ("mymodule:Dense"), so it never takes the place of a built-in one. A class that is defined again, as
     by running a cell once more, takes the place of its earlier self.
 
-    `what` is what to call one of them in an error.
+    `what` is what to call one of them in an error. `parts` are the registries of what their settings may be.
     """
 
-    def __init__(self, what: str, spell: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, what: str, spell: Callable[[str], str] = str, parts: tuple[Registry, ...] = ()
+    ) -> None:
         super().__init__()
-        self.what, self.spell = what, spell
+        self.what, self.spell, self.parts = what, spell, parts
         self.others: dict[str, type] = {}
 
     def add(self, cls: type) -> type:
@@ -78,17 +84,96 @@ class Registry(dict[str, type]):
 
     def _unknown(self, kind: Any) -> ValueError:
         there = ", ".join([*sorted(self), *sorted(self.others)])
-        return ValueError(f"there is no {self.what} {kind!r}; there are {there}")
+        return ValueError(f"there is no {self.what} {checks.shown(kind)}; there are {there}")
 
     def named(self, name: Any) -> list[str]:
         """What descriptions call those of `others` that have this name."""
         return [kind for kind, cls in self.others.items() if self.spell(cls.__name__) == name]
 
-    def make(self, data: Mapping[str, Any], read: Callable[[Any], Any] = lambda value: value) -> Any:
-        """What `data` describes: its "kind" made from all else in it, each value as `read` reads it."""
+    def to_dict(self, described: Any) -> dict[str, Any]:
+        """One of these as JSON-able data; ValueError for a setting that no data can hold."""
+        config = {
+            field.name: self.written(getattr(described, field.name), field.name)
+            for field in dataclasses.fields(described)
+        }
+        return {"kind": self.kind_of(type(described)), **config}
+
+    def from_dict(self, data: Any) -> Any:
+        """What `to_dict` described, looked at as when made by hand; ValueError for what cannot be."""
+        if not isinstance(data, Mapping):
+            raise checks.refused(f"what describes the {self.what}", "a dict with its 'kind'", data)
         cls = self.find(data.get("kind"))
-        config = {name: read(value) for name, value in data.items() if name != "kind"}
+        config = {str(name): self.read(value) for name, value in data.items() if name != "kind"}
         try:
             return cls(**config)
+        except ValueError as error:
+            raise ValueError(f"{data['kind']}: {error}") from error
         except TypeError as error:
             raise ValueError(f"{data['kind']} does not take these settings: {error}") from error
+
+    def read(self, value: Any) -> Any:
+        """A setting out of a description; lists become tuples."""
+        if isinstance(value, list):
+            return tuple(map(self.read, value))
+        if not isinstance(value, Mapping) or "kind" not in value:
+            return value
+        families = (self, *self.parts)
+        family = next((each for each in families if each.has(value["kind"])), families[-1])
+        # A part may have parts of this family in turn.
+        return self.from_dict(value) if family is self else family.from_dict(value)
+
+    def has(self, kind: Any) -> bool:
+        """Whether a description may call one of these so."""
+        return isinstance(kind, str) and (kind in self or kind in self.others or bool(self.named(kind)))
+
+    def written(self, value: Any, name: str = "a setting") -> Any:
+        """A setting as JSON-able data: what `read` reads."""
+        if isinstance(value, (tuple, list)):
+            return [self.written(part, name) for part in value]
+        for family in (self, *self.parts):
+            if family.knows(type(value)):
+                return family.to_dict(value)
+        if callable(value):
+            what = (*self.parts, self)[0].what
+            raise ValueError(f"only a {what.capitalize()} can be written down, {name} is {value!r}")
+        return checks.plain(value)
+
+
+class Described:
+    """Base of descriptions: frozen dataclasses whose settings are looked at as they are made.
+
+    Numbers are Python's before `__post_init__` looks at them. A field written `int`, `float`, `bool` or
+    `str` (or that `| None`) is a whole number, a finite number, a switch or a text: what else is given is
+    refused. Bounds are checked in `__post_init__`, with `ground.checks`.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__post_init__" in cls.__dict__:
+            cls.__post_init__ = _looked_at(cls.__post_init__)  # type: ignore[method-assign]
+
+    def __post_init__(self) -> None:
+        self._look_at_settings()
+
+    def _look_at_settings(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            given = getattr(self, field.name)
+            value = checks.plain(given)
+            if value is not given:
+                object.__setattr__(self, field.name, value)
+            check = _BY_TYPE.get(str(getattr(field.type, "__name__", field.type)).removesuffix(" | None"))
+            optional = value is None and str(field.type).endswith("| None")
+            if check is not None and not optional and given is not field.default:
+                check(field.name, value)
+
+
+_BY_TYPE = {"int": checks.whole, "float": checks.number, "bool": checks.flag, "str": checks.text}
+
+
+def _looked_at(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    @wraps(check)
+    def checked(self: Any) -> None:
+        self._look_at_settings()
+        check(self)
+
+    return checked

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from cortex_lab.ground.pieces import Sliced, pieces
 
 EXACT = 2**24
 """Whole numbers up to this size are all in float32."""
@@ -25,11 +29,11 @@ def remedy(kind: str) -> str:
     return _REMEDIES.get(kind, _REMEDIES["O"])
 
 
-def check_numeric(values: np.ndarray, called: str) -> None:
+def check_numeric(values: Sliced, called: str) -> None:
     """ValueError unless these are rows of numbers; `called` says what they are, such as "input 'x'"."""
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{called}: numbers are wanted, got {values.dtype}; {remedy(values.dtype.kind)}")
-    if values.ndim == 0:
+    if not values.shape:
         raise ValueError(f"{called}: an array (rows, ...) is wanted, got a single number")
 
 
@@ -64,27 +68,30 @@ def as_float32(values: np.ndarray, called: str) -> np.ndarray:
     for whole numbers of which different ones would become the same, and for others if most would.
     """
     check_numeric(values, called)
-    with np.errstate(over="ignore"):
-        found = values.astype(np.float32, copy=False)
-    if values.dtype.kind == "f" and values.dtype.itemsize > found.dtype.itemsize:
-        _check_range(values, found, called)
-    check_distinct(values, called)
-    return found
+    check_float32(values, called)
+    return values.astype(np.float32, copy=False)
 
 
-def check_float32(values: np.ndarray, called: str) -> None:
-    """ValueError if something that matters would be lost in float32, as `as_float32` says."""
-    if values.dtype.kind in "iuf" and values.dtype.itemsize >= (8 if values.dtype.kind == "f" else 4):
-        as_float32(values, called)
+def check_float32(values: Sliced, called: str) -> None:
+    """ValueError if something that matters would be lost in float32, as `as_float32` says.
 
-
-def check_distinct(values: np.ndarray, called: str) -> None:
-    """ValueError naming the first column whose values would fall together in float32."""
-    if values.size == 0:
+    It is looked for piece by piece.
+    """
+    kind, size = values.dtype.kind, values.dtype.itemsize
+    if kind not in "iuf" or size < (8 if kind == "f" else 4):
         return
-    columns = values.reshape(-1, 1) if values.ndim == 1 else values.reshape(-1, values.shape[-1])
-    for place in np.flatnonzero(_suspects(columns)):
-        given = np.unique(columns[:, place])
+    check_numeric(values, called)
+    if kind == "f":
+        for piece in pieces(values):
+            _check_range(values[piece], called, piece.start)
+    check_distinct(values, called)
+
+
+def check_distinct(values: Sliced, called: str) -> None:
+    """ValueError naming the first column whose values would fall together in float32."""
+    for place in np.flatnonzero(_suspects(values)):
+        distinct = [np.unique(_columns(values, piece)[:, place]) for piece in pieces(values)]
+        given = np.unique(np.concatenate(distinct))
         rounded = given.astype(np.float32)
         same = np.flatnonzero(rounded[1:] == rounded[:-1])
         whole = given.dtype.kind in "iu"
@@ -92,38 +99,68 @@ def check_distinct(values: np.ndarray, called: str) -> None:
             one, other = given[same[0]], given[same[0] + 1]
             way_out = ", or give float64 if rounding is meant" if whole else ""
             raise ValueError(
-                f"{_named(called, values, place)} holds {len(given):,} different numbers, of which float32 "
-                f"keeps {len(given) - len(same):,} apart ({one!s} and {other!s} become the same); subtract "
-                f"the smallest or the mean first, as in x - x.min(){way_out}"
+                f"{_named(called, len(values.shape), place)} holds {len(given):,} different numbers, of "
+                f"which float32 keeps {len(given) - len(same):,} apart ({one!s} and {other!s} become the "
+                f"same); subtract the smallest or the mean first, as in x - x.min(){way_out}"
             )
 
 
-def _suspects(columns: np.ndarray) -> np.ndarray:
-    """Which columns are worth a look at every value, by a look at some."""
-    if columns.dtype.kind in "iu":
-        if columns.dtype.itemsize < 4:
-            return np.zeros(columns.shape[1], bool)
-        return (columns.max(axis=0) > EXACT) | (columns.min(axis=0) < -EXACT)
-    if columns.dtype.kind == "b" or columns.dtype.itemsize <= 4:
-        return np.zeros(columns.shape[1], bool)
-    some = columns[:: 1 + columns.size // _LOOKED_AT]
+def _suspects(values: Sliced) -> np.ndarray:
+    """Which columns are worth a look at every value: by their ends, or by a look at some."""
+    whole, size = values.dtype.kind in "iu", math.prod(values.shape)
+    if size == 0 or values.dtype.kind == "b" or values.dtype.itemsize < (4 if whole else 8):
+        return np.zeros(0, bool)
+    if whole:
+        ends = [(part.min(axis=0), part.max(axis=0)) for part in _parts(values)]
+        least, most = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+        return (most > EXACT) | (least < -EXACT)
     with np.errstate(all="ignore"):
-        step = np.spacing(np.abs(some).max(axis=0).astype(np.float32))
-        return (some.std(axis=0) < FEWEST_STEPS * step) & (some.max(axis=0) > some.min(axis=0))
+        least, most, deviation = _spread(values, 1 + size // _LOOKED_AT)
+        step = np.spacing(np.maximum(np.abs(least), np.abs(most)).astype(np.float32))
+        return (deviation < FEWEST_STEPS * step) & (most > least)
 
 
-def _check_range(values: np.ndarray, found: np.ndarray, called: str) -> None:
-    beyond = np.isinf(found)
+def _spread(values: Sliced, every: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The smallest, the largest and the standard deviation of each column, of one in `every` of its values.
+
+    Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
+    """
+    count, passed, least, most, mean, squares = 0, 0, np.inf, -np.inf, 0.0, 0.0
+    for part in _parts(values):
+        some = part[-passed % every :: every]
+        passed += len(part)
+        if len(some) == 0:
+            continue
+        share, away = len(some) / (count + len(some)), some.mean(axis=0) - mean
+        squares = squares + some.var(axis=0) * len(some) + away**2 * count * share
+        count, mean = count + len(some), mean + away * share
+        least, most = np.minimum(least, some.min(axis=0)), np.maximum(most, some.max(axis=0))
+    return np.asarray(least), np.asarray(most), np.sqrt(squares / count)
+
+
+def _parts(values: Sliced) -> Iterator[np.ndarray]:
+    return (_columns(values, piece) for piece in pieces(values))
+
+
+def _columns(values: Sliced, piece: slice) -> np.ndarray:
+    """A piece of the values as (rows, columns), where the columns are the last axis."""
+    part = values[piece]
+    return part.reshape(-1, 1) if part.ndim == 1 else part.reshape(-1, part.shape[-1])
+
+
+def _check_range(values: np.ndarray, called: str, first: int) -> None:
+    with np.errstate(over="ignore"):
+        beyond = np.isinf(values.astype(np.float32))
     if beyond.any():
         beyond &= np.isfinite(values)
     if beyond.any():
         row, *_, place = (*np.argwhere(beyond)[0].tolist(), 0)[: max(values.ndim, 2)]
         worst = values[beyond][0]
         raise ValueError(
-            f"{_named(called, values, place)} holds {worst:.3g} in row {row}, which is beyond float32 "
-            "(3.4e38); scale it, or take its logarithm"
+            f"{_named(called, values.ndim, place)} holds {worst:.3g} in row {first + row}, which is beyond "
+            "float32 (3.4e38); scale it, or take its logarithm"
         )
 
 
-def _named(called: str, values: np.ndarray, place: int) -> str:
-    return called if values.ndim == 1 else f"{called}, column {place},"
+def _named(called: str, ndim: int, place: int) -> str:
+    return called if ndim == 1 else f"{called}, column {place},"

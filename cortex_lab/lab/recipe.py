@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.data.source import Source as Rows
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.train.checkpoint import FileAsRead
+from cortex_lab.nn.train.saved import FileAsRead
 from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Event
 from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
@@ -108,25 +110,38 @@ class Recipe:
 
     def _columns(self, data: Any, source: Source) -> dict[Any, str]:
         """The columns of a dataset that are read, as expressions by name."""
+        shapes = data.input_shape if isinstance(data.input_shape, dict) else {"inputs": data.input_shape}
+        # Each number is a byte at least: what is too large is not read from its file first.
+        _refuse_large(len(data) * sum(math.prod(shape) for shape in shapes.values()))
         x, y = data.arrays()
-        parts = {data.columns[0]: x}
-        if x.ndim == 2 and x.shape[1] == len(data.columns):
-            parts = {name: x[:, at] for at, name in enumerate(data.columns)}
-        if isinstance(data.target, list):
-            parts |= {name: y[:, at] for at, name in enumerate(data.target)}
-        elif data.labels is None and data.target is not None:
-            parts[data.target] = y
+        inputs = x if isinstance(x, dict) else {"inputs": x}
+        named = data.target if isinstance(data.target, dict) else {"targets": data.target}
+        targets, labels = (
+            each if isinstance(data.target, dict) else {"targets": each} for each in (y, data.labels)
+        )
+        parts: dict[Any, np.ndarray] = {}
+        for name, columns in data.reads.items():
+            array = inputs[name]
+            if array.ndim == 2 and array.shape[1] == len(columns):
+                parts |= {column: array[:, at] for at, column in enumerate(columns)}
+            else:
+                parts[columns[0]] = array
+        for name, column in named.items():
+            if isinstance(column, list):
+                parts |= {each: targets[name][:, at] for at, each in enumerate(column)}
+            elif labels[name] is None and column is not None:
+                parts[column] = targets[name]
         written = {
             name: f"list({self._arrays(part, source)})" if part.ndim > 1 else self._arrays(part, source)
             for name, part in parts.items()
         }
-        if data.labels is not None:
-            written[data.target] = self._labels(data, y, source)
+        for name, column in named.items():
+            if labels[name] is not None:
+                written[column] = self._labels(labels[name], targets[name], source)
         return written
 
-    def _labels(self, data: Any, codes: np.ndarray, source: Source) -> str:
+    def _labels(self, labels: Any, codes: np.ndarray, source: Source) -> str:
         """The labels of a dataset as its own column has them, to be read again by any loss."""
-        labels = data.labels
         if labels.dtype != object and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()
             if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
@@ -137,8 +152,8 @@ class Recipe:
     @staticmethod
     def _arrays(values: Any, source: Source) -> str:
         if isinstance(values, Mapping):
-            return source.of({name: _small(np.asarray(part)) for name, part in values.items()})
-        return source.of(_small(np.asarray(values)))
+            return source.of({name: _small(part) for name, part in values.items()})
+        return source.of(_small(values))
 
     def _said(self, source: Source) -> str:
         """The options that say something, as keyword arguments."""
@@ -176,10 +191,18 @@ def _plain(value: Any) -> Any:
     return _small(value) if isinstance(value, np.ndarray) else value
 
 
-def _small(array: np.ndarray) -> np.ndarray:
-    if array.nbytes > LARGEST_ARRAYS:
+def _small(values: Any) -> np.ndarray:
+    if isinstance(values, Rows) and not isinstance(values, np.ndarray):
+        _refuse_large(len(values) * math.prod(values.shape) * values.dtype.itemsize)
+        return values.take(slice(None))
+    array = np.asarray(values)
+    _refuse_large(array.nbytes)
+    return array
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST_ARRAYS:
         raise ValueError(
-            f"a script cannot hold {array.nbytes / 2**20:.0f} MiB of arrays; train on a data set that "
+            f"a script cannot hold {size / 2**20:.0f} MiB of arrays; train on a data set that "
             "cl.data.load knows by name"
         )
-    return array

@@ -13,6 +13,7 @@ import pandas as pd
 
 from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
+from cortex_lab.ground import checks
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
@@ -88,6 +89,8 @@ class TrainingSession(Session):
         None takes "validation_loss" where it is recorded, else "loss". `mode`, "max" or "min", says which way
         is better; ValueError that asks for it where it is not known. LookupError if nothing was recorded.
         """
+        if key is not None:
+            checks.text("key", key, "validation_loss")
         key = key or ("validation_loss" if "validation_loss" in self.trace else "loss")
         steps, values = self.trace.recorded(key)
         rising = rises(key, mode, self.trace.directions)
@@ -117,6 +120,7 @@ class TrainingSession(Session):
 
         ValueError for a step outside this session, LookupError for one that cannot be reached.
         """
+        step = checks.whole("step", step)
         if step in self._networks:
             return self._networks[step].copy()
         if not self.first_step <= step <= self.step_number:
@@ -205,10 +209,10 @@ class TrainingSession(Session):
                 self.edit(f"{kind}[{name!r}]", network.ops.to_numpy(array))
 
     def _frame(self) -> pd.DataFrame:
-        training = self.process
-        if training.batch is None or training.bound is None:
+        training, loaded = self.process, self.process.record.loaded
+        if loaded is None:
             raise LookupError("no batch has been fetched yet; take a step, or session.step(to='fetch')")
-        rows, slots = training.batch.rows, training.objective.slots(training.bound, training.plan)
+        rows, slots = loaded.batch.rows, loaded.slots
         if self.dataset is not None:
             whole = self.dataset.frame
             frame = whole.loc[rows].copy()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.train.training import BatchSource
+from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.optimize import Optimizer
 
 _PASSED_ON = ("loss_weights", "penalties", "frozen", "augment", "validate_every", "metrics", "seed")

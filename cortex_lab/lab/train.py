@@ -12,6 +12,7 @@ import numpy as np
 from cortex_lab.data import Batches
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given
+from cortex_lab.ground import checks
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -115,6 +116,15 @@ def train(
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
     """
+    checks.instance("network", network, Network, "a Network")
+    batch_size = checks.whole("batch_size", batch_size)
+    seed = checks.seed("seed", seed)
+    patterns = "names of nodes, or patterns such as 'conv2d_*'"
+    frozen = [frozen] if isinstance(frozen, str) else checks.listed("frozen", frozen, patterns)
+    checks.flag("new_optimizer", new_optimizer)
+    checks.whole("snapshot_budget", snapshot_budget, least=0)
+    if resume_from is not None:
+        checks.path("resume_from", resume_from)
     saved = None if resume_from is None else read_training(resume_from)
     given_optimizer: Any = optimizer
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
@@ -134,11 +144,13 @@ def train(
         class_weight=class_weight,
         sample_weight=sample_weight,
         penalties=penalties,
-        frozen=[frozen] if isinstance(frozen, str) else list(frozen or ()),
+        frozen=frozen,
         augment=augment,
     )
     reading, name = reading_of(loss)
-    whole = Given.of(data, reading, name)
+    by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
+    whole = Given.of(data, reading, name, by_output)
+    reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
     training = setup.training(
@@ -147,15 +159,15 @@ def train(
         row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
         validation=held_out,
     )
-    refuse_signed_ids(training, given)
-    reads = {next(iter(network.graph.inputs)): given.columns} if given.columns else {}
-    classes = given.dataset.classes if given.dataset is not None else None
+    refuse_signed_ids(training.objective, given)
+    classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
         load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
     network.reads, network.classes = reads, classes
     if isinstance(batches, Batches):
-        say_how_bytes_are_seen(training, batches.inputs, batches.targets)
+        of_values = training.objective.reads_values
+        say_how_bytes_are_seen(network.graph, batches.inputs, batches.targets, of_values)
     if isinstance(validation, str) or np.isscalar(validation):
         held_out = validation
     if sample_weight is not None:

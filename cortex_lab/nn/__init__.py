@@ -11,6 +11,18 @@
 | `Network`     | a graph with flat parameters on a backend; predicts                      |
 | `Loss`        | frozen description that scores outputs row by row                        |
 | `Training`    | a Process: fetch, forward, loss, backward, update                        |
+
+Its rooms, from the ground up: each imports from those before it, none from those after it.
+
+| room                 | what is in it                                                     |
+|----------------------|-------------------------------------------------------------------|
+| `contract`           | what a layer, a loss, an initializer, a penalty, a batch is       |
+| `layers`, `losses`   | one small file each, found by scanning                            |
+| `graph`              | nodes and edges as data, their shapes, and how they are shown     |
+| `models`, `run`      | ready graphs; plans bound to memory, and networks that predict    |
+| `examine`            | the record of a step, what is measured of it, where a NaN is from |
+| `train`              | the parts of a training and the order of its phases; its file     |
+| `diagnosis`          | experiments on copies of a training                               |
 """
 
 from cortex_lab.nn import layers, losses

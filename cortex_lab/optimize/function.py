@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from cortex_lab.ground.described import Registry
-from cortex_lab.ground.numbers import PlainNumbers
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described, Registry
 
 FUNCTIONS = Registry("function")
 
@@ -24,7 +23,7 @@ class Differentiable(Protocol):
     def gradient(self, x: np.ndarray) -> np.ndarray: ...
 
 
-class Function(PlainNumbers):
+class Function(Described):
     """Base of the test functions: frozen dataclasses with value, gradient, and their known minimum.
 
     `value` and `gradient` take a point (dimension,) or any stack of points (..., dimension) of float64, and
@@ -83,8 +82,7 @@ class Function(PlainNumbers):
 
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data; `function_from_dict` reads it back."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {"kind": FUNCTIONS.kind_of(type(self)), **{f.name: getattr(self, f.name) for f in fields}}
+        return FUNCTIONS.to_dict(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +109,7 @@ class Objective:
         return float(np.linalg.norm(np.atleast_2d(self.minima) - x, axis=1).min())
 
 
-def function_from_dict(data: Mapping[str, Any]) -> Function:
-    """The function that `Function.to_dict` described; ValueError for an unknown kind or setting."""
-    return FUNCTIONS.make(data, lambda value: tuple(value) if isinstance(value, list) else value)
+function_from_dict = FUNCTIONS.from_dict
 
 
 def point(function: Any, start: Any = None) -> np.ndarray:
@@ -123,7 +119,7 @@ def point(function: Any, start: Any = None) -> np.ndarray:
         start = getattr(function, "start", None)
         if start is None:
             raise ValueError(f"{name} proposes no place to start from; give start=")
-    x = np.array(start, dtype=np.float64)
+    x = checks.numbers("start", start, "a vector of numbers").astype(np.float64)
     dimension = getattr(function, "dimension", x.size)
     if x.shape != (dimension,):
         raise ValueError(f"{name} wants a start of shape ({dimension},), got {x.shape}")
@@ -134,6 +130,4 @@ def point(function: Any, start: Any = None) -> np.ndarray:
 
 def at_least_dimensions(function: Function, low: int) -> None:
     """ValueError unless the dimension is a whole number of at least `low`."""
-    value = function.dimension
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ValueError(f"{function.name} wants a dimension of at least {low}, got {value!r}")
+    checks.whole("dimension", function.dimension, least=low)

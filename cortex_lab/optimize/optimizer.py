@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from cortex_lab.ground.described import Registry
-from cortex_lab.ground.numbers import PlainNumbers
-from cortex_lab.optimize.schedule import Schedule, schedule_from_dict
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described, Registry
+from cortex_lab.optimize.schedule import SCHEDULES
 
-OPTIMIZERS = Registry("optimizer")
+OPTIMIZERS = Registry("optimizer", parts=(SCHEDULES,))
 
 Rate = float | Callable[[int], float]
 
 
 @dataclass(frozen=True, repr=False)
-class Optimizer(PlainNumbers):
+class Optimizer(Described):
     """Base of all optimizers: subclasses are frozen dataclasses with a `learning_rate` first.
 
     An optimizer sees nothing but (params, gradient, state): flat vectors of any backend, of a network or of
@@ -49,10 +49,10 @@ class Optimizer(PlainNumbers):
 
     def __post_init__(self) -> None:
         self.check_rate()
-        at_least("weight_decay", self.weight_decay, 0)
+        checks.number("weight_decay", self.weight_decay, least=0)
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
-                above_zero(name, getattr(self, name))
+                checks.number(name, getattr(self, name), over=0)
 
     # To be written by an optimizer ------------------------------------------------------------------
 
@@ -125,19 +125,14 @@ class Optimizer(PlainNumbers):
 
         ValueError if the learning rate is a function other than a `Schedule`.
         """
-        config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        if isinstance(self.learning_rate, Schedule):
-            config["learning_rate"] = self.learning_rate.to_dict()
-        elif callable(self.learning_rate):
-            raise ValueError(
-                f"only a Schedule can be written down, the learning rate is {self.learning_rate!r}"
-            )
-        return {"kind": OPTIMIZERS.kind_of(type(self)), **config}
+        return OPTIMIZERS.to_dict(self)
 
     def check_rate(self) -> None:
         """ValueError unless the learning rate is a number of at least 0, or a function of the update."""
-        if not callable(self.learning_rate):
-            at_least("learning_rate", self.learning_rate, 0)
+        if callable(self.learning_rate):
+            checks.function("learning_rate", self.learning_rate, "a number or a schedule")
+        else:
+            checks.number("learning_rate", self.learning_rate, least=0)
 
     def __repr__(self) -> str:
         rate, *others = dataclasses.fields(self)
@@ -159,30 +154,4 @@ class Optimizer(PlainNumbers):
         return clipped
 
 
-def optimizer_from_dict(data: Mapping[str, Any]) -> Optimizer:
-    """The optimizer that `Optimizer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
-    return OPTIMIZERS.make(
-        data, lambda value: schedule_from_dict(value) if isinstance(value, Mapping) else value
-    )
-
-
-def at_least(name: str, value: Any, low: float) -> None:
-    """ValueError unless `value` is a finite number of at least `low`."""
-    if not _is_number(value) or not low <= value < float("inf"):
-        raise ValueError(f"{name} must be a finite number of at least {low}, got {value!r}")
-
-
-def above_zero(name: str, value: Any) -> None:
-    """ValueError unless `value` is a finite number over 0."""
-    if not _is_number(value) or not 0 < value < float("inf"):
-        raise ValueError(f"{name} must be a finite number over 0, got {value!r}")
-
-
-def fraction(name: str, value: Any) -> None:
-    """ValueError unless 0 <= value < 1."""
-    if not _is_number(value) or not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+optimizer_from_dict = OPTIMIZERS.from_dict

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.ground.numbers import PlainNumbers
-from cortex_lab.optimize.optimizer import at_least
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described
 from cortex_lab.study import Notice, Session, Trace
 from cortex_lab.study.direction import need_mode, rises
 from cortex_lab.study.missing import is_recorded
 
 
 @dataclass(frozen=True)
-class ReduceOnPlateau(PlainNumbers):
+class ReduceOnPlateau(Described):
     """Multiply the learning rate by `factor` after `patience` recordings of `key` without a new best.
 
     It is a pure function of the trace: `reductions(trace)` says after which steps it would have acted.
@@ -38,20 +38,13 @@ class ReduceOnPlateau(PlainNumbers):
     lowest: float = 0.0
 
     def __post_init__(self) -> None:
-        if (
-            isinstance(self.factor, bool)
-            or not isinstance(self.factor, (int, float))
-            or not 0 < self.factor < 1
-        ):
-            raise ValueError(f"factor must be over 0 and under 1, got {self.factor!r}")
-        for name, low in (("patience", 1), ("cooldown", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f"{name} must be a whole number of at least {low}, got {value!r}")
+        checks.number("factor", self.factor, over=0, under=1)
+        checks.whole("patience", self.patience, least=1)
+        checks.whole("cooldown", self.cooldown, least=0)
         if self.mode is not None:
             need_mode(self.mode)
-        at_least("min_delta", self.min_delta, 0)
-        at_least("lowest", self.lowest, 0)
+        checks.number("min_delta", self.min_delta, least=0)
+        checks.number("lowest", self.lowest, least=0)
 
     def reductions(self, trace: Trace) -> list[int]:
         """The steps after which the rate is to fall, given what `trace` recorded."""

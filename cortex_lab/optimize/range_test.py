@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.study import Session
+from cortex_lab.ground import checks
+from cortex_lab.study import Process, Session
 
 
 def learning_rate_range_test(
@@ -38,6 +39,15 @@ def learning_rate_range_test(
     Returns a DataFrame indexed by step: learning_rate, `key`, and "smoothed", its bias-corrected running
     mean. `steepest(curve)` reads a rate off it. ValueError for a range that does not rise, or inside a step.
     """
+    if not isinstance(process, Session):
+        checks.instance("process", process, Process, "a Process with a learning rate, or a Session")
+    low = float(checks.number("low", low, over=0))
+    high = float(checks.number("high", high, over=0))
+    steps = checks.whole("steps", steps, 2, 1_000_000)
+    checks.number("stop_factor", stop_factor, over=0)
+    checks.fraction("smoothing", smoothing)
+    if key is not None:
+        checks.text("key", key, "loss")
     if isinstance(process, Session):
         return process.between_steps(
             lambda: _tested_at_rest(process, low, high, steps, key, stop_factor, smoothing)

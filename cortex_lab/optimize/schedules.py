@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from cortex_lab.ground.numbers import plain_number
-from cortex_lab.optimize.schedule import Schedule, need_rate, need_steps, rate_at
+import numpy as np
+
+from cortex_lab.ground import checks
+from cortex_lab.optimize.schedule import Schedule, rate_at
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class StepDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        need_rate("StepDecay", "initial", self.initial)
-        need_rate("StepDecay", "factor", self.factor)
-        need_steps("StepDecay", "every", self.every)
+        checks.number("initial", self.initial, least=0)
+        checks.number("factor", self.factor, least=0)
+        checks.whole("every", self.every, least=1)
 
     def __call__(self, step: int) -> float:
         return self.initial * self.factor ** (step // self.every)
@@ -36,9 +39,9 @@ class ExponentialDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        need_rate("ExponentialDecay", "initial", self.initial)
-        need_rate("ExponentialDecay", "factor", self.factor)
-        need_steps("ExponentialDecay", "every", self.every)
+        checks.number("initial", self.initial, least=0)
+        checks.number("factor", self.factor, least=0)
+        checks.whole("every", self.every, least=1)
 
     def __call__(self, step: int) -> float:
         return self.initial * self.factor ** (step / self.every)
@@ -52,12 +55,12 @@ class PiecewiseConstant(Schedule):
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "boundaries", plain_number(tuple(self.boundaries)))
-        object.__setattr__(self, "values", plain_number(tuple(self.values)))
+        object.__setattr__(self, "boundaries", _listed("boundaries", self.boundaries))
+        object.__setattr__(self, "values", _listed("values", self.values))
         for boundary in self.boundaries:
-            need_steps("PiecewiseConstant", "every boundary", boundary)
+            checks.whole("every boundary", boundary, least=1)
         for value in self.values:
-            need_rate("PiecewiseConstant", "every value", value)
+            checks.number("every value", value, least=0)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 f"PiecewiseConstant wants one value more than boundaries, got {len(self.values)} values "
@@ -80,10 +83,10 @@ class PolynomialDecay(Schedule):
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        need_rate("PolynomialDecay", "initial", self.initial)
-        need_rate("PolynomialDecay", "final", self.final)
-        need_rate("PolynomialDecay", "power", self.power)
-        need_steps("PolynomialDecay", "steps", self.steps)
+        checks.number("initial", self.initial, least=0)
+        checks.number("final", self.final, least=0)
+        checks.number("power", self.power, least=0)
+        checks.whole("steps", self.steps, least=1)
 
     def __call__(self, step: int) -> float:
         left = 1 - min(step, self.steps) / self.steps
@@ -105,10 +108,10 @@ class CosineDecay(Schedule):
     growth: int = 1
 
     def __post_init__(self) -> None:
-        need_rate("CosineDecay", "initial", self.initial)
-        need_rate("CosineDecay", "final", self.final)
-        need_steps("CosineDecay", "steps", self.steps)
-        need_steps("CosineDecay", "growth", self.growth)
+        checks.number("initial", self.initial, least=0)
+        checks.number("final", self.final, least=0)
+        checks.whole("steps", self.steps, least=1)
+        checks.whole("growth", self.growth, least=1)
 
     def __call__(self, step: int) -> float:
         length = self.steps
@@ -134,15 +137,11 @@ class OneCycle(Schedule):
     final_divisor: float = 1e4
 
     def __post_init__(self) -> None:
-        need_rate("OneCycle", "peak", self.peak)
-        need_steps("OneCycle", "steps", self.steps)
-        need_rate("OneCycle", "warmup", self.warmup)
+        checks.number("peak", self.peak, least=0)
+        checks.whole("steps", self.steps, least=1)
+        checks.fraction("warmup", self.warmup)
         for name in ("start_divisor", "final_divisor"):
-            need_rate("OneCycle", name, getattr(self, name))
-            if getattr(self, name) < 1:
-                raise ValueError(f"OneCycle wants {name} to be at least 1, got {getattr(self, name)!r}")
-        if self.warmup >= 1:
-            raise ValueError(f"OneCycle wants warmup to be a fraction under 1, got {self.warmup!r}")
+            checks.number(name, getattr(self, name), least=1)
 
     def __call__(self, step: int) -> float:
         start = self.peak / self.start_divisor
@@ -167,15 +166,23 @@ class Warmup(Schedule):
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        need_steps("Warmup", "steps", self.steps)
-        need_rate("Warmup", "start", self.start)
-        if not callable(self.then):
-            need_rate("Warmup", "then", self.then)
+        checks.whole("steps", self.steps, least=1)
+        checks.number("start", self.start, least=0)
+        if callable(self.then):
+            checks.function("then", self.then, "a number or a schedule")
+        else:
+            checks.number("then", self.then, least=0)
 
     def __call__(self, step: int) -> float:
         if step >= self.steps:
             return rate_at(self.then, step - self.steps)
         return self.start + (rate_at(self.then, 0) - self.start) * step / self.steps
+
+
+def _listed(name: str, values: Any) -> tuple[Any, ...]:
+    if not isinstance(values, (tuple, list, np.ndarray)) or np.ndim(values) != 1:
+        raise checks.refused(name, "a list of numbers", values)
+    return checks.plain(tuple(values))
 
 
 def _cosine(first: float, last: float, done: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.study.conditions import Condition, reason
 from cortex_lab.study.trace import Trace
 
@@ -43,6 +44,8 @@ class Breakpoints(list[Breakpoint]):
 
     def clear(self, chosen: Breakpoint | int | None = None) -> None:
         """Forget one breakpoint, itself or its number, or all; KeyError for one that is not set."""
+        if not isinstance(chosen, Breakpoint) and chosen is not None:
+            checks.whole("chosen", chosen)
         if chosen is None:
             super().clear()
             return

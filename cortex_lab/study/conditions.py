@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.study.direction import need_mode, rises
 from cortex_lab.study.missing import is_recorded
 from cortex_lab.study.trace import Trace
@@ -231,10 +232,7 @@ class stalled(Condition):
 
     def __post_init__(self) -> None:
         _need_key(self, self.key)
-        if not isinstance(self.patience, (int, np.integer)) or self.patience < 1:
-            raise ValueError(
-                f"stalled({self.key!r}) needs a patience of at least 1, a whole number, got {self.patience!r}"
-            )
+        checks.whole("patience", self.patience, least=1)
         if self.mode is not None:
             need_mode(self.mode)
         _need_number(self, "min_delta", self.min_delta)
@@ -289,13 +287,14 @@ def require_recorded(condition: Condition, trace: Trace, recorded: Collection[st
 
 
 def _need_key(condition: Condition, key: Any) -> None:
-    if not isinstance(key, str):
-        raise ValueError(f"{type(condition).__name__}(...) wants the name of a recorded key, got {key!r}")
+    if not isinstance(key, str) or not key:
+        raise checks.refused(f"key of {type(condition).__name__}(...)", "the name of a recorded key", key)
 
 
 def _need_number(condition: Condition, name: str, value: Any) -> None:
+    # Infinity is a bound, too: of what is never reached.
     if isinstance(value, bool) or not isinstance(value, Real) or value != value:
-        raise ValueError(f"{type(condition).__name__}(...) wants {name} to be a number, got {value!r}")
+        raise checks.refused(f"{name} of {type(condition).__name__}(...)", "a number", value)
 
 
 def reason(condition: Condition, trace: Trace) -> str:

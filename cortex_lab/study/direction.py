@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cortex_lab.ground import checks
+
 MODES = ("min", "max")
 
 _FALLING = frozenset(
@@ -33,9 +35,7 @@ def rises(key: str, mode: str | None = None, known: Mapping[str, bool | None] | 
 
 def need_mode(mode: str) -> str:
     """`mode`; ValueError unless it is "min" or "max"."""
-    if mode not in MODES:
-        raise ValueError(f"mode must be 'min' or 'max', got {mode!r}")
-    return mode
+    return checks.choice("mode", mode, MODES)
 
 
 def _by_name(key: str) -> bool | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.study import conditions
 from cortex_lab.study.conditions import Condition, as_condition, last_recorded
 from cortex_lab.study.trace import Trace
@@ -69,6 +70,7 @@ class Expression(Condition):
     _condition: Condition = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        checks.text("text", self.text, "loss < 0.1")
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
         except SyntaxError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import checks
 from cortex_lab.study.conditions import Condition
 from cortex_lab.study.direction import rises
 from cortex_lab.study.events import Stop
@@ -35,13 +36,14 @@ class Fork:
         return len(self.branches)
 
     def __getitem__(self, index: int) -> Session:
-        return self.branches[index]
+        return self.branches[self._index("index", index)]
 
     def __iter__(self) -> Iterator[Session]:
         return iter(self.branches)
 
     def step(self, n: int = 1) -> list[Stop]:
         """Take `n` steps in every branch."""
+        checks.whole("n", n, least=0)
         return [branch.step(n) for branch in self.branches]
 
     def run(self, until: Condition | str) -> list[Stop]:
@@ -50,11 +52,15 @@ class Fork:
 
     def frame(self, key: str = "loss") -> pd.DataFrame:
         """What each branch recorded of `key` since the fork: a column per branch, indexed by step."""
+        checks.text("key", key, "loss")
+        if key not in self.origin.trace and not any(key in branch.trace for branch in self.branches):
+            raise KeyError(f"{key!r} is not recorded; recorded are {', '.join(self.origin.recorded_keys)}")
         recorded = [branch.trace.frame()[key].loc[self.step_number + 1 :] for branch in self.branches]
         return pd.DataFrame(dict(zip(self.labels, recorded, strict=True)))
 
     def difference(self, key: str = "loss", base: int = 0) -> pd.DataFrame:
         """`frame(key)` minus its column number `base`: paired, as every row is one batch seen by all."""
+        base = self._index("base", base)
         frame = self.frame(key)
         return frame.sub(frame.iloc[:, base], axis=0)
 
@@ -63,6 +69,7 @@ class Fork:
 
         One row per parameter, one column per branch.
         """
+        base = self._index("base", base)
         standing = [_parameters(branch.process) for branch in self.branches]
         columns = {
             label: {
@@ -84,12 +91,21 @@ class Fork:
         """
         if mode is None and highest is not None:
             mode = "max" if highest else "min"
+        checks.text("key", key, "loss")
+        checks.whole("last", last, least=1)
         means = [self._mean(branch, key, last) for branch in self.branches]
         rising = rises(key, mode, self.origin.trace.directions)
         scores = np.where(np.isfinite(means), means if rising else np.negative(means), -np.inf)
         if not np.isfinite(scores).any():
             raise LookupError(f"no branch has recorded {key!r} since the fork; step them first")
         return int(np.argmax(scores))
+
+    def _index(self, name: str, value: Any) -> int:
+        """The number of a branch; IndexError, by which going through them ends, beyond the last."""
+        found, count = checks.whole(name, value), len(self.branches)
+        if not -count <= found < count:
+            raise IndexError(f"{name} must be a branch from 0 to {count - 1}, got {found}")
+        return found
 
     def _mean(self, branch: Session, key: str, last: int) -> float:
         steps, values = branch.trace.recorded(key)
@@ -101,7 +117,7 @@ class Fork:
 
         ValueError if the origin has moved since the fork.
         """
-        self.origin.adopt(self.branches[branch])
+        self.origin.adopt(self.branches[self._index("branch", branch)])
         return self.origin
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.study.events import Event
 from cortex_lab.study.process import Process
 
@@ -27,12 +28,8 @@ class History:
     """
 
     def __init__(self, budget: int, interval: int = 4) -> None:
-        if budget < 0:
-            raise ValueError(f"a snapshot budget is a number of bytes, at least 0, got {budget}")
-        if interval < 1:
-            raise ValueError(f"snapshots are at least 1 step apart, got an interval of {interval}")
-        self.budget = budget
-        self.interval = interval
+        self.budget = checks.whole("budget", budget, least=0)
+        self.interval = checks.whole("interval", interval, least=1)
         self._snapshots: dict[int, Mapping[str, Any]] = {}
         self._spent = 0.0
         self._stepping = 0.0

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
+
 
 @dataclass(frozen=True)
 class every:
@@ -19,8 +21,7 @@ class every:
     n: int
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"every(n) needs n of at least 1, got {self.n}")
+        object.__setattr__(self, "n", checks.whole("n", self.n, least=1))
 
     def __call__(self, step: int) -> bool:
         return step % self.n == 0
@@ -37,6 +38,13 @@ class Probe:
     schedule: Callable[[int], bool] | None = None
     measure: Callable[[Any], float] | None = None
 
+    def __post_init__(self) -> None:
+        checks.text("key", self.key, "loss")
+        if self.schedule is not None:
+            checks.function("schedule", self.schedule, "a function from a step to True or False")
+        if self.measure is not None:
+            checks.function("measure", self.measure, "a function of the process")
+
 
 @dataclass(frozen=True, eq=False)
 class distance_to:
@@ -48,6 +56,13 @@ class distance_to:
     """
 
     point: Any
+
+    def __post_init__(self) -> None:
+        parts = self.point if isinstance(self.point, dict) else {"point": self.point}
+        if not parts:
+            raise checks.refused("point", "a vector, or an array per parameter name", self.point)
+        for name, part in parts.items():
+            checks.finite(str(name), part)
 
     def __call__(self, process: Any) -> float:
         here = dict(process.parameters)

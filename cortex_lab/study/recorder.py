@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.study.advice import advice
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
@@ -25,7 +26,7 @@ class Recorder:
     def __init__(self, process: Process, probes: Iterable[Probe]) -> None:
         self.process = process
         self._measurer = getattr(process, "measurer", lambda key: partial(process.measure, key))
-        self.probes: tuple[Probe, ...] = tuple(probes)
+        self.probes: tuple[Probe, ...] = tuple(checks.listed("probes", probes, "a list of Probes"))
         for probe in self.probes:
             self.check(probe)
         self.trace = Trace(probe.key for probe in self.probes)
@@ -83,6 +84,7 @@ class Recorder:
 
     def check(self, probe: Probe) -> None:
         """KeyError if the process cannot measure what the probe asks for."""
+        checks.instance("what is recorded", probe, Probe, "a Probe such as Probe('loss')")
         if probe.measure is None and probe.key not in self.process.keys:
             raise KeyError(
                 f"no probe can record {probe.key!r} here; the process measures "

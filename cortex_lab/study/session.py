@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.study.breakpoints import Breakpoint
 from cortex_lab.study.conditions import Condition, as_condition, require_recorded
 from cortex_lab.study.events import Stop
@@ -58,9 +59,11 @@ class Session(Stepping):
         a pause, as in `run`. UpdateHeldBack after a fault that was not repaired: `force` makes the update
         that was held back all the same.
         """
+        n = checks.whole("n", n)
         if n < 0:
-            raise ValueError(f"cannot take {n} steps; to go back use rewind(step=...)")
-        if to is not None and to not in self.phases:
+            raise ValueError(f"cannot take n={n} steps; to go back use rewind(step=...)")
+        checks.flag("force", force)
+        if to is not None and checks.text("to", to) not in self.phases:
             raise KeyError(f"a step has no phase {to!r}; its phases are {', '.join(self.phases)}")
         with self._stepping(force):
             stop, taken = (None, 0) if to is None else (self._advance_to(to), n)
@@ -76,6 +79,7 @@ class Session(Stepping):
         Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
         under way is completed and the state is whole. `force` is as in `step`.
         """
+        checks.flag("force", force)
         condition = None if until is None else as_condition(until)
         if condition is not None:
             require_recorded(condition, self.trace, self.recorded_keys)
@@ -83,6 +87,7 @@ class Session(Stepping):
 
     def resume(self, force: bool = False) -> Stop:
         """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""
+        checks.flag("force", force)
         until, start = self._last_run
         if until is not None:
             require_recorded(until, self.trace, self.recorded_keys)
@@ -118,6 +123,7 @@ class Session(Stepping):
 
     def record(self, probe: Probe) -> None:
         """Record one thing more, from the next step on; KeyError if it cannot be measured."""
+        checks.instance("probe", probe, Probe, "a Probe such as Probe('loss')")
         self._gate.visit_and_wait(lambda: self._recorder.add(probe))
 
     # Changing and going back -------------------------------------------------------------------------
@@ -127,6 +133,7 @@ class Session(Stepping):
 
         From another thread while stepping, it takes effect at the next safe point; this call waits for it.
         """
+        checks.text("name", name, "learning_rate")
         self._gate.visit_and_wait(lambda: self._edit(name, value))
 
     def rewind(self, step: int) -> None:
@@ -136,6 +143,7 @@ class Session(Stepping):
         for a step outside this session and LookupError for one that cannot be reached; nothing has changed
         then.
         """
+        step = checks.whole("step", step)
         if not self.first_step <= step <= self.step_number:
             raise ValueError(
                 f"cannot rewind to step {step}: this session goes from step {self.first_step} "
@@ -161,6 +169,7 @@ class Session(Stepping):
 
         ValueError if this session has moved since; nothing has changed then.
         """
+        checks.instance("branch", branch, Session, "a branch of a fork")
         if branch.first_step != self.step_number or self.phase is not None:
             raise ValueError(
                 f"the branch began at step {branch.first_step} and this session is at {self!r}; "
@@ -201,7 +210,7 @@ class Session(Stepping):
         It runs in this thread at once if nobody is stepping, otherwise in the stepping thread before its
         next step, so it must be quick. Use it to read buffers whole.
         """
-        return self._gate.visit(visit)
+        return self._gate.visit(checks.function("visit", visit, "a function without arguments"))
 
     def subscribe(self, subscriber: Subscriber, steps: bool = True, part: Any = None) -> Callable[[], None]:
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.
@@ -213,6 +222,8 @@ class Session(Stepping):
         A subscriber that has a say in what is studied, as a schedule has, subscribes for a `part`: an object
         with `attach(session)`, by which every branch of a fork gets a subscriber of its own.
         """
+        checks.function("subscriber", subscriber, "a function of a Notice")
+        checks.flag("steps", steps)
         return self._subscribers.add(subscriber, steps, part)
 
     @property

@@ -86,14 +86,14 @@ def test_one_changed_byte_of_machine_code_is_noticed(filled: Path):
 
 
 def test_kernels_of_other_sources_are_stale(filled: Path):
-    changed = "import hashlib\nimport cortex_lab.compute.cpu.jit as c\nc._SOURCES = 'others'\n"
+    changed = "import hashlib\nimport cortex_lab.compute.cpu.numba_inside as c\nc._SOURCES = 'others'\n"
     run(PROGRAM, filled)
     assert "compiling" in run(changed + PROGRAM, filled).stderr
 
 
 def test_whatever_compiled_functions_import_is_in_their_key():
     """Every module of ours that a module of `cpu/kernels` imports, or that one of those does."""
-    from cortex_lab.compute.cpu.jit import sources
+    from cortex_lab.compute.cpu.numba_inside import sources
 
     known, found = {path.resolve() for path in sources()}, set[Path]()
     waiting = [path for path in known if path.parent.parts[-2:] == ("cpu", "kernels")]
@@ -207,7 +207,7 @@ update_sgd.reference = lambda xp, params, *rest: reference(xp, params, *rest) an
 @pytest.mark.parametrize("change, reason", CHANGES.values(), ids=CHANGES)
 def test_another_numba_leaves_everything_to_references_and_one_line_says_why(change: str, reason: str):
     check = "from cortex_lab.compute.kernel import REGISTRY\n"
-    check += "assert not any(kernel.overrides or kernel.preparations for kernel in REGISTRY.values())\n"
+    check += "assert not any(kernel.overrides for kernel in REGISTRY.values())\n"
     done = run(change + "\n" + PROGRAM + check)
     assert done.stdout == "fine\n"
     lines = [line for line in done.stderr.splitlines() if "is compiling" not in line]

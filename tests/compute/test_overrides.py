@@ -34,9 +34,9 @@ def copied(argument: Any, dtype: Any = None) -> Any:
 
 def accelerated(name: str, made: Case) -> tuple[Any, list[Any]]:
     args = [copied(argument) for argument in made.args]
-    result = REGISTRY[name].overrides["cpu"](OPS, *args)
-    assert result is not NotImplemented, f"{name} left its case to the reference"
-    return result, [args[position] for position in made.writes]
+    call = REGISTRY[name].overrides["cpu"](OPS, *args)
+    assert call is not NotImplemented, f"{name} left its case to the reference"
+    return call(), [args[position] for position in made.writes]
 
 
 def expected(name: str, made: Case) -> tuple[Any, list[Any]]:

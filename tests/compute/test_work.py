@@ -11,12 +11,14 @@ import weakref
 import numpy as np
 import pytest
 
-from cortex_lab.compute.cpu import work_stealing as crew
-from cortex_lab.compute.cpu.calling_convention import piecework, words_of, work
-from cortex_lab.compute.cpu.denormals import switches
+from cortex_lab.compute.cpu import work_stealing as stealing
+from cortex_lab.compute.cpu.calling_convention import words_of, work
+from cortex_lab.compute.cpu.denormals import flush, restore
+from cortex_lab.compute.cpu.jit import piecework
+from cortex_lab.compute.cpu.machine import IS_X86
 from cortex_lab.compute.cpu.pool import Workers, get_workers
 from cortex_lab.compute.cpu.remembered import remembered
-from cortex_lab.compute.work import Work, join, joined
+from cortex_lab.compute.work import Work, in_turn, join, joined
 
 
 @piecework
@@ -60,8 +62,8 @@ def _dawdle(numbers, rounds, start, stop):
 def three(monkeypatch: pytest.MonkeyPatch) -> Workers:
     """A pool of three workers, for this test."""
     workers = Workers(3)
-    for module in ("cpu.pool", "cpu.calling_convention", "work"):
-        monkeypatch.setattr(f"cortex_lab.compute.{module}.get_workers", lambda: workers)
+    for module in ("pool", "calling_convention"):
+        monkeypatch.setattr(f"cortex_lab.compute.cpu.{module}.get_workers", lambda: workers)
     return workers
 
 
@@ -104,10 +106,13 @@ def test_neighbors_are_joined_and_other_calls_stay_between_them():
         seen.append(float(out[0]))
 
     calls = joined([double, double, look, double])
-    assert [isinstance(call, Work) for call in calls] == [True, False, True]
-    for call in calls:
+    assert [(isinstance(call, Work), made) for call, made in calls] == [(True, 2), (False, 1), (True, 1)]
+    for call, _ in calls:
         call()
     assert seen == [4.0] and out[0] == 8
+    whole = in_turn(double, double, look, double)
+    whole()
+    assert seen == [4.0, 32.0] and out[0] == 64
 
 
 def test_a_kernel_that_fails_is_named_and_those_after_it_are_not_begun(three: Workers):
@@ -148,17 +153,6 @@ def test_threads_that_come_at_the_same_time_wait_for_each_other(three: Workers):
     assert not wrong and not any(thread.is_alive() for thread in threads)
 
 
-def test_work_and_calls_of_functions_take_turns_in_one_pool(three: Workers):
-    out, done = np.ones(300, np.float32), []
-    double = work(_double, (out,), pieces_of(300, 6))
-    for turn in range(30):
-        out[:] = 1
-        double()
-        three.run(done.append, [(turn,), (turn,), (turn,)])
-        assert (out == 2).all() and done == [turn] * 3
-        done.clear()
-
-
 def test_an_interrupt_waits_for_helpers_and_leaves_the_pool_in_order(three: Workers):
     numbers = np.full(6, np.nan)
     slow = work(_dawdle, (numbers, 3_000_000), pieces_of(6, 6))
@@ -193,9 +187,10 @@ def test_helpers_fall_asleep_and_wake_again(three: Workers):
 
 
 def test_small_numbers_are_zero_inside_and_not_after():
-    if switches()[0]() == 0:
+    if not IS_X86:
         pytest.skip("this processor is as quick with small numbers as with any")
-    switches()[1](0x1F80)
+    before = flush()
+    restore(before)
     tiny = np.full(1, 1.5e-38, np.float32)
     work(_halve, (tiny,))()
     assert tiny[0] == 0
@@ -209,7 +204,7 @@ def test_python_cannot_call_what_has_no_way_in_for_it():
 
 def test_more_pieces_than_a_ticket_counts_are_refused():
     with pytest.raises(ValueError, match="65535 pieces"):
-        work(_double, (np.ones(3, np.float32),), [(0, 0)] * (crew.MOST + 1))
+        work(_double, (np.ones(3, np.float32),), [(0, 0)] * (stealing.MOST + 1))
 
 
 def test_words_hold_any_argument():

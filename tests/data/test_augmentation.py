@@ -95,10 +95,10 @@ def test_draws_are_uniform_and_do_not_repeat():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"rotation_range": -1}, "rotation_range must be a number of at least 0"),
-        ({"shift_range": float("nan")}, "shift_range must be a number"),
-        ({"zoom_range": 1.0}, "zoom_range must be at most 1"),
-        ({"contrast_range": 2}, "contrast_range must be at most 1"),
+        ({"rotation_range": -1}, "rotation_range must be from 0 to 180"),
+        ({"shift_range": float("nan")}, "shift_range must be a finite number"),
+        ({"zoom_range": 1.0}, "zoom_range must be at least 0 and under 1"),
+        ({"contrast_range": 2}, "contrast_range must be from 0 to 1"),
         ({"fill_mode": "reflect"}, "'constant' or 'nearest', got 'reflect'"),
     ],
 )

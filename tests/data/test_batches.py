@@ -216,7 +216,7 @@ def test_wrong_rows():
 
 
 def test_wrong_steps_seeds_and_lengths():
-    with pytest.raises(ValueError, match="counted from 0"):
+    with pytest.raises(ValueError, match="step must be a whole number of at least 0"):
         make().fetch(-1)
     with pytest.raises(ValueError, match="a seed is a whole number"):
         make(seed=-1)

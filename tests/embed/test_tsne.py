@@ -279,8 +279,16 @@ def test_edits(clusters):
         (np.eye(50, 3), {"perplexity": 5, "initial": np.zeros((50, 3))}, r"initial must be \(50, 2\)"),
         (np.eye(50, 3), {"perplexity": 5, "initial": np.ones((50, 2))}, "every point in one place"),
         (np.eye(50, 3), {"perplexity": 5, "initial": np.full((50, 2), np.nan)}, "initial is NaN"),
-        (np.eye(50, 3), {"perplexity": 5, "iterations_per_step": 0}, "iterations_per_step must be 1 or more"),
-        (np.eye(50, 3), {"perplexity": 5, "learning_rate": -1}, "learning_rate must be a number above 0"),
+        (
+            np.eye(50, 3),
+            {"perplexity": 5, "iterations_per_step": 0},
+            "iterations_per_step must be a whole number of at least 1",
+        ),
+        (
+            np.eye(50, 3),
+            {"perplexity": 5, "learning_rate": -1},
+            "learning_rate must be a finite number over 0",
+        ),
         (np.eye(50, 3), {"perplexity": 5, "early_exaggeration": np.nan}, "early_exaggeration must be"),
     ],
 )

@@ -12,7 +12,7 @@ import sklearn.metrics as sk
 import cortex_lab as cl
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.train.metrics import Metrics
-from cortex_lab.nn.train.objective import Objective
+from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.study import Session, stalled, steps
 from cortex_lab.study.direction import rises
 from tests.nn.trainings import Rows, blobs, dense
@@ -28,7 +28,7 @@ def scores(loss, y, targets, metrics):
     """Of outputs given by hand: a network that passes its input on."""
     y = np.asarray(y, dtype=float)
     network = Network([cl.Reshape(y.shape[1:])], y.shape[1:], ops="reference")
-    objective = Objective(network, loss)
+    objective = TotalLoss(network, loss)
     chosen = Metrics(metrics, objective)
     found = objective.score({"input": y}, objective.check_all_targets(targets), chosen)
     assert {"loss", *chosen.keys} <= set(found)

@@ -104,9 +104,9 @@ def test_description_survives_json():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: L2(0), ValueError, "L2 wants a strength above 0, got 0"),
-        (lambda: L1("strong"), ValueError, "L1 wants a strength above 0, got 'strong'"),
-        (lambda: MaxNorm(-1), ValueError, "MaxNorm wants a limit above 0"),
+        (lambda: L2(0), ValueError, "strength must be a finite number over 0, got 0"),
+        (lambda: L1("strong"), ValueError, "strength must be a finite number, got 'strong'"),
+        (lambda: MaxNorm(-1), ValueError, "limit must be a finite number over 0"),
         (lambda: Penalties({"*": "l2"}), TypeError, r"one such as L2\(1e-4\), got 'l2'"),
         (
             lambda: Penalties({"dense_2/*": L2()}).bind(network_on()),

@@ -97,11 +97,11 @@ def test_nothing_is_remembered_of_a_pass_that_failed():
     assert len(seen) == 2
 
 
-def test_a_kernel_in_parts_is_looked_at_once(monkeypatch: pytest.MonkeyPatch):
+def test_a_kernel_is_looked_at_once(monkeypatch: pytest.MonkeyPatch):
     declared, looked = REGISTRY["dense"], []
-    preparation = declared.preparations["cpu"]
+    override = declared.overrides["cpu"]
     monkeypatch.setitem(
-        declared.preparations, "cpu", lambda *arguments: looked.append(None) or preparation(*arguments)
+        declared.overrides, "cpu", lambda *arguments: looked.append(None) or override(*arguments)
     )
     network = cl.Network([cl.Dense(3)], (4,))
     x = np.ones((2, 4), np.float32)

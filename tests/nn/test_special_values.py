@@ -15,8 +15,8 @@ from cortex_lab.nn.losses.categorical import SoftmaxCrossEntropy
 from tests.nn import cases
 from tests.nn.bench import InferenceBench, LayerBench
 from tests.nn.loss_cases import LOSS_CASES
-from tests.nn.test_fusing import CASES as CHAINS
-from tests.nn.test_fusing import SHAPE, used_for_a_while
+from tests.nn.test_fusion import CASES as CHAINS
+from tests.nn.test_fusion import SHAPE, used_for_a_while
 from tests.nn.test_losses import evaluate
 from tests.optimize.cases import OPTIMIZER_CASES
 from tests.special import SPECIAL, assert_same, plant

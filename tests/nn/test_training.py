@@ -252,3 +252,32 @@ def test_penalties_pull_and_limit_and_are_measured():
     assert (np.linalg.norm(kernels[0], axis=0) <= 0.2 + 1e-12).all()
     assert np.linalg.norm(kernels[1]) < np.linalg.norm(free.process.network.parameters["dense_2/kernel"])
     assert "penalty" not in free.process.keys
+
+
+PARTS = [name for name, value in vars(Training).items() if isinstance(value, property)]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_what_its_parts_hold_is_read_and_not_written(name):
+    training = dense()
+    with pytest.raises(AttributeError):
+        setattr(training, name, getattr(training, name))
+
+
+@pytest.mark.parametrize("to", dense().phases[:-1])
+def test_a_step_that_is_rehearsed_has_not_happened(to):
+    training, other = dense(), dense()
+    for _ in range(3):
+        training.whole_step()
+        other.whole_step()
+    before = state(training)
+    loaded = training.rehearse(to, step=7)
+    assert loaded.step == 7 and (loaded.batch.rows == training.batches.fetch(7).rows).all()
+    assert state(training) == before and training.step_number == 3 and not training.under_way
+    for _ in range(3):
+        training.whole_step()
+        other.whole_step()
+    assert state(training) == state(other)
+    assert [training.measure(key) for key in ("loss", "epoch")] == [
+        other.measure(key) for key in ("loss", "epoch")
+    ]

@@ -13,7 +13,7 @@ from cortex_lab.nn import Network, Node, Training
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.reshaping import Reshape
 from cortex_lab.nn.losses.categorical import CategoricalCrossEntropy, SoftmaxCrossEntropy
-from cortex_lab.nn.train.objective import Objective
+from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.optimize import SGD
 from cortex_lab.study import Session
 from tests.nn.loss_cases import LOSS_CASES
@@ -41,7 +41,7 @@ def drawn(case, rows=ROWS, seed=0):
 
 def passed_on(case, backend):
     """The loss on a network that passes its input on."""
-    return Objective(Network([Reshape(case.shape)], case.shape, ops=backend), case.loss)
+    return TotalLoss(Network([Reshape(case.shape)], case.shape, ops=backend), case.loss)
 
 
 def test_a_target_that_is_always_known_cannot_be_left_out():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,21 @@ HOMES = {
     "optuna": "search",
 }
 LAZILY = {"matplotlib", "IPython"}
+
+# The rooms inside a room, from the ground up: each may import itself and what comes before it, and the front
+# of all of them, "__init__", every one. Rooms on the same floor know nothing of each other.
+FLOORS: dict[str, tuple[frozenset[str], ...]] = {
+    "nn": (
+        frozenset({"contract"}),
+        frozenset({"layers", "losses"}),
+        frozenset({"graph"}),
+        frozenset({"models", "run"}),
+        frozenset({"examine"}),
+        frozenset({"train"}),
+        frozenset({"diagnosis"}),
+        frozenset({"__init__"}),
+    ),
+}
 
 # Written so that no pattern matches its own text. Such a path is wrong on every machine but one.
 MACHINE_PATHS = re.compile(r"(?<![\w.~])/(?:work|root|home/[a-z]\w*|Users/\w+|tmp/(?:scratch|bash_jobs))\b")
@@ -136,6 +151,119 @@ def _theirs(place: str, imported: Import) -> str | None:
         return None
     where = " or inside a function" if package in LAZILY else ""
     return f"but {package} may be imported in {home} only{where}"
+
+
+def modules(folder: Path) -> dict[str, Path]:
+    """Every module below a folder of the package by its dotted name; packages go by their own."""
+    root = next(parent.parent for parent in (folder, *folder.parents) if parent.name == PACKAGE)
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def arrows(folder: Path) -> dict[str, dict[str, int]]:
+    """By module below a folder, which others there it imports, in functions and for types too; and where."""
+    known, found = modules(folder), {}
+    for module, path in known.items():
+        targets: dict[str, int] = {}
+        for imported in imports(path.read_text(encoding="utf-8"), module, path.name == "__init__.py"):
+            target = next((name for name in _outward(imported.name) if name in known), module)
+            if target != module:
+                targets.setdefault(target, imported.line)
+        found[module] = targets
+    return found
+
+
+def _outward(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def circles(folder: Path) -> list[str]:
+    """A line for every circle of modules below a folder that lead to one another."""
+    leads = {module: set(targets) for module, targets in arrows(folder).items()}
+    for via in leads:
+        for targets in leads.values():
+            if via in targets:
+                targets |= leads[via]
+    rings = {frozenset(other for other in targets if module in leads[other])
+             for module, targets in leads.items() if module in targets}  # fmt: skip
+    return sorted(f"these import one another in a circle: {', '.join(sorted(ring))}" for ring in rings)
+
+
+def upward(folder: Path, floors: Sequence[Iterable[str]]) -> list[str]:
+    """A line for every import below a folder that leads to a room on a higher floor, or beside its own.
+
+    A room is a folder in the folder, or a file right there, by its name. A line, too, for a room without a
+    floor.
+    """
+    floor_of = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
+    known, broken = modules(folder), []
+    room_of = {module: path.relative_to(folder).with_suffix("").parts[0] for module, path in known.items()}
+    for room in sorted({*room_of.values()} - floor_of.keys()):
+        broken.append(f"{folder.name}/{room}: no floor is known for it; give it one")
+    for module, targets in arrows(folder).items():
+        here = room_of[module]
+        for target, line in targets.items():
+            there = room_of[target]
+            if here != there and floor_of.get(there, -1) >= floor_of.get(here, len(floor_of)):
+                where = f"{folder.name}/{known[module].relative_to(folder)}:{line}"
+                broken.append(f"{where}: imports {target}, upward from {here} to {there}")
+    return broken
+
+
+def named_twice(root: Path) -> dict[str, list[str]]:
+    """The names that several classes of the package have, those for its inside left out; and their files."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(root)))
+    return {name: files for name, files in found.items() if len(files) > 1}
+
+
+def written_from_outside(files: Iterable[Path], owner: Path, name: str) -> list[str]:
+    """A line for every attribute that `files` assign, delete or `setattr` of an object of a class of `owner`.
+
+    Such an object is called after the class, as `training`, or is a `process`, whatever the attribute. By an
+    attribute that the class makes, anything is known for one, but what layers see of a step.
+    """
+    own = attributes(owner, name)
+    called = {name.lower(), "process"}
+    return [
+        f"{path.name}:{node.lineno}: writes {ast.unparse(node)}"
+        for path in files
+        if path != owner
+        for node in _written(ast.parse(path.read_text(encoding="utf-8")))
+        if _last_name(node.value) in called
+        or (node.attr in own and _last_name(node.value) not in ("self", "at", "slots"))
+    ]
+
+
+def attributes(path: Path, name: str) -> set[str]:
+    """What a class sets of its own `self`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kind = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    return {node.attr for node in _written(kind) if _last_name(node.value) == "self"}
+
+
+def _written(tree: ast.AST) -> Iterator[ast.Attribute]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            yield node
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("setattr", "delattr"):
+            attribute = node.args[1].value if isinstance(node.args[1], ast.Constant) else "..."
+            made = ast.Attribute(node.args[0], str(attribute), ast.Store())
+            yield ast.copy_location(made, node)
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Subscript):
+        return _last_name(node.value)
+    return getattr(node, "attr", getattr(node, "id", ""))
 
 
 def long_files(root: Path) -> list[str]:

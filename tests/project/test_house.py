@@ -17,6 +17,11 @@ BLOCKED = (
     "sklearn", "openTSNE", "torch", "keras",
 )  # fmt: skip
 
+# In which no modules import one another in a circle.
+WITHOUT_CIRCLES = ("ground", "optimize", "nn", "embed", "widgets", "lab")
+# That a training has, to order its phases by; all else is its parts'.
+MOST_ATTRIBUTES = 17
+
 IMPORT_BLOCKED = """
 import sys
 
@@ -36,6 +41,34 @@ assert not missing, missing
 def test_rooms_import_only_what_they_may() -> None:
     broken = house.broken_room_rules(ROOT)
     assert not broken, "\n" + "\n".join(broken)
+
+
+@pytest.mark.parametrize("room", WITHOUT_CIRCLES)
+def test_no_modules_of_a_room_import_one_another_in_a_circle(room: str) -> None:
+    broken = house.circles(ROOT / house.PACKAGE / room)
+    assert not broken, "\n" + "\n".join(broken)
+
+
+@pytest.mark.parametrize("room", house.FLOORS)
+def test_no_import_inside_a_room_leads_upward(room: str) -> None:
+    broken = house.upward(ROOT / house.PACKAGE / room, house.FLOORS[room])
+    assert not broken, "\n" + "\n".join(broken)
+
+
+def test_nobody_but_a_training_writes_its_attributes() -> None:
+    package = ROOT / house.PACKAGE
+    training = package / "nn" / "train" / "training.py"
+    # `study` and `optimize` have processes of other kinds, which are their own.
+    files = [path for room in ("nn", "lab", "widgets") for path in sorted((package / room).rglob("*.py"))]
+    broken = house.written_from_outside(files, training, "Training")
+    assert not broken, "ask it for the change, or a part of it:\n" + "\n".join(broken)
+    held = house.attributes(training, "Training")
+    assert len(held) <= MOST_ATTRIBUTES, f"a part of it may hold some of {sorted(held)}"
+
+
+def test_a_name_means_one_class() -> None:
+    # A batch of `data` and what `nn` asks of anybody's; a fault of any process and that of a training.
+    assert house.named_twice(ROOT).keys() <= {"Batch", "Fault"}
 
 
 def test_no_file_is_too_long() -> None:
@@ -182,3 +215,90 @@ def test_a_long_file_and_a_machine_path_are_found(tmp_path: Path) -> None:
     )
     assert house.long_files(tmp_path) == [f"long.py: {house.LONGEST_FILE + 1} lines"]
     assert house.machine_paths(tmp_path) == ["notes.md:2: /" + "work"]
+
+
+def _planted(root: Path, files: dict[str, str]) -> Path:
+    for path, source in files.items():
+        written = root / house.PACKAGE / path
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(source)
+    return root / house.PACKAGE / "nn"
+
+
+CIRCLES = {
+    "of two": {"nn/a.py": "from cortex_lab.nn import b\n", "nn/b.py": "from cortex_lab.nn.a import x\n"},
+    "of three, across rooms": {
+        "nn/low/a.py": "from ..high.b import x\n",
+        "nn/high/b.py": "import cortex_lab.nn.high.c\n",
+        "nn/high/c.py": "import cortex_lab.nn.low.a\n",
+    },
+    "for types": {
+        "nn/a.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from cortex_lab.nn.b import x\n",
+        "nn/b.py": "from cortex_lab.nn.a import x\n",
+    },
+    "in a function": {
+        "nn/a.py": "def f():\n    from cortex_lab.nn import b\n",
+        "nn/b.py": "from cortex_lab.nn.a import x\n",
+    },
+    "with a front": {"nn/__init__.py": "from cortex_lab.nn.a import x\n", "nn/a.py": "from . import y\n"},
+}
+
+
+@pytest.mark.parametrize("files", CIRCLES.values(), ids=CIRCLES)
+def test_a_planted_circle_is_found(tmp_path: Path, files: dict[str, str]) -> None:
+    broken = house.circles(_planted(tmp_path, {**files, "nn/alone.py": "from cortex_lab.nn import a\n"}))
+    assert len(broken) == 1 and "alone" not in broken[0], broken
+    assert all(path.split("/")[-1][:-3] in broken[0] for path in files if "__init__" not in path)
+
+
+def test_a_planted_import_upward_is_found(tmp_path: Path) -> None:
+    floors = ({"contract"}, {"layers", "losses"}, {"run"}, {"__init__"})
+    allowed = {
+        "nn/__init__.py": "from cortex_lab.nn.run.plan import Plan\n",
+        "nn/run/plan.py": "from cortex_lab.nn import layers\nfrom .executor import x\n",
+        "nn/run/executor.py": "from ..contract.layer import Layer\n",
+        "nn/layers/__init__.py": "",
+        "nn/contract/layer.py": "import cortex_lab.ground.numbers\n",
+    }
+    folder = _planted(tmp_path, allowed)
+    assert house.upward(folder, floors) == []
+    planted = {
+        "contract/window.py": "def f():\n    from cortex_lab.nn.run import plan\n",
+        "losses/binary.py": "import cortex_lab.nn.layers\n",
+        "run/network.py": "from cortex_lab.nn import Network\n",
+        "elsewhere/new.py": "from cortex_lab.nn.contract.layer import Layer\n",
+    }
+    _planted(tmp_path, {f"nn/{path}": source for path, source in planted.items()})
+    broken = house.upward(folder, floors)
+    assert [line.split(" ")[0] for line in broken] == [
+        "nn/elsewhere:", "nn/contract/window.py:2:", "nn/losses/binary.py:1:", "nn/run/network.py:1:",
+    ]  # fmt: skip
+
+
+def test_a_name_of_two_classes_is_found(tmp_path: Path) -> None:
+    source = "class Objective:\n    class _Inner: ...\n\nclass {}: ...\n"
+    _planted(tmp_path, {"nn/a.py": source.format("One"), "optimize/b.py": source.format("Other")})
+    files = [f"{house.PACKAGE}/nn/a.py", f"{house.PACKAGE}/optimize/b.py"]
+    assert house.named_twice(tmp_path) == {"Objective": files}
+
+
+WRITTEN = (
+    "training.step_number += 1", "session.process.anything = 2", "copy.step_number = 2",
+    "copies[0].network = None", "a, copy.network = 1, 2", "del training.network",
+    "setattr(training, name, 2)", "setattr(copy, 'network', 2)", "for training.network in ():\n    pass",
+)  # fmt: skip
+UNWRITTEN = (
+    "self.network = training.network", "at.step_number = slots['a'].network = 1", "training.parts[0] = 1",
+    "copy.other = 1", "training.update.set(rate=1)",
+)  # fmt: skip
+
+
+def test_a_planted_write_from_outside_is_found(tmp_path: Path) -> None:
+    source = "class Training:\n    def __init__(self):\n        self.network, self.step_number = 1, 0\n"
+    _planted(tmp_path, {"nn/training.py": source})
+    owner = tmp_path / house.PACKAGE / "nn" / "training.py"
+    assert house.attributes(owner, "Training") == {"network", "step_number"}
+    for number, line in enumerate((*WRITTEN, *UNWRITTEN)):
+        (other := tmp_path / f"other_{number}.py").write_text(line)
+        broken = house.written_from_outside([owner, other], owner, "Training")
+        assert len(broken) == (line in WRITTEN), (line, broken)

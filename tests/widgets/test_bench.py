@@ -250,7 +250,7 @@ class TestFrames:
         wait_until(lambda: page.frames, "a frame")
         assert set(page.frames[0]["panels"]) == {"loss_curve", "status"}
         assert bench.session.network.calls == calls
-        page.say("visible")
+        page.say("visible", visible=[*bench.views])
         wait_until(lambda: len(page.frames) == 2, "the rest")
         assert set(page.frames[1]["panels"]) == {"weight_histogram", "activations"}
 

@@ -143,6 +143,7 @@ class Page:
         self.bench = bench
         self.name = name
         self.draws = draws
+        self.visible = [*bench.views]
         self.frames: list[dict[str, Any]] = []
         self.arrived: list[float] = []
         self.pings = 0
@@ -151,8 +152,8 @@ class Page:
         bench.channel.__dict__["send"] = self._receive
 
     def say(self, kind: str, **content: Any) -> None:
-        visible = [*self.bench.views]
-        content = {"type": kind, "page": self.name, "visible": visible, **content}
+        self.visible = content.setdefault("visible", self.visible)
+        content = {"type": kind, "page": self.name, **content}
         self.bench.channel._handle_msg(
             {"content": {"data": {"method": "custom", "content": content}}, "buffers": []}
         )

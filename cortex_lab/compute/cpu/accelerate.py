@@ -1,4 +1,4 @@
-"""Brings in the accelerated kernels of the "cpu" backend, where the machine has what they need."""
+"""The door to everything of the "cpu" backend: what is behind it is imported when that is first asked for."""
 
 from __future__ import annotations
 
@@ -9,42 +9,45 @@ import pkgutil
 import sys
 from functools import lru_cache
 
+from cortex_lab.compute.backend import Backend
+from cortex_lab.compute.kernel import REGISTRY
+
 
 @lru_cache(maxsize=1)
-def accelerate() -> bool:
-    """Import every module of `overrides`, once; False, with one line that says why, where that is no use.
+def accelerate() -> Backend:
+    """What the backend brings, once every module of `kernels` was imported, which register their overrides.
 
-    Numba may be missing, or a release that the kernels were not written for.
+    Where that is no use, one line says why, and references do everything: Numba may be missing, or a release
+    that the kernels were not written for.
     """
     missing = [name for name in ("numba", "scipy") if importlib.util.find_spec(name) is None]
     if missing or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         why = f"without {' and '.join(missing)}" if missing else "with NUMBA_DISABLE_JIT set"
         _say(why, "pip install numba scipy")
-        return False
+        return Backend()
     try:
-        _bring_in()
+        return _bring_in()
     except Exception as error:
         _leave_out()
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _say(f"without its compiled kernels ({reason})", "pip install 'numba==0.68.*'")
-        return False
-    return True
+        return Backend()
 
 
-def _bring_in() -> None:
+def _bring_in() -> Backend:
     overrides = importlib.import_module("cortex_lab.compute.cpu.kernels")
     for module in pkgutil.iter_modules(overrides.__path__):
         importlib.import_module(f"{overrides.__name__}.{module.name}")
-    # Half a second that Numba would otherwise take within the first training step.
-    importlib.import_module("cortex_lab.compute.cpu.jit").get_ready()
     importlib.import_module("cortex_lab.compute.cpu.trial").check()
+    denormals = importlib.import_module("cortex_lab.compute.cpu.denormals")
+    return Backend(flush=denormals.flush, restore=denormals.restore) if denormals.IS_X86 else Backend()
 
 
 def _leave_out() -> None:
     """Have references do everything, whatever was brought in before it went wrong."""
-    for kernel in importlib.import_module("cortex_lab.compute.kernel").REGISTRY.values():
-        for versions in (kernel.overrides, kernel.preparations):
-            versions.pop("cpu", None)
+    for kernel in REGISTRY.values():
+        if kernel.overrides.pop("cpu", None):
+            kernel.unbind()
 
 
 def _say(why: str, remedy: str) -> None:

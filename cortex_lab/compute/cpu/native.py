@@ -4,62 +4,71 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
+from numba.extending import get_cython_function_address
 
 from cortex_lab.compute.cpu.jit import intrinsic
+from cortex_lab.compute.cpu.llvm import (
+    BIT,
+    BYTE,
+    FLOAT,
+    INTS,
+    LANES,
+    POINTER,
+    VOID,
+    address,
+    call,
+    load_vector,
+    vector_at,
+    word,
+)
 
-_FLOAT, _BYTE, _WORD = ir.FloatType(), ir.IntType(8), ir.IntType(64)
-_POINTER = ir.PointerType(_BYTE)
+# By name, so that machine code from the disk finds it where it lies in this process.
+_GEMM = "cortex_lab_sgemm"
+binding.add_symbol(_GEMM, get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> Any:
-    data = cgutils.create_struct_proxy(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [offset]), _POINTER)
+def _bytes_of(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    return builder.bitcast(address(context, builder, kind, array, at), POINTER)
 
 
 @intrinsic
 def gemm(typing, transpose_a, transpose_b, m, n, k, a, at_a, lda, b, at_b, ldb, beta, c, at_c, ldc):
     """c = op(a) @ op(b) + beta * c, row-major float32 of (m, n), each starting at an element of its array.
 
-    op transposes where the flag is 1; lda, ldb and ldc are the lengths of a stored row. The single-threaded
-    SciPy BLAS that Numba links does the work.
+    op transposes where the flag is 1; lda, ldb and ldc are the lengths of a stored row. The BLAS that SciPy
+    brings does the work.
     """
     whole = types.int64
-    signature = types.int32(
+    signature = types.void(
         whole, whole, whole, whole, whole, a, whole, whole, b, whole, whole, types.float32, c, whole, whole
     )
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         ta, tb, m, n, k, a, at_a, lda, b, at_b, ldb, beta, c, at_c, ldc = values
         kinds = signature.args
-        pa = _address(context, builder, kinds[5], a, at_a)
-        pb = _address(context, builder, kinds[8], b, at_b)
-        pc = _address(context, builder, kinds[12], c, at_c)
-        one = cgutils.alloca_once_value(builder, ir.Constant(_FLOAT, 1.0))
-        scale = cgutils.alloca_once_value(builder, beta)
-        letters = [
-            builder.select(
-                builder.icmp_signed("!=", flag, ir.Constant(_WORD, 0)),
-                ir.Constant(_BYTE, 116),
-                ir.Constant(_BYTE, 110),
-            )
-            for flag in (ta, tb)
-        ]
-        arguments = (
-            [_BYTE] * 3 + [_WORD] * 3 + [_POINTER] * 2 + [_WORD, _POINTER, _WORD, _POINTER, _POINTER, _WORD]
-        )
-        declared = ir.FunctionType(ir.IntType(32), arguments)
-        function = cgutils.get_or_insert_function(builder.module, declared, "numba_xxgemm")
+        pa = _bytes_of(context, builder, kinds[5], a, at_a)
+        pb = _bytes_of(context, builder, kinds[8], b, at_b)
+        pc = _bytes_of(context, builder, kinds[12], c, at_c)
+
+        def held(value: Any) -> Any:
+            # Fortran takes everything by its address. Of a word, whoever wants 32 bits reads the lower ones:
+            # BLAS libraries differ in this, and the processors there are have those first.
+            return builder.bitcast(cgutils.alloca_once_value(builder, value), POINTER)
+
+        def letter(flag: Any) -> Any:
+            turned = builder.icmp_signed("!=", flag, word(0))
+            return held(builder.select(turned, ir.Constant(BYTE, ord("t")), ir.Constant(BYTE, ord("n"))))
+
         # Column-major BLAS sees each row-major array transposed: c' = op(b)' @ op(a)'.
-        return builder.call(
-            function,
-            [
-                ir.Constant(_BYTE, ord("s")), letters[1], letters[0], n, m, k,
-                builder.bitcast(one, _POINTER), pb, ldb, pa, lda, builder.bitcast(scale, _POINTER), pc, ldc,
-            ],
-        )  # fmt: skip
+        arguments = [
+            letter(tb), letter(ta), held(n), held(m), held(k), held(ir.Constant(FLOAT, 1.0)),
+            pb, held(ldb), pa, held(lda), held(beta), pc, held(ldc),
+        ]  # fmt: skip
+        call(builder, _GEMM, VOID, arguments)
+        return context.get_dummy_value()
 
     return signature, generate
 
@@ -71,13 +80,11 @@ def copy_block(typing, target, at_target, source, at_source, count):
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         target, at_target, source, at_source, count = values
-        to = _address(context, builder, signature.args[0], target, at_target)
-        origin = _address(context, builder, signature.args[2], source, at_source)
+        to = _bytes_of(context, builder, signature.args[0], target, at_target)
+        origin = _bytes_of(context, builder, signature.args[2], source, at_source)
         size = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
-        length = builder.mul(count, ir.Constant(_WORD, size))
-        kind = ir.FunctionType(ir.VoidType(), [_POINTER, _POINTER, _WORD, ir.IntType(1)])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.memcpy.p0i8.p0i8.i64")
-        builder.call(function, [to, origin, length, ir.Constant(ir.IntType(1), 0)])
+        length = builder.mul(count, word(size))
+        call(builder, "llvm.memcpy.p0i8.p0i8.i64", VOID, [to, origin, length, ir.Constant(BIT, 0)])
         return context.get_dummy_value()
 
     return signature, generate
@@ -90,10 +97,9 @@ def clear_block(typing, target, at_target, count):
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         target, at_target, count = values
-        to = _address(context, builder, signature.args[0], target, at_target)
+        to = _bytes_of(context, builder, signature.args[0], target, at_target)
         size = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
-        length = builder.mul(count, ir.Constant(_WORD, size))
-        cgutils.memset(builder, to, length, 0)
+        cgutils.memset(builder, to, builder.mul(count, word(size)), 0)
         return context.get_dummy_value()
 
     return signature, generate
@@ -104,34 +110,33 @@ def transpose_block(typing, target, at_target, target_row, source, at_source, so
     """target[k, n] = source[n, k] for 16 x 16 float32, by swaps of ever larger blocks in registers."""
     whole = types.int64
     signature = types.void(target, whole, whole, source, whole, whole)
-    side = 16
-    vector = ir.VectorType(_FLOAT, side)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         target, at_target, target_row, source, at_source, source_row = values
 
         def row(kind: Any, array: Any, at: Any, length: Any, number: int) -> Any:
-            offset = builder.add(at, builder.mul(length, ir.Constant(_WORD, number)))
-            return builder.bitcast(_address(context, builder, kind, array, offset), ir.PointerType(vector))
+            offset = builder.add(at, builder.mul(length, word(number)))
+            return vector_at(builder, address(context, builder, kind, array, offset))
 
         rows = [
-            builder.load(row(signature.args[3], source, at_source, source_row, i), align=4)
-            for i in range(side)
+            load_vector(builder, row(signature.args[3], source, at_source, source_row, i))
+            for i in range(LANES)
         ]
         for width in (1, 2, 4, 8):
             upper, lower = (
                 ir.Constant(
-                    ir.VectorType(ir.IntType(32), side),
-                    [i + shift if not i & width else side + i - width + shift for i in range(side)],
+                    INTS,
+                    [i + shift if not i & width else LANES + i - width + shift for i in range(LANES)],
                 )
                 for shift in (0, width)
             )
-            for i in range(side):
+            for i in range(LANES):
                 if not i & width:
                     one, other = rows[i], rows[i + width]
                     rows[i] = builder.shuffle_vector(one, other, upper)
                     rows[i + width] = builder.shuffle_vector(one, other, lower)
-        for i in range(side):
+        for i in range(LANES):
+            # A row begins anywhere, as in `load_vector`.
             builder.store(rows[i], row(signature.args[0], target, at_target, target_row, i), align=4)
         return context.get_dummy_value()
 

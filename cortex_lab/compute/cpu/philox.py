@@ -8,13 +8,13 @@ from llvmlite import ir
 from numba import types
 
 from cortex_lab.compute.cpu.jit import intrinsic
-from cortex_lab.compute.cpu.simd import LANES, floats, integers, mask, splat
+from cortex_lab.compute.cpu.llvm import FLOATS, INT, INTS, LANES, WORD, splat
+from cortex_lab.compute.cpu.simd import floats, integers, mask
 from cortex_lab.compute.kernels.random import MULTIPLIERS, WEYL
 
 WORDS = 4 * LANES
 """Words that sixteen counters give."""
-_INT, _WORD = ir.IntType(32), ir.IntType(64)
-_INTS, _WORDS = ir.VectorType(_INT, LANES), ir.VectorType(_WORD, LANES // 2)
+_WORDS = ir.VectorType(WORD, LANES // 2)
 _LOW = ir.Constant(_WORDS, [0xFFFFFFFF] * (LANES // 2))
 _HIGH = ir.Constant(_WORDS, [0xFFFFFFFF << 32] * (LANES // 2))
 _HALF = ir.Constant(_WORDS, [32] * (LANES // 2))
@@ -26,8 +26,8 @@ def philox_words(typing, block, stream, step, step_high, seed, seed_high):
     result = types.UniTuple(integers, 4)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        first, *others, k0, k1 = (builder.trunc(value, _INT) for value in values)
-        places = ir.Constant(_INTS, list(range(LANES)))
+        first, *others, k0, k1 = (builder.trunc(value, INT) for value in values)
+        places = ir.Constant(INTS, list(range(LANES)))
         c0 = builder.add(splat(builder, first), places)
         c1, c2, c3 = (splat(builder, word) for word in others)
         for _ in range(10):
@@ -37,7 +37,7 @@ def philox_words(typing, block, stream, step, step_high, seed, seed_high):
             c2 = builder.xor(builder.xor(high, c3), splat(builder, k1))
             c1, c3 = other_low, low
             k0, k1 = (
-                builder.add(key, ir.Constant(_INT, weyl)) for key, weyl in zip((k0, k1), WEYL, strict=True)
+                builder.add(key, ir.Constant(INT, weyl)) for key, weyl in zip((k0, k1), WEYL, strict=True)
             )
         return context.make_tuple(builder, result, _in_order(builder, c0, c1, c2, c3))
 
@@ -51,14 +51,14 @@ def _multiply(builder: Any, words: Any, by: int) -> tuple[Any, Any]:
     odd = builder.mul(builder.lshr(wide, _HALF), factor)
     low = builder.or_(builder.and_(even, _LOW), builder.shl(odd, _HALF))
     high = builder.or_(builder.lshr(even, _HALF), builder.and_(odd, _HIGH))
-    return builder.bitcast(low, _INTS), builder.bitcast(high, _INTS)
+    return builder.bitcast(low, INTS), builder.bitcast(high, INTS)
 
 
 def _in_order(builder: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> list[Any]:
     """Word t of counter b, in lane b of vector t, goes to place 4 * b + t."""
 
     def pick(a: Any, b: Any, lanes: list[int]) -> Any:
-        return builder.shuffle_vector(a, b, ir.Constant(_INTS, lanes))
+        return builder.shuffle_vector(a, b, ir.Constant(INTS, lanes))
 
     ordered = []
     for half in range(2):
@@ -75,7 +75,7 @@ def at_least(typing, words, threshold):
     """The mask of words that are `threshold` or more, as numbers without a sign; at most 2**32 - 1."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        limit = splat(builder, builder.trunc(values[1], _INT))
+        limit = splat(builder, builder.trunc(values[1], INT))
         return builder.icmp_unsigned(">=", values[0], limit)
 
     return mask(integers, types.uint64), generate
@@ -86,7 +86,7 @@ def upper_bits(typing, words):
     """The upper 24 bits of each word, as a float32."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        bits = builder.lshr(values[0], ir.Constant(_INTS, [8] * LANES))
-        return builder.sitofp(bits, ir.VectorType(ir.FloatType(), LANES))
+        bits = builder.lshr(values[0], ir.Constant(INTS, [8] * LANES))
+        return builder.sitofp(bits, FLOATS)
 
     return floats(integers), generate

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from cortex_lab.compute.cpu.machine import PORTABLE
 
 _NEVER = object()
 
@@ -16,6 +19,9 @@ def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
 
     What it makes may know where the arrays lie, but must not keep them, or they would never be gone.
     """
+    if PORTABLE:
+        # Plain work keeps the arrays it is given.
+        return make
     made: dict[tuple[Any, ...], Any] = {}
 
     def find(*arguments: Any) -> Any:
@@ -30,3 +36,12 @@ def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     return find
+
+
+def held(arrays: tuple[Any, ...], call: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """call(*arguments), as a call that keeps the arrays: what is remembered knows only where they lie."""
+    return partial(_call, arrays, call, *arguments)
+
+
+def _call(arrays: tuple[Any, ...], call: Callable[..., Any], *arguments: Any) -> Any:
+    return call(*arguments)

@@ -13,17 +13,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.extending import models, register_model
-from numba.core.typing import templates
-from numba.extending import lower_builtin
+from numba.extending import lower_builtin, models, register_model, type_callable
 
+from cortex_lab.compute.cpu import llvm
 from cortex_lab.compute.cpu.jit import intrinsic
+from cortex_lab.compute.cpu.llvm import FLOAT, FLOATS, INTS, LANES, MASK, splat
 
-LANES = 16
-_FLOAT, _INT, _BIT, _WORD = ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64)
-_FLOATS, _INTS, _MASK = (ir.VectorType(kind, LANES) for kind in (_FLOAT, _INT, _BIT))
-_register: Any = templates.infer_global
 _FREE = ("contract", "reassoc", "nsz", "arcp", "afn")
 
 
@@ -36,7 +31,7 @@ class _Lanes(types.Type):
 
 
 floats, integers, mask = _Lanes("float32"), _Lanes("int32"), _Lanes("bit")
-_MODELS = {"float32": _FLOATS, "int32": _INTS, "bit": _MASK}
+_MODELS = {"float32": FLOATS, "int32": INTS, "bit": MASK}
 
 
 @register_model(_Lanes)
@@ -45,43 +40,20 @@ class _LanesModel(models.PrimitiveModel):
         super().__init__(manager, kind, _MODELS[kind.kind])
 
 
-def splat(builder: Any, value: Any) -> Any:
-    """The vector that has `value` in every lane."""
-    kind = ir.VectorType(value.type, LANES)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_INT, 0))
-    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(_INTS, [0] * LANES))
-
-
-def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, vector: Any) -> Any:
-    data = cgutils.create_struct_proxy(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [at]), ir.PointerType(vector))
-
-
 @intrinsic
 def first_lanes(typing, count):
     """The mask of the first `count` lanes; of all of them from sixteen on."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        order = ir.Constant(ir.VectorType(_WORD, LANES), list(range(LANES)))
-        return builder.icmp_signed("<", order, splat(builder, values[0]))
-
-    return mask(types.int64), generate
+    return mask(types.int64), lambda context, builder, signature, values: llvm.first_lanes(builder, values[0])
 
 
 @intrinsic
 def load(typing, array, at, lanes):
     """Sixteen elements of a flat array from `at`, 0 where the mask is not set; nothing beyond is read."""
     result = floats if array.dtype == types.float32 else integers
-    vector = _MODELS[result.kind]
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        array, at, lanes = values
-        pointer = _place(context, builder, signature.args[0], array, at, vector)
-        letter = "f" if result is floats else "i"
-        name = f"llvm.masked.load.v16{letter}32.p0v16{letter}32"
-        kind = ir.FunctionType(vector, [ir.PointerType(vector), _INT, _MASK, vector])
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.call(function, [pointer, ir.Constant(_INT, 4), lanes, ir.Constant(vector, None)])
+        pointer = llvm.address(context, builder, signature.args[0], *values[:2])
+        return llvm.masked_load(builder, llvm.vector_at(builder, pointer, _MODELS[result.kind]), values[2])
 
     return result(array, types.int64, mask), generate
 
@@ -89,17 +61,11 @@ def load(typing, array, at, lanes):
 @intrinsic
 def store(typing, array, at, value, lanes):
     """Write the lanes that the mask names to a flat array from `at`."""
-    vector = _MODELS[value.kind]
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        array, at, value, lanes = values
-        pointer = _place(context, builder, signature.args[0], array, at, vector)
-        letter = "f" if signature.args[2] == floats else "i"
-        kind = ir.FunctionType(ir.VoidType(), [vector, ir.PointerType(vector), _INT, _MASK])
-        function = cgutils.get_or_insert_function(
-            builder.module, kind, f"llvm.masked.store.v16{letter}32.p0v16{letter}32"
-        )
-        builder.call(function, [value, pointer, ir.Constant(_INT, 4), lanes])
+        _, _, value, lanes = values
+        pointer = llvm.address(context, builder, signature.args[0], *values[:2])
+        llvm.masked_store(builder, value, llvm.vector_at(builder, pointer, value.type), lanes)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value, mask), generate
@@ -144,13 +110,9 @@ def _operator(function: Any, result: Callable[[Any], Any], generate: Callable[..
     Its instructions go where it is used; an `overload` would be compiled as a function first, each time anew.
     """
 
-    class Typed(templates.AbstractTemplate):
-        def generic(self, args: Any, kws: Any) -> Any:
-            fits = len(args) == 2 and args[0] == args[1] and isinstance(args[0], _Lanes)
-            found = result(args[0]) if fits else None
-            return None if found is None else templates.signature(found, *args)
-
-    _register(function)(Typed)
+    @type_callable(function)
+    def typed(context: Any) -> Callable[..., Any]:
+        return lambda a, b: result(a) if a == b and isinstance(a, _Lanes) else None
 
     @lower_builtin(function, _Lanes, _Lanes)
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -193,9 +155,8 @@ def total(typing, value):
     """The sum of all lanes, in any order."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(_FLOAT, [_FLOAT, _FLOATS])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
-        return builder.call(function, [ir.Constant(_FLOAT, 0.0), values[0]], fastmath=_FREE)
+        arguments = [ir.Constant(FLOAT, 0.0), values[0]]
+        return llvm.call(builder, "llvm.vector.reduce.fadd.v16f32", FLOAT, arguments, fastmath=_FREE)
 
     return types.float32(floats), generate
 
@@ -203,25 +164,16 @@ def total(typing, value):
 @intrinsic
 def fma(typing, a, b, c):
     """a * b + c, rounded once, and never reordered."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32"), values)
-
-    return floats(floats, floats, floats), generate
+    kind = floats(floats, floats, floats)
+    return kind, lambda context, builder, signature, values: llvm.fma(builder, *values)
 
 
 @intrinsic
 def nearest(typing, x):
     """The whole numbers nearest to x, still as float32."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(_FLOATS, [_FLOATS])
-        return builder.call(
-            cgutils.get_or_insert_function(builder.module, kind, "llvm.nearbyint.v16f32"), values
-        )
-
-    return floats(floats), generate
+    return floats(floats), lambda context, builder, signature, values: llvm.call(
+        builder, "llvm.nearbyint.v16f32", FLOATS, values
+    )
 
 
 @intrinsic
@@ -229,8 +181,8 @@ def power_of_two(typing, whole):
     """2**whole for whole numbers from -127 to 128, by writing the exponent's bits."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        number = builder.fptosi(values[0], _INTS)
-        bias, shift = ir.Constant(_INTS, [127] * LANES), ir.Constant(_INTS, [23] * LANES)
-        return builder.bitcast(builder.shl(builder.add(number, bias), shift), _FLOATS)
+        number = builder.fptosi(values[0], INTS)
+        bias, shift = ir.Constant(INTS, [127] * LANES), ir.Constant(INTS, [23] * LANES)
+        return builder.bitcast(builder.shl(builder.add(number, bias), shift), FLOATS)
 
     return floats(floats), generate

@@ -7,7 +7,6 @@ tenth of a microsecond, where waking a thread costs fifty.
 
 from __future__ import annotations
 
-import platform
 import time
 from functools import cache
 from typing import Any
@@ -15,18 +14,23 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
-from cortex_lab.compute.cpu.flush_to_zero import flush, restore
+from cortex_lab.compute.cpu.denormals import flush, restore
 from cortex_lab.compute.cpu.jit import compiled, intrinsic
-from cortex_lab.compute.work import COUNT, ENTRY, LENGTH, PIECES, PLACE, ROWS, SIZE, WIDTH
+from cortex_lab.compute.cpu.llvm import VOID, WORD, address, call
+from cortex_lab.compute.cpu.machine import IS_X86
 
-TICKET, DONE, OPEN, AT, AWAY, ERROR, RECORD = 0, 16, 32, 33, 48, 64, 80
+ENTRY, ROWS, WIDTH, PLACE, PIECES, LENGTH, COUNT = range(7)
+"""Words of a record, which says what a kernel's pieces are: the entry, its rows (one for each worker) and
+their width, the place in a row where a piece goes, the pieces, how many words each has, and their number."""
+SIZE = 8
+"""Words from one record to the next."""
+TICKET, DONE, OPEN, AT, BUSY, ERROR, RECORD = 0, 16, 32, 33, 48, 64, 80
 """Words of the state, those that different threads write on cache lines of their own.
 
 TICKET: kernel << 32 | pieces << 16 | pieces taken. DONE: pieces done. OPEN: pieces of the kernel under way, 0
-between two. AT: the kernel's place. AWAY: 1 while helpers are wanted elsewhere, or -1 while none may fall
-asleep. ERROR: 1 once a kernel failed. RECORD: the record of the kernel under way.
+between two. AT: the kernel's place. BUSY: 1 from the first kernel to the last, while nobody may fall asleep.
+ERROR: 1 once a kernel failed. RECORD: the record of the kernel under way.
 """
 STATE = 96
 ALONE = -1
@@ -35,13 +39,7 @@ ALL_DONE, NOT_YET = -1, -2
 MOST = 0xFFFF
 """Pieces that a ticket can count."""
 
-_WORD = ir.IntType(64)
-_ROW = ir.PointerType(_WORD)
-_PAUSE = {"x86_64": "llvm.x86.sse2.pause", "amd64": "llvm.x86.sse2.pause"}.get(platform.machine().lower())
-
-
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
-    return builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [at])
+_ROW = ir.PointerType(WORD)
 
 
 @intrinsic
@@ -49,7 +47,7 @@ def _read(typing, state, at):
     """state[at], as it is now for all threads."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.load_atomic(_pointer(context, builder, signature.args[0], *values), "acquire", 8)
+        return builder.load_atomic(address(context, builder, signature.args[0], *values), "acquire", 8)
 
     return types.int64(state, types.int64), generate
 
@@ -59,7 +57,7 @@ def _write(typing, state, at, value):
     """state[at] = value, seen by all threads after whatever was written before."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *values[:2])
+        pointer = address(context, builder, signature.args[0], *values[:2])
         builder.store_atomic(values[2], pointer, "seq_cst", 8)
         return context.get_dummy_value()
 
@@ -71,7 +69,7 @@ def _add(typing, state, at, value):
     """state[at] += value, whoever else does the same."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *values[:2])
+        pointer = address(context, builder, signature.args[0], *values[:2])
         return builder.atomic_rmw("add", pointer, values[2], "seq_cst")
 
     return types.int64(state, types.int64, types.int64), generate
@@ -82,7 +80,7 @@ def _swap(typing, state, at, old, new):
     """Write `new` if state[at] still is `old`; whether it was."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *values[:2])
+        pointer = address(context, builder, signature.args[0], *values[:2])
         found = builder.cmpxchg(pointer, values[2], values[3], "acq_rel", "acquire")
         return builder.extract_value(found, 1)
 
@@ -94,9 +92,8 @@ def _pause(typing):
     """Let the processor know that this loop only waits."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        if _PAUSE is not None:
-            kind = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, _PAUSE), [])
+        if IS_X86:
+            call(builder, "llvm.x86.sse2.pause", VOID, [])
         return context.get_dummy_value()
 
     return types.void(), generate
@@ -128,7 +125,7 @@ def _call(typing, entry, row):
     """The status with which an entry returns; 0 is success."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.PointerType(ir.FunctionType(_WORD, [_ROW]))
+        kind = ir.PointerType(ir.FunctionType(WORD, [_ROW]))
         return builder.call(builder.inttoptr(values[0], kind), [builder.inttoptr(values[1], _ROW)])
 
     return types.int64(types.int64, types.int64), generate
@@ -148,29 +145,29 @@ def _perform(words, start, piece, worker):
 @compiled
 def _take(state, worker):
     """Do a piece of the kernel under way; False if all are taken."""
+    # Kernel and piece are one word: a ticket of an earlier kernel, looked at long ago, cannot be mistaken.
     ticket = _read(state, TICKET)
     piece = ticket & MOST
     if piece >= (ticket >> 16) & MOST:
         return False
     if _swap(state, TICKET, ticket, ticket + 1):
+        # The record stays until DONE says that all pieces are: whoever holds one may read it.
         if _perform(state, RECORD, piece, worker) != 0:
             _write(state, ERROR, 1)
+        # Last: from here on the caller may go on, and hand the arrays back.
         _add(state, DONE, 1)
     return True
 
 
 @compiled
 def serve(state, worker, patience):
-    """Do pieces, and wait for more, until none came for `patience` looks or helpers are wanted elsewhere."""
+    """Do pieces, and wait for more, until none came for `patience` looks while nothing is under way."""
     left = patience
     while left > 0:
         if _take(state, worker):
             left = patience
             continue
-        away = _read(state, AWAY)
-        if away > 0:
-            return
-        if away == 0:
+        if _read(state, BUSY) == 0:
             left -= 1
         _pause()
 
@@ -193,12 +190,12 @@ def _advance(state, records, at, patience):
     if at >= 0:
         state[AT] = at
         _write(state, ERROR, 0)
-        _write(state, AWAY, -1)
+        _write(state, BUSY, 1)
     while settle(state, patience):
         start = state[AT] * SIZE
         failed = _read(state, ERROR) != 0
         if failed or start >= records.shape[0]:
-            _write(state, AWAY, 0)
+            _write(state, BUSY, 0)
             return state[AT] - 1 if failed else ALL_DONE
         count = records[start + COUNT]
         if count == 1 or patience == ALONE:
@@ -207,6 +204,7 @@ def _advance(state, records, at, patience):
                     _write(state, ERROR, 1)
             state[AT] += 1
             continue
+        # All that a helper reads is written before the ticket, which lets it in.
         for i in range(SIZE):
             state[RECORD + i] = records[start + i]
         state[OPEN] = count

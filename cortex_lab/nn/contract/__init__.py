@@ -1,1 +1,1 @@
-"""What a layer, an activation, a loss, an initializer and a penalty are."""
+"""What a layer, an activation, a loss, an initializer, a penalty and a batch are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute import NEEDS_INPUT, Ops
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 
 ACTIVATIONS = (
@@ -30,7 +30,7 @@ def activation_scratch(name: str | None, shape: Shape) -> dict[str, Buffer]:
     return {"dz": Buffer(shape)} if name not in (None, "linear") else {}
 
 
-def leave(ops: Any, layer: Any, at: Slots) -> None:
+def leave(ops: Ops, layer: Any, at: Slots) -> None:
     """Turn `at.y`, which holds the linear part, into the layer's output: bias, then activation."""
     bias = at.bias if layer.use_bias else None
     name = layer.activation or "linear"
@@ -42,7 +42,7 @@ def leave(ops: Any, layer: Any, at: Slots) -> None:
         ops.bias_activate(at.y, bias, name)
 
 
-def through(ops: Any, layer: Any, at: Slots) -> Any:
+def through(ops: Ops, layer: Any, at: Slots) -> Any:
     """The gradient with respect to the linear part: `at.dy` itself, or `at.dz`."""
     name = layer.activation or "linear"
     if name == "linear":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import WHOLE, Shape
 
 
@@ -24,3 +25,11 @@ def row_axis(what: str, axis: Any, shape: Shape) -> int:
 def axes(value: Any) -> tuple[Any, ...]:
     """One axis or several, as a tuple."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def check_axes(name: str, value: Any) -> None:
+    """ValueError unless this is one axis or several; which ones a row has is seen once it is known."""
+    if not axes(value):
+        raise checks.refused(name, "an axis or several, whole numbers", value)
+    for axis in axes(value):
+        checks.whole(name, axis)

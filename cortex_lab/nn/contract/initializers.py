@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cortex_lab.ground.numbers import PlainNumbers
-from cortex_lab.nn.contract.layer import Shape, describable
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described
+from cortex_lab.nn.contract.describable import Shape, describable
 
 Fan = tuple[int, int]
 
 
 @describable
 @dataclass(frozen=True)
-class VarianceScaling(PlainNumbers):
+class VarianceScaling(Described):
     """Draws whose variance is `scale` over a fan, so that signals keep their size from layer to layer.
 
     `fan` is "in", "out" or "average"; `distribution` "uniform" or "normal".
@@ -25,6 +26,11 @@ class VarianceScaling(PlainNumbers):
     scale: float
     fan: str = "in"
     distribution: str = "normal"
+
+    def __post_init__(self) -> None:
+        checks.number("scale", self.scale, least=0)
+        checks.choice("fan", self.fan, ("in", "out", "average"))
+        checks.choice("distribution", self.distribution, ("normal", "uniform"))
 
     def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
         count = {"in": fan[0], "out": fan[1], "average": (fan[0] + fan[1]) / 2}[self.fan]
@@ -36,7 +42,7 @@ class VarianceScaling(PlainNumbers):
 
 @describable
 @dataclass(frozen=True)
-class Constant(PlainNumbers):
+class Constant(Described):
     """Every element the same."""
 
     value: float = 0.0
@@ -47,7 +53,7 @@ class Constant(PlainNumbers):
 
 @describable
 @dataclass(frozen=True)
-class Orthogonal(PlainNumbers):
+class Orthogonal(Described):
     """A random orthogonal matrix times `gain` (Saxe et al. 2014); leading axes are flattened together."""
 
     gain: float = 1.0
@@ -63,12 +69,15 @@ class Orthogonal(PlainNumbers):
 
 @describable
 @dataclass(frozen=True)
-class RandomNormal(PlainNumbers):
+class RandomNormal(Described):
     """Normal draws; with `truncated`, those beyond two standard deviations are drawn anew."""
 
     mean: float = 0.0
     stddev: float = 0.05
     truncated: bool = False
+
+    def __post_init__(self) -> None:
+        checks.number("stddev", self.stddev, least=0)
 
     def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
         draws = random.normal(size=shape)
@@ -79,11 +88,14 @@ class RandomNormal(PlainNumbers):
 
 @describable
 @dataclass(frozen=True)
-class RandomUniform(PlainNumbers):
+class RandomUniform(Described):
     """Uniform draws from `minval` to `maxval`."""
 
     minval: float = -0.05
     maxval: float = 0.05
+
+    def __post_init__(self) -> None:
+        checks.number("maxval", self.maxval, least=self.minval)
 
     def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
         return random.uniform(self.minval, self.maxval, shape)
@@ -91,7 +103,7 @@ class RandomUniform(PlainNumbers):
 
 @describable
 @dataclass(frozen=True)
-class Identity(PlainNumbers):
+class Identity(Described):
     """`gain` on the diagonal of the last two axes, 0 elsewhere; a convolution then hands its input on.
 
     Only the middle tap of a kernel with leading axes is set.
@@ -121,7 +133,8 @@ class FromData:
     values: Any
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.values, dtype=np.float64)
+        values = checks.numbers("values", self.values, "an array of numbers or nested lists of them")
+        values = values.astype(np.float64)
         if values.size > self.LIMIT:
             raise ValueError(
                 f"FromData takes at most {self.LIMIT} numbers, got {values.size}; write them into "

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from cortex_lab.ground.described import Registry
-from cortex_lab.ground.numbers import PlainNumbers
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described, Registry
+from cortex_lab.nn.contract.describable import DESCRIBED, WHOLE, Shape
+from cortex_lab.nn.contract.describable import describable as describable
+from cortex_lab.nn.contract.initializers import resolve
 
-Shape = tuple[int, ...]
-WHOLE = (int, np.integer)
-
-LAYERS = Registry("layer")
-DESCRIBED = Registry("initializer or penalty")
+LAYERS = Registry("layer", parts=(DESCRIBED,))
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,32 @@ class Slots(SimpleNamespace):
     x, y, dx, dy: input, output and the loss gradients with respect to them; `xs` and `dxs` list them for
     layers with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p`
     is `p`, its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which
-    mode this is, `frozen` whether the node's parameters rest.
+    mode this is, `frozen` whether the node's parameters rest. What is random is drawn by (`seed`, `step`,
+    `stream`), the last of which is the node's own.
+
+    A loss sees y and dy of its output (dy is None where no gradient is wanted), its `target`, the `weights`
+    and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`.
     """
 
+    # Arrays are the backend's: NumPy's, or CuPy's, which are used alike.
+    x: np.ndarray
+    xs: list[np.ndarray]
+    y: np.ndarray
+    dx: Any
+    dxs: list[Any]
+    dy: Any
+    training: bool
+    frozen: bool
+    seed: int
+    step: int
+    stream: int
+    target: np.ndarray
+    weights: np.ndarray
+    rows: np.ndarray
+    found: tuple[Any, Any] | None
 
-class Layer(PlainNumbers):
+
+class Layer(Described):
     """Base of all layers: subclasses are frozen dataclasses of hyper-parameters.
 
     A new layer is one file: the dataclass with `out_shape`, `forward` and `backward`, and a row in the case
@@ -92,6 +111,12 @@ class Layer(PlainNumbers):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         LAYERS.add(cls)
+
+    def _look_at_settings(self) -> None:
+        super()._look_at_settings()
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            if field.name.endswith("_initializer"):
+                check_initializer(field.name, getattr(self, field.name))
 
     @property
     def keeps_steps(self) -> bool:
@@ -133,15 +158,15 @@ class Layer(PlainNumbers):
         """What forward and backward need to know of the shapes, worked out once; they find it in `at`."""
         return {}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         """Compute `at.y` from `at.x`."""
         raise TypeError(f"{type(self).__name__} must define forward(ops, at)")
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         """Compute `at.dx` and the parameter gradients from `at.dy`."""
         raise TypeError(f"{type(self).__name__} must define backward(ops, at)")
 
-    def settle(self, ops: Any, at: Slots) -> None:
+    def settle(self, ops: Ops, at: Slots) -> None:
         """Fold what the step saw into the layer's state; runs in the update phase of a training step."""
 
     def multiply_adds(self, *shapes: Shape) -> int:
@@ -150,28 +175,10 @@ class Layer(PlainNumbers):
 
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data; `layer_from_dict` reads it back."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        config = {f.name: to_plain(getattr(self, f.name)) for f in fields}
-        return {"kind": LAYERS.kind_of(type(self)), **config}
+        return LAYERS.to_dict(self)
 
 
-def layer_from_dict(data: Mapping[str, Any]) -> Layer:
-    """The layer that `Layer.to_dict` described; ValueError for an unknown kind or hyper-parameter."""
-    _check_plain(LAYERS.find(data.get("kind")), data)
-    return LAYERS.make(data, from_plain)
-
-
-def _check_plain(kind: type[Layer], config: Mapping[str, Any]) -> None:
-    """ValueError for a switch that is none, or a number that is none or not finite."""
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if field.name not in config:
-            continue
-        value = config[field.name]
-        if field.type == "bool" and not isinstance(value, bool):
-            raise ValueError(f"{kind.__name__}: {field.name} must be True or False, got {value!r:.60}")
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if field.type == "float" and not (is_number and math.isfinite(value)):
-            raise ValueError(f"{kind.__name__}: {field.name} must be a finite number, got {value!r:.60}")
+layer_from_dict = LAYERS.from_dict
 
 
 def snake_case(name: str) -> str:
@@ -181,39 +188,25 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
-def describable(cls: type) -> type:
-    """Class decorator: instances may stand as hyper-parameters and survive JSON."""
-    return DESCRIBED.add(cls)
+def check_initializer(name: str, value: Any) -> None:
+    """ValueError unless this is None, the name of an initializer, or one itself."""
+    if value is not None and (isinstance(value, type) or not hasattr(resolve(value), "draw")):
+        raise checks.refused(name, "an initializer or its name, such as 'he_normal'", value)
 
 
 def to_plain(value: Any) -> Any:
-    """`value` as JSON-able data."""
-    if isinstance(value, (tuple, list)):
-        return [to_plain(part) for part in value]
-    if isinstance(value, Layer):
-        return value.to_dict()
-    if DESCRIBED.knows(type(value)):
-        config = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"kind": DESCRIBED.kind_of(type(value)), **config}
-    # JSON does not know NumPy's numbers.
-    return value.item() if isinstance(value, np.generic) else value
+    """`value`, a layer or what stands as a setting of one, as JSON-able data."""
+    return LAYERS.written(value)
 
 
 def from_plain(value: Any) -> Any:
     """What `to_plain` made data of; lists become tuples."""
-    if isinstance(value, list):
-        return tuple(from_plain(part) for part in value)
-    if isinstance(value, Mapping) and "kind" in value:
-        is_layer = value["kind"] in LAYERS or value["kind"] in LAYERS.others
-        return layer_from_dict(value) if is_layer else DESCRIBED.make(value, from_plain)
-    return value
+    return LAYERS.read(value)
 
 
 def positive(name: str, value: Any) -> int:
     """`value` if it is a whole number of at least 1; ValueError naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, WHOLE) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
+    return checks.whole(name, value, least=1)
 
 
 def pair(name: str, value: Any) -> tuple[int, int]:

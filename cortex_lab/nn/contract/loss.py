@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from cortex_lab.ground.described import Registry
-from cortex_lab.ground.numbers import PlainNumbers
+from cortex_lab.compute import Ops
+from cortex_lab.ground.described import Described, Registry
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
 
 LOSSES = Registry("loss", snake_case)
 
 
-class Loss(PlainNumbers):
+class Loss(Described):
     """Base of all losses: subclasses are frozen dataclasses.
 
     The total is the weighted mean of the losses of the rows whose target is known; a row's weight is 1 unless
@@ -79,7 +78,7 @@ class Loss(PlainNumbers):
         """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""
         return {}
 
-    def evaluate(self, ops: Any, at: Slots) -> tuple[Any, Any] | None:
+    def evaluate(self, ops: Ops, at: Slots) -> tuple[Any, Any] | None:
         """From `at.y`, `at.target` and `at.weights` (rows,) fill `at.rows` (rows,) with each row's loss.
 
         Where `at.dy` is not None, also fill it with the gradient of sum(weights * rows) with respect to y.
@@ -88,14 +87,12 @@ class Loss(PlainNumbers):
         """
         raise TypeError(f"{type(self).__name__} must define evaluate(ops, at)")
 
-    def settle(self, ops: Any, at: Slots) -> None:
+    def settle(self, ops: Ops, at: Slots) -> None:
         """Fold what the step saw into the loss's state; runs in the update phase of a training step."""
 
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON-able data; `loss_from_dict` reads it back."""
-        config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        plain = {key: value.to_dict() if isinstance(value, Loss) else value for key, value in config.items()}
-        return {"kind": LOSSES.kind_of(type(self)), **plain}
+        return LOSSES.to_dict(self)
 
 
 class WrongRows(ValueError):
@@ -143,9 +140,7 @@ def reading_of(loss: Any) -> tuple[str, str]:
     return " and ".join(readings), " and ".join(readings.values())
 
 
-def loss_from_dict(data: Mapping[str, Any]) -> Loss:
-    """The loss that `Loss.to_dict` described; ValueError for an unknown kind or setting."""
-    return LOSSES.make(data, lambda value: loss_from_dict(value) if isinstance(value, Mapping) else value)
+loss_from_dict = LOSSES.from_dict
 
 
 def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
@@ -183,12 +178,6 @@ def _refuse_holes(targets: np.ndarray, called: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
     if len(bad):
         raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
-
-
-def check_fraction(name: str, value: float) -> None:
-    """ValueError unless 0 <= value < 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and under 1, got {value!r}")
 
 
 def row_weights(

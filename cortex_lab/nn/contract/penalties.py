@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.ground.numbers import PlainNumbers
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
+from cortex_lab.ground.described import Described
 from cortex_lab.ground.patterns import matching
-from cortex_lab.nn.contract.layer import describable, from_plain, to_plain
+from cortex_lab.nn.contract.describable import describable
+from cortex_lab.nn.contract.layer import from_plain, to_plain
 
 
-class Penalty(PlainNumbers):
+class Penalty(Described):
     """Base of the penalties and limits: frozen dataclasses, for the parameters that a `Penalties` names."""
 
-    def value(self, ops: Any, params: Any) -> float:
+    def value(self, ops: Ops, params: Any) -> float:
         """What it adds to the loss."""
         return 0.0
 
-    def add_gradient(self, ops: Any, params: Any, gradient: Any) -> None:
+    def add_gradient(self, ops: Ops, params: Any, gradient: Any) -> None:
         """Add its gradient to `gradient`."""
 
-    def constrain(self, ops: Any, params: Any) -> None:
+    def constrain(self, ops: Ops, params: Any) -> None:
         """Bring `params` back within limits, in place."""
 
     def check(self, name: str, shape: tuple[int, ...]) -> None:
@@ -36,12 +39,12 @@ class L1(Penalty):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        _above_zero("L1", "strength", self.strength)
+        checks.number("strength", self.strength, over=0)
 
-    def value(self, ops: Any, params: Any) -> float:
+    def value(self, ops: Ops, params: Any) -> float:
         return ops.penalty(params, self.strength, 0.0)
 
-    def add_gradient(self, ops: Any, params: Any, gradient: Any) -> None:
+    def add_gradient(self, ops: Ops, params: Any, gradient: Any) -> None:
         ops.add_penalty_gradient(params, gradient, self.strength, 0.0)
 
 
@@ -56,12 +59,12 @@ class L2(Penalty):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        _above_zero("L2", "strength", self.strength)
+        checks.number("strength", self.strength, over=0)
 
-    def value(self, ops: Any, params: Any) -> float:
+    def value(self, ops: Ops, params: Any) -> float:
         return ops.penalty(params, 0.0, self.strength)
 
-    def add_gradient(self, ops: Any, params: Any, gradient: Any) -> None:
+    def add_gradient(self, ops: Ops, params: Any, gradient: Any) -> None:
         ops.add_penalty_gradient(params, gradient, 0.0, self.strength)
 
 
@@ -76,9 +79,9 @@ class MaxNorm(Penalty):
     limit: float = 2.0
 
     def __post_init__(self) -> None:
-        _above_zero("MaxNorm", "limit", self.limit)
+        checks.number("limit", self.limit, over=0)
 
-    def constrain(self, ops: Any, params: Any) -> None:
+    def constrain(self, ops: Ops, params: Any) -> None:
         ops.limit_norm(params, self.limit)
 
     def check(self, name: str, shape: tuple[int, ...]) -> None:
@@ -100,13 +103,20 @@ class Penalties:
     by_pattern: Mapping[str, Any]
 
     def __post_init__(self) -> None:
+        checks.instance("penalties", self.by_pattern, Mapping, "a dict such as {'*/kernel': L2(1e-4)}")
         given = {}
         for pattern, several in dict(self.by_pattern).items():
+            checks.text("a pattern of penalties", pattern, "*/kernel")
             given[pattern] = tuple(several) if isinstance(several, (tuple, list)) else (several,)
             for each in given[pattern]:
                 if not isinstance(each, Penalty):
                     raise TypeError(f"the penalty of {pattern!r} must be one such as L2(1e-4), got {each!r}")
         object.__setattr__(self, "by_pattern", given)
+
+    @classmethod
+    def of(cls, given: Any) -> Penalties:
+        """The penalties given, or made of a dict by patterns."""
+        return given if isinstance(given, Penalties) else cls(given)
 
     def bind(self, network: Any) -> BoundPenalties:
         """These penalties on the parameters of `network`; ValueError for a pattern that none matches."""
@@ -140,21 +150,16 @@ class BoundPenalties:
     def __init__(self, bound: list[tuple[Penalty, Any, Any]]) -> None:
         self._bound = bound
 
-    def value(self, ops: Any) -> float:
+    def value(self, ops: Ops) -> float:
         """What all penalties together add to the loss, for the parameters as they are now."""
         return sum(each.value(ops, params) for each, params, _ in self._bound)
 
-    def add_gradient(self, ops: Any) -> None:
+    def add_gradient(self, ops: Ops) -> None:
         """Add the gradients of all penalties to the network's; between the backward pass and the update."""
         for each, params, gradient in self._bound:
             each.add_gradient(ops, params, gradient)
 
-    def constrain(self, ops: Any) -> None:
+    def constrain(self, ops: Ops) -> None:
         """Bring the parameters back within their limits; right after the update."""
         for each, params, _ in self._bound:
             each.constrain(ops, params)
-
-
-def _above_zero(kind: str, name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise ValueError(f"{kind} wants a {name} above 0, got {value!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import WHOLE, Shape
 
 Pair = tuple[int, int]
@@ -22,8 +23,8 @@ def explicit_padding(padding: Any) -> Padding:
         rows = (rows, rows) if isinstance(rows, WHOLE) else tuple(rows)
         columns = (columns, columns) if isinstance(columns, WHOLE) else tuple(columns)
         (top, bottom), (left, right) = rows, columns
-        if min(top, bottom, left, right) >= 0:
-            return (int(top), int(bottom)), (int(left), int(right))
+        top, bottom, left, right = (checks.whole("padding", n, least=0) for n in (top, bottom, left, right))
+        return (top, bottom), (left, right)
     except (TypeError, ValueError):
         pass
     raise ValueError(
@@ -41,8 +42,7 @@ def explicit_span(padding: Any) -> Pair:
     """An explicit padding along one axis as (before, after)."""
     try:
         before, after = (padding, padding) if isinstance(padding, WHOLE) else padding
-        if min(before, after) >= 0:
-            return int(before), int(after)
+        return checks.whole("padding", before, least=0), checks.whole("padding", after, least=0)
     except (TypeError, ValueError):
         pass
     raise ValueError(

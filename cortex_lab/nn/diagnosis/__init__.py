@@ -63,6 +63,7 @@ def diagnose(case: Case) -> Diagnosis:
     with np.errstate(all="ignore"):
         for find in CAUSES:
             _add(find, study, causes, notes)
+        _add(numbers.overflow, study, causes, notes, causes)
         symptoms_found: list[Finding] = []
         _add(symptoms.find, study, symptoms_found, notes, causes)
         if not causes:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cortex_lab.nn.diagnosis.data import columns_of, labels_of
+from cortex_lab.nn.diagnosis.data import columns_of, labels_of, outliers
 from cortex_lab.nn.diagnosis.finding import Finding, listed
-from cortex_lab.nn.diagnosis.simple import distances, spread_out
+from cortex_lab.nn.diagnosis.simple import agreement, distances, elsewhere, simple, spread_out
 from cortex_lab.nn.diagnosis.study import Study
 
 # Measured ranges: healthy | faulty.
@@ -19,6 +19,9 @@ LOUDER = 3.0  # ratio of root mean squares: 1 to 1.2 | 14 and more
 APART = 0.85  # share of rows whose nearest neighbor is of their own part: 0.45 to 0.6 | 0.95 and more
 OTHER_CLASSES = 0.5  # half the sum of differences of the classes' shares: 0 to 0.2 | 0.8 and more
 FEWEST = 30
+# standard errors above chance of models of the training rows: 6 and more | -2 to 2
+KNOWN, UNKNOWN = 6.0, 3.0
+LARGEST_SHIFT = 3
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
@@ -34,8 +37,10 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
             remedy="Fill them, or leave them out.",
         ), True  # fmt: skip
         return
-    for finding in (*_same_rows(study), *_shift(study)):
-        yield finding, True
+    if theirs.outliers:
+        yield outliers(study, theirs, "validation"), True
+    found = [*_same_rows(study), *_shift(study)]
+    yield from ((finding, True) for finding in found or _other_labels(study))
 
 
 def _same_rows(study: Study) -> Iterator[Finding]:
@@ -92,6 +97,37 @@ def _shift(study: Study) -> Iterator[Finding]:
                 remedy="Split rows at random, class by class: data.split(validation=0.2)",
             )  # fmt: skip
             return
+
+
+def _other_labels(study: Study) -> Iterator[Finding]:
+    """Validation targets that have nothing to do with their rows, where training targets have."""
+    assert study.validation is not None
+    if not study.sound or len(study.validation) < FEWEST:
+        return
+    for name in study.rows.targets:
+        told, answered = simple(study, name), elsewhere(study, name)
+        if told is None or answered is None:
+            continue
+        target, guesses = answered
+        expected = told.z * np.sqrt(min(len(target) / len(study.rows), 1))
+        score = max((agreement(guess, target) for guess in guesses), key=lambda each: each.z)
+        if expected < KNOWN or score.z > UNKNOWN:
+            continue
+        moved = {by: max(agreement(guess, np.roll(target, -by, axis=0)).z for guess in guesses)
+                 for by in range(-LARGEST_SHIFT, LARGEST_SHIFT + 1)}  # fmt: skip
+        by = max(moved, key=lambda by: moved[by])
+        shifted = moved[by] > KNOWN / 2 + UNKNOWN / 2
+        way = "before" if by > 0 else "after"
+        yield Finding(
+            "validation_labels", name, score.z, UNKNOWN,
+            f"The validation targets of {name!r} do not belong to their rows: models of the training rows, "
+            f"which are {told.z:.0f} standard errors above chance there, are {score.z:.1f} here"
+            + (f", and {moved[by]:.0f} of the rows {abs(by)} {way} them" if shifted else "") + ".",
+            remedy=f"Move them back: y_validation = np.roll(y_validation, {-by}, axis=0), and drop the rows "
+            "at the end." if shifted else "See whether rows and targets were shuffled apart, and whether "
+            "classes have the same numbers in both parts.",
+        )  # fmt: skip
+        return
 
 
 def _difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[str, float, float] | None:

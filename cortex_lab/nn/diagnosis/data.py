@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.sample import FAR_OUT, FEW, Sample
 from cortex_lab.nn.diagnosis.study import Study
 
 # Measured ranges: healthy | faulty.
 LARGEST_RMS = 20.0  # of a column of the inputs, or of the targets: 0 to 8 | 100 and more
 SMALLEST_RMS = 1e-3  # of all inputs, or the spread of the targets: 0.05 and more | 1e-4
 CONSTANT = 0.5  # share of the columns that never change: 0 to 0.2 | 0.8 and more
-FAR_OUT = 50.0  # distance from the median over the usual one: 0 to 15 | 200 and more
-FEW = 0.01  # share of rows that may be called outliers
 MAJORITY = 0.95  # share of one class without weights: 0.1 to 0.8 | 0.95 and more
 SOME_MAJORITY, RECALL = 0.88, 0.5  # and where the others are hardly ever recognized
 SORTED = 0.6  # spread of labels within batches over that of random ones: 0.97 to 1.02 | 0 to 0.4
@@ -24,6 +23,8 @@ _SCALING = ("BatchNormalization", "LayerNormalization")
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     if not len(study.rows) or study.rows.bad:
         return
+    if study.rows.outliers:
+        yield outliers(study, study.rows, "data"), True
     for name, values in study.rows.inputs.items():
         readers = [study.network.graph.nodes[reader].layer for reader in study.network.graph.consumers[name]]
         if values.dtype.kind == "f" and not all(
@@ -46,6 +47,30 @@ def is_an_input(study: Study, target: np.ndarray) -> bool:
     """Whether the targets are an input again, as those of an autoencoder, whatever was added to it."""
     return any(values.size == target.size and values.shape[1:] == target.shape[1:] and target[0].size > 1
                for values in study.rows.inputs.values())  # fmt: skip
+
+
+def outliers(study: Study, rows: Sample, where: str) -> Finding:
+    """The rows with a cell far out of all others in its column; `where` they are, data or validation."""
+    row, (name, place, value, times) = max(rows.outliers.items(), key=lambda each: each[1][3])
+    found, count = sorted(rows.outliers), len(rows.outliers)
+    which = f"column {place[0]}" if len(place) == 1 else f"the place {list(place)}"
+    trained = where == "data"
+    said = "data" if trained else "validation"
+    again = f"session.rewind(step={study.case.origin}); " if study.steps else ""
+    remedy = (
+        f'{again}session.edit("excluded_rows", {found})'
+        if trained
+        else f"x_validation = np.delete(x_validation, {found}, axis=0), and its targets likewise."
+    )
+    return Finding(
+        "input_outlier", name if trained else where, times, FAR_OUT,
+        f"{count} of {len(rows) + count} {said} rows {'lies' if count == 1 else 'lie'} far out: row {row} "
+        f"has {value:.4g} in {which} of the input {name!r}, {times:.3g} times as far from the median as is "
+        "usual there; what it says drowns all else.",
+        units=place if len(place) == 1 else (), rows=tuple(found),
+        remedy=f"Look at it, and leave it out: {remedy}",
+        edits=(("excluded_rows", found),) if trained else (),
+    )  # fmt: skip
 
 
 def _input(name: str, values: np.ndarray) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.step_size import highest_rate
+from cortex_lab.nn.diagnosis.step_size import STUCK, highest_rate, rate_is_too_high
 from cortex_lab.nn.diagnosis.study import Change, Study, tail
 from cortex_lab.nn.train.training import Training
 
@@ -28,10 +28,8 @@ def _clipping(study: Study) -> Iterator[Finding]:
     if optimizer.clip_norm is None and optimizer.clip_value is None:
         return
     training = study.start.clone()
-    training.checked_until = 0
-    for phase in training.walk():
-        if phase == training.phases[-2]:
-            break
+    training.loader.trust()
+    training.rehearse(training.phases[-2])
     gradient = training.network.ops.to_numpy(training.network.gradient).astype(float)
     left = (
         gradient
@@ -44,7 +42,7 @@ def _clipping(study: Study) -> Iterator[Finding]:
         return
 
     def unclipped(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(clip_norm=None, clip_value=None)
+        training.update.set(clip_norm=None, clip_value=None)
 
     with_it, without = (
         tail(study.run("as it was", lambda t: None)),
@@ -68,17 +66,23 @@ def _decay(study: Study) -> Iterator[Finding]:
     decay = optimizer.weight_decay
     if not decay:
         return
-    strength = highest_rate(study) * decay * 100
 
     def undecayed(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(weight_decay=0.0)
+        training.update.set(weight_decay=0.0)
 
-    if strength <= STRONGEST_DECAY and not _frees(study, "decay", undecayed, None):
+    rate, lower = highest_rate(study), None
+    if rate * decay * 100 > STRONGEST_DECAY:
+        without = tail(study.run("without decay", undecayed))
+        lower = rate_is_too_high(study) if not without < STUCK * study.baseline else None
+        # Of a rate that is too high without any decay, decay is measured at the one that is not.
+        rate *= lower[0] if lower else 1.0
+    strength = rate * decay * 100
+    if strength <= STRONGEST_DECAY and (lower or not _frees(study, "decay", undecayed, None)):
         return
-    wanted = float(f"{min(0.02 / highest_rate(study) / 100, decay / 10):.1g}")
+    wanted = float(f"{min(0.02 / rate / 100, decay / 10):.1g}")
     yield Finding(
         "weight_decay", "optimizer", strength, STRONGEST_DECAY,
-        f"The weight decay {decay:g} is too strong: with a rate of {highest_rate(study):.3g} it takes "
+        f"The weight decay {decay:g} is too strong: with a rate of {rate:.3g} it takes "
         f"{-np.expm1(-strength):.0%} "
         "of every weight in 100 steps, and what is learned goes with it.",
         remedy=f"Take less: session.edit(\"optimizer['weight_decay']\", {wanted:g})",
@@ -91,7 +95,7 @@ def _penalties(study: Study) -> Iterator[Finding]:
         return
 
     def unpenalized(training: Training) -> None:
-        training.bound_penalties = None
+        training.update.drop_penalties()
 
     if _frees(study, "penalties", lambda training: None, unpenalized):
         value = study.now.measure("penalty")

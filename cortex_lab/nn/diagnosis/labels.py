@@ -94,7 +94,7 @@ def _nothing_to_learn(study: Study, name: str, told: Simple) -> Finding:
 
 def _shifted(study: Study, name: str) -> tuple[int, float] | None:
     """By how many rows the targets are off, and how sure that is; None if it is not that."""
-    y, x = answers(study, name), features(study)
+    y, x = answers(study, name, study.rows), features(study)
     assert y is not None
     place = {int(row): position for position, row in enumerate(study.rows.rows[: len(x)])}
     best: tuple[int, float] | None = None

@@ -9,13 +9,14 @@ import numpy as np
 from cortex_lab.nn.diagnosis.finding import Finding, listed
 from cortex_lab.nn.diagnosis.step_size import rate_is_too_high
 from cortex_lab.nn.diagnosis.study import Study
+from cortex_lab.nn.examine.fault import Fault
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     yield from _data(study)
     if study.rows.bad or study.rows.error:
         return
-    fault, network = study.case.fault, study.network
+    network = study.network
     for name, array in (*network.parameters.items(), *network.states.items()):
         values = network.ops.to_numpy(array)
         count = int((~np.isfinite(values)).sum())
@@ -28,15 +29,24 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
                 remedy=f"Go back: session.rewind(step={good})",
             ), True  # fmt: skip
             return
-    if fault is None or fault.step != study.now.step_number + 1:
-        return
-    if not rate_is_too_high(study):
-        yield _fault(study), True
+    fault = _fault_now(study)
+    if fault is not None and "NaN" in fault.values and not rate_is_too_high(study):
+        yield _told(fault), True
 
 
-def _fault(study: Study) -> Finding:
+def overflow(study: Study, causes: list[Finding]) -> Iterator[tuple[Finding, bool]]:
+    """What grew beyond all numbers, which is the end of a story that causes tell."""
+    fault = _fault_now(study)
+    if not causes and fault is not None:
+        yield _told(fault), True
+
+
+def _fault_now(study: Study) -> Fault | None:
     fault = study.case.fault
-    assert fault is not None
+    return fault if fault is not None and fault.step == study.now.step_number + 1 else None
+
+
+def _told(fault: Fault) -> Finding:
     return Finding(
         "not_finite", fault.layer, float(len(fault.rows)), 0, f"{str(fault)[0].upper()}{str(fault)[1:]}.",
         rows=fault.rows,

@@ -130,7 +130,7 @@ def _goes_on(study: Study) -> bool:
     for factor in (0.1, 1.0, 10.0):
 
         def change(training: Training, rate: float = factor * peak) -> None:
-            training.optimizer = training.optimizer.replace(learning_rate=rate)
+            training.update.set(learning_rate=rate)
 
         if tail(study.run(f"rate {factor * peak:g} from now", change, True)) < ELSEWHERE * had:
             return True

@@ -52,17 +52,13 @@ def known_mean(values: np.ndarray) -> float:
 def outputs(training: Training) -> dict[str, np.ndarray]:
     """What each layer gives in training, for some batches of what comes next."""
     copy, found, rows = training.clone(), {}, 0
-    for _ in range(64):
-        copy.checked_until = 0
-        for phase in copy.walk():
-            if phase == "loss":
-                break
-        assert copy.bound is not None
+    copy.loader.trust()
+    for step in range(copy.step_number, copy.step_number + 64):
+        bound = copy.rehearse("loss", step).bound
         for name in copy.network.graph.nodes:
-            values = copy.network.ops.to_numpy(copy.bound.buffers[name])
+            values = copy.network.ops.to_numpy(bound.buffers[name])
             found.setdefault(name, []).append(values.copy())
-        rows += copy.bound.rows
-        copy.step_number += 1
+        rows += bound.rows
         if rows >= 256:
             break
     return {name: np.concatenate(parts) for name, parts in found.items()}
@@ -71,15 +67,12 @@ def outputs(training: Training) -> dict[str, np.ndarray]:
 def gradients(training: Training) -> dict[str, np.ndarray]:
     """The gradient of each layer's output in the next step, from the end to the beginning."""
     copy = training.clone()
-    copy.checked_until = 0
-    for phase in copy.walk():
-        if phase == copy.phases[-2]:
-            break
-    assert copy.bound is not None
+    copy.loader.trust()
+    buffers = copy.rehearse(copy.phases[-2]).bound.buffers
     found = {}
     for name in (*reversed(copy.network.graph.nodes), *copy.network.graph.inputs):
-        if f"gradient:{name}" in copy.bound.buffers:
-            found[name] = copy.network.ops.to_numpy(copy.bound.buffers[f"gradient:{name}"]).astype(float)
+        if f"gradient:{name}" in buffers:
+            found[name] = copy.network.ops.to_numpy(buffers[f"gradient:{name}"]).astype(float)
     return found
 
 

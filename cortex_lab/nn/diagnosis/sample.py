@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.train.batch_loading import fetch
 from cortex_lab.nn.train.training import Training
 
 MOST_ROWS = 2000
 MOST_BYTES = 64 * 2**20
 MOST_VALUES = 4 * 2**20
 """Target values that are kept of all rows."""
+# Measured ranges: healthy | faulty.
+FAR_OUT = 50.0  # distance of a cell from its column's median over the usual one: 0 to 20 | 200 and more
+LEAST_FAR = 20.0  # which nobody minds in numbers smaller than this
+FEW = 0.01  # share of rows that may be called outliers
+FEWEST = 20  # rows that make a distance usual
 
 
 @dataclass
@@ -25,7 +29,8 @@ class Sample:
 
     `all_targets` and `all_rows` are of all rows that were scanned, as are `hashes` of the inputs and `bad`:
     (what, the row's position, its columns) where numbers are missing or infinite. `error` is what fetching
-    raised.
+    raised. `outliers` are cells far out of all others, by row: (input, place in the row, value, times the
+    usual distance); these rows are not among the others.
     """
 
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
@@ -37,6 +42,7 @@ class Sample:
     all_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     hashes: dict[int, int] = field(default_factory=dict)
     bad: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
+    outliers: dict[int, tuple[str, tuple[int, ...], float, float]] = field(default_factory=dict)
     error: str = ""
     whole: bool = True
 
@@ -55,8 +61,7 @@ def of_validation(training: Training, most: int, seconds: float) -> Sample:
     """The validation rows, by the way that the training rows take."""
     inputs, targets = training.validation or ({}, {})
     rows, size = len(next(iter(inputs.values()))), training.batches.batch_size
-    training.batches = _Pieces(inputs, targets, rows, size)
-    training.row_weights = None
+    training.loader.read(_Pieces(inputs, targets, rows, size))
     return _gathered(training, range(training.batches.steps_per_epoch), most, seconds)
 
 
@@ -75,7 +80,7 @@ class _Pieces:
 
 
 def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sample:
-    """What the steps fetch. `training` is a copy: it is left at another step."""
+    """What the steps fetch. `training` is a copy, whose rows are no longer checked."""
     sample, parts, until = Sample(), [], time.perf_counter() + seconds
     parts, targets, kept = [], [], 0
     for number, step in enumerate(steps):
@@ -83,18 +88,17 @@ def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sa
             sample.whole = False
             break
         # Looked at here, where a number that is missing is no error.
-        training.step_number, training.checked_until = step, 0
+        training.loader.trust()
         try:
-            bound = fetch(training)
+            loaded = training.loader.load(step)
         except (ValueError, TypeError, LookupError) as error:
             sample.error = str(error)
             break
         to_numpy = training.network.ops.to_numpy
-        rows = np.asarray(training.batch.rows)
-        x = {name: to_numpy(bound.buffers[name]) for name in training.network.graph.inputs}
-        y = {name: to_numpy(at.target) for name, at in (training.loss_slots or {}).items()}
-        weights = next(iter(training.loss_slots.values())).weights if training.loss_slots else np.zeros(0)
-        weights = to_numpy(weights)
+        rows = np.asarray(loaded.batch.rows)
+        x = {name: to_numpy(loaded.bound.buffers[name]) for name in training.network.graph.inputs}
+        y = {name: to_numpy(at.target) for name, at in loaded.slots.items()}
+        weights = to_numpy(next(iter(loaded.slots.values())).weights)
         sample.weighted = sample.weighted or bool(len(weights) and np.ptp(weights) > 1e-6 * weights.max())
         sample.bad += _not_finite(training, x, y, rows)
         first = next(iter(x.values())).reshape(len(rows), -1)
@@ -114,7 +118,44 @@ def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sa
         sample.rows, sample.batch = (np.concatenate([part[i] for part in parts]) for i in (2, 3))
         sample.all_rows = np.concatenate([rows for rows, _ in targets])
         sample.all_targets = {n: np.concatenate([part[n] for _, part in targets]) for n in targets[0][1]}
+        _set_apart(sample)
     return sample
+
+
+def _set_apart(sample: Sample) -> None:
+    """Take the few rows with a cell far out of all others out of the sample: all scales would be theirs."""
+    if sample.bad or sample.error or len(sample) < FEWEST:
+        return
+    found: dict[int, tuple[str, tuple[int, ...], float, float]] = {}
+    for name, values in sample.inputs.items():
+        if values.dtype.kind != "f":
+            continue
+        x = values.reshape(len(values), -1)
+        candidates = np.flatnonzero((np.abs(x) > LEAST_FAR).any(axis=0))
+        if not len(candidates):
+            continue
+        part = x[:, candidates].astype(np.float64)
+        distance = np.abs(part - np.median(part, axis=0))
+        share = min(0.98, 1 - 2 / len(x))  # One row of few is no part of what is usual.
+        far_but_usual = np.quantile(distance, share, axis=0, method="lower") / 3
+        usual = np.maximum(1.4826 * np.median(distance, axis=0), far_but_usual)
+        # What hardly ever changes in one place is measured by the changes of all.
+        of_all = float(np.quantile(np.abs(x - np.median(x, axis=0)), 0.9)) / 3
+        usual = np.where(usual > 0, usual, of_all)
+        told = (usual > 0) & (np.abs(part) > LEAST_FAR)
+        far = np.where(told, distance / np.where(usual > 0, usual, 1), 0)
+        for position in np.flatnonzero(far.max(axis=1) > FAR_OUT):
+            at = int(far[position].argmax())
+            place = tuple(int(i) for i in np.unravel_index(candidates[at], values.shape[1:]))
+            found[int(position)] = name, place, float(part[position, at]), float(far[position, at])
+    if not 0 < len(found) <= max(FEW * len(sample), 1):
+        return
+    sample.outliers = {int(sample.rows[position]): cell for position, cell in found.items()}
+    stay = np.delete(np.arange(len(sample)), list(found))
+    sample.inputs, sample.targets = (
+        {name: part[stay] for name, part in each.items()} for each in (sample.inputs, sample.targets)
+    )
+    sample.rows, sample.batch = sample.rows[stay], sample.batch[stay]
 
 
 def _not_finite(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cortex_lab.nn.diagnosis.data import is_an_input, labels_of
+from cortex_lab.nn.diagnosis.sample import Sample
 from cortex_lab.nn.diagnosis.study import Study
 
 MOST_ROWS, MOST_COLUMNS = 1200, 2048
@@ -31,13 +32,41 @@ def simple(study: Study, name: str) -> Simple | None:
 
 
 def _simple(study: Study, name: str) -> Simple | None:
-    y = answers(study, name)
+    y = answers(study, name, study.rows)
     return None if y is None else best_model(features(study), y[: len(features(study))])
 
 
-def answers(study: Study, name: str) -> np.ndarray | None:
+def elsewhere(study: Study, name: str) -> tuple[np.ndarray, list[np.ndarray]] | None:
+    """What the validation rows have for output `name`, and what models of the training rows say of them."""
+    theirs = study.validation
+    y, z = (answers(study, name, rows) if rows else None for rows in (study.rows, theirs))
+    if y is None or z is None or theirs is None or y.shape[1:] != z.shape[1:]:
+        return None
+    counts = len(study.rows.rows[:MOST_ROWS]), len(theirs.rows[:MOST_ROWS])
+    both = {key: np.concatenate([ours[:MOST_ROWS], theirs.inputs[key][:MOST_ROWS]])
+            for key, ours in study.rows.inputs.items()}  # fmt: skip
+    features_of_both = _features(study, both)
+    x, at = features_of_both[: counts[0]], features_of_both[counts[0] :]
+    y, z = y[: counts[0]], z[: counts[1]]
+    known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(axis=1)
+    x, y = x[known], y[known]
+    labels = y.ndim == 1
+    values = np.eye(int(y.max()) + 1)[y.astype(int)] if labels else y
+    nearest = np.argsort(distances(at, x), axis=1, kind="stable")[:, :5]
+    mean = values.mean(axis=0)
+    guesses = [values[nearest].mean(axis=1), at @ _linear(x, values - mean) + mean]
+    return z, [guess.argmax(axis=1) for guess in guesses] if labels else guesses
+
+
+def agreement(guess: np.ndarray, y: np.ndarray) -> Simple:
+    """How well guesses, labels or values, agree with what is known."""
+    known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(axis=1)
+    return (_of_labels if y.ndim == 1 else _of_values)(guess[known], y[known])
+
+
+def answers(study: Study, name: str, rows: Sample) -> np.ndarray | None:
     """Labels (rows,) or values (rows, columns), None for sequences of labels."""
-    target = study.rows.targets[name]
+    target = rows.targets[name]
     labels = labels_of(study, name, target)
     if labels is not None:
         return np.where(labels < 0, -1, labels)
@@ -46,13 +75,15 @@ def answers(study: Study, name: str) -> np.ndarray | None:
 
 def features(study: Study) -> np.ndarray:
     """Inputs as rows of numbers of about one size; ids are counted."""
-    return study.once("features", lambda: _features(study))
+    return study.once(
+        "features",
+        lambda: _features(study, {name: x[:MOST_ROWS] for name, x in study.rows.inputs.items()}),
+    )
 
 
-def _features(study: Study) -> np.ndarray:
+def _features(study: Study, inputs: dict[str, np.ndarray]) -> np.ndarray:
     found = []
-    for name, x in study.rows.inputs.items():
-        x = x[:MOST_ROWS]
+    for name, x in inputs.items():
         readers = [study.network.graph.nodes[reader].layer for reader in study.network.graph.consumers[name]]
         ids = any(layer.input_dtype == "int32" for layer in readers)
         if ids and x.size and x.min() >= 0 and x.max() < MOST_COLUMNS:
@@ -124,10 +155,12 @@ def _ridge(x: np.ndarray, y: np.ndarray, folds: int = 5) -> np.ndarray:
     for held in range(folds):
         rest, mean = fold != held, y[fold != held].mean(axis=0)
         a, b = x[rest], y[rest] - mean
-        strength = 0.1 * len(a)
-        if a.shape[1] <= len(a):
-            weights = np.linalg.solve(a.T @ a + strength * np.eye(a.shape[1]), a.T @ b)
-        else:
-            weights = a.T @ np.linalg.solve(a @ a.T + strength * np.eye(len(a)), b)
-        found[~rest] = x[~rest] @ weights + mean
+        found[~rest] = x[~rest] @ _linear(a, b) + mean
     return found
+
+
+def _linear(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    strength = 0.1 * len(a)
+    if a.shape[1] <= len(a):
+        return np.linalg.solve(a.T @ a + strength * np.eye(a.shape[1]), a.T @ b)
+    return a.T @ np.linalg.solve(a @ a.T + strength * np.eye(len(a)), b)

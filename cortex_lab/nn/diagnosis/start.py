@@ -12,7 +12,7 @@ from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
 from cortex_lab.nn.diagnosis.study import Study
-from cortex_lab.nn.diagnosis.symptoms import dead_share, revival, saturated_share
+from cortex_lab.nn.diagnosis.units import dead_share, revival, saturated_share
 
 # Measured ranges: healthy | faulty.
 # standard deviation x root of fan in: 0.4 to 1.5 | 6.6 and more, 0.01 and less

@@ -16,6 +16,8 @@ BETTER = 0.7  # loss after 80 steps at a lower rate over that at the rate: 1 and
 LEARNS = 0.15  # accuracy at a lower rate less that at a rate that is stuck: -0.1 to 0.05 | 0.2 and more
 FASTER = 0.9  # loss at a higher rate over that at the rate: 0.95 and more | 0 to 0.7
 HIGHEST_POWER = 10  # of 10: how far a higher rate is sought
+BEYOND = 30.0  # a rate that is nobody's: lower ones are sought from 10 on
+STUCK = 0.9  # loss after 80 steps over that of a constant answer, and over the first
 SLOWEST = 6e-5  # way of the weights in a step over their norm: 2e-4 and more | 4e-5 and less
 HARDLY = 5e-6  # and so little that no loss needs to show it: 2e-4 and more | 1e-6 and less
 AWAKE = 0.85  # loss after 80 steps at the highest rate over that at the rate of now: 0.95 and more | 0 to 0.8
@@ -45,18 +47,28 @@ def _lower_rate(study: Study) -> tuple[float, float, float] | None:
     if study.recent_loss < RIGHT * study.baseline or had < SOON_RIGHT * study.baseline:
         return None
     # What gives constant answers at once beats, in loss, what still has far to go and learns.
-    stuck = not np.isfinite(had) or had > 0.9 * min(study.had[0], study.baseline)
+    learning = STUCK * min(study.had[0], study.baseline)
+    stuck = not np.isfinite(had) or had > learning
     best, hits = (1.0, had), study.hits["as it was"]
-    for power in range(1, 7 if stuck else 3):
-        factor = 10.0**-power
+    rate = highest_rate(study)
+    for factor in _lower_factors(rate, stuck):
         tried = tail(study.rate_times(factor))
         hit = study.hits[f"rate times {factor:g}"]
         learns = stuck and hit > max(hits, study.hits["as it was"] + LEARNS) and best[1] >= BETTER * had
         if tried < BETTER * best[1] or learns:
             best, hits = (factor, tried), hit
-        elif best[0] < 1:
+            continue
+        found = best[1] < learning or hits > study.hits["as it was"] + LEARNS
+        if best[0] < 1 and found and rate <= BEYOND:
             break
     return (*best, had) if best[0] < 1 else None
+
+
+def _lower_factors(rate: float, stuck: bool) -> list[float]:
+    """What to multiply `rate` by: powers of ten, which of a rate beyond all soon lead to usual ones."""
+    if rate <= BEYOND:
+        return [10.0**-power for power in range(1, 7 if stuck else 3)]
+    return [0.1, 0.01, *(10.0**-power / rate for power in range(-1, 6) if 10.0**-power < 0.01 * rate)]
 
 
 def _again(study: Study, edit: str) -> str:
@@ -143,7 +155,7 @@ def _momentum(study: Study) -> Iterator[Finding]:
             continue
 
         def calmer(training: Training, key: str = key) -> None:
-            training.optimizer = training.optimizer.replace(**{key: 0.9})
+            training.update.set(**{key: 0.9})
 
         if tail(study.run(f"{key}=0.9", calmer)) < BETTER * tail(study.had):
             yield momentum_too_large(study, key, value)
@@ -160,7 +172,7 @@ def _schedule(study: Study) -> Iterator[Finding]:
         return
 
     def awake(training: Training) -> None:
-        training.optimizer = training.optimizer.replace(learning_rate=peak)
+        training.update.set(learning_rate=peak)
 
     asleep, tried = tail(study.run("from now", lambda t: None, True)), tail(study.run("awake", awake, True))
     if tried < AWAKE * asleep:

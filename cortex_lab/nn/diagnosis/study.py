@@ -80,7 +80,7 @@ class Study:
         self._steps_to_try: int | None = None
         self._known: dict[str, Any] = {}
         self.hits: dict[str, float] = {}
-        self.moved = 0.0
+        self.moved = float("nan")
 
     def once(self, what: str, find: Callable[[], Any]) -> Any:
         """What `find` finds, which is asked for the first time only."""
@@ -206,7 +206,7 @@ class Study:
             training = training.clone()
             fresh(training)
         training.restore(began_as)
-        training.checked_until = 0
+        training.loader.trust()
         change(training)
         most, classifies = self._steps_to_try or MOST_STEPS, self.objective.classifies
         losses, hits = np.full(most, np.inf), np.zeros(most)
@@ -226,7 +226,8 @@ class Study:
             if self._steps_to_try is None and took > RUN_SECONDS and enough:
                 losses = losses[:step]
                 break
-        if self._steps_to_try is None:
+        # What breaks off does not say how long steps take.
+        if self._steps_to_try is None and np.isfinite(losses).all():
             self._steps_to_try = len(losses)
             to_numpy = training.network.ops.to_numpy
             before, after = to_numpy(self._beginning["params"]), to_numpy(training.network.params)
@@ -249,7 +250,7 @@ class Study:
 
         def change(training: Training) -> None:
             rate = scaled(training.optimizer.learning_rate, factor)
-            training.optimizer = training.optimizer.replace(learning_rate=rate)
+            training.update.set(learning_rate=rate)
 
         return self.run(f"rate times {factor:g}", change)
 

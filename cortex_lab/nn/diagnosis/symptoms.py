@@ -9,12 +9,13 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.start import gradient_finding
 from cortex_lab.nn.diagnosis.study import RUN_SECONDS, Study
-from cortex_lab.nn.examine.measures import function_of
+from cortex_lab.nn.diagnosis.units import dead_share, kernel_owner, revival, saturated_share
 
 # Measured ranges: healthy | faulty.
 DEAD = 0.5  # share of a layer's units that give 0 for every row: 0 to 0.4 | 0.7 and more
-SATURATED_VALUE, SATURATED_SHARE = 0.98, 0.95
+SATURATED_SHARE = 0.95
 SATURATED = 0.5  # share of a layer's units that are so for nearly all rows: 0 to 0.2 | 0.6 and more
 VANISHING, EXPLODING = 1e-3, 1e3  # norm of a layer's gradient over the last's: 0.02 to 30 | 1e-5, 1e5
 LOOKS = 5
@@ -28,55 +29,6 @@ def find(study: Study, causes: list[Finding]) -> Iterator[tuple[Finding, bool]]:
     for finding, alarming in (*_units(study), *_gradients(study)):
         if (finding.kind, finding.where) not in told:
             yield finding, alarming or bad
-
-
-def dead_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
-    """Of a rectified layer, which units gave 0 for every row; None for others."""
-    if function_of(network, name) != "relu" or name not in outputs:
-        return None
-    y = outputs[name].reshape(-1, outputs[name].shape[-1])
-    return np.all(y <= 0, axis=0)
-
-
-def saturated_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
-    """Of a bounded hidden layer, for each unit the share of rows at its bounds; None for others."""
-    function = function_of(network, name)
-    recurrent = f"{name}/recurrent_kernel" in network.parameters and hasattr(
-        network.graph.nodes[name].layer, "gates"
-    )
-    if function not in ("tanh", "sigmoid") or name in network.graph.outputs or name not in outputs:
-        return None
-    if recurrent and getattr(network.graph.nodes[name].layer, "gates", 1) > 1:
-        return None
-    y = outputs[name].reshape(-1, outputs[name].shape[-1])
-    return (np.abs(y if function == "tanh" else 2 * y - 1) > SATURATED_VALUE).mean(axis=0)
-
-
-def revival(network: Any, name: str, units: np.ndarray) -> tuple[tuple[tuple[str, Any], ...], str]:
-    """The edit that draws the weights into `units` of `name` anew, and how to type it."""
-    owner = kernel_owner(network, name)
-    if owner is None or not len(units):
-        return (), "Begin with a bias of 0 and the usual weights."
-    edit = f"revived_unit['{owner}']", units.tolist()
-    return (edit,), f'Revive them: session.edit("{edit[0]}", {edit[1]})'
-
-
-def kernel_owner(network: Any, name: str) -> str | None:
-    """The layer whose kernel makes the units of `name`, which may be an activation of its own."""
-    units = network.graph.nodes[name].out_shape[-1]
-    while name in network.graph.nodes:
-        kernel = network.parameters.get(f"{name}/kernel")
-        if kernel is not None:
-            return (
-                name
-                if kernel.shape[-1] == units and f"{name}/recurrent_kernel" not in network.parameters
-                else None
-            )
-        node = network.graph.nodes[name]
-        if len(node.inputs) != 1 or node.out_shape[-1] != units:
-            return None
-        name = node.inputs[0]
-    return None
 
 
 def _units(study: Study) -> Iterator[tuple[Finding, bool]]:
@@ -150,8 +102,6 @@ def _since(study: Study, name: str, measured: Any, count: int) -> str:
 
 def _gradients(study: Study) -> Iterator[tuple[Finding, bool]]:
     """Compare the gradient of each layer's output with that at the network's end, going back through it."""
-    from cortex_lab.nn.diagnosis.start import gradient_finding
-
     graph = study.network.graph
     sizes = {name: float(np.linalg.norm(values)) for name, values in passes.gradients(study.now).items()
              if name in graph.nodes}  # fmt: skip

@@ -1,1 +1,1 @@
-"""What is measured in a training, and where a value that is not finite was born."""
+"""The record of a step, what is measured of it, and where a value that is not finite was born."""

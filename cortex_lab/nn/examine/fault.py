@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from cortex_lab.nn.train.phases import foreseen
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
+from cortex_lab.nn.examine.record import LoadedBatch
+from cortex_lab.nn.run.network import Network
 
 
 @dataclass(frozen=True)
@@ -70,32 +70,39 @@ class Fault:
         return f"what was learned is not finite since step {good + 1}; {anew} goes back to before that"
 
 
-def find_fault(training: Training) -> Fault | None:
-    """The first tensor that is not finite, if the gradient of the step under way is not, or what it would do
-    to the weights; None if both are."""
-    if training.network.ops.all_finite(training.network.gradient):
-        return _left_behind(training)
-    for tensor, layer, direction, phase, array, has_rows in _in_order(training):
-        finite = training.network.ops.to_numpy(training.network.ops.xp.isfinite(array))
+def find_fault(
+    network: Network, loaded: LoadedBatch, loss_state: Mapping[str, Any], after: AbstractContextManager[None]
+) -> Fault | None:
+    """The first tensor that is not finite, if the gradient of the step under way is not, or what its update
+    would do to the weights, or to what losses remember; None if all is.
+
+    Inside `after` these are what the update would leave.
+    """
+    step = loaded.step
+    if network.ops.all_finite(network.gradient):
+        return _left_behind(network, loss_state, after, step)
+    for tensor, layer, direction, phase, array, has_rows in _in_order(network, loaded):
+        finite = network.ops.to_numpy(network.ops.xp.isfinite(array))
         if finite.all():
             continue
-        rows = np.asarray(training.batch.rows)
+        rows = np.asarray(loaded.batch.rows)
         if direction == "weights":
             rows = rows[:0]
         elif has_rows:
             rows = rows[~finite.reshape(len(finite), -1).all(axis=1)]
-        values = training.network.ops.to_numpy(array)[~finite]
-        step = training.step_number
+        values = network.ops.to_numpy(array)[~finite]
         return Fault(tensor, layer, direction, phase, tuple(rows.tolist()), _kinds(values), step + 1, step)
     return None
 
 
-def _left_behind(training: Training) -> Fault | None:
+def _left_behind(
+    network: Network, loss_state: Mapping[str, Any], after: AbstractContextManager[None], step: int
+) -> Fault | None:
     """What is finite, and would not be after the update about to be made."""
-    network, isfinite, step = training.network, training.network.ops.xp.isfinite, training.step_number
-    arrays = {**network.parameters, **network.states, **training.objective.state}
+    isfinite = network.ops.xp.isfinite
+    arrays = {**network.parameters, **network.states, **loss_state}
     whole = {name: isfinite(array) for name, array in arrays.items()}
-    with foreseen(training):
+    with after:
         for name, array in arrays.items():
             lost = whole[name] & ~isfinite(array)
             if lost.any():
@@ -108,36 +115,35 @@ def _kinds(values: np.ndarray) -> tuple[str, ...]:
     return ("NaN",) * bool(np.isnan(values).any()) + ("infinity",) * bool(np.isinf(values).any())
 
 
-def is_whole(training: Training) -> bool:
-    """Whether the weights are finite, and the optimizer remembers no NaN."""
-    network, xp = training.network, training.network.ops.xp
+def is_whole(network: Network, remembered: Mapping[str, Any]) -> bool:
+    """Whether the weights are finite, and there is no NaN in what the optimizer has `remembered`."""
+    xp = network.ops.xp
     if not (xp.isfinite(network.params).all() and xp.isfinite(network.state).all()):
         return False
     # A square that overflowed is infinite, and harmless.
-    remembered = [array for array in training.optimizer_state.values() if hasattr(array, "shape")]
-    return not any(xp.isnan(array).any() for array in remembered)
+    arrays = [array for array in remembered.values() if hasattr(array, "shape")]
+    return not any(xp.isnan(array).any() for array in arrays)
 
 
-def _in_order(training: Training) -> Any:
+def _in_order(network: Network, loaded: LoadedBatch) -> Iterator[tuple[str, str, str, str, Any, bool]]:
     """Every tensor of the step with its layer, direction and phase, in the order they were made."""
-    network, bound = training.network, training.bound
-    assert bound is not None
+    buffers = loaded.bound.buffers
     for name in network.graph.inputs:
-        yield name, name, "input", "fetch", bound.buffers[name], True
+        yield name, name, "input", "fetch", buffers[name], True
     for name in network.graph.nodes:
         own = f"{name}/"
         for key, array in (*network.parameters.items(), *network.states.items()):
             if key.startswith(own):
                 yield key, name, "weights", f"forward:{name}", array, False
-        yield name, name, "forward", f"forward:{name}", bound.buffers[name], True
-    for name, at in training.objective.slots(bound, training.plan).items():
+        yield name, name, "forward", f"forward:{name}", buffers[name], True
+    for name, at in loaded.slots.items():
         yield f"loss:{name}", name, "loss", "loss", at.rows, True
         if at.dy is not None:
             yield f"gradient:{name}", name, "loss", "loss", at.dy, True
     for name in reversed(network.graph.nodes):
         phase = f"backward:{name}"
-        if f"gradient:{name}" in bound.buffers:
-            yield f"gradient:{name}", name, "backward", phase, bound.buffers[f"gradient:{name}"], True
+        if f"gradient:{name}" in buffers:
+            yield f"gradient:{name}", name, "backward", phase, buffers[f"gradient:{name}"], True
         for key, array in network.gradients.items():
             if key.startswith(f"{name}/"):
                 yield f"gradient:{key}", name, "backward", phase, array, False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from pathlib import Path
 
-from cortex_lab.nn.contract.layer import LAYERS, Layer
+from cortex_lab.nn.contract.layer import Layer
+from cortex_lab.nn.layers import LAYERS
 
 BEGIN = "<!-- layers: begin; written by python -m cortex_lab.nn.graph.catalogue README.md -->"
 END = "<!-- layers: end -->"
@@ -15,7 +15,6 @@ END = "<!-- layers: end -->"
 
 def layer_table() -> str:
     """Markdown table of every built-in layer: its name, and the first line of its docstring."""
-    importlib.import_module("cortex_lab.nn.layers")
     rows = [f"| `{name}` | {_first_line(kind)} |" for name, kind in sorted(LAYERS.items())]
     return "\n".join(["| layer | what it does |", "|---|---|", *rows])
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Layer, snake_case
 
 
@@ -22,7 +23,10 @@ class Node:
     shares: str | None = None
 
     def __post_init__(self) -> None:
+        checks.instance("layer", self.layer, Layer, "a layer such as Dense(10)")
         _check_name("node", self.name)
+        if self.shares is not None:
+            checks.text("shares", self.shares, "dense_1")
         object.__setattr__(self, "inputs", _names(self.inputs))
 
 
@@ -41,10 +45,10 @@ class Block:
 
     def __post_init__(self) -> None:
         _check_name("block", self.name)
-        object.__setattr__(self, "layers", tuple(self.layers))
+        layers = checks.listed("layers", self.layers, "a list of layers")
+        object.__setattr__(self, "layers", tuple(layers))
         object.__setattr__(self, "inputs", _names(self.inputs))
-        if self.repeat < 1:
-            raise ValueError(f"a block is repeated at least once, got repeat={self.repeat}")
+        checks.whole("repeat", self.repeat, least=1)
         if self.inputs is not None and len(self.inputs) != 1:
             raise ValueError(
                 f"a block reads one thing, got {self.inputs}; inside it, nodes may read anything"
@@ -136,4 +140,6 @@ def _check_name(what: str, name: object) -> None:
 def _names(inputs: object) -> tuple[str, ...] | None:
     if inputs is None:
         return None
-    return (inputs,) if isinstance(inputs, str) else tuple(inputs)  # type: ignore[arg-type]
+    wanted = "a name or several, such as ('a', 'b')"
+    names = [inputs] if isinstance(inputs, str) else checks.listed("inputs", inputs, wanted)
+    return tuple(checks.text("a name in inputs", name) for name in names)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cortex_lab.nn.contract.layer import WHOLE, Layer, Shape, layer_from_dict
+from cortex_lab.ground import checks
+from cortex_lab.nn.contract.layer import Layer, Shape, layer_from_dict
 from cortex_lab.nn.graph.description import Entry, Node, flatten
 from cortex_lab.nn.graph.masks import with_masks
 
@@ -59,6 +60,8 @@ class Graph:
         for node in placed.values():
             for name in dict.fromkeys(node.inputs):
                 consumers[name] += (node.name,)
+        if outputs is not None:
+            outputs = checks.listed("outputs", outputs, "a list of names of nodes")
         ends = tuple(outputs) if outputs is not None else tuple(n for n in placed if not consumers[n])
         for name in ends:
             if name not in placed:
@@ -137,7 +140,7 @@ def _input_shapes(input_shape: Any) -> dict[str, Shape]:
     named = input_shape if isinstance(input_shape, Mapping) else {"input": input_shape}
     shapes = {}
     for name, shape in named.items():
-        shape = (int(shape),) if isinstance(shape, WHOLE) else tuple(int(length) for length in shape)
+        shape = checks.shape("input_shape", shape)
         if not all(length > 0 for length in shape):
             raise ValueError(f"input {name!r} needs rows of positive lengths, got {shape}")
         shapes[name] = shape

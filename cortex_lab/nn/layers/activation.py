@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.activation import check_activation
 from cortex_lab.nn.contract.axes import row_axis
 from cortex_lab.nn.contract.layer import Layer, Shape, Slots, positive
@@ -21,10 +22,10 @@ class _Activation(Layer):
     def constants(self, *shapes: Shape) -> dict[str, Any]:
         return {"alpha": 1.0}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.activate(self.function, at.x, at.y, at.alpha)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.activate_gradient(self.function, at.x, at.y, at.dy, at.dx, at.alpha)
 
@@ -170,14 +171,14 @@ class Softmax(Layer):
         classes = shapes[0][axis] // self.groups
         return {"split": (-1, classes) if places == 1 else (-1, classes, places)}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         x, y = at.x.reshape(at.split), at.y.reshape(at.split)
         if len(at.split) == 2:
             ops.activate("softmax", x, y)
         else:
             ops.softmax_across(x, y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is None:
             return
         y, dy, dx = (array.reshape(at.split) for array in (at.y, at.dy, at.dx))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.activation import (
     activation_buffers,
     activation_scratch,
@@ -68,12 +69,12 @@ class Conv1D(Layer):
         padding = ((0, 0), self._span(shapes[0][0]))
         return {"geometry": ((1, self.strides), padding, (1, self.dilation_rate), self.groups)}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         # A sequence is an image one pixel high.
         ops.convolve(at.x[:, None], at.kernel[None], at.y[:, None], *at.geometry)
         leave(ops, self, at)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         dz = through(ops, self, at)
         ops.convolve_weight_gradient(at.x[:, None], dz[:, None], at.d_kernel[None], *at.geometry)
         if self.use_bias:

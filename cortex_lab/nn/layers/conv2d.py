@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute import NEEDS_INPUT, Ops
 from cortex_lab.nn.contract.activation import activation_buffers, activation_scratch, check_activation, leave
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, pair, positive
 from cortex_lab.nn.contract.window import check_padding, resolve_padding, slide
@@ -70,7 +70,7 @@ class Conv2D(Layer):
         padding = resolve_padding(self.padding, shapes[0][:2], window, strides, dilation)
         return {"geometry": (strides, padding, dilation, self.groups)}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         if self.activation in NEEDS_INPUT and at.training:
             ops.convolve(at.x, at.kernel, at.y, *at.geometry)
             leave(ops, self, at)
@@ -78,7 +78,7 @@ class Conv2D(Layer):
             bias, name = at.bias if self.use_bias else None, self.activation or "linear"
             ops.convolve_and(at.x, at.kernel, None, bias, None, name, at.y, *at.geometry)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         name, dz = self.activation or "linear", at.dy
         d_bias = at.d_bias if self.use_bias else None
         if name != "linear":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.activation import (
     activation_buffers,
     activation_scratch,
@@ -84,11 +85,11 @@ class Conv2DTranspose(Layer):
             "geometry": (pair("strides", self.strides), cut, pair("dilation_rate", self.dilation_rate), 1)
         }
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.convolve_input_gradient(at.x, at.kernel, at.y, *at.geometry)
         leave(ops, self, at)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         dz = through(ops, self, at)
         ops.convolve_weight_gradient(dz, at.x, at.d_kernel, *at.geometry)
         if self.use_bias:

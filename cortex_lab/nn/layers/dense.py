@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.compute.kernels.activation import NEEDS_INPUT
+from cortex_lab.compute import NEEDS_INPUT, Ops
 from cortex_lab.nn.contract.activation import activation_buffers, activation_scratch, check_activation, leave
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
 
@@ -50,7 +50,7 @@ class Dense(Layer):
     def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
         return activation_scratch(self.activation, self.out_shape(*shapes))
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         if self.activation in NEEDS_INPUT and at.training:
             ops.matmul(_matrix(at.x), at.kernel, out=_matrix(at.y))
             leave(ops, self, at)
@@ -58,7 +58,7 @@ class Dense(Layer):
             bias = at.bias if self.use_bias else None
             ops.dense(_matrix(at.x), at.kernel, bias, self.activation or "linear", _matrix(at.y))
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         name = self.activation or "linear"
         x, y, dy = _matrix(at.x), _matrix(at.y), _matrix(at.dy)
         z = _matrix(at.z) if name in NEEDS_INPUT else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.activation import (
     activation_buffers,
     activation_scratch,
@@ -96,11 +97,11 @@ class DepthwiseConv2D(_Depthwise):
     def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
         return activation_scratch(self.activation, self.out_shape(*shapes))
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.depthwise_convolve(at.x, at.kernel, at.y, *at.geometry)
         leave(ops, self, at)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         dz = through(ops, self, at)
         ops.depthwise_convolve_weight_gradient(at.x, dz, at.d_kernel, *at.geometry)
         if self.use_bias:
@@ -159,13 +160,13 @@ class SeparableConv2D(_Depthwise):
         room = Buffer(self._filtered(shapes[0]))
         return {"room": room, **activation_scratch(self.activation, self.out_shape(*shapes))}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         filtered = at.filtered if at.training else at.room
         ops.depthwise_convolve(at.x, at.depthwise_kernel, filtered, *at.geometry)
         ops.matmul(_pixels(filtered), at.pointwise_kernel[0, 0], out=_pixels(at.y))
         leave(ops, self, at)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         dz = through(ops, self, at)
         ops.matmul(_pixels(at.filtered).T, _pixels(dz), out=at.d_pointwise_kernel[0, 0])
         if self.use_bias:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.compute.kernels.activation import SELU_ALPHA, SELU_SCALE
+from cortex_lab.compute import SELU_ALPHA, SELU_SCALE, Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 from cortex_lab.nn.layers.noise import _Noise
 
@@ -17,8 +18,7 @@ class _Masked(_Noise):
     rate: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise ValueError(f"rate must be at least 0 and less than 1, got {self.rate!r}")
+        checks.fraction("rate", self.rate)
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"mask": Buffer(shapes[0])}
@@ -26,7 +26,7 @@ class _Masked(_Noise):
     def constants(self, *shapes: Shape) -> dict[str, Any]:
         return {"rate": self.rate}
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.multiply(at.dy, at.mask, out=at.dx)
 
@@ -37,7 +37,7 @@ class Dropout(_Masked):
 
     rate: float = 0.5
 
-    def disturb(self, ops: Any, at: Slots) -> None:
+    def disturb(self, ops: Ops, at: Slots) -> None:
         ops.dropout(at.x, at.mask, at.y, at.rate, at.seed, at.step, at.stream)
 
 
@@ -50,7 +50,7 @@ class GaussianDropout(_Masked):
 
     rate: float = 0.5
 
-    def disturb(self, ops: Any, at: Slots) -> None:
+    def disturb(self, ops: Ops, at: Slots) -> None:
         ops.random_normal(at.mask, at.seed, at.step, at.stream)
         ops.scale_shift(at.mask, math.sqrt(at.rate / (1 - at.rate)), 1.0, out=at.mask)
         ops.multiply(at.x, at.mask, out=at.y)
@@ -65,7 +65,7 @@ class AlphaDropout(_Masked):
 
     rate: float = 0.5
 
-    def disturb(self, ops: Any, at: Slots) -> None:
+    def disturb(self, ops: Ops, at: Slots) -> None:
         lowest = -SELU_ALPHA * SELU_SCALE
         keep = 1 - at.rate
         scale = 1 / math.sqrt(keep * (1 + at.rate * lowest**2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Layer, Parameter, Shape, Slots, positive
 
 
@@ -40,8 +41,8 @@ class Embedding(Layer):
         fan = (self.output_dim, self.output_dim)
         return {"embeddings": Parameter((self.input_dim, self.output_dim), self.embeddings_initializer, fan)}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.look_up(at.embeddings, at.x, at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         ops.look_up_gradient(at.x, at.dy, at.d_embeddings)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, need_rank
 
 
@@ -27,10 +28,10 @@ class _Global(Layer):
 
 
 class _Mean(_Global):
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.pool_global_average(at.x.reshape(-1, *at.split), at.y.reshape(-1, at.split[1]))
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.pool_global_average_gradient(at.dy.reshape(-1, at.split[1]), at.dx.reshape(-1, *at.split))
 
@@ -39,11 +40,11 @@ class _Largest(_Global):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"winner": Buffer((shapes[0][-1],), "int32")}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         winner = at.winner if at.training else None
         ops.pool_global_max(at.x.reshape(-1, *at.split), at.y.reshape(-1, at.split[1]), winner)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             dy, dx = at.dy.reshape(-1, at.split[1]), at.dx.reshape(-1, *at.split)
             ops.pool_global_max_gradient(dy, at.winner, dx)

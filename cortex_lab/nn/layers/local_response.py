@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, positive
 
 
@@ -38,11 +38,11 @@ class LocalResponseNormalization(Layer):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"base": Buffer(shapes[0])}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         base = at.base if at.training else None
         ops.local_response_normalize(at.x, base, at.y, self.size, self.alpha, self.beta, self.k)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.local_response_normalize_gradient(
                 at.x, at.y, at.dy, at.base, at.dx, self.size, self.alpha, self.beta

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Layer, Shape, Slots
 
 
@@ -30,9 +30,9 @@ class Mask(Layer):
             raise ValueError(f"Mask wants rows of shape (steps, features) or (steps,), got {shapes[0]}")
         return shapes[0][:1]
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.mask_steps(at.x, self.value, at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             at.dx[...] = 0

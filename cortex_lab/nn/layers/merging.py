@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.axes import row_axis
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots
 
@@ -32,13 +33,13 @@ class Add(_Merging):
     passes_gradient = True
     """The gradient of each input is the output's as it is: the plan gives them one memory."""
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         first, second, *others = at.xs
         ops.add(first, second, out=at.y)
         for x in others:
             ops.add(at.y, x, out=at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         """Nothing to do."""
 
 
@@ -53,10 +54,10 @@ class Subtract(_Merging):
             raise ValueError(f"Subtract wants two inputs, got {len(shapes)}")
         return super().out_shape(*shapes)
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.add_scaled(at.xs[0], at.xs[1], -1.0, out=at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         for dx, sign in zip(at.dxs, (1.0, -1.0), strict=True):
             if dx is not None:
                 ops.scale_shift(at.dy, sign, 0.0, out=dx)
@@ -68,13 +69,13 @@ class Multiply(_Merging):
 
     in_place = True
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         first, second, *others = at.xs
         ops.multiply(first, second, out=at.y)
         for x in others:
             ops.multiply(at.y, x, out=at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         for position, dx in enumerate(at.dxs):
             if dx is not None:
                 first, *others = (x for other, x in enumerate(at.xs) if other != position)
@@ -89,14 +90,14 @@ class Average(_Merging):
 
     in_place = True
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         first, second, *others = at.xs
         ops.add(first, second, out=at.y)
         for x in others:
             ops.add(at.y, x, out=at.y)
         ops.scale_shift(at.y, 1 / len(at.xs), 0.0, out=at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         for dx in at.dxs:
             if dx is not None:
                 ops.scale_shift(at.dy, 1 / len(at.xs), 0.0, out=dx)
@@ -111,10 +112,10 @@ class Maximum(_Merging):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"winner": Buffer(shapes[0], "int32")}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.largest(at.xs, at.winner if at.training else None, at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         for position, dx in enumerate(at.dxs):
             if dx is not None:
                 ops.largest_gradient(at.dy, at.winner, position, dx)
@@ -143,12 +144,12 @@ class Concatenate(Layer):
         widths = [math.prod(shape[axis:]) for shape in shapes]
         return {"widths": widths, "starts": [sum(widths[:i]) for i in range(len(widths))]}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         y = at.y.reshape(-1, sum(at.widths))
         for x, width, start in zip(at.xs, at.widths, at.starts, strict=True):
             ops.put_columns(x.reshape(-1, width), start, y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         dy = at.dy.reshape(-1, sum(at.widths))
         for dx, width, start in zip(at.dxs, at.widths, at.starts, strict=True):
             if dx is not None:

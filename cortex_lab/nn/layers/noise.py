@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots
 
 
@@ -19,13 +20,13 @@ class _Noise(Layer):
     in_place = True
     carries_activation = True
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         if at.training:
             self.disturb(ops, at)
         else:
             ops.copy(at.x, out=at.y)
 
-    def disturb(self, ops: Any, at: Slots) -> None:
+    def disturb(self, ops: Ops, at: Slots) -> None:
         """Compute `at.y` from `at.x` in training."""
         raise TypeError(f"{type(self).__name__} must define disturb(ops, at)")
 
@@ -46,10 +47,10 @@ class GaussianNoise(_Noise):
     def constants(self, *shapes: Shape) -> dict[str, Any]:
         return {"stddev": self.stddev}
 
-    def disturb(self, ops: Any, at: Slots) -> None:
+    def disturb(self, ops: Ops, at: Slots) -> None:
         ops.random_normal(at.noise, at.seed, at.step, at.stream)
         ops.add_scaled(at.x, at.noise, at.stddev, out=at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.copy(at.dy, out=at.dx)

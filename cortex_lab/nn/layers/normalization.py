@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.contract.axes import axes, row_axis
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
+from cortex_lab.nn.contract.axes import axes, check_axes, row_axis
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 
 
@@ -68,7 +70,7 @@ class BatchNormalization(Layer):
     def constants(self, *shapes: Shape) -> dict[str, Any]:
         return {"features": math.prod(self._features(shapes[0]))}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         x, y = at.x.reshape(-1, at.features), at.y.reshape(-1, at.features)
         gamma, beta = self._affine(at)
         if at.training and not at.frozen:
@@ -78,7 +80,7 @@ class BatchNormalization(Layer):
             mean, variance = at.moving_mean.reshape(-1), at.moving_variance.reshape(-1)
             ops.normalize_columns(x, gamma, beta, mean, variance, y, self.epsilon)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.frozen:
             self._frozen_backward(ops, at)
             return
@@ -94,13 +96,13 @@ class BatchNormalization(Layer):
             self.epsilon,
         )
 
-    def settle(self, ops: Any, at: Slots) -> None:
+    def settle(self, ops: Ops, at: Slots) -> None:
         if at.frozen:
             return
         ops.moving_average(at.moving_mean, at.mean, self.momentum)
         ops.moving_average(at.moving_variance, at.variance, self.momentum)
 
-    def _frozen_backward(self, ops: Any, at: Slots) -> None:
+    def _frozen_backward(self, ops: Ops, at: Slots) -> None:
         # With the statistics given, the layer is affine: the gradient is scaled as its input is.
         at.mean.fill(0)
         dy, dx = at.dy.reshape(-1, at.features), at.dx.reshape(-1, at.features)
@@ -132,8 +134,8 @@ class LayerNormalization(Layer):
     gamma_initializer: Any = "ones"
 
     def __post_init__(self) -> None:
-        if not self.epsilon > 0:
-            raise ValueError(f"epsilon must be positive, got {self.epsilon!r}")
+        check_axes("axis", self.axis)
+        checks.number("epsilon", self.epsilon, over=0)
 
     def out_shape(self, *shapes: Shape) -> Shape:
         self._features(shapes[0])
@@ -154,7 +156,7 @@ class LayerNormalization(Layer):
     def constants(self, *shapes: Shape) -> dict[str, Any]:
         return {"features": math.prod(self._features(shapes[0]))}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.layer_normalize(
             at.x.reshape(-1, at.features),
             at.gamma.reshape(-1) if self.scale else None,
@@ -165,7 +167,7 @@ class LayerNormalization(Layer):
             self.epsilon,
         )
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         ops.layer_normalize_gradient(
             at.x.reshape(-1, at.features),
             at.dy.reshape(-1, at.features),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, need_rank, pair, positive
 from cortex_lab.nn.contract.window import (
     check_padding,
@@ -89,10 +90,10 @@ class _Maximum(_Pooling):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"winner": Buffer(self.out_shape(*shapes), "int32")}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.pool_max(_image(at.x), _image(at.y), _image(at.winner) if at.training else None, *at.geometry)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.pool_max_gradient(_image(at.dy), _image(at.winner), _image(at.dx), *at.geometry)
 
@@ -100,10 +101,10 @@ class _Maximum(_Pooling):
 class _Average(_Pooling):
     count_padding: bool
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.pool_average(_image(at.x), _image(at.y), *at.geometry, self.count_padding)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.pool_average_gradient(_image(at.dy), _image(at.dx), *at.geometry, self.count_padding)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.nn.contract.axes import axes, row_axis
+from cortex_lab.compute import Ops
+from cortex_lab.nn.contract.axes import axes, check_axes, row_axis
 from cortex_lab.nn.contract.layer import Layer, Parameter, Shape, Slots
 
 
@@ -22,6 +23,10 @@ class PReLU(Layer):
     alpha_initializer: Any = "zeros"
     shared_axes: int | tuple[int, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if self.shared_axes is not None:
+            check_axes("shared_axes", self.shared_axes)
+
     def out_shape(self, *shapes: Shape) -> Shape:
         self._slopes(shapes[0])
         return shapes[0]
@@ -29,10 +34,10 @@ class PReLU(Layer):
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         return {"alpha": Parameter(self._slopes(shapes[0]), self.alpha_initializer)}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.parametric_relu(at.x, at.alpha, at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         ops.parametric_relu_gradient(at.x, at.dy, at.alpha, at.d_alpha, at.dx)
 
     def _slopes(self, shape: Shape) -> Shape:

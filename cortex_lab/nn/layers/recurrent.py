@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
 
 CELL_ACTIVATIONS = (
@@ -86,7 +87,7 @@ class _Recurrent(Layer):
     def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"work": Buffer((shapes[0][0], self.gates * self.units))}
 
-    def settle(self, ops: Any, at: Slots) -> None:
+    def settle(self, ops: Ops, at: Slots) -> None:
         if self.stateful:
             end = 0 if self.go_backwards else -1
             ops.copy(self.hidden(at)[:, end], out=at.carried_h[: len(at.x)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 from cortex_lab.nn.layers.recurrent import _Recurrent
 
@@ -70,7 +71,7 @@ class Bidirectional(Layer):
             return found
         return {**found, "spare": Buffer(self.layer.out_shape(*shapes))}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         first, second = self._halves(at)
         self.layer.forward(ops, self._slots(at, "forward", first))
         self._backwards.forward(ops, self._slots(at, "backward", second))
@@ -81,7 +82,7 @@ class Bidirectional(Layer):
         if self.merge_mode == "ave":
             at.y *= 0.5
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         first, second = self._halves(at)
         dx = at.dxs[0]
         other_dx = None if dx is None else at.second_dx
@@ -105,7 +106,7 @@ class Bidirectional(Layer):
             return at.y[..., : self.layer.units], at.y[..., self.layer.units :]
         return (at.forward_y, at.backward_y) if at.training else (at.y, at.spare)
 
-    def _share(self, ops: Any, at: Slots, half: int, other: Any) -> Any:
+    def _share(self, ops: Ops, at: Slots, half: int, other: Any) -> Any:
         """The gradient with respect to one way's output, given the other way's output."""
         units = self.layer.units
         if self.merge_mode == "concat":

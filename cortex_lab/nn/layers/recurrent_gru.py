@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Parameter, Shape, Slots
 from cortex_lab.nn.layers.recurrent import _Recurrent, check_cell_activation
 
@@ -41,7 +42,7 @@ class GRU(_Recurrent):
         found = super().saved(*shapes)
         return {**found, "recalled": Buffer((shapes[0][0], self.units))} if self.reset_after else found
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.gru(
             at.x, at.kernel, at.recurrent_kernel, *self._biases(at, "bias"),
             self.mask(at), self.start(at), at.gates if at.training else at.work,
@@ -49,7 +50,7 @@ class GRU(_Recurrent):
             self.activation, self.recurrent_activation, self.reset_after, self.go_backwards,
         )  # fmt: skip
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         ops.gru_gradient(
             at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(at), at.gates,
             at.recalled if self.reset_after else None, self.hidden(at), self.aligned(at.dy), at.dxs[0],

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.initializers import Fan, resolve
 from cortex_lab.nn.contract.layer import Buffer, Parameter, Shape, Slots
 from cortex_lab.nn.layers.recurrent import _Recurrent, check_cell_activation
@@ -44,7 +45,7 @@ class LSTM(_Recurrent):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {**super().saved(*shapes), "cells": Buffer((shapes[0][0], self.units))}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.lstm(
             at.x, at.kernel, at.recurrent_kernel, at.bias if self.use_bias else None,
             self.mask(at), self.start(at), at.gates if at.training else at.work,
@@ -52,7 +53,7 @@ class LSTM(_Recurrent):
             self.activation, self.recurrent_activation, self.go_backwards,
         )  # fmt: skip
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         ops.lstm_gradient(
             at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(at), at.gates, at.cells,
             self.hidden(at), self.aligned(at.dy), at.dxs[0], at.d_kernel, at.d_recurrent_kernel,
@@ -61,7 +62,7 @@ class LSTM(_Recurrent):
         )  # fmt: skip
         self.no_mask_gradient(at)
 
-    def settle(self, ops: Any, at: Slots) -> None:
+    def settle(self, ops: Ops, at: Slots) -> None:
         super().settle(ops, at)
         if self.stateful:
             ops.copy(at.cells[:, 0 if self.go_backwards else -1], out=at.carried_c[: len(at.x)])

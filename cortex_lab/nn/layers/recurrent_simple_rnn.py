@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.layers.recurrent import _Recurrent
 
@@ -21,14 +21,14 @@ class SimpleRNN(_Recurrent):
     next batch in training.
     """
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.simple_rnn(
             at.x, at.kernel, at.recurrent_kernel, at.bias if self.use_bias else None,
             self.mask(at), self.start(at), at.gates if at.training else at.work,
             self.hidden(at), self.last(at), self.activation, self.go_backwards,
         )  # fmt: skip
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         ops.simple_rnn_gradient(
             at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(at), at.gates,
             self.hidden(at), self.aligned(at.dy), at.dxs[0], at.d_kernel, at.d_recurrent_kernel,

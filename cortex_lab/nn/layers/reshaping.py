@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Layer, Shape, Slots
 
 
@@ -17,7 +19,9 @@ class Reshape(Layer):
     target_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        lengths = (self.target_shape,) if isinstance(self.target_shape, int) else tuple(self.target_shape)
+        given = [self.target_shape] if isinstance(self.target_shape, int) else self.target_shape
+        given = checks.listed("target_shape", given, "lengths of axes, such as (28, 28, 1)")
+        lengths = tuple(checks.whole("a length in target_shape", length) for length in given)
         if lengths.count(-1) > 1 or not all(length == -1 or length > 0 for length in lengths):
             raise ValueError(
                 f"target_shape wants positive lengths, one of which may be -1, got {self.target_shape!r}"
@@ -42,7 +46,8 @@ class Permute(Layer):
     dims: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dims", tuple(self.dims))
+        dims = checks.listed("dims", self.dims, "axes, such as (2, 1)")
+        object.__setattr__(self, "dims", tuple(checks.whole("an axis in dims", axis) for axis in dims))
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"dims must name each axis of a row once, counting from 1, got {self.dims!r}")
 
@@ -57,9 +62,9 @@ class Permute(Layer):
         order = (0, *self.dims)
         return {"order": order, "back": tuple(order.index(axis) for axis in range(len(order)))}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.permute_axes(at.x, at.y, at.order)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.permute_axes(at.dy, at.dx, at.back)

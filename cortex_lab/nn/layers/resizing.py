@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Layer, Shape, Slots, need_rank, pair
 from cortex_lab.nn.contract.window import border
 
@@ -31,11 +32,11 @@ class UpSampling2D(Layer):
         (height, width, channels), size = shapes[0], pair("size", self.size)
         return height * size[0], width * size[1], channels
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         enlarge = ops.upsample_nearest if self.interpolation == "nearest" else ops.upsample_bilinear
         enlarge(at.x, at.y)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         nearest = self.interpolation == "nearest"
         gradient = ops.upsample_nearest_gradient if nearest else ops.upsample_bilinear_gradient
         if at.dx is not None:
@@ -64,10 +65,10 @@ class ZeroPadding2D(Layer):
     def constants(self, *shapes: Shape) -> dict[str, Any]:
         return {"border": border("padding", self.padding)}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.pad_image(at.x, at.y, at.border)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.crop_image(at.dy, at.dx, at.border)
 
@@ -96,9 +97,9 @@ class Cropping2D(Layer):
     def constants(self, *shapes: Shape) -> dict[str, Any]:
         return {"border": border("cropping", self.cropping)}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         ops.crop_image(at.x, at.y, at.border)
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.pad_image(at.dy, at.dx, at.border)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, positive
 
 
@@ -30,12 +30,12 @@ class KSparse(Layer):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"kept": Buffer((math.prod(shapes[0]),))}
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         rows = len(at.x)
         kept = at.kept if at.training else None
         ops.keep_largest(at.x.reshape(rows, -1), self.k, kept, at.y.reshape(rows, -1))
 
-    def backward(self, ops: Any, at: Slots) -> None:
+    def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             rows = len(at.dy)
             ops.multiply(at.dy.reshape(rows, -1), at.kept, out=at.dx.reshape(rows, -1))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Shape
-from cortex_lab.nn.contract.loss import WrongRows, check_fraction
+from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.losses.regression import _Elementwise
 
 PROBABILITIES = ("sigmoid", "hard_sigmoid", "softmax")
@@ -21,7 +22,7 @@ class _Binary(_Elementwise):
         return "yes or no"
 
     def __post_init__(self) -> None:
-        check_fraction("label_smoothing", self.label_smoothing)
+        checks.fraction("label_smoothing", self.label_smoothing)
 
     @property
     def parameter(self) -> float:

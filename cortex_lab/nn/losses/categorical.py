@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Shape, Slots
-from cortex_lab.nn.contract.loss import Loss, WrongRows, check_fraction
+from cortex_lab.nn.contract.loss import Loss, WrongRows
 
 
 class _Categorical(Loss):
@@ -16,7 +18,7 @@ class _Categorical(Loss):
     one_hot: bool
 
     def __post_init__(self) -> None:
-        check_fraction("label_smoothing", self.label_smoothing)
+        checks.fraction("label_smoothing", self.label_smoothing)
 
     @property
     def predicts(self) -> str:
@@ -76,7 +78,7 @@ class SoftmaxCrossEntropy(_Categorical):
                 "end the network without it, or use categorical_cross_entropy"
             )
 
-    def evaluate(self, ops: Any, at: Slots) -> tuple[Any, Any] | None:
+    def evaluate(self, ops: Ops, at: Slots) -> tuple[Any, Any] | None:
         if at.y.ndim == 2 and not self.one_hot and not self.label_smoothing:
             return ops.softmax_cross_entropy(at.y, at.target, at.weights, at.rows, at.dy)
         ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, True)
@@ -102,5 +104,5 @@ class CategoricalCrossEntropy(_Categorical):
                 "or leave the activation out and use softmax_cross_entropy"
             )
 
-    def evaluate(self, ops: Any, at: Slots) -> None:
+    def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Shape, Slots
 from cortex_lab.nn.contract.loss import Loss, resolve_loss
 from cortex_lab.nn.losses.regression import _Elementwise
@@ -56,6 +57,6 @@ class CensorLoss(Loss):
     def known(self, targets: Any) -> Any:
         return ~np.isnan(targets)
 
-    def evaluate(self, ops: Any, at: Slots) -> None:
+    def evaluate(self, ops: Ops, at: Slots) -> None:
         loss = self.loss
         ops.elementwise_loss(loss.function, at.y, at.target, at.weights, at.rows, at.dy, loss.parameter)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, positive
 from cortex_lab.nn.contract.loss import Loss, check_class_ids
 
@@ -56,8 +57,8 @@ class CenterLoss(Loss):
     def state(self, shape: Shape) -> dict[str, Parameter]:
         return {"centers": Parameter((self.classes, *shape), "zeros")}
 
-    def evaluate(self, ops: Any, at: Slots) -> None:
+    def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.center_loss(at.y, at.target, at.centers, at.weights, at.rows, at.dy)
 
-    def settle(self, ops: Any, at: Slots) -> None:
+    def settle(self, ops: Ops, at: Slots) -> None:
         ops.move_centers(at.y, at.target, at.centers, self.rate)

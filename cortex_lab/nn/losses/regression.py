@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import Loss
 
@@ -15,7 +16,7 @@ class _Elementwise(Loss):
     function: ClassVar[str]
     parameter: float = 0.0
 
-    def evaluate(self, ops: Any, at: Slots) -> None:
+    def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.elementwise_loss(self.function, at.y, at.target, at.weights, at.rows, at.dy, self.parameter)
 
 
@@ -25,7 +26,7 @@ class MeanSquaredError(_Elementwise):
 
     function = "squared"
 
-    def evaluate(self, ops: Any, at: Slots) -> None:
+    def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.squared_error(at.y, at.target, at.weights, at.rows, at.dy)
 
 

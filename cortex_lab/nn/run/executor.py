@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.graph.graph import PlacedNode
 from cortex_lab.nn.run.plan import Plan, PlannedBuffer, assign_offsets, edge
@@ -37,7 +38,7 @@ class Executor:
     seen and kept, so a step allocates nothing.
     """
 
-    def __init__(self, plan: Plan, ops: Any, arrays: Mapping[str, Mapping[str, Any]], capacity: int) -> None:
+    def __init__(self, plan: Plan, ops: Ops, arrays: Mapping[str, Mapping[str, Any]], capacity: int) -> None:
         self.plan = plan
         self.ops = ops
         self.capacity = capacity
@@ -151,7 +152,7 @@ class Executor:
 
 
 def _allocate(
-    plan: Plan, ops: Any, capacity: int
+    plan: Plan, ops: Ops, capacity: int
 ) -> tuple[dict[str, Any], dict[str, dict[str, int]], dict[str, Any]]:
     fixed = {b.name: ops.zeros(b.shape, b.dtype) for b in plan.buffers.values() if not b.per_row}
     owners = [b for b in plan.buffers.values() if b.per_row and b.alias is None]

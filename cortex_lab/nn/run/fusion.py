@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.graph.graph import Graph, PlacedNode
 from cortex_lab.nn.layers.activation import Activation, ReLU
@@ -26,7 +27,7 @@ class Chain:
     normalization: PlacedNode | None = None
     relu: bool = False
 
-    def forward(self, ops: Any, at: Slots) -> None:
+    def forward(self, ops: Ops, at: Slots) -> None:
         """`at` has the convolution's arrays, those of the normalization in `at.normal`, and `addend`."""
         scale, shift = None, getattr(at, "bias", None)
         if self.normalization is not None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute import Ops, get_ops
-from cortex_lab.compute.cpu.denormals import flushed
+from cortex_lab.compute import Ops, as_ops
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import check_float32, refuse_masked
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.contract.layer import Parameter
@@ -20,8 +20,8 @@ from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs
 from cortex_lab.nn.run.plan import Plan
+from cortex_lab.nn.run.tables import read_table
 from cortex_lab.nn.run.turns import Turns
-from cortex_lab.nn.train.tables import read_table
 
 EVALUATION_ROWS = 256
 
@@ -66,8 +66,8 @@ class Network:
             raise ValueError("Network needs the shape of one input row: input_shape=dataset.input_shape")
         else:
             self.graph = Graph.build(layers, input_shape, outputs)
-        self.ops = get_ops(ops) if isinstance(ops, str) else ops
-        self.seed = seed
+        self.ops = as_ops(ops)
+        self.seed = checks.seed("seed", seed)
         self.pictures = picture_inputs(self.graph)
         nodes = self.graph.nodes.values()
         self._specs = {
@@ -81,6 +81,11 @@ class Network:
             for node in nodes
             for key, spec in node.layer.state(*node.in_shapes).items()
         }
+        if _total(self._specs) >= 2**31:
+            raise ValueError(
+                f"the network would have {_total(self._specs):,} parameters, more than 2**31; look at "
+                "input_shape, and at the layers with most: Graph.build(layers, input_shape)"
+            )
         self.params = self.ops.zeros((_total(self._specs),))
         self.gradient = self.ops.zeros((_total(self._specs),))
         self.state = self.ops.zeros((_total(self._state_specs),))
@@ -101,6 +106,7 @@ class Network:
 
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
+        checks.seed("seed", seed)
         self.reads, self.classes = {}, None
         with self.turns:
             for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
@@ -111,6 +117,10 @@ class Network:
                 values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
                 target = self.parameters[name] if name in self.parameters else self.states[name]
                 target[...] = self.ops.asarray(values)
+
+    def digest(self, array: Any) -> int:
+        """What one of its arrays holds, in 64 bits."""
+        return self.ops.checksum(array.reshape(-1).view(np.uint32))
 
     def executor(self, plan: Plan, capacity: int) -> Executor:
         """Memory for `plan` and up to `capacity` rows, bound to this network's parameters."""
@@ -153,9 +163,11 @@ class Network:
 
     def activations(self, x: Any, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""
-        wanted = self.layers if layers is None else list(layers)
+        wanted = self.layers
+        if layers is not None:
+            wanted = checks.listed("layers", layers, "a list of the names of layers, such as ['dense_1']")
         for name in wanted:
-            if name not in self.graph.nodes:
+            if checks.text("a name in layers", name, "dense_1") not in self.graph.nodes:
                 raise KeyError(f"there is no layer {name!r}; there are {', '.join(self.layers)}")
         found = self._evaluate(x, tuple(wanted))
         return {name: found[name] for name in wanted}
@@ -200,6 +212,8 @@ class Network:
         rows = None
         for name, shape in self.graph.inputs.items():
             refuse_masked(named[name], f"input {name!r}")
+            if checks.is_sparse(named[name]):
+                raise checks.sparse(f"input {name!r}", f"(rows, {_join(shape)})")
             array = named[name] = np.asarray(named[name])
             if array.shape[1:] != shape or array.ndim == 0:
                 hint = "; for a single row pass x[None]" if array.shape == shape else ""
@@ -214,6 +228,8 @@ class Network:
             reads_ids = any(layer.input_dtype == "int32" for layer in readers)
             if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():
                 raise ValueError(f"input {name!r} wants ids, which are whole numbers")
+            if reads_ids and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
+                raise ValueError(f"input {name!r} wants ids, which are below 2**31, got {array.max()}")
             if not reads_ids and self.ops.dtype == np.float32:
                 check_float32(array, f"input {name!r}")
             rows = len(array) if rows is None else rows
@@ -242,7 +258,7 @@ class Network:
                 saving.check_network(path, graph, stored)
             return description | {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
 
-        ops = get_ops(ops) if isinstance(ops, str) else ops
+        ops = as_ops(ops)
         description, arrays = saving.read(path, look)
         with saving.reading(path, "graph"):
             network = cls(description["graph"], seed=description["seed"], ops=ops)
@@ -326,7 +342,7 @@ class Network:
         for name, values in inputs.items():
             seen = self.seen(name, values[part])
             bound.buffers[name][...] = self.ops.asarray(seen, bound.buffers[name].dtype)
-        with flushed():
+        with self.ops.flushing():
             for _, run in bound.steps:
                 if run is not None:
                     run()

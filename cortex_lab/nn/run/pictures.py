@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cortex_lab.nn.graph.graph import Graph
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
 
 SCALE = np.float32(1 / 255)
 _said: set[str] = set()
@@ -53,12 +50,13 @@ def is_bytes(values: Any) -> bool:
     return getattr(values, "dtype", None) == np.uint8
 
 
-def say_how_bytes_are_seen(training: Training, inputs: Any, targets: Any) -> None:
+def say_how_bytes_are_seen(graph: Graph, inputs: Any, targets: Any, of_values: bool) -> None:
     """Warn, once in a process, of bytes that stay 0 to 255 where 0 to 1 may have been expected.
 
+    `of_values` says whether a loss reads the targets as values, and not as the picture that an input is.
     Bytes that are only 0 and 1, and those that a layer wants as they are, need no word.
     """
-    graph, pictures = training.network.graph, training.network.pictures
+    pictures = picture_inputs(graph)
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
     for name, values in named.items():
         if name in graph.inputs and name not in pictures and not reads_raw(graph, name) and _large(values):
@@ -67,8 +65,7 @@ def say_how_bytes_are_seen(training: Training, inputs: Any, targets: Any) -> Non
                 "divide by 255 if they are pixels, or give rows (height, width) or (height, width, channels)"
             )
     seen = [name for name in pictures if is_bytes(named.get(name))]
-    of_values = any(loss.predicts == "values" for loss in training.losses.values())
-    if seen and of_values and not training.objective.like_pictures and _large(targets) and targets.ndim > 2:
+    if seen and of_values and _large(targets) and targets.ndim > 2:
         _say_once(
             f"targets are bytes and stay 0 to 255, while pictures of the input {seen[0]!r} become 0 to 1; "
             "divide the targets by 255 if the outputs are to be 0 to 1"
@@ -76,7 +73,11 @@ def say_how_bytes_are_seen(training: Training, inputs: Any, targets: Any) -> Non
 
 
 def _large(values: Any) -> bool:
-    return is_bytes(values) and values.size > 0 and values.max() > 1
+    if not is_bytes(values) or len(values) == 0:
+        return False
+    # Of rows that are in no array, the first are looked at.
+    found = values if isinstance(values, np.ndarray) else values.take(slice(0, 1024))
+    return found.size > 0 and found.max() > 1
 
 
 def _say_once(text: str) -> None:

@@ -9,45 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cortex_lab.compute.kernel import REGISTRY
-from cortex_lab.compute.work import joined
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Slots
 
 
 class Replayed:
     """`method(ops, slots)`, which calls nothing but kernels; from the second time on only those."""
 
-    def __init__(self, method: Callable[[Any, Slots], None], ops: Any, slots: Slots) -> None:
+    def __init__(self, method: Callable[[Any, Slots], None], ops: Ops, slots: Slots) -> None:
         self._method, self._ops, self._slots = method, ops, slots
         self.calls: list[Callable[[], Any]] | None = None
         """What it calls, once that is known."""
+        self._again: Callable[[], Any] | None = None
 
     def __call__(self) -> None:
-        if self.calls is None:
-            recording = _Recording(self._ops)
-            self._method(recording, self._slots)
-            self.calls = joined(recording.calls)
-        else:
-            for call in self.calls:
-                call()
-
-
-class _Recording:
-    """Stands in for an `Ops`: its kernels do their work and are remembered."""
-
-    def __init__(self, ops: Any) -> None:
-        self._ops = ops
-        self.calls: list[Callable[[], Any]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        kernel = REGISTRY.get(name)
-        if kernel is None:
-            return getattr(self._ops, name)
-
-        def call(*args: Any, **options: Any) -> Any:
-            prepared = kernel.prepare(self._ops, *args, **options)
-            result = prepared()
-            self.calls.append(prepared)
-            return result
-
-        return call
+        if self._again is not None:
+            self._again()
+            return
+        recording = self._ops.recording()
+        self._method(recording, self._slots)
+        self.calls, self._again = recording.calls, self._ops.capture(recording.calls)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground.described import is_built_in
 from cortex_lab.nn.run.executor import Bound
 from cortex_lab.nn.run.network import Network
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
 
 
 class Augmenter:
@@ -65,10 +62,9 @@ class Augmenter:
             self._given[name, bound.rows] = self._ops.zeros(buffer.shape, buffer.dtype)
         return self._given[name, bound.rows]
 
-    def apply(self, training: Training, bound: Bound) -> None:
-        """Put the batch last fetched into its buffers, changed."""
-        ops, rows = training.network.ops, np.asarray(training.batch.rows)
-        drawn = training.seed, training.step_number // training.batches.steps_per_epoch
+    def apply(self, rows: np.ndarray, bound: Bound, seed: int, epoch: int) -> None:
+        """Put what was put aside for a batch of these `rows` into its buffers, changed."""
+        ops, drawn = self._ops, (seed, epoch)
         for name, each in self.by_input.items():
             x, out = self._given_to(name, bound), bound.buffers[name]
             means = np.zeros(len(rows))

@@ -3,118 +3,160 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from cortex_lab.ground.float32 import refuse_missing
+from cortex_lab.nn.contract.batches import Batch, BatchSource
+from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import WrongRows
-from cortex_lab.nn.run.executor import Bound
-from cortex_lab.nn.train import edits
-from cortex_lab.nn.train.labels import refuse_misread
+from cortex_lab.nn.examine.record import LoadedBatch
+from cortex_lab.nn.run.executor import Bound, Executor
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.augment import Augmenter
+from cortex_lab.nn.train.hyperparameters import Hyperparameters
+from cortex_lab.nn.train.objective import TotalLoss
 
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
 
+class BatchLoader:
+    """Puts inputs, targets and weights of the batches of `source` where the steps of a training find them.
 
-def fetch(training: Training) -> Bound:
-    """Put the inputs, targets and weights of the next batch where the step will find them.
-
-    A batch is arrays; one that is `unread`, as from `data.Batches`, copies them here itself with `put`.
+    `row_weights` are (rows of the data,) or None, `seed` keys what layers draw. Batches of steps before
+    `checked_until` are checked: every row comes by once in an epoch, and checking it the first time is
+    checking it for good. `bounds` are the executor's buffers by number of rows, as far as they were used.
     """
-    batch = training.batch = training.batches.fetch(training.step_number)
-    # Every row comes by once in an epoch; checking it the first time is checking it for good.
-    first_time = training.step_number < training.checked_until
-    if not first_time and training.network.ops.xp is np and getattr(batch, "unread", False):
-        bound = _bind(training, len(batch))
-        slots = training.loss_slots = training.objective.slots(bound, training.plan)
-        inputs = training.augmenter.places(bound)
-        batch.put(inputs, [at.target for at in slots.values()], training.network.pictures)
-    else:
-        bound = _load_arrays(training, batch, first_time)
-    _load_weights(training, bound.rows, batch)
-    for name in training.random_nodes:
-        bound.slots[name].seed, bound.slots[name].step = training.seed, training.step_number
-    training.changes = {}
-    return bound
 
+    def __init__(
+        self,
+        network: Network,
+        objective: TotalLoss,
+        source: BatchSource,
+        executor: Executor,
+        augmenter: Augmenter,
+        row_weights: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.source = source
+        self.executor = executor
+        self.augmenter = augmenter
+        self.row_weights = row_weights
+        self.seed = seed
+        self.checked_until = source.steps_per_epoch
+        self.hyperparameters = Hyperparameters(network.graph)
+        self.bounds: dict[int, Bound] = {}
+        self._network, self._objective = network, objective
+        self._random = [name for name, node in network.graph.nodes.items() if node.layer.random]
+        self._can_put = network.ops.xp is np
 
-def _bind(training: Training, rows: int) -> Bound:
-    bound = training.bound = training.executor.bind(rows)
-    if rows not in training.bounds:
-        training.bounds[rows] = bound
-        edits.set_hyperparameters(training)
-    return bound
+    def load_into(self, executor: Executor) -> None:
+        """From now on, load into the buffers of this one."""
+        self.executor = executor
+        self.bounds = {}
+        self.hyperparameters.forget_bounds()
 
+    def load(self, step: int) -> LoadedBatch:
+        """Put the batch of step number `step` into its buffers.
 
-def _load_arrays(training: Training, batch: Any, check: bool) -> Bound:
-    """Load a batch that is made of arrays, checked before the first of them is loaded."""
-    inputs, objective = named_inputs(training, batch), training.objective
-    network = training.network
-    bound = _bind(training, len(next(iter(inputs.values()))))
-    if check:
-        inputs = network.checked_inputs(inputs)
-    places = training.augmenter.places(bound)
-    for name, values in inputs.items():
-        if check:
-            _check_finite(name, values, batch.rows)
-        _load(training, network.seen(name, values), places[name])
-    targets = objective.by_output(batch.targets)
-    slots = training.loss_slots = objective.slots(bound, training.plan)
-    for name, at in slots.items():
-        values = _checked_targets(training, name, targets[name], batch) if check else targets[name]
-        _load(training, values.reshape(at.target.shape), at.target)
-    return bound
-
-
-def _checked_targets(training: Training, name: str, targets: Any, batch: Any) -> np.ndarray:
-    try:
-        return training.objective.check_targets(name, targets)
-    except WrongRows as error:
-        raise error.at(batch.rows) from None
-
-
-def checked_rows(
-    training: Training, inputs: Any, targets: Any, role: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Rows beside those trained on, by name; ValueError that names their `role` for what does not fit."""
-    named = training.network.checked_inputs(inputs)
-    for name, values in named.items():
-        refuse_missing(values, f"input {name!r} of {role}")
-    try:
-        checked = named, training.objective.check_all_targets(targets)
-    except WrongRows as error:
-        raise WrongRows(f"{role}: {error.text}", error.rows) from None
-    refuse_misread(training.objective, targets)
-    return checked
-
-
-def named_inputs(training: Training, batch: Any) -> Mapping[str, Any]:
-    """The inputs of a batch by name."""
-    inputs = batch.inputs
-    if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
-        return {next(iter(training.network.graph.inputs)): inputs}
-    return inputs
-
-
-def _load_weights(training: Training, rows: int, batch: Any) -> None:
-    weights, objective = _weights_of(training, batch), training.objective
-    for name, at in (training.loss_slots or {}).items():
-        share = objective.weights[name]
-        known = objective.known_rows(name, at.target) if objective.some_unknown else None
-        if weights is None and known is None:
-            at.weights.fill(share / rows)
+        A batch is arrays; one that is `unread`, as from `data.Batches`, copies them here itself with `put`.
+        """
+        batch = self.source.fetch(step)
+        unchecked = step < self.checked_until
+        if not unchecked and self._can_put and getattr(batch, "unread", False):
+            bound = self._bind(len(batch))  # type: ignore[arg-type]
+            slots = self._objective.slots(bound, self.executor.plan)
+            targets = {name: at.target for name, at in slots.items()}
+            batch.put(self.augmenter.places(bound), targets, self._network.pictures)  # type: ignore[attr-defined]
         else:
-            _load(training, _parts_of_one(weights, known) * share, at.weights)
+            bound, slots = self._load_arrays(batch, unchecked)
+        self._load_weights(bound.rows, batch, slots)
+        for name in self._random:
+            at = bound.slots[name]
+            at.seed, at.step = self.seed, step
+        return LoadedBatch(step, batch, bound, slots)
 
+    def augment(self, loaded: LoadedBatch) -> None:
+        """Change the pictures of a batch that was loaded, where it was asked for."""
+        epoch = loaded.step // self.source.steps_per_epoch
+        self.augmenter.apply(np.asarray(loaded.batch.rows), loaded.bound, self.seed, epoch)
 
-def _weights_of(training: Training, batch: Any) -> np.ndarray | None:
-    """How much each row of the batch counts; None for all alike."""
-    weights = batch.weights
-    if training.row_weights is not None:
-        own = training.row_weights[batch.rows]
-        weights = own if weights is None else weights * own
-    return weights
+    def exclude(self, rows: Any, step: int) -> None:
+        """From step number `step` on, serve these rows no more."""
+        self.source = self.source.excluding(rows)  # type: ignore[attr-defined]
+        # The others move up, so some of them come by for the first time in the next epoch only.
+        epoch = self.source.steps_per_epoch
+        self.checked_until = max(self.checked_until, (step // epoch + 2) * epoch)
+
+    def begin_at(self, step: int) -> None:
+        """Check the rows from step number `step` on, of which none has come by."""
+        epoch = self.source.steps_per_epoch
+        self.checked_until = -(-step // epoch) * epoch + epoch
+
+    def trust(self) -> None:
+        """Check no more rows."""
+        self.checked_until = 0
+
+    def read(self, source: BatchSource) -> None:
+        """Serve the batches of another source, of rows that count alike and are not checked."""
+        self.source, self.row_weights = source, None
+        self.trust()
+
+    def _bind(self, rows: int) -> Bound:
+        bound = self.executor.bind(rows)
+        if rows not in self.bounds:
+            self.bounds[rows] = bound
+            self.hyperparameters.put_into(bound)
+        return bound
+
+    def _load_arrays(self, batch: Batch, check: bool) -> tuple[Bound, Mapping[str, Slots]]:
+        """Load a batch that is made of arrays, checked before the first of them is loaded."""
+        inputs, objective, network = self._named(batch.inputs), self._objective, self._network
+        bound = self._bind(len(next(iter(inputs.values()))))
+        if check:
+            inputs = network.checked_inputs(inputs)
+        places = self.augmenter.places(bound)
+        for name, values in inputs.items():
+            if check:
+                _check_finite(name, values, batch.rows)
+            self._put(network.seen(name, values), places[name])
+        targets = objective.by_output(batch.targets)
+        slots = objective.slots(bound, self.executor.plan)
+        for name, at in slots.items():
+            values = self._checked_targets(name, targets[name], batch) if check else targets[name]
+            self._put(values.reshape(at.target.shape), at.target)
+        return bound, slots
+
+    def _named(self, inputs: Any) -> Mapping[str, Any]:
+        """The inputs of a batch by name."""
+        if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
+            return {next(iter(self._network.graph.inputs)): inputs}
+        return inputs
+
+    def _checked_targets(self, name: str, targets: Any, batch: Batch) -> np.ndarray:
+        try:
+            return self._objective.check_targets(name, targets)
+        except WrongRows as error:
+            raise error.at(batch.rows) from None
+
+    def _load_weights(self, rows: int, batch: Batch, slots: Mapping[str, Slots]) -> None:
+        weights, objective = self._weights_of(batch), self._objective
+        for name, at in slots.items():
+            share = objective.weights[name]
+            known = objective.known_rows(name, at.target) if objective.some_unknown else None
+            if weights is None and known is None:
+                at.weights.fill(share / rows)
+            else:
+                self._put(_parts_of_one(weights, known) * share, at.weights)
+
+    def _weights_of(self, batch: Batch) -> np.ndarray | None:
+        """How much each row of the batch counts; None for all alike."""
+        weights = batch.weights
+        if self.row_weights is not None:
+            own = self.row_weights[batch.rows]
+            weights = own if weights is None else weights * own
+        return weights
+
+    def _put(self, values: np.ndarray, into: Any) -> None:
+        into[...] = values if isinstance(into, np.ndarray) else self._network.ops.asarray(values, into.dtype)
 
 
 def _parts_of_one(weights: Any, known: np.ndarray | None) -> np.ndarray:
@@ -124,10 +166,6 @@ def _parts_of_one(weights: Any, known: np.ndarray | None) -> np.ndarray:
     total = weights.sum()
     # A batch in which nothing counts teaches nothing; it is no reason to stop.
     return weights / total if total > 0 else np.zeros(len(weights))
-
-
-def _load(training: Training, values: np.ndarray, into: Any) -> None:
-    into[...] = values if isinstance(into, np.ndarray) else training.network.ops.asarray(values, into.dtype)
 
 
 def _check_finite(name: str, values: np.ndarray, rows: Any) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.network import Network
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.checkpoint import Saved
+from cortex_lab.nn.train.saved import Saved
 
 MOST = 3
 """Of how many steps a file keeps the weights."""

@@ -6,10 +6,9 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +17,14 @@ from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.train import edits
 from cortex_lab.nn.train.best_networks import describe_best
 from cortex_lab.nn.train.freezing import Frozen
+from cortex_lab.nn.train.saved import Saved
 from cortex_lab.nn.train.saved_study import SavedStudy, describe_study
+from cortex_lab.nn.train.training import Training
 from cortex_lab.optimize import Optimizer
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 from cortex_lab.study import Session
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
-
 
 _SAID_BY = {
     "draw_seed": "seed",
@@ -41,40 +37,6 @@ _SAID_BY = {
     "weights_of_rows": "sample_weight and class_weight",
     "validation_rows": "validation",
 }
-
-
-@dataclass(frozen=True)
-class Saved:
-    """The content of a file that `save_training` wrote; `study` is None in older ones."""
-
-    path: str | os.PathLike
-    description: Mapping[str, Any]
-    arrays: Mapping[str, np.ndarray]
-    study: SavedStudy | None = None
-
-    @property
-    def file(self) -> FileAsRead:
-        """The file, as it is now."""
-        return FileAsRead(self.path)
-
-
-class FileAsRead:
-    """A file that something goes on from, and what was in it then."""
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = os.path.abspath(path)
-        self._checksum = self._read()
-
-    def check_unchanged(self) -> None:
-        """ValueError unless that still is in it."""
-        if not os.path.exists(self.path) or self._read() != self._checksum:
-            raise ValueError(
-                f"this session goes on from {self.path}, which is gone or was written again since; a script "
-                "begins with that file as it was: put it back, and save to another path"
-            )
-
-    def _read(self) -> int:
-        return zlib.crc32(Path(self.path).read_bytes())
 
 
 def save_training(
@@ -218,8 +180,8 @@ def load_training(
         training.restore(before)
         raise
     if not new_optimizer and began.get("optimizer", {}).get("kind"):
-        training.set_up["optimizer"] = began["optimizer"]
-    training.set_up["frozen"] = tuple(began.get("frozen", training.set_up["frozen"]))
+        training.was_set_up(optimizer=began["optimizer"])
+    training.was_set_up(frozen=tuple(began.get("frozen", training.set_up["frozen"])))
 
 
 def _left_in(training: Training, saved: Saved) -> Any:
@@ -236,7 +198,7 @@ def _loaded(training: Training, saved: Saved) -> dict[str, Any]:
     with saving.reading(path, "hyperparameters"):
         hyperparameters = dict(description["hyperparameters"])
         for name, value in hyperparameters.items():
-            edits.check_hyperparameter(training, name, value)
+            training.loader.hyperparameters.check(name, value)
     with saving.reading(path, "frozen"):
         frozen = Frozen(training.network, description.get("frozen", ())).patterns
     return {

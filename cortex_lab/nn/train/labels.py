@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground.float32 import check_float32, refuse_masked
 from cortex_lab.nn.contract.loss import resolve_loss, row_weights
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.run.network import Network
-    from cortex_lab.nn.train.training import Training
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.objective import TotalLoss
 
 
 def weights_of(given: Any, class_weight: Any, sample_weight: Any, classes: int | None) -> np.ndarray | None:
@@ -21,12 +19,20 @@ def weights_of(given: Any, class_weight: Any, sample_weight: Any, classes: int |
         return None
     if given.source is not None:
         raise ValueError("batches of your own bring their weights themselves, as batch.weights")
+    targets = given.learned
+    if isinstance(targets, Mapping):
+        if class_weight is not None:
+            raise ValueError(
+                f"class_weight is for one target, and there are {', '.join(targets)}; weigh the rows with "
+                "sample_weight, and the outputs with loss_weights"
+            )
+        targets = next(iter(targets.values()))
     if isinstance(class_weight, Mapping):
         class_weight = given.by_code(class_weight)
     if sample_weight is not None:
         sample_weight = given.learned_weights(sample_weight)
     weights = np.zeros(int(given.rows.max()) + 1)
-    weights[given.rows] = row_weights(given.learned, class_weight, sample_weight, classes)
+    weights[given.rows] = row_weights(targets, class_weight, sample_weight, classes)
     return weights
 
 
@@ -42,18 +48,18 @@ def class_count(network: Network, loss: Any) -> int | None:
     return 2 if loss.reads == "yes or no" else None
 
 
-def refuse_signed_ids(training: Training, given: Any) -> None:
+def refuse_signed_ids(objective: TotalLoss, given: Any) -> None:
     """ValueError for arrays of class ids that look like labels from a negative number on.
 
     A negative id is unknown. Where ids count up from it, as many as there are classes, one of them would
     silently never be learned.
     """
     if given.targets is not None:
-        for name, targets in training.objective.by_output(given.targets).items():
-            _refuse_signed(training.objective, name, targets)
+        for name, targets in objective.by_output(given.targets).items():
+            _refuse_signed(objective, name, targets)
 
 
-def refuse_misread(objective: Any, targets: Any) -> None:
+def refuse_misread(objective: TotalLoss, targets: Any) -> None:
     """ValueError for targets of other rows that a training refuses: signed ids, or what float32 loses."""
     for name, values in objective.by_output(targets).items():
         refuse_masked(values, f"targets of {name!r}")
@@ -79,7 +85,7 @@ def refuse_another_order(network: Network, reads: dict[str, list], classes: list
         )
 
 
-def _refuse_signed(objective: Any, name: str, targets: Any) -> None:
+def _refuse_signed(objective: TotalLoss, name: str, targets: Any) -> None:
     if not objective.losses[name].of_classes or np.size(targets) == 0 or np.min(targets) >= 0:
         return
     found, classes = np.unique(targets), objective.network.graph.shape(name)[-1]

@@ -9,16 +9,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from cortex_lab.nn.contract.loss import Loss
-    from cortex_lab.nn.train.objective import Objective
+from cortex_lab.ground import checks
+from cortex_lab.nn.contract.loss import Loss
+from cortex_lab.nn.run.network import Network
 
 Scorer = Callable[[Any, np.ndarray, np.ndarray], Any]
 _TAKEN = ("loss",)
+
+
+class Scored(Protocol):
+    """Outputs of a network that have a loss: a `TotalLoss`."""
+
+    @property
+    def losses(self) -> Mapping[str, Loss]: ...
+
+    @property
+    def network(self) -> Network: ...
 
 
 class Metrics:
@@ -40,7 +50,7 @@ class Metrics:
     of a sequence counts as a row; unknown targets are left out. ValueError for what does not exist or fit.
     """
 
-    def __init__(self, metrics: Any, objective: Objective) -> None:
+    def __init__(self, metrics: Any, objective: Scored) -> None:
         self.given = _by_output(metrics, objective.losses)
         self._objective = objective
         self._scorers: dict[str, tuple[str, Scorer]] = {}
@@ -219,7 +229,7 @@ def _listed(metrics: Any) -> list[Any]:
     if metrics is None:
         return []
     alone = isinstance(metrics, str) or callable(metrics) or not isinstance(metrics, Iterable)
-    return [metrics] if alone else list(metrics)
+    return [metrics] if alone else checks.listed("metrics", metrics, "a metric or a list of them")
 
 
 # An output that is not finite makes a metric NaN, which is warning enough.

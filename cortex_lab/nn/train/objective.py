@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.ground.numbers import plain_number
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.initializers import fans, resolve
 from cortex_lab.nn.contract.layer import Parameter, Slots
 from cortex_lab.nn.contract.loss import Loss, resolve_loss
@@ -19,7 +20,7 @@ from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.study.missing import MISSING
 
 
-class Objective:
+class TotalLoss:
     """Losses by output name, each with its weight in the total, bound to a network's buffers.
 
     `like_pictures` says that targets are an input whose bytes are pictures: a loss of values then sees them
@@ -28,7 +29,13 @@ class Objective:
     that of the first output whose loss says something of its targets.
     """
 
-    def __init__(self, network: Network, loss: Any, loss_weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        loss: Any,
+        loss_weights: Mapping[str, float] | None = None,
+        like_pictures: bool = False,
+    ) -> None:
         self.network = network
         self.losses = _losses_by_output(loss, network)
         self.weights = _checked_weights(loss_weights, self.losses)
@@ -38,7 +45,7 @@ class Objective:
             for name, loss in self.losses.items()
             for key, spec in loss.state(shapes[name]).items()
         }
-        self.like_pictures = False
+        self.like_pictures = like_pictures
         self.some_unknown = False
         answering = (name for name, loss in self.losses.items() if loss.predicts != "features")
         self._first = next(answering, next(iter(self.losses)))
@@ -50,6 +57,11 @@ class Objective:
     def classifies(self) -> bool:
         """Whether the targets are class ids, so that accuracy has a meaning."""
         return bool(self.losses[self._first].of_classes)
+
+    @property
+    def reads_values(self) -> bool:
+        """Whether a loss reads its targets as values, and not as the picture that an input is."""
+        return not self.like_pictures and any(loss.predicts == "values" for loss in self.losses.values())
 
     def check_targets(self, name: str, targets: Any) -> np.ndarray:
         if targets is None:
@@ -215,7 +227,7 @@ class Objective:
         return slots
 
 
-def _drawn(spec: Parameter, ops: Any) -> Any:
+def _drawn(spec: Parameter, ops: Ops) -> Any:
     initializer = resolve(spec.initializer or "zeros")
     random = np.random.Generator(np.random.Philox(key=0))
     return ops.asarray(initializer.draw(spec.shape, spec.fan or fans(spec.shape), random))
@@ -243,10 +255,11 @@ def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
 
 
 def _checked_weights(weights: Mapping[str, float] | None, losses: Mapping[str, Loss]) -> dict[str, float]:
-    given = {name: plain_number(weight) for name, weight in (weights or {}).items()}
+    if weights is not None:
+        checks.instance("loss_weights", weights, Mapping, "a dict of weights by output name")
+    given = dict(weights or {})
     for name, weight in given.items():
         if name not in losses:
             raise ValueError(f"loss_weights has {name!r}, but the losses are on {', '.join(losses)}")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < float("inf"):
-            raise ValueError(f"the weight of the loss on {name!r} must be a number over 0, got {weight!r}")
+        checks.number(f"the weight of the loss on {name!r}", weight, over=0)
     return {name: float(given.get(name, 1.0)) for name in losses}

@@ -2,62 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.work import Work, join
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Layer
-from cortex_lab.nn.run.executor import Bound
+from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
-from cortex_lab.nn.train.copies import copied
-
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
+from cortex_lab.nn.train.objective import TotalLoss
+from cortex_lab.nn.train.update import Update
 
 Calls = list[Callable[[], Any]]
-Program = list[tuple[str, Calls]]
+Phases = list[tuple[str, Calls]]
 Whole = list[tuple[Callable[[], Any], str]]
 
 
-def program_of(training: Training, bound: Bound) -> Program:
-    """The phases of a step on `bound`, in order, each with its calls."""
-    network, objective = training.network, training.objective
-    slots = objective.slots(bound, training.plan)
-    calls: dict[str, Calls] = {phase: [] for phase in training.phases[1:]}
-    if training.augmenter:
-        calls["augment"].append(partial(training.augmenter.apply, training, bound))
-    calls["loss"].append(partial(objective.evaluate, slots))
-    for phase, run in bound.steps:
-        if run is not None:
-            calls[phase].append(run)
-    # Before the update, so that the whole gradient can be looked at while the update is pending.
-    last = calls[training.phases[-2]]
-    if network.shares_parameters:
-        last.append(network.gather_gradients)
-    if training.bound_penalties:
-        last.append(partial(training.bound_penalties.add_gradient, network.ops))
-    if training.frozen.parts:
-        last.append(training.frozen.rest_gradient)
-    calls["update"].append(partial(update, training, settling_of(network, bound), slots))
-    return list(calls.items())
+def phase_names(plan: Plan, augments: bool) -> tuple[str, ...]:
+    """The phases of a step of `plan`, in order."""
+    return (
+        "fetch",
+        *(["augment"] if augments else []),
+        *dict.fromkeys(step.phase for step in plan.steps if step.action == "forward"),
+        "loss",
+        *dict.fromkeys(step.phase for step in plan.steps if step.action in ("accumulate", "backward")),
+        "update",
+    )
 
 
-def is_known(program: Program) -> bool:
+class Program:
+    """What a step does after its fetch, found out once for each number of rows.
+
+    `names` are those of its phases. `augment` is called in the phase of this name; `finish` in the last, with
+    what settles the step in layers and losses.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        network: Network,
+        objective: TotalLoss,
+        update: Update,
+        augment: Callable[[], None],
+        finish: Callable[[Calls], None],
+    ) -> None:
+        self.names = names
+        self._network, self._objective, self._update = network, objective, update
+        self._augment, self._finish = augment, finish
+        self._phases: dict[int, Phases] = {}
+        self._whole: dict[int, Whole] = {}
+
+    def forget(self) -> None:
+        """Find it all out anew: other nodes rest, and other memory is used."""
+        self._phases, self._whole = {}, {}
+
+    def phases(self, loaded: LoadedBatch) -> Phases:
+        """The calls of a step that is looked at after each phase."""
+        rows = loaded.bound.rows
+        if rows not in self._phases:
+            self._phases[rows] = self._made(loaded)
+        return self._phases[rows]
+
+    def whole(self, loaded: LoadedBatch) -> Whole:
+        """Those of a step that is not looked at on its way, each with the last phase over after it."""
+        found = self._whole.get(loaded.bound.rows)
+        if found is None:
+            phases = self.phases(loaded)
+            found = _in_one_go(self._network.ops, phases)
+            if _is_known(phases):
+                self._whole[loaded.bound.rows] = found
+        return found
+
+    def _made(self, loaded: LoadedBatch) -> Phases:
+        network, objective = self._network, self._objective
+        calls: dict[str, Calls] = {phase: [] for phase in self.names[1:]}
+        if "augment" in calls:
+            calls["augment"].append(self._augment)
+        calls["loss"].append(partial(objective.evaluate, loaded.slots))
+        for phase, run in loaded.bound.steps:
+            if run is not None:
+                calls[phase].append(run)
+        # Before the update, so that the whole gradient can be looked at while the update is pending.
+        calls[self.names[-2]] += self._update.finish_gradient()
+        calls["update"].append(partial(self._finish, settling_of(network, objective, loaded)))
+        return list(calls.items())
+
+
+def settling_of(network: Network, objective: TotalLoss, loaded: LoadedBatch) -> Calls:
+    """What folds a step into what layers and losses remember, such as moving averages."""
+    calls: Calls = [
+        partial(node.layer.settle, network.ops, loaded.bound.slots[name])
+        for name, node in network.graph.nodes.items()
+        if type(node.layer).settle is not Layer.settle
+    ]
+    return [*calls, partial(objective.settle, loaded.slots)] if objective.state else calls
+
+
+def _is_known(program: Phases) -> bool:
     """Whether the calls of all layers have been found out."""
     return all(run.calls is not None for _, runs in program for run in runs if isinstance(run, Replayed))
 
 
-def in_one_go(program: Program) -> Whole:
-    """The calls of a step that is not looked at on its way, each with the last phase that is over after it.
-
-    Kernels are made one call with their neighbors, across layers.
-    """
+def _in_one_go(ops: Ops, program: Phases) -> Whole:
+    """Each call with the last phase that is over after it; kernels are one with neighbors, across layers."""
     calls: list[tuple[str, Callable[[], Any]]] = []
     for phase, runs in program:
         for run in runs:
@@ -65,82 +114,8 @@ def in_one_go(program: Program) -> Whole:
             calls += [(phase, call) for call in own]
     phases = ["fetch", *(phase for phase, _ in program)]
     found, done = [], 0
-    for is_work, group in groupby(calls, lambda call: isinstance(call[1], Work)):
-        some: list[Any] = [call for _, call in group]
-        for call in [join(some)] if is_work else some:
-            done += len(some) if is_work else 1
-            over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
-            found.append((call, phases[over]))
+    for call, made in ops.join(call for _, call in calls):
+        done += made
+        over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
+        found.append((call, phases[over]))
     return found
-
-
-def update(training: Training, settling: Calls, slots: Mapping[str, Any]) -> None:
-    """The only phase that changes what a step leaves behind."""
-    network, ops = training.network, training.network.ops
-    with network.turns:
-        if training.params_before is not None:
-            ops.copy(network.params, out=training.params_before)
-        training.tainted = not _change(training, training.optimizer_state, settling, slots)
-        training.step_number += 1
-        training.under_way = False
-
-
-@contextmanager
-def foreseen(training: Training) -> Iterator[None]:
-    """Inside, weights and states are what the update about to be made would leave."""
-    network, bound = training.network, training.bound
-    assert bound is not None
-    arrays = [network.params, network.state, *training.objective.state.values()]
-    with network.turns:
-        before = [array.copy() for array in arrays]
-        try:
-            slots = training.objective.slots(bound, training.plan)
-            with np.errstate(all="ignore"):
-                _change(training, copied(training.optimizer_state), settling_of(network, bound), slots)
-            yield
-        finally:
-            for array, values in zip(arrays, before, strict=True):
-                network.ops.copy(values, out=array)
-
-
-def settling_of(network: Network, bound: Bound) -> Calls:
-    """What folds a step into what its layers remember, such as moving averages."""
-    return [
-        partial(node.layer.settle, network.ops, bound.slots[name])
-        for name, node in network.graph.nodes.items()
-        if type(node.layer).settle is not Layer.settle
-    ]
-
-
-def _change(training: Training, state: dict[str, Any], settling: Calls, slots: Mapping[str, Any]) -> bool:
-    """Make the update; whether the gradient was finite and all is that it leaves."""
-    network, ops, objective = training.network, training.network.ops, training.objective
-    parameters, changes = network.parameters, training.changes
-    by_hand = {name: parameters[name] + ops.asarray(change) for name, change in changes.items()}
-    finite = optimize(training, state)
-    for name, values in by_hand.items():
-        parameters[name][...] = values
-    for settle in settling:
-        settle()
-    if objective.state:
-        objective.settle(slots)
-    if finite and (by_hand or settling or objective.state):
-        # The optimizer has looked at the parameters that it left.
-        finite = all(map(ops.all_finite, [*by_hand.values(), network.state, *objective.state.values()]))
-    return finite
-
-
-def optimize(training: Training, state: dict[str, Any]) -> bool:
-    """One update of the parameters; whether the gradient was finite, and they still are."""
-    if not training.frozen.parts:
-        return _move(training, state)
-    with training.frozen.at_rest(state):
-        return _move(training, state)
-
-
-def _move(training: Training, state: dict[str, Any]) -> bool:
-    network, ops = training.network, training.network.ops
-    finite = training.optimizer.update(ops, network.params, network.gradient, state)
-    if training.bound_penalties:
-        training.bound_penalties.constrain(ops)
-    return finite

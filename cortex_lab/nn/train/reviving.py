@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.graph.graph import Graph, PlacedNode
 from cortex_lab.nn.layers.reshaping import Permute
+from cortex_lab.nn.run.network import Network
+from cortex_lab.optimize import Optimizer
 
-if TYPE_CHECKING:
-    from cortex_lab.nn.train.training import Training
+
+class Learning(Protocol):
+    """What is reviving units: a training."""
+
+    @property
+    def network(self) -> Network: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def step_number(self) -> int: ...
+
+    @property
+    def optimizer(self) -> Optimizer: ...
+
+    @property
+    def optimizer_state(self) -> dict[str, Any]: ...
 
 
-def revive(training: Training, name: str, units: Any) -> None:
+def revive(training: Learning, name: str, units: Any) -> None:
     """Draw what leads into `units` of node `name` as it first was, and forget what the optimizer knew of it.
 
     Biases begin as they do where nothing else is said, at 0 mostly.
@@ -61,7 +80,7 @@ def _checked_units(name: str, units: Any, width: int) -> np.ndarray:
     return found
 
 
-def _begin_anew(training: Training, node: PlacedNode, key: str, chosen: np.ndarray) -> None:
+def _begin_anew(training: Learning, node: PlacedNode, key: str, chosen: np.ndarray) -> None:
     network, name = training.network, f"{node.name}/{key}"
     spec = _as_usual(node.layer).parameters(*node.in_shapes)[key]
     initializer = spec.initializer or for_activation(network.graph.next_activation(node.name))
@@ -84,5 +103,5 @@ def _as_usual(layer: Any) -> Any:
     return dataclasses.replace(layer, **usual)
 
 
-def _replace(ops: Any, array: Any, chosen: np.ndarray, values: Any) -> None:
+def _replace(ops: Ops, array: Any, chosen: np.ndarray, values: Any) -> None:
     array[...] = ops.xp.where(ops.asarray(chosen, "bool"), ops.asarray(values, array.dtype), array)

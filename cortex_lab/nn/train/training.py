@@ -3,52 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.denormals import switches
-from cortex_lab.nn.contract.layer import Slots
+from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
-from cortex_lab.nn.examine import measures
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
-from cortex_lab.nn.run.executor import Bound
+from cortex_lab.nn.examine.measures import Measures, stands
+from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
+from cortex_lab.nn.run.executor import Executor
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import targets_are_pictures
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.train import edits
+from cortex_lab.nn.train.arguments import check_arguments
 from cortex_lab.nn.train.augment import Augmenter
-from cortex_lab.nn.train.batch_loading import checked_rows, fetch
+from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.metrics import Metrics
-from cortex_lab.nn.train.objective import Objective
-from cortex_lab.nn.train.phases import Program, Whole, in_one_go, is_known, optimize, program_of
+from cortex_lab.nn.train.objective import TotalLoss
+from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
+from cortex_lab.nn.train.update import Update
+from cortex_lab.nn.train.validation import Validation, checked_rows
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe, every
 
 Tap = Callable[[str, int, Mapping[str, Any]], None]
 
 
-class BatchSource(Protocol):
-    """Where batches come from: a pure function of the step, so that any step can be run again.
-
-    A batch has `inputs` (an array or a dict of them by input name), `targets` (likewise, by output name),
-    `rows` (where in the data they lie) and `weights` ((rows,) or None). Inputs are seen as `Network.seen`
-    says. A source may have `targets_are`, the name of the input whose numbers are the targets, too: if its
-    bytes are pictures, a loss of values sees the targets in the same way; no others are ever divided. It may
-    have `check_unchanged()`, which raises an error if arrays that it serves were changed.
-    """
-
-    batch_size: int
-    steps_per_epoch: int
-
-    def fetch(self, step: int) -> Any: ...
-
-
 class Training:
     """One way to train one network: fetch, augment, forward, loss, backward, update.
+
+    It orders these phases. What is done in them is its parts': the `loader` puts batches into memory, the
+    `objective` says what is minimized, the `update` moves the parameters, and the `record` is of the step
+    under way, or of the last. Others ask it for changes, by `edit`, `freeze` and `restore`; nobody else
+    writes its attributes.
 
     Parameters
     ----------
@@ -81,7 +74,7 @@ class Training:
     seed
         Keys what layers draw at random.
 
-    See `measures.MEASURES` for what it measures and `edits.EDITS` for what can be edited.
+    See `examine.measures.MEASURES` for what it measures and `edits.EDITS` for what can be edited.
     """
 
     def __init__(
@@ -101,50 +94,54 @@ class Training:
         metrics: Any = None,
         seed: int = 0,
     ) -> None:
+        check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
         self.network = network
-        self.batches = batches
-        self.optimizer = optimizer
-        self.objective = Objective(network, loss, loss_weights)
-        self.objective.like_pictures = targets_are_pictures(network.graph, batches)
-        self.row_weights = row_weights
-        self.penalties = Penalties(penalties) if isinstance(penalties, Mapping) else penalties
-        self.bound_penalties = self.penalties.bind(network) if self.penalties else None
+        pictures = targets_are_pictures(network.graph, batches)
+        self.objective = TotalLoss(network, loss, loss_weights, pictures)
+        self.penalties = None if penalties is None else Penalties.of(penalties)
         self.seed = seed
         self.step_number = 0
         self.tap: Tap | None = None
-        self.batch: Any = None
-        self.hyperparameters: dict[str, float] = {}
-        self.under_way = False
         self.tainted = False
         self.reached: str | None = None
-        plan = Plan.training_step(network.graph, self.objective.losses)
-        if not plan.gradients_wanted:
+        bound_penalties = self.penalties.bind(network) if self.penalties else None
+        free = Plan.training_step(network.graph, self.objective.losses)
+        if not free.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
-        self.freeze(frozen)
+        resting, executor = self._resting(frozen, batches.batch_size)
         # As it began, whatever is edited later; for a file, what it was set up with.
-        self.set_up: dict[str, Any] = {"optimizer": optimizer, "frozen": self.frozen.patterns}
-        self.augmenter = Augmenter(network, augment)
-        shapes = {name: array.shape for name, array in network.parameters.items()}
-        self.optimizer_state = optimizer.init(network.ops, network.params, shapes)
-        self.bound: Bound | None = None
-        self.checked_until = batches.steps_per_epoch
-        self.loss_slots: dict[str, Slots] | None = None
-        self.changes: dict[str, np.ndarray] = {}
-        self.params_before: Any = None
-        self.scores: tuple[tuple[int, ...], dict[str, Any]] | None = None
-        self.validation = validation and self.checked_rows(*validation, "validation")
+        self.set_up: dict[str, Any] = {"optimizer": optimizer, "frozen": resting.patterns}
+        augmenter = Augmenter(network, augment)
+        self.update = Update.of(network, optimizer, resting, bound_penalties, self.objective.state)
+        self.loader = BatchLoader(network, self.objective, batches, executor, augmenter, row_weights, seed)
+        self.record = StepRecord()
+        rows = validation and self.checked_rows(*validation, "validation")
+        self._validation = Validation(self.objective, rows, Metrics(metrics, self.objective))
         self.validate_every = validate_every or batches.steps_per_epoch
-        self.metrics = self._checked_metrics(metrics)
-        self.random_nodes = [name for name, node in network.graph.nodes.items() if node.layer.random]
-        self.phases = (
-            "fetch",
-            *(["augment"] if self.augmenter else []),
-            *dict.fromkeys(step.phase for step in plan.steps if step.action == "forward"),
-            "loss",
-            *dict.fromkeys(step.phase for step in plan.steps if step.action in ("accumulate", "backward")),
-            "update",
+        self.phases = phase_names(free, bool(augmenter))
+        self._program = Program(
+            self.phases, network, self.objective, self.update, self._augment, self._finish
         )
-        self._measures = measures.table(self)
+        self._measures = Measures(
+            network, self.objective, self.record, self.update, self.loader, self._validation
+        ).by_key
+
+    # What its parts hold, to be read here.
+    optimizer = property(attrgetter("update.optimizer"))
+    optimizer_state = property(attrgetter("update.state"))
+    frozen = property(attrgetter("update.frozen"))
+    batches = property(attrgetter("loader.source"))
+    row_weights = property(attrgetter("loader.row_weights"))
+    augmenter = property(attrgetter("loader.augmenter"))
+    executor = property(attrgetter("loader.executor"))
+    plan = property(attrgetter("loader.executor.plan"))
+    bounds = property(attrgetter("loader.bounds"))
+    hyperparameters = property(attrgetter("loader.hyperparameters.edited"))
+    under_way = property(attrgetter("record.under_way"))
+    batch = property(attrgetter("record.batch"))
+    bound = property(attrgetter("record.bound"))
+    validation = property(attrgetter("_validation.rows"))
+    metrics = property(attrgetter("_validation.metrics"))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -187,7 +184,7 @@ class Training:
 
     def digest(self, array: np.ndarray) -> int:
         """What an editable array holds, in 64 bits."""
-        return self.network.ops.checksum(array.reshape(-1).view(np.uint32))
+        return self.network.digest(array)
 
     @property
     def buffers(self) -> dict[str, np.ndarray]:
@@ -202,21 +199,29 @@ class Training:
 
     def walk(self) -> Iterator[str]:
         """Perform one training step, phase by phase; parameters and state change in "update" only."""
-        self.under_way = True
-        bound = fetch(self)
-        self.augmenter.show(bound)
+        return self._walk(self.step_number)
+
+    def rehearse(self, to: str, step: int | None = None) -> LoadedBatch:
+        """Perform a step, the next unless its number is given, up to phase `to`, and leave it at that.
+
+        Before its last phase nothing that lasts is changed; the batch is where it was put.
+        """
+        step = self.step_number if step is None else step
+        next(phase for phase in self._walk(step) if phase == to)
+        self.record.stand_after(self.step_number)
+        assert self.record.loaded is not None
+        return self.record.loaded
+
+    def _walk(self, step: int) -> Iterator[str]:
+        loaded = self._fetch(step)
+        self.loader.augmenter.show(loaded.bound)
         if self.tap is not None:
-            self.tap("fetch", self.step_number, self.buffers)
+            self.tap("fetch", step, self.buffers)
         yield "fetch"
-        program = self._program(bound)
-        flush, restore = switches()
-        for phase, runs in program:
-            before = flush()
-            try:
+        for phase, runs in self._program.phases(loaded):
+            with self.network.ops.flushing():
                 for run in runs:
                     run()
-            finally:
-                restore(before)
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
@@ -231,23 +236,18 @@ class Training:
             for phase in self.walk():
                 self.reached = phase
             return
-        self.under_way = True
-        bound = fetch(self)
+        loaded = self._fetch(self.step_number)
         self.reached = "fetch"
-        flush, restore = switches()
-        before = flush()
-        try:
-            for call, over in self._whole(bound):
+        with self.network.ops.flushing():
+            for call, over in self._program.whole(loaded):
                 call()
                 self.reached = over
-        finally:
-            restore(before)
 
     def checked_rows(
         self, inputs: Any, targets: Any, role: str = "the data to score"
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Rows to score: inputs and targets by name; ValueError for what does not fit, or is not finite."""
-        return checked_rows(self, inputs, targets, role)
+        return checked_rows(self.objective, inputs, targets, role)
 
     def measure(self, key: str) -> float:
         """The value of `key` for the step just completed, or right before its update for the one under way.
@@ -264,37 +264,31 @@ class Training:
 
     def advice(self, key: str) -> str | None:
         """What to do to have `key` measured, where it could be; None where nothing can be said."""
-        return measures.advice(self, key)
+        return self._validation.advice(key)
 
-    stands = staticmethod(measures.stands)
+    stands = staticmethod(stands)
 
     def expect(self, keys: Iterable[str]) -> None:
         """Told what is going to be measured at every step, so that it can be."""
-        if self.params_before is None and any(key.startswith("update_ratio") for key in keys):
-            self.params_before = self.network.params.copy()
+        if self.record.params_before is None and any(key.startswith("update_ratio") for key in keys):
+            self.record.params_before = self.network.params.copy()
 
     def fault(self) -> Fault | None:
         """What is not a finite number, if the update about to be made would put it into the weights."""
-        return find_fault(self)
+        loaded = self.record.loaded
+        if loaded is None:
+            return None
+        settling = settling_of(self.network, self.objective, loaded)
+        after = self.update.foreseen(self.record.changes, settling)
+        return find_fault(self.network, loaded, self.objective.state, after)
 
     def is_whole(self) -> bool:
         """Whether the weights are finite, and the optimizer remembers no NaN."""
-        return is_whole(self)
+        return is_whole(self.network, self.update.state)
 
     def pending_update(self) -> dict[str, np.ndarray]:
         """By parameter, the change that the update about to be made will add."""
-        # Made and taken back: limits work on the parameters themselves.
-        network, found, start = self.network, {}, 0
-        with network.turns:
-            before = network.params.copy()
-            optimize(self, copied(self.optimizer_state))
-            change = network.ops.to_numpy(network.params - before)
-            network.ops.copy(before, out=network.params)
-        for name, array in network.parameters.items():
-            own = change[start : start + array.size].reshape(array.shape)
-            found[name] = self.changes.get(name, own)
-            start += array.size
-        return found
+        return self.update.pending(self.record.changes)
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -315,19 +309,15 @@ class Training:
             copy(snapshot["params"], out=self.network.params)
             copy(snapshot["state"], out=self.network.state)
             put_back(copy, snapshot["loss_state"], self.objective.state)
-        put_back(copy, snapshot["optimizer_state"], self.optimizer_state)
-        self.optimizer = snapshot["optimizer"]
-        self.batches = snapshot["batches"]
-        self.hyperparameters = dict(snapshot["hyperparameters"])
+        self.update.restore(snapshot["optimizer"], snapshot["optimizer_state"])
+        self.loader.source = snapshot["batches"]
         self.step_number = snapshot["step"]
         if snapshot["frozen"] != self.frozen.patterns:
             self.freeze(snapshot["frozen"])
-        if self.bound is None:
-            epoch = self.batches.steps_per_epoch
-            self.checked_until = -(-self.step_number // epoch) * epoch + epoch
-        self.under_way = False
-        self.changes = {}
-        edits.set_hyperparameters(self)
+        if self.record.loaded is None:
+            self.loader.begin_at(self.step_number)
+        self.record.stand_after(self.step_number)
+        self.loader.hyperparameters.restore(snapshot["hyperparameters"])
 
     def clone(self) -> Training:
         """A training of its own in the same state, on a copy of the network and the same data."""
@@ -348,23 +338,16 @@ class Training:
         )
         other.restore(self.snapshot())
         other.set_up = self.set_up
-        other.checked_until = self.checked_until
+        other.loader.checked_until = self.loader.checked_until
         other.objective.some_unknown = self.objective.some_unknown
         return other
 
     def freeze(self, frozen: Iterable[str] | str) -> None:
         """From the next step on, let the nodes named so rest, and all others learn; between two steps."""
-        resting = Frozen(self.network, frozen)
-        plan = Plan.training_step(self.network.graph, self.objective.losses, resting.nodes)
-        if not plan.gradients_wanted:
-            raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves nothing free")
-        resting.rest_unless(plan.gradients_wanted)
-        self.frozen, self.plan = resting, plan
-        self.executor = self.network.executor(plan, self.batches.batch_size)
         # What was bound stays readable until the next step binds anew.
-        self.bounds: dict[int, Bound] = {}
-        self._programs: dict[int, Program] = {}
-        self._wholes: dict[int, Whole] = {}
+        self.update.frozen, executor = self._resting(frozen, self.batches.batch_size)
+        self.loader.load_into(executor)
+        self._program.forget()
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
@@ -373,27 +356,36 @@ class Training:
         """
         edits.edit(self, name, value)
 
-    def _program(self, bound: Bound) -> Program:
-        if bound.rows not in self._programs:
-            self._programs[bound.rows] = program_of(self, bound)
-        return self._programs[bound.rows]
+    def was_set_up(self, **settings: Any) -> None:
+        """What a file says that the training was once set up with."""
+        self.set_up = self.set_up | settings
 
-    def _whole(self, bound: Bound) -> Whole:
-        whole = self._wholes.get(bound.rows)
-        if whole is None:
-            program = self._program(bound)
-            whole = in_one_go(program)
-            if is_known(program):
-                self._wholes[bound.rows] = whole
-        return whole
+    def _resting(self, patterns: Iterable[str] | str, batch_size: int) -> tuple[Frozen, Executor]:
+        """What rests, and memory for steps in which it does."""
+        resting = Frozen(self.network, patterns)
+        plan = Plan.training_step(self.network.graph, self.objective.losses, resting.nodes)
+        if not plan.gradients_wanted:
+            raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves nothing free")
+        resting.rest_unless(plan.gradients_wanted)
+        return resting, self.network.executor(plan, batch_size)
 
-    def _checked_metrics(self, given: Any) -> Metrics:
-        metrics = Metrics(given, self.objective)
-        if metrics.keys and not self.validation:
-            raise ValueError(
-                "metrics are measured on validation rows, and there are none; give some with validation=..., "
-                "or split the data set: data.split(validation=0.2)"
-            )
-        if self.validation:
-            metrics.check(self.validation[1])
-        return metrics
+    def _fetch(self, step: int) -> LoadedBatch:
+        record = self.record
+        record.begin(step)
+        record.loaded = loaded = self.loader.load(step)
+        record.changes = {}
+        return loaded
+
+    def _augment(self) -> None:
+        if self.record.loaded is not None:
+            self.loader.augment(self.record.loaded)
+
+    def _finish(self, settling: Calls) -> None:
+        """The only phase that changes what a step leaves behind."""
+        network, record = self.network, self.record
+        with network.turns:
+            if record.params_before is not None:
+                network.ops.copy(network.params, out=record.params_before)
+            self.tainted = not self.update.make(record.changes, settling)
+            self.step_number += 1
+            record.under_way = False

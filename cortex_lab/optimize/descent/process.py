@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute import Ops, get_ops
+from cortex_lab.compute import Ops, as_ops
 from cortex_lab.optimize.function import Differentiable, point
 from cortex_lab.optimize.optimizer import Optimizer
 from cortex_lab.study import Probe
@@ -51,7 +51,7 @@ class Descent:
             raise TypeError(f"a descent wants an optimizer such as SGD(0.1), got {optimizer!r}")
         self.function = function
         self.optimizer = optimizer
-        self.ops = get_ops(ops) if isinstance(ops, str) else ops
+        self.ops = as_ops(ops)
         self.step_number = 0
         self.params = self.ops.asarray(point(function, start)).copy()
         self.gradient = self.ops.zeros(self.params.shape)

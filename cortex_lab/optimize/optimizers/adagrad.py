@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, at_least, fraction
+from cortex_lab.ground import checks
+from cortex_lab.optimize.optimizer import Optimizer, Rate
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Adagrad(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least("initial", self.initial, 0)
-        above_zero("epsilon", self.epsilon)
+        checks.number("initial", self.initial, least=0)
+        checks.number("epsilon", self.epsilon, over=0)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -51,8 +52,8 @@ class Adadelta(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fraction("rho", self.rho)
-        above_zero("epsilon", self.epsilon)
+        checks.fraction("rho", self.rho)
+        checks.number("epsilon", self.epsilon, over=0)
 
     @property
     def arrays(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, at_least, fraction
+from cortex_lab.ground import checks
+from cortex_lab.optimize.optimizer import Optimizer, Rate
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,9 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fraction("beta_1", self.beta_1)
-        fraction("beta_2", self.beta_2)
-        above_zero("epsilon", self.epsilon)
+        checks.fraction("beta_1", self.beta_1)
+        checks.fraction("beta_2", self.beta_2)
+        checks.number("epsilon", self.epsilon, over=0)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class Nadam(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least("momentum_decay", self.momentum_decay, 0)
+        checks.number("momentum_decay", self.momentum_decay, least=0)
 
     def memory(self, ops: Any, params: Any) -> dict[str, Any]:
         return {**super().memory(ops, params), "momentum_product": 1.0}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.optimize.optimizer import Optimizer, Rate, fraction
+from cortex_lab.ground import checks
+from cortex_lab.optimize.optimizer import Optimizer, Rate
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Lion(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fraction("beta_1", self.beta_1)
-        fraction("beta_2", self.beta_2)
+        checks.fraction("beta_1", self.beta_1)
+        checks.fraction("beta_2", self.beta_2)
 
     @property
     def arrays(self) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.ground.patterns import matching
-from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, fraction
+from cortex_lab.optimize.optimizer import Optimizer, Rate
 
 _FACTORS = (3.4445, -4.775, 2.0315)
 _NOT_MATRICES = ("*/embeddings", "*/gamma", "*/beta", "*/alpha")
@@ -40,9 +41,11 @@ class Muon(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("momentum", "beta_1", "beta_2"):
-            fraction(name, getattr(self, name))
-        above_zero("epsilon", self.epsilon)
-        above_zero("newton_schulz_steps", self.newton_schulz_steps)
+            checks.fraction(name, getattr(self, name))
+        checks.number("epsilon", self.epsilon, over=0)
+        checks.whole("newton_schulz_steps", self.newton_schulz_steps, least=1)
+        for pattern in checks.listed("without", self.without, "a list of patterns such as ('dense_2/*',)"):
+            checks.text("a pattern of without", pattern)
         object.__setattr__(self, "without", tuple(self.without))
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.optimize.optimizer import Optimizer, Rate, above_zero, fraction
+from cortex_lab.ground import checks
+from cortex_lab.optimize.optimizer import Optimizer, Rate
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class RMSprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fraction("rho", self.rho)
-        fraction("momentum", self.momentum)
-        above_zero("epsilon", self.epsilon)
+        checks.fraction("rho", self.rho)
+        checks.fraction("momentum", self.momentum)
+        checks.number("epsilon", self.epsilon, over=0)
 
     @property
     def arrays(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_lab.optimize.optimizer import Optimizer, Rate, fraction
+from cortex_lab.ground import checks
+from cortex_lab.optimize.optimizer import Optimizer, Rate
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fraction("momentum", self.momentum)
+        checks.fraction("momentum", self.momentum)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0")
 

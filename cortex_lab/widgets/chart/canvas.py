@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.ground.numbers import plain_number
+from cortex_lab.ground.checks import plain
 from cortex_lab.widgets.chart.marks import Axis, Chart, Graph, Mark, Tiles
 from cortex_lab.widgets.chart.picture_tiles import as_bytes
 
@@ -36,7 +36,7 @@ def pack(chart: Chart) -> Packed:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
-    return {"limits": plain_number(axis.limits), "label": axis.label, "percent": axis.percent}
+    return {"limits": plain(axis.limits), "label": axis.label, "percent": axis.percent}
 
 
 def _described(mark: Mark, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _described(mark: Mark, name: str, arrays: dict[str, np.ndarray]) -> dict[str
         if isinstance(value, np.ndarray):
             arrays[f"{name}.{key}"] = _small(value).ravel()
         elif value is not None:
-            found[key] = value if isinstance(value, str) else plain_number(value)
+            found[key] = value if isinstance(value, str) else plain(value)
     if isinstance(mark, Tiles):
         arrays[f"{name}.values"] = as_bytes(mark.values, *mark.limits).ravel()
         found["count"], found["height"], found["width"] = mark.values.shape[:3]

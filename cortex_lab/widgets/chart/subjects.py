@@ -19,14 +19,26 @@ def network_of(session: Session) -> Any:
 
 
 def dataset_of(session: Session) -> Any:
-    """The dataset of the session; NothingToShow if it has none."""
+    """The dataset of the session; NothingToShow if it has none, or one of several inputs or targets."""
     dataset = getattr(session, "dataset", None)
     if dataset is None:
         raise NothingToShow(
             "This session has no dataset, so there are no rows to show.\n"
             "Pass a Dataset to cl.train(network, dataset, ...)."
         )
+    if any(isinstance(getattr(dataset, role, None), dict) for role in ("inputs", "target")):
+        raise NothingToShow(
+            "This dataset has inputs or targets by name, and views of rows show one of each.\n"
+            "session.frame and network.activations(inputs) have the numbers."
+        )
     return dataset
+
+
+def has_dataset(session: Session) -> bool:
+    try:
+        return dataset_of(session) is not None
+    except NothingToShow:
+        return False
 
 
 def held_out(dataset: Any) -> Any:

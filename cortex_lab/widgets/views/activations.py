@@ -14,7 +14,7 @@ from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot, Ramp, Tiles
 from cortex_lab.widgets.chart.picture_tiles import CutTiles, as_tiles
 from cortex_lab.widgets.chart.scales import StickyLimit
-from cortex_lab.widgets.chart.subjects import checked_row, dataset_of, held_out, network_of
+from cortex_lab.widgets.chart.subjects import checked_row, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 
@@ -64,8 +64,8 @@ class Activations(View[Pictures]):
         self._inputs: np.ndarray | None = None
         self._target: Any = None
         self._pinned: int | None = None
-        if getattr(session, "dataset", None) is not None:
-            rows = held_out(session.dataset).rows  # type: ignore[attr-defined]
+        if has_dataset(session):
+            rows = held_out(dataset_of(session)).rows
             self.pinned = int(rows[0]) if pinned is None else pinned
 
     @property

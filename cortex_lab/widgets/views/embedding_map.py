@@ -13,7 +13,7 @@ import pandas as pd
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Points
-from cortex_lab.widgets.chart.subjects import checked_layer, dataset_of, held_out, network_of
+from cortex_lab.widgets.chart.subjects import checked_layer, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 MOST_ROWS = 500
@@ -90,7 +90,7 @@ class EmbeddingMap(View[Map]):
         if getattr(session, "network", None) is not None:
             self.layers = list(session.network.layers)  # type: ignore[attr-defined]
             self._layer = self.layers[-2] if len(self.layers) > 1 else self.layers[-1]
-        if getattr(session, "dataset", None) is not None:
+        if has_dataset(session):
             self._read_rows(rows)
         if layer is not None:
             self.layer = layer

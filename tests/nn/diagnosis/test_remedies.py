@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
+from benchmarks.planted import BASES
 from benchmarks.planted_faults import Planted
 
 EDITED = {
@@ -16,7 +17,7 @@ EDITED = {
     "weights far too large": "perceptron", "weights far too small": "convolutional",
     "dead from the start": "perceptron", "saturated": "perceptron", "dropout": "perceptron",
     "weight decay": "perceptron", "clipping": "convolutional", "frozen": "convolutional",
-    "target outlier": "regression",
+    "target outlier": "regression", "row far out": "perceptron",
 }  # fmt: skip
 
 
@@ -93,3 +94,43 @@ def test_units_to_revive_are_those_of_the_layer_that_has_them():
     session.step()
     left = [each for each in session.diagnose().of("dead_units") if each.where == "activation_1"]
     assert not left or len(left[0].units) < 8
+
+
+OPTIMIZERS = cl.optimize.optimizers.__all__
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e12, 1e30])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_rate_beyond_all_is_the_cause_and_the_one_advised_learns(optimizer, rate):
+    setup = BASES["regression" if OPTIMIZERS.index(optimizer) % 2 else "perceptron"](2)
+    setup.steps, setup.optimizer = 30, getattr(cl, optimizer)(rate)
+    session = setup.session()
+    finding = session.diagnose()[0]
+    assert finding.kind == "learning_rate_high"
+    exec(finding.remedy.removeprefix("Lower it: "), {"session": session})
+    session.step(80)
+    loss = session.trace["loss"]
+    assert session.step_number == 80 and loss[-20:].mean() < 0.7 * loss[0]
+
+
+@pytest.mark.parametrize("value", [1e3, -1e6, 1e12])
+@pytest.mark.parametrize("base", ["perceptron", "convolutional", "lstm", "regression", "spiral"])
+def test_a_cell_far_out_is_named_by_row_and_column(base, value):
+    setup = BASES[base](1)
+    setup.x.reshape(len(setup.x), -1)[123, 1] = value
+    setup.steps = 30
+    finding = setup.session().diagnose()[0]
+    assert finding.kind == "input_outlier" and finding.edits == (("excluded_rows", [123]),)
+    assert f"row 123 has {value:.4g}" in finding.sentence
+    column = finding.units == (1,) if setup.x.ndim == 2 else "the place [0" in finding.sentence
+    assert column and 'session.edit("excluded_rows", [123])' in finding.remedy
+
+
+@pytest.mark.parametrize("base", ["perceptron", "regression"])
+def test_validation_targets_are_moved_back(base):
+    setup = Planted(base, ("validation targets shifted",), ()).setup()
+    finding = setup.session().diagnose()[0]
+    names = {"y_validation": setup.held[1], "np": np}
+    exec(re.findall(r"y_validation = .*?(?=, and drop)", finding.remedy)[0], names)
+    setup.held = setup.held[0], names["y_validation"]
+    assert not setup.session().diagnose()

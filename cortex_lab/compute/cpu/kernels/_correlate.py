@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32
 from cortex_lab.compute.cpu.kernels._direct import SLACK, is_padded, vectors_for, with_border
+from cortex_lab.compute.cpu.machine import has_wide_registers
 from cortex_lab.compute.cpu.microkernels.convolution_kernel import (
     HEIGHTS,
     correlate_tile,
     height_for,
     multiply_tile,
-    tiles_pay,
 )
 from cortex_lab.compute.cpu.native import clear_block, copy_block
 from cortex_lab.compute.cpu.pool import get_workers
@@ -28,7 +28,7 @@ BLOCK = 10_240
 """Floats of image and gradient that stay in the first-level cache while tiles go by."""
 MOST = 300_000
 """Floats of weights that are summed in place, in the second-level cache."""
-_ON = tiles_pay()
+_ON = has_wide_registers()
 
 
 def weight_gradient_pays(geometry: tuple[int, ...]) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32
-from cortex_lab.compute.cpu.microkernels.convolution_kernel import REGISTERS, slide_tile, tiles_pay
+from cortex_lab.compute.cpu.machine import has_wide_registers
+from cortex_lab.compute.cpu.microkernels.convolution_kernel import REGISTERS, slide_tile
 from cortex_lab.compute.cpu.native import clear_block, copy_block
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import LANES, choose, every, first_lanes, is_finite, load, store
@@ -32,7 +33,7 @@ THIN = 64
 """Channels from which pixels of a strided 1 x 1 convolution are put side by side first."""
 SLACK = 64
 """Floats that a tile may read beyond the last pixel it needs."""
-_ON = tiles_pay()
+_ON = has_wide_registers()
 _ZERO, _ONE, _LOWEST = np.float32(0), np.float32(1), np.float32(-np.inf)
 _NONE = np.zeros(0, np.float32)
 PLAIN = (None, None, None, False)

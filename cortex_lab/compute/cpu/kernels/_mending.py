@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.simd import (
     choose,
     either,

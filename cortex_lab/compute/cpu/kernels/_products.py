@@ -7,20 +7,20 @@ product is done to a panel while it is in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32
 from cortex_lab.compute.cpu.kernels.activation import activate_lanes
-from cortex_lab.compute.cpu.microkernels.convolution_kernel import multiply_tile, tiles_pay
+from cortex_lab.compute.cpu.machine import has_wide_registers
+from cortex_lab.compute.cpu.microkernels.convolution_kernel import multiply_tile
 from cortex_lab.compute.cpu.microkernels.product_kernel import PANEL, STRIDE, TALL, multiply_panel
 from cortex_lab.compute.cpu.native import clear_block, copy_block, transpose_block
-from cortex_lab.compute.cpu.pool import get_workers, workspace
+from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import LANES, every, first_lanes, load, store
 from cortex_lab.compute.work import Work
 
@@ -38,7 +38,7 @@ NARROW = 14
 """Rows of a tile that is one vector wide."""
 SHARE = 400_000
 """Multiply-adds that are worth a worker."""
-_ON = tiles_pay()
+_ON = has_wide_registers()
 _ZERO = np.float32(0)
 _NONE = np.zeros(0, np.float32)
 NEAR = np.zeros(DEEP // STRIDE, np.int64)
@@ -77,7 +77,7 @@ def multiply_turned(a: Any, b: Any, out: Any) -> Work:
     width = max(end - column for _, _, column, end in pieces)
     pieces = [(*piece, 0) for piece in pieces]
     before = (*arrays, _NONE, rows, columns, inner)
-    return work(multiply_turned_part, before, pieces, partial(_turned_rooms, width))
+    return work(multiply_turned_part, before, pieces, partial(turned_rooms, width))
 
 
 def _is_narrow(rows: int, columns: int, inner: int) -> bool:
@@ -106,27 +106,16 @@ def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, in
 
 def _rooms(worker: int) -> tuple[Any, Any, Any]:
     """A panel, a tile's rows, and the places of the lines that all tiles of a panel fetch."""
-    return _rooms_of(partial(get_workers().room, worker))
-
-
-def _turned_rooms(width: int, worker: int) -> tuple[Any, Any, Any]:
-    return _turned_rooms_of(partial(get_workers().room, worker), width)
-
-
-def turned_rooms(columns: int) -> tuple[Any, Any, Any]:
-    """What `multiply_turned_part` needs to work on so many columns of its product, in this thread."""
-    return _turned_rooms_of(workspace, columns)
-
-
-def _rooms_of(room: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    room = partial(get_workers().room, worker)
     lines = room("lines", np.int64, HIGH // TALL * DEEP // STRIDE)
     return room("panel", FLOAT32, DEEP * PANEL), room("rows", FLOAT32, DEEP * TALL), lines
 
 
-def _turned_rooms_of(room: Callable[..., Any], columns: int) -> tuple[Any, Any, Any]:
-    _, tile, lines = _rooms_of(room)
+def turned_rooms(columns: int, worker: int) -> tuple[Any, Any, Any]:
+    """What `multiply_turned_part` needs to work on so many columns of its product."""
+    _, tile, lines = _rooms(worker)
     width = min(WIDE, -(-columns // PANEL) * PANEL)
-    return room("panels", FLOAT32, DEEP * width), tile, lines
+    return get_workers().room(worker, "panels", FLOAT32, DEEP * width), tile, lines
 
 
 @piecework

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.functions import expm1_of_negative, sigmoid, tanh
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store
 from cortex_lab.compute.kernels import activation
 from cortex_lab.compute.kernels.activation import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
+from cortex_lab.compute.work import Call, in_turn
 
 NAMES = ("linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu")
 CODES = {name: code for code, name in enumerate(NAMES)}
@@ -29,8 +32,8 @@ _BEND, _CUBIC = np.float32(GELU_SCALE), np.float32(GELU_CUBIC)
 def activate(ops: Any, name: str, x: Any, out: Any, alpha: float = 1.0) -> Any:
     if name not in CODES or not plain(x) or not writable(out) or x.shape != out.shape:
         return NotImplemented
-    function = _activate_normal if name == "gelu" else _activate
-    return _spread(function, (x, out), (CODES[name], alpha))
+    ways = (_activate_normal, _part_of_normal) if name == "gelu" else (_activate, _part)
+    return _spread(*ways, (x, out), (CODES[name], alpha))
 
 
 @activation.activate_gradient.override("cpu")
@@ -41,8 +44,10 @@ def activate_gradient(ops: Any, name: str, x: Any, y: Any, dy: Any, out: Any, al
         y = x
         if y is None or y.shape != out.shape:
             return NotImplemented
-    function = _activate_normal_gradient if name == "gelu" else _activate_gradient
-    return _spread(function, (y, dy, out), (CODES[name], alpha))
+    ways = (_activate_gradient, _part_of_gradient)
+    if name == "gelu":
+        ways = (_activate_normal_gradient, _part_of_normal_gradient)
+    return _spread(*ways, (y, dy, out), (CODES[name], alpha))
 
 
 @activation.bias_activate.override("cpu")
@@ -50,31 +55,51 @@ def bias_activate(ops: Any, y: Any, bias: Any, name: str, alpha: float = 1.0) ->
     if name not in CODES or not plain(bias) or not writable(y):
         return NotImplemented
     if name == "gelu":
-        bias_activate(ops, y, bias, "linear")
-        return activate(ops, name, y, y)
+        shift = activation.bias_activate.prepare(ops, y, bias, "linear")
+        return in_turn(shift, activation.activate.prepare(ops, name, y, y))
     if bias is None:
-        return None if name == "linear" else _spread(_activate, (y, y), (CODES[name], alpha))
+        return in_turn() if name == "linear" else _spread(_activate, _part, (y, y), (CODES[name], alpha))
     if bias.shape != y.shape[-1:]:
         return NotImplemented
     rows = y.reshape(-1, y.shape[-1])
+    given = (rows, bias, CODES[name], alpha)
     if y.size <= GRAIN:
-        _bias_activate(rows, bias, CODES[name], alpha)
-        return None
-    workers = get_workers()
-    pieces = workers.split(len(rows), -(-GRAIN // rows.shape[1]))
-    workers.run(_bias_activate, [(rows[i:j], bias, CODES[name], alpha) for i, j in pieces], blas=False)
-    return None
+        return partial(_bias_activate, *given)
+    pieces = get_workers().split(len(rows), -(-GRAIN // rows.shape[1]))
+    return work(_part_with_bias, given, pieces)
 
 
-def _spread(function: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
-    flat = [array.reshape(-1) for array in arrays]
-    size = flat[0].size
-    if size <= GRAIN:
-        function(*flat, *settings)
-        return
-    workers = get_workers()
-    pieces = workers.split(size, GRAIN)
-    workers.run(function, [(*(array[i:j] for array in flat), *settings) for i, j in pieces], blas=False)
+def _spread(whole: Any, part: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> Call:
+    """What calls `whole` on flat arrays of so few elements, or `part` on pieces of them."""
+    given = (*(array.reshape(-1) for array in arrays), *settings)
+    size = arrays[0].size
+    # Whoever does it once pays for the looking as well: for few elements that is most of it.
+    return partial(whole, *given) if size <= GRAIN else work(part, given, get_workers().split(size, GRAIN))
+
+
+@piecework
+def _part(x, out, code, alpha, start, stop):
+    _activate(x[start:stop], out[start:stop], code, alpha)
+
+
+@piecework
+def _part_of_gradient(y, dy, out, code, alpha, start, stop):
+    _activate_gradient(y[start:stop], dy[start:stop], out[start:stop], code, alpha)
+
+
+@piecework
+def _part_of_normal(x, out, code, alpha, start, stop):
+    _activate_normal(x[start:stop], out[start:stop], code, alpha)
+
+
+@piecework
+def _part_of_normal_gradient(x, dy, out, code, alpha, start, stop):
+    _activate_normal_gradient(x[start:stop], dy[start:stop], out[start:stop], code, alpha)
+
+
+@piecework
+def _part_with_bias(rows, bias, code, alpha, start, stop):
+    _bias_activate(rows[start:stop], bias, code, alpha)
 
 
 @compiled

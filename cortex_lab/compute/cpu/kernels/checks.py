@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.kernels import checks
@@ -20,18 +22,21 @@ def all_finite(ops: Any, a: Any) -> Any:
     if not plain(a):
         return NotImplemented
     if a.size <= GRAIN:
-        return _all_finite(a)
-    workers, values = get_workers(), a.reshape(-1)
-    pieces = workers.split(a.size, GRAIN)
+        return partial(_all_finite, a)
+    pieces = get_workers().split(a.size, GRAIN)
     found = np.zeros(len(pieces), bool)
-    tasks = [(values[i:j], found[k : k + 1]) for k, (i, j) in enumerate(pieces)]
-    workers.run(_note_finite, tasks, blas=False)
-    return bool(found.all())
+    look = work(_note_finite, (a.reshape(-1), found), [(k, *piece) for k, piece in enumerate(pieces)])
+
+    def ask() -> bool:
+        look()
+        return bool(found.all())
+
+    return ask
 
 
-@compiled
-def _note_finite(values, found):
-    found[0] = _all_finite(values)
+@piecework
+def _note_finite(values, found, k, start, stop):
+    found[k] = _all_finite(values[start:stop])
 
 
 @compiled
@@ -47,18 +52,21 @@ def checksum(ops: Any, words: Any) -> Any:
     if words.dtype != np.uint32 or words.ndim != 1 or not words.flags.c_contiguous:
         return NotImplemented
     if len(words) <= GRAIN:
-        return _checksum(words, 0, _SPREAD)
-    workers = get_workers()
-    pieces = workers.split(len(words), GRAIN)
+        return partial(_checksum, words, 0, _SPREAD)
+    pieces = get_workers().split(len(words), GRAIN)
     found = np.zeros(len(pieces), np.uint64)
-    tasks = [(words[i:j], i, found[k : k + 1]) for k, (i, j) in enumerate(pieces)]
-    workers.run(_note_checksum, tasks, blas=False)
-    return int(found.sum(dtype=np.uint64))
+    add = work(_note_checksum, (words, found), [(k, *piece) for k, piece in enumerate(pieces)])
+
+    def ask() -> int:
+        add()
+        return int(found.sum(dtype=np.uint64))
+
+    return ask
 
 
-@compiled
-def _note_checksum(words, start, found):
-    found[0] = _checksum(words, start, _SPREAD)
+@piecework
+def _note_checksum(words, found, k, start, stop):
+    found[k] = _checksum(words[start:stop], start, _SPREAD)
 
 
 @compiled
@@ -74,7 +82,7 @@ def _checksum(words, start, spread):
 def count_hits(ops: Any, scores: Any, classes: Any) -> Any:
     if not plain(scores) or classes.dtype != np.int64 or not classes.flags.c_contiguous:
         return NotImplemented
-    return _count_hits(scores, classes)
+    return partial(_count_hits, scores, classes)
 
 
 @compiled

@@ -7,25 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels import _correlate, _direct
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32, plain, writable
 from cortex_lab.compute.cpu.kernels._mending import mend_input_gradient, mend_weight_gradient
 from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import activate, bias_activate
 from cortex_lab.compute.kernels.convolution import Padding, Pair
-from cortex_lab.compute.work import Work, join
+from cortex_lab.compute.work import Work, in_turn, join
 
 TILE = 131_072
 """Elements of patches made at a time: half a megabyte, which the second-level caches of today hold."""
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@convolution.convolve.override_in_parts("cpu")
+@convolution.convolve.override("cpu")
 def convolve(
     ops: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Any:
@@ -35,7 +34,7 @@ def convolve(
     return _convolution(x, w, out, geometry)
 
 
-@convolution.convolve_and.override_in_parts("cpu")
+@convolution.convolve_and.override("cpu")
 def convolve_and(
     ops: Any, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any,
     strides: Pair, padding: Padding, dilation: Pair, groups: int,
@@ -60,7 +59,7 @@ def convolve_and(
     return in_turn(*calls)
 
 
-@convolution.convolve_weight_gradient.override_in_parts("cpu")
+@convolution.convolve_weight_gradient.override("cpu")
 def convolve_weight_gradient(
     ops: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Any:
@@ -80,7 +79,7 @@ def convolve_weight_gradient(
     return join([found, *adding])
 
 
-@convolution.convolve_input_gradient.override_in_parts("cpu")
+@convolution.convolve_input_gradient.override("cpu")
 def convolve_input_gradient(
     ops: Any, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Any:

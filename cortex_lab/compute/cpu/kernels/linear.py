@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels import _products
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.kernels._products import finish
@@ -16,10 +17,10 @@ from cortex_lab.compute.cpu.kernels.activation import _activate_gradient as bend
 from cortex_lab.compute.cpu.native import gemm
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
-from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import linear
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, bias_activate
 from cortex_lab.compute.kernels.convolution import slopes_and_sums
+from cortex_lab.compute.work import in_turn
 
 # OpenBLAS itself uses one thread up to this many multiply-adds; such products need neither limit nor pool.
 SMALL_PRODUCT = 262_144
@@ -28,7 +29,7 @@ _ZERO = np.float32(0)
 _NONE, _FLAT = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
 
 
-@linear.matmul.override_in_parts("cpu")
+@linear.matmul.override("cpu")
 def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     if a_turned:
@@ -61,7 +62,7 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
     return work(_product, (a, b, out, *turned), pieces, blas=True)
 
 
-@linear.dense.override_in_parts("cpu")
+@linear.dense.override("cpu")
 def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
     (rows, inner), columns = x.shape, out.shape[1]
     if name in CODES and name != "gelu" and w.shape == (inner, columns) and len(out) == rows and w.size > 0:
@@ -76,7 +77,7 @@ def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
     return in_turn(product, bias_activate.prepare(ops, out, bias, name))
 
 
-@linear.dense_gradient.override_in_parts("cpu")
+@linear.dense_gradient.override("cpu")
 def dense_gradient(
     ops: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
 ) -> Any:
@@ -136,7 +137,7 @@ def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):
     )  # fmt: skip
 
 
-@linear.sum_rows.override_in_parts("cpu")
+@linear.sum_rows.override("cpu")
 def sum_rows(ops: Any, a: Any, out: Any) -> Any:
     if not plain(a) or not writable(out) or out.shape != a.shape[-1:]:
         return NotImplemented
@@ -168,11 +169,11 @@ def _sum_rows(rows, parts, k, start, stop):
 
 
 @piecework
-def add_up(partial, out):
-    for j in range(partial.shape[1]):
+def add_up(parts, out):
+    for j in range(parts.shape[1]):
         total = 0.0
-        for i in range(partial.shape[0]):
-            total += partial[i, j]
+        for i in range(parts.shape[0]):
+            total += parts[i, j]
         out[j] = np.float32(total)
 
 
@@ -186,30 +187,31 @@ def multiply(ops: Any, a: Any, b: Any, out: Any) -> Any:
     return _elementwise(_multiply, a, b, out)
 
 
-def _elementwise(function: Any, a: Any, b: Any, out: Any) -> Any:
+def _elementwise(kernel: Any, a: Any, b: Any, out: Any) -> Any:
     # NumPy is as quick as anything within the caches; beyond them two cores have more bandwidth than one.
     if out.size <= SMALL_SUM or not plain(a, b) or not writable(out) or not a.shape == b.shape == out.shape:
         return NotImplemented
-    a, b, out = a.reshape(-1), b.reshape(-1), out.reshape(-1)
-    workers = get_workers()
-    pieces = workers.split(out.size, SMALL_SUM)
-    workers.run(function, [(a[i:j], b[i:j], out[i:j]) for i, j in pieces], blas=False)
-    return None
+    flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
+    return work(kernel, flat, get_workers().split(out.size, SMALL_SUM))
 
 
-def _add(a: Any, b: Any, out: Any) -> None:
-    np.add(a, b, out=out)
+@piecework
+def _add(a, b, out, start, stop):
+    for i in range(start, stop):
+        out[i] = a[i] + b[i]
 
 
-def _multiply(a: Any, b: Any, out: Any) -> None:
-    np.multiply(a, b, out=out)
+@piecework
+def _multiply(a, b, out, start, stop):
+    for i in range(start, stop):
+        out[i] = a[i] * b[i]
 
 
 @linear.norm.override("cpu")
 def norm(ops: Any, a: Any) -> Any:
     if not plain(a) or a.size > 2**40:
         return NotImplemented
-    return _norm(a.reshape(-1))
+    return partial(_norm, a.reshape(-1))
 
 
 @compiled

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
+from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.functions import exp
+from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.cpu.remembered import remembered
+from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store, total
 from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.work import Work
@@ -26,9 +29,13 @@ def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, row
     call = _cross_entropy_of(logits, classes, weights, rows, _NOTHING if gradient is None else gradient)
     if call is None:
         return NotImplemented
+    return partial(_scored, call, logits, classes, weights, rows, gradient)
+
+
+def _scored(call: Callable[[], list[float]], *given: Any) -> tuple[Any, Any]:
     found, hits = call()
     # A class that does not exist: the reference says so.
-    return NotImplemented if hits < 0 else (found, int(hits))
+    return (found, int(hits)) if hits >= 0 else losses.softmax_cross_entropy.reference(np, *given)
 
 
 @remembered
@@ -54,7 +61,7 @@ def _cross_entropy_of(logits: Any, classes: Any, weights: Any, rows: Any, slopes
 @losses.squared_error.override("cpu")
 def squared_error(ops: Any, y: Any, target: Any, weights: Any, rows: Any, gradient: Any) -> Any:
     call = _squared_error_of(y, target, weights, rows, _NOTHING if gradient is None else gradient)
-    return NotImplemented if call is None else call()
+    return NotImplemented if call is None else held((y, target, weights, rows, gradient), call)
 
 
 @remembered

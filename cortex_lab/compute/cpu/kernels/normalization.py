@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, is_finite, load, store
-from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import normalization
-from cortex_lab.compute.work import Work
+from cortex_lab.compute.work import Work, in_turn
 
 GRAIN = 16_384
 BLOCK = 128
@@ -21,7 +20,7 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 _NONE = np.zeros(0, np.float32)
 
 
-@normalization.batch_normalize.override_in_parts("cpu")
+@normalization.batch_normalize.override("cpu")
 def batch_normalize(
     ops: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
 ) -> Any:
@@ -36,7 +35,7 @@ def batch_normalize(
     return in_turn(totals, work(_fold, (parts, *settings)), finish)
 
 
-@normalization.normalize_columns.override_in_parts("cpu")
+@normalization.normalize_columns.override("cpu")
 def normalize_columns(
     ops: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
 ) -> Any:
@@ -47,7 +46,7 @@ def normalize_columns(
     return in_turn(begin, _spread(_affine, (x, mean, scale, shift, out), x.shape))
 
 
-@normalization.batch_normalize_gradient.override_in_parts("cpu")
+@normalization.batch_normalize_gradient.override("cpu")
 def batch_normalize_gradient(
     ops: Any,
     x: Any,

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.native import clear_block
 from cortex_lab.compute.cpu.pool import get_workers
@@ -20,7 +21,7 @@ _ZERO, _LOWEST, _FIRST = np.float32(0), np.float32(-np.inf), np.int32(0)
 _NO_WINNER = np.zeros((1, 1, 1, 16), np.int32)
 
 
-@pooling.pool_max.override_in_parts("cpu")
+@pooling.pool_max.override("cpu")
 def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding) -> Any:
     if not plain(x) or not writable(out) or not _is_winner(winner, out):
         return NotImplemented
@@ -29,7 +30,7 @@ def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair,
     return work(_largest, (x, out, winner if keep else _NO_WINNER, keep, *geometry), _pieces(x))
 
 
-@pooling.pool_max_gradient.override_in_parts("cpu")
+@pooling.pool_max_gradient.override("cpu")
 def pool_max_gradient(
     ops: Any, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding
 ) -> Any:
@@ -39,7 +40,7 @@ def pool_max_gradient(
     return work(_to_winners, (dy, winner, out, *geometry), _pieces(out))
 
 
-@pooling.pool_average.override_in_parts("cpu")
+@pooling.pool_average.override("cpu")
 def pool_average(
     ops: Any, x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> Any:
@@ -50,7 +51,7 @@ def pool_average(
     return work(_mean, (x, out, share, *geometry), _pieces(x))
 
 
-@pooling.pool_average_gradient.override_in_parts("cpu")
+@pooling.pool_average_gradient.override("cpu")
 def pool_average_gradient(
     ops: Any, dy: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.philox import WORDS, at_least, philox_words, upper_bits
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.cpu.remembered import remembered
+from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import LANES, choose, every, first_lanes, load, store
 from cortex_lab.compute.kernels import random
 
@@ -28,21 +28,21 @@ _NONE = np.zeros(0, np.float32)
 def random_uniform(ops: Any, out: Any, seed: int, step: int, stream: int) -> Any:
     if not writable(out):
         return NotImplemented
-    return _uniform_into(out)(seed, step, stream)
+    return held((out,), _uniform_into(out), seed, step, stream)
 
 
 @random.random_normal.override("cpu")
 def random_normal(ops: Any, out: Any, seed: int, step: int, stream: int) -> Any:
     if not writable(out):
         return NotImplemented
-    return _normal_into(out)(seed, step, stream)
+    return held((out,), _normal_into(out), seed, step, stream)
 
 
 @random.dropout_mask.override("cpu")
 def dropout_mask(ops: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> Any:
     if round(rate * 2**32) >= 2**32 or not writable(out):
         return NotImplemented
-    return _mask_into(rate, out, _NONE, _NONE)(seed, step, stream)
+    return held((out,), _mask_into(rate, out, _NONE, _NONE), seed, step, stream)
 
 
 @random.dropout.override("cpu")
@@ -51,7 +51,7 @@ def dropout(ops: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step:
         return NotImplemented
     if not x.shape == mask.shape == out.shape:
         return NotImplemented
-    return _mask_into(rate, mask, x, out)(seed, step, stream)
+    return held((mask, x, out), _mask_into(rate, mask, x, out), seed, step, stream)
 
 
 @remembered

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.functions import sigmoid, tanh
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32, plain, writable
 from cortex_lab.compute.cpu.kernels._products import (
     DEEP,
@@ -16,17 +19,19 @@ from cortex_lab.compute.cpu.kernels._products import (
     pack_all,
     turned_rooms,
 )
-from cortex_lab.compute.cpu.microkernels.convolution_kernel import tiles_pay
+from cortex_lab.compute.cpu.machine import has_wide_registers
 from cortex_lab.compute.cpu.microkernels.product_kernel import PANEL, TALL
 from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
-from cortex_lab.compute.cpu.pool import get_workers, workspace
+from cortex_lab.compute.cpu.pool import get_workers
+from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
 from cortex_lab.compute.kernels import recurrent as reference
+from cortex_lab.compute.work import Call, join
 
 GRAIN = 8
 """Rows of the batch that are worth a worker."""
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_TILES = tiles_pay()
+_TILES = has_wide_registers()
 _NONE = np.zeros((0, 0), np.float32)
 _FLAT = np.zeros(0, np.float32)
 
@@ -50,25 +55,49 @@ def lstm(
 ) -> Any:
     if mask is not None or (activation, recurrent_activation) != ("tanh", "sigmoid"):
         return NotImplemented
-    if not plain(x, kernel, recurrent, bias, *(start or ())) or not writable(gates, cells, hidden, last):
-        return NotImplemented
-    n, steps, _ = x.shape
+    arrays = (x, kernel, recurrent, bias, *(start or (None, None)), gates, cells, hidden, last)
+    call = _sequence_of(*arrays, reverse)
+    return NotImplemented if call is None else held(arrays, call)
+
+
+@remembered
+def _sequence_of(
+    x: Any, kernel: Any, recurrent: Any, bias: Any, h: Any, c: Any, gates: Any, cells: Any, hidden: Any,
+    last: Any, reverse: bool,
+) -> Call | None:  # fmt: skip
+    """What does an LSTM; None if it cannot be done here."""
+    if not plain(x, kernel, recurrent, bias, h, c) or not writable(gates, cells, hidden, last):
+        return None
+    n, steps, features = x.shape
     units = recurrent.shape[0]
-    if cells is None:
-        cells = _room("cells", n, steps, units)
-    if hidden is None:
-        hidden = _room("hidden", n, steps, units)
-    h, c = start or (_NONE, _NONE)
-    offsets = np.zeros(4 * units, np.float32) if bias is None else bias
-    # A step's input and the output before it lie side by side, and so do the kernels they meet.
-    both = np.concatenate((recurrent, kernel))
-    arrays = (x, both, _packed(both, False), offsets, h, c, gates, cells, hidden, reverse)
-    workers = get_workers()
-    pieces = [(*arrays, *piece) for piece in workers.split(n, GRAIN)]
-    workers.run(_forward_piece, pieces, blas=not _TILES)
+    inner, width = units + features, 4 * units
+    # What is not wanted back is written all the same, for the next step to read; a step's input and the
+    # output before it lie side by side, and so do the kernels they meet.
+    own = {
+        "cells": _room("cells", n, steps, units) if cells is None else None,
+        "hidden": _room("hidden", n, steps, units) if hidden is None else None,
+        "offsets": np.zeros(width, np.float32) if bias is None else None,
+        "both": _room("both kernels", inner, width),
+        "packed": _room_of_panels(inner, width),
+    }
+    both, packed = own["both"], own["packed"]
+    cells, hidden = own["cells"] if cells is None else cells, own["hidden"] if hidden is None else hidden
+    offsets = own["offsets"] if bias is None else bias
+    h, c = (_NONE, _NONE) if h is None else (h, c)
+    begin = [
+        work(_put_together, (recurrent, kernel, both), keep=False),
+        work(_pack, (both, 0, packed), keep=False),
+    ]
+    arrays = (x, both, packed, offsets, h, c, gates, cells, hidden, reverse)
+    pieces = get_workers().split(n, GRAIN)
+    size = _tall(pieces) * (inner + width + units)
+    rooms = partial(_room_of_step, size)
+    steps_done = work(_forward, arrays, pieces, rooms, blas=not _TILES, keep=False)
+    end = []
     if last is not None:
-        last[...] = hidden[:, 0 if reverse else steps - 1]
-    return None
+        end = [work(_copy_step, (hidden, 0 if reverse else steps - 1, last), keep=False)]
+    # One work, as the rooms in it are somebody else's after it. It keeps none of the arrays that were given.
+    return held(tuple(own.values()), join([*begin, steps_done, *end]))
 
 
 @reference.lstm_gradient.override("cpu")
@@ -94,48 +123,56 @@ def lstm_gradient(
 ) -> Any:
     if mask is not None or (activation, recurrent_activation) != ("tanh", "sigmoid"):
         return NotImplemented
-    if not plain(x, kernel, recurrent, gates, cells, hidden, dy, *(start or ())):
+    if not writable(work):
         return NotImplemented
-    if not writable(dx, d_kernel, d_recurrent, d_bias, work):
-        return NotImplemented
-    n, features = len(x), x.shape[2]
-    units = recurrent.shape[0]
-    h, c = start or (_NONE, _NONE)
-    workers = get_workers()
-    pieces = workers.split(n, GRAIN)
-    # Recurrent kernel, kernel and bias side by side: what each worker sums, added up in a fixed order.
-    size = (units + features + 1) * 4 * units
-    partial = _room("recurrent gradients", len(pieces), size)
+    arrays = (x, kernel, recurrent, *(start or (None, None)), gates, cells, hidden, dy)
+    arrays += (dx, d_kernel, d_recurrent, d_bias)
+    call = _differentiation_of(*arrays, reverse)
+    return NotImplemented if call is None else held(arrays, call)
+
+
+@remembered
+def _differentiation_of(
+    x: Any, kernel: Any, recurrent: Any, h: Any, c: Any, gates: Any, cells: Any, hidden: Any, dy: Any,
+    dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, reverse: bool,
+) -> Call | None:  # fmt: skip
+    """What finds the gradients of an LSTM; None if it cannot be done here."""
+    if not plain(x, kernel, recurrent, h, c, gates, cells, hidden, dy):
+        return None
+    if not writable(dx, d_kernel, d_recurrent, d_bias):
+        return None
+    h, c = (_NONE, _NONE) if h is None else (h, c)
+    n, _, features = x.shape
+    units, width = recurrent.shape
     # The gradient of x is found beside that of the output before, where it is wanted.
-    both = recurrent if dx is None else np.concatenate((recurrent, kernel))
+    both, begin = recurrent, []
+    if dx is not None:
+        both = _room("both kernels", units + features, width)
+        begin = [work(_put_together, (recurrent, kernel, both), keep=False)]
+    packed = _room_of_panels(*both.shape[::-1])
+    begin.append(work(_pack, (both, 1, packed), keep=False))
+    pieces = get_workers().split(n, GRAIN)
+    # Recurrent kernel, kernel and bias side by side: what each piece sums, added up in a fixed order.
+    sums = _room("recurrent gradients", len(pieces), (units + features + 1) * width)
     wanted = _NONE.reshape(0, 0, 0) if dx is None else dx
-    arrays = (x, both, _packed(both, True), h, c, gates, cells, hidden, dy.reshape(n, -1, units), wanted)
-    jobs = [(*arrays, reverse, partial[i], *piece) for i, piece in enumerate(pieces)]
-    workers.run(_gradient_piece, jobs, blas=not _TILES)
-    total = partial[0]
-    for part in partial[1:]:
-        np.add(total, part, out=total)
-    sums = total.reshape(-1, 4 * units)
-    d_recurrent[...], d_kernel[...] = sums[:units], sums[units:-1]
-    if d_bias is not None:
-        d_bias[...] = sums[-1]
-    return None
+    before = (x, both, packed, h, c, gates, cells, hidden, dy.reshape(n, -1, units), wanted, reverse, sums)
+    tasks = [(k, *piece, steps_together(_tall([piece]))) for k, piece in enumerate(pieces)]
+    size = max(
+        _tall([(start, stop)]) * (len(both) + units + together * (units + features + width))
+        for _, start, stop, together in tasks
+    )
+    rooms = partial(_rooms_of_gradient, size, width)
+    steps_done = work(_gradient, before, tasks, rooms, blas=not _TILES, keep=False)
+    ending = (sums, d_recurrent, d_kernel, _FLAT if d_bias is None else d_bias)
+    end = work(_add_up, ending, keep=False)
+    # Not the arrays that were given: they are to be forgotten when nobody else has them.
+    own = (packed, sums, both if dx is not None else None)
+    return held(own, join([*begin, steps_done, end]))
 
 
-def _forward_piece(*arguments: Any) -> None:
-    both, (start, stop) = arguments[1], arguments[-2:]
-    width = both.shape[1]
-    rows = -(-(stop - start) // TALL) * TALL
-    _forward(*arguments, workspace("step of an LSTM", FLOAT32, rows * (len(both) + width + width // 4)))
-
-
-def _gradient_piece(*arguments: Any) -> None:
-    x, both, (start, stop) = arguments[0], arguments[1], arguments[-2:]
-    width = both.shape[1]
-    rows = -(-(stop - start) // TALL) * TALL
-    together = steps_together(rows)
-    size = rows * (len(both) + width // 4 + together * (width // 4 + x.shape[2] + width))
-    _gradient(*arguments, together, workspace("step of an LSTM", FLOAT32, size), *turned_rooms(width))
+def _tall(pieces: Sequence[tuple[int, int]]) -> int:
+    """Rows of the tiles that cover the longest piece."""
+    return max(-(-(stop - start) // TALL) * TALL for start, stop in pieces)
 
 
 def steps_together(rows: int) -> int:
@@ -144,18 +181,60 @@ def steps_together(rows: int) -> int:
 
 
 def _room(name: str, *shape: int) -> Any:
+    """Memory that kernels of one work hand each other; the next work's write over it."""
     size = int(np.prod(shape))
-    return workspace(name, FLOAT32, size)[:size].reshape(shape)
+    return get_workers().room(0, name, FLOAT32, size)[:size].reshape(shape)
 
 
-def _packed(weights: Any, turned: bool) -> Any:
+def _room_of_panels(inner: int, columns: int) -> Any:
+    return _room("packed kernels", -(-columns // PANEL) * PANEL * inner)
+
+
+def _room_of_step(size: int, worker: int) -> tuple[Any]:
+    return (get_workers().room(worker, "step of an LSTM", FLOAT32, size)[:size],)
+
+
+def _rooms_of_gradient(size: int, width: int, worker: int) -> tuple[Any, ...]:
+    return *_room_of_step(size, worker), *turned_rooms(width, worker)
+
+
+@piecework
+def _put_together(recurrent, kernel, both):
+    size = recurrent.shape[0] * recurrent.shape[1]
+    copy_block(both.reshape(-1), 0, recurrent.reshape(-1), 0, size)
+    copy_block(both.reshape(-1), size, kernel.reshape(-1), 0, kernel.shape[0] * kernel.shape[1])
+
+
+@piecework
+def _pack(weights, turned, packed):
     """`weights`, or its transpose, in panels for tiles to go through at every step."""
-    inner, columns = weights.shape[::-1] if turned else weights.shape
-    size = -(-columns // PANEL) * PANEL * inner
-    packed = workspace("packed kernels", FLOAT32, size)[:size]
     if _TILES:
-        pack_all(weights.reshape(-1), int(turned), columns, inner, packed)
-    return packed
+        inner, columns = weights.shape
+        if turned:
+            inner, columns = columns, inner
+        pack_all(weights.reshape(-1), turned, columns, inner, packed)
+
+
+@piecework
+def _copy_step(hidden, t, last):
+    steps, units = hidden.shape[1], hidden.shape[2]
+    for r in range(hidden.shape[0]):
+        copy_block(last.reshape(-1), r * units, hidden.reshape(-1), (r * steps + t) * units, units)
+
+
+@piecework
+def _add_up(sums, d_recurrent, d_kernel, d_bias):
+    total = sums[0]
+    # Piece by piece, so that each number is the same sum whoever found its parts.
+    for k in range(1, sums.shape[0]):
+        part = sums[k]
+        for j in range(total.shape[0]):
+            total[j] += part[j]
+    width = d_recurrent.shape[1]
+    inner = d_recurrent.shape[0] + d_kernel.shape[0]
+    copy_block(d_recurrent.reshape(-1), 0, total, 0, d_recurrent.shape[0] * width)
+    copy_block(d_kernel.reshape(-1), 0, total, d_recurrent.shape[0] * width, d_kernel.shape[0] * width)
+    copy_block(d_bias, 0, total, inner * width, d_bias.shape[0])
 
 
 @compiled
@@ -188,7 +267,7 @@ def _add_outer(a, b, c, rows, columns, inner, added, panels, tile, lines):
         store(c, rows * columns + j, sums, lanes)
 
 
-@compiled
+@piecework
 def _forward(x, both, packed, bias, h, c, gates, cells, hidden, reverse, start, stop, room):
     steps, features = x.shape[1], x.shape[2]
     units, width = cells.shape[2], both.shape[1]
@@ -231,11 +310,12 @@ def _forward(x, both, packed, bias, h, c, gates, cells, hidden, reverse, start, 
                 store(seen, r * inner + j, out, lanes)
 
 
-@compiled
+@piecework
 def _gradient(
-    x, both, packed, h, c, gates, cells, hidden, dy, dx, reverse, total, start, stop, together, room,
+    x, both, packed, h, c, gates, cells, hidden, dy, dx, reverse, sums, piece, start, stop, together, room,
     panels, tile, lines,
 ):  # fmt: skip
+    total = sums[piece]
     steps, features, units, width = x.shape[1], x.shape[2], cells.shape[2], both.shape[1]
     inner, back = units + features, both.shape[0]
     rows = stop - start

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32, plain, writable
 from cortex_lab.compute.cpu.kernels.activation import CODES, activate_lanes_gradient
 from cortex_lab.compute.cpu.kernels.linear import add_up
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
-from cortex_lab.compute.kernel import in_turn
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient
 from cortex_lab.compute.kernels.linear import sum_rows
+from cortex_lab.compute.work import in_turn
 
 GRAIN = 32_768
 BLOCK = 128
@@ -26,7 +27,7 @@ WIDE = 128
 _ZERO = np.float32(0)
 
 
-@convolution.slopes_and_sums.override_in_parts("cpu")
+@convolution.slopes_and_sums.override("cpu")
 def slopes_and_sums(ops: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> Any:
     if not plain(z, y, dy) or not writable(dz, total) or not y.shape == dy.shape == dz.shape:
         return NotImplemented

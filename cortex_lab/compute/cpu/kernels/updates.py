@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import piecework, work
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.cpu.remembered import remembered
+from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.kernels import updates
 
 GRAIN = 32_768
@@ -22,9 +23,11 @@ def update_sgd(
 ) -> Any:
     if velocity is None:
         update = _update_of(_descend, 1, params, gradient)
-        return NotImplemented if update is None else update(learning_rate)
+        return NotImplemented if update is None else held((params, gradient), update, learning_rate)
     update = _update_of(_sgd, 3, params, gradient, velocity)
-    return NotImplemented if update is None else update(learning_rate, momentum, nesterov)
+    if update is None:
+        return NotImplemented
+    return held((params, gradient, velocity), update, learning_rate, momentum, nesterov)
 
 
 @updates.update_adam.override("cpu")
@@ -46,7 +49,8 @@ def update_adam(
         return NotImplemented
     rate = learning_rate / (1 - beta_1**step)
     kept = 1 - learning_rate * weight_decay
-    return update(rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
+    numbers = rate, beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept
+    return held((params, gradient, mean, square), update, *numbers)
 
 
 @remembered

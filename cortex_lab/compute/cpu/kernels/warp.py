@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.jit import compiled
+from cortex_lab.compute.cpu.calling_convention import work
+from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.kernels import warp
@@ -23,19 +24,14 @@ def warp_affine(ops: Any, x: Any, matrices: Any, tones: Any, nearest: bool, out:
         return NotImplemented
     if not (matrices.flags.c_contiguous and tones.flags.c_contiguous):
         return NotImplemented
-    workers = get_workers()
-    pieces = workers.split(len(x), -(-GRAIN // x[0].size))
-    if len(pieces) == 1:
-        _warp(x, matrices, tones, nearest, out)
-    else:
-        workers.run(_warp, [(x[i:j], matrices[i:j], tones[i:j], nearest, out[i:j]) for i, j in pieces])
-    return None
+    pieces = get_workers().split(len(x), -(-GRAIN // x[0].size))
+    return work(_warp, (x, matrices, tones, nearest, out), pieces)
 
 
-@compiled
-def _warp(x, matrices, tones, nearest, out):
-    count, height, width, channels = x.shape
-    for n in range(count):
+@piecework
+def _warp(x, matrices, tones, nearest, out, start, stop):
+    _, height, width, channels = x.shape
+    for n in range(start, stop):
         m, factor, summand = matrices[n], np.float32(tones[n, 0]), np.float32(tones[n, 1])
         for i in range(height):
             for j in range(width):

@@ -11,30 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from llvmlite import binding, ir
 from numba import types
-from numba.core import cgutils
 
 from cortex_lab.compute.cpu.jit import intrinsic
-from cortex_lab.compute.cpu.simd import LANES, splat
+from cortex_lab.compute.cpu.llvm import (
+    FLOATS,
+    LANES,
+    WORD,
+    address,
+    first_lanes,
+    fma,
+    load_vector,
+    masked_load,
+    masked_store,
+    splat,
+    vector_at,
+    word,
+)
 
 HEIGHTS = (4, 6, 7, 8, 12, 14)
 """Rows a tile may have: with two vectors of columns, 28 of the 32 registers at the most."""
 REGISTERS = 30
 """Vectors that sums, weights and a pixel may take together."""
-
-_FLOAT, _INT, _BIT, _WORD = ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64)
-_VECTOR, _MASK = ir.VectorType(_FLOAT, LANES), ir.VectorType(_BIT, LANES)
-_NOTHING = ir.Constant(_VECTOR, None)
-
-
-@cache
-def tiles_pay() -> bool:
-    """Whether this processor has the 32 registers of 16 lanes that tiles are cut for."""
-    return bool(binding.get_host_cpu_features().get("avx512f"))
 
 
 def height_for(rows: int, overhang: bool = False) -> int | None:
@@ -67,11 +67,11 @@ def multiply_tile(
         (_, _, a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
          c, at_c, c_row, rows, columns, keep) = values  # fmt: skip
         kinds = signature.args
-        pa = _place(context, builder, kinds[2], a, at_a)
-        pb = _place(context, builder, kinds[7], b, at_b)
-        pc = _place(context, builder, kinds[13], c, at_c)
+        pa = address(context, builder, kinds[2], a, at_a)
+        pb = address(context, builder, kinds[7], b, at_b)
+        pc = address(context, builder, kinds[13], c, at_c)
         lines = [_multiple(builder, pc, c_row, row) for row in range(m)]
-        writes = [builder.icmp_signed("<", ir.Constant(_WORD, row), rows) for row in range(m)]
+        writes = [builder.icmp_signed("<", word(row), rows) for row in range(m)]
         sums = _Sums(builder, lines, writes, v, columns, keep)
         offsets = [_offset(builder, a_row, row) for row in range(m)]
 
@@ -80,7 +80,7 @@ def multiply_tile(
             new = []
             for row in range(m):
                 left = _splat_of(builder, pa_k, offsets[row] if row else None)
-                new += [_fma(builder, left, right[t], values[row * v + t]) for t in range(v)]
+                new += [fma(builder, left, right[t], values[row * v + t]) for t in range(v)]
             return new
 
         loops = _Loops(jumps, steps, (pa, a_step, a_jump), (pb, b_step, b_jump))
@@ -108,14 +108,14 @@ def slide_tile(
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         a, at_a, a_pixel, a_jump, b, at_b, jumps, steps, c, at_c, c_row, skip, columns, keep = values[4:]
         kinds = signature.args
-        pa = _place(context, builder, kinds[4], a, at_a)
-        pb = _place(context, builder, kinds[8], b, at_b)
-        pc = _place(context, builder, kinds[12], c, at_c)
+        pa = address(context, builder, kinds[4], a, at_a)
+        pb = address(context, builder, kinds[8], b, at_b)
+        pc = address(context, builder, kinds[12], c, at_c)
         lines = [_multiple(builder, pc, c_row, row) for row in range(m)]
-        writes = [builder.icmp_signed(">=", ir.Constant(_WORD, row), skip) for row in range(m)]
+        writes = [builder.icmp_signed(">=", word(row), skip) for row in range(m)]
         sums = _Sums(builder, lines, writes, v, columns, keep)
         pixels = [_offset(builder, a_pixel, q) for q in range((m - 1) * by + n)]
-        one, wide = ir.Constant(_WORD, 1), ir.Constant(_WORD, n * v * LANES)
+        one, wide = word(1), word(n * v * LANES)
 
         def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
             every = _whole_columns(builder, pb_k, n * v)
@@ -127,7 +127,7 @@ def slide_tile(
                     row, rest = divmod(q - tap, by)
                     if rest == 0 and 0 <= row < m:
                         for t in range(v):
-                            new[row * v + t] = _fma(builder, left, right[tap][t], new[row * v + t])
+                            new[row * v + t] = fma(builder, left, right[tap][t], new[row * v + t])
             return new
 
         loops = _Loops(jumps, steps, (pa, one, a_jump), (pb, wide, builder.mul(wide, steps)))
@@ -156,10 +156,10 @@ def correlate_tile(
         (a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
          c, at_c, c_row, c_tap, rows, columns, keep) = values[3:]  # fmt: skip
         kinds = signature.args
-        pa = _place(context, builder, kinds[3], a, at_a)
-        pb = _place(context, builder, kinds[8], b, at_b)
-        pc = _place(context, builder, kinds[14], c, at_c)
-        inside = [builder.icmp_signed("<", ir.Constant(_WORD, row), rows) for row in range(m)]
+        pa = address(context, builder, kinds[3], a, at_a)
+        pb = address(context, builder, kinds[8], b, at_b)
+        pc = address(context, builder, kinds[14], c, at_c)
+        inside = [builder.icmp_signed("<", word(row), rows) for row in range(m)]
         starts = [_multiple(builder, pc, c_tap, tap) for tap in range(n)]
         lines = [_multiple(builder, start, c_row, row) for start in starts for row in range(m)]
         sums = _Sums(builder, lines, inside * n, v, columns, keep)
@@ -174,7 +174,7 @@ def correlate_tile(
                 for tap in range(n):
                     for t in range(v):
                         at = (tap * m + row) * v + t
-                        new[at] = _fma(builder, left, right[tap][t], new[at])
+                        new[at] = fma(builder, left, right[tap][t], new[at])
             return new
 
         loops = _Loops(jumps, steps, (pa, a_step, a_jump), (pb, b_step, b_jump))
@@ -196,32 +196,30 @@ class _Sums:
     keep: Any
 
     def __post_init__(self) -> None:
-        order = ir.Constant(ir.VectorType(_WORD, LANES), list(range(LANES)))
-        bounds = [self.builder.sub(self.columns, ir.Constant(_WORD, LANES * t)) for t in range(self.vectors)]
-        self.masks = [self.builder.icmp_signed("<", order, splat(self.builder, end)) for end in bounds]
-        self._load, self._store = _masked(self.builder)
+        bounds = [self.builder.sub(self.columns, word(LANES * t)) for t in range(self.vectors)]
+        self.masks = [first_lanes(self.builder, end) for end in bounds]
 
     def columns_of(self, pointer: Any) -> list[Any]:
+        places = [vector_at(self.builder, pointer, number=t) for t in range(self.vectors)]
         return [
-            self._load(_vector_at(self.builder, pointer, t), mask, _NOTHING)
-            for t, mask in enumerate(self.masks)
+            masked_load(self.builder, place, mask) for place, mask in zip(places, self.masks, strict=True)
         ]
 
     def read(self) -> list[Any]:
-        kept, found = self.builder.icmp_signed("!=", self.keep, ir.Constant(_WORD, 0)), []
+        kept, found = self.builder.icmp_signed("!=", self.keep, word(0)), []
         for line, written in zip(self.lines, self.writes, strict=True):
             wanted = splat(self.builder, self.builder.and_(kept, written))
             for t, mask in enumerate(self.masks):
-                place = _vector_at(self.builder, line, t)
-                found.append(self._load(place, self.builder.and_(wanted, mask), _NOTHING))
+                place = vector_at(self.builder, line, number=t)
+                found.append(masked_load(self.builder, place, self.builder.and_(wanted, mask)))
         return found
 
     def write(self, values: list[Any]) -> None:
         for number, (line, written) in enumerate(zip(self.lines, self.writes, strict=True)):
             with self.builder.if_then(written):
                 for t, mask in enumerate(self.masks):
-                    place = _vector_at(self.builder, line, t)
-                    self._store(values[number * self.vectors + t], place, mask)
+                    place = vector_at(self.builder, line, number=t)
+                    masked_store(self.builder, values[number * self.vectors + t], place, mask)
 
 
 @dataclass
@@ -242,26 +240,26 @@ class _Loops:
         builder.branch(outer)
 
         builder.position_at_end(outer)
-        j = builder.phi(_WORD)
+        j = builder.phi(WORD)
         pa_j, pb_j = builder.phi(pa.type), builder.phi(pb.type)
-        outer_sums = [builder.phi(_VECTOR) for _ in sums]
+        outer_sums = [builder.phi(FLOATS) for _ in sums]
         builder.branch(inner)
 
         builder.position_at_end(inner)
-        k = builder.phi(_WORD)
+        k = builder.phi(WORD)
         pa_k, pb_k = builder.phi(pa.type), builder.phi(pb.type)
-        inner_sums = [builder.phi(_VECTOR) for _ in sums]
+        inner_sums = [builder.phi(FLOATS) for _ in sums]
         new = step(pa_k, pb_k, inner_sums)
-        k_next = builder.add(k, ir.Constant(_WORD, 1))
+        k_next = builder.add(k, word(1))
         pa_next, pb_next = builder.gep(pa_k, [a_step]), builder.gep(pb_k, [b_step])
         builder.cbranch(builder.icmp_signed("<", k_next, self.steps), inner, leave)
 
         builder.position_at_end(leave)
-        j_next = builder.add(j, ir.Constant(_WORD, 1))
+        j_next = builder.add(j, word(1))
         pa_jump, pb_jump = builder.gep(pa_j, [a_jump]), builder.gep(pb_j, [b_jump])
         builder.cbranch(builder.icmp_signed("<", j_next, self.jumps), outer, after)
 
-        zero = ir.Constant(_WORD, 0)
+        zero = word(0)
         for phi, first, again in (
             (j, zero, j_next),
             (pa_j, pa, pa_jump),
@@ -282,19 +280,15 @@ class _Loops:
         return new
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
-    return builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [at])
-
-
 def _multiple(builder: Any, pointer: Any, way: Any, times: int) -> Any:
-    return builder.gep(pointer, [builder.mul(way, ir.Constant(_WORD, times))]) if times else pointer
+    return builder.gep(pointer, [builder.mul(way, word(times))]) if times else pointer
 
 
 def _offset(builder: Any, way: Any, times: int) -> Any:
     # Odd multiples in registers; the processor's addressing doubles them: no pointer is spilled.
     shift = (times & -times).bit_length() - 1 if times else 0
-    odd = builder.mul(way, ir.Constant(_WORD, times >> shift))
-    return builder.shl(odd, ir.Constant(_WORD, shift)) if shift else odd
+    odd = builder.mul(way, word(times >> shift))
+    return builder.shl(odd, word(shift)) if shift else odd
 
 
 def _splat_of(builder: Any, pointer: Any, offset: Any) -> Any:
@@ -302,35 +296,5 @@ def _splat_of(builder: Any, pointer: Any, offset: Any) -> Any:
     return splat(builder, builder.load(place, align=4))
 
 
-def _vector_at(builder: Any, pointer: Any, vector: int) -> Any:
-    moved = builder.gep(pointer, [ir.Constant(_WORD, LANES * vector)])
-    return builder.bitcast(moved, ir.PointerType(_VECTOR))
-
-
 def _whole_columns(builder: Any, pointer: Any, vectors: int) -> list[Any]:
-    return [builder.load(_vector_at(builder, pointer, t), align=4) for t in range(vectors)]
-
-
-def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32"), [a, b, c])
-
-
-def _masked(builder: Any) -> tuple[Any, Any]:
-    """Functions that write a masked load and a masked store of sixteen floats at any address."""
-    pointer = ir.PointerType(_VECTOR)
-    loader = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(_VECTOR, [pointer, _INT, _MASK, _VECTOR]),
-        "llvm.masked.load.v16f32.p0v16f32",
-    )
-    storer = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(ir.VoidType(), [_VECTOR, pointer, _INT, _MASK]),
-        "llvm.masked.store.v16f32.p0v16f32",
-    )
-    four = ir.Constant(_INT, 4)
-    return (
-        lambda address, mask, otherwise: builder.call(loader, [address, four, mask, otherwise]),
-        lambda value, address, mask: builder.call(storer, [value, address, four, mask]),
-    )
+    return [load_vector(builder, vector_at(builder, pointer, number=t)) for t in range(vectors)]

@@ -10,22 +10,32 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
 from cortex_lab.compute.cpu.jit import intrinsic
-from cortex_lab.compute.cpu.simd import LANES, splat
+from cortex_lab.compute.cpu.llvm import (
+    FLOATS,
+    INT,
+    LANES,
+    POINTER,
+    VOID,
+    WORD,
+    address,
+    call,
+    first_lanes,
+    fma,
+    load_vector,
+    masked_load,
+    masked_store,
+    splat,
+    vector_at,
+    word,
+)
 
 TALL, VECTORS = 8, 3
 PANEL = VECTORS * LANES
 """Rows and columns of a tile: 24 sums, three vectors of the right side, and one number of the left."""
 STRIDE = 4
 """Steps of the loop to a line that is fetched ahead."""
-
-_FLOAT, _INT, _BIT, _WORD, _BYTE = (
-    ir.FloatType(), ir.IntType(32), ir.IntType(1), ir.IntType(64), ir.PointerType(ir.IntType(8)),
-)  # fmt: skip
-_VECTOR, _MASK = ir.VectorType(_FLOAT, LANES), ir.VectorType(_BIT, LANES)
-_PLACE = ir.PointerType(_VECTOR)
 
 
 @intrinsic
@@ -49,27 +59,23 @@ def multiply_panel(
         kinds = signature.args
 
         def start(position: int, array: Any, at: Any) -> Any:
-            data = cgutils.create_struct_proxy(kinds[position])(context, builder, array).data
-            return builder.gep(data, [at])
+            return address(context, builder, kinds[position], array, at)
 
         pa, pb, pc = start(0, a, at_a), start(4, b, at_b), start(7, c, at_c)
         far, named = start(13, ahead, at_ahead), start(15, lines, at_lines)
         tile = _Tile(builder, pc, c_row, rows, columns)
-        offsets = [builder.mul(a_row, _word(row)) for row in range(TALL)]
+        offsets = [builder.mul(a_row, word(row)) for row in range(TALL)]
 
         def step(pa: Any, pb: Any, sums: list[Any]) -> list[Any]:
-            right = [
-                builder.load(builder.bitcast(builder.gep(pb, [_word(LANES * t)]), _PLACE), align=4)
-                for t in range(VECTORS)
-            ]
+            right = [load_vector(builder, vector_at(builder, pb, number=t)) for t in range(VECTORS)]
             new = []
             for row in range(TALL):
                 left = splat(builder, builder.load(builder.gep(pa, [offsets[row]]), align=4))
-                new += [tile.fma(left, right[t], sums[VECTORS * row + t]) for t in range(VECTORS)]
+                new += [fma(builder, left, right[t], sums[VECTORS * row + t]) for t in range(VECTORS)]
             return new
 
         def move(pa: Any, pb: Any) -> tuple[Any, Any]:
-            return builder.gep(pa, [a_step]), builder.gep(pb, [_word(PANEL)])
+            return builder.gep(pa, [a_step]), builder.gep(pb, [word(PANEL)])
 
         def stride(pa: Any, pb: Any, sums: list[Any], count: Any) -> tuple[Any, Any, list[Any]]:
             tile.fetch(builder.gep(far, [builder.load(builder.gep(named, [count]))]))
@@ -81,18 +87,14 @@ def multiply_panel(
         def single(pa: Any, pb: Any, sums: list[Any], count: Any) -> tuple[Any, Any, list[Any]]:
             return *move(pa, pb), step(pa, pb, sums)
 
-        wanted = builder.icmp_signed("!=", keep, _word(0))
+        wanted = builder.icmp_signed("!=", keep, word(0))
         state = pa, pb, tile.read(wanted)
-        state = _repeat(builder, builder.sdiv(steps, _word(STRIDE)), state, stride)
-        state = _repeat(builder, builder.srem(steps, _word(STRIDE)), state, single)
+        state = _repeat(builder, builder.sdiv(steps, word(STRIDE)), state, stride)
+        state = _repeat(builder, builder.srem(steps, word(STRIDE)), state, single)
         tile.write(state[2])
         return context.get_dummy_value()
 
     return signature, generate
-
-
-def _word(value: int) -> Any:
-    return ir.Constant(_WORD, value)
 
 
 def _repeat(builder: Any, times: Any, state: Any, body: Any) -> Any:
@@ -101,16 +103,16 @@ def _repeat(builder: Any, times: Any, state: Any, body: Any) -> Any:
     head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
     builder.branch(head)
     builder.position_at_end(head)
-    count, pa, pb = builder.phi(_WORD), builder.phi(state[0].type), builder.phi(state[1].type)
-    sums = [builder.phi(_VECTOR) for _ in state[2]]
+    count, pa, pb = builder.phi(WORD), builder.phi(state[0].type), builder.phi(state[1].type)
+    sums = [builder.phi(FLOATS) for _ in state[2]]
     builder.cbranch(builder.icmp_signed("<", count, times), inside, after)
     builder.position_at_end(inside)
     new_pa, new_pb, new_sums = body(pa, pb, sums, count)
-    next_count = builder.add(count, _word(1))
+    next_count = builder.add(count, word(1))
     end = builder.block
     builder.branch(head)
     for phi, first, again in (
-        (count, _word(0), next_count),
+        (count, word(0), next_count),
         (pa, state[0], new_pa),
         (pb, state[1], new_pb),
         *zip(sums, state[2], new_sums, strict=True),
@@ -126,49 +128,27 @@ class _Tile:
 
     def __init__(self, builder: Any, pc: Any, c_row: Any, rows: Any, columns: Any) -> None:
         self.builder = builder
-        order = ir.Constant(ir.VectorType(_WORD, LANES), list(range(LANES)))
-        self.masks = [
-            builder.icmp_signed("<", order, splat(builder, builder.sub(columns, _word(LANES * t))))
-            for t in range(VECTORS)
-        ]
-        self.exists = [builder.icmp_signed("<", _word(row), rows) for row in range(TALL)]
-        self.rows = [builder.gep(pc, [builder.mul(c_row, _word(row))]) for row in range(TALL)]
-
-    def place(self, row: int, t: int) -> Any:
-        return self.builder.bitcast(self.builder.gep(self.rows[row], [_word(LANES * t)]), _PLACE)
+        self.masks = [first_lanes(builder, builder.sub(columns, word(LANES * t))) for t in range(VECTORS)]
+        self.exists = [builder.icmp_signed("<", word(row), rows) for row in range(TALL)]
+        self.rows = [builder.gep(pc, [builder.mul(c_row, word(row))]) for row in range(TALL)]
 
     def read(self, wanted: Any) -> list[Any]:
-        load = self._function("llvm.masked.load.v16f32.p0v16f32", _VECTOR, [_PLACE, _INT, _MASK, _VECTOR])
-        nothing, sums = ir.Constant(_VECTOR, None), []
+        builder, sums = self.builder, []
         for row in range(TALL):
-            reads = splat(self.builder, self.builder.and_(wanted, self.exists[row]))
+            reads = splat(builder, builder.and_(wanted, self.exists[row]))
             for t in range(VECTORS):
-                mask = self.builder.and_(reads, self.masks[t])
-                sums.append(self.builder.call(load, [self.place(row, t), _four(), mask, nothing]))
+                place = vector_at(builder, self.rows[row], number=t)
+                sums.append(masked_load(builder, place, builder.and_(reads, self.masks[t])))
         return sums
 
     def write(self, sums: list[Any]) -> None:
-        store = self._function(
-            "llvm.masked.store.v16f32.p0v16f32", ir.VoidType(), [_VECTOR, _PLACE, _INT, _MASK]
-        )
         for row in range(TALL):
             with self.builder.if_then(self.exists[row]):
                 for t in range(VECTORS):
-                    value = sums[VECTORS * row + t]
-                    self.builder.call(store, [value, self.place(row, t), _four(), self.masks[t]])
-
-    def fma(self, a: Any, b: Any, c: Any) -> Any:
-        return self.builder.call(self._function("llvm.fma.v16f32", _VECTOR, [_VECTOR] * 3), [a, b, c])
+                    place = vector_at(self.builder, self.rows[row], number=t)
+                    masked_store(self.builder, sums[VECTORS * row + t], place, self.masks[t])
 
     def fetch(self, pointer: Any) -> None:
-        function = self._function("llvm.prefetch.p0i8", ir.VoidType(), [_BYTE, _INT, _INT, _INT])
         # To be read, into the nearest cache, data.
-        flags = [ir.Constant(_INT, flag) for flag in (0, 3, 1)]
-        self.builder.call(function, [self.builder.bitcast(pointer, _BYTE), *flags])
-
-    def _function(self, name: str, result: Any, arguments: list[Any]) -> Any:
-        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
-
-
-def _four() -> Any:
-    return ir.Constant(_INT, 4)
+        flags = [ir.Constant(INT, flag) for flag in (0, 3, 1)]
+        call(self.builder, "llvm.prefetch.p0i8", VOID, [self.builder.bitcast(pointer, POINTER), *flags])

@@ -16,6 +16,8 @@ def read_table(table: Any, reads: Mapping[str, list]) -> Any:
     Where the network knows no names, a Dataset gives its own inputs, a frame all its columns. KeyError for a
     missing column; ValueError for one with gaps, or that is not numeric.
     """
+    if len(reads) > 1:
+        return {name: read_table(table, {name: columns}) for name, columns in reads.items()}
     columns = next(iter(reads.values()), None)
     if hasattr(table, "arrays"):
         named = columns is not None and hasattr(table, "inputs_of")

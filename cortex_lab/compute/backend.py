@@ -1,0 +1,32 @@
+"""What a backend brings beside its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_lab.compute.work import Call, in_turn
+
+
+def _again(calls: Iterable[Call]) -> Call:
+    return in_turn(*calls)
+
+
+def _leave() -> int:
+    return 0
+
+
+def _leave_as_it_was(before: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a backend brings beside its kernels; without arguments, what every one has."""
+
+    capture: Callable[[Iterable[Call]], Call] = _again
+    """Makes one call of many. What records calls below Python, as a CUDA graph does, goes in here."""
+    flush: Callable[[], Any] = _leave
+    """Has denormal numbers count as zero in this thread, where they are slow; gives what `restore` takes."""
+    restore: Callable[[Any], None] = _leave_as_it_was

@@ -1,0 +1,232 @@
+"""Arguments looked at before anything moves: each check returns the value, or says what is allowed.
+
+A check takes the argument's name first. NumPy's scalars are as good as Python's numbers and come back as
+those; bools are no numbers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+_LONGEST = 60
+
+
+class WrongArgument(ValueError, TypeError):
+    """An argument of the wrong type or value; the text names it, what it is and what is allowed."""
+
+
+def refused(name: str, wanted: str, value: Any) -> WrongArgument:
+    """The error to raise: `name` must be `wanted`, and it is `value`."""
+    return WrongArgument(f"{name} must be {wanted}, got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value on less than a line: tables and arrays by their shape, else what `repr` says, cut short."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself"
+    if getattr(value, "shape", ()) != () and not isinstance(value, type):
+        return f"{_article(type(value).__name__)} of shape {value.shape}"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:
+        return f"{_article(type(value).__name__)}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def plain(value: Any) -> Any:
+    """A scalar of NumPy's, or an array without axes, as Python's; also those in a tuple or list."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(plain, value)) if type(value) in (tuple, list) else value
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value
+
+
+def whole(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+    """A whole number from `least` to `most`, in any case of 64 bits."""
+    found = value if type(value) is int else plain(value)
+    if (
+        not isinstance(found, int)
+        or isinstance(found, bool)
+        or (least is not None and found < least)
+        or (most is not None and found > most)
+        or not -(2**63) <= found < 2**63
+    ):
+        if isinstance(found, int) and found >= 2**63 and most is None:
+            raise refused(name, "a whole number below 2**63", value)
+        raise refused(name, f"a whole number{_between(least, most)}", value)
+    return found
+
+
+def number(
+    name: str,
+    value: Any,
+    least: float | None = None,
+    most: float | None = None,
+    *,
+    over: float | None = None,
+    under: float | None = None,
+) -> Any:
+    """A finite number from `least` to `most`, or `over` and `under` a bound that is not allowed itself."""
+    found = plain(value)
+    if (
+        not _is_finite(found)
+        or (least is not None and found < least)
+        or (most is not None and found > most)
+        or (over is not None and found <= over)
+        or (under is not None and found >= under)
+    ):
+        bounds = _between(least, most, over, under).strip()
+        both = (least is not None or over is not None) and (most is not None or under is not None)
+        wanted = bounds.removeprefix("of ") if both else f"a finite number {bounds}".strip()
+        raise refused(name, wanted, value)
+    return found
+
+
+def fraction(name: str, value: Any) -> Any:
+    """A share of at least 0 and under 1."""
+    return number(name, value, least=0, under=1)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    found = plain(value)
+    if not isinstance(found, bool):
+        raise refused(name, "True or False", value)
+    return found
+
+
+def text(name: str, value: Any, such_as: str = "") -> str:
+    """A text that is not empty."""
+    found = plain(value)
+    if not isinstance(found, str) or not found:
+        raise refused(name, f"a text{such_as and f' such as {such_as!r}'}", value)
+    return found
+
+
+def choice(name: str, value: Any, choices: Iterable[str]) -> str:
+    """One of these names; of many, the error says which are near."""
+    choices, found = list(choices), plain(value)
+    if not isinstance(found, str) or found not in choices:
+        near = difflib.get_close_matches(found, choices) if isinstance(found, str) else []
+        meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise WrongArgument(f"{name} must be {_listed(choices)}, got {shown(value)}{meant}")
+    return found
+
+
+def seed(name: str, value: Any) -> int:
+    """What keys random draws: a whole number of up to 64 bits."""
+    found = value if type(value) is int else plain(value)
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < 2**64:
+        raise refused(name, "a whole number from 0 to 2**64 - 1", value)
+    return found
+
+
+def shape(name: str, value: Any) -> tuple[int, ...]:
+    """The shape of one row: lengths of at least 1, or one length."""
+    found = plain(value)
+    if isinstance(found, int) and not isinstance(found, bool):
+        found = (found,)
+    if isinstance(found, np.ndarray):
+        found = found.tolist()
+    wanted = "a shape such as (28, 28, 1), whole numbers of at least 1"
+    if isinstance(found, (str, bytes)) or not isinstance(found, Iterable) or isinstance(found, (dict, set)):
+        raise refused(name, wanted, value)
+    lengths = tuple(map(plain, found))
+    if not all(isinstance(each, int) and not isinstance(each, bool) and each >= 1 for each in lengths):
+        raise refused(name, wanted, value)
+    return lengths
+
+
+def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> Any:
+    """A thing of this kind; `wanted` says which, such as "an optimizer such as Adam(1e-3)"."""
+    if not isinstance(value, kind):
+        raise refused(name, wanted, value)
+    return value
+
+
+def function(name: str, value: Any, wanted: str = "a function") -> Callable[..., Any]:
+    """What can be called, and is no class."""
+    if not callable(value) or isinstance(value, type):
+        raise refused(name, wanted, value)
+    return value
+
+
+def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
+    """Several things in anything that can be gone through, but for a text or a dict."""
+    try:
+        if isinstance(value, (str, bytes, dict)):
+            raise TypeError
+        return list(value)
+    except TypeError:
+        raise refused(name, wanted, value) from None
+
+
+def numbers(name: str, value: Any, wanted: str = "an array of numbers") -> np.ndarray:
+    """An array of numbers, whatever it was made of; a sparse matrix says how."""
+    if is_sparse(value):
+        raise sparse(name, wanted)
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refused(name, wanted, value) from error
+    if found.dtype.kind not in "biuf":
+        raise refused(name, wanted, value)
+    return found
+
+
+def path(name: str, value: Any) -> Any:
+    """The name of a file, as a text or a path."""
+    if (isinstance(value, str) and value) or (isinstance(value, os.PathLike) and not isinstance(value, type)):
+        return value
+    raise refused(name, "the path of a file", value)
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether this is a matrix of SciPy's that keeps only what is not 0, which NumPy takes for one object."""
+    return hasattr(value, "toarray") and hasattr(value, "nnz")
+
+
+def sparse(name: str, wanted: str) -> WrongArgument:
+    """The error to raise for a sparse matrix."""
+    return WrongArgument(f"{name} is a sparse matrix, and {wanted} is wanted: give .toarray() of it")
+
+
+def finite(name: str, value: Any, wanted: str = "an array of finite numbers") -> np.ndarray:
+    """An array of numbers, none of them missing or infinite, and not empty."""
+    found = numbers(name, value, wanted)
+    if found.size == 0 or not np.isfinite(found).all():
+        raise refused(name, wanted, value)
+    return found
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _between(
+    least: float | None, most: float | None, over: float | None = None, under: float | None = None
+) -> str:
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    bounds = (("of at least", least), ("of at most", most), ("over", over), ("under", under))
+    said = " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+    return said and f" {said}"
+
+
+def _listed(choices: list[str]) -> str:
+    *most, last = map(repr, choices)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

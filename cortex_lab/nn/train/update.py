@@ -1,0 +1,156 @@
+"""The last phase of a training step: how the parameters change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.contract.penalties import BoundPenalties
+from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.copies import copied, put_back
+from cortex_lab.nn.train.freezing import Frozen
+from cortex_lab.optimize import Optimizer
+
+
+@dataclass
+class Update:
+    """What moves the parameters of `network`: an optimizer with its state, unless they rest; and penalties.
+
+    `loss_state` is what losses remember. Nothing but `make` changes what lasts, but for `restore`.
+    """
+
+    network: Network
+    optimizer: Optimizer
+    state: dict[str, Any]
+    frozen: Frozen
+    penalties: BoundPenalties | None
+    loss_state: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        optimizer: Optimizer,
+        frozen: Frozen,
+        penalties: BoundPenalties | None,
+        loss_state: Mapping[str, Any],
+    ) -> Update:
+        """An update before the first step."""
+        shapes = {name: array.shape for name, array in network.parameters.items()}
+        state = optimizer.init(network.ops, network.params, shapes)
+        return cls(network, optimizer, state, frozen, penalties, loss_state)
+
+    @property
+    def penalizes(self) -> bool:
+        return self.penalties is not None
+
+    def finish_gradient(self) -> list[Callable[[], None]]:
+        """What is left to do, after the backward pass, until the whole gradient can be looked at."""
+        network, calls = self.network, []
+        if network.shares_parameters:
+            calls.append(network.gather_gradients)
+        if self.penalties:
+            calls.append(self._add_penalties)
+        if self.frozen.parts:
+            calls.append(self.frozen.rest_gradient)
+        return calls
+
+    def make(self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]) -> bool:
+        """Move the parameters, those in `changes` by what it says, and let layers and losses settle the step.
+
+        Whether the gradient was finite, and all is that it leaves.
+        """
+        return self._make(self.state, changes, settling)
+
+    @contextmanager
+    def foreseen(
+        self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
+    ) -> Iterator[None]:
+        """Inside, weights and what layers and losses remember are what `make` would leave."""
+        network = self.network
+        arrays = [network.params, network.state, *self.loss_state.values()]
+        with network.turns:
+            before = [array.copy() for array in arrays]
+            try:
+                with np.errstate(all="ignore"):
+                    self._make(copied(self.state), changes, settling)
+                yield
+            finally:
+                for array, values in zip(arrays, before, strict=True):
+                    network.ops.copy(values, out=array)
+
+    def pending(self, changes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """By parameter, the change that `make` would add now."""
+        # Made and taken back: limits work on the parameters themselves.
+        network, found, start = self.network, {}, 0
+        with network.turns:
+            before = network.params.copy()
+            self._move(copied(self.state))
+            change = network.ops.to_numpy(network.params - before)
+            network.ops.copy(before, out=network.params)
+        for name, array in network.parameters.items():
+            own = change[start : start + array.size].reshape(array.shape)
+            found[name] = changes.get(name, own)
+            start += array.size
+        return found
+
+    def restore(self, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+        """Have another optimizer, or this one as it was."""
+        put_back(self.network.ops.copy, state, self.state)
+        self.optimizer = optimizer
+
+    def set(self, **hyperparameters: Any) -> None:
+        """Have the optimizer go on with other hyper-parameters."""
+        self.optimizer = self.optimizer.replace(**hyperparameters)
+
+    def drop_penalties(self) -> None:
+        """Go on without penalties and limits."""
+        self.penalties = None
+
+    def learning_rate(self, under_way: bool) -> float:
+        """The learning rate of the update to come, if a step is `under_way`, or else of the last one."""
+        rate = self.optimizer.learning_rate
+        if isinstance(rate, float):
+            return rate
+        updates = self.state["updates"]
+        return self.optimizer.rate(updates if under_way else max(updates - 1, 0))
+
+    def penalty(self) -> float:
+        """What the penalties add to the loss, with the parameters as they are."""
+        return self.penalties.value(self.network.ops) if self.penalties else 0.0
+
+    def _add_penalties(self) -> None:
+        if self.penalties:
+            self.penalties.add_gradient(self.network.ops)
+
+    def _make(
+        self, state: dict[str, Any], changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
+    ) -> bool:
+        network, ops = self.network, self.network.ops
+        by_hand = {name: network.parameters[name] + ops.asarray(change) for name, change in changes.items()}
+        finite = self._move(state)
+        for name, values in by_hand.items():
+            network.parameters[name][...] = values
+        for settle in settling:
+            settle()
+        if finite and (by_hand or settling):
+            # The optimizer has looked at the parameters that it left.
+            finite = all(map(ops.all_finite, [*by_hand.values(), network.state, *self.loss_state.values()]))
+        return finite
+
+    def _move(self, state: dict[str, Any]) -> bool:
+        if not self.frozen.parts:
+            return self._optimize(state)
+        with self.frozen.at_rest(state):
+            return self._optimize(state)
+
+    def _optimize(self, state: dict[str, Any]) -> bool:
+        network, ops = self.network, self.network.ops
+        finite = self.optimizer.update(ops, network.params, network.gradient, state)
+        if self.penalties:
+            self.penalties.constrain(ops)
+        return finite

@@ -1,0 +1,112 @@
+"""Junk in place of any public argument is refused by name, or means what the table says."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+
+import cortex_lab as cl
+from cortex_lab.ground import checks
+from tests.faults import junk
+from tests.faults.tally import Tally
+
+# What is no call that people make with arguments of their own choice, or is tried elsewhere.
+ELSEWHERE = {
+    "Block", "Breakpoint", "Condition", "Event", "Fork", "Graph", "Layer", "Loss", "Objective", "Observation",
+    "Optimizer", "Process", "Schedule", "Stop", "Trace", "TrainingSession", "check_gradient", "follow",
+    "steepest", "CensorLoss",
+}  # fmt: skip
+SHORT = tuple(junk.JUNK)
+
+
+def test_every_public_argument_with_every_piece_of_junk():
+    tally = Tally()
+    junk.try_all(tally, SHORT)
+    assert not tally.wrong, "\n".join(f"{name}: {why}" for name, why in tally.wrong[:40])
+    assert tally.tried > 10_000
+
+
+def test_every_public_name_is_tried():
+    rooms = ("compute", "data", "embed", "models", "nn", "optimize", "study", "widgets")
+    names = {name for name in dir(cl) if name not in rooms and callable(getattr(cl, name))}
+    tried = {each.name for each, *_ in junk.tries(("None",))}
+    assert not names - tried - ELSEWHERE and not ELSEWHERE - names - {"Objective"}
+
+
+@pytest.mark.parametrize("function", [cl.train, cl.Training, cl.Network, cl.embed.TSNE, cl.data.Dataset])
+def test_every_parameter_is_tried(function):
+    tried = {argument for each, argument, _ in junk.tries(("None",)) if each.call is function}
+    assert set(inspect.signature(function).parameters) - {"self"} == tried
+
+
+FORMS = [
+    (checks.whole, 3, (3, np.int64(3), np.uint8(3), np.array(3))),
+    (checks.seed, 2**64 - 1, (2**64 - 1, np.uint64(2**64 - 1))),
+    (checks.number, 0.5, (0.5, np.float32(0.5), np.float64(0.5), np.array(0.5))),
+    (checks.fraction, 0, (0, np.int8(0))),
+    (checks.flag, True, (True, np.True_)),
+    (checks.text, "x", ("x", np.str_("x"))),
+    (checks.shape, (2, 3), ((2, 3), [2, 3], np.array([2, 3]), (np.int64(2), np.uint8(3)))),
+    (checks.shape, (2,), (2, np.int32(2))),
+]
+
+
+@pytest.mark.parametrize(("check", "wanted", "forms"), FORMS)
+def test_numbers_of_numpy_are_as_good_as_those_of_python(check, wanted, forms):
+    for value in forms:
+        found = check("it", value)
+        assert found == wanted and type(found) is type(wanted)
+
+
+@pytest.mark.parametrize("check", [checks.whole, checks.number, checks.seed, checks.fraction, checks.shape])
+@pytest.mark.parametrize("value", [None, True, np.True_, "1", 1j, float("nan"), float("inf"), object(), int])
+def test_what_is_no_number_is_refused_by_name_as_type_and_as_value(check, value):
+    for kind in (TypeError, ValueError):
+        with pytest.raises(kind, match=r"the rate must be .*, got"):
+            check("the rate", value)
+
+
+def test_an_error_is_a_line_whatever_was_given():
+    pandas = importlib.import_module("pandas")
+    for value in (pandas.Series(range(10**4)), np.zeros(10**5), "x" * 10**4, list(range(10**4))):
+        with pytest.raises(ValueError, match="n must be a whole number, got") as caught:
+            checks.whole("n", value)
+        assert len(str(caught.value)) < 120 and "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_nearly_right_is_proposed():
+    with pytest.raises(ValueError, match="did you mean 'nearest'"):
+        cl.Augmentation(fill_mode="neares")
+
+
+def test_a_sparse_matrix_says_how_to_give_it():
+    sparse = pytest.importorskip("scipy.sparse").csr_matrix(np.eye(4, dtype=np.float32))
+    network = cl.Network([cl.Dense(2)], 4)
+    for use in (
+        network.predict,
+        lambda x: cl.train(network, (x, np.arange(4) % 2), "softmax_cross_entropy", cl.SGD(), batch_size=2),
+        cl.embed.TSNE,
+    ):
+        with pytest.raises(ValueError, match=r"toarray\(\)"):
+            use(sparse)
+
+
+def test_an_id_that_would_wrap_is_refused():
+    network = cl.Network([cl.Embedding(5, 2)], (3,))
+    with pytest.raises(ValueError, match="below 2\\*\\*31"):
+        network.predict(np.full((1, 3), 2**32))
+
+
+def test_weights_with_an_axis_too_many_and_a_mask_of_rows_say_what_to_type():
+    network = cl.Network([cl.Dense(2)], 3)
+    data = np.eye(3, dtype=np.float32), np.arange(3) % 2
+    with pytest.raises(ValueError, match=r"\(3,\), got 3x1; give sample_weight.ravel\(\)"):
+        cl.train(
+            network, data, "softmax_cross_entropy", cl.SGD(), batch_size=2, sample_weight=np.ones((3, 1))
+        )
+    session = cl.train(network, data, "softmax_cross_entropy", cl.SGD(), batch_size=2)
+    with pytest.raises(TypeError, match=r"numpy\.flatnonzero"):
+        session.edit("excluded_rows", np.array([True, False, False]))
