@@ -15,12 +15,12 @@ from cortex_lab.widgets import (
     Bars,
     Cells,
     Contours,
+    Diagram,
     EmbeddingMap,
-    Graph,
     Line,
     LossCurve,
     PathView,
-    Points,
+    Scatter,
     Tiles,
     Trail,
     View,
@@ -69,13 +69,13 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Bars([0.2, 0.8], names=("ant", "<bee>"), strong=1, told="the label"),
         Bars([-1.0, 2.0], names=("down", "up")),
     ],
-    Points: [
-        Points([0.0, 1.0, 2.0], [1.0, 0.0, 1.0]),
-        Points(
+    Scatter: [
+        Scatter([0.0, 1.0, 2.0], [1.0, 0.0, 1.0]),
+        Scatter(
             np.arange(24.0), np.arange(24.0) % 5, np.arange(24) % 12, tuple(f"class {i}" for i in range(12)),
             keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True,
         ),
-        Points([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
+        Scatter([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
     ],
     Trail: [Trail(np.linspace(-1, 1, 9), np.linspace(1, -1, 9) ** 2, np.arange(9.0), "way", 2)],
     Contours: [Contours([-1.0, 0.0, 1.0], [-1.0, 1.0], _VALUES, 10 * _VALUES)],
@@ -89,8 +89,8 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Cells(_VALUES, (0.0, 1.0), ("ant", "bee"), ("a", "b", "c")),
         Cells(np.array([[np.nan, 1e6]]), (0.0, 1e6), ("row",), ("x", "y"), numbers=False),
     ],
-    Graph: [
-        Graph(("input", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),
-        Graph(("alone",), ()),
+    Diagram: [
+        Diagram(("in", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),
+        Diagram(("alone",), ()),
     ],
 }  # fmt: skip

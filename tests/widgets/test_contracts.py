@@ -20,12 +20,12 @@ from cortex_lab.widgets import (
     Cells,
     Chart,
     Contours,
-    Graph,
+    Diagram,
     Knob,
     Line,
     LossCurve,
     Plot,
-    Points,
+    Scatter,
     Tiles,
     Trail,
 )
@@ -150,12 +150,12 @@ def test_both_themes_have_every_ramp() -> None:
         (Line, ([1, 2], [1, 2, 3]), "Line: x must be as long as y, or one longer, got 2 and 3"),
         (Bars, ([1, 2], [0, 1]), "Bars: 2 values but 1 edges less one"),
         (Bars, ([1, 2],), "Bars: 2 values but 0 names"),
-        (Points, ([1], [1, 2]), "Points: lengths differ: x of 1 and y of 2"),
+        (Scatter, ([1], [1, 2]), "Scatter: lengths differ: x of 1 and y of 2"),
         (Trail, ([1], [1], [1, 2]), "Trail: lengths differ"),
         (Contours, ([0, 1], [0, 1], [[1, 2]], [[1, 2]]), r"Contours: z is \(1, 2\), expected \(2, 2\)"),
         (Tiles, (np.ones((2, 4, 4, 3)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
-        (Graph, (("a",), ((0, 1),)), r"Graph: there are 1 nodes, so no edge \(0, 1\)"),
+        (Diagram, (("a",), ((0, 1),)), r"Diagram: there are 1 nodes, so no edge \(0, 1\)"),
     ],
 )
 def test_a_mark_that_does_not_fit_together_says_so(kind, arguments, told) -> None:
@@ -188,7 +188,7 @@ def test_a_knob_that_cannot_be_made_is_refused() -> None:
 
 def test_a_graph_in_a_circle_is_refused() -> None:
     with pytest.raises(ValueError, match="must not lead in circles"):
-        Graph(("a", "b"), ((0, 1), (1, 0))).places()
+        Diagram(("a", "b"), ((0, 1), (1, 0))).places()
 
 
 def test_a_legend_says_everything_once() -> None:

@@ -7,12 +7,12 @@
 | `Axis`     | limits and label of one direction                                               |
 | `Line`     | a curve, or the outline of a histogram                                          |
 | `Bars`     | counts in bins, or one bar for each name                                        |
-| `Points`   | places in groups, which can be clicked                                          |
-| `Trail`     | a way through a plane, from a dot to a square                                   |
+| `Scatter`  | places in groups, which can be clicked                                          |
+| `Trail`    | a way through a plane, from a dot to a square                                   |
 | `Contours` | heights of a plane, in bands                                                    |
 | `Tiles`    | small pictures side by side, or single cells                                    |
 | `Cells`    | a table of numbers as colors, such as a confusion matrix                        |
-| `Graph`    | nodes and the edges between them, from left to right                            |
+| `Diagram`  | nodes and the edges between them, from left to right                            |
 
 Three renderers draw every chart: `canvas` (for the page), `plotly` and `matplotlib`. A new mark is a class
 here and a function in each of them; a test fails where one is missing.
@@ -152,7 +152,7 @@ class Bars(Mark):
 
 
 @dataclass(frozen=True, eq=False)
-class Points(Mark):
+class Scatter(Mark):
     """Points at `x` and `y`, colored by `groups`: for each the place of its name among `names`.
 
     `keys` are numbers that say which point is which, called `key_name`; `chosen` is the key of one with a
@@ -274,7 +274,7 @@ class Cells(Mark):
 
 
 @dataclass(frozen=True, eq=False)
-class Graph(Mark):
+class Diagram(Mark):
     """Nodes by name, with `details` below the names, and edges from node to node; `values` 0 to 1 shade them.
 
     Nodes stand in columns: each to the right of all that lead to it.

@@ -15,11 +15,11 @@ from cortex_lab.widgets.chart.marks import (
     Chart,
     Color,
     Contours,
-    Graph,
+    Diagram,
     Line,
     Mark,
     Plot,
-    Points,
+    Scatter,
     Tiles,
     Trail,
 )
@@ -176,7 +176,7 @@ def _bars(mark: Bars, axes: Any) -> None:
     axes.invert_yaxis()
 
 
-def _points(mark: Points, axes: Any) -> None:
+def _scatter(mark: Scatter, axes: Any) -> None:
     for group, name in enumerate(mark.names or ("",)):
         mine = mark.members(group)
         color, symbol = _color(mark.color_of(group)), mark.entries[group].mark if name else "dot"
@@ -226,7 +226,7 @@ def _cells(mark: Cells, axes: Any) -> None:
         axes.text(column, row, f"{value:.4g}", color=shade, **style)
 
 
-def _graph(mark: Graph, axes: Any) -> None:
+def _diagram(mark: Diagram, axes: Any) -> None:
     places = mark.places()
     for start, end in mark.edges:
         axes.plot(*places[[start, end]].T, color="#9e9e9e", linewidth=1, zorder=1)
@@ -241,12 +241,12 @@ def _graph(mark: Graph, axes: Any) -> None:
 _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Line: _line,
     Bars: _bars,
-    Points: _points,
+    Scatter: _scatter,
     Trail: _trail,
     Contours: _contours,
     Tiles: _tiles,
     Cells: _cells,
-    Graph: _graph,
+    Diagram: _diagram,
 }
 
 

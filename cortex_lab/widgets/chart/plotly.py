@@ -14,11 +14,11 @@ from cortex_lab.widgets.chart.marks import (
     Chart,
     Color,
     Contours,
-    Graph,
+    Diagram,
     Line,
     Mark,
     Plot,
-    Points,
+    Scatter,
     Tiles,
     Trail,
 )
@@ -134,7 +134,7 @@ def _bars(mark: Bars, place: _Place) -> None:
     place.figure.update_yaxes(visible=True, autorange="reversed", type="category", **place.at)
 
 
-def _points(mark: Points, place: _Place) -> None:
+def _scatter(mark: Scatter, place: _Place) -> None:
     for group, name in enumerate(mark.names or ("",)):
         mine = np.flatnonzero(mark.members(group))
         symbol = mark.entries[group].mark if name else "dot"
@@ -203,7 +203,7 @@ def _cells(mark: Cells, place: _Place) -> None:
     place.figure.update_xaxes(visible=True, type="category", **place.at)
 
 
-def _graph(mark: Graph, place: _Place) -> None:
+def _diagram(mark: Diagram, place: _Place) -> None:
     places = mark.places()
     ends = [point for start, end in mark.edges for point in (places[start], places[end], [np.nan, np.nan])]
     x, y = np.reshape(ends, (-1, 2)).T
@@ -220,12 +220,12 @@ def _graph(mark: Graph, place: _Place) -> None:
 _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Line: _line,
     Bars: _bars,
-    Points: _points,
+    Scatter: _scatter,
     Trail: _trail,
     Contours: _contours,
     Tiles: _tiles,
     Cells: _cells,
-    Graph: _graph,
+    Diagram: _diagram,
 }
 
 

@@ -80,7 +80,7 @@ MARKS.cells = (surface, mark, { area }) => {
   };
 };
 
-MARKS.graph = (surface, mark, { area }) => {
+MARKS.diagram = (surface, mark, { area }) => {
   const { context, theme } = surface;
   const { names, details, edges, places, values } = mark;
   const place = (i) => [

@@ -1,6 +1,6 @@
 // Marks in a plane: points, ways through it, and the heights around them.
 
-MARKS.points = (surface, mark, place) => {
+MARKS.scatter = (surface, mark, place) => {
   const { context, theme, width, height } = surface;
   const { x: across, y: up } = place.scales;
   const { x, y, groups, keys } = mark;

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.marks import Chart, Plot, Points
+from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
 from cortex_lab.widgets.chart.subjects import checked_layer, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
@@ -285,7 +285,7 @@ class EmbeddingMap(View[Map]):
     def chart(self, data: Map) -> Chart:
         x, y = data.positions.T
         keys = {"keys": data.rows, "key_name": "row", "chosen": data.pinned, "pins": True}
-        points = Points(x, y, data.labels, data.classes, **keys)
+        points = Scatter(x, y, data.labels, data.classes, **keys)
         summary = f"Map of {len(data.rows)} rows by {data.layer}: {data.caption}"
         told = {"caption": data.caption, "subject": data.layer, "summary": summary, "step": data.step}
         return Chart((Plot((points,)),), **told)

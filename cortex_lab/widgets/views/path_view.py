@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.optimize.descent import Landscape, Log, landscape
-from cortex_lab.widgets.chart.marks import Axis, Chart, Color, Contours, Plot, Points, Trail
+from cortex_lab.widgets.chart.marks import Axis, Chart, Color, Contours, Plot, Scatter, Trail
 from cortex_lab.widgets.chart.view import View
 
 # Those that stand out from the ground, which is blue and gray.
@@ -55,7 +55,7 @@ class PathView(View[Landscape]):
             for position, track in enumerate(data.tracks)
         ]
         stars = {"names": ("minimum",), "key_name": "known", "color": "ground", "symbol": "star"}
-        minima = [Points(*data.minima.T, **stars)] if len(data.minima) else []
+        minima = [Scatter(*data.minima.T, **stars)] if len(data.minima) else []
         marks = (ground, *paths, *minima)
         x, y = Axis(_ends(data.x), _label(data, 0)), Axis(_ends(data.y), _label(data, 1))
         return Chart((Plot(marks, x=x, y=y),), summary=self.title)
