@@ -148,7 +148,7 @@ def one_weight_each(sample_weight: Any, rows: int) -> np.ndarray:
         size = "x".join(map(str, weights.shape)) or "a single number"
         say = "; give sample_weight.ravel()" if weights.size == rows and weights.ndim > 1 else ""
         raise checks.WrongArgument(
-            f"sample_weight needs one weight for each of {rows} rows, ({rows},), got {size}{say}"
+            f"sample_weight needs one weight for each of {rows} rows, got {size}{say}"
         )
     return weights.astype(np.float64)
 

@@ -61,6 +61,13 @@ def known_codes(
     asked = np.arange(len(frame))[rows]
     strange = asked[codes[asked] < 0]
     if len(strange):
+        theirs, ours = {_kind(each) for each in column.iloc[strange]}, {_kind(each) for each in labels}
+        if len(strange) == len(asked) and not theirs & ours and theirs - {"float"} != ours:
+            raise ValueError(
+                f"the labels in {target!r} of {name} are of type {', '.join(sorted(theirs))}, "
+                f"{shown(column.iloc[strange].unique(), 5)}, those that {other!r} was trained on of type "
+                f"{', '.join(sorted(ours))}, {shown(labels)}: frame[{target!r}].astype({sorted(ours)[0]!r})"
+            )
         raise ValueError(
             f"{name} has labels in {target!r} that {other!r}, which was trained on, does not have: "
             f"{shown(column.iloc[strange].unique(), 5)}, in {len(strange)} of {len(asked)} rows; there are "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.ground.pieces import Sliced, pieces
 
 EXACT = 2**24
@@ -38,7 +39,10 @@ def check_numeric(values: Sliced, called: str) -> None:
 
 
 def refuse_masked(values: Any, called: str) -> None:
-    """ValueError for an array with masked numbers: NumPy would hand on what lies below the mask."""
+    """ValueError for what NumPy would misread: masked numbers, of which it hands on what lies below the mask,
+    and sparse matrices."""
+    if checks.is_sparse(values):
+        raise checks.sparse(called, "an array")
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
             f"{called}: {np.ma.count_masked(values)} numbers are masked, and what lies below would be seen; "

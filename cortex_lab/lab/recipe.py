@@ -16,7 +16,7 @@ from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.saved import FileAsRead
 from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Event
-from cortex_lab.study.script import Script, Source, assignment, steps_and_edits
+from cortex_lab.study.script import Script, SourceText, assignment, steps_and_edits
 
 LARGEST_ARRAYS = 16 * 2**20
 """Bytes of arrays that a script holds in its text; more belongs in a file."""
@@ -55,7 +55,7 @@ class Recipe:
             raise ValueError(
                 f"this session began at step {first['step']} of its training; a script begins at step 0"
             )
-        source = Source()
+        source = SourceText()
         network, given = training.network, f"{source.of(self.setup.loss)}, {source.of(self.setup.optimizer)}"
         graph = network.graph.to_dict()
         for kind in _kinds([graph, *(loss.to_dict() for loss in training.losses.values())]):
@@ -76,7 +76,7 @@ class Recipe:
         heading = '"""A training session, repeated step by step."""'
         return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))
 
-    def _weights(self, network: Network, first: Mapping[str, Any], source: Source) -> list[str]:
+    def _weights(self, network: Network, first: Mapping[str, Any], source: SourceText) -> list[str]:
         """Nothing if the session began with the weights that the seed draws."""
         fresh, lines = Network(network.graph, seed=network.seed, ops=network.ops), []
         for name, kind in (("params", "params"), ("state", "state")):
@@ -85,7 +85,7 @@ class Recipe:
                 lines.append(f"network.{name}[...] = network.ops.asarray({source.of(_small(began))})")
         return lines
 
-    def _data(self, source: Source, loaded: str | None) -> list[str]:
+    def _data(self, source: SourceText, loaded: str | None) -> list[str]:
         data = self.data
         if hasattr(data, "fetch"):
             raise ValueError(
@@ -108,7 +108,7 @@ class Recipe:
         made = [source.of(each) for each in (data.inputs, data.target, splits, data.name)]
         return [f"data = cl.data.Dataset({frame}({{{', '.join(columns)}}}), {', '.join(made)})"]
 
-    def _columns(self, data: Any, source: Source) -> dict[Any, str]:
+    def _columns(self, data: Any, source: SourceText) -> dict[Any, str]:
         """The columns of a dataset that are read, as expressions by name."""
         shapes = data.input_shape if isinstance(data.input_shape, dict) else {"inputs": data.input_shape}
         # Each number is a byte at least: what is too large is not read from its file first.
@@ -140,7 +140,7 @@ class Recipe:
                 written[column] = self._labels(labels[name], targets[name], source)
         return written
 
-    def _labels(self, labels: Any, codes: np.ndarray, source: Source) -> str:
+    def _labels(self, labels: Any, codes: np.ndarray, source: SourceText) -> str:
         """The labels of a dataset as its own column has them, to be read again by any loss."""
         if labels.dtype != object and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()
@@ -150,12 +150,12 @@ class Recipe:
         return f"{made}.from_codes({self._arrays(codes, source)}, {source.of(labels.tolist())})"
 
     @staticmethod
-    def _arrays(values: Any, source: Source) -> str:
+    def _arrays(values: Any, source: SourceText) -> str:
         if isinstance(values, Mapping):
             return source.of({name: _small(part) for name, part in values.items()})
         return source.of(_small(values))
 
-    def _said(self, source: Source) -> str:
+    def _said(self, source: SourceText) -> str:
         """The options that say something, as keyword arguments."""
         options = {field.name: getattr(self.setup, field.name) for field in fields(self.setup)[2:]}
         plain = {name: _plain(value) for name, value in options.items() if name != "frozen" or value}

@@ -18,7 +18,7 @@ from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
-from cortex_lab.nn.run.pictures import say_how_bytes_are_seen
+from cortex_lab.nn.run.pictures import bytes_among, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
@@ -120,6 +120,7 @@ def train(
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
+    frozen = () if frozen is None else frozen
     frozen = [frozen] if isinstance(frozen, str) else checks.listed("frozen", frozen, patterns)
     checks.flag("new_optimizer", new_optimizer)
     checks.whole("snapshot_budget", snapshot_budget, least=0)
@@ -166,6 +167,9 @@ def train(
         load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
     network.reads, network.classes = reads, classes
     if isinstance(batches, Batches):
+        network.saw_bytes = bytes_among(network, batches.inputs)
+        if training.validation is not None:
+            refuse_other_scale(network, training.validation[0])
         of_values = training.objective.reads_values
         say_how_bytes_are_seen(network.graph, batches.inputs, batches.targets, of_values)
     if isinstance(validation, str) or np.isscalar(validation):

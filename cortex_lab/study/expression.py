@@ -24,6 +24,9 @@ Evaluate = Callable[[Mapping[str, np.float64]], Any]
 DEEPEST = 50
 """How many levels of brackets and operators a condition may have."""
 
+LONGEST = 2000
+"""How many characters a condition may have."""
+
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -70,13 +73,16 @@ class Expression(Condition):
     _condition: Condition = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        checks.text("text", self.text, "loss < 0.1")
+        if len(checks.text("text", self.text, "loss < 0.1")) > LONGEST:
+            raise _too_long(self.text)
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
         except SyntaxError as error:
             raise ValueError(
                 f"{self.text!r} is no condition: {error.msg}, at character {error.offset}"
             ) from None
+        except UnicodeError:
+            raise ValueError(f"{self.text!a:.60} is no condition: half a character is in it") from None
         except (RecursionError, MemoryError):
             raise _too_deep(self.text) from None
         condition = _Reader(self.text).condition(tree)
@@ -259,6 +265,13 @@ class _Reader:
     def _refusal(self, node: ast.AST, wanted: str) -> ValueError:
         part = ast.get_source_segment(self.text.strip(), node) or self.text  # type: ignore[arg-type]
         return ValueError(f"cannot read {part!r} in the condition {self.text!r}: {wanted}")
+
+
+def _too_long(text: str) -> ValueError:
+    return ValueError(
+        f"cannot read {text[:40]!r}... and {len(text) - 40:,} characters more: a condition has up to "
+        f"{LONGEST:,}; make it several conditions, joined with & and |"
+    )
 
 
 def _too_deep(text: str) -> ValueError:

@@ -28,7 +28,7 @@ class History:
     """
 
     def __init__(self, budget: int, interval: int = 4) -> None:
-        self.budget = checks.whole("budget", budget, least=0)
+        self.budget = checks.whole("snapshot_budget", budget, least=0)
         self.interval = checks.whole("interval", interval, least=1)
         self._snapshots: dict[int, Mapping[str, Any]] = {}
         self._spent = 0.0

@@ -23,8 +23,10 @@ class Recorder:
     A probe that fails is shown once; NaN stands for what it could not measure, and nothing is stopped.
     """
 
-    def __init__(self, process: Process, probes: Iterable[Probe]) -> None:
+    def __init__(self, process: Process, probes: Iterable[Probe] | None) -> None:
+        checks.instance("process", process, Process, "a Process, such as a Training or a Descent")
         self.process = process
+        probes = process.probes if probes is None else probes
         self._measurer = getattr(process, "measurer", lambda key: partial(process.measure, key))
         self.probes: tuple[Probe, ...] = tuple(checks.listed("probes", probes, "a list of Probes"))
         for probe in self.probes:

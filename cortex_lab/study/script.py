@@ -32,7 +32,7 @@ class Script(str):
         write_whole(path, self.encode())
 
 
-class Source:
+class SourceText:
     """Writes values as expressions, and remembers what they need imported."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ def assignment(name: str, value: Any) -> str:
     return f"{name} = {pprint.pformat(value, width=_WIDTH, sort_dicts=False)}"
 
 
-def steps_and_edits(events: Iterable[Event], first: int, last: int, source: Source) -> list[str]:
+def steps_and_edits(events: Iterable[Event], first: int, last: int, source: SourceText) -> list[str]:
     """Statements that bring `session` from step `first` to step `last`, with the edits on the way."""
     statements, at, inside = [], first, None
     for event in events:

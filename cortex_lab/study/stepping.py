@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.ground import checks
 from cortex_lab.study.breakpoints import Breakpoints
 from cortex_lab.study.conditions import Condition, reason
 from cortex_lab.study.events import Event, Notice, Stop
@@ -36,10 +35,8 @@ class Stepping:
         probes: Iterable[Probe] | None = None,
         snapshot_budget: int = 256 * 2**20,
     ) -> None:
-        checks.instance("process", process, Process, "a Process, such as a Training or a Descent")
-        checks.whole("snapshot_budget", snapshot_budget, least=0)
         self.process = process
-        self._recorder = Recorder(process, process.probes if probes is None else probes)
+        self._recorder = Recorder(process, probes)
         self.trace: Trace = self._recorder.trace
         self.events: list[Event] = []
         self.breakpoints = Breakpoints()

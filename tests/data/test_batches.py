@@ -218,7 +218,7 @@ def test_wrong_rows():
 def test_wrong_steps_seeds_and_lengths():
     with pytest.raises(ValueError, match="step must be a whole number of at least 0"):
         make().fetch(-1)
-    with pytest.raises(ValueError, match="a seed is a whole number"):
+    with pytest.raises(ValueError, match="seed must be a whole number"):
         make(seed=-1)
     with pytest.raises(ValueError, match="inputs 3, targets 2"):
         Batches(np.zeros((3, 1)), np.zeros(2), batch_size=1)

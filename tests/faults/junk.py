@@ -26,7 +26,7 @@ from tests.nn.loss_cases import LOSS_CASES
 from tests.optimize.cases import FUNCTION_CASES, OPTIMIZER_CASES, SCHEDULE_CASES
 
 LONGEST = 5
-"""Seconds that a call with junk may take."""
+"""Seconds of computing that a call with junk may take."""
 CLEAR = (TypeError, ValueError, LookupError, FileNotFoundError)
 PACKAGE = str(Path(cl.__file__).parent)
 
@@ -227,7 +227,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Node", "name inputs shares", "None|text|[]", "a name"),
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
     ("Dataset*", "name", "None|text", "a name"),
-    ("Batches", "targets rows excluded", "None|[]", "none, or all"),
+    ("Batches", "targets rows excluded", "None|[]|{}", "none, or all"),
     ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),
     ("learning_rate_range_test", "low high stop_factor smoothing key", NUMBERS + "|None", "finite numbers"),
     ("TSNE", "labels initial learning_rate perplexity early_* n_jobs", NUMBERS + "|None", "finite numbers"),
@@ -238,7 +238,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
      "a bound; one that is never reached, too"),
     ("distance_to FromData", "point values", "True|[]|(2.5,)|array|mask|" + NUMBERS, "numbers of any shape"),
     ("Paraboloid", "curvature", "(2.5,)", "one axis"),
-    ("Penalties Muon Reshape", "by_pattern without target_shape", "{}|[]", "none of them; one number"),
+    ("Penalties Muon Reshape Permute", "by_pattern without target_shape dims", "{}|[]", "none of them"),
     ("*", "*_initializer activation", "None", "the layer's own choice"),
     ("*", "padding cropping output_padding axis stateful strides dilation_rate kernel_size pool_size size "
      "groups shared_axes target_shape", "None|-1|0|2**31|2**32", "the input is known later"),
@@ -321,10 +321,10 @@ def _alarm() -> Iterator[None]:
     def late(*_: Any) -> None:
         raise RuntimeError(f"took more than {LONGEST} s")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

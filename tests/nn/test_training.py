@@ -134,7 +134,7 @@ BAD_EDITS = [
     ("learning_rate", -1.0, ValueError, "at least 0"),
     ("weights['dense_9/kernel']", 0.0, KeyError, "dense_1/kernel"),
     ("weights['dense_1/kernel']", np.zeros(3), ValueError, r"shape \(6, 8\)"),
-    ("dropout_rate", 1.5, ValueError, "less than 1"),
+    ("dropout_rate", 1.5, ValueError, "under 1"),
     ("hyperparameter['dense_1.units']", 3, KeyError, "dropout_1.rate"),
     ("optimizer['speed']", 3, KeyError, "beta_1"),
     ("gradient['dense_1/bias']", 0.0, ValueError, "between two steps"),

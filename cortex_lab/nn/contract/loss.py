@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
 
@@ -214,7 +215,9 @@ def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | Non
     if isinstance(class_weight, str) and class_weight == "balanced":
         class_weight = dict(zip(found.tolist(), counts.sum() / (len(found) * counts), strict=True))
     if not isinstance(class_weight, Mapping):
-        raise TypeError(f"class_weight is a dict of weights by class or 'balanced', got {class_weight!r}")
+        say = "; give class_weight.to_dict()" if hasattr(class_weight, "to_dict") else ""
+        given = checks.shown(class_weight)
+        raise TypeError(f"class_weight is a dict of weights by class or 'balanced', got {given}{say}")
     known = found if classes is None else np.arange(classes)
     weights = np.ones(len(ids))
     for class_id, weight in class_weight.items():

@@ -18,7 +18,7 @@ from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.executor import Bound, Executor
-from cortex_lab.nn.run.pictures import as_picture, picture_inputs
+from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.tables import read_table
 from cortex_lab.nn.run.turns import Turns
@@ -97,6 +97,7 @@ class Network:
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
         self.reads: dict[str, list]
         self.classes: list[str] | None
+        self.saw_bytes: frozenset[str]
         self.initialize(seed)
 
     @property
@@ -107,7 +108,7 @@ class Network:
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.classes = {}, None
+        self.reads, self.classes, self.saw_bytes = {}, None, frozenset()
         with self.turns:
             for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
                 random = np.random.Generator(np.random.Philox(key=[seed, index]))
@@ -237,6 +238,7 @@ class Network:
                 raise ValueError(
                     f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
                 )
+        refuse_other_scale(self, named)
         return named
 
     def save(self, path: str | os.PathLike) -> None:
@@ -265,6 +267,7 @@ class Network:
         with saving.reading(path, "reads"):
             names = saving.names_of(description)
             network.reads, network.classes = names["reads"], names["classes"]
+            network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
         saving.fill_network(network, arrays, path)
         return network
 
@@ -274,7 +277,7 @@ class Network:
         with self.turns.reading():
             self.ops.copy(self.params, out=twin.params)
             self.ops.copy(self.state, out=twin.state)
-        twin.reads, twin.classes = self.reads, self.classes
+        twin.reads, twin.classes, twin.saw_bytes = self.reads, self.classes, self.saw_bytes
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
@@ -284,6 +287,7 @@ class Network:
         """
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
         network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
+        network.saw_bytes = self.saw_bytes & set(network.graph.inputs)
         kept = set(self.graph.ancestors(at))
         with self.turns.reading():
             for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):

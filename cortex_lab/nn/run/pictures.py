@@ -11,6 +11,8 @@ import numpy as np
 from cortex_lab.nn.graph.graph import Graph
 
 SCALE = np.float32(1 / 255)
+BEYOND = 2.0
+"""Pictures from 0 to 1, changed a little or normalized a little, stay below."""
 _said: set[str] = set()
 
 
@@ -48,6 +50,23 @@ def as_picture(values: Any) -> Any:
 
 def is_bytes(values: Any) -> bool:
     return getattr(values, "dtype", None) == np.uint8
+
+
+def bytes_among(network: Any, inputs: Any) -> frozenset[str]:
+    """The inputs that are given as pictures of bytes."""
+    named = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
+    return frozenset(name for name in network.pictures if is_bytes(named.get(name)))
+
+
+def refuse_other_scale(network: Any, inputs: Mapping[str, np.ndarray]) -> None:
+    """ValueError for pictures that are no bytes and go far beyond 1, if the network was trained on bytes."""
+    for name in network.saw_bytes & set(inputs):
+        values = inputs[name]
+        if not is_bytes(values) and values.size and values.max() > BEYOND:
+            raise ValueError(
+                f"input {name!r} goes up to {values.max():g} as {values.dtype}, and the network was trained "
+                "on bytes, which are seen as 0 to 1; give bytes, x.astype('uint8'), or x / 255"
+            )
 
 
 def say_how_bytes_are_seen(graph: Graph, inputs: Any, targets: Any, of_values: bool) -> None:

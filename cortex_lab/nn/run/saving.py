@@ -90,6 +90,8 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     arrays |= {f"states/{name}": to_numpy(array) for name, array in network.states.items()}
     description: dict[str, Any] = {"graph": network.graph.to_dict(), "seed": network.seed}
     # Names that are no plain data, such as dates, are not kept: then columns are read by position again.
+    if network.saw_bytes:
+        description["saw_bytes"] = sorted(network.saw_bytes)
     if network.reads and _kept(network.reads):
         description["reads"] = network.reads
     if network.classes:

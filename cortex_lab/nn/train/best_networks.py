@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.saved import Saved
@@ -71,8 +73,8 @@ def _best_steps(session: Any) -> dict[int, str]:
 
 def _seconds_to(session: Any, step: int) -> float:
     """About how long it takes to reach the weights of `step` again."""
-    seconds, taken = session.trace["seconds"], session.step_number - session.first_step
-    if taken < 1:
+    seconds = session.trace["seconds"][-1000:]
+    if len(seconds) < 2:
         return 0.0
-    began = seconds[-taken - 1] if len(seconds) > taken else 0.0
-    return (step - session.history.nearest(step)[0]) * float(seconds[-1] - began) / taken
+    # The median, since the first steps wait for a compiler, and others for whatever else the machine does.
+    return (step - session.history.nearest(step)[0]) * float(np.median(np.diff(seconds)))

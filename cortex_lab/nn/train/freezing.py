@@ -30,9 +30,9 @@ class Frozen:
     def __init__(self, network: Network, patterns: Any = ()) -> None:
         wanted = "names of nodes, or patterns such as 'conv2d_*'"
         given = [patterns] if isinstance(patterns, str) else [] if patterns is None else patterns
-        given = [checks.text("a name in frozen", each) for each in checks.listed("frozen", given, wanted)]
+        given = checks.listed("frozen", given, wanted)
         # NumPy's strings and arrays of them are as good, and a script can hold these.
-        self.patterns = tuple(map(str, given))
+        self.patterns = tuple(str(each) if isinstance(each, str) else each for each in given)
         self.nodes = _named(network.graph, self.patterns)
         self.parts = _parts(network, self.nodes)
         self._network = network

@@ -59,8 +59,7 @@ class Training:
         (rows of the data,): how much each row counts, by its position as in `batch.rows`; None for all alike.
         The weights of a batch are scaled to sum to 1.
     penalties
-        `Penalties`, or what makes them: {"*/kernel": L2(1e-4)}. "penalty" measures what they add; "loss" is
-        without it.
+        `Penalties`, or what makes them: {"*/kernel": L2(1e-4)}. "penalty" measures them, "loss" does not.
     frozen
         Names of nodes, or patterns such as "conv2d_*", whose parameters do not change; see `Frozen`.
     augment

@@ -18,7 +18,7 @@ from cortex_lab.optimize.descent.process import Descent
 from cortex_lab.optimize.optimizer import Optimizer
 from cortex_lab.study import Condition, Notice, Session, Stop, Trace, steps
 from cortex_lab.study.conditions import as_condition
-from cortex_lab.study.script import Script, Source, steps_and_edits
+from cortex_lab.study.script import Script, SourceText, steps_and_edits
 
 PRINTED = ("value", "grad_norm", "step_norm")
 
@@ -137,7 +137,7 @@ def script(session: Session) -> Script:
     process: Any = session.process
     if session.first_step != 0:
         raise ValueError(f"this session began at step {session.first_step}; a script begins at step 0")
-    first, source = session.history.nearest(0)[1], Source()
+    first, source = session.history.nearest(0)[1], SourceText()
     given = [source.of(part) for part in (process.function, first["optimizer"], first["params"])]
     descent = source.imported("cortex_lab.optimize.descent", "Descent")
     kind = source.imported("cortex_lab.study", "Session")
