@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import queue
 import secrets
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from cortex_lab.study import Notice, Session
-from cortex_lab.widgets.channel import Channel
+from cortex_lab.widgets import notebook
 from cortex_lab.widgets.chart.view import View
-from cortex_lab.widgets.controls import Controls
 from cortex_lab.widgets.frames import Frames
-from cortex_lab.widgets.locked import widget_lock
+from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.picture import StaticPicture, paint_bench
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.status import status_panel, status_text
 from cortex_lab.widgets.trainer import Trainer
-from cortex_lab.widgets.views.activations import Activations
-from cortex_lab.widgets.views.embedding_map import EmbeddingMap
-from cortex_lab.widgets.views.loss_curve import LossCurve
-from cortex_lab.widgets.views.weight_histogram import WeightHistogram
-
-_open_benches: weakref.WeakValueDictionary[int, Bench] = weakref.WeakValueDictionary()
-_bench_of_cell: dict[str, weakref.ref[Bench]] = {}
+from cortex_lab.widgets.views import VIEWS
 
 REST_BEFORE_PICTURE = 1.5
 
 
 class Bench:
-    """Controls and live views of a Session.
+    """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
     closes an older one of the same session, or of the same notebook cell.
@@ -54,7 +45,8 @@ class Bench:
     interval
         Seconds between two frames, at least.
 
-    Raises KeyError for a layer and IndexError for a row that does not exist.
+    Raises KeyError for a layer and IndexError for a row that does not exist, ImportError without ipywidgets
+    and anywidget.
     """
 
     def __init__(
@@ -66,16 +58,14 @@ class Bench:
         map_layer: str | None = None,
         interval: float = 0.1,
     ) -> None:
+        make_channel, make_controls = _front_end()
         self.session = session
-        self.loss_curve = LossCurve(session)
-        self.weight_histogram = WeightHistogram(session, layer)
-        self.activations = Activations(session, pinned)
-        self.embedding_map = EmbeddingMap(session, map_layer) if map else None
-        shown = (self.loss_curve, self.embedding_map, self.weight_histogram, self.activations)
-        self.views: dict[str, View[Any]] = {view.name: view for view in shown if view is not None}
-        if self.embedding_map is not None:
-            self.embedding_map.pinned = self.activations.pinned
-        older = _open_benches.get(id(session))
+        chosen = {"weight_histogram": layer, "embedding_map": map_layer, "activations": pinned}
+        self.views = _views_of(session, chosen, without=set() if map else {"embedding_map"})
+        self._knobs = {(name, knob.name): knob for name, view in self.views.items() for knob in view.knobs}
+        for name, knob in self._knobs:
+            self._share(name, knob)
+        older = notebook.open_on(session)
         if older is not None:
             older.close()
         self.id = secrets.token_hex(6)
@@ -88,19 +78,19 @@ class Bench:
         self._last_activity = time.monotonic()
         # A page may say hello while the bench is still being put together; it is heard afterwards.
         with widget_lock:
-            self._assemble(interval)
-        _open_benches[id(session)] = self
+            self._assemble(interval, make_channel, make_controls)
+        notebook.opened(self)
 
     # For people and code ----------------------------------------------------------------------------
 
     def show(self) -> Bench:
         """Display the bench, and beside it the picture of it that a saved notebook keeps."""
-        shell = _shell()
+        shell = notebook.running_shell()
         if shell is None or self.closed:
             return self
         from IPython.display import display
 
-        self._close_older_in_cell(shell)
+        notebook.close_older_in_cell(shell, self)
         self._shown_in = shell.execution_count
         display(self.controls.box)
         self.picture.display()
@@ -121,8 +111,7 @@ class Bench:
         with widget_lock:
             for widget in self.controls.all_widgets():
                 widget.close()
-        if _open_benches.get(id(self.session)) is self:
-            del _open_benches[id(self.session)]
+        notebook.closed(self)
 
     def wait(self, timeout: float = 60.0) -> Bench:
         """Wait until every command given so far is done; TimeoutError if that takes longer.
@@ -149,14 +138,30 @@ class Bench:
         return status_text(status_panel(self.session, self.error))
 
     @property
+    def loss_curve(self) -> Any:
+        return self.views["loss_curve"]
+
+    @property
+    def weight_histogram(self) -> Any:
+        return self.views["weight_histogram"]
+
+    @property
+    def activations(self) -> Any:
+        return self.views["activations"]
+
+    @property
+    def embedding_map(self) -> Any:
+        """The map; None if it was opened without."""
+        return self.views.get("embedding_map")
+
+    @property
     def layer(self) -> str | None:
         """The layer whose weights are shown; set it to choose another."""
         return self.weight_histogram.layer
 
     @layer.setter
     def layer(self, name: str) -> None:
-        self.weight_histogram.layer = name
-        self.publisher.wake()
+        self.turn("weight_histogram", "layer", name)
 
     @property
     def map_layer(self) -> str | None:
@@ -167,14 +172,12 @@ class Bench:
     def map_layer(self, name: str) -> None:
         if self.embedding_map is None:
             raise ValueError("this bench has no map; open it with map=True")
-        self.embedding_map.layer = name
-        self._map_changed()
+        self.turn("embedding_map", "layer", name)
 
     @property
     def map_moving(self) -> bool:
         """Whether the map is being laid out, or will be as soon as the training rests."""
-        layout = self.embedding_map
-        return layout is not None and not layout.missing and layout.moving and not layout.settled
+        return self.embedding_map is not None and self.embedding_map.live
 
     @property
     def learning_rate(self) -> float | None:
@@ -194,9 +197,15 @@ class Bench:
 
     @pinned.setter
     def pinned(self, row: int) -> None:
-        self.activations.pinned = row
-        if self.embedding_map is not None:
-            self.embedding_map.pinned = self.activations.pinned
+        self.turn("activations", "pinned", row)
+
+    def turn(self, view: str, knob: str, value: Any) -> None:
+        """Set a knob of a view; other views that have the same knob follow, if it is a shared one."""
+        if (view, knob) in self._knobs:
+            self._knobs[view, knob].check(value)
+        setattr(self.views[view], knob, value)
+        self._share(view, knob)
+        self.trainer.nudge()
         self.publisher.wake()
 
     def step(self, n: int | None = None) -> None:
@@ -227,25 +236,28 @@ class Bench:
         """The whole bench as it is now, as a PNG picture."""
         return paint_bench(self.views.values(), self.status)
 
-    def __getattr__(self, name: str) -> Any:
-        # The knobs (`step_button`, `learning_rate`, ...) are the bench's own as far as anybody is concerned.
-        if not name.startswith("_") and "controls" in self.__dict__ and hasattr(self.controls, name):
-            return getattr(self.controls, name)
-        raise AttributeError(f"a bench has no {name!r}")
-
     def __repr__(self) -> str:
         return f"<Bench {'closed' if self.closed else self.status}>"
 
     def _ipython_display_(self) -> None:
-        shell = _shell()
+        shell = notebook.running_shell()
         if shell is not None and getattr(self, "_shown_in", None) == shell.execution_count:
             return
         self.show()
 
-    def _assemble(self, interval: float) -> None:
+    def _assemble(self, interval: float, make_channel: Any, make_controls: Any) -> None:
         session = self.session
-        self.channel = Channel(self.id, self._heard)
-        self.controls = Controls(self.channel, self.views, getattr(session, "phases", ()))
+        self.channel = make_channel(self.id, self._heard)
+        self.controls = controls = make_controls(self.channel, self.views, getattr(session, "phases", ()))
+        self.step_button, self.step_size = controls.step_button, controls.step_size
+        self.run_button, self.pause_button = controls.run_button, controls.pause_button
+        self.step_to_button, self.phase_chooser = controls.step_to_button, controls.phase_chooser
+        self.rewind_button, self.rewind_step = controls.rewind_button, controls.rewind_step
+        self.learning_rate_entry, self.error_panel = controls.learning_rate_entry, controls.error_panel
+        self.layer_chooser = controls.knobs.get(("weight_histogram", "layer"))
+        self.map_layer_chooser = controls.knobs.get(("embedding_map", "layer"))
+        self.map_button = controls.knobs.get(("embedding_map", "live"))
+        self.pinned_entry = controls.knobs.get(("activations", "pinned"))
         self.picture = StaticPicture(self.id, self.png, self._picture_ready)
         self.publisher = Publisher(
             self.channel,
@@ -277,23 +289,16 @@ class Bench:
             self.trainer.interrupt()
         self.trainer.put(action, runs=True)
 
-    def toggle_map(self) -> None:
-        """What a click on the map's Stop or Start does."""
-        if self.embedding_map is not None:
-            if self.map_moving:
-                self.embedding_map.stop()
-            else:
-                self.embedding_map.start()
-            self._map_changed()
-
     @property
     def trainer_busy(self) -> bool:
         """Whether a command is under way or waiting."""
         return self.trainer.busy
 
-    def _map_changed(self) -> None:
-        self.trainer.nudge()
-        self.publisher.wake()
+    def _share(self, view: str, knob: str) -> None:
+        mine, found = self.views[view], self._knobs.get((view, knob))
+        for other in self.views.values() if found is not None and found.shared else ():
+            if other is not mine and hasattr(other, knob):
+                setattr(other, knob, getattr(mine, knob))
 
     # In the stepping thread: cheap ------------------------------------------------------------------
 
@@ -308,10 +313,10 @@ class Bench:
     # In the trainer's thread ------------------------------------------------------------------------
 
     def _idle(self) -> float | None:
-        wanted = self.embedding_map.advance() if self.embedding_map is not None else None
-        if wanted == 0.0:
+        wanted = [view.advance() for view in self.views.values()]
+        if 0.0 in wanted:
             self._last_activity = time.monotonic()
-        return wanted
+        return min((seconds for seconds in wanted if seconds is not None), default=None)
 
     # In the kernel's thread, under the widget lock --------------------------------------------------
 
@@ -330,7 +335,8 @@ class Bench:
     # In the publisher's thread, the only one that writes to widgets ---------------------------------
 
     def _live(self) -> bool:
-        return self.session.running or self.map_moving or self._picture_due
+        moving = any(view.live for view in self.views.values())
+        return self.session.running or moving or self._picture_due
 
     def _settle(self) -> None:
         while not self._requests.empty():
@@ -353,28 +359,24 @@ class Bench:
         if not self.closed:
             self.publisher.wake()
 
-    def _close_older_in_cell(self, shell: Any) -> None:
-        with contextlib.suppress(Exception):
-            cell = shell.get_parent()["metadata"]["cellId"]
-            older = _bench_of_cell.get(cell)
-            bench = older() if older is not None else None
-            if bench is not None and bench is not self:
-                bench.close()
-            _bench_of_cell[cell] = weakref.ref(self)
+
+def _front_end() -> tuple[Any, Any]:
+    """What makes the channel and the controls; ImportError that says what to install."""
+    try:
+        from cortex_lab.widgets.channel import Channel
+        from cortex_lab.widgets.controls import Controls
+    except ModuleNotFoundError as missing:
+        raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
+    return Channel, Controls
 
 
-def _shell() -> Any:
-    """The running IPython shell, if there is one that can display."""
-    import sys
-
-    if "IPython" not in sys.modules:
-        return None
-    return sys.modules["IPython"].get_ipython()
-
-
-@atexit.register
-def _stop_all() -> None:
-    # The widgets stay: a page whose kernel is gone keeps the last picture, and hears nothing of their end.
-    for bench in list(_open_benches.values()):
-        bench.trainer.close(timeout=2.0)
-        bench.publisher.close(timeout=2.0)
+def _views_of(session: Session, chosen: Mapping[str, Any], without: set[str]) -> dict[str, View[Any]]:
+    """A view of each registered kind by name; `chosen` is what some look at first."""
+    found: dict[str, View[Any]] = {}
+    fitting = [cls for cls in (*VIEWS.values(), *VIEWS.others.values()) if cls.fits(session)]
+    for cls in sorted(fitting, key=lambda cls: cls.rank):
+        # Anybody else's view never takes the place of a built-in one.
+        name = cls.name if VIEWS.get(cls.name) is cls or cls.name not in VIEWS else VIEWS.kind_of(cls)
+        if name not in without:
+            found[name] = cls(session, chosen[name]) if name in chosen else cls(session)
+    return found

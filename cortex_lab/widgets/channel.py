@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,22 @@ import anywidget
 import numpy as np
 import traitlets
 
+from cortex_lab.widgets.chart.canvas import Packed
 from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.locked import Locked
 
 _STATIC = Path(__file__).parent / "static"
-_DRAWING = (
+# In this order: what draws comes after what it draws with.
+_PARTS = (
     "meeting",
+    "theme",
     "surface",
     "axes",
-    "curve",
-    "histogram",
-    "scatter",
-    "activations",
+    "lines",
+    "plane",
+    "tiles",
+    "boxes",
+    "chart",
     "status",
     "stage",
 )
@@ -34,14 +37,6 @@ def _script(*names: str) -> str:
     return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-@dataclass(frozen=True)
-class Packed:
-    """What a panel draws: a small JSON-able `meta`, and `arrays` of float32, uint8 or int32."""
-
-    meta: dict[str, Any]
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
 class Panel(Locked, anywidget.AnyWidget):
     """A place on the page where one view is drawn. All its data comes over the Channel."""
 
@@ -50,6 +45,7 @@ class Panel(Locked, anywidget.AnyWidget):
     name = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
+    height = traitlets.Int().tag(sync=True)
 
 
 class Channel(Locked, anywidget.AnyWidget):
@@ -61,7 +57,7 @@ class Channel(Locked, anywidget.AnyWidget):
     just loaded), "drawn" (with the sequence number drawn), "visible" and "pin".
     """
 
-    _esm = _script(*_DRAWING)
+    _esm = _script(*_PARTS)
     _css = (_STATIC / "bench.css").read_text(encoding="utf-8")
     bench = traitlets.Unicode().tag(sync=True)
     palette = traitlets.Dict().tag(sync=True)

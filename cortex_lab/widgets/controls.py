@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cortex_lab.widgets.channel import Channel, Panel
+from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, mark, write
 
@@ -33,10 +34,8 @@ class Controls:
         self._offered_after: tuple[int, str] | None = None
         self.error_panel = Text()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
-        self.layer_chooser: Chooser | None = None
-        self.pinned_entry: Count | None = None
-        self.map_layer_chooser: Chooser | None = None
-        self.map_button: Button | None = None
+        self.knobs: dict[tuple[str, str], Any] = {}
+        self._described = {(name, knob.name): knob for name, view in views.items() for knob in view.knobs}
         toolbar = Row(
             [
                 _group(self.step_button, self.step_size),
@@ -53,7 +52,7 @@ class Controls:
         self.error_panel.add_class("cortex-error")
         self.error_panel.add_class("cortex-hidden")
         self.panels = {
-            name: Panel(bench=channel.bench, name=name, kind=view.kind, title=view.title)
+            name: Panel(bench=channel.bench, name=name, kind="chart", title=view.title, height=view.height)
             for name, view in views.items()
         }
         grid = Column([self._card(name, view) for name, view in views.items()])
@@ -64,28 +63,14 @@ class Controls:
     def _card(self, name: str, view: View[Any]) -> Column:
         title = Text(html.escape(view.title))
         title.add_class("cortex-title")
-        header = Row([title, *self._choosers(name, view)])
+        mine = {key: _control(knob) for key, knob in self._described.items() if key[0] == name}
+        self.knobs |= mine
+        header = Row([title, *([_group(*mine.values())] if mine else [])])
         header.add_class("cortex-header")
         card = Column([header, self.panels[name]])
         card.add_class("cortex-card")
-        card.add_class(f"cortex-card-{name}")
+        card.add_class(f"cortex-card-{view.place}")
         return card
-
-    def _choosers(self, name: str, view: Any) -> list[Any]:
-        if name == "weight_histogram" and view.layers:
-            self.layer_chooser = Chooser(options=view.layers, value=view.layer, description="layer")
-            return [_group(self.layer_chooser)]
-        if name == "activations" and view.pinned is not None:
-            rows = view.session.dataset.rows
-            lowest, highest = int(min(rows)), int(max(rows))
-            self.pinned_entry = _count("row", lowest, highest, view.pinned, "The pinned row of the dataset")
-            self.pinned_entry.add_class("cortex-number")
-            return [_group(self.pinned_entry)]
-        if name == "embedding_map" and not view.missing:
-            self.map_layer_chooser = Chooser(options=view.layers, value=view.layer, description="layer")
-            self.map_button = _button("Stop", "", "Stop or start the layout of the map")
-            return [_group(self.map_layer_chooser, self.map_button)]
-        return []
 
     def connect(self, bench: Any) -> None:
         """Have the knobs do what the bench does: its methods, or setting its attributes."""
@@ -94,10 +79,12 @@ class Controls:
         self.run_button.on_click(lambda _: bench.run())
         self.pause_button.on_click(lambda _: bench.pause())
         self.rewind_button.on_click(lambda _: bench.rewind())
-        if self.map_button is not None:
-            self.map_button.on_click(lambda _: bench.ask(bench.toggle_map))
-        for name, widget in self._mirrors().items():
-            widget.observe(self._asker(bench, name), "value")
+        self.learning_rate_entry.observe(self._asker(bench, bench, "learning_rate"), "value")
+        for (name, attribute), widget in self.knobs.items():
+            if isinstance(widget, Button):
+                widget.on_click(self._switcher(bench, name, attribute))
+            else:
+                widget.observe(self._asker(bench, bench.views[name], attribute, name), "value")
         self.update(bench)
 
     def update(self, bench: Any) -> None:
@@ -108,33 +95,35 @@ class Controls:
             write(button, disabled=running)
         write(self.pause_button, disabled=not running)
         self.show_error(bench.error)
-        for name, widget in self._mirrors().items():
-            value = getattr(bench, name)
-            write(widget, disabled=value is None)
-            if value is not None:
-                write(widget, value=value)
-        if self.map_button is not None:
-            write(self.map_button, description="Stop" if bench.map_moving else "Start")
+        _show(self.learning_rate_entry, bench.learning_rate)
+        for (name, attribute), widget in self.knobs.items():
+            value = getattr(bench.views[name], attribute)
+            if isinstance(widget, Button):
+                on, off = self._described[name, attribute].label
+                write(widget, description=on if value else off)
+            else:
+                _show(widget, value)
         if not session.running:
             self._offer_steps(session)
 
-    def _mirrors(self) -> dict[str, Any]:
-        """Knobs that show an attribute of the bench and set it."""
-        mirrors = {
-            "learning_rate": self.learning_rate_entry,
-            "layer": self.layer_chooser,
-            "pinned": self.pinned_entry,
-            "map_layer": self.map_layer_chooser,
-        }
-        return {name: widget for name, widget in mirrors.items() if widget is not None}
+    def _asker(self, bench: Any, owner: Any, attribute: str, view: str = "") -> Callable[[Any], None]:
+        def change(value: Any) -> None:
+            if view:
+                bench.turn(view, attribute, value)
+            else:
+                setattr(bench, attribute, value)
 
-    def _asker(self, bench: Any, name: str) -> Callable[[Any], None]:
         def changed(event: Any) -> None:
             # `update` writes what is so already; only what differs was entered by somebody.
-            if event["new"] != getattr(bench, name):
-                bench.ask(lambda: setattr(bench, name, event["new"]))
+            if event["new"] != getattr(owner, attribute):
+                bench.ask(lambda: change(event["new"]))
 
         return changed
+
+    def _switcher(self, bench: Any, view: str, attribute: str) -> Callable[[Any], None]:
+        return lambda _: bench.ask(
+            lambda: bench.turn(view, attribute, not getattr(bench.views[view], attribute))
+        )
 
     def _offer_steps(self, session: Any) -> None:
         write(self.rewind_step, min=session.first_step, max=max(session.first_step, session.step_number))
@@ -170,6 +159,29 @@ def error_html(error: BaseException) -> str:
         f'<details role="alert"><summary><b>{html.escape(kind)}</b>: {html.escape(message)}</summary>'
         f"<pre>{html.escape(lines)}</pre></details>"
     )
+
+
+def _show(widget: Any, value: Any) -> None:
+    write(widget, disabled=value is None)
+    if value is not None:
+        write(widget, value=value)
+
+
+def _control(knob: Knob) -> Any:
+    """The widget for a knob of a view."""
+    if knob.kind == "switch":
+        return _button(knob.label[0 if knob.default else 1], "", knob.tooltip)
+    label = str(knob.label or knob.name)
+    if knob.kind == "choice":
+        return Chooser(options=knob.choices, value=knob.default, description=label, tooltip=knob.tooltip)
+    if knob.kind == "count":
+        lowest, highest = (int(max(-(2**53), min(2**53, limit))) for limit in knob.limits)
+        entry = _count(label, lowest, highest, knob.default, knob.tooltip)
+    else:
+        entry = Number(value=knob.default, description=label, continuous_update=False, step=None)
+        entry.tooltip = knob.tooltip
+    entry.add_class("cortex-number")
+    return entry
 
 
 def _button(text: str, icon: str, tooltip: str, style: str = "") -> Button:

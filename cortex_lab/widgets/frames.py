@@ -10,8 +10,9 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from cortex_lab.study import Session
-from cortex_lab.widgets.channel import Packed
-from cortex_lab.widgets.chart.view import NothingToShow, View, note
+from cortex_lab.widgets.chart.canvas import Packed, pack
+from cortex_lab.widgets.chart.marks import Chart
+from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.status import status_panel
 
 
@@ -91,12 +92,16 @@ class Frames:
 
     def _pack(self, view: View[Any], found: Any) -> Packed:
         step = self.session.step_number
-        if isinstance(found, NothingToShow):
-            return note(str(found), step)
         try:
             if isinstance(found, Exception):
                 raise found
-            return view.pack(view.prepare(found))
+            packed = pack(view.chart(view.prepare(found)))
+        except NothingToShow as missing:
+            return pack(Chart(note=str(missing), summary=str(missing), step=step))
         except Exception as error:
             # A view that fails says so in its own panel and leaves the rest of the bench alone.
-            return note(f"This panel failed: {type(error).__name__}: {error}", step)
+            told = f"This panel failed: {type(error).__name__}: {error}"
+            return pack(Chart(note=told, summary=told, step=step))
+        if packed.meta["step"] is None:
+            packed.meta["step"] = step
+        return packed

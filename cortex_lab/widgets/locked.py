@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import ipywidgets
 
-widget_lock = threading.RLock()
+from cortex_lab.widgets.lock import widget_lock
 
 
 class Locked:

@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from cortex_lab.widgets.chart.view import View, new_picture, picture_html, png_bytes
+from cortex_lab.widgets.chart.matplotlib import new_picture, paint, png_bytes
+from cortex_lab.widgets.chart.view import View, picture_html
 
 
 def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> bytes:
     """All views as they are now, arranged like the bench, as PNG."""
-    from matplotlib.gridspec import GridSpec
-
-    figure = new_picture((10, 7.2), dpi)
-    figure.text(0.015, 0.985, headline, fontsize=8, va="top", color="#424242")
-    shown = {view.name: view for view in views}
-    grid = GridSpec(25, 2, figure=figure, left=0, right=1, top=1, bottom=0, hspace=0, wspace=0)
-    with_map = "embedding_map" in shown
-    places = {
-        "loss_curve": grid[1:9, 0],
-        "weight_histogram": grid[9:17, 0] if with_map else grid[1:9, 1],
-        "embedding_map": grid[1:17, 1],
-        "activations": grid[17:, :] if with_map else grid[9:17, :],
-    }
-    for name, view in shown.items():
-        if name in places:
-            view.paint_or_say(figure.add_subfigure(places[name]))
+    shown = [(view, view.drawing(), *place) for view, place in _places(views)]
+    units = max((rows.stop for _, _, rows, _ in shown), default=1)
+    heights = [0.3, *[2.3] * units]
+    figure = new_picture((10, sum(heights)), dpi)
+    edges = {"left": 0, "right": 1, "top": 1, "bottom": 0, "hspace": 0, "wspace": 0}
+    grid = figure.add_gridspec(units + 1, 2, height_ratios=heights, **edges)
+    figure.text(0.015, 1 - 0.1 / sum(heights), headline, fontsize=8, va="top", color="#424242")
+    for view, chart, rows, columns in shown:
+        below = slice(rows.start + 1, rows.stop + 1)
+        paint(chart, figure.add_subfigure(grid[below, columns]), view.title)
     return png_bytes(figure)
+
+
+def _places(views: Iterable[View[Any]]) -> Iterator[tuple[View[Any], tuple[slice, slice]]]:
+    """Rows and columns of each view, as the page's grid finds them: the first free half, tall ones right."""
+    free = [0, 0]
+    for view in views:
+        if view.place == "wide":
+            top = max(free)
+            free = [top + 1, top + 1]
+            yield view, (slice(top, top + 1), slice(0, 2))
+            continue
+        tall = view.place == "tall"
+        half = 1 if tall or free[1] < free[0] else 0
+        top = free[half]
+        free[half] = top + 1 + tall
+        yield view, (slice(top, free[half]), slice(half, half + 1))
 
 
 class StaticPicture:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from cortex_lab.widgets.channel import Channel, Packed
+from cortex_lab.widgets.chart.canvas import Packed
+
+if TYPE_CHECKING:
+    from cortex_lab.widgets.channel import Channel
 
 ANSWERS = (4, 10)
 """Frames for which one answer is enough while training: at first, and from pages that answer promptly."""

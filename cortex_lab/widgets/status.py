@@ -8,7 +8,7 @@ import numpy as np
 
 from cortex_lab.study import Session
 from cortex_lab.study.missing import is_recorded
-from cortex_lab.widgets.channel import Packed
+from cortex_lab.widgets.chart.canvas import Packed
 
 
 def speed(session: Session) -> float | None:

@@ -149,7 +149,8 @@ class Server:
             with contextlib.suppress(OSError):
                 self.request("status")
                 return
-            time.sleep(0.1)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.1)
         raise TimeoutError(f"JupyterLab did not come up within {seconds:.0f} s:\n{self.log}")
 
 

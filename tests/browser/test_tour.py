@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,12 @@ class BenchOnPage:
         for panel in panels:
             self.lab.wait_until(lambda panel=panel: self.step(panel) == step, f"{panel} at {step}", timeout)
 
+    def picture(self, panel: str) -> str:
+        """What the canvas of a panel shows, as a data URL."""
+        return self.panel(panel).evaluate('view => view.querySelector("canvas").toDataURL()')
+
     def inks(self, panel: str) -> int:
-        """How many colours the canvas of a panel has: 1 if it is blank."""
+        """How many colors the canvas of a panel has: 1 if it is blank."""
         return self.panel(panel).evaluate(
             """view => { const canvas = view.querySelector("canvas"), context = canvas.getContext("2d");
                          const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
@@ -74,11 +77,8 @@ def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) ->
     drawn = bench.step()
     lab.wait_until(lambda: bench.step() > drawn, "a curve that goes on growing", 20)
     bench.click("Pause")
-    time.sleep(0.5)
+    lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "a pause")
     stopped = lab.value("session.step_number")
-    assert not lab.value("session.running")
-    lab.page.wait_for_timeout(300)
-    assert lab.value("session.step_number") == stopped
 
     # Picture and kernel agree, in every panel, also in the numbers.
     bench.wait_for_step(stopped)
@@ -102,9 +102,10 @@ def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) ->
     picture = lab.screenshot(SCREENSHOT if take else tmp_path / "bench.png", bench.root)
     assert picture.stat().st_size > 40_000
 
+    light = {panel: bench.picture(panel) for panel in PANELS}
     lab.theme("dark")
-    lab.page.wait_for_timeout(300)
     for panel in PANELS:
+        lab.wait_until(lambda panel=panel: bench.picture(panel) != light[panel], f"{panel} in the dark")
         assert bench.inks(panel) > 8, f"{panel} looks blank in the dark"
 
 

@@ -44,7 +44,7 @@ def test_the_frame_holds_the_paths(logs: list) -> None:
         np.testing.assert_array_equal(rows["value"], made.frame["value"])
 
 
-def test_the_picture_shows_each_path_in_its_colour(logs: list) -> None:
+def test_the_picture_shows_each_path_in_its_color(logs: list) -> None:
     def count(picture: np.ndarray, color: tuple[int, int, int]) -> int:
         near = np.abs(255 * picture[..., :3] - color).max(axis=-1) < 25
         return int(near.sum())

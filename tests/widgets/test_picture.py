@@ -31,7 +31,7 @@ class Notebook:
 def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
     notebook = Notebook()
     monkeypatch.setattr("IPython.display.display", notebook.display)
-    monkeypatch.setattr("cortex_lab.widgets.bench._shell", lambda: notebook)
+    monkeypatch.setattr("cortex_lab.widgets.notebook.running_shell", lambda: notebook)
     monkeypatch.setattr("cortex_lab.widgets.bench.REST_BEFORE_PICTURE", 0.05)
     return notebook
 

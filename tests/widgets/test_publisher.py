@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cortex_lab.widgets.channel import Channel, Packed
+from cortex_lab.widgets.channel import Channel
+from cortex_lab.widgets.chart.canvas import Packed
 from cortex_lab.widgets.publisher import Publisher
-from tests.widgets.toys import Page, wait_until
+from tests.widgets.toys import Page, go_round, wait_until
 
 
 class Desk:
@@ -43,7 +45,7 @@ class Desk:
 
     def frames(self, visible: frozenset[str]) -> tuple[dict[str, Packed], float]:
         self.made += 1
-        time.sleep(self.wait)
+        threading.Event().wait(self.wait)
         if self.nothing:
             return {}, 0.0
         data = np.full(3, self.made, np.float32)
@@ -84,10 +86,12 @@ def test_frames_keep_their_distance(desk):
     one = desk(interval=0.05)
     page = Page(one)
     page.say("hello")
-    for _ in range(100):
+
+    def enough() -> bool:
         one.publisher.wake()
-        time.sleep(0.003)
-    wait_until(lambda: len(page.frames) >= 4, "some frames")
+        return len(page.frames) >= 4
+
+    wait_until(enough, "some frames")
     assert np.diff(page.arrived).min() > 0.045
 
 
@@ -96,15 +100,15 @@ def test_the_next_frame_waits_for_the_last_to_be_drawn(desk):
     page = Page(one, draws=False)
     page.say("hello")
     wait_until(lambda: page.frames, "a frame")
-    for _ in range(10):
-        one.publisher.wake()
-        time.sleep(0.02)
+    go_round(one.publisher, 10)
     assert len(page.frames) == 1 and one.made == 1
     page.say("drawn", sequence=page.frames[-1]["sequence"])
     wait_until(lambda: len(page.frames) == 2, "the next frame")
 
 
-def test_while_training_one_answer_is_enough_for_four_frames_of_a_page_that_is_late(desk):
+def test_while_training_one_answer_is_enough_for_four_frames_of_a_page_that_is_late(desk, monkeypatch):
+    # However soon the answer comes, it is late.
+    monkeypatch.setattr("cortex_lab.widgets.publisher.PROMPT", -1.0)
     one = desk(interval=0.01)
     one.training = True
     page = Page(one, draws=False)
@@ -112,11 +116,11 @@ def test_while_training_one_answer_is_enough_for_four_frames_of_a_page_that_is_l
     wait_until(lambda: one.channel.asked > 0, "a frame that wants an answer")
     sent = len(page.frames)
     assert sent <= 4 and [frame["answer"] for frame in page.frames] == [False] * (sent - 1) + [True]
-    time.sleep(0.2)
+    go_round(one.publisher)
     assert len(page.frames) == sent
     page.say("drawn", sequence=one.channel.sequence)
     wait_until(lambda: len(page.frames) == sent + 4, "four more")
-    time.sleep(0.2)
+    go_round(one.publisher)
     assert [frame["answer"] for frame in page.frames[sent:]] == [False, False, False, True]
 
 
@@ -131,7 +135,8 @@ def test_while_training_a_prompt_page_is_asked_for_one_answer_in_ten_frames(desk
     assert asked[0] <= 3 and set(np.diff(asked)) == {10}
     page.draws = False
     wait_until(lambda: one.channel.drawn < one.channel.asked, "a page that is late")
-    time.sleep(0.6)
+    # However soon the answer comes, it is late.
+    monkeypatch.setattr("cortex_lab.widgets.publisher.PROMPT", -1.0)
     sent = len(page.frames)
     page.say("drawn", sequence=one.channel.sequence)
     wait_until(lambda: one.channel.drawn < one.channel.asked, "another frame that wants an answer")
@@ -162,7 +167,7 @@ def test_after_a_silence_only_pings_go_out_until_somebody_answers(desk):
     page = Page(one, draws=False)
     page.say("hello")
     wait_until(lambda: page.pings == 1, "a ping")
-    time.sleep(0.3)
+    go_round(one.publisher)
     assert len(page.frames) == 1 and page.pings == 1
     page.draws = True
     page.say("drawn", sequence=one.channel.sequence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
@@ -84,7 +85,8 @@ class ToyTraining:
         self.fail_at = fail_at
         self.learning_rate = 0.1
         self.step_number = 0
-        self.stepping_threads: set[str] = set()
+        self.hurry = threading.Event()
+        """Once set, no step takes its `seconds` any longer."""
 
     @property
     def buffers(self) -> dict[str, np.ndarray]:
@@ -93,7 +95,7 @@ class ToyTraining:
     def walk(self) -> Iterator[str]:
         yield "fetch"
         if self.seconds:
-            time.sleep(self.seconds)
+            self.hurry.wait(self.seconds)
         if self.fail_at == self.step_number + 1:
             raise ValueError("the <b>toy</b> broke")
         yield "forward:conv"
@@ -141,6 +143,7 @@ class Page:
         self.bench = bench
         self.name = name
         self.draws = draws
+        self.visible = [*bench.views]
         self.frames: list[dict[str, Any]] = []
         self.arrived: list[float] = []
         self.pings = 0
@@ -149,8 +152,8 @@ class Page:
         bench.channel.__dict__["send"] = self._receive
 
     def say(self, kind: str, **content: Any) -> None:
-        visible = [*self.bench.views]
-        content = {"type": kind, "page": self.name, "visible": visible, **content}
+        self.visible = content.setdefault("visible", self.visible)
+        content = {"type": kind, "page": self.name, **content}
         self.bench.channel._handle_msg(
             {"content": {"data": {"method": "custom", "content": content}}, "buffers": []}
         )
@@ -179,7 +182,23 @@ class Page:
 
 
 def wait_until(condition: Any, what: str, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
+    deadline, never = time.monotonic() + seconds, threading.Event()
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.005)
+        never.wait(0.005)
+
+
+def go_round(publisher: Any, times: int = 5) -> None:
+    """Wake the publisher so often, each time until it has looked whether there is something to send."""
+    done = threading.Semaphore(0)
+    look = type(publisher)._round
+
+    def counted(woken: bool) -> None:
+        look(publisher, woken)
+        done.release()
+
+    publisher._round = counted
+    for _ in range(times):
+        publisher.wake()
+        assert done.acquire(timeout=10), "the publisher does not wake"
+    del publisher._round

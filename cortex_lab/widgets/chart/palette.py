@@ -1,11 +1,10 @@
-"""Colours, said once for the canvas (both themes) and for the printed pictures (the light one)."""
+"""Colors, said once for the canvas (both themes) and for the printed pictures (the light one)."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-# Ten colours told apart with normal and with the common colour-deficient sight: M. Petroff, "Accessible
+# Ten colors told apart with normal and with the common color-deficient sight: M. Petroff, "Accessible
 # Color Sequences for Data Visualization" (2021), https://arxiv.org/abs/2107.02270. The dark ones are
 # lifted for a dark ground.
 CATEGORIES = (
@@ -41,30 +40,24 @@ PALETTE: dict[str, dict[str, Any]] = {
         "categories": CATEGORIES,
         "gray": ("#f3f5f8", "#15181d"),
         "sequential": ("#f3f5f8", "#bcd6ee", "#5d9dd4", "#2062ab", "#0b2b59"),
+        "depth": ("#0b2b59", "#2062ab", "#5d9dd4", "#bcd6ee", "#f3f5f8"),
         "diverging": ("#7a3204", "#e08b3d", "#f3f5f8", "#5d9dd4", "#0b2b59"),
     },
     "dark": {
         "categories": CATEGORIES_ON_DARK,
         "gray": ("#1d2128", "#f4f6f8"),
         "sequential": ("#1d2128", "#1c4678", "#2f80c6", "#8fc6f2", "#f2f9ff"),
+        "depth": ("#f2f9ff", "#8fc6f2", "#2f80c6", "#1c4678", "#1d2128"),
         "diverging": ("#ffe2c0", "#d9802e", "#1d2128", "#3f90d8", "#e4f2ff"),
     },
 }
 
 
 def category(position: int) -> str:
-    """The colour of the class or series at `position`; it starts again after ten, with another mark."""
+    """The color of the class or series at `position`; it starts again after ten, with another mark."""
     return CATEGORIES[position % len(CATEGORIES)]
 
 
 def category_mark(position: int) -> str:
     """The mark of the class at `position`: dots for the first ten, then squares, then triangles."""
     return MARKS[position // len(CATEGORIES) % len(MARKS)]
-
-
-@cache
-def colormap(ramp: str) -> Any:
-    """The matplotlib colormap of a ramp: "gray", "sequential" or "diverging"."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list(f"cortex_{ramp}", PALETTE["light"][ramp])

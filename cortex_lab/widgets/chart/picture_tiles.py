@@ -12,8 +12,8 @@ MOST_PIXELS = 32
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Values of one layer as `values` (tiles, height, width), or (1, height, width, 3) for a colour image.
+class CutTiles:
+    """Values of one layer, cut to be seen: (tiles, height, width), or (1, height, width, 3) in color.
 
     `total` is how many tiles there would be if all were shown.
     """
@@ -22,22 +22,22 @@ class Tiles:
     total: int
 
     @property
-    def colour(self) -> bool:
+    def in_color(self) -> bool:
         return self.values.ndim == 4
 
 
-def as_tiles(activation: np.ndarray) -> Tiles:
+def as_tiles(activation: np.ndarray) -> CutTiles:
     """Cut the output of a layer for one row, (*shape), into tiles; what is too much is left out."""
     if activation.ndim == 3 and activation.shape[2] in (1, 3):
         picture = _thin(activation)
-        return Tiles(picture[None] if activation.shape[2] == 3 else picture[None, :, :, 0], 1)
+        return CutTiles(picture[None] if activation.shape[2] == 3 else picture[None, :, :, 0], 1)
     if activation.ndim == 3:
         maps = _thin(activation[:, :, :MOST_TILES])
-        return Tiles(np.ascontiguousarray(maps.transpose(2, 0, 1)), activation.shape[2])
+        return CutTiles(np.ascontiguousarray(maps.transpose(2, 0, 1)), activation.shape[2])
     if activation.ndim == 2:
-        return Tiles(activation[None, : 4 * MOST_PIXELS, : 4 * MOST_PIXELS], 1)
+        return CutTiles(activation[None, : 4 * MOST_PIXELS, : 4 * MOST_PIXELS], 1)
     units = activation.ravel()
-    return Tiles(units[:MOST_UNITS].reshape(-1, 1, 1), len(units))
+    return CutTiles(units[:MOST_UNITS].reshape(-1, 1, 1), len(units))
 
 
 def _thin(picture: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ function makeScale(range, from, to) {
 }
 
 // area: {left, top, right, bottom} in CSS pixels. Returns the scales {x, y}.
-function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, showX = true, percent = false, title }) {
+function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, yLabel, showX = true, percentX = false, percent = false }) {
   const { context, theme } = surface;
   const x = makeScale(xRange, area.left, area.right);
   const y = makeScale(yRange, area.bottom, area.top);
@@ -41,7 +41,7 @@ function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, showX = true, p
     context.lineTo(place, area.bottom + 3);
     context.stroke();
     if (!showX) continue;
-    const text = columns.label(tick);
+    const text = percentX ? `${Math.round(tick * 100)}%` : columns.label(tick);
     const half = context.measureText(text).width / 2;
     // The last label may be wider than the margin beside the axis.
     const middle = Math.min(place, surface.width - half - 1);
@@ -60,11 +60,10 @@ function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, showX = true, p
     context.fillStyle = theme.muted;
     context.fillText(xLabel, area.right, area.bottom + 12);
   }
-  if (title) {
+  if (yLabel) {
     context.textAlign = "left";
-    context.font = theme.strongFont;
-    context.fillStyle = theme.text;
-    context.fillText(title, area.left, area.top - 9);
+    context.fillStyle = theme.muted;
+    context.fillText(yLabel, area.left + 4, area.top + 7);
   }
   context.restore();
   return { x, y };

@@ -7,6 +7,7 @@ function render({ model, el }) {
     name: model.get("name"),
     kind: model.get("kind"),
     title: model.get("title"),
+    height: model.get("height"),
   };
   bench.mounts.add(mount);
   bench.stage?.attach(mount);

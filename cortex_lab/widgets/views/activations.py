@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.study import Session
-from cortex_lab.widgets.channel import Packed
-from cortex_lab.widgets.chart.palette import category, colormap
-from cortex_lab.widgets.chart.picture_tiles import Tiles, as_bytes, as_tiles, mosaic
+from cortex_lab.widgets.chart.knob import Knob
+from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot, Ramp, Tiles
+from cortex_lab.widgets.chart.picture_tiles import CutTiles, as_tiles
 from cortex_lab.widgets.chart.scales import StickyLimit
 from cortex_lab.widgets.chart.subjects import checked_row, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
@@ -25,11 +25,11 @@ class LayerPicture:
     name: str
     detail: str
     kind: str
-    tiles: Tiles
+    tiles: CutTiles
     limits: tuple[float, float]
 
     @property
-    def ramp(self) -> str:
+    def ramp(self) -> Ramp:
         if self.kind == "image":
             return "gray"
         return "diverging" if self.limits[0] < 0 else "sequential"
@@ -52,10 +52,11 @@ class Activations(View[Pictures]):
     are left out: they show what the layer before them shows.
     """
 
-    name = "activations"
-    kind = "activations"
     title = "Activations"
     size = (9.6, 2.4)
+    height = 200
+    place = "wide"
+    rank = 40
 
     def __init__(self, session: Session, pinned: int | None = None) -> None:
         super().__init__(session)
@@ -79,6 +80,15 @@ class Activations(View[Pictures]):
         inputs, targets = dataset.select([row]).arrays()
         self._inputs, self._target = inputs, None if targets is None else targets[0]
         self._pinned = row
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        if self._pinned is None:
+            return ()
+        rows = np.asarray(dataset_of(self.session).rows)
+        limits = int(rows.min()), int(rows.max())
+        told = {"label": "row", "tooltip": "The pinned row of the dataset", "shared": True}
+        return (Knob("pinned", "count", self._pinned, limits=limits, **told),)
 
     def state(self, exact: bool) -> Hashable:
         return self.session.step_number, len(self.session.trace), self._pinned
@@ -124,8 +134,8 @@ class Activations(View[Pictures]):
         kind = "vector" if values.ndim == 1 else "maps"
         if values.ndim == 3 and values.shape[2] in (1, 3) and is_input:
             kind = "image"
-        elif tiles.colour:
-            tiles = Tiles(np.ascontiguousarray(tiles.values[0].transpose(2, 0, 1)), 3)
+        elif tiles.in_color:
+            tiles = CutTiles(np.ascontiguousarray(tiles.values[0].transpose(2, 0, 1)), 3)
         lowest, highest = float(tiles.values.min(initial=0.0)), float(tiles.values.max(initial=0.0))
         if not np.isfinite(highest - lowest):
             shown = tiles.values[np.isfinite(tiles.values)]
@@ -135,94 +145,28 @@ class Activations(View[Pictures]):
         low = -high if lowest < 0 else 0.0
         return LayerPicture(name, detail or shape + left_out, kind, tiles, (low, high))
 
-    def pack(self, data: Pictures) -> Packed:
-        layers, arrays = [], {}
+    def chart(self, data: Pictures) -> Chart:
+        plots = []
         for picture in data.layers:
-            values, (low, high) = picture.tiles.values, picture.limits
-            described: dict[str, Any] = {
-                "name": picture.name,
-                "title": picture.name,
-                "detail": picture.detail,
-            }
-            described |= {"kind": picture.kind, "ramp": picture.ramp, "low": low, "high": high}
+            values = picture.tiles.values
             if picture.kind == "output":
-                arrays[picture.name] = values.ravel().astype(np.float32)
-                described |= {"labels": data.classes, "truth": data.truth}
+                strong = {"strong": data.truth, "told": "the row's label"}
+                mark, x = Bars(values.ravel(), names=data.classes, **strong), Axis((0, 1), percent=True)
             else:
-                arrays[picture.name] = as_bytes(values, low, high).ravel()
-                described |= {"count": len(values), "height": values.shape[1], "width": values.shape[2]}
-                described["channels"] = 3 if picture.tiles.colour else 1
-            layers.append(described)
-        return Packed({"step": data.step, "layers": layers, "summary": self._summary(data)}, arrays)
+                mark, x = Tiles(values, picture.limits, picture.ramp, "map"), None
+            share = 1.25 if picture.kind == "output" else 1.0
+            plots.append(Plot((mark,), picture.name, detail=picture.detail, x=x, share=share))
+        return Chart(tuple(plots), "flow", summary=self._summary(data), step=data.step)
 
     def table(self, data: Pictures) -> pd.DataFrame:
         parts = []
         for picture in data.layers:
             places = np.indices(picture.tiles.values.shape[:3]).reshape(3, -1)
             values = picture.tiles.values
-            values = values.mean(axis=3) if picture.tiles.colour else values
+            values = values.mean(axis=3) if picture.tiles.in_color else values
             part = pd.DataFrame(dict(zip(("unit", "y", "x"), places, strict=True)))
             parts.append(part.assign(value=values.ravel(), layer=picture.name))
         return pd.concat(parts, ignore_index=True).reindex(columns=["layer", "unit", "y", "x", "value"])
-
-    def plot(self, data: Pictures) -> Any:
-        from plotly.subplots import make_subplots
-
-        titles = [f"{picture.name}<br>{picture.detail}" for picture in data.layers]
-        figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.02)
-        for column, picture in enumerate(data.layers, start=1):
-            if picture.kind == "output":
-                colors = [category(0) if i == data.truth else "#9e9e9e" for i in range(len(data.classes))]
-                chances = picture.tiles.values.ravel()
-                figure.add_bar(
-                    x=chances, y=list(data.classes), orientation="h", marker_color=colors, row=1, col=column
-                )
-                figure.update_yaxes(autorange="reversed", type="category", row=1, col=column)
-                figure.update_xaxes(range=[0, 1], tickformat=".0%", row=1, col=column)
-                continue
-            if picture.tiles.colour:
-                figure.add_image(z=as_bytes(picture.tiles.values[0], *picture.limits), row=1, col=column)
-            else:
-                scale = [list(stop) for stop in _plotly_scale(picture.ramp)]
-                low, high = picture.limits
-                figure.add_heatmap(
-                    z=mosaic(picture.tiles.values),
-                    zmin=low,
-                    zmax=high,
-                    colorscale=scale,
-                    showscale=False,
-                    row=1,
-                    col=column,
-                )
-            figure.update_yaxes(
-                autorange="reversed", scaleanchor=f"x{column}", visible=False, row=1, col=column
-            )
-            figure.update_xaxes(visible=False, constrain="domain", row=1, col=column)
-        return figure.update_layout(showlegend=False, height=320)
-
-    def paint(self, data: Pictures, figure: Any) -> None:
-        shares = [1.25 if picture.kind == "output" else 1.0 for picture in data.layers]
-        all_axes = figure.subplots(1, len(shares), squeeze=False, width_ratios=shares)[0]
-        figure.subplots_adjust(left=0.02, right=0.97, top=0.72, bottom=0.06, wspace=0.22)
-        for axes, picture in zip(all_axes, data.layers, strict=True):
-            axes.set_title(f"{picture.name}\n{picture.detail}", fontsize=7, loc="left", pad=4)
-            axes.tick_params(length=0, labelsize=6.5, colors="#616161")
-            axes.spines[:].set_visible(False)
-            axes.set_xticks([])
-            if picture.kind == "output":
-                chances = picture.tiles.values.ravel()
-                colors = [category(0) if i == data.truth else "#9e9e9e" for i in range(len(chances))]
-                axes.barh(range(len(chances)), chances, color=colors)
-                axes.set(xlim=(0, 1), yticks=range(len(chances)), yticklabels=data.classes)
-                axes.invert_yaxis()
-                continue
-            axes.set_yticks([])
-            axes.set_anchor("NW")
-            if picture.tiles.colour:
-                axes.imshow(as_bytes(picture.tiles.values[0], *picture.limits))
-            else:
-                low, high = picture.limits
-                axes.imshow(mosaic(picture.tiles.values), cmap=colormap(picture.ramp), vmin=low, vmax=high)
 
     def _summary(self, data: Pictures) -> str:
         told = f"Activations of row {data.row} at step {data.step}"
@@ -239,15 +183,8 @@ def _output_picture(name: str, values: np.ndarray, classes: tuple[str, ...]) -> 
         chances = chances / chances.sum()
     if not np.isfinite(chances).all():
         return LayerPicture(
-            name, "not finite", "output", Tiles(np.zeros((len(classes), 1, 1)), len(classes)), (0, 1)
+            name, "not finite", "output", CutTiles(np.zeros((len(classes), 1, 1)), len(classes)), (0, 1)
         )
     best = int(chances.argmax())
     detail = f"says {classes[best]} ({100 * chances[best]:.0f}%)"
-    return LayerPicture(name, detail, "output", Tiles(chances.reshape(-1, 1, 1), len(classes)), (0.0, 1.0))
-
-
-def _plotly_scale(ramp: str) -> list[tuple[float, str]]:
-    from cortex_lab.widgets.chart.palette import PALETTE
-
-    stops = PALETTE["light"][ramp]
-    return [(place / (len(stops) - 1), color) for place, color in enumerate(stops)]
+    return LayerPicture(name, detail, "output", CutTiles(chances.reshape(-1, 1, 1), len(classes)), (0.0, 1.0))

@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.study import Session
-from cortex_lab.widgets.channel import Packed
-from cortex_lab.widgets.chart.palette import category, category_mark
+from cortex_lab.widgets.chart.knob import Knob
+from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
 from cortex_lab.widgets.chart.subjects import checked_layer, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
@@ -21,8 +20,6 @@ MOST_ROWS = 500
 MOST_ITERATIONS = 1000
 STILL = 1e-3
 """The mean move of an iteration, as a share of the map's radius, below which the map counts as settled."""
-_MATPLOTLIB_MARKS = {"dot": "o", "square": "s", "triangle": "^"}
-_PLOTLY_MARKS = {"dot": "circle", "square": "square", "triangle": "triangle-up"}
 
 
 @dataclass(frozen=True)
@@ -40,17 +37,13 @@ class Map:
     pinned: int | None = None
 
     @property
-    def extent(self) -> float:
-        return 1.06 * float(np.abs(self.positions).max(initial=1e-12))
-
-    @property
     def caption(self) -> str:
         stage = f"t-SNE iteration {self.iteration:,}" if self.iteration else "first picture: PCA"
         return f"activations of step {self.step:,}, {stage}" + (f", {self.told}" if self.told else "")
 
 
 class EmbeddingMap(View[Map]):
-    """Held-out rows placed by t-SNE of what a layer makes of them, coloured by label.
+    """Held-out rows placed by t-SNE of what a layer makes of them, colored by label.
 
     It is a Process of its own under a Session of its own (`layout`), which `advance` moves on by one
     iteration. When the training has moved on and rests, the map takes the new activations and goes on from
@@ -64,10 +57,11 @@ class EmbeddingMap(View[Map]):
         How many held-out rows at most, spread evenly.
     """
 
-    name = "embedding_map"
-    kind = "scatter"
     title = "Map of the test rows"
     size = (4.6, 4.4)
+    height = 280
+    place = "tall"
+    rank = 20
 
     def __init__(
         self,
@@ -127,6 +121,23 @@ class EmbeddingMap(View[Map]):
         except NothingToShow as missing:
             return str(missing)
         return None
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        if self.missing:
+            return ()
+        layer = Knob("layer", "choice", self._layer, tuple(self.layers), label="layer")
+        told = {"label": ("Stop", "Start"), "tooltip": "Stop or start the layout of the map"}
+        return layer, Knob("live", "switch", True, **told)
+
+    @property
+    def live(self) -> bool:
+        """Whether it is being laid out, or will be as soon as the training rests; may be set."""
+        return not self.missing and self.moving and not self.settled
+
+    @live.setter
+    def live(self, on: bool) -> None:
+        (self.start if on else self.stop)()
 
     def start(self) -> None:
         """Let `advance` move the map (it does from the beginning)."""
@@ -271,22 +282,13 @@ class EmbeddingMap(View[Map]):
             return "waits for the training to pause"
         return "settled" if self.settled else ""
 
-    def pack(self, data: Map) -> Packed:
-        arrays = {
-            "x": data.positions[:, 0].astype(np.float32),
-            "y": data.positions[:, 1].astype(np.float32),
-            "labels": data.labels.astype(np.int32),
-            "rows": data.rows.astype(np.int32),
-        }
-        legend = [
-            {"label": name, "color": position, "mark": category_mark(position)}
-            for position, name in enumerate(data.classes)
-        ]
-        meta: dict[str, Any] = {"step": data.step, "iteration": data.iteration, "extent": data.extent}
-        meta |= {"legend": legend, "caption": data.caption, "pinned": data.pinned, "layer": data.layer}
-        return Packed(
-            meta | {"summary": f"Map of {len(data.rows)} rows by {data.layer}: {data.caption}"}, arrays
-        )
+    def chart(self, data: Map) -> Chart:
+        x, y = data.positions.T
+        keys = {"keys": data.rows, "key_name": "row", "chosen": data.pinned, "pins": True}
+        points = Scatter(x, y, data.labels, data.classes, **keys)
+        summary = f"Map of {len(data.rows)} rows by {data.layer}: {data.caption}"
+        told = {"caption": data.caption, "subject": data.layer, "summary": summary, "step": data.step}
+        return Chart((Plot((points,)),), **told)
 
     def table(self, data: Map) -> pd.DataFrame:
         index = pd.Index(data.rows, name="row")
@@ -294,48 +296,6 @@ class EmbeddingMap(View[Map]):
         if data.classes:
             frame["label"] = np.array(data.classes, dtype=object)[data.labels]
         return frame
-
-    def plot(self, data: Map) -> Any:
-        from plotly import graph_objects
-
-        figure = graph_objects.Figure()
-        for position, name in enumerate(data.classes or ("rows",)):
-            mine = data.labels == position
-            marker = {
-                "color": category(position),
-                "size": 6,
-                "symbol": _PLOTLY_MARKS[category_mark(position)],
-            }
-            text = [f"row {row}: {name}" for row in data.rows[mine]]
-            x, y = data.positions[mine].T
-            figure.add_scatter(
-                x=x, y=y, mode="markers", name=name, marker=marker, text=text, hoverinfo="text"
-            )
-        figure.update_xaxes(visible=False, scaleanchor="y").update_yaxes(visible=False)
-        return figure.update_layout(annotations=[_caption_annotation(data.caption)])
-
-    def paint(self, data: Map, figure: Any) -> None:
-        axes = figure.subplots()
-        figure.subplots_adjust(left=0.02, right=0.84 if data.classes else 0.98, top=0.9, bottom=0.07)
-        for position, name in enumerate(data.classes or ("rows",)):
-            mine = data.labels == position
-            mark = _MATPLOTLIB_MARKS[category_mark(position)]
-            style = {
-                "s": 11,
-                "color": category(position),
-                "marker": mark,
-                "edgecolors": "white",
-                "linewidths": 0.3,
-            }
-            axes.scatter(*data.positions[mine].T, label=name, **style)
-        extent = data.extent
-        axes.set(xlim=(-extent, extent), ylim=(-extent, extent), xticks=[], yticks=[], aspect="equal")
-        axes.spines[:].set_visible(False)
-        if data.classes:
-            axes.legend(
-                fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2
-            )
-        figure.text(0.02, 0.02, f"{data.layer}: {data.caption}", fontsize=6.5, color="#616161")
 
 
 def first_picture(features: np.ndarray) -> np.ndarray:
@@ -354,7 +314,3 @@ def first_picture(features: np.ndarray) -> np.ndarray:
         sign = np.sign(axes[k, np.abs(axes[k]).argmax()]) or 1.0
         positions[:, k] = (basis @ left[:, k]) * sizes[k] * sign
     return positions
-
-
-def _caption_annotation(text: str) -> dict[str, Any]:
-    return {"text": text, "x": 0, "y": -0.08, "xref": "paper", "yref": "paper", "showarrow": False}

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.study import Session
-from cortex_lab.widgets.channel import Packed
-from cortex_lab.widgets.chart.palette import category
+from cortex_lab.widgets.chart.knob import Knob
+from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Plot
 from cortex_lab.widgets.chart.scales import StickyLimit
 from cortex_lab.widgets.chart.subjects import checked_layer, network_of
-from cortex_lab.widgets.chart.view import NothingToShow, View, tidy_axes
+from cortex_lab.widgets.chart.view import NothingToShow, View
 
 SAMPLE = 16384
 
@@ -72,9 +72,9 @@ class WeightHistogram(View[Histograms]):
     counts scaled up; at rest every value is counted. The caption says which.
     """
 
-    name = "weight_histogram"
-    kind = "histogram"
     title = "Weights"
+    height = 120
+    rank = 30
 
     def __init__(self, session: Session, layer: str | None = None) -> None:
         super().__init__(session)
@@ -105,6 +105,12 @@ class WeightHistogram(View[Histograms]):
     def layer(self, name: str) -> None:
         network_of(self.session)
         self._layer = checked_layer(name, self.layers, "layer with parameters called")
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        if not self.layers:
+            return ()
+        return (Knob("layer", "choice", self.layers[0], tuple(self.layers), label="layer"),)
 
     def state(self, exact: bool) -> Hashable:
         return self.session.step_number, len(self.session.trace), self._layer, exact
@@ -180,22 +186,17 @@ class WeightHistogram(View[Histograms]):
             self._first_counts[name] = (spread, counts)
         return counts
 
-    def pack(self, data: Histograms) -> Packed:
-        parts, arrays = [], {}
+    def chart(self, data: Histograms) -> Chart:
+        plots = []
         for part in data.parts:
-            arrays[f"{part.name}.counts"] = part.counts.astype(np.float32)
-            arrays[f"{part.name}.first"] = part.first.astype(np.float32)
-            described = {"name": part.name, "shape": part.shape, "detail": part.detail}
-            parts.append({**described, "x": part.limits, "y": (0, part.top)})
-        first_label = f"step {data.first_step}"
-        legend = [
-            {"label": "now", "color": 0, "mark": "bar"},
-            {"label": f"at {first_label}", "color": "muted", "mark": "line"},
-        ]
+            now = Bars(part.counts, part.edges, label="now")
+            first = Line(part.edges, part.first, f"at step {data.first_step}", "muted")
+            axes = {"x": Axis(part.limits), "y": Axis((0, part.top))}
+            plots.append(Plot((now, first), part.name, part.shape, part.detail, **axes))
         described = "; ".join(f"{part.name} {part.shape}: {part.detail}" for part in data.parts)
         summary = f"Histogram of the parameters of {data.layer} at step {data.step}: {described}"
-        meta = {"step": data.step, "parts": parts, "firstLabel": first_label, "caption": data.caption}
-        return Packed({**meta, "layer": data.layer, "legend": legend, "summary": summary}, arrays)
+        told = {"caption": data.caption, "subject": data.layer, "summary": summary, "step": data.step}
+        return Chart(tuple(plots), "row", **told)
 
     def table(self, data: Histograms) -> pd.DataFrame:
         parts = [
@@ -211,48 +212,6 @@ class WeightHistogram(View[Histograms]):
             for part in data.parts
         ]
         return pd.concat(parts, ignore_index=True)
-
-    def plot(self, data: Histograms) -> Any:
-        from plotly.subplots import make_subplots
-
-        titles = [f"{data.layer}/{part.name}  {part.shape}" for part in data.parts]
-        figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles)
-        for column, part in enumerate(data.parts, start=1):
-            middles = (part.edges[:-1] + part.edges[1:]) / 2
-            shown = column == 1
-            figure.add_bar(
-                x=middles,
-                y=part.counts,
-                name=f"step {data.step}",
-                marker_color=category(0),
-                showlegend=shown,
-                row=1,
-                col=column,
-            )
-            figure.add_scatter(
-                x=middles,
-                y=part.first,
-                name=f"step {data.first_step}",
-                line={"shape": "hvh", "color": "#616161"},
-                showlegend=shown,
-                row=1,
-                col=column,
-            )
-        return figure.update_layout(bargap=0.05)
-
-    def paint(self, data: Histograms, figure: Any) -> None:
-        all_axes = figure.subplots(1, len(data.parts), squeeze=False)[0]
-        figure.subplots_adjust(left=0.1, right=0.97, top=0.76, bottom=0.14, wspace=0.28)
-        for axes, part in zip(all_axes, data.parts, strict=True):
-            axes.bar(
-                part.edges[:-1], part.counts, np.diff(part.edges), align="edge", color=category(0), alpha=0.75
-            )
-            axes.stairs(part.first, part.edges, color="#616161", linewidth=1)
-            axes.set(xlim=part.limits, ylim=(0, part.top))
-            axes.set_title(
-                f"{data.layer}/{part.name} {part.shape}\n{part.detail}", fontsize=6.5, loc="left", pad=4
-            )
-            tidy_axes(axes)
 
 
 def _widest(values: np.ndarray) -> float:

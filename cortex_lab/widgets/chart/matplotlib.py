@@ -1,0 +1,266 @@
+"""Charts as printed pictures, by matplotlib."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.widgets.chart.marks import (
+    Bars,
+    Cells,
+    Chart,
+    Color,
+    Contours,
+    Diagram,
+    Line,
+    Mark,
+    Plot,
+    Scatter,
+    Tiles,
+    Trail,
+)
+from cortex_lab.widgets.chart.palette import PALETTE, category
+from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
+
+MUTED = "#616161"
+_PLAIN: dict[Any, str] = {"muted": MUTED, "text": "#15181d", "ground": "white"}
+_SYMBOLS = {"dot": "o", "square": "s", "triangle": "^", "star": "*"}
+
+
+def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
+    """A matplotlib Figure on Agg, without pyplot: any thread may draw it. ImportError without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as missing:
+        raise ImportError("pictures need matplotlib: pip install 'cortex-lab[lab]'") from missing
+    figure = Figure(figsize=size, dpi=dpi, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png_bytes(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def paint(chart: Chart, figure: Any, title: str = "") -> None:
+    """Draw the chart on a matplotlib Figure or SubFigure."""
+    margin = 0.12 * figure.get_figure(root=True).dpi
+    place = {"x": margin / figure.bbox.width, "y": 1 - margin / figure.bbox.height}
+    figure.suptitle(title, **place, ha="left", va="top", fontsize=9, fontweight="bold")
+    if chart.plots:
+        _paint_plots(chart, figure)
+    if chart.told:
+        figure.text(place["x"], 0.02, chart.told, fontsize=6.5, color=MUTED)
+    if chart.note:
+        figure.text(0.5, 0.5, chart.note, ha="center", va="center", fontsize=8, color=MUTED, wrap=True)
+
+
+def _paint_plots(chart: Chart, figure: Any) -> None:
+    plots, upright = chart.plots, chart.arrange == "column"
+    shares = [plot.share for plot in plots]
+    rows, columns = (len(plots), 1) if upright else (1, len(plots))
+    ratios = {"height_ratios" if upright else "width_ratios": shares}
+    all_axes = figure.subplots(rows, columns, squeeze=False, **ratios).ravel()
+    for axes, plot in zip(all_axes, plots, strict=True):
+        _paint_plot(plot, axes)
+    if upright:
+        for axes in all_axes[:-1]:
+            axes.tick_params(labelbottom=False)
+            axes.set_xlabel("")
+    _arrange(chart, figure)
+    _add_legend(chart, all_axes[0])
+
+
+def _arrange(chart: Chart, figure: Any) -> None:
+    on_axes = any(plot.has_axes for plot in chart.plots)
+    header = max(bool(plot.title) + bool(plot.detail) for plot in chart.plots)
+    top = 1 - (0.32 + 0.13 * header) / (figure.bbox.height / figure.dpi)
+    bottom = 0.15 * bool(chart.told) + (0.32 if on_axes else 0.16)
+    edges = {"top": top, "bottom": bottom / (figure.bbox.height / figure.dpi)}
+    if on_axes:
+        figure.subplots_adjust(left=0.1, right=0.97, hspace=0.34, wspace=0.28, **edges)
+    else:
+        right = 0.84 if _legend_beside(chart) else 0.98
+        figure.subplots_adjust(left=0.02, right=right, wspace=0.22, **edges)
+
+
+def _legend_beside(chart: Chart) -> bool:
+    return len(chart.plots) == 1 and chart.plots[0].x is None and bool(chart.legend)
+
+
+def _add_legend(chart: Chart, axes: Any) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    for entry in chart.legend:
+        color, name = _color(entry.color), _short(entry.label)
+        alpha = 0.45 if entry.faint else 1.0
+        if entry.mark == "line":
+            width = 0.8 if entry.faint else 1.5
+            handles.append(Line2D([], [], color=color, label=name, alpha=alpha, linewidth=width))
+        elif entry.mark == "bar":
+            handles.append(Patch(color=color, label=name, alpha=0.75))
+        else:
+            edge = "#15181d" if entry.color == "ground" else color
+            style = {"linestyle": "", "markersize": 5, "markeredgecolor": edge, "markeredgewidth": 0.6}
+            handles.append(Line2D([], [], color=color, marker=_SYMBOLS[entry.mark], label=name, **style))
+    if not handles or (len(handles) == 1 and not _legend_beside(chart)):
+        return
+    if _legend_beside(chart):
+        style = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "handletextpad": 0.2, "frameon": False}
+    else:
+        style = {"loc": "best", "framealpha": 0.85, "edgecolor": "none"}
+    axes.legend(handles=handles, fontsize=6.5, **style)
+
+
+def _paint_plot(plot: Plot, axes: Any) -> None:
+    heading = "\n".join(filter(None, (f"{plot.title} {plot.aside}".strip(), plot.detail)))
+    axes.set_title(heading, fontsize=7, loc="left", pad=4)
+    if plot.has_axes:
+        _tidy_axes(axes, grid="" if any(isinstance(mark, Contours) for mark in plot.marks) else "y")
+    else:
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, labelsize=6.5, colors=MUTED)
+        axes.set(xticks=[], yticks=[])
+    for mark in plot.marks:
+        _PAINTERS[type(mark)](mark, axes)
+    if not (plot.x or plot.y) and any(mark.on_axes for mark in plot.marks):
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.margins(0.04)
+    for name, axis in (("x", plot.x), ("y", plot.y)):
+        if axis is None:
+            continue
+        axes.set(**{f"{name}lim": axis.limits})
+        if not plot.has_axes:
+            continue
+        getattr(axes, f"set_{name}label")(axis.label, fontsize=7, color=MUTED, labelpad=1)
+        if axis.percent:
+            getattr(axes, f"{name}axis").set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+
+
+def _tidy_axes(axes: Any, grid: str) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#9e9e9e")
+    axes.tick_params(labelsize=7, colors=MUTED, length=3)
+    if grid:
+        axes.grid(axis=grid, color="#e0e0e0", linewidth=0.7)
+        axes.set_axisbelow(True)
+
+
+def _line(mark: Line, axes: Any) -> None:
+    if mark.outline:
+        axes.stairs(mark.y, mark.x, color=_color(mark.color), linewidth=1)
+        return
+    marker = "o" if mark.dots or len(mark.x) < 3 else None
+    style = {"linewidth": 0.7 if mark.faint else 1.5, "alpha": 0.45 if mark.faint else 1.0}
+    axes.plot(mark.x, mark.y, color=_color(mark.color), marker=marker, markersize=3, **style)
+
+
+def _bars(mark: Bars, axes: Any) -> None:
+    if mark.edges is not None:
+        style = {"align": "edge", "color": _color(mark.color), "alpha": 0.75}
+        axes.bar(mark.edges[:-1], mark.values, np.diff(mark.edges), **style)
+        return
+    count = len(mark.values)
+    colors = [_color(mark.color) if mark.strong in (None, place) else "#9e9e9e" for place in range(count)]
+    axes.barh(range(count), mark.values, color=colors)
+    axes.set(yticks=range(count), yticklabels=mark.names)
+    axes.invert_yaxis()
+
+
+def _scatter(mark: Scatter, axes: Any) -> None:
+    for group, name in enumerate(mark.names or ("",)):
+        mine = mark.members(group)
+        color, symbol = _color(mark.color_of(group)), mark.entries[group].mark if name else "dot"
+        edge = "#15181d" if mark.color == "ground" else "white"
+        style = {"edgecolors": edge, "linewidths": 0.8 if mark.symbol else 0.3, "zorder": 5}
+        size = 70 if mark.symbol else 11
+        axes.scatter(mark.x[mine], mark.y[mine], s=size, color=color, marker=_SYMBOLS[symbol], **style)
+    chosen = np.flatnonzero(mark.keys == mark.chosen)
+    if mark.chosen is not None and len(chosen):
+        ring = {"s": 60, "facecolors": "none", "edgecolors": _PLAIN["text"], "linewidths": 1.2, "zorder": 6}
+        axes.scatter(mark.x[chosen], mark.y[chosen], **ring)
+
+
+def _trail(mark: Trail, axes: Any) -> None:
+    color = _color(mark.color)
+    axes.plot(mark.x, mark.y, color=color, linewidth=1.4, marker="o", markersize=1.8)
+    ends = {"color": color, "markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 4, "markersize": 6}
+    for place, symbol in ((0, "o"), (-1, "s")):
+        if len(mark.x):
+            axes.plot(mark.x[place], mark.y[place], marker=symbol, **ends)
+
+
+def _contours(mark: Contours, axes: Any) -> None:
+    levels = np.linspace(0, 1, mark.bands + 1)
+    axes.contourf(mark.x, mark.y, mark.z, levels, cmap=colormap(mark.ramp), alpha=0.55)
+    axes.contour(mark.x, mark.y, mark.z, levels, colors="white", linewidths=0.5, alpha=0.8)
+
+
+def _tiles(mark: Tiles, axes: Any) -> None:
+    axes.set_anchor("NW")
+    low, high = mark.limits
+    if mark.in_color:
+        axes.imshow(as_bytes(mark.values[0], low, high))
+    else:
+        axes.imshow(mosaic(mark.values), cmap=colormap(mark.ramp), vmin=low, vmax=high)
+
+
+def _cells(mark: Cells, axes: Any) -> None:
+    low, high = mark.limits
+    axes.imshow(mark.values, cmap=colormap(mark.ramp), vmin=low, vmax=high, aspect="auto")
+    rows, columns = range(len(mark.rows)), range(len(mark.columns))
+    axes.set(xticks=columns, yticks=rows, xticklabels=mark.columns, yticklabels=mark.rows)
+    for row, column in np.ndindex(mark.values.shape) if mark.numbers else ():
+        value = mark.values[row, column]
+        style = {"ha": "center", "va": "center", "fontsize": 6.5}
+        shade = "white" if (value - low) > 0.55 * (high - low) else "#15181d"
+        axes.text(column, row, f"{value:.4g}", color=shade, **style)
+
+
+def _diagram(mark: Diagram, axes: Any) -> None:
+    places = mark.places()
+    for start, end in mark.edges:
+        axes.plot(*places[[start, end]].T, color="#9e9e9e", linewidth=1, zorder=1)
+    for node, (name, (x, y)) in enumerate(zip(mark.names, places, strict=True)):
+        told = f"{name}\n{mark.details[node]}" if mark.details else name
+        shade = "white" if mark.values is None else colormap("sequential")(0.6 * float(mark.values[node]))
+        box = {"boxstyle": "round,pad=0.4", "facecolor": shade, "edgecolor": "#9e9e9e"}
+        axes.text(x, y, told, ha="center", va="center", fontsize=6.5, bbox=box)
+    axes.set(xlim=(0, 1), ylim=(1, 0))
+
+
+_PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
+    Line: _line,
+    Bars: _bars,
+    Scatter: _scatter,
+    Trail: _trail,
+    Contours: _contours,
+    Tiles: _tiles,
+    Cells: _cells,
+    Diagram: _diagram,
+}
+
+
+@cache
+def colormap(ramp: str) -> Any:
+    """The matplotlib colormap of a ramp of the palette."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(f"cortex_{ramp}", PALETTE["light"][ramp])
+
+
+def _color(color: Color) -> str:
+    return category(color) if isinstance(color, int) else _PLAIN[color]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 48 else text[:47] + "…"

@@ -1,0 +1,52 @@
+"""The numbers of a chart as a table."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Diagram, Line, Mark
+
+
+def table_of(chart: Chart) -> pd.DataFrame:
+    """A row for every number of every mark: its plot, its mark, and what the mark holds, by name."""
+    parts = []
+    for plot in chart.plots:
+        for mark in plot.marks:
+            if len(part := pd.DataFrame(_columns(mark))):
+                part.insert(0, "plot", plot.title)
+                part.insert(1, "mark", getattr(mark, "label", "") or mark.kind)
+                parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["plot", "mark"])
+
+
+def _columns(mark: Mark) -> dict[str, Any]:
+    if isinstance(mark, Line) and mark.outline:
+        return {"low": mark.x[:-1], "high": mark.x[1:], "value": mark.y}
+    if isinstance(mark, Bars):
+        edges = mark.edges
+        where = {"name": mark.names} if edges is None else {"low": edges[:-1], "high": edges[1:]}
+        return {**where, "value": mark.values}
+    if isinstance(mark, Cells):
+        names = [(row, column) for row in mark.rows for column in mark.columns]
+        rows, columns = zip(*names, strict=True) if names else ((), ())
+        return {"row": rows, "column": columns, "value": mark.values.ravel()}
+    if isinstance(mark, Contours):
+        x, y = np.meshgrid(mark.x, mark.y)
+        return {"x": x.ravel(), "y": y.ravel(), "value": mark.told.ravel()}
+    if isinstance(mark, Diagram):
+        x, y = mark.places().T
+        return {"name": mark.names, "x": x, "y": y}
+    arrays = {each.name: getattr(mark, each.name) for each in fields(mark)}
+    found = {
+        name: values for name, values in arrays.items() if isinstance(values, np.ndarray) and len(values)
+    }
+    if any(values.ndim > 1 for values in found.values()):
+        shape = found["values"].shape
+        places = np.indices(shape).reshape(len(shape), -1)
+        named = dict(zip(("tile", "y", "x", "channel"), places, strict=False))
+        return {**named, "value": found["values"].ravel()}
+    return found

@@ -1,0 +1,52 @@
+"""Which benches are open, and in which cell of a notebook."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import sys
+import weakref
+from typing import Any
+
+_of_session: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_of_cell: dict[str, weakref.ref[Any]] = {}
+
+
+def running_shell() -> Any:
+    """The running IPython shell, if there is one that can display."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+
+
+def open_on(session: Any) -> Any:
+    """The bench that is open on a session, or None."""
+    return _of_session.get(id(session))
+
+
+def opened(bench: Any) -> None:
+    """Remember a bench as the one of its session."""
+    _of_session[id(bench.session)] = bench
+
+
+def closed(bench: Any) -> None:
+    """Forget a bench."""
+    if open_on(bench.session) is bench:
+        del _of_session[id(bench.session)]
+
+
+def close_older_in_cell(shell: Any, bench: Any) -> None:
+    """Close the bench that the running cell showed when it ran before."""
+    with contextlib.suppress(Exception):
+        cell = shell.get_parent()["metadata"]["cellId"]
+        known = _of_cell.get(cell)
+        older = known() if known is not None else None
+        if older is not None and older is not bench:
+            older.close()
+        _of_cell[cell] = weakref.ref(bench)
+
+
+@atexit.register
+def _stop_all() -> None:
+    # The widgets stay: a page whose kernel is gone keeps the last picture, and hears nothing of their end.
+    for bench in list(_of_session.values()):
+        bench.trainer.close(timeout=2.0)
+        bench.publisher.close(timeout=2.0)

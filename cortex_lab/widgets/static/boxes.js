@@ -1,0 +1,127 @@
+// Marks that fill a box: a bar for each name, a table of cells, a graph.
+
+MARKS.bars = (surface, mark, place) => {
+  if (mark.edges) {
+    drawUprightBars(surface, mark, place);
+    return null;
+  }
+  const { context, theme } = surface;
+  const { area, plot } = place;
+  const { values, names, strong } = mark;
+  const count = values.length;
+  if (!count) return null;
+  const pitch = Math.min(18, (area.bottom - area.top) / count);
+  const range = rangeOf([values]);
+  const [low, high] = plot.x?.limits ?? [Math.min(0, range[0]), Math.max(0, range[1]) || 1];
+  const tell = (value) => (plot.x?.percent ? `${(100 * value).toFixed(0)}%` : formatNumber(value));
+  context.font = theme.font;
+  const shown = names.map((name) => fit(context, name, 64));
+  const room = Math.max(...shown.map((name) => context.measureText(name).width));
+  const left = area.left + room + 8;
+  const full = area.right - left - 40;
+  const across = makeScale([low, high], left, left + full);
+  for (let i = 0; i < count; i++) {
+    const middle = area.top + (i + 0.5) * pitch;
+    const stands = strong === undefined ? false : i === strong;
+    context.font = stands ? theme.strongFont : theme.font;
+    context.textAlign = "right";
+    context.fillStyle = stands ? theme.text : theme.muted;
+    if (pitch >= 9) context.fillText(shown[i], left - 6, middle);
+    context.fillStyle = theme.line;
+    context.fillRect(left, middle - pitch * 0.36, full, pitch * 0.72);
+    context.fillStyle = stands || strong === undefined ? theme.color(mark.color) : theme.muted;
+    const [from, to] = [across(Math.max(low, 0)), across(values[i])];
+    context.fillRect(Math.min(from, to), middle - pitch * 0.36, Math.abs(to - from), pitch * 0.72);
+    context.textAlign = "left";
+    context.fillStyle = stands ? theme.text : theme.muted;
+    if (pitch >= 9) context.fillText(tell(values[i]), left + full + 6, middle);
+  }
+  return (x, y) => {
+    const i = Math.floor((y - area.top) / pitch);
+    if (i < 0 || i >= count || x < area.left || x > area.right) return null;
+    const value = plot.x?.percent ? `${(100 * values[i]).toFixed(2)}%` : formatNumber(values[i]);
+    return { x, y, text: `${names[i]}: ${value}${i === strong && mark.told ? `\n${mark.told}` : ""}` };
+  };
+};
+
+MARKS.cells = (surface, mark, { area }) => {
+  const { context, theme } = surface;
+  const { rows, columns, values } = mark;
+  if (!rows.length || !columns.length) return null;
+  context.font = theme.font;
+  const names = rows.map((name) => fit(context, name, 72));
+  const left = area.left + 8 + Math.max(...names.map((name) => context.measureText(name).width));
+  const [width, height] = [(area.right - left) / columns.length, (area.bottom - area.top - 18) / rows.length];
+  const ramp = rampOf(theme.shades[mark.ramp]);
+  const [low, high] = mark.limits;
+  rows.forEach((_, i) => {
+    context.textAlign = "right";
+    context.fillStyle = theme.muted;
+    if (height >= 9) context.fillText(names[i], left - 6, area.top + (i + 0.5) * height);
+    columns.forEach((__, j) => {
+      const value = values[i * columns.length + j];
+      const level = (value - low) / (high - low || 1);
+      context.fillStyle = Number.isFinite(level) ? shadeOf(ramp, level) : theme.line;
+      context.fillRect(left + j * width, area.top + i * height, width - 1, height - 1);
+      const text = formatNumber(value);
+      if (!mark.numbers || height < 11 || context.measureText(text).width > width - 4) return;
+      context.textAlign = "center";
+      context.fillStyle = brightness(context.fillStyle) < 128 ? "#ffffff" : "#15181d";
+      context.fillText(text, left + (j + 0.5) * width, area.top + (i + 0.5) * height);
+    });
+  });
+  context.textAlign = "center";
+  context.fillStyle = theme.muted;
+  columns.forEach((name, j) => context.fillText(fit(context, name, width - 4), left + (j + 0.5) * width, area.bottom - 7));
+  return (x, y) => {
+    const [i, j] = [Math.floor((y - area.top) / height), Math.floor((x - left) / width)];
+    if (i < 0 || j < 0 || i >= rows.length || j >= columns.length) return null;
+    return { x, y, text: `${rows[i]}, ${columns[j]}: ${formatNumber(values[i * columns.length + j])}` };
+  };
+};
+
+MARKS.diagram = (surface, mark, { area }) => {
+  const { context, theme } = surface;
+  const { names, details, edges, places, values } = mark;
+  const place = (i) => [
+    area.left + places[2 * i] * (area.right - area.left),
+    area.top + places[2 * i + 1] * (area.bottom - area.top),
+  ];
+  context.font = theme.font;
+  const tall = details.length ? 34 : 20;
+  const widths = names.map((name, i) =>
+    16 + Math.max(context.measureText(name).width, details.length ? context.measureText(details[i]).width : 0));
+  context.strokeStyle = theme.muted;
+  context.lineWidth = 1;
+  for (const [start, end] of edges) {
+    const [[left, top], [right, bottom]] = [place(start), place(end)];
+    const middle = (left + right) / 2;
+    context.beginPath();
+    context.moveTo(left, top);
+    context.bezierCurveTo(middle, top, middle, bottom, right, bottom);
+    context.stroke();
+  }
+  const ramp = rampOf(theme.shades.sequential);
+  context.textAlign = "center";
+  names.forEach((name, i) => {
+    const [x, y] = place(i);
+    context.fillStyle = values ? shadeOf(ramp, 0.7 * values[i]) : theme.background;
+    const dark = values ? brightness(context.fillStyle) < 128 : theme.dark;
+    context.beginPath();
+    context.roundRect(x - widths[i] / 2, y - tall / 2, widths[i], tall, 4);
+    context.fill();
+    context.stroke();
+    context.fillStyle = dark ? "#ffffff" : "#15181d";
+    context.fillText(name, x, details.length ? y - 7 : y);
+    if (details.length) context.fillText(details[i], x, y + 7);
+  });
+  return (x, y) => {
+    const i = names.findIndex((_, node) => {
+      const [middle, level] = place(node);
+      return Math.abs(x - middle) < widths[node] / 2 && Math.abs(y - level) < tall / 2;
+    });
+    if (i < 0) return null;
+    const value = values ? `\n${formatNumber(values[i])}` : "";
+    return { x, y, text: `${names[i]}${details.length ? `\n${details[i]}` : ""}${value}` };
+  };
+};

@@ -1,0 +1,228 @@
+// Any chart: its plots arranged in a column, a row or a flow, each with its heading, axes and marks.
+
+const BLOCK = { label: 34, gap: 26, rowGap: 12, named: 176, widestNamed: 380, other: 240 };
+const EDGES = { left: 44, right: 12, bottom: 22 };
+
+class ChartPanel extends CanvasPanel {
+  heightFor(frame, width) {
+    const flows = frame.meta.arrange === "flow";
+    this.figure.classList.toggle("cortex-flow", flows);
+    return flows ? arrangeFlow(plotsOf(frame), width).height : null;
+  }
+
+  draw(frame, surface) {
+    const plots = plotsOf(frame);
+    const { arrange } = frame.meta;
+    const found = arrange === "flow" ? drawFlow(surface, plots) : { areas: ARRANGE[arrange](surface, plots) };
+    const presence = (label) => (this.highlighted === null || this.highlighted === label ? 1 : 0.12);
+    const places = plots.map((plot, position) => {
+      const showX = arrange !== "column" || position === plots.length - 1;
+      return drawPlot(surface, plot, found.areas[position], showX, presence);
+    });
+    this.pins = places.filter((place) => place.pin);
+    this.figure.classList.toggle("cortex-pins", this.pins.length > 0);
+    this.placeNote(frame, places[0].area);
+    const lined = places.filter((place) => place.plot.axes && place.plot.marks.some((mark) => mark.kind === "line"));
+    return (x, y) => {
+      for (const place of places) {
+        for (const hit of place.hits) {
+          const under = hit(x, y);
+          if (under) return under;
+        }
+        const bin = place.plot.axes ? readBins(place, x, y) : null;
+        if (bin) return bin;
+      }
+      if (arrange === "column" && lined.length) return readLines(lined, x, y);
+      for (const place of lined) {
+        const read = readLines([place], x, y);
+        if (read) return read;
+      }
+      return null;
+    };
+  }
+
+  // In the middle of the first plot, so that it does not lie over the axes of others.
+  placeNote({ meta }, area) {
+    if (!meta.note) return;
+    const { clientWidth, clientHeight } = this.figure;
+    const inset = [area.top, clientWidth - area.right, clientHeight - area.bottom, area.left];
+    this.note.style.inset = inset.map((edge) => `${Math.round(edge)}px`).join(" ");
+  }
+
+  show(frame) {
+    if (!frame.meta.plots.length) this.note.style.inset = "";
+    super.show(frame);
+  }
+
+  click(event) {
+    const box = this.figure.getBoundingClientRect();
+    for (const place of this.pins ?? []) {
+      const row = place.pin(event.clientX - box.left, event.clientY - box.top);
+      if (row !== null) this.stage.send({ type: "pin", row });
+    }
+  }
+}
+
+function plotsOf(frame) {
+  return frame.meta.plots.map((plot) => ({
+    ...plot,
+    marks: plot.marks.map((mark) => {
+      const held = {};
+      for (const [name, array] of Object.entries(frame.arrays)) {
+        if (name.startsWith(`${mark.name}.`)) held[name.slice(mark.name.length + 1)] = array;
+      }
+      return { ...mark, ...held };
+    }),
+  }));
+}
+
+function drawPlot(surface, plot, area, showX, presence) {
+  const { context } = surface;
+  const place = { plot, area, presence, hits: [] };
+  if (plot.axes) {
+    const ranges = {
+      x: plot.x?.limits ?? rangeOf(plot.marks.map((mark) => mark.edges ?? mark.x)),
+      y: plot.y?.limits ?? rangeOf(plot.marks.flatMap((mark) => (mark.edges ? [mark.values, [0]] : [mark.y]))),
+    };
+    const percents = { percent: plot.y?.percent, percentX: plot.x?.percent };
+    const labels = { xLabel: plot.x?.label, yLabel: plot.y?.label, showX };
+    place.scales = drawAxes(surface, area, { ...ranges, ...percents, ...labels });
+  } else {
+    const inPlane = plot.marks.filter((mark) => mark.x && mark.y);
+    place.scales = inPlane.length ? fitInto(inPlane, area, 11) : null;
+  }
+  const top = area.top - headerOf(plot);
+  if (plot.title || plot.detail) drawHeading(surface, plot, area, top);
+  for (const mark of plot.marks) {
+    context.save();
+    if (plot.axes) {
+      context.beginPath();
+      context.rect(area.left - 4, area.top - 4, area.right - area.left + 8, area.bottom - area.top + 8);
+      context.clip();
+    }
+    const hit = MARKS[mark.kind](surface, mark, place);
+    if (hit) place.hits.unshift(hit);
+    context.restore();
+  }
+  return place;
+}
+
+function headerOf(plot) {
+  if (plot.title && plot.detail) return BLOCK.label;
+  return plot.title || plot.detail ? 20 : plot.axes ? 8 : 0;
+}
+
+function drawHeading({ context, theme, width }, plot, { left, right, spare = 8 }, top) {
+  // A heading may reach a little into the gap to the next plot.
+  const room = Math.min(right + spare, width) - left;
+  context.textAlign = "left";
+  context.font = theme.strongFont;
+  context.fillStyle = theme.text;
+  const title = fit(context, plot.title, room);
+  const taken = title ? context.measureText(title).width + 8 : 0;
+  let level = top + (headerOf(plot) === 20 ? 11 : 8);
+  context.fillText(title, left, level);
+  context.font = theme.font;
+  context.fillStyle = theme.muted;
+  if (plot.aside && taken + context.measureText(plot.aside).width <= room) {
+    context.fillText(plot.aside, left + taken, level);
+  }
+  if (title) level += 14;
+  if (plot.detail) context.fillText(fit(context, plot.detail, room), left, level);
+}
+
+// Where the marks of each plot go: below its heading and inside its axes.
+const ARRANGE = {
+  column({ width, height }, plots) {
+    const axes = plots.some((plot) => plot.axes);
+    const gap = axes ? 8 : 6;
+    const spent = plots.reduce((sum, plot) => sum + headerOf(plot), 0) + gap * (plots.length - 1);
+    const room = height - (axes ? EDGES.bottom : 0) - spent;
+    const whole = plots.reduce((sum, plot) => sum + plot.share, 0);
+    let top = 0;
+    return plots.map((plot) => {
+      const start = top + headerOf(plot);
+      const area = { left: axes ? EDGES.left : 0, right: width - (axes ? EDGES.right : 0), top: start };
+      area.bottom = start + (room * plot.share) / whole;
+      top = area.bottom + gap;
+      return area;
+    });
+  },
+
+  row({ width, height }, plots) {
+    const gap = 20;
+    const whole = plots.reduce((sum, plot) => sum + plot.share, 0);
+    const header = Math.max(...plots.map(headerOf));
+    const room = width - 8 - gap * (plots.length - 1);
+    let left = 0;
+    return plots.map((plot) => {
+      const own = (room * plot.share) / whole;
+      const start = left + (plot.axes ? 40 : 0);
+      const area = { left: start, right: left + own, top: header, bottom: height - (plot.axes ? EDGES.bottom : 2) };
+      left += own + gap;
+      return area;
+    });
+  },
+};
+
+// One row if the blocks fit when shrunk or grown a little, else as many rows as it takes.
+function arrangeFlow(plots, width) {
+  const blocks = plots.map((plot) => ({ plot, ...blockOf(plot) }));
+  const widthOf = (block, zoom) => Math.max(block.zooms ? block.width * zoom : block.width, 56);
+  const total = (row, zoom) => row.reduce((sum, block) => sum + widthOf(block, zoom), 0) + BLOCK.gap * (row.length - 1);
+  let [zoom, rows, spare] = [0.9, [[]], 0];
+  for (let wanted = 1.1; wanted >= 0.74; wanted -= 0.04) {
+    if (total(blocks, wanted) > width) continue;
+    [zoom, rows, spare] = [wanted, [blocks], width - total(blocks, wanted)];
+    break;
+  }
+  if (rows[0] !== blocks) {
+    for (const block of blocks) {
+      const row = rows[rows.length - 1];
+      if (row.length && total([...row, block], zoom) > width) rows.push([block]);
+      else row.push(block);
+    }
+  }
+  const placed = [];
+  let top = 0;
+  for (const row of rows) {
+    let left = 0;
+    const height = Math.max(TILE_BLOCK * zoom, ...row.map((block) => block.least));
+    for (const block of row) {
+      // What room is left goes to bars, which are read, not looked at.
+      const size = block.grows ? Math.min(BLOCK.widestNamed, block.width + spare) : widthOf(block, zoom);
+      const bottom = top + BLOCK.label + (block.zooms ? TILE_BLOCK * zoom : height);
+      const middle = top + BLOCK.label + height / 2;
+      placed.push({ left, right: left + size, top: top + BLOCK.label, bottom, middle, spare: BLOCK.gap - 8 });
+      left += size + BLOCK.gap;
+    }
+    top += BLOCK.label + height + BLOCK.rowGap;
+  }
+  return { areas: placed, height: top - BLOCK.rowGap + 4 };
+}
+
+// The bars of an answer must stay readable where pictures may shrink.
+function blockOf(plot) {
+  const [mark] = plot.marks;
+  if (mark?.kind === "tiles") return { width: gridOf(mark).width, zooms: true, grows: false, least: 0 };
+  if (mark?.kind === "bars" && !mark.edges) {
+    return { width: BLOCK.named, zooms: false, grows: true, least: 12.5 * Math.min(12, mark.names.length) };
+  }
+  return { width: BLOCK.other, zooms: false, grows: false, least: 0 };
+}
+
+function drawFlow(surface, plots) {
+  const { context, theme } = surface;
+  const { areas } = arrangeFlow(plots, surface.width);
+  context.textAlign = "center";
+  context.fillStyle = theme.muted;
+  context.font = `16px ${theme.font.slice(5)}`;
+  for (const area of areas.slice(0, -1)) context.fillText("›", area.right + BLOCK.gap / 2, area.middle);
+  context.font = theme.font;
+  return {
+    areas: areas.map((area, position) =>
+      plots[position].axes ? { ...area, left: area.left + 40, bottom: area.bottom - EDGES.bottom } : area),
+  };
+}
+
+PANELS.chart = ChartPanel;

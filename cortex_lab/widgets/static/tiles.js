@@ -1,0 +1,79 @@
+// Small pictures side by side, or single cells.
+
+const TILE_BLOCK = 116;
+
+// How the tiles stand in a block of this height, and how wide the block is.
+function gridOf(mark) {
+  const { count, width, height } = mark;
+  const single = height === 1 && width === 1;
+  if (count === 1 && !single) {
+    const tileWidth = Math.min(4, width / height) * TILE_BLOCK;
+    return { columns: 1, gap: 0, tileHeight: (tileWidth * height) / width, tileWidth, width: tileWidth };
+  }
+  const gap = single ? 1 : 3;
+  const aspect = width / height;
+  const rows = Math.max(1, Math.round(Math.sqrt((count * aspect) / 1.2)));
+  const columns = Math.ceil(count / rows);
+  const tileHeight = Math.min(single ? 15 : TILE_BLOCK, (TILE_BLOCK - gap * (rows - 1)) / rows);
+  const tileWidth = tileHeight * aspect;
+  return { columns, gap, tileHeight, tileWidth, width: columns * tileWidth + gap * (columns - 1) };
+}
+
+MARKS.tiles = (surface, mark, { area, plot }) => {
+  const { context, theme } = surface;
+  const grid = gridOf(mark);
+  const zoom = Math.min((area.right - area.left) / grid.width, (area.bottom - area.top) / TILE_BLOCK);
+  const [tileWidth, tileHeight, gap] = [grid.tileWidth * zoom, grid.tileHeight * zoom, grid.gap * zoom];
+  const atlas = paintAtlas(mark, theme);
+  context.imageSmoothingEnabled = false;
+  const corner = (tile) => [
+    area.left + (tile % grid.columns) * (tileWidth + gap),
+    area.top + Math.floor(tile / grid.columns) * (tileHeight + gap),
+  ];
+  for (let tile = 0; tile < mark.count; tile++) {
+    context.drawImage(atlas, 0, tile * mark.height, mark.width, mark.height, ...corner(tile), tileWidth, tileHeight);
+  }
+  return (x, y) => {
+    const column = Math.floor((x - area.left) / (tileWidth + gap));
+    const row = Math.floor((y - area.top) / (tileHeight + gap));
+    const tile = row * grid.columns + column;
+    if (row < 0 || column < 0 || column >= grid.columns || tile >= mark.count) return null;
+    const [left, top] = corner(tile);
+    const i = Math.floor(((y - top) / tileHeight) * mark.height);
+    const j = Math.floor(((x - left) / tileWidth) * mark.width);
+    if (i >= mark.height || j >= mark.width) return null;
+    const at = (tile * mark.height + i) * mark.width + j;
+    return { x, y, text: tellTile(mark, plot.title, tile, i, j, at) };
+  };
+};
+
+function tellTile(mark, title, tile, i, j, at) {
+  if (mark.channels === 3) return `${title} [${i}, ${j}]`;
+  const [low, high] = mark.limits;
+  const value = formatNumber(Number((low + (mark.values[at] / 255) * (high - low)).toPrecision(3)));
+  if (mark.height === 1 && mark.width === 1) return `${title} [${tile}]\n≈ ${value}`;
+  return mark.count === 1
+    ? `${title} [${i}, ${j}]\n≈ ${value}`
+    : `${title}, ${mark.unit} ${tile} [${i}, ${j}]\n≈ ${value}`;
+}
+
+// All tiles one below the other on a canvas of their own, a pixel per value.
+function paintAtlas(mark, theme) {
+  const { width, height, count, values } = mark;
+  const atlas = document.createElement("canvas");
+  [atlas.width, atlas.height] = [width, height * count];
+  const context = atlas.getContext("2d");
+  const image = context.createImageData(width, height * count);
+  const pixels = image.data;
+  const size = width * height * count;
+  const ramp = rampOf(theme.shades[mark.ramp]);
+  for (let i = 0; i < size; i++) {
+    const [source, from] = mark.channels === 3 ? [values, 3 * i] : [ramp, 3 * values[i]];
+    pixels[4 * i] = source[from];
+    pixels[4 * i + 1] = source[from + 1];
+    pixels[4 * i + 2] = source[from + 2];
+    pixels[4 * i + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+  return atlas;
+}

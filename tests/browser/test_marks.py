@@ -1,0 +1,90 @@
+"""Every mark on the page, shown by views that a cell defines: drawn in both themes, and told of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.test_harness import write_notebook
+from tests.widgets.cases import MARK_CASES
+
+ROOT = Path(__file__).parents[2]
+
+CELLS = [
+    """from cortex_lab.widgets import Axis, Bench, Chart, Plot, View
+from cortex_lab.widgets.chart.view import VIEWS
+from tests.widgets.cases import MARK_CASES
+from tests.widgets.toys import ToySession
+
+def view_of(cls, marks):
+    class Shown(View):
+        title = cls.__name__
+        place = "wide"
+
+        def collect(self, exact):
+            return self.session.step_number
+
+        def chart(self, data):
+            limits = (Axis((-1, 24), "across"), Axis((-1, 5), "up"))
+            axes = limits if marks[0].on_axes else (None, None)
+            plots = [Plot((mark,), "example", x=axes[0], y=axes[1]) for mark in marks]
+            return Chart(tuple(plots), "row", caption=cls.kind)
+
+    Shown.name = f"shown_{cls.kind}"
+    return Shown
+
+VIEWS.others.clear()
+VIEWS.others.update({cls.kind: view_of(cls, marks) for cls, marks in MARK_CASES.items()})
+bench = Bench(ToySession(), map=False).show()""",
+]
+
+INKS = """view => { const canvas = view.querySelector("canvas"), context = canvas.getContext("2d");
+                    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+                    return new Set(new Uint32Array(data.buffer)).size; }"""
+
+PICTURE = 'view => view.querySelector("canvas").toDataURL()'
+
+
+@pytest.fixture
+def lab(lab_on: Callable[..., Any], tmp_path: Path) -> Any:
+    write_notebook(tmp_path, "marks.ipynb", CELLS)
+    return lab_on(tmp_path, {"PYTHONPATH": str(ROOT)}, size=(1280, 1000))
+
+
+def test_every_mark_is_drawn_in_both_themes_and_told_of(lab: Any) -> None:
+    lab.open("marks.ipynb")
+    lab.run_all()
+    kinds = [cls.kind for cls in MARK_CASES]
+    panels = {kind: lab.page.locator(f'[data-view="shown_{kind}"]') for kind in kinds}
+    light = {}
+    for kind, panel in panels.items():
+        panel.scroll_into_view_if_needed()
+        lab.wait_until(lambda panel=panel: panel.get_attribute("data-step") == "0", f"{kind} to be drawn")
+        assert panel.evaluate(INKS) > 8, f"{kind} looks blank"
+        assert panel.locator(".cortex-caption").inner_text() == kind
+        assert not panel.locator(".cortex-note").is_visible()
+        told = sweep(lab.page, panel)
+        assert told, f"nothing is told of {kind}"
+        assert not [text for text in told if "undefined" in text], told
+        light[kind] = panel.evaluate(PICTURE)
+    lab.theme("dark")
+    for kind, panel in panels.items():
+        panel.scroll_into_view_if_needed()
+        lab.wait_until(
+            lambda panel=panel, kind=kind: panel.evaluate(PICTURE) != light[kind], f"{kind} in the dark"
+        )
+
+
+def sweep(page: Any, panel: Any) -> set[str]:
+    """What is told while the pointer goes over the figure, in three lines from left to right."""
+    box, tooltip = panel.locator(".cortex-figure").bounding_box(), panel.locator(".cortex-tooltip")
+    told = set()
+    for share in (0.35, 0.5, 0.65):
+        for i in range(1, 40):
+            page.mouse.move(box["x"] + i / 40 * box["width"], box["y"] + share * box["height"])
+            if tooltip.is_visible():
+                told.add(tooltip.inner_text())
+    return told

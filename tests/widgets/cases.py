@@ -1,0 +1,96 @@
+"""A row for every registered view and every mark: what the contracts are tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.optimize import SGD, Adam, Himmelblau, landscape, log
+from cortex_lab.study import steps as taken
+from cortex_lab.widgets import (
+    Activations,
+    Bars,
+    Cells,
+    Contours,
+    Diagram,
+    EmbeddingMap,
+    Line,
+    LossCurve,
+    PathView,
+    Scatter,
+    Tiles,
+    Trail,
+    View,
+    WeightHistogram,
+)
+from cortex_lab.widgets.chart.marks import Mark
+from tests.widgets.toys import ToySession
+
+
+@cache
+def _hills() -> Any:
+    logs = [log(Himmelblau(), way, until=taken(9)) for way in (SGD(0.01), Adam(0.1))]
+    return landscape(*logs, resolution=9)
+
+
+def _of_session(view: Callable[[Any], View[Any]]) -> Callable[[int], View[Any]]:
+    def make(steps: int) -> View[Any]:
+        session = ToySession()
+        session.step(steps)
+        return view(session)
+
+    return make
+
+
+# How to make one of a session that has taken so many steps.
+VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
+    Activations: _of_session(Activations),
+    EmbeddingMap: _of_session(EmbeddingMap),
+    LossCurve: _of_session(LossCurve),
+    PathView: lambda steps: PathView(_hills()),
+    WeightHistogram: _of_session(WeightHistogram),
+}
+
+_VALUES = np.linspace(0, 1, 6).reshape(2, 3)
+
+# Examples of every mark, each with what it must be drawn as at the edges of what it takes.
+MARK_CASES: dict[type[Mark], list[Mark]] = {
+    Line: [
+        Line(np.arange(4), np.array([1.0, np.nan, 3.0, 2.0]), "noise", 1, faint=True),
+        Line(np.arange(2), np.arange(2.0), "few", "text", dots=True),
+        Line(np.arange(5), np.arange(4.0), "outline", "muted"),
+        Line([], [], "nothing yet"),
+    ],
+    Bars: [
+        Bars([3, 0, 1], [0.0, 1.0, 2.0, 4.0], label="counts"),
+        Bars([0.2, 0.8], names=("ant", "<bee>"), strong=1, told="the label"),
+        Bars([-1.0, 2.0], names=("down", "up")),
+    ],
+    Scatter: [
+        Scatter([0.0, 1.0, 2.0], [1.0, 0.0, 1.0]),
+        Scatter(
+            np.arange(24.0), np.arange(24.0) % 5, np.arange(24) % 12, tuple(f"class {i}" for i in range(12)),
+            keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True,
+        ),
+        Scatter([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
+    ],
+    Trail: [Trail(np.linspace(-1, 1, 9), np.linspace(1, -1, 9) ** 2, np.arange(9.0), "way", 2)],
+    Contours: [Contours([-1.0, 0.0, 1.0], [-1.0, 1.0], _VALUES, 10 * _VALUES)],
+    Tiles: [
+        Tiles(np.random.default_rng(0).normal(size=(6, 4, 4)), (-2.0, 2.0), "diverging", "map"),
+        Tiles(np.full((1, 4, 6, 3), 0.3), (0.0, 1.0)),
+        Tiles(np.arange(12.0).reshape(12, 1, 1), (0.0, 11.0)),
+        Tiles(np.arange(128.0).reshape(1, 2, 64), (0.0, 127.0), "gray"),
+    ],
+    Cells: [
+        Cells(_VALUES, (0.0, 1.0), ("ant", "bee"), ("a", "b", "c")),
+        Cells(np.array([[np.nan, 1e6]]), (0.0, 1e6), ("row",), ("x", "y"), numbers=False),
+    ],
+    Diagram: [
+        Diagram(("in", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),
+        Diagram(("alone",), ()),
+    ],
+}  # fmt: skip
