@@ -81,7 +81,7 @@ def test_a_step_that_fails_is_undone_too() -> None:
         ({"low": 0.0}, ValueError, "low must be a finite number over 0"),
         ({"low": 1.0, "high": 0.1}, ValueError, "must rise from a low over 0 to a high, got 1.0 to 0.1"),
         ({"high": np.inf}, ValueError, "high must be a finite number"),
-        ({"steps": 1}, ValueError, "steps must be a whole number of at least 2, got 1"),
+        ({"steps": 1}, ValueError, "steps must be a whole number from 2 to 1000000, got 1"),
         ({"key": "loss"}, KeyError, "does not measure 'loss'; it measures value"),
     ],
 )
