@@ -68,7 +68,7 @@ PICTURES = pd.DataFrame({"image": TensorArray(np.zeros((6, 4, 4, 1), np.float32)
             ValueError,
             r"'wasp', in 48 of 48 rows; there are 'ant', 'bee', 'cow'.*isin",
         ),
-        (lambda f: f.assign(y=1), ValueError, "labels in 'y' that 'insects'.* 1, in 48"),
+        (lambda f: f.assign(y=1), ValueError, "labels in 'y' of '.*' are of type int, 1, "),
         (lambda f: f.assign(b="far"), ValueError, "column 'b' holds str"),
         (lambda f: f.assign(b=np.nan), ValueError, "column 'b' is NaN"),
     ],
