@@ -14,7 +14,7 @@ from cortex_lab.nn import Network, Training
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.study import Session, stalled, steps
-from cortex_lab.study.direction import rises
+from cortex_lab.study.direction import rises, written_down
 from tests.nn.trainings import Rows, blobs, dense
 
 X, Y = blobs(601, seed=1)
@@ -308,6 +308,10 @@ def under_half(y_true, y_pred):
     return (y_pred < 0.5).mean()
 
 
+def win_loss(y_true, y_pred):
+    return (y_pred == y_true).mean()
+
+
 GIVEN = {
     "f1_macro": True,
     "neg_log_loss": True,
@@ -320,7 +324,50 @@ GIVEN = {
     sk.cohen_kappa_score: None,
     worst_class_recall: None,
     under_half: None,
+    win_loss: None,
+    sk.make_scorer(sk.zero_one_loss, greater_is_better=False): True,
 }
+
+
+@pytest.mark.parametrize(
+    ("metric", "rising"), GIVEN.items(), ids=lambda each: getattr(each, "__name__", None)
+)
+def test_a_direction_goes_along_into_forks_and_files(metric, rising, tmp_path):
+    two = (Y > 0).astype(int)
+
+    def made(**options):
+        return cl.train(cl.Network([cl.Dense(2)], X.shape[1]), (X[:64], two[:64]), "softmax_cross_entropy",
+                        cl.SGD(0.1), batch_size=64, validation=(X[64:], two[64:]), **options)  # fmt: skip
+
+    session = made(metrics=[metric])
+    key = next(iter(session.process.directions))
+    with session.trace.stream_to(tmp_path / "trace.h5"):
+        session.step(3)
+        session.trace._files[0].write()
+        with pytest.warns(UserWarning, match="was not closed"):
+            unfinished = cl.Trace.open(tmp_path / "trace.h5")
+    session.save(tmp_path / "training.h5")
+    resumed = made(resume_from=tmp_path / "training.h5")
+    resumed.save(tmp_path / "again.h5")
+    later = [
+        session.fork()[0], resumed, resumed.fork()[0], made(resume_from=tmp_path / "again.h5"),
+        made(resume_from=tmp_path / "training.h5", metrics=[metric]),
+    ]  # fmt: skip
+    traces = [unfinished, cl.Trace.open(tmp_path / "trace.h5"), *(each.trace for each in later)]
+    for trace in traces:
+        assert trace.directions[key] is rising
+    for each in later:
+        if rising is None:
+            with pytest.raises(ValueError, match=f"{key}.*mode="):
+                each.best(key)
+        else:
+            assert each.best(key) == session.best(key)
+
+
+def test_a_file_that_does_not_say_directions_proves_none_by_a_name():
+    told = ["loss", "accuracy", "validation_loss", "validation_loss['a']", "validation_f1", "validation_neg_x"]
+    untold = ["validation_win_loss", "validation_zero_one_loss", "validation_own"]
+    assert written_down(None, told + untold) == dict.fromkeys(untold)
 
 
 @pytest.mark.parametrize(
