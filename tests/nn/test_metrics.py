@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -292,6 +293,48 @@ def test_a_session_scores_splits_datasets_and_arrays():
         session.score("tset")
 
 
+OF_PROBABILITIES = [
+    name
+    for name in sk.get_scorer_names()
+    if sk.get_scorer(name)._response_method != "predict" and name not in ("roc_auc", "average_precision")
+]
+
+
+@pytest.mark.parametrize("name", OF_PROBABILITIES)
+def test_a_class_that_no_scored_row_is_of_is_known_to_every_scorer(name):
+    random = np.random.default_rng(0)
+    logits, t = random.normal(size=(30, 3)), random.integers(0, 2, 30)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    if name == "roc_auc_ovr":
+        with pytest.raises(ValueError, match=r"'roc_auc_ovr'.* 30 rows without class 2 .*every class"):
+            scores("softmax_cross_entropy", logits, t, name)
+        return
+    scorer = sk.get_scorer(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = scorer._sign * scorer._score_func(t, p, **{**scorer._kwargs, "labels": [0, 1, 2]})
+    assert scores("softmax_cross_entropy", logits, t, name) == pytest.approx([wanted], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_a_scorer_that_cannot_do_without_a_class_names_it(name):
+    with pytest.raises(ValueError, match=f"'{name}'.* without class 2 in them"):
+        scores("softmax_cross_entropy", np.eye(3), np.array([0, 1, 1]), name)
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "neg_log_loss", "roc_auc_ovr", worst_class_recall])
+def test_where_no_target_is_known_a_metric_is_not_recorded(metric):
+    session = cl.train(
+        cl.Network([cl.Dense(3)], 6), blobs(), "softmax_cross_entropy", cl.SGD(0.1), metrics=[metric],
+        validation=(X, np.full(len(X), -1)), validate_every=1,
+    )  # fmt: skip
+    session.step(2)
+    for key in session.trace.keys:
+        assert len(session.trace.recorded(key)[0]) == (0 if key.startswith("validation") else 2), key
+    found = session.score((X, np.full(len(X), -1)))
+    assert len(found) == 3 and all(np.isnan(value) for value in found.values())
+
+
 def test_scikit_learn_waits_until_a_metric_is_asked_for():
     code = "import sys, cortex_lab.nn.train.metrics; assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -365,7 +408,7 @@ def test_a_direction_goes_along_into_forks_and_files(metric, rising, tmp_path):
 
 
 def test_a_file_that_does_not_say_directions_proves_none_by_a_name():
-    told = ["loss", "accuracy", "validation_loss", "validation_loss['a']", "validation_f1", "validation_neg_x"]
+    told = ["loss", "accuracy", "validation_loss", "validation_loss['a']", "validation_f1"]
     untold = ["validation_win_loss", "validation_zero_one_loss", "validation_own"]
     assert written_down(None, told + untold) == dict.fromkeys(untold)
 
