@@ -20,7 +20,7 @@ from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
-from cortex_lab.nn.run.tables import read_table
+from cortex_lab.nn.run.tables import is_table, read_table, read_tables
 from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
@@ -205,11 +205,11 @@ class Network:
 
     def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit."""
-        if hasattr(x, "arrays") or hasattr(x, "columns"):
-            x = read_table(x, self.reads)
+        x = read_table(x, self.reads) if is_table(x) else x
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
         if set(named) != set(self.graph.inputs):
             raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
+        named = read_tables(named, self.reads)
         rows = None
         for name, shape in self.graph.inputs.items():
             refuse_masked(named[name], f"input {name!r}")
