@@ -18,7 +18,7 @@ from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
-from cortex_lab.nn.run.pictures import bytes_among, refuse_other_scale, say_how_bytes_are_seen
+from cortex_lab.nn.run.pictures import bytes_among, large_among, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_wrong_classes, weights_of
@@ -168,6 +168,7 @@ def train(
     network.reads, network.classes = reads, classes
     if isinstance(batches, Batches):
         network.saw_bytes = bytes_among(network, batches.inputs)
+        network.saw_large = large_among(network, batches.inputs)
         if training.validation is not None:
             refuse_other_scale(network, training.validation[0])
         of_values = training.objective.reads_values
