@@ -134,7 +134,7 @@ def scripts():
         "an earlier validation": (data.split(test=8, validation=8), {"validation": 0.25}),
         "arrays, a share kept": (
             (x, y),
-            {"validation": 0.25, "class_weight": {1: 2.0}, "sample_weight": weights},
+            {"validation": 0.25, "class_weight": {1: 2.0}, "sample_weight": weights.to_numpy()},
         ),
         "a frame and a column": ((named[["b", "a"]], named.y), {"validation": 0.25}),
         "a frame and an array": ((named[["b", "a"]], y), {"validation": 0.25}),

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data._html import column_names, dataset_html
-from cortex_lab.data._rows import Rows, one_weight_each, positions
+from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import held, read_inputs, with_tensor_columns
+from cortex_lab.data.frames import weights_of_rows
 from cortex_lab.data.roles import Columns, Goal, as_list, chosen, rows_of
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
@@ -330,17 +331,8 @@ class Dataset:
 
         A Series is matched by the frame's own index; one with no index of its own by the order of the rows.
         """
-        given, index = sample_weight, self._index[self.rows]
-        if isinstance(given, pd.Series) and not given.index.equals(index):
-            numbered = given.index.equals(pd.RangeIndex(len(given)))
-            unnamed = numbered and not given.index.isin(self._index).any()
-            if not unnamed and not (given.index.is_unique and index.isin(given.index).all()):
-                raise ValueError(
-                    f"the index of sample_weight is not that of the {len(self)} rows of {self.name!r}; give "
-                    "the weights in the order of the rows: sample_weight.to_numpy()"
-                )
-            given = given if unnamed else given.loc[index]
-        return one_weight_each(given, len(self))
+        of = f"the {len(self)} rows of {self.name!r}"
+        return weights_of_rows(sample_weight, len(self), self._index[self.rows], self._index, of)
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
         """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data._rows import one_weight_each
 from cortex_lab.data.batches import Batches
-from cortex_lab.data.columns import read_inputs
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.frames import common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import known_codes, shown, weights_by_code
@@ -30,7 +29,9 @@ class Given:
     """Data as a loss reads it: a `dataset`, arrays of `inputs` and `targets`, or a `source` of batches.
 
     reading: how the loss reads a column, see `targets`.
-    columns: names of the input columns, in order; None where they have none, or where inputs have names.
+    columns: names of the input columns, in order; by input name those of frames in a dict; None where they
+        have none, or where the dataset's inputs have names.
+    index: that of the frames and columns among arrays; None where there are none.
     chosen: which rows of the arrays to train on; None for all.
     """
 
@@ -39,7 +40,8 @@ class Given:
     dataset: Dataset | None = None
     inputs: Any = None
     targets: Any = None
-    columns: list | None = None
+    columns: Any = None
+    index: pd.Index | None = None
     chosen: np.ndarray | None = None
 
     @classmethod
@@ -55,6 +57,7 @@ class Given:
         dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
+            index = common_index(inputs, targets)
             if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
                 dataset = _joined(inputs, targets)
             elif isinstance(targets, Mapping):
@@ -70,9 +73,9 @@ class Given:
                 dataset = dataset.read_as(reading, loss)
             named = isinstance(dataset.inputs, dict)
             return cls(reading, dataset=dataset, columns=None if named else dataset.columns)
-        columns = inputs.columns.tolist() if isinstance(inputs, pd.DataFrame) else None
-        inputs = inputs if columns is None else read_inputs(inputs, columns)
-        return cls(reading, inputs=inputs, targets=_targets(targets, reading), columns=columns)
+        columns = names_among(inputs)
+        inputs = _inputs_of(inputs, columns, "the data")
+        return cls(reading, inputs=inputs, targets=_targets(targets, reading), columns=columns, index=index)
 
     @property
     def data(self) -> Any:
@@ -97,6 +100,8 @@ class Given:
     def reads(self, inputs: Iterable[str]) -> dict[str, list]:
         """The columns that each of a network's inputs reads; ValueError unless they are called alike."""
         inputs = list(inputs)
+        if isinstance(self.columns, dict):
+            return {name: self.columns[name] for name in inputs if name in self.columns}
         if self.dataset is None or not isinstance(self.dataset.inputs, dict):
             return {inputs[0]: self.columns} if self.columns else {}
         reads = self.dataset.reads
@@ -159,7 +164,8 @@ class Given:
         """The weights of all the rows given, in their order; ValueError if there are not as many."""
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
-        return one_weight_each(sample_weight, _length(self.inputs))
+        rows = _length(self.inputs)
+        return weights_of_rows(sample_weight, rows, self.index, self.index, f"the {rows} rows of the data")
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""
@@ -190,7 +196,7 @@ class Given:
 
 
 def rows_of(
-    data: Any, dataset: Dataset | None, columns: list | None, reading: str, role: str
+    data: Any, dataset: Dataset | None, columns: list | dict | None, reading: str, role: str
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
@@ -205,6 +211,7 @@ def rows_of(
         VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
     )
     inputs, targets = _pair(data, role, wanted)
+    common_index(inputs, targets)
     if dataset is not None and isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
         inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
         if targets.ndim == 2 and targets.shape[1] == 1:
@@ -223,6 +230,7 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
     """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
     if isinstance(inputs, pd.DataFrame):
         inputs = Dataset(inputs, dataset.inputs, None, name=role).arrays()[0]
+    inputs = _inputs_of(inputs, dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns, role)
     if not isinstance(dataset.target, dict):
         return inputs, _targets(_coded(targets, dataset, dataset.labels, role), reading)
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
@@ -235,9 +243,18 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
     return inputs, {name: _targets(each, readings[name]) for name, each in coded.items()}
 
 
-def _inputs_of(inputs: Any, columns: list | None, role: str) -> Any:
+def _inputs_of(inputs: Any, columns: Any, role: str) -> Any:
+    """Inputs with each frame read by the names that its own input has, if it has some."""
+    if isinstance(inputs, Mapping):
+        alone = columns if len(inputs) == 1 else None
+        names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
+        return {name: _inputs_of(part, names.get(name), role) for name, part in inputs.items()}
     if not isinstance(inputs, pd.DataFrame):
         return inputs
+    if isinstance(columns, Mapping):
+        if len(columns) > 1:
+            return {name: _inputs_of(inputs, each, role) for name, each in columns.items()}
+        columns = next(iter(columns.values()), None)
     columns = inputs.columns.tolist() if columns is None else columns
     return Dataset(inputs, columns, None, name=role).inputs_of(columns)
 
@@ -289,7 +306,7 @@ def _codes_of_numbers(targets: Any, labels: pd.Index, column: Any, name: str) ->
     return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", name)
 
 
-def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, Any]:
+def _nameless(data: Dataset, columns: list | dict | None, reading: str) -> tuple[Any, Any]:
     """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
     read = data.read_as(reading, "the training")
     for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
@@ -299,6 +316,9 @@ def _nameless(data: Dataset, columns: list | None, reading: str) -> tuple[Any, A
                 "which is which cannot be told; train on a Dataset, or give arrays here as well"
             )
     x, y = read.arrays()
+    if isinstance(columns, dict) and len(columns) != 1:
+        return {name: read.inputs_of(each) for name, each in columns.items()} or x, y
+    columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
     return x if columns is None else read.inputs_of(columns), y
 
 
@@ -310,12 +330,6 @@ def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
 
 def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame) -> Dataset:
     """A frame of inputs and the columns that belong to it, as one data set."""
-    if not inputs.index.equals(targets.index):
-        raise ValueError(
-            "the inputs and the targets do not have the same index, so which rows belong together cannot be "
-            "told; put them in order, targets.loc[inputs.index], or drop both indexes: "
-            ".reset_index(drop=True)"
-        )
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
         unnamed = targets.name is None or targets.name in columns

@@ -231,9 +231,9 @@ class TrainingSession(Session):
                 raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
             data = getattr(self.dataset, data)
         reading, _ = reading_of(training.losses)
-        columns = next(iter(self.network.reads.values()), None)
+        reads = self.network.reads
         inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, columns, reading, "the data to score")
+            *rows_of(data, self.dataset, reads, reading, "the data to score")
         )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)

@@ -18,10 +18,10 @@ from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
-from cortex_lab.nn.run.pictures import bytes_among, refuse_other_scale, say_how_bytes_are_seen
+from cortex_lab.nn.run.pictures import bytes_among, large_among, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
-from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_signed_ids, weights_of
+from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_wrong_classes, weights_of
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe
 
@@ -160,7 +160,7 @@ def train(
         row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
         validation=held_out,
     )
-    refuse_signed_ids(training.objective, given)
+    refuse_wrong_classes(training.objective, given)
     classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
@@ -168,6 +168,7 @@ def train(
     network.reads, network.classes = reads, classes
     if isinstance(batches, Batches):
         network.saw_bytes = bytes_among(network, batches.inputs)
+        network.saw_large = large_among(network, batches.inputs)
         if training.validation is not None:
             refuse_other_scale(network, training.validation[0])
         of_values = training.objective.reads_values

@@ -13,6 +13,10 @@ from cortex_lab.ground.described import Described, Registry
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
 
 LOSSES = Registry("loss", snake_case)
+SIGNED = (
+    "Number the classes from 0: labels, ids = numpy.unique(targets, return_inverse=True); or say -100 for "
+    "unknown, numpy.where(y < 0, -100, y)"
+)
 
 
 class Loss(Described):
@@ -109,6 +113,10 @@ class WrongRows(ValueError):
         return WrongRows(self.text, np.asarray(places)[self.rows])
 
 
+class TooFewClasses(WrongRows):
+    """Class ids that are in order, but not below the number of classes."""
+
+
 def resolve_loss(loss: Any) -> Loss:
     """The loss called so, or the object itself if it is one.
 
@@ -146,18 +154,18 @@ loss_from_dict = LOSSES.from_dict
 
 
 def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
-    """`targets` as int64 class ids (rows, *shape); ValueError naming the first not below `classes`."""
+    """`targets` as int64 class ids (rows, *shape); ValueError naming the first not below `classes`.
+
+    A negative id says that a class is unknown, and there is one for that, -1 or -100: ValueError for others,
+    which are labels.
+    """
     targets = np.asarray(targets)
     wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
-    if targets.ndim == len(shape) + 2 and targets.shape[-1] == classes > 1:
-        raise ValueError(
-            f"this loss wants class ids {wanted}, got one column per class; pass targets.argmax(axis=-1), "
-            "or say one_hot=True to the loss"
-        )
+    if targets.ndim == len(shape) + 2 and targets.shape[-1] > 1:
+        raise ValueError(f"this loss wants class ids {wanted}, got {_several_columns(targets, classes)}")
     if targets.dtype.kind == "f" and targets.ndim:
         _refuse_holes(targets, "labels")
-        if np.all(targets == np.floor(targets)):
-            targets = targets.astype(np.int64)
+        targets = _whole(targets)
     if targets.dtype == bool:
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
@@ -166,14 +174,57 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
             + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
         )
+    found = np.unique(targets[targets < 0]).tolist() if targets.size and targets.min() < 0 else []
+    if found and found not in ([-1], [-100]):
+        raise ValueError(
+            f"the targets hold {', '.join(map(str, found[:5]))}, and a negative class id means that the "
+            "class is unknown, which is said by one number, -1 or -100: those rows would teach nothing. "
+            f"{SIGNED}"
+        )
     bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
     if len(bad):
-        raise WrongRows(
+        raise TooFewClasses(
             f"labels go up to {int(targets.max())} but there are {classes} classes (0 to {classes - 1}); "
             "first such rows {rows}. Give the last layer more units",
             bad,
         )
     return targets.astype(np.int64)
+
+
+def _whole(targets: np.ndarray) -> np.ndarray:
+    """Class ids given as floats, as int64."""
+    flat = targets.reshape(len(targets), -1)
+    broken = (flat != np.floor(flat)).any(axis=1)
+    if broken.any():
+        first = flat[broken][0]
+        raise WrongRows(
+            f"class ids are whole numbers, and there is {first[first != np.floor(first)][0]:g}; predict the "
+            "values with 'mean_squared_error', or make classes of them: numpy.digitize(y, edges); first such "
+            "rows {rows}",
+            np.flatnonzero(broken),
+        )
+    beyond = (np.abs(flat) >= 2.0**63).any(axis=1)
+    if beyond.any():
+        worst = flat[beyond][0]
+        raise WrongRows(
+            f"class ids are numbered from 0, and there is {worst[np.abs(worst) >= 2.0**63][0]:g}, beyond "
+            "int64; labels, ids = numpy.unique(targets, return_inverse=True) numbers them; first such rows "
+            "{rows}",
+            np.flatnonzero(beyond),
+        )
+    return targets.astype(np.int64)
+
+
+def _several_columns(targets: np.ndarray, classes: int) -> str:
+    """What targets of several columns are, and what to do about it."""
+    columns = targets.shape[-1]
+    shares = ((targets >= 0) & (targets <= 1)).all() and np.allclose(targets.sum(axis=-1), 1, atol=1e-4)
+    if columns == classes and shares:
+        return "one column per class; pass targets.argmax(axis=-1), or say one_hot=True to the loss"
+    return (
+        f"{columns} columns, which are not the {classes} classes (0 or 1, with one 1 in each row); give one, "
+        "target='y' or y[..., 0], or each an output and a loss of its own, by name"
+    )
 
 
 def _refuse_holes(targets: np.ndarray, called: str) -> None:
@@ -237,7 +288,9 @@ def _one_id_per_row(targets: np.ndarray) -> np.ndarray:
         ids = targets.argmax(axis=1)
     elif targets.ndim == 2 and targets.shape[1] == 1:
         ids = targets[:, 0]
-    whole = ids.dtype.kind in "biu" or (ids.dtype.kind == "f" and (ids == np.floor(ids)).all())
+    whole = ids.dtype.kind in "biu"
+    if ids.dtype.kind == "f":
+        whole = ((ids == np.floor(ids)) & (np.abs(ids) < 2.0**63)).all()
     if ids.ndim != 1 or not whole:
         raise ValueError(
             f"class_weight needs one class id per row, got targets of {targets.dtype} {targets.shape}; "

@@ -20,7 +20,7 @@ from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
-from cortex_lab.nn.run.tables import read_table
+from cortex_lab.nn.run.tables import is_table, read_table, read_tables
 from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
@@ -98,6 +98,7 @@ class Network:
         self.reads: dict[str, list]
         self.classes: list[str] | None
         self.saw_bytes: frozenset[str]
+        self.saw_large: frozenset[str]
         self.initialize(seed)
 
     @property
@@ -108,7 +109,7 @@ class Network:
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.classes, self.saw_bytes = {}, None, frozenset()
+        self.reads, self.classes, self.saw_bytes, self.saw_large = {}, None, frozenset(), frozenset()
         with self.turns:
             for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
                 random = np.random.Generator(np.random.Philox(key=[seed, index]))
@@ -205,11 +206,11 @@ class Network:
 
     def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit."""
-        if hasattr(x, "arrays") or hasattr(x, "columns"):
-            x = read_table(x, self.reads)
+        x = read_table(x, self.reads) if is_table(x) else x
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
         if set(named) != set(self.graph.inputs):
             raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
+        named = read_tables(named, self.reads)
         rows = None
         for name, shape in self.graph.inputs.items():
             refuse_masked(named[name], f"input {name!r}")
@@ -268,6 +269,7 @@ class Network:
             names = saving.names_of(description)
             network.reads, network.classes = names["reads"], names["classes"]
             network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
+            network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
         saving.fill_network(network, arrays, path)
         return network
 
@@ -277,7 +279,8 @@ class Network:
         with self.turns.reading():
             self.ops.copy(self.params, out=twin.params)
             self.ops.copy(self.state, out=twin.state)
-        twin.reads, twin.classes, twin.saw_bytes = self.reads, self.classes, self.saw_bytes
+        twin.reads, twin.classes = self.reads, self.classes
+        twin.saw_bytes, twin.saw_large = self.saw_bytes, self.saw_large
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
@@ -288,6 +291,7 @@ class Network:
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
         network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
         network.saw_bytes = self.saw_bytes & set(network.graph.inputs)
+        network.saw_large = self.saw_large & set(network.graph.inputs)
         kept = set(self.graph.ancestors(at))
         with self.turns.reading():
             for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):

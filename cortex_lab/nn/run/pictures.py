@@ -58,14 +58,34 @@ def bytes_among(network: Any, inputs: Any) -> frozenset[str]:
     return frozenset(name for name in network.pictures if is_bytes(named.get(name)))
 
 
+def large_among(network: Any, inputs: Any) -> frozenset[str]:
+    """The inputs whose pictures are given as other numbers than bytes, and go far beyond 1."""
+    named = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
+    return frozenset(
+        name
+        for name in network.pictures & set(named)
+        if not is_bytes(named[name]) and _largest(named[name]) > BEYOND
+    )
+
+
 def refuse_other_scale(network: Any, inputs: Mapping[str, np.ndarray]) -> None:
-    """ValueError for pictures that are no bytes and go far beyond 1, if the network was trained on bytes."""
+    """ValueError for pictures on another scale than those the network was trained on.
+
+    Those are no bytes and go far beyond 1 where it was trained on bytes, or bytes where it was trained on
+    others that do.
+    """
     for name in network.saw_bytes & set(inputs):
         values = inputs[name]
         if not is_bytes(values) and values.size and values.max() > BEYOND:
             raise ValueError(
                 f"input {name!r} goes up to {values.max():g} as {values.dtype}, and the network was trained "
                 "on bytes, which are seen as 0 to 1; give bytes, x.astype('uint8'), or x / 255"
+            )
+    for name in network.saw_large & set(inputs):
+        if is_bytes(inputs[name]):
+            raise ValueError(
+                f"input {name!r} is bytes, which are seen as 0 to 1, and the network was trained on other "
+                "numbers, which go far beyond 1; give the numbers as for the training: x.astype('float32')"
             )
 
 
@@ -92,11 +112,13 @@ def say_how_bytes_are_seen(graph: Graph, inputs: Any, targets: Any, of_values: b
 
 
 def _large(values: Any) -> bool:
-    if not is_bytes(values) or len(values) == 0:
-        return False
+    return is_bytes(values) and _largest(values) > 1
+
+
+def _largest(values: Any) -> float:
     # Of rows that are in no array, the first are looked at.
     found = values if isinstance(values, np.ndarray) else values.take(slice(0, 1024))
-    return found.size > 0 and found.max() > 1
+    return float(found.max()) if found.size else 0.0
 
 
 def _say_once(text: str) -> None:

@@ -98,6 +98,8 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     # Names that are no plain data, such as dates, are not kept: then columns are read by position again.
     if network.saw_bytes:
         description["saw_bytes"] = sorted(network.saw_bytes)
+    if network.saw_large:
+        description["saw_large"] = sorted(network.saw_large)
     if network.reads and _kept(network.reads):
         description["reads"] = network.reads
     if network.classes:

@@ -10,6 +10,26 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 
+def is_table(x: Any) -> bool:
+    return hasattr(x, "arrays") or hasattr(x, "columns")
+
+
+def read_tables(named: Mapping[str, Any], reads: Mapping[str, list]) -> dict[str, Any]:
+    """Inputs by name, with each frame and Dataset among them read by the columns of its own input.
+
+    ValueError if frames differ in their index: which rows belong together could not be told.
+    """
+    indexes = [part.index for part in named.values() if isinstance(part, (pd.DataFrame, pd.Series))]
+    if any(not index.equals(indexes[0]) for index in indexes):
+        raise ValueError(
+            f"the frames for {', '.join(named)} do not have the same index, so which rows belong together "
+            "cannot be told; put them in one order, frame.loc[other.index], or drop the indexes: "
+            ".reset_index(drop=True)"
+        )
+    known = {name: {name: reads[name]} if name in reads else {} for name in named}
+    return {name: read_table(part, known[name]) if is_table(part) else part for name, part in named.items()}
+
+
 def read_table(table: Any, reads: Mapping[str, list]) -> Any:
     """The columns `reads`, in their order, of a frame or a Dataset, as the network was trained on them.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground.float32 import check_float32, refuse_masked
-from cortex_lab.nn.contract.loss import resolve_loss, row_weights
+from cortex_lab.nn.contract.loss import SIGNED, TooFewClasses, resolve_loss, row_weights
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.objective import TotalLoss
 
@@ -48,15 +49,22 @@ def class_count(network: Network, loss: Any) -> int | None:
     return 2 if loss.reads == "yes or no" else None
 
 
-def refuse_signed_ids(objective: TotalLoss, given: Any) -> None:
-    """ValueError for arrays of class ids that look like labels from a negative number on.
+def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
+    """ValueError for targets that a loss of classes cannot read, of all rows to train on.
 
-    A negative id is unknown. Where ids count up from it, as many as there are classes, one of them would
-    silently never be learned.
+    In arrays also for class ids that look like labels from a negative number on. A negative id is unknown:
+    where ids count up from it, as many as there are classes, one of them would silently never be learned.
     """
-    if given.targets is not None:
-        for name, targets in objective.by_output(given.targets).items():
-            _refuse_signed(objective, name, targets)
+    of_classes = [name for name, loss in objective.losses.items() if loss.of_classes]
+    if given.source is not None or not of_classes or given.learned is None:
+        return
+    targets = objective.by_output(given.learned)
+    for name in of_classes:
+        # What has too many classes in some rows can be trained on without them; a step names them.
+        with suppress(TooFewClasses):
+            objective.losses[name].check_targets(targets[name], objective.network.graph.shape(name))
+        if given.dataset is None:
+            _refuse_signed(objective, name, targets[name])
 
 
 def refuse_misread(objective: TotalLoss, targets: Any) -> None:
@@ -93,6 +101,5 @@ def _refuse_signed(objective: TotalLoss, name: str, targets: Any) -> None:
     if counted or found.tolist() == [-1, 1]:
         raise ValueError(
             f"the targets are {found[0]:g} to {found[-1]:g}, and a negative class id means that the class is "
-            "unknown: those rows would teach nothing. Number the classes from 0: labels, ids = "
-            "numpy.unique(targets, return_inverse=True); or say -100 for unknown, numpy.where(y < 0, -100, y)"
+            f"unknown: those rows would teach nothing. {SIGNED}"
         )
