@@ -8,7 +8,7 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.description import HIGHEST_MOMENTUM, momentum_too_large
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.study import Study, scaled, tail
+from cortex_lab.nn.diagnosis.study import Study, again, scaled, tail
 from cortex_lab.nn.train.training import Training
 
 # Measured ranges: healthy | faulty.
@@ -71,10 +71,6 @@ def _lower_factors(rate: float, stuck: bool) -> list[float]:
     return [0.1, 0.01, *(10.0**-power / rate for power in range(-1, 6) if 10.0**-power < 0.01 * rate)]
 
 
-def _again(study: Study, edit: str) -> str:
-    return (f"session.rewind(step={study.case.origin}); " if study.steps else "") + edit
-
-
 def highest_rate(study: Study) -> float:
     """The highest rate so far."""
     return max(study.start.optimizer.rate(update) for update in _updates(study))
@@ -114,7 +110,7 @@ def _high(study: Study) -> Iterator[Finding]:
         f"The learning rate {rate:.3g} is too high: {steps} steps from step {study.case.origin} on end at "
         "a loss of "
         f"{had:.3g}, and with {lower:.3g} at {tried:.3g}.{overflow}",
-        remedy=f"Lower it: {_again(study, edit)}", edits=(("learning_rate", value),),
+        remedy=f"Lower it: {again(study, edit)}", edits=(("learning_rate", value),),
     )  # fmt: skip
 
 
