@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from cortex_lab.nn.diagnosis import held_back, start, step_size
 from cortex_lab.nn.diagnosis.finding import Finding
@@ -26,15 +27,23 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
         return
     for until in sorted(study.case.edits)[1 : MOST + 1]:
         then = Study(study.case.before(until))
-        found = [
-            finding for look in (start.find, held_back.find, step_size.find) for finding, wrong in look(then)
-            if wrong and finding.kind in RUINOUS and _lasts(study, then, finding)
-        ]  # fmt: skip
+        looks = start.find, held_back.find, step_size.find
+        harmful = [each for find in looks for each, _ in find(then) if each.kind in RUINOUS]
+        if any(each.kind == "learning_rate_high" for each in harmful):
+            study.known_too_high = min(study.known_too_high, step_size.highest_rate(then))
+        found = [each for each in harmful if _lasts(study, then, each)]
         if found:
             study.told_earlier = True
             said = f" That was so until step {until}, and what it did to the weights lasts."
-            yield from ((replace(each, sentence=each.sentence + said), True) for each in found)
+            for finding in found:
+                changed = any(_setting(study, name) != _setting(then, name) for name, _ in finding.edits)
+                yield replace(finding, sentence=finding.sentence + said * changed), True
             return
+
+
+def _setting(study: Study, name: str) -> Any:
+    """What the optimizer was told last of what an edit changes; None if it is nothing of the optimizer's."""
+    return getattr(study.now.optimizer, name.removeprefix("optimizer['").removesuffix("']"), None)
 
 
 def _lasts(study: Study, then: Study, finding: Finding) -> bool:

@@ -166,7 +166,7 @@ def _gradients(study: Study) -> Iterator[Finding]:
     if len(names) < 3 or sizes[names[0]] == 0:
         return
     ratio = sizes[names[-1]] / sizes[names[0]]
-    if VANISHING <= ratio <= EXPLODING:
+    if not (ratio < VANISHING or ratio > EXPLODING):
         return
     yield gradient_finding("vanishing_gradients" if ratio < VANISHING else "exploding_gradients",
                            names[-1], ratio, VANISHING if ratio < VANISHING else EXPLODING,

@@ -99,7 +99,7 @@ class Study:
         self.network, self.objective = case.now.network, case.now.objective
         self.steps = case.now.step_number - case.origin
         self.skipped: list[str] = []
-        self.told_earlier = False
+        self.told_earlier, self.known_too_high = False, float("inf")
         self._present, self._beginning = self.now.snapshot(), self.start.snapshot()
         self._tried: dict[str, np.ndarray] = {}
         self._steps_to_try: int | None = None
