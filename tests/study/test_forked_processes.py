@@ -1,4 +1,4 @@
-"""A forked child goes on with a session at rest, and is told at once what to do with one that was stepping."""
+"""A forked child goes on with a session at rest, and is told what to do with one that was stepping."""
 
 from __future__ import annotations
 
