@@ -184,7 +184,7 @@ def test_a_file_that_does_not_fit_changes_nothing(digits, tmp_path):
         resume(seed=4)
     with pytest.raises(ValueError, match="another batch size"):
         resume(batch_size=16)
-    with pytest.raises(ValueError, match="another losses"):
+    with pytest.raises(ValueError, match="other losses"):
         resume(loss=cl.SoftmaxCrossEntropy(label_smoothing=0.1))
     with pytest.raises(ValueError, match="holds a network, not a training"):
         resume("network.h5")

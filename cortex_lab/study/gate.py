@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -14,6 +16,7 @@ from cortex_lab.study.events import SessionBusy
 from cortex_lab.study.settling import settled
 
 Result = TypeVar("Result")
+_GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
 
 
 class Gate:
@@ -31,6 +34,8 @@ class Gate:
         self._settle = settle
         # Of one key at most: `setdefault` and `pop` are single moves, in which nothing can be interrupted.
         self._owner: dict[str, _Call] = {}
+        self._orphaned = False
+        _GATES.add(self)
 
     def own(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`, as the owner; SessionBusy if someone steps or the caller visits."""
@@ -87,7 +92,20 @@ class Gate:
         owner = self._owner.get("")
         return owner is not None and owner.thread is threading.current_thread()
 
+    def orphan_if_owned(self) -> None:
+        """In a forked child: whoever was inside is not there to come out."""
+        self._orphaned = bool(self._owner)
+
+    def _refuse_an_orphan(self) -> None:
+        if self._orphaned:
+            raise RuntimeError(
+                "this process was forked while the session stepped in another thread, which is not here to "
+                "finish the step; pause the session before forking, or start processes by "
+                'multiprocessing.get_context("spawn")'
+            )
+
     def _enter(self, call: _Call) -> None:
+        self._refuse_an_orphan()
         while (owner := self._owner.setdefault("", call)) is not call:
             if owner.thread is call.thread:
                 raise SessionBusy("a subscriber, visitor or tap cannot step the session that is calling it")
@@ -108,6 +126,7 @@ class Gate:
             self._owner.pop("", None)
 
     def _ask(self, visit: Callable[[], Any], future: Future) -> Future:
+        self._refuse_an_orphan()
         if self._is_mine() and self.at_rest:
             _call(visit, future)
         else:
@@ -126,6 +145,15 @@ class Gate:
                 self.admit()
 
         settled(admit, lambda error: self._leave(call, error))
+
+
+def _after_fork() -> None:
+    for gate in list(_GATES):
+        gate.orphan_if_owned()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Call:
