@@ -170,6 +170,8 @@ GOING_BACK = {
     "fork": lambda session: session.fork(learning_rate=[0.1]),
     "script": lambda session: session.script(),
     "network_at": lambda session: session.network_at(2),
+    "branch": lambda session: session.branch(),
+    "diagnose": lambda session: session.diagnose(),
 }
 
 

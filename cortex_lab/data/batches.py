@@ -99,9 +99,10 @@ class _PickedBatch(Batch):
         source, picked, twins = self._source, self._picked, self._source._twins
         seen: dict[str, tuple[np.ndarray, bool]] = {}
         for name, into in inputs.items():
-            own = name if source._named else "inputs"
-            source._inputs[own].put(picked, into, name in pictures)
-            seen[own] = into, name in pictures
+            own, seen_as_picture = name if source._named else "inputs", name in pictures
+            source._inputs[own].put(picked, into, seen_as_picture)
+            if twins:
+                seen[own] = into, seen_as_picture
         if not source._named_targets:
             each = targets.values() if isinstance(targets, Mapping) else targets
             wanted = [("targets", into) for into in each]
@@ -110,7 +111,7 @@ class _PickedBatch(Batch):
         else:
             raise TypeError(f"targets are put by name: {', '.join(source._targets)}")
         for name, into in wanted:
-            again, like_pictures = seen[twins[name]] if twins.get(name) in seen else (None, False)
+            again, like_pictures = seen[twins[name]] if twins and twins.get(name) in seen else (None, False)
             if again is not None and again.shape == into.shape and again.dtype == into.dtype:
                 # What was just copied is nearer than where it came from.
                 np.copyto(into, again)
@@ -238,7 +239,8 @@ class Batches:
 
     def fetch(self, step: int) -> Batch:
         """The batch of `step`, counted from 0 through all epochs. The arrays are the caller's to change."""
-        step = checks.whole("step", step, least=0)
+        if type(step) is not int or step < 0:
+            step = checks.whole("step", step, least=0)
         epoch, position = divmod(step, self.steps_per_epoch)
         first = position * self.batch_size
         return _PickedBatch.of(self, self.order(epoch)[first : first + self.batch_size])

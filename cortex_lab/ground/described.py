@@ -17,6 +17,10 @@ def is_built_in(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == PACKAGE
 
 
+class NotDefined(ValueError):
+    """A description names a class of one's own that is not defined yet; the text says what to import."""
+
+
 class Registry(dict[str, type]):
     """The built-in classes of one kind by name, and beside them `others`, those of anybody else.
 
@@ -74,11 +78,11 @@ class Registry(dict[str, type]):
             raise self._unknown(kind)
         if module == "__main__" or "<locals>" in name:
             where = "a notebook or script itself" if module == "__main__" else f"a function of {module}"
-            raise ValueError(
+            raise NotDefined(
                 f"the {self.what} {name!r} was defined in {where}: define it here too, then load again"
             )
         outer = name.partition(".")[0]
-        raise ValueError(
+        raise NotDefined(
             f"the {self.what} {name!r} is not built in; import it first: from {module} import {outer}"
         )
 

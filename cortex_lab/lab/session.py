@@ -22,7 +22,7 @@ from cortex_lab.nn.train.best_networks import best_networks
 from cortex_lab.nn.train.checkpoint import save_training
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.saved_study import left_out, warn_of
-from cortex_lab.study import Fork, Probe, Process, Session, Stop, replay
+from cortex_lab.study import Probe, Process, Session, Stop, replay
 from cortex_lab.study.direction import rises
 from cortex_lab.study.faults import UpdateHeldBack
 from cortex_lab.study.script import Script
@@ -81,6 +81,7 @@ class TrainingSession(Session):
         Looks at the data, the settings, the start and the history, and runs up to 80 steps again with one
         thing changed; all on copies, while this session may go on.
         """
+        self.at_rest(self._check_data)
         return diagnose(self.at_rest(lambda: Case.of(self)))
 
     def best(self, key: str | None = None, mode: str | None = None) -> Best:
@@ -149,9 +150,9 @@ class TrainingSession(Session):
         self._check_data()
         return super().resume(force)
 
-    def fork(self, **settings: Iterable[Any]) -> Fork:
+    def branch(self) -> Session:
         self._check_data()
-        return super().fork(**settings)
+        return super().branch()
 
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.

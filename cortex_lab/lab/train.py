@@ -59,7 +59,7 @@ def train(
 
     All else is read as float32, and class ids as int64: numbers that would fall together or do not fit are
     refused by name. Arrays are taken as they are now: those up to 64 MB are copied, a larger one that was
-    changed since is an error at `rewind`, `resume`, `fork`, `network_at` and `script`.
+    changed since is an error at `rewind`, `resume`, `fork`, `network_at`, `diagnose` and `script`.
 
     Parameters
     ----------

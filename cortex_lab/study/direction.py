@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cortex_lab.ground import checks
 
@@ -33,13 +33,26 @@ def rises(key: str, mode: str | None = None, known: Mapping[str, bool | None] | 
     return told
 
 
+def written_down(found: object, keys: Iterable[str]) -> dict[str, bool | None]:
+    """What a file says of directions, None if it does not; ValueError for what is no such thing.
+
+    Of a metric in a file that does not say, its name is no proof: only that of a scorer is taken for one.
+    """
+    if found is None:
+        metrics = (key for key in keys if key.startswith("validation_"))
+        return {key: None for key in metrics if _name(key) != "loss" and not _by_name(key)}
+    if not isinstance(found, dict) or not all(each in (True, False, None) for each in found.values()):
+        raise ValueError("directions are true, false or null by key")
+    return found
+
+
 def need_mode(mode: str) -> str:
     """`mode`; ValueError unless it is "min" or "max"."""
     return checks.choice("mode", mode, MODES)
 
 
 def _by_name(key: str) -> bool | None:
-    name = key.partition("[")[0].removeprefix("validation_")
+    name = _name(key)
     if name.startswith("neg_") or name == "accuracy" or name.endswith("_accuracy"):
         return True
     if name in _FALLING or name.endswith(_FALLING_ENDS):
@@ -49,3 +62,7 @@ def _by_name(key: str) -> bool | None:
     except ImportError:
         return None
     return True if name in get_scorer_names() else None
+
+
+def _name(key: str) -> str:
+    return key.partition("[")[0].removeprefix("validation_")

@@ -99,7 +99,7 @@ class Trace:
         self.version += 1
 
     def extend(self, other: Trace, after: float = -np.inf) -> None:
-        """Append the rows of `other` that are of steps later than `after`."""
+        """Append the rows of `other` that are of steps later than `after`, and what it knows of keys."""
         first = int(np.searchsorted(other["step"], after, side="right"))
         start, stop = self._length, self._length + len(other) - first
         for key in other.keys:
@@ -108,6 +108,7 @@ class Trace:
             self._grow()
         for key in other.keys:
             self._columns[key][start:stop] = other[key][first:]
+        self.directions = {**other.directions, **self.directions}
         self._length = stop
         self.version += 1
 
@@ -155,8 +156,10 @@ class Trace:
         A file that was not closed, or was cut off or damaged, is read up to there, with a warning that says
         so. `DamagedFile`, a ValueError, for a file that is no trace or has not a row left.
         """
-        columns = read_trace(Path(path))
-        return cls.of(columns)
+        columns, directions = read_trace(Path(path))
+        trace = cls.of(columns)
+        trace.directions = directions
+        return trace
 
     @classmethod
     def of(cls, columns: Mapping[str, np.ndarray]) -> Trace:

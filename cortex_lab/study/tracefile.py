@@ -17,8 +17,9 @@ import struct
 import threading
 import weakref
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from cortex_lab.ground.files import cannot_save, write_whole
 from cortex_lab.study.subscribers import show_once
 from cortex_lab.study.traceformat import (
     COLUMNS,
+    DIRECTIONS,
     KEPT,
     RECORD,
     ROWS,
@@ -58,6 +60,7 @@ class _Written(NamedTuple):
     checksum: int
     names: tuple[str, ...]
     rows: int
+    directions: Mapping[str, bool | None] = MappingProxyType({})
 
 
 class TraceFile:
@@ -82,6 +85,7 @@ class TraceFile:
         try:
             self._append(UNFINISHED, _Written(len(UNFINISHED), zlib.crc32(UNFINISHED), (), 0))
             self._record(COLUMNS, json.dumps(trace.keys).encode(), names=trace.keys)
+            self._record_directions(trace)
         except BaseException as error:
             self._file.close()
             path.unlink(missing_ok=True)
@@ -113,6 +117,8 @@ class TraceFile:
             self._kept_written = kept
             if names != self._at.names:
                 self._record(COLUMNS, json.dumps(names).encode(), names=names)
+            if trace.directions is not self._at.directions:
+                self._record_directions(trace)
             for start in range(0, len(rows), _ROWS_TO_A_RECORD):
                 piece = rows[start : start + _ROWS_TO_A_RECORD].astype("<f8", copy=False)
                 self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
@@ -187,6 +193,10 @@ class TraceFile:
         end = self._at.end + len(piece)
         self._append(piece, self._at._replace(end=end, checksum=checksum, **changes))
 
+    def _record_directions(self, trace: Any) -> None:
+        said = trace.directions
+        self._record(DIRECTIONS, json.dumps(dict(said)).encode(), directions=said)
+
     def _append(self, piece: bytes, then: _Written) -> None:
         """Put `piece` behind what is whole, and over what was not: all of it, or it does not count."""
         self._file.seek(self._at.end)
@@ -202,7 +212,7 @@ class TraceFile:
 
     def _finish(self) -> None:
         self._file.seek(0)
-        columns, _ = rows_of_records(self._file.read())
+        columns, directions, _ = rows_of_records(self._file.read())
         if self.path.exists() and not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
             raise FileExistsError(errno.EEXIST, "another file has taken its place; move that away")
-        write_whole(self.path, finished(columns))
+        write_whole(self.path, finished(columns, directions or {}))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
+from cortex_lab.ground.described import NotDefined
 from cortex_lab.nn.contract.initializers import INITIALIZERS, FromData, Identity, Orthogonal
 from cortex_lab.nn.contract.layer import DESCRIBED, LAYERS, from_plain, layer_from_dict, to_plain
 from cortex_lab.nn.contract.loss import LOSSES, loss_from_dict, resolve_loss
@@ -99,11 +100,11 @@ def test_what_is_not_defined_is_asked_for(what, thing):
     kind = type(thing)
     described = write(of_kind(namesake(kind, registry), thing))
     registry.others.clear()
-    with pytest.raises(ValueError, match=rf"import it first: from mine import {kind.__name__}$"):
+    with pytest.raises(NotDefined, match=rf"import it first: from mine import {kind.__name__}$"):
         read(described)
-    with pytest.raises(ValueError, match=f"{kind.__name__}' was defined in a notebook or script itself"):
+    with pytest.raises(NotDefined, match=f"{kind.__name__}' was defined in a notebook or script itself"):
         read({**described, "kind": f"__main__:{kind.__name__}"})
-    with pytest.raises(ValueError, match="was defined in a function of mine: define it here too"):
+    with pytest.raises(NotDefined, match="was defined in a function of mine: define it here too"):
         read({**described, "kind": f"mine:make.<locals>.{kind.__name__}"})
 
 

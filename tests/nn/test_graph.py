@@ -89,7 +89,7 @@ def test_the_activation_that_comes_next_is_seen_through_views():
         ([Node(Dense(3), "a", ("input", "input"))], (3,), "'a' .Dense. takes one input, got 2"),
         ([Dense(3), Node(Dense(4), "b", shares="dense_1")], (3,), "'b' cannot share .* shapes differ"),
         ([Node(Dense(3), "b", shares="c")], (3,), "'b' shares the parameters of 'c', which is not"),
-        ([Dense(3)], (0,), "rows of positive lengths"),
+        ([Dense(3)], (0,), "input_shape must be a shape"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(layers, shape, message):

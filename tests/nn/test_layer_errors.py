@@ -30,7 +30,7 @@ HYPER_PARAMETERS = [
     (lambda: layers.Cropping2D((1, -2)), "cropping must be a whole number, .* of at least 0"),
     (lambda: layers.BatchNormalization(momentum=1.5), "momentum must be between 0 and 1, got 1.5"),
     (lambda: layers.BatchNormalization(epsilon=0), "epsilon must be positive, got 0"),
-    (lambda: layers.LayerNormalization(epsilon=-1), "epsilon must be positive, got -1"),
+    (lambda: layers.LayerNormalization(epsilon=-1), "epsilon must be a finite number over 0, got -1"),
     (lambda: layers.LocalResponseNormalization(size=0), "size must be a whole number of at least 1, got 0"),
     (lambda: layers.LocalResponseNormalization(k=0.0), "k must be positive"),
     (lambda: layers.LeakyReLU(-0.1), "negative_slope must be at least 0, got -0.1"),

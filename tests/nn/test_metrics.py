@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -13,8 +14,7 @@ import cortex_lab as cl
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
-from cortex_lab.study import Session, stalled, steps
-from cortex_lab.study.direction import rises
+from cortex_lab.study import Session
 from tests.nn.trainings import Rows, blobs, dense
 
 X, Y = blobs(601, seed=1)
@@ -292,65 +292,51 @@ def test_a_session_scores_splits_datasets_and_arrays():
         session.score("tset")
 
 
+OF_PROBABILITIES = [
+    name
+    for name in sk.get_scorer_names()
+    if sk.get_scorer(name)._response_method != "predict" and name not in ("roc_auc", "average_precision")
+]
+
+
+@pytest.mark.parametrize("name", OF_PROBABILITIES)
+def test_a_class_that_no_scored_row_is_of_is_known_to_every_scorer(name):
+    random = np.random.default_rng(0)
+    logits, t = random.normal(size=(30, 3)), random.integers(0, 2, 30)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    if name == "roc_auc_ovr":
+        with pytest.raises(ValueError, match=r"'roc_auc_ovr'.* 30 rows without class 2 .*every class"):
+            scores("softmax_cross_entropy", logits, t, name)
+        return
+    scorer = sk.get_scorer(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = scorer._sign * scorer._score_func(t, p, **{**scorer._kwargs, "labels": [0, 1, 2]})
+    assert scores("softmax_cross_entropy", logits, t, name) == pytest.approx([wanted], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_a_scorer_that_cannot_do_without_a_class_names_it(name):
+    with pytest.raises(ValueError, match=f"'{name}'.* without class 2 in them"):
+        scores("softmax_cross_entropy", np.eye(3), np.array([0, 1, 1]), name)
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "neg_log_loss", "roc_auc_ovr", worst_class_recall])
+def test_where_no_target_is_known_a_metric_is_not_recorded(metric):
+    session = cl.train(
+        cl.Network([cl.Dense(3)], 6), blobs(), "softmax_cross_entropy", cl.SGD(0.1), metrics=[metric],
+        validation=(X, np.full(len(X), -1)), validate_every=1,
+    )  # fmt: skip
+    session.step(2)
+    for key in session.trace.keys:
+        assert len(session.trace.recorded(key)[0]) == (0 if key.startswith("validation") else 2), key
+    found = session.score((X, np.full(len(X), -1)))
+    assert len(found) == 3 and all(np.isnan(value) for value in found.values())
+
+
 def test_scikit_learn_waits_until_a_metric_is_asked_for():
     code = "import sys, cortex_lab.nn.train.metrics; assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_every_scorer_rises():
-    for name in sk.get_scorer_names():
-        assert rises(f"validation_{name}") and rises(f"validation_{name}['out']"), name
-    for name in ("loss", "loss['score']", "validation_loss", "mean_squared_error", "brier_score_loss"):
-        assert not rises(name) and not rises(f"validation_{name}")
-
-
-def under_half(y_true, y_pred):
-    return (y_pred < 0.5).mean()
-
-
-GIVEN = {
-    "f1_macro": True,
-    "neg_log_loss": True,
-    sk.make_scorer(under_half, greater_is_better=False): True,
-    sk.make_scorer(worst_class_recall): True,
-    sk.matthews_corrcoef: True,
-    sk.f1_score: True,
-    sk.hamming_loss: False,
-    sk.mean_absolute_error: False,
-    sk.cohen_kappa_score: None,
-    worst_class_recall: None,
-    under_half: None,
-}
-
-
-@pytest.mark.parametrize(
-    ("metric", "rising"), GIVEN.items(), ids=lambda each: getattr(each, "__name__", None)
-)
-def test_a_training_knows_its_metrics_and_asks_for_those_of_ones_own(metric, rising):
-    two = (Y > 0).astype(int)
-    data = (X[:64], two[:64])
-    network = cl.Network([cl.Dense(2)], X.shape[1])
-    session = cl.train(network, data, "softmax_cross_entropy", cl.SGD(0.0), batch_size=64,
-                       validation=(X[64:], two[64:]), metrics=[metric])  # fmt: skip
-    key = session.process.keys[list(session.process.keys).index("validation_accuracy") + 1]
-    session.step(2)
-    if rising is None:
-        for ask in (session.best, session.restore_best, lambda key: session.run(steps(1) & stalled(key))):
-            with pytest.raises(ValueError, match=f"{key}.*mode="):
-                ask(key)
-        with pytest.raises(ValueError, match=f"{key}.*mode="):
-            cl.ReduceOnPlateau(key).attach(session)
-        assert session.step_number == 2
-    else:
-        assert rises(key, known=session.trace.directions) is rising
-    session.edit("weights['dense_1/kernel']", np.zeros((X.shape[1], 2)))
-    session.step()
-    _, values = session.trace.recorded(key)
-    highest, lowest = session.best(key, "max"), session.best(key, "min")
-    assert (highest.value, lowest.value) == (max(values), min(values))
-    assert session.restore_best(key, mode="min") == lowest
-    if rising is not None:
-        assert session.best(key) == (highest if rising else lowest)
 
 
 @pytest.mark.gpu

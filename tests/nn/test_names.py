@@ -14,7 +14,7 @@ NAMES = [
     " ", "  a ", "a b", "...", "a.b", "a.b.c", ".a", "é", "e\u0301", "日本", "😀", "a'b", 'a"b', "a'\"b",
     "a\\b", "\\", "a\\n", "a\nb", "a\tb", "\x7f", "\u2028", "\ufeff", "loss", "gradient", "update", "fetch",
     "forward", "step", "seconds", "parameters", "validation", "grad_norm", "part_0", "input_1", "None", "0",
-    "%s", "{x}", "<b", "&amp;", "*", "a*", "[a]", "a]['b", "x" * 3000,
+    "%s", "{x}", "<b", "&amp;", "*", "a*", "[a]", "a]['b", "x" * 1500,
 ]  # fmt: skip
 REFUSED = ["", ".", "..", "a/b", "/", "a:b", "a>b", "forward:a", "a\0b", "\0", "\ud800", "a\udfffb"]
 # What arrays are called, beside names of nodes.

@@ -11,9 +11,11 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.data import Augmentation, Batches
+from cortex_lab.nn import Training
 from cortex_lab.nn.contract.initializers import INITIALIZERS, FromData
 from cortex_lab.nn.contract.layer import to_plain
 from cortex_lab.nn.contract.penalties import L1, L2, MaxNorm
+from cortex_lab.nn.train.checkpoint import save_training
 from cortex_lab.optimize import ReduceOnPlateau
 from tests.nn.cases import CASES
 from tests.nn.loss_cases import LOSS_CASES
@@ -120,3 +122,42 @@ def test_numbers_of_a_training() -> None:
     np.testing.assert_array_equal(losses[0], losses[1])
     np.testing.assert_array_equal(losses[0], losses[2])
     assert Batches(x, y, batch_size=np.int64(8)).steps_per_epoch == 5
+
+
+def test_numbers_of_numpy_go_through_steps_files_and_scripts(tmp_path):
+    data = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32), np.arange(60) % 3
+
+    def made(**options):
+        layers = [cl.Dense(np.int64(4)), cl.Dropout(np.float32(0.25)), cl.Dense(np.int16(3))]
+        return cl.train(
+            cl.Network(layers, np.int64(6), seed=np.int64(4)), data, "softmax_cross_entropy",
+            cl.Adam(np.float32(0.01)), batch_size=np.int64(16), seed=np.int64(3),
+            validation=np.float32(0.2), validate_every=np.int32(2), class_weight={np.int64(0): np.float32(2)},
+            sample_weight=np.full(60, np.float32(0.5)), penalties={"*/kernel": L2(np.float32(1e-3))},
+            snapshot_budget=np.int64(2**20), new_optimizer=np.bool_(False), **options,
+        )  # fmt: skip
+
+    session = made()
+    session.step(np.int64(3))
+    session.save(tmp_path / "training.h5")
+    loaded = cl.Network.load(tmp_path / "training.h5")
+    assert only_python((loaded.seed, session.process.seed, session.process.validate_every))
+    scope: dict[str, Any] = {}
+    exec(session.script(), scope)
+    resumed = made(resume_from=tmp_path / "training.h5")
+    assert all(each.step(2).step == 5 for each in (session, resumed, scope["session"]))
+    for each in (resumed, scope["session"]):
+        assert each.network.params.tobytes() == session.network.params.tobytes()
+    cut = loaded.cut("dense_1", then=[cl.Dense(np.int64(2))], seed=np.int64(5))
+    cut.save(tmp_path / "cut.h5")
+    assert cl.Network.load(tmp_path / "cut.h5").seed == 5
+
+
+def test_a_training_made_by_hand_saves_a_seed_of_numpy(tmp_path):
+    network = cl.Network([cl.Dense(3)], 6)
+    batches = Batches(np.zeros((9, 6), np.float32), np.arange(9) % 3, batch_size=3)
+    training = Training(
+        network, batches, "softmax_cross_entropy", cl.SGD(0.1), seed=np.int64(3), validate_every=np.int64(2)
+    )
+    save_training(training, tmp_path / "training.h5")
+    assert only_python((training.seed, training.validate_every))

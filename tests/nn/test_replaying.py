@@ -61,8 +61,12 @@ def test_a_whole_step_that_fails_says_how_far_it_came(monkeypatch: pytest.Monkey
     session.step(2)
     before = session.process.network.params.copy()
 
+    update = type(session.process.optimizer).update
+
     def fail(*arguments):
-        raise ZeroDivisionError("no update today")
+        if session.process.step_number == 2:
+            raise ZeroDivisionError("no update today")
+        return update(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(session.process.optimizer), "update", fail)

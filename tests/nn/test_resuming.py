@@ -310,7 +310,7 @@ def test_batches_of_ones_own_are_compared_by_the_next_of_them(tmp_path):
     for each in (session, resumed):
         each.step(5)
     same(session, resumed)
-    with pytest.raises(ValueError, match="another training data"):
+    with pytest.raises(ValueError, match="other training data"):
         made(data=Rows(X * np.float32(1.5), Y, 10), resume_from=tmp_path / "run.h5")
 
 

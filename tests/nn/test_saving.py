@@ -12,11 +12,16 @@ import h5py
 import numpy as np
 import pytest
 
+import cortex_lab as cl
+from cortex_lab.ground.described import NotDefined
 from cortex_lab.nn import Network
+from cortex_lab.nn.contract.layer import DESCRIBED, LAYERS
+from cortex_lab.nn.contract.loss import LOSSES
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.run import saving
+from cortex_lab.optimize.optimizer import OPTIMIZERS
 
 
 def small(seed=0):
@@ -119,3 +124,30 @@ def test_layers_are_cut_off_and_others_put_on():
     assert network.params.any()
     with pytest.raises(KeyError, match="no node 'dense_9'; there are conv2d_1"):
         network.cut("dense_9")
+
+
+OWN = {
+    "layer": (LAYERS, cl.ReLU, ()),
+    "loss": (LOSSES, cl.MeanSquaredError, ()),
+    "optimizer": (OPTIMIZERS, cl.SGD, (0.1,)),
+    "penalty": (DESCRIBED, cl.L2, (0.1,)),
+}
+
+
+@pytest.mark.parametrize("what", OWN)
+def test_a_file_with_a_class_of_ones_own_is_whole_and_says_what_to_import(what, tmp_path, monkeypatch):
+    registry, built_in, settings = OWN[what]
+    monkeypatch.setattr(registry, "others", dict(registry.others))
+    own = type("Mine", (built_in,), {"__module__": "mine", "__qualname__": "Mine"})
+    registry.others["mine:Mine"] = own
+    made = {"layer": cl.ReLU(), "loss": "mean_squared_error", "optimizer": cl.SGD(0.1), "penalty": cl.L2(0.1)}
+    made[what] = own(*settings)
+    data, path = (np.ones((32, 3)), np.ones((32, 2))), tmp_path / "training.h5"
+    network, penalties = cl.Network([cl.Dense(2), made["layer"]], 3), {"*/kernel": made["penalty"]}
+    cl.train(network, data, made["loss"], made["optimizer"], penalties=penalties).save(path)
+    registry.others.clear()
+    with pytest.raises(NotDefined, match=r"training\.h5 is whole, but the .* from mine import Mine$"):
+        cl.train(cl.Network([cl.Dense(2), cl.ReLU()], 3), data, "mean_squared_error", resume_from=path)
+    if what == "layer":
+        with pytest.raises(NotDefined, match=r"from mine import Mine$"):
+            Network.load(path)

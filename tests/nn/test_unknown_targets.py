@@ -64,7 +64,8 @@ def test_scores_are_those_of_the_known_rows_alone(case, backend):
     assert found.keys() == alone.keys()
     rows = objective.row_losses({"input": y}, checked)
     np.testing.assert_array_equal(np.isnan(rows), ~known)
-    np.testing.assert_allclose(found["loss"], rows[known].mean(), **TOLERANCE[backend])
+    share = case.loss.known(target).reshape(len(rows), -1).mean(axis=1)[known]
+    np.testing.assert_allclose(found["loss"], np.average(rows[known], weights=share), **TOLERANCE[backend])
     np.testing.assert_allclose(found["loss"], alone["loss"], **TOLERANCE[backend])
     if objective.classifies:
         hits = y.argmax(axis=-1)[target >= 0] == target[target >= 0]
@@ -141,6 +142,51 @@ def test_the_mean_and_its_gradient_are_pytorch_s(backend, weighted):
     np.testing.assert_allclose(
         session.process.network.gradients["dense_1/kernel"], kernel.grad, rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in PARTLY_KNOWN if not case.loss.state(case.shape)], ids=lambda case: case.name
+)
+@backends
+@pytest.mark.oracle
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+def test_every_known_element_counts_alike(case, backend, weighted):
+    """In training, gradients, validation and score; a row's weight is that of its elements."""
+    torch = pytest.importorskip("torch")
+    y, target, _ = drawn(case, rows=30)
+    random = np.random.default_rng(3)
+    weights = random.uniform(0.2, 2, size=30) if weighted else np.ones(30)
+    if isinstance(case.loss, CategoricalCrossEntropy):
+        y = random.dirichlet(np.full(4, 3.0), size=30)
+    training = Training(
+        Network([Dense(math.prod(y.shape[1:]), use_bias=False), Reshape(case.shape)], 30, ops=backend),
+        Repeated(np.eye(30), target, weights if weighted else None), case.loss, SGD(0.1),
+        validation=(np.eye(30), target), validate_every=1,
+    )  # fmt: skip
+    # Of an identity, the kernel's rows are the outputs, and its gradient is theirs.
+    training.network.parameters["dense_1/kernel"][...] = training.network.ops.asarray(y.reshape(30, -1))
+    session = Session(training)
+    outputs = torch.tensor(y, requires_grad=True)
+    known = torch.tensor(case.loss.known(target).reshape(30, -1).sum(axis=1))
+
+    def mean(weights):
+        counts = known * torch.tensor(weights)
+        return (case.oracle(outputs, torch.tensor(target)) * counts).sum() / counts.sum()
+
+    alike, weighed = mean(np.ones(30)), mean(weights)
+    if target.ndim == 2 and case.loss.of_classes:
+        flat = outputs.flatten(0, 1), torch.tensor(target).flatten()
+        assert alike.item() == pytest.approx(
+            torch.nn.functional.cross_entropy(*flat, ignore_index=-1).item(), rel=1e-12
+        )
+    weighed.backward()
+    wanted = pytest.approx(alike.item(), rel=1e-5)
+    assert training.measure("validation_loss") == wanted
+    assert training.objective.score(*training.checked_rows(np.eye(30), target))["loss"] == wanted
+    session.step(to="backward:dense_1")
+    assert training.measure("loss") == pytest.approx(weighed.item(), rel=1e-5)
+    gradient = training.network.gradients["dense_1/kernel"].reshape(y.shape)
+    np.testing.assert_allclose(gradient, outputs.grad, rtol=1e-4, atol=1e-7)
 
 
 @backends

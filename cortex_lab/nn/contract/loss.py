@@ -22,8 +22,9 @@ SIGNED = (
 class Loss(Described):
     """Base of all losses: subclasses are frozen dataclasses.
 
-    The total is the weighted mean of the losses of the rows whose target is known; a row's weight is 1 unless
-    the batch brings others. Of a batch in which no row counts the mean is NaN, and nothing is learned.
+    The total is the weighted mean of the losses of all known targets: a row counts by its weight, 1 unless
+    the batch brings others, times the share of its targets that is known. Of a batch in which no row counts
+    the mean is NaN, and nothing is learned.
     A new loss is one file and a row in the case table; defining it registers it under its name in snake case,
     one of your own under its module's name too.
     """
@@ -75,7 +76,7 @@ class Loss(Described):
     def known(self, targets: Any) -> Any | None:
         """Which of checked `targets` are known, as booleans of their shape; None if all always are.
 
-        A row of which nothing is known has no loss and does not count in means.
+        A row counts in means by the share of it that is known; one of which nothing is has no loss.
         """
         return targets >= 0 if self.of_classes else None
 

@@ -13,6 +13,7 @@
 | `apart`       | validation rows beside training rows                                        |
 | `simple`      | nearest neighbors and a linear model, which know nothing of the network     |
 | `labels`      | whether targets have to do with inputs, whatever the network                |
+| `earlier`     | what did lasting harm before something was edited by hand                   |
 | `start`       | how the network began: its weights, its gradients, what was dead from there |
 | `held_back`   | clipping, decay and penalties, by experiments without them                  |
 | `step_size`   | rate, momentum and schedule, by experiment                                  |
@@ -30,6 +31,7 @@ from cortex_lab.nn.diagnosis import (
     apart,
     data,
     description,
+    earlier,
     held_back,
     labels,
     leakage,
@@ -44,10 +46,9 @@ from cortex_lab.nn.diagnosis.study import Case, Study
 
 __all__ = ["Case", "Diagnosis", "Finding", "diagnose"]
 
-CAUSES = (
-    numbers.find, description.find, data.find, leakage.find, apart.find, labels.find, start.find,
-    held_back.find, step_size.find,
-)  # fmt: skip
+CAUSES = (numbers.find, description.find, data.find, leakage.find, apart.find, labels.find)
+STORY = (earlier.find, start.find, held_back.find, step_size.find)
+"""How it went: what did harm before an edit comes before what does now."""
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -63,6 +64,10 @@ def diagnose(case: Case) -> Diagnosis:
     with np.errstate(all="ignore"):
         for find in CAUSES:
             _add(find, study, causes, notes)
+        for find in STORY:
+            # A cause from before would only be told once more, by what it left behind.
+            if not study.told_earlier:
+                _add(find, study, causes, notes)
         _add(numbers.overflow, study, causes, notes, causes)
         symptoms_found: list[Finding] = []
         _add(symptoms.find, study, symptoms_found, notes, causes)

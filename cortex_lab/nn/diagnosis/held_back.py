@@ -8,7 +8,7 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.step_size import STUCK, highest_rate, rate_is_too_high
-from cortex_lab.nn.diagnosis.study import Change, Study, tail
+from cortex_lab.nn.diagnosis.study import Change, Study, again, tail
 from cortex_lab.nn.train.training import Training
 
 # Measured ranges: healthy | faulty.
@@ -85,7 +85,7 @@ def _decay(study: Study) -> Iterator[Finding]:
         f"The weight decay {decay:g} is too strong: with a rate of {rate:.3g} it takes "
         f"{-np.expm1(-strength):.0%} "
         "of every weight in 100 steps, and what is learned goes with it.",
-        remedy=f"Take less: session.edit(\"optimizer['weight_decay']\", {wanted:g})",
+        remedy="Take less: " + again(study, f"session.edit(\"optimizer['weight_decay']\", {wanted:g})"),
         edits=(("optimizer['weight_decay']", wanted),),
     )  # fmt: skip
 

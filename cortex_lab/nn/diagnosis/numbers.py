@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from cortex_lab.nn.diagnosis.finding import Finding, listed
 from cortex_lab.nn.diagnosis.step_size import rate_is_too_high
 from cortex_lab.nn.diagnosis.study import Study
 from cortex_lab.nn.examine.fault import Fault
+from cortex_lab.nn.run.network import Network
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
@@ -17,17 +19,21 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     if study.rows.bad or study.rows.error:
         return
     network = study.network
-    for name, array in (*network.parameters.items(), *network.states.items()):
+    for name, array in _arrays(network).items():
         values = network.ops.to_numpy(array)
         count = int((~np.isfinite(values)).sum())
         if count and not rate_is_too_high(study):
-            good = _last_good(study)
+            said = f"{count} of {values.size} numbers of {name!r} are NaN or infinite, so nothing that the "
+            good, edits = _last_good(study), ()
+            remedy = f"Go back: session.rewind(step={good})"
+            if good is None:
+                edits = tuple(_others(study))
+                remedy = "They were so when this session began: put others in, " + (
+                    '[session.edit(*each) for each in session.diagnose().of("not_finite")[0].edits]'
+                )
             yield Finding(
-                "not_finite", name, count, 0,
-                f"{count} of {values.size} numbers of {name!r} are NaN or infinite, so nothing that the "
-                f"network says means anything.",
-                remedy=f"Go back: session.rewind(step={good})",
-            ), True  # fmt: skip
+                "not_finite", name, count, 0, f"{said}network says means anything.", remedy=remedy, edits=edits
+            ), True
             return
     fault = _fault_now(study)
     if fault is not None and "NaN" in fault.values and not rate_is_too_high(study):
@@ -79,11 +85,34 @@ def _data(study: Study) -> Iterator[tuple[Finding, bool]]:
         ), True  # fmt: skip
 
 
-def _last_good(study: Study) -> int:
-    """The last step before which every loss was finite."""
-    losses = study.case.losses
+def _last_good(study: Study) -> int | None:
+    """The last step before which every loss was finite; None if the weights never were."""
+    case = study.case
+    fault = _fault_now(study)
+    if fault is not None:
+        return fault.last_good
+    began = case.start if case.at is None else case.at(min(case.edits), False)
+    if not all(np.isfinite(began.network.ops.to_numpy(each)).all() for each in _arrays(began.network).values()):
+        return None
+    losses = case.losses
     if losses is None or not len(losses):
-        return study.case.origin
+        return case.origin
     bad = np.flatnonzero(~np.isfinite(losses))
     last = int(bad[0]) if len(bad) else len(losses)
-    return max(study.case.origin, study.now.step_number - len(losses) + last - 1)
+    return max(case.origin, study.now.step_number - len(losses) + last - 1)
+
+
+def _arrays(network: Network) -> dict[str, Any]:
+    return {**network.parameters, **network.states}
+
+
+def _others(study: Study) -> Iterator[tuple[str, Any]]:
+    """Numbers as a network of this kind begins with, in place of those that are not finite."""
+    network = study.network
+    drawn = Network(network.graph, seed=network.seed, ops=network.ops)
+    for what, ours, fresh in (("weights", network.parameters, drawn.parameters),
+                              ("state", network.states, drawn.states)):  # fmt: skip
+        for name in ours:
+            values, others = (network.ops.to_numpy(each[name]) for each in (ours, fresh))
+            if not np.isfinite(values).all():
+                yield f"{what}[{name!r}]", np.where(np.isfinite(values), values, others)

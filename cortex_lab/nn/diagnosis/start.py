@@ -11,7 +11,7 @@ from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
-from cortex_lab.nn.diagnosis.study import Study
+from cortex_lab.nn.diagnosis.study import Study, again
 from cortex_lab.nn.diagnosis.units import dead_share, revival, saturated_share
 
 # Measured ranges: healthy | faulty.
@@ -24,14 +24,15 @@ RADIUS = 1.3  # of recurrent weights without a bounded function: 1 | 1.5 and mor
 FORGOTTEN, AMPLIFIED = 1e-5, 1e3
 LONG = 8  # steps of a sequence
 FEWEST = 8  # weights that are not small by chance
+_PUT_IN = '[session.edit(*each) for each in session.diagnose().of("initialization")[0].edits]'
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
-    found = []
-    if study.start.step_number == 0 or study.case.edited:
-        found = [*_weights(study)]
+    # What training made of weights and units is no way to begin.
+    of_old = study.case.of_old
+    found = [] if of_old else [*_weights(study)]
     if study.sound:
-        found = found or [*_units(study)]
+        found = found or ([] if of_old else [*_units(study)])
         found += [*_recurrent(study)]
         if not study.learned and not found:
             found += [*_gradients(study), *_memory(study)]
@@ -49,7 +50,7 @@ def _weights(study: Study) -> Iterator[Finding]:
     worst: dict[str, tuple[str, float, float]] = {}
     for name, array in kernels.items():
         owner, values = name.split("/")[0], network.ops.to_numpy(array).astype(np.float64)
-        if owner in resting:
+        if owner in resting or (study.start.step_number and name not in study.case.by_hand):
             continue
         columns = values.reshape(-1, values.shape[-1])
         if columns.shape[1] > 1 and later[owner] and np.ptp(columns, axis=1).max() == 0:
@@ -72,12 +73,11 @@ def _weights(study: Study) -> Iterator[Finding]:
         else:
             grows = "grows" if what == "far too large" else "shrinks"
             said = f"its weights are {what}: what comes in {grows} {value:.3g}-fold, where about 1 is right"
-        rewind = f"session.rewind(step={study.start.step_number}) and " if study.steps else ""
         yield Finding(
             "initialization", name.split("/")[0], value, bound,
             f"The initialization of {name!r} is wrong: {said}.",
-            remedy=f"Leave kernel_initializer out, or {rewind}hand this finding's edits, weights "
-            "as they are usually drawn, to session.edit, one by one.",
+            remedy="Leave kernel_initializer out, or put in weights as they are usually drawn: "
+            + again(study, _PUT_IN),
             edits=tuple((f"weights['{each}']", _redrawn(network, each, study.start.seed)) for each in kernels
                         if _is_off(study, each, what)),
         )  # fmt: skip
@@ -110,7 +110,7 @@ def _units(study: Study) -> Iterator[Finding]:
     network, outputs = study.start.network, study.outputs_at_start
     for name in network.graph.nodes:
         dead, share = dead_share(network, outputs, name), saturated_share(network, outputs, name)
-        since = f"from step {study.start.step_number} on" if study.case.edited else "from the start"
+        since = f"from step {study.start.step_number} on" if study.start.step_number else "from the start"
         if dead is not None and dead.mean() > DEAD:
             edit, remedy = revival(network, name, np.flatnonzero(dead))
             yield Finding(
@@ -166,7 +166,7 @@ def _gradients(study: Study) -> Iterator[Finding]:
     if len(names) < 3 or sizes[names[0]] == 0:
         return
     ratio = sizes[names[-1]] / sizes[names[0]]
-    if VANISHING <= ratio <= EXPLODING:
+    if not (ratio < VANISHING or ratio > EXPLODING):
         return
     yield gradient_finding("vanishing_gradients" if ratio < VANISHING else "exploding_gradients",
                            names[-1], ratio, VANISHING if ratio < VANISHING else EXPLODING,

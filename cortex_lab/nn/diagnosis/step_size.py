@@ -8,13 +8,14 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.description import HIGHEST_MOMENTUM, momentum_too_large
 from cortex_lab.nn.diagnosis.finding import Finding
-from cortex_lab.nn.diagnosis.study import Study, scaled, tail
+from cortex_lab.nn.diagnosis.study import Study, again, scaled, tail
 from cortex_lab.nn.train.training import Training
 
 # Measured ranges: healthy | faulty.
 BETTER = 0.7  # loss after 80 steps at a lower rate over that at the rate: 1 and more | 0 to 0.6
 LEARNS = 0.15  # accuracy at a lower rate less that at a rate that is stuck: -0.1 to 0.05 | 0.2 and more
 FASTER = 0.9  # loss at a higher rate over that at the rate: 0.95 and more | 0 to 0.7
+WELL = 0.5  # of what the best rate gets the loss down by, which other rates that learn well do, too
 HIGHEST_POWER = 10  # of 10: how far a higher rate is sought
 BEYOND = 30.0  # a rate that is nobody's: lower ones are sought from 10 on
 STUCK = 0.9  # loss after 80 steps over that of a constant answer, and over the first
@@ -71,10 +72,6 @@ def _lower_factors(rate: float, stuck: bool) -> list[float]:
     return [0.1, 0.01, *(10.0**-power / rate for power in range(-1, 6) if 10.0**-power < 0.01 * rate)]
 
 
-def _again(study: Study, edit: str) -> str:
-    return (f"session.rewind(step={study.case.origin}); " if study.steps else "") + edit
-
-
 def highest_rate(study: Study) -> float:
     """The highest rate so far."""
     return max(study.start.optimizer.rate(update) for update in _updates(study))
@@ -114,7 +111,7 @@ def _high(study: Study) -> Iterator[Finding]:
         f"The learning rate {rate:.3g} is too high: {steps} steps from step {study.case.origin} on end at "
         "a loss of "
         f"{had:.3g}, and with {lower:.3g} at {tried:.3g}.{overflow}",
-        remedy=f"Lower it: {_again(study, edit)}", edits=(("learning_rate", value),),
+        remedy=f"Lower it: {again(study, edit)}", edits=(("learning_rate", value),),
     )  # fmt: skip
 
 
@@ -127,15 +124,21 @@ def _low(study: Study) -> Iterator[Finding]:
     if rate == 0:
         best, tried = 0, float("nan")
     else:
-        best, tried = 0, had
+        losses = {0: had}
         for power in range(1, HIGHEST_POWER):
-            loss = tail(study.rate_times(10.0**power))
-            if loss < tried:
-                best, tried = power, loss
-            elif tried < FASTER * had:
+            if rate * 10.0**power >= study.known_too_high:
                 break
-        if best < 2 or not (tried < FASTER * had or study.moved < HARDLY):
+            losses[power] = tail(study.rate_times(10.0**power))
+            least = min(losses.values())
+            if least < FASTER * had and losses[power] > (had + least) / 2:
+                break
+        best, least = min(losses, key=lambda each: losses[each]), min(losses.values())
+        if best < 2 or not (least < FASTER * had or study.moved < HARDLY):
             return
+        # The best for some steps is too high for many: the middle one of those up to it that learn well lasts.
+        well = [each for each, loss in losses.items() if each <= best and loss <= had - WELL * (had - least)]
+        best = well[(len(well) - 1) // 2]
+        tried = losses[best]
     higher = float(f"{rate * 10.0**best:.3g}") if rate else 0.001
     then = f", and with {higher:.3g} at {tried:.3g}" if rate else ""
     yield Finding(

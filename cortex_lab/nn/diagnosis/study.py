@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +31,8 @@ class Case:
     """A training to diagnose: copies of it as it is `now`, and as it was at step `origin`, its `start`.
 
     Since `origin` nothing was edited by hand, so steps from there can be run again with one thing changed;
-    `edited` says whether it was, there. `losses` are those of all steps, `at` gives a copy as of a step.
+    `edits` are the names of what was, by step, from the first that can be reached. `losses` are those of all
+    steps; `at` gives a copy as of a step, with or without what was edited there.
     """
 
     now: Training
@@ -40,31 +41,54 @@ class Case:
     fault: Fault | None = None
     step_seconds: float = 0.0
     losses: np.ndarray | None = None
-    edited: bool = False
-    at: Callable[[int], Training] | None = None
+    edits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    at: Callable[..., Training] | None = None
 
     @classmethod
     def of(cls, session: Session) -> Case:
         """Copies of a session's training as it is, and as it was when last edited by hand, or began."""
         training: Any = session.process
-        now, start, step = training.clone(), training.clone(), session.step_number
+        now, step = training.clone(), session.step_number
         # An edit inside a step belongs to that step.
-        edited = [min(event.step + (event.phase is not None), step) for event in session.events]
-        origin = max(edited, default=session.first_step)
+        events = [(min(each.step + (each.phase is not None), step), each) for each in session.events]
+        steps = sorted({session.first_step, *(made for made, _ in events)})
+        edits = {at: tuple(each.name for made, each in events if made == at) for at in steps}
+        history = copy.copy(session.history)
         # The median, because the first steps may have waited for kernels to be compiled.
         took = np.diff(session.trace["seconds"])
         seconds = float(np.median(took)) if len(took) > 2 else 0.0
-        events = [event for event in session.events if event.step < origin + (event.phase is None)]
-        replay(start, session.history.nearest(origin)[1], events, origin)
-        losses = session.trace["loss"].copy() if "loss" in session.trace else None
-        history, events = copy.copy(session.history), list(session.events)
 
-        def at(step: int) -> Training:
+        def at(step: int, edited: bool = True) -> Training:
+            known = [each for made, each in events if made < step + edited]
             training = now.clone()
-            replay(training, history.nearest(step)[1], [each for each in events if each.step <= step], step)
+            replay(training, history.nearest(step)[1], known, step)
             return training
 
-        return cls(now, start, origin, session.fault, seconds, losses, bool(edited), at)
+        losses = session.trace["loss"].copy() if "loss" in session.trace else None
+        return cls(now, at(steps[-1]), steps[-1], session.fault, seconds, losses, edits, at)
+
+    @property
+    def of_old(self) -> bool:
+        """Whether the start is what training made of the weights, not what somebody began with."""
+        return self.start.step_number > 0 and not self.by_hand
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """The weights that were put in by hand, there."""
+        made = self.edits.get(self.origin, ())
+        return tuple(name[9:-2] for name in made if name.startswith("weights["))
+
+    def before(self, until: int) -> Case:
+        """The training as it was before it was edited at step `until`, the first of which came before it."""
+        assert self.at is not None
+        origin = max(each for each in self.edits if each < until)
+        count = None if self.losses is None else len(self.losses) - (self.now.step_number - until)
+        losses = None if self.losses is None else self.losses[: max(count or 0, 0)]
+        fault = self.fault if self.fault is not None and self.fault.step <= until else None
+        return replace(
+            self, now=self.at(until, False), start=self.at(origin), origin=origin, fault=fault, losses=losses,
+            edits={step: names for step, names in self.edits.items() if step <= origin},
+        )  # fmt: skip
 
 
 class Study:
@@ -75,6 +99,7 @@ class Study:
         self.network, self.objective = case.now.network, case.now.objective
         self.steps = case.now.step_number - case.origin
         self.skipped: list[str] = []
+        self.told_earlier, self.known_too_high = False, float("inf")
         self._present, self._beginning = self.now.snapshot(), self.start.snapshot()
         self._tried: dict[str, np.ndarray] = {}
         self._steps_to_try: int | None = None
@@ -261,6 +286,11 @@ class Study:
     @cached_property
     def outputs_at_start(self) -> dict[str, np.ndarray]:
         return passes.outputs(self.start)
+
+
+def again(study: Study, code: str) -> str:
+    """What to type to begin anew and do `code` there."""
+    return (f"session.rewind(step={study.case.origin}); " if study.steps else "") + code
 
 
 def scaled(rate: Any, factor: float) -> Any:

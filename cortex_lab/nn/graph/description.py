@@ -142,4 +142,5 @@ def _names(inputs: object) -> tuple[str, ...] | None:
         return None
     wanted = "a name or several, such as ('a', 'b')"
     names = [inputs] if isinstance(inputs, str) else checks.listed("inputs", inputs, wanted)
-    return tuple(checks.text("a name in inputs", name) for name in names)
+    # An input may have any name, even an empty one.
+    return tuple(name if name == "" else checks.text("a name in inputs", name) for name in names)

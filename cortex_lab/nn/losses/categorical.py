@@ -61,9 +61,10 @@ class SoftmaxCrossEntropy(_Categorical):
 
     Softmax and logarithm are taken together, which stays exact where a softmax layer would round to 0 or 1.
     Negative class ids mean "unknown": they add nothing, and losses and accuracies are means over what is
-    known. Outputs (rows, steps, classes) take class ids (rows, steps), and a row's loss is the mean over its
-    known steps. `one_hot` targets have one column per class (or any distribution over them).
-    `label_smoothing` spreads that share of the target over all classes (Szegedy et al. 2016).
+    known. Outputs (rows, steps, classes) take class ids (rows, steps): a row's loss is the mean over its
+    known steps, and the mean of rows that over all known steps. `one_hot` targets have one column per class
+    (or any distribution over them). `label_smoothing` spreads that share of the target over all classes
+    (Szegedy et al. 2016).
     """
 
     label_smoothing: float = 0.0

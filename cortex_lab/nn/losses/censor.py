@@ -18,7 +18,7 @@ class CensorLoss(Loss):
     """An elementwise loss whose targets may be NaN, "unknown": such elements add neither loss nor gradient.
 
     `loss` is the loss of the known elements, or its name: a squared, absolute, Huber or binary one. A row's
-    loss is the mean over its known elements; a row that has none does not count in means over rows. For
+    loss is the mean over its known elements, and the mean of rows is that over all known elements. For
     classes no censor is needed: a negative class id is unknown everywhere.
     """
 

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from cortex_lab.ground import hdf5
+from cortex_lab.ground.described import NotDefined
 from cortex_lab.ground.files import DamagedFile, write_whole
 
 FORMAT = 1
@@ -64,11 +65,16 @@ def read(path: str | os.PathLike, look: Look | None = None) -> tuple[dict[str, A
 
 @contextmanager
 def reading(path: str | os.PathLike, entry: str) -> Iterator[None]:
-    """What goes wrong inside with an entry of a file is a `DamagedFile` that names it."""
+    """What goes wrong inside with an entry of a file is a `DamagedFile` that names it.
+
+    A class that nobody has defined yet is no fault of the file: `NotDefined`.
+    """
     try:
         yield
     except DamagedFile:
         raise
+    except NotDefined as error:
+        raise NotDefined(f"{path} is whole, but {error}") from error
     except (
         KeyError,
         ValueError,

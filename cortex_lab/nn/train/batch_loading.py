@@ -141,7 +141,7 @@ class BatchLoader:
         weights, objective = self._weights_of(batch), self._objective
         for name, at in slots.items():
             share = objective.weights[name]
-            known = objective.known_rows(name, at.target) if objective.some_unknown else None
+            known = objective.known_shares(name, at.target) if objective.some_unknown else None
             if weights is None and known is None:
                 at.weights.fill(share / rows)
             else:
@@ -160,9 +160,9 @@ class BatchLoader:
 
 
 def _parts_of_one(weights: Any, known: np.ndarray | None) -> np.ndarray:
-    """How much each row counts in the mean: by its weight if its target is known, else not at all."""
+    """How much each row counts in the mean: by its weight and by the share of its target that is known."""
     if known is not None:
-        weights = np.where(known, 1.0 if weights is None else weights, 0)
+        weights = known if weights is None else weights * known
     total = weights.sum()
     # A batch in which nothing counts teaches nothing; it is no reason to stop.
     return weights / total if total > 0 else np.zeros(len(weights))

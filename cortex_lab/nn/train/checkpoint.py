@@ -37,6 +37,8 @@ _SAID_BY = {
     "weights_of_rows": "sample_weight and class_weight",
     "validation_rows": "validation",
 }
+_SINGLE = ("draw_seed", "batch_size", "augment")
+_OF_ROWS = ("training_data", "weights_of_rows", "validation_rows")
 
 
 def save_training(
@@ -153,9 +155,10 @@ def load_training(
     for name, ours in (_identity(training) | known).items():
         theirs = description.get(name)
         if theirs != _plain(ours) and (theirs is None or theirs != _as_once_written(training, name)):
+            called = f"{'another' if name in _SINGLE else 'other'} {name.replace('_', ' ')}"
             raise ValueError(
-                f"{path} was saved from a training with another {name.replace('_', ' ')}: "
-                f"{theirs!r}, here {ours!r}; set it up in the same way, with the same {_SAID_BY[name]}"
+                f"{path} was saved from a training with {called}{_in_words(name, theirs, ours)}; "
+                f"set it up in the same way, with the same {_SAID_BY[name]}"
             )
     began = description["set_up"] or {}
     if not new_optimizer:
@@ -182,6 +185,18 @@ def load_training(
     if not new_optimizer and began.get("optimizer", {}).get("kind"):
         training.was_set_up(optimizer=began["optimizer"])
     training.was_set_up(frozen=tuple(began.get("frozen", training.set_up["frozen"])))
+
+
+def _in_words(name: str, theirs: Any, ours: Any) -> str:
+    """What stands in the file, and what here; of checksums, only whether there was anything."""
+    if name not in _OF_ROWS:
+        return f": {theirs!r}, here {ours!r}"
+    if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
+        told = [key for key in theirs if key != "checksum" and theirs[key] != ours.get(key)]
+        return "".join(f", {key} {theirs[key]!r}, here {ours.get(key)!r}" for key in told)
+    if theirs is None or ours is None:
+        return ", which has none" if theirs is None else ", and here there are none"
+    return ""
 
 
 def _left_in(training: Training, saved: Saved) -> Any:

@@ -6,8 +6,11 @@ array, and the metric is called once, on all of them: it is exact, and the outpu
 
 from __future__ import annotations
 
+import copy
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +19,7 @@ import numpy as np
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.run.network import Network
+from cortex_lab.study.missing import MISSING
 
 Scorer = Callable[[Any, np.ndarray, np.ndarray], Any]
 _TAKEN = ("loss",)
@@ -86,7 +90,7 @@ class Metrics:
     def measure(
         self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
     ) -> dict[str, float]:
-        """Each metric by its key; NaN where an output is not a finite number.
+        """Each metric by its key; NaN where an output is not a finite number, or no target is known.
 
         ValueError for the first that cannot be taken.
         """
@@ -98,8 +102,9 @@ class Metrics:
 
     def attempt(self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """What `measure` gives, with the error in the place of a metric that cannot be taken."""
+        names = self._objective.network.classes
         answers = {
-            name: _answers(self._objective.losses[name], outputs[name], targets[name])
+            name: _answers(self._objective.losses[name], outputs[name], targets[name], names)
             for name in self.outputs
         }
         return {
@@ -114,13 +119,17 @@ class Metrics:
             return error
 
     def _measure(self, key: str, output: str, scorer: Scorer, estimator: Any, y: Any, y_true: Any) -> float:
+        if not len(y):
+            return MISSING
         if not np.isfinite(y).all():
             return float("nan")
+        absent = estimator.absent(y_true)
         try:
-            value = scorer(estimator, y, y_true)
+            value = _of_all_classes(scorer, estimator, y, y_true) if absent else scorer(estimator, y, y_true)
         except Exception as error:
+            rows = f", and {len(y)} rows without {', '.join(absent)} in them" if absent else ""
             raise ValueError(
-                f"the metric {key!r} cannot be taken of output {output!r}, {estimator.says}: {error}"
+                f"the metric {key!r} cannot be taken of output {output!r}, {estimator.says}{rows}: {error}"
             ) from error
         if np.ndim(value) != 0:
             raise ValueError(f"the metric {key!r} must give one number, got an array {np.shape(value)}")
@@ -132,6 +141,9 @@ class _Values:
     """Outputs as scikit-learn's scorers ask a fitted regressor for them."""
 
     says = "which are values"
+
+    def absent(self, y_true: np.ndarray) -> list[str]:
+        return []
 
     def predict(self, y: np.ndarray) -> np.ndarray:
         return y
@@ -146,6 +158,15 @@ class _Classes:
     classifier for them."""
 
     classes_: np.ndarray
+    names: Sequence[str] | None = None
+
+    def absent(self, y_true: np.ndarray) -> list[str]:
+        """The classes that no row is of, in words."""
+        if self.classes_.ndim == 2:
+            return []
+        ids = np.setdiff1d(self.classes_, y_true)
+        named = self.names if self.names and len(self.names) == len(self.classes_) else self.classes_.tolist()
+        return [f"class {named[each]!r}" for each in ids]
 
     @property
     def says(self) -> str:
@@ -192,6 +213,26 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
     return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
 
 
+def _of_all_classes(scorer: Any, estimator: _Classes, y: np.ndarray, y_true: np.ndarray) -> Any:
+    """The score where rows of some class are absent, which scikit-learn is told to be there.
+
+    ValueError where it then has no answer but NaN.
+    """
+    function, given = getattr(scorer, "_score_func", None), getattr(scorer, "_kwargs", {})
+    # A score of predicted classes is that of the classes it meets, as scikit-learn has it.
+    of_probabilities = getattr(scorer, "_response_method", "predict") != "predict"
+    if function and of_probabilities and "labels" in inspect.signature(function).parameters:
+        scorer = copy.copy(scorer)
+        scorer._kwargs = {"labels": estimator.classes_, **given}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="sklearn")
+        warnings.filterwarnings("ignore", ".*(ROC AUC|[Oo]nly one class).*")
+        value = scorer(estimator, y, y_true)
+    if of_probabilities and np.ndim(value) == 0 and np.isnan(value):
+        raise ValueError("it is not defined without them; score rows of every class")
+    return value
+
+
 def _rises(metric: Any) -> bool | None:
     """Whether more of a metric is better; None for a function of which only its author knows."""
     if isinstance(metric, str) or hasattr(metric, "_score_func"):
@@ -234,7 +275,9 @@ def _listed(metrics: Any) -> list[Any]:
 
 # An output that is not finite makes a metric NaN, which is warning enough.
 @np.errstate(invalid="ignore", over="ignore")
-def _answers(loss: Loss, y: np.ndarray, targets: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
+def _answers(
+    loss: Loss, y: np.ndarray, targets: np.ndarray, names: Sequence[str] | None
+) -> tuple[Any, np.ndarray, np.ndarray]:
     """(estimator, its answers, true answers) for the rows whose targets are known, a row each."""
     y = _linked(loss, np.asarray(y, dtype=np.float64))
     if loss.predicts == "classes":
@@ -243,14 +286,14 @@ def _answers(loss: Loss, y: np.ndarray, targets: np.ndarray) -> tuple[Any, np.nd
         y /= np.maximum(y.sum(axis=1, keepdims=True), 1e-30)
         ids = targets if loss.of_classes else targets.argmax(axis=-1)
         known = ids.ravel() >= 0
-        return _Classes(np.arange(y.shape[1])), y[known], ids.ravel()[known]
+        return _Classes(np.arange(y.shape[1]), names), y[known], ids.ravel()[known]
     y, targets = y.reshape(len(y), -1), targets.reshape(len(y), -1)
     known = ~np.isnan(targets).any(axis=1)
     y, targets = y[known], targets[known]
     if loss.predicts == "yes or no" and np.isin(targets, (0, 1)).all():
         labels = targets.astype(np.int64)
         if y.shape[1] == 1:
-            return _Classes(np.arange(2)), np.concatenate([1 - y, y], axis=1), labels[:, 0]
+            return _Classes(np.arange(2), names), np.concatenate([1 - y, y], axis=1), labels[:, 0]
         return _Classes(np.tile([[0], [1]], y.shape[1])), y, labels
     return _Values(), *((y[:, 0], targets[:, 0]) if y.shape[1] == 1 else (y, targets))
 

@@ -76,12 +76,15 @@ class TotalLoss:
         """Targets by output name, checked."""
         return {name: self.check_targets(name, part) for name, part in self.by_output(targets).items()}
 
-    def known_rows(self, name: str, targets: Any) -> np.ndarray | None:
-        """Of which rows something is known in the checked targets of output `name`; None for all of them."""
+    def known_shares(self, name: str, targets: Any) -> np.ndarray | None:
+        """How much of each row is known in the checked targets of output `name`, 0 to 1; None for all of it.
+
+        A row counts by its share, so that the mean of rows is that of all known elements.
+        """
         known = self.losses[name].known(targets) if self.some_unknown else None
         if known is None or known.all():
             return None
-        return self.network.ops.to_numpy(known.reshape(len(known), -1).any(axis=1))
+        return self.network.ops.to_numpy(known.reshape(len(known), -1)).mean(axis=1)
 
     def by_output(self, targets: Any) -> dict[str, Any]:
         """Targets by output name; one array stands for all outputs. KeyError for an output without any."""
@@ -115,9 +118,7 @@ class TotalLoss:
 
     def total(self, slots: Mapping[str, Slots]) -> float:
         """The loss of the batch: the weighted sum of its outputs' losses; NaN if no row counts."""
-        total = 0.0
-        for at in slots.values():
-            total += float(at.found[0] if at.found else at.rows.dot(at.weights))
+        total = _summed(slots)
         return total if total or any(at.weights.any() for at in slots.values()) else MISSING
 
     def of_output(self, slots: Mapping[str, Slots], name: str) -> float:
@@ -153,17 +154,19 @@ class TotalLoss:
         """
         ops, rows = self.network.ops, len(next(iter(inputs.values())))
         outputs = {name: np.empty((rows, *self.network.graph.shape(name)), ops.dtype) for name in wanted}
-        known = {name: self.known_rows(name, targets[name]) for name in self.losses}
-        counts = {name: rows if some is None else int(some.sum()) for name, some in known.items()}
+        known = {name: self.known_shares(name, targets[name]) for name in self.losses}
+        # The mean over all rows, with these weights, is that over what is known.
+        weights = {name: self.weights[name] * _to_the_known(some) for name, some in known.items()}
         total, correct, answered = 0.0, 0.0, 0.0
 
         def add(part: slice, bound: Bound) -> None:
             nonlocal total, correct, answered
             slots = self._loaded(bound, targets, part)
             for name, at in slots.items():
-                at.weights[...] = self.weights[name] * (rows / max(counts[name], 1))
+                of_rows = weights[name]
+                at.weights[...] = of_rows if np.ndim(of_rows) == 0 else ops.asarray(of_rows[part])
             self.evaluate(slots)
-            total += self.total(slots)
+            total += _summed(slots)
             target = slots[self._first].target
             share = self._known_classes(target) * bound.rows / target.size if self.classifies else 0.0
             if share:
@@ -172,7 +175,7 @@ class TotalLoss:
                 gathered[part] = ops.to_numpy(slots[name].y)
 
         self.network.evaluate_batches(inputs, add)
-        scores = {"loss": total / rows if any(counts.values()) else MISSING}
+        scores = {"loss": total / rows if any(map(np.any, weights.values())) else MISSING}
         if self.classifies:
             scores["accuracy"] = correct / answered if answered else MISSING
         return scores, outputs
@@ -195,8 +198,8 @@ class TotalLoss:
         unknown: Any = True
         for name, at in slots.items():
             found = found + self.weights[name] * self.network.ops.to_numpy(at.rows).astype(float)
-            known = self.known_rows(name, at.target)
-            unknown = unknown & (False if known is None else ~known)
+            known = self.known_shares(name, at.target)
+            unknown = unknown & (False if known is None else known == 0)
         return np.where(unknown, np.nan, found)
 
     def _known_classes(self, target: Any) -> int:
@@ -225,6 +228,21 @@ class TotalLoss:
                 **{key.split("/")[1]: a for key, a in self.state.items() if key.split("/")[0] == name},
             )
         return slots
+
+
+def _summed(slots: Mapping[str, Slots]) -> float:
+    """The weighted sum of the rows' losses, of all outputs."""
+    total = 0.0
+    for at in slots.values():
+        total += float(at.found[0] if at.found else at.rows.dot(at.weights))
+    return total
+
+
+def _to_the_known(shares: np.ndarray | None) -> Any:
+    """Weights of rows, 1 on average, by how much of each is known; 0 where nothing is."""
+    if shares is None:
+        return 1.0
+    return shares / shares.mean() if shares.any() else np.zeros(len(shares))
 
 
 def _drawn(spec: Parameter, ops: Ops) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from cortex_lab.optimize import ReduceOnPlateau
 from cortex_lab.study import Condition, Probe, Session, Trace, every
 from cortex_lab.study.breakpoints import Breakpoint
+from cortex_lab.study.direction import written_down
 from cortex_lab.study.expression import Expression, Forgotten, as_text
 
 
@@ -34,6 +35,7 @@ class SavedStudy:
         """What `describe_study` described; ValueError, KeyError or TypeError for what it never writes."""
         columns = zip(about["columns"], rows, strict=True)
         trace = Trace.of({key: np.array(column, np.float64) for key, column in columns})
+        trace.directions = written_down(about.get("directions"), trace.keys)
         trace.before = {str(key): float(value) for key, value in about["before"].items()}
         until = about["until"]
         if until is not None:
@@ -104,6 +106,7 @@ def describe_study(session: Session) -> dict[str, Any]:
     probes = [probe for probe in session.probes if probe.measure is None]
     return {
         "columns": list(session.trace.keys),
+        "directions": dict(session.trace.directions),
         "before": dict(session.trace.before),
         # Nothing for no run until anything, "" for what cannot be written down.
         "until": None if until is None else as_text(until) or "",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
@@ -98,7 +99,7 @@ class Training:
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
         self.penalties = None if penalties is None else Penalties.of(penalties)
-        self.seed = seed
+        self.seed = checks.seed("seed", seed)
         self.step_number = 0
         self.tap: Tap | None = None
         self.tainted = False
@@ -116,7 +117,7 @@ class Training:
         self.record = StepRecord()
         rows = validation and self.checked_rows(*validation, "validation")
         self._validation = Validation(self.objective, rows, Metrics(metrics, self.objective))
-        self.validate_every = validate_every or batches.steps_per_epoch
+        self.validate_every = checks.plain(validate_every) or batches.steps_per_epoch
         self.phases = phase_names(free, bool(augmenter))
         self._program = Program(
             self.phases, network, self.objective, self.update, self._augment, self._finish

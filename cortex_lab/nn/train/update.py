@@ -131,6 +131,8 @@ class Update:
         self, state: dict[str, Any], changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
     ) -> bool:
         network, ops = self.network, self.network.ops
+        if not changes and not settling and not self.frozen.parts:
+            return self._optimize(state)
         by_hand = {name: network.parameters[name] + ops.asarray(change) for name, change in changes.items()}
         finite = self._move(state)
         for name, values in by_hand.items():
