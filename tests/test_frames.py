@@ -129,3 +129,59 @@ def test_a_weight_with_an_order_of_its_own_is_refused_where_rows_have_none(input
             trained(data, sample_weight=other)
         found = trained(data, sample_weight=other.to_numpy()).process.row_weights
         assert found.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("beside", ["score", "validation"])
+def test_labels_of_another_kind_are_named_with_what_makes_them_alike(beside):
+    for ours, theirs in ((LABELS + 1, (LABELS + 1).astype(str)), ((LABELS + 1).astype(str), LABELS + 1)):
+        own = cl.data.Dataset(FRAME.assign(y=ours), list("pqr"), "y")
+        for other in (FRAME.assign(y=theirs), (FRAME, theirs)):
+            called = "the data to score" if beside == "score" else "validation"
+            kind = "int" if ours.dtype.kind == "i" else "str"
+            with pytest.raises(ValueError, match=rf"labels in 'y' of '{called}'.*\.astype\('{kind}'\)"):
+                trained(own).score(other) if beside == "score" else trained(own, validation=other)
+        assert trained(own).score((FRAME, theirs.astype(ours.dtype)))["loss"] > 0
+
+
+@pytest.mark.parametrize("call", ["score", "validation"])
+def test_a_frame_alone_beside_arrays_is_refused_with_what_is_accepted(call):
+    arrays, frame = (FRAME.to_numpy(), CLASSES), FRAME.assign(y=LABELS)
+    with pytest.raises(TypeError, match=r"frame alone.*give \(frame\[columns\], frame\[target\]\)"):
+        trained(arrays).score(frame) if call == "score" else trained(arrays, validation=frame)
+    assert trained(arrays, validation=(frame[list("pqr")], frame["y"])).score((FRAME, LABELS))["loss"] > 0
+
+
+@pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[s]", "complex128", "object"])
+@pytest.mark.parametrize("table", [False, True])
+def test_what_is_no_number_is_refused_with_the_words_of_training(kind, table):
+    words = {"d": "numpy.timedelta64", "t": "numpy.timedelta64", "c": "x.real and x.imag", "o": "to_numeric"}
+    x = np.full((4, 3), "a", object) if kind == "object" else np.zeros((4, 3), kind)
+    network = cl.Network([cl.Dense(3)], 3)
+    for call in (network.predict, network.activations):
+        with pytest.raises((TypeError, ValueError), match=words[kind[0]]):
+            call(pd.DataFrame(x) if table else x)
+
+
+TIMES = 1_700_000_000 + np.arange(3 * ROWS).reshape(ROWS, 3)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "float64"])
+@pytest.mark.parametrize("span", [1, 10**6, 10**9])
+def test_each_way_out_of_numbers_that_fall_together_works(dtype, span):
+    x = np.where(np.arange(3 * ROWS).reshape(ROWS, 3) < 9, 0, TIMES) if span == 10**9 else TIMES * span
+    x = x.astype(dtype)
+    tried = {
+        "as in x - x.min": lambda x: x - x.min(axis=0),
+        "give float64": lambda x: x.astype("float64"),
+        "scale them": lambda x: (x - x.min(axis=0)) / x.std(axis=0),
+        "number them": lambda x: np.column_stack([np.unique(c, return_inverse=True)[1] for c in x.T]),
+    }
+    try:
+        trained((x, CLASSES))
+    except ValueError as refused:
+        offered = [way for name, way in tried.items() if name in str(refused)]
+        assert offered
+        for way in offered:
+            trained((way(x), CLASSES))
+    else:
+        assert span == 10**9 and dtype == "float64"

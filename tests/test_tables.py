@@ -66,9 +66,14 @@ PICTURES = pd.DataFrame({"image": TensorArray(np.zeros((6, 4, 4, 1), np.float32)
         (
             lambda f: f.assign(y="wasp"),
             ValueError,
-            r"'wasp', in 48 of 48 rows; there are 'ant', 'bee', 'cow'.*isin",
+            r"'wasp', in 48 of 48 rows; there are 'ant', 'bee', 'cow'.*map\(",
         ),
-        (lambda f: f.assign(y=1), ValueError, "labels in 'y' of '.*' are of type int, 1, "),
+        (
+            lambda f: f.assign(y=["wasp", *f.y[1:]]),
+            ValueError,
+            r"'wasp', in 1 of 48 rows; there are 'ant', 'bee', 'cow'.*isin",
+        ),
+        (lambda f: f.assign(y=1), ValueError, r"labels in 'y' of .* of type int, 1, .*'insects'.*astype"),
         (lambda f: f.assign(b="far"), ValueError, "column 'b' holds str"),
         (lambda f: f.assign(b=np.nan), ValueError, "column 'b' is NaN"),
     ],

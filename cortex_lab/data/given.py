@@ -204,9 +204,14 @@ def rows_of(
     the order of the training's, and their class ids are those that `dataset.arrays()` gives.
     """
     if isinstance(data, pd.DataFrame) and dataset is not None:
-        data = Dataset(data, dataset.inputs, dataset.target, name="frame")
+        data = Dataset(data, dataset.inputs, dataset.target, name=role)
     if isinstance(data, Dataset):
         return data.like(dataset).arrays() if dataset is not None else _nameless(data, columns, reading)
+    if isinstance(data, pd.DataFrame):
+        raise TypeError(
+            f"{role} cannot be a frame alone where the training was given arrays, which name no target; give "
+            "(frame[columns], frame[target]), or train on a Dataset"
+        )
     wanted = (
         VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
     )
@@ -218,7 +223,7 @@ def rows_of(
             targets = targets.iloc[:, 0]
         if targets.ndim == 1 and not isinstance(dataset.target, (list, dict)):
             targets = targets.rename(dataset.target)
-        return _joined(inputs, targets).like(dataset).arrays()
+        return _joined(inputs, targets, role).like(dataset).arrays()
     if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
         return _rows_by_name(inputs, targets, dataset, reading, role)
     columns = columns if dataset is None else dataset.columns
@@ -328,7 +333,9 @@ def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame) -> Dataset:
+def _joined(
+    inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset"
+) -> Dataset:
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
@@ -341,7 +348,7 @@ def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame) -> Dataset:
     frame = pd.concat([inputs, targets], axis=1)
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
-    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals)
+    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
 
 
 def _targets(targets: Any, reading: str) -> Any:

@@ -68,10 +68,13 @@ def known_codes(
                 f"{shown(column.iloc[strange].unique(), 5)}, those that {other!r} was trained on of type "
                 f"{', '.join(sorted(ours))}, {shown(labels)}: frame[{target!r}].astype({sorted(ours)[0]!r})"
             )
+        way_out = f"Leave those rows out: frame[frame[{target!r}].isin([...])]"
+        if len(strange) == len(asked):
+            way_out = f"Give the same names: frame[{target!r}].map({{...}})"
         raise ValueError(
             f"{name} has labels in {target!r} that {other!r}, which was trained on, does not have: "
             f"{shown(column.iloc[strange].unique(), 5)}, in {len(strange)} of {len(asked)} rows; there are "
-            f"{shown(labels)}. Leave those rows out: frame[frame[{target!r}].isin([...])]"
+            f"{shown(labels)}. {way_out}"
         )
     return codes
 

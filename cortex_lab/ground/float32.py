@@ -94,19 +94,41 @@ def check_float32(values: Sliced, called: str) -> None:
 def check_distinct(values: Sliced, called: str) -> None:
     """ValueError naming the first column whose values would fall together in float32."""
     for place in np.flatnonzero(_suspects(values)):
-        distinct = [np.unique(_columns(values, piece)[:, place]) for piece in pieces(values)]
-        given = np.unique(np.concatenate(distinct))
-        rounded = given.astype(np.float32)
-        same = np.flatnonzero(rounded[1:] == rounded[:-1])
-        whole = given.dtype.kind in "iu"
-        if len(same) > (0 if whole else len(given) / 2):
+        given, same = _falling_together(values, place)
+        if len(same):
             one, other = given[same[0]], given[same[0] + 1]
-            way_out = ", or give float64 if rounding is meant" if whole else ""
             raise ValueError(
                 f"{_named(called, len(values.shape), place)} holds {len(given):,} different numbers, of "
                 f"which float32 keeps {len(given) - len(same):,} apart ({one!s} and {other!s} become the "
-                f"same); subtract the smallest or the mean first, as in x - x.min(){way_out}"
+                f"same); {_ways_out(values, place)}"
             )
+
+
+def _falling_together(values: Sliced, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different numbers of a column, and the places among them of too many that become the next one."""
+    distinct = [np.unique(_columns(values, piece)[:, place]) for piece in pieces(values)]
+    given = np.unique(np.concatenate(distinct))
+    rounded = given.astype(np.float32)
+    same = np.flatnonzero(rounded[1:] == rounded[:-1])
+    whole = given.dtype.kind in "iu"
+    return given, same if len(same) > (0 if whole else len(given) / 2) else same[:0]
+
+
+def _ways_out(values: Sliced, place: int) -> str:
+    """What can be done about a column whose numbers fall together, and is accepted then."""
+
+    def fits(column: np.ndarray) -> bool:
+        return not _suspects(column).any() or not len(_falling_together(column, 0)[1])
+
+    column = np.concatenate([_columns(values, piece)[:, [place]] for piece in pieces(values)])
+    ways, moved = [], column - column.min()
+    if fits(moved):
+        ways.append("subtract the smallest first, as in x - x.min(axis=0)")
+    elif fits(moved / moved.std()):
+        ways.append("scale them: (x - x.min(axis=0)) / x.std(axis=0)")
+    if column.dtype.kind in "iu" and fits(column.astype(np.float64)):
+        ways.append("give float64 if rounding is meant")
+    return ", or ".join(ways) or "number them: numpy.unique(x, return_inverse=True)[1]"
 
 
 def _suspects(values: Sliced) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops, as_ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.float32 import check_float32, refuse_masked
+from cortex_lab.ground.float32 import check_float32, refuse_masked, remedy
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.graph.description import Entry
@@ -224,7 +224,7 @@ class Network:
                 )
             if array.dtype.kind not in "fiub":
                 raise TypeError(
-                    f"input {name!r} wants numbers, got dtype {array.dtype}; make float32 of them first"
+                    f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
                 )
             readers = (self.graph.nodes[reader].layer for reader in self.graph.consumers[name])
             reads_ids = any(layer.input_dtype == "int32" for layer in readers)

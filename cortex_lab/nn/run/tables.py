@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from cortex_lab.ground.float32 import as_float32, remedy
+
 
 def is_table(x: Any) -> bool:
     return hasattr(x, "arrays") or hasattr(x, "columns")
@@ -54,8 +56,12 @@ def read_table(table: Any, reads: Mapping[str, list]) -> Any:
 
 
 def _values(column: pd.Series) -> np.ndarray:
-    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
-        values = column.to_numpy(np.float64, na_value=np.nan).astype(np.float32)
+    kind = getattr(column.dtype, "kind", "O")
+    if kind != "c" and (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
+        # Whole numbers may be too long for float64, too.
+        exact = kind in "iu" and not column.isna().any()
+        numbers = column.to_numpy(kind + "8") if exact else column.to_numpy(np.float64, na_value=np.nan)
+        values = as_float32(numbers, f"column {column.name!r}")
         if not np.isfinite(values).all():
             raise ValueError(
                 f"column {column.name!r} is NaN or infinite in {(~np.isfinite(values)).sum()} of "
@@ -67,6 +73,5 @@ def _values(column: pd.Series) -> np.ndarray:
     if column.dtype == object and len(column) and isinstance(column.iloc[0], (np.ndarray, list, tuple)):
         return np.stack([np.asarray(cell) for cell in column])
     raise ValueError(
-        f"column {column.name!r} holds {column.dtype}, and the network reads numbers; turn it into those, as "
-        "for the training"
+        f"column {column.name!r} holds {column.dtype}, and the network reads numbers; {remedy(kind)}"
     )
