@@ -9,6 +9,7 @@ import pytest
 
 import cortex_lab as cl
 from benchmarks.planted import BASES
+from cortex_lab.nn.contract.initializers import Constant
 
 NETWORKS = ["convolutional", "regression"]
 
@@ -148,3 +149,16 @@ def test_a_function_of_one_column_is_a_note_and_no_leak():
     session.step(50)
     found = session.diagnose()
     assert not found and [each.kind for each in found.notes] == ["leakage"]
+
+
+def test_all_layers_that_are_dead_are_revived_at_once():
+    made = setup("perceptron", cl.Adam(0.01))
+    made.parts.bias, made.parts.deep = Constant(-20.0), 2
+    session = made.session()
+    first = session.diagnose()[0]
+    assert first.kind == "dead_units" and len(first.edits) == 2
+    typed(first.remedy, session)
+    for layer in ("dense_1", "dense_2"):
+        session.edit(f"weights['{layer}/bias']", 0.0)
+    taken(session, 60)
+    assert not session.diagnose()
