@@ -18,7 +18,8 @@ RUINOUS = (
 """What leaves weights behind that are worse than fresh ones."""
 MOST = 3  # stretches between edits that are looked at, from the first on
 # Measured ranges: healthy | faulty.
-LASTS = 0.8  # loss after 80 steps of starting anew with the remedy over that of going on: 1 and more | 0 to 0.7
+# loss after 80 steps of starting anew with the remedy over that of going on: 1 and more | 0 to 0.7
+LASTS = 0.8
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:

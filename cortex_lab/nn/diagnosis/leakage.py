@@ -8,20 +8,22 @@ import numpy as np
 
 from cortex_lab.nn.diagnosis.data import labels_of
 from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.simple import MOST_ROWS, best_model, spread_out
 from cortex_lab.nn.diagnosis.study import Study
 
 # Measured ranges: healthy | faulty.
 TOLD = 0.97  # share of a column's variance that the label explains: 0 to 0.95 | 0.99 and more
 USUAL = 0.7  # and of the median of the other columns
+SURE = 3.0  # standard errors above chance that the other columns say something, too
 COPIED = 0.999  # correlation of one column with a target of values: 0 to 0.99 | 1
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     if len(study.rows) and not study.rows.bad:
-        yield from ((finding, True) for finding in _leakage(study))
+        yield from _leakage(study)
 
 
-def _leakage(study: Study) -> Iterator[Finding]:
+def _leakage(study: Study) -> Iterator[tuple[Finding, bool]]:
     for name, target in study.rows.targets.items():
         labels = labels_of(study, name, target)
         values = target.reshape(len(target), -1)
@@ -36,6 +38,10 @@ def _leakage(study: Study) -> Iterator[Finding]:
             best, bound = int(np.argmax(told)), TOLD if labels is not None else COPIED**2
             if told[best] > bound and np.median(told) < USUAL:
                 which = np.flatnonzero(told > bound)
+                rest = spread_out(np.delete(flat, which, axis=1)[:MOST_ROWS].astype(np.float64))
+                others = best_model(rest, values[:MOST_ROWS]) if labels is None and rest.shape[1] else None
+                # A target that nothing else has to do with may be what it is: a function of one column.
+                wrong = labels is not None or (others is not None and others.z > SURE)
                 yield Finding(
                     "leakage", source, float(told[best]), bound,
                     f"Column {listed(which)} of the input {source!r} gives the target away: it explains "
@@ -44,7 +50,7 @@ def _leakage(study: Study) -> Iterator[Finding]:
                     "from it will be missing when it counts.",
                     units=tuple(which.tolist()),
                     remedy=f"Leave it out: x = np.delete(x, {which.tolist()}, axis=1)",
-                )  # fmt: skip
+                ), wrong  # fmt: skip
                 return
 
 

@@ -32,8 +32,9 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
                     '[session.edit(*each) for each in session.diagnose().of("not_finite")[0].edits]'
                 )
             yield Finding(
-                "not_finite", name, count, 0, f"{said}network says means anything.", remedy=remedy, edits=edits
-            ), True
+                "not_finite", name, count, 0, f"{said}network says means anything.",
+                remedy=remedy, edits=edits,
+            ), True  # fmt: skip
             return
     fault = _fault_now(study)
     if fault is not None and "NaN" in fault.values and not rate_is_too_high(study):
@@ -92,7 +93,8 @@ def _last_good(study: Study) -> int | None:
     if fault is not None:
         return fault.last_good
     began = case.start if case.at is None else case.at(min(case.edits), False)
-    if not all(np.isfinite(began.network.ops.to_numpy(each)).all() for each in _arrays(began.network).values()):
+    to_numpy = began.network.ops.to_numpy
+    if not all(np.isfinite(to_numpy(array)).all() for array in _arrays(began.network).values()):
         return None
     losses = case.losses
     if losses is None or not len(losses):

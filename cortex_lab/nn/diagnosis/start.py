@@ -113,6 +113,14 @@ def _units(study: Study) -> Iterator[Finding]:
         since = f"from step {study.start.step_number} on" if study.start.step_number else "from the start"
         if dead is not None and dead.mean() > DEAD:
             edit, remedy = revival(network, name, np.flatnonzero(dead))
+            # What is dead behind it would stay so.
+            for other in list(network.graph.nodes)[list(network.graph.nodes).index(name) + 1 :]:
+                also = dead_share(network, outputs, other)
+                if also is None or also.mean() <= DEAD:
+                    continue
+                more, _ = revival(network, other, np.flatnonzero(also))
+                edit += more
+                remedy += "".join(f'; session.edit("{each}", {units})' for each, units in more)
             yield Finding(
                 "dead_units", name, float(dead.mean()), DEAD,
                 f"{int(dead.sum())} of {len(dead)} units of {name!r} are dead {since}: they give 0 for "

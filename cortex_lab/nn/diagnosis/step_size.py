@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,7 @@ from cortex_lab.nn.diagnosis.description import HIGHEST_MOMENTUM, momentum_too_l
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.study import Study, again, scaled, tail
 from cortex_lab.nn.train.training import Training
+from cortex_lab.optimize.schedule import Schedule
 
 # Measured ranges: healthy | faulty.
 BETTER = 0.7  # loss after 80 steps at a lower rate over that at the rate: 1 and more | 0 to 0.6
@@ -101,11 +103,9 @@ def _high(study: Study) -> Iterator[Finding]:
         if not callable(study.start.optimizer.learning_rate)
         else scaled(study.start.optimizer.learning_rate, factor)
     )
-    edit = (
-        f'session.edit("learning_rate", {lower:g})'
-        if not callable(value)
-        else f"lower the schedule to {lower:g}"
-    )
+    # A schedule as it is typed: each by its name in the package.
+    code = re.sub(r"([A-Z]\w*\()", r"cl.\1", repr(value)) if isinstance(value, Schedule) else f"{lower:g}"
+    edit = f'session.edit("learning_rate", {code})'
     yield Finding(
         "learning_rate_high", "optimizer", rate, lower,
         f"The learning rate {rate:.3g} is too high: {steps} steps from step {study.case.origin} on end at "
@@ -135,7 +135,8 @@ def _low(study: Study) -> Iterator[Finding]:
         best, least = min(losses, key=lambda each: losses[each]), min(losses.values())
         if best < 2 or not (least < FASTER * had or study.moved < HARDLY):
             return
-        # The best for some steps is too high for many: the middle one of those up to it that learn well lasts.
+        # The best for some steps is too high for many: of those up to it that learn well the middle one
+        # lasts.
         well = [each for each, loss in losses.items() if each <= best and loss <= had - WELL * (had - least)]
         best = well[(len(well) - 1) // 2]
         tried = losses[best]

@@ -15,8 +15,12 @@ from cortex_lab.nn.diagnosis import passes, sample
 from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean
 from cortex_lab.nn.examine.fault import Fault
 from cortex_lab.nn.train.training import Training
+from cortex_lab.optimize.schedule import Schedule
 from cortex_lab.study import Session, replay
 
+_SCHEDULES = "cortex_lab.optimize.schedules"
+RATES = "initial", "final", "peak", "values", "start", "then"
+"""The fields of schedules that are learning rates."""
 MOST_STEPS, FEWEST_STEPS = 80, 8
 RUN_SECONDS = 0.6
 """How long an experiment may take, measured by the steps of the first."""
@@ -294,9 +298,18 @@ def again(study: Study, code: str) -> str:
 
 
 def scaled(rate: Any, factor: float) -> Any:
-    """A rate, or a schedule, times `factor`."""
+    """A rate, or a schedule, times `factor`: a schedule of the same kind where that is possible."""
+    if isinstance(rate, Schedule) and type(rate).__module__ == _SCHEDULES:
+        rates = {name: getattr(rate, name) for name in RATES if hasattr(rate, name)}
+        return replace(rate, **{name: _times(value, factor) for name, value in rates.items()})
     schedule: Callable[[int], float] = rate
     return (lambda update: factor * schedule(update)) if callable(rate) else rate * factor
+
+
+def _times(value: Any, factor: float) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_times(each, factor) for each in value)
+    return scaled(value, factor) if callable(value) else float(f"{value * factor:.6g}")
 
 
 def tail(losses: np.ndarray) -> float:

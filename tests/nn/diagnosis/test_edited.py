@@ -9,6 +9,7 @@ import pytest
 
 import cortex_lab as cl
 from benchmarks.planted import BASES
+from cortex_lab.nn.contract.initializers import Constant
 
 NETWORKS = ["convolutional", "regression"]
 
@@ -123,3 +124,39 @@ def test_a_higher_rate_that_is_advised_lasts(base, optimizer):
     typed(first.remedy, session)
     taken(session, 200)
     assert not session.diagnose() and session.trace["loss"][-20:].mean() < 0.9 * session.trace["loss"][0]
+
+
+SCHEDULES = [
+    cl.CosineDecay(8.0, 200), cl.StepDecay(8.0, 500), cl.PiecewiseConstant((500,), (8.0, 1.0)),
+    cl.Warmup(5, cl.PolynomialDecay(8.0, 400)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+def test_a_schedule_is_lowered_by_code(schedule):
+    session = setup("regression", cl.Adam(schedule)).session()
+    first = session.diagnose()[0]
+    assert first.kind == "learning_rate_high" and f"cl.{type(schedule).__name__}(" in first.remedy
+    typed(first.remedy, session)
+    assert session.process.optimizer.learning_rate == first.edits[0][1]
+    assert type(session.process.optimizer.learning_rate) is type(schedule)
+
+
+def test_a_function_of_one_column_is_a_note_and_no_leak():
+    x = np.random.default_rng(2).normal(size=(600, 3)).astype(np.float32)
+    network = cl.Network([cl.Dense(1)], input_shape=3)
+    session = cl.train(network, (x, 3 * x[:, 0] + 1), "mean_squared_error", cl.SGD(0.1))
+    session.step(50)
+    found = session.diagnose()
+    assert not found and [each.kind for each in found.notes] == ["leakage"]
+
+
+def test_all_layers_that_are_dead_are_revived_at_once():
+    made = setup("perceptron", cl.Adam(0.01))
+    made.parts.bias, made.parts.deep = Constant(-20.0), 2
+    session = made.session()
+    first = session.diagnose()[0]
+    assert first.kind == "dead_units" and len(first.edits) == 2
+    typed(first.remedy, session)
+    taken(session, 60)
+    assert not session.diagnose()
