@@ -225,6 +225,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Network*", "outputs layers", "None|[]", "those that nothing reads; none"),
     ("Network.*", "x", "array", "rows that fit"),
     ("Node", "name inputs shares", "None|text|[]", "a name"),
+    ("Node", "inputs", "empty text", "a name, as an input may have any"),
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
     ("Dataset*", "name", "None|text", "a name"),
     ("Batches", "targets rows excluded", "None|[]|{}", "none, or all"),
