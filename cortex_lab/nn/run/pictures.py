@@ -117,7 +117,7 @@ def _large(values: Any) -> bool:
 
 def _largest(values: Any) -> float:
     # Of rows that are in no array, the first are looked at.
-    found = values if isinstance(values, np.ndarray) else values.take(slice(0, 1024))
+    found = values if isinstance(values, np.ndarray) else values.take(slice(0, 64))
     return float(found.max()) if found.size else 0.0
 
 
