@@ -79,6 +79,9 @@ class Bench:
         # A page may say hello while the bench is still being put together; it is heard afterwards.
         with widget_lock:
             self._assemble(interval, make_channel, make_controls)
+        # Not under the lock: a thread that is being started is waited for, and may have to wait itself.
+        self.trainer.start()
+        self.publisher.start()
         notebook.opened(self)
 
     # For people and code ----------------------------------------------------------------------------
@@ -272,7 +275,6 @@ class Bench:
         self.trainer = Trainer(session, self._idle, self.publisher.wake, name=self.id)
         self.controls.connect(self)
         self._unsubscribe = session.subscribe(self._heed, steps=False)
-        self.publisher.start()
 
     # Commands ---------------------------------------------------------------------------------------
 

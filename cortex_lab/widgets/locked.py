@@ -32,6 +32,12 @@ class Locked:
         with widget_lock:
             super().close()  # type: ignore[misc]
 
+    def __del__(self) -> None:
+        # Not `close`, as ipywidgets would: the collector comes in any thread, also in one that is just being
+        # started by somebody who holds the lock, and would wait for it forever. What is open is in
+        # ipywidgets' own table, and not collected.
+        pass
+
 
 class Button(Locked, ipywidgets.Button):
     """A button."""

@@ -46,6 +46,8 @@ class Trainer:
         self._closing = False
         self._stop_watching: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-trainer-{name}", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
     def put(self, action: Callable[[], Any], runs: bool = False) -> None:

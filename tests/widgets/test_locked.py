@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
 import pytest
 
-from cortex_lab.widgets.locked import Number, mark, write
+from cortex_lab.widgets import Bench
+from cortex_lab.widgets.channel import Channel
+from cortex_lab.widgets.lock import widget_lock
+from cortex_lab.widgets.locked import Locked, Number, mark, write
+from tests.widgets.toys import ToySession
 
 
 def from_browser(**state: Any) -> dict[str, Any]:
@@ -55,3 +60,39 @@ def test_write_sends_only_what_differs(monkeypatch: pytest.MonkeyPatch):
     mark(number, "cortex-hidden", True)
     assert len(sent) == 2
     number.close()
+
+
+def kinds_of_widget() -> list[type]:
+    found, kinds = [Locked], []
+    while found:
+        kinds.append(found.pop())
+        found += kinds[-1].__subclasses__()
+    return [kind for kind in kinds if kind not in (Locked, Channel)]
+
+
+@pytest.mark.parametrize("kind", kinds_of_widget(), ids=lambda kind: kind.__name__)
+def test_collecting_a_closed_widget_waits_for_nobody(kind):
+    widget = kind()
+    widget.close()
+    widget.itself = widget
+    del widget
+    with widget_lock:
+        collecting = threading.Thread(target=gc.collect)
+        collecting.start()
+        collecting.join(20)
+        assert not collecting.is_alive()
+
+
+def test_no_thread_is_started_under_the_lock(monkeypatch: pytest.MonkeyPatch):
+    # Whoever starts a thread waits until it runs, and the thread may meet the lock before.
+    start, under_the_lock = threading.Thread.start, []
+
+    def starting(thread: threading.Thread) -> None:
+        under_the_lock.append(widget_lock._is_owned())  # type: ignore[attr-defined]
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starting)
+    bench = Bench(ToySession(), map=False)
+    bench.picture.draw()
+    bench.close()
+    assert len(under_the_lock) >= 3 and not any(under_the_lock)

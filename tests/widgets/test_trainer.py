@@ -15,7 +15,9 @@ def session() -> ToySession:
 
 
 def started(session: ToySession, idle=lambda: None, changed=lambda: None) -> Trainer:
-    return Trainer(session, idle, changed, "test")
+    trainer = Trainer(session, idle, changed, "test")
+    trainer.start()
+    return trainer
 
 
 def test_commands_are_carried_out_in_order_by_one_named_daemon_thread(session):
