@@ -79,7 +79,7 @@ def test_collecting_a_closed_widget_waits_for_nobody(kind):
     with widget_lock:
         collecting = threading.Thread(target=gc.collect)
         collecting.start()
-        collecting.join(20)
+        collecting.join(60)
         assert not collecting.is_alive()
 
 
