@@ -18,6 +18,7 @@ from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
+from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import bytes_among, large_among, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
@@ -154,12 +155,11 @@ def train(
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
-    training = setup.training(
-        network,
-        batches,
-        row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
-        validation=held_out,
-    )
+    row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
+    try:
+        training = setup.training(network, batches, row_weights, held_out)
+    except NoSuchId as error:
+        raise error.called(reads) from None
     refuse_wrong_classes(training.objective, given)
     classes = given.classes
     refuse_another_order(network, reads, classes)

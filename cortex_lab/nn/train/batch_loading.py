@@ -112,7 +112,7 @@ class BatchLoader:
         inputs, objective, network = self._named(batch.inputs), self._objective, self._network
         bound = self._bind(len(next(iter(inputs.values()))))
         if check:
-            inputs = network.checked_inputs(inputs)
+            inputs = network.checked_inputs(inputs, batch.rows)
         places = self.augmenter.places(bound)
         for name, values in inputs.items():
             if check:
