@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cortex_lab as cl
+from cortex_lab.data.batches import Batch
 
 ROWS = 24
 BYTES = np.random.default_rng(0).integers(0, 256, (ROWS, 4, 4, 1)).astype(np.uint8)
@@ -13,9 +15,82 @@ IDS = np.arange(ROWS) % 3
 NUMBERS = ["uint16", "int64", "float32", "float64"]
 
 
-def trained(x, **options):
-    network = cl.Network([cl.Flatten(), cl.Dense(3)], (4, 4, 1))
-    return cl.train(network, (x, IDS), "softmax_cross_entropy", cl.Adam(0.1), batch_size=8, **options)
+class Served:
+    """Batches of one's own."""
+
+    batch_size, steps_per_epoch = 12, 2
+
+    def __init__(self, x):
+        self.parts = [Batch(x[rows], IDS[rows], rows) for rows in np.split(np.arange(ROWS), 2)]
+
+    def fetch(self, step):
+        return self.parts[step % 2]
+
+
+def net():
+    return cl.Network([cl.Flatten(), cl.Dense(3)], (4, 4, 1))
+
+
+def trained(x, network=None, **options):
+    data = (x, IDS) if isinstance(x, np.ndarray) else x
+    options = {"loss": "softmax_cross_entropy", "optimizer": cl.Adam(0.1), "batch_size": 8, **options}
+    return cl.train(network or net(), data, **options)
+
+
+def by_hand(x, **options):
+    return cl.Session(cl.Training(net(), Served(x), "softmax_cross_entropy", cl.Adam(0.1), **options))
+
+
+def in_a_column(x):
+    kept = x if x.dtype == np.uint8 else x.astype("float32")
+    return cl.data.Dataset(pd.DataFrame({"x": cl.data.TensorArray(kept), "y": IDS}), "x", "y")
+
+
+GIVEN = {
+    "arrays": trained,
+    "arrays by name": lambda x, **options: trained(({"input": x}, IDS), **options),
+    "a dataset": lambda x, **options: trained(in_a_column(x), **options),
+    "batches of one's own": lambda x, **options: trained(Served(x), **options),
+    "by hand": by_hand,
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("first", ["bytes", "numbers"])
+def test_a_scale_is_known_however_the_pictures_are_given(given, first):
+    own, other = (BYTES, BYTES.astype(float)) if first == "bytes" else (BYTES.astype(float), BYTES)
+    session = GIVEN[given](own, validation=(own, IDS))
+    training = session.process
+    for call in (
+        lambda: training.network.predict(other),
+        lambda: training.network.activations(other),
+        lambda: training.checked_rows(other, IDS),
+        lambda: training.clone().network.predict(other),
+        lambda: GIVEN[given](own, validation=(other, IDS)),
+    ):
+        with pytest.raises(ValueError, match=r"input 'input' .*bytes, which are seen as 0 to 1"):
+            call()
+    session.step(3)
+    training.network.predict(own)
+    training.checked_rows(own, IDS)
+
+
+@pytest.mark.parametrize("first", ["bytes", "numbers"])
+def test_batches_of_ones_own_are_of_one_scale(first):
+    source, numbers = Served(BYTES), BYTES.astype(float)
+    source.parts[first == "bytes"] = Served(numbers).parts[first == "bytes"]
+    session = trained(source)
+    with pytest.raises(ValueError, match=r"input 'input' .*bytes, which are seen as 0 to 1"):
+        session.step(2)
+
+
+def test_who_trains_on_another_scale_validates_on_it():
+    numbers = BYTES.astype(float)
+    network = trained(BYTES, validation=(BYTES, IDS)).network
+    for own, other in ((numbers, BYTES), (BYTES, numbers)):
+        trained(own, network, validation=(own, IDS)).step(3)
+        with pytest.raises(ValueError, match="bytes, which are seen as 0 to 1"):
+            network.predict(other)
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.frames import common_index, names_among, weights_of_rows
+from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import known_codes, shown, weights_by_code
@@ -33,6 +33,7 @@ class Given:
         have none, or where the dataset's inputs have names.
     index: that of the frames and columns among arrays; None where there are none.
     chosen: which rows of the arrays to train on; None for all.
+    byte_columns: those of the input columns that hold bytes.
     """
 
     reading: str
@@ -43,6 +44,7 @@ class Given:
     columns: Any = None
     index: pd.Index | None = None
     chosen: np.ndarray | None = None
+    byte_columns: Sequence = ()
 
     @classmethod
     def of(cls, data: Any, reading: str, loss: str, by_output: Mapping[str, str] | None = None) -> Given:
@@ -72,10 +74,13 @@ class Given:
             else:
                 dataset = dataset.read_as(reading, loss)
             named = isinstance(dataset.inputs, dict)
-            return cls(reading, dataset=dataset, columns=None if named else dataset.columns)
-        columns = names_among(inputs)
-        inputs = _inputs_of(inputs, columns, "the data")
-        return cls(reading, inputs=inputs, targets=_targets(targets, reading), columns=columns, index=index)
+            found, columns = byte_columns(dataset.frame[dataset.columns]), None if named else dataset.columns
+            return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
+        columns, found = names_among(inputs), byte_columns(inputs)
+        inputs, targets = _inputs_of(inputs, columns, "the data"), _targets(targets, reading)
+        return cls(
+            reading, inputs=inputs, targets=targets, columns=columns, index=index, byte_columns=found
+        )
 
     @property
     def data(self) -> Any:

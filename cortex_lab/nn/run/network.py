@@ -238,7 +238,6 @@ class Network:
                 raise ValueError(
                     f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
                 )
-        refuse_other_scale(self, named)
         return named
 
     def save(self, path: str | os.PathLike) -> None:
@@ -323,6 +322,7 @@ class Network:
 
     def _evaluate(self, x: Any, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
         inputs = self.checked_inputs(x)
+        refuse_other_scale(self, inputs)
         rows = len(next(iter(inputs.values())))
         results: dict[str, np.ndarray] = {}
 

@@ -13,6 +13,7 @@ from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.hyperparameters import Hyperparameters
 from cortex_lab.nn.train.objective import TotalLoss
@@ -113,6 +114,8 @@ class BatchLoader:
         bound = self._bind(len(next(iter(inputs.values()))))
         if check:
             inputs = network.checked_inputs(inputs, batch.rows)
+            refuse_other_scale(network, inputs)
+            note_scale(network, inputs)
         places = self.augmenter.places(bound)
         for name, values in inputs.items():
             if check:
