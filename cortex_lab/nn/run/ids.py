@@ -13,7 +13,7 @@ BEYOND = 2**31
 """Ids are looked up as int32."""
 
 
-class NoSuchId(IndexError):
+class NoSuchId(IndexError, ValueError):
     """An id that a table has no row for, found in column `place` of an input.
 
     `text` says "{where}" where it names the column, by one of `columns` where they have names.

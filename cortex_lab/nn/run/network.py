@@ -208,7 +208,7 @@ class Network:
     def checked_inputs(self, x: Any, data_rows: Any = None) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit.
 
-        IndexError for an id that a table does not have. Its row is named by `data_rows`, where these are given.
+        Ids that a table does not have are named with their rows, which are `data_rows` of the data, if given.
         """
         x = read_table(x, self.reads) if is_table(x) else x
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
