@@ -55,6 +55,42 @@ def test_labels_are_labels_however_they_are_given_or_it_is_asked_which_is_meant(
         assert found == pytest.approx(right)
 
 
+NEITHER = "are neither labels of 'k', which are .*, nor class ids, which are 0 to 2"
+NUMBERS = {
+    "labels are words": (["1", "2", "3"], CLASSES + 1, r"for labels of 'k', .*'2', '3'; .*astype\(str\)"),
+    "may be words": (["1", "2", "3"], np.maximum(CLASSES, 1), r"may be labels of 'k', .*astype\(str\)"),
+    "words in full": (["01", "02", "03"], CLASSES + 1, "for labels of 'k', which are '01'"),
+    "other numbers": ([10, 20, 30], CLASSES + 1, f"targets 3, which {NEITHER}"),
+    "names": (["x", "y", "z"], CLASSES + 1, f"targets 3, which {NEITHER}"),
+    "no such id": ([0, 1, 2], CLASSES + 1, f"targets 3, which {NEITHER}"),
+    "times": (pd.to_datetime(["2020", "2021", "2022"]), CLASSES + 1, f"targets 3, which {NEITHER}"),
+}
+
+
+@pytest.mark.parametrize("dtype", [int, "uint8", "float32"])
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers_that_are_neither_labels_nor_ids_are_refused_by_name(case, dtype):
+    labels, targets, message = NUMBERS[case]
+    # A network may have more units than there are labels, for those that are to come.
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=np.asarray(labels)[CLASSES])
+    data = cl.data.Dataset(frame, ["a", "b"], "k")
+    session, targets = trained(data, units=5), targets.astype(dtype)
+    for given in (targets, targets.tolist(), targets[:, None]):
+        for call in (lambda: session.score((X, given)), lambda: trained(data, 5, validation=(X, given))):
+            with pytest.raises(ValueError, match=message):
+                call()
+    if case == "labels are words":
+        assert session.score((X, (CLASSES + 1).astype(str))) == session.score(data)
+
+
+def test_a_type_that_would_merge_labels_is_no_remedy():
+    session, frame = labelled([False, True, True])
+    with pytest.raises(ValueError, match=r"of type int, .* of type bool, .*: frame\['k'\].map"):
+        session.score(frame.assign(k=CLASSES))
+    with pytest.raises(ValueError, match=r"of type int, .* of type bool, .*: frame\['k'\].astype\('bool'\)"):
+        session.score(frame.assign(k=CLASSES % 2))
+
+
 def test_ids_of_the_training_are_ids():
     session, frame = labelled([1, 2, 3])
     assert session.score(session.dataset.arrays()) == session.score(frame)

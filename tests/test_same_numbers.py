@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.data import Batches, Dataset, TensorArray
+from cortex_lab.data import Dataset, TensorArray
 from cortex_lab.nn.contract.layer import LAYERS
 from cortex_lab.nn.run import pictures
 
@@ -315,40 +315,6 @@ def test_other_bytes_as_targets_of_values_stay_and_that_is_said():
     assert session.trace["validation_loss"][-1] > 100
     masks = (y > 100).astype(np.uint8)
     cl.train(autoencoder((4, 3)), (x, masks), **{**options, "loss": "binary_cross_entropy"})
-
-
-TABLES = {
-    "an array": lambda f: (f.to_numpy(), IDS),
-    "an array by name": lambda f: ({"input": f.to_numpy()}, IDS),
-    "a frame": lambda f: (f, IDS),
-    "a frame by name": lambda f: ({"input": f}, IDS),
-    "a frame and a column": lambda f: (f, pd.Series(IDS, name="y")),
-    "a nullable frame": lambda f: (f.convert_dtypes(), IDS),
-    "a dataset": lambda f: Dataset(f.assign(y=IDS), list(f), "y"),
-    "a dataset with names": lambda f: Dataset(f.assign(y=IDS), {"input": list(f)}, "y"),
-    "a tensor column": lambda f: Dataset(pd.DataFrame({"x": TensorArray(f.to_numpy()), "y": IDS}), "x", "y"),
-    "batches of one's own": lambda f: Batches(f.to_numpy(), IDS, batch_size=ROWS),
-}
-IDS = np.arange(ROWS) % 2
-
-
-@pytest.mark.parametrize("given", TABLES)
-def test_rows_of_bytes_are_numbers_and_that_is_said_once(given):
-    frame = pd.DataFrame(numbers("B", (5,)), columns=list("abcde"))
-
-    def trained(frame, *layers):
-        net = cl.Network([*layers, cl.Dense(2)], 5)
-        return cl.train(net, TABLES[given](frame), "softmax_cross_entropy", cl.Adam(), batch_size=ROWS)
-
-    # Of 0 and 1, of what a layer reads as it is, and of a table of several dtypes nothing is said.
-    trained(frame // 255)
-    trained(frame, cl.Embedding(256, 2), cl.Flatten())
-    if given != "a tensor column" and "array" not in given and "own" not in given:
-        trained(frame.assign(e=1.5))
-    with pytest.warns(UserWarning, match=r"input 'input' is bytes in rows \(5,\).*numbers, 0 to 255.*divide"):
-        session = trained(frame)
-    np.testing.assert_array_equal(fed(session), frame.to_numpy())
-    trained(frame)
 
 
 # What does not fit -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.data.batches import Batch
+from cortex_lab.nn.run import pictures
 
 ROWS = 24
 BYTES = np.random.default_rng(0).integers(0, 256, (ROWS, 4, 4, 1)).astype(np.uint8)
@@ -123,3 +124,39 @@ def test_bytes_and_numbers_from_0_to_255_do_not_mix(dtype, first, tmp_path):
 def test_numbers_from_0_to_1_go_with_bytes():
     session = trained(BYTES / 255, validation=(BYTES, IDS))
     assert session.score((BYTES, IDS)) == pytest.approx(session.score((BYTES / 255, IDS)), rel=1e-5)
+
+
+TABLES = {
+    "an array": lambda f: (f.to_numpy(), IDS),
+    "an array by name": lambda f: ({"input": f.to_numpy()}, IDS),
+    "a frame": lambda f: (f, IDS),
+    "a frame by name": lambda f: ({"input": f}, IDS),
+    "a frame and a column": lambda f: (f, pd.Series(IDS, name="y")),
+    "a nullable frame": lambda f: (f.convert_dtypes(), IDS),
+    "a dataset": lambda f: cl.data.Dataset(f.assign(y=IDS), list(f), "y"),
+    "a dataset with names": lambda f: cl.data.Dataset(f.assign(y=IDS), {"input": list(f)}, "y"),
+    "a tensor column": lambda f: in_a_column(f.to_numpy()),
+    "batches of one's own": lambda f: cl.data.Batches(f.to_numpy(), IDS, batch_size=ROWS),
+}
+
+
+@pytest.mark.parametrize("given", TABLES)
+def test_rows_of_bytes_are_numbers_and_that_is_said_once(given, monkeypatch):
+    monkeypatch.setattr(pictures, "_said", set())
+    frame = pd.DataFrame(BYTES[:, 0, :, 0], columns=list("abcd"))
+
+    def trained(frame, *layers):
+        net = cl.Network([*layers, cl.Dense(3)], 4)
+        return cl.train(net, TABLES[given](frame), "softmax_cross_entropy", cl.Adam(), batch_size=ROWS)
+
+    # Of 0 and 1, of what a layer reads as it is, and of a table of several dtypes nothing is said.
+    trained(frame // 255)
+    trained(frame, cl.Embedding(256, 2), cl.Flatten())
+    if given != "a tensor column" and "array" not in given and "own" not in given:
+        trained(frame.assign(d=1.5))
+    with pytest.warns(UserWarning, match=r"input 'input' is bytes in rows \(4,\).*numbers, 0 to 255.*divide"):
+        session = trained(frame)
+    session.step(to="fetch")
+    order = np.argsort(session.process.batch.rows)
+    np.testing.assert_array_equal(session.buffers["input"][order], frame.to_numpy())
+    trained(frame)

@@ -14,7 +14,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
-from cortex_lab.data.targets import known_codes, shown, weights_by_code
+from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
 from cortex_lab.ground.float32 import refuse_masked, refuse_missing
 
 VALIDATION = (
@@ -278,7 +278,7 @@ def _coded(
     column: Any = dataset.target if name is None else dataset.target[name]
     if isinstance(targets, pd.Series) or (targets is not None and _are_words(targets)):
         return known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
-    return _codes_of_numbers(targets, labels, column, dataset.name)
+    return codes_of_numbers(targets, labels, column, role, dataset.name)
 
 
 def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
@@ -295,25 +295,6 @@ def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
             f"there is a loss for {missing[0]!r}, and {dataset.name!r} has the targets "
             f"{shown(dataset.target)}; name one for it: target={{{missing[0]!r}: column}}"
         )
-
-
-def _codes_of_numbers(targets: Any, labels: pd.Index, column: Any, name: str) -> Any:
-    """Numbers in an array as class ids: they are ids, or labels; ValueError where they may be either."""
-    values = np.asarray(targets)
-    if values.dtype.kind not in "biuf" or labels.tolist() == list(range(len(labels))):
-        return targets
-    # A negative number that is no label says that a class is unknown.
-    found = np.array([each for each in np.unique(values) if each >= 0 or each in labels])
-    are_ids = bool(np.isin(found, np.arange(len(labels))).all())
-    are_labels = found.size > 0 and set(found.tolist()) <= set(labels.tolist())
-    if are_ids and are_labels:
-        raise ValueError(
-            f"the targets {shown(found)} may be labels of {column!r}, which are {shown(labels)}, or "
-            f"class ids, which are 0 to {len(labels) - 1}; give labels as pandas.Series(y), or a Dataset"
-        )
-    if not are_labels:
-        return targets
-    return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", name)
 
 
 def _nameless(data: Dataset, columns: list | dict | None, reading: str) -> tuple[Any, Any]:

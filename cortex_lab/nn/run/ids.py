@@ -72,7 +72,7 @@ def _unknown(
     if values.min() >= 0 and values.max() < BEYOND:
         ways = f"give it input_dim={int(values.max()) + 1}, or {ways}"
     text = (
-        f"there is no id {int(values[first])} in {{where}}: the table of layer {reader!r} has {count} rows, for "
-        f"ids 0 to {count - 1}; {len(bad)} of {len(values)} rows have others, the first {shown}; {ways}"
+        f"there is no id {int(values[first])} in {{where}}: the table of layer {reader!r} has {count} rows, "
+        f"for ids 0 to {count - 1}; {len(bad)} of {len(values)} rows have others, the first {shown}; {ways}"
     )
     return NoSuchId(text, name, int(first[-1]) if len(first) > 1 else 0, columns)

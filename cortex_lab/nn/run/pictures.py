@@ -55,7 +55,8 @@ def is_bytes(values: Any) -> bool:
 def note_scale(network: Any, inputs: Any) -> None:
     """Remember the scale of the pictures that a network is trained on: as `saw_bytes` and `saw_large`.
 
-    Those are bytes, or other numbers that go far beyond 1. What it saw before counts, unless this says otherwise.
+    Those are bytes, or other numbers that go far beyond 1. What it saw before counts unless this says
+    otherwise.
     """
     named = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
     given = {name: named[name] for name in network.pictures if name in named}
