@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import cortex_lab as cl
+from cortex_lab.data.batches import Batch
 
 ROWS = 240
 random = np.random.default_rng(0)
@@ -187,3 +188,72 @@ def test_a_descent_starts_anew_where_its_value_was_finite(function):
     session.step(50)
     session.rewind(session.fault.last_good)
     assert np.isfinite(session.process.measure("value")) and np.isfinite(session.process.gradient).all()
+
+
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+LABELS = pd.Series(CLASSES, name="k")
+BATCHES = {
+    "a dataset's": ["a", "b"],
+    "a dataset's, by name": {"input": ["a", "b"]},
+}
+HELD_OUT = {
+    "in order": (FRAME, LABELS),
+    "columns in another order": (FRAME[["b", "a"]], LABELS),
+    "and others": (FRAME.assign(z=0.0)[["z", "b", "a"]], LABELS),
+    "by name": ({"input": FRAME[["b", "a"]]}, LABELS),
+}
+
+
+def by_hand(batches, validation):
+    network = cl.Network([cl.Dense(3)], 2)
+    return cl.Training(network, batches, "softmax_cross_entropy", cl.Adam(), validation=validation)
+
+
+def on_batches(batches, validation):
+    return trained(batches, validation=validation).process
+
+
+@pytest.mark.parametrize("made", [by_hand, on_batches])
+@pytest.mark.parametrize("batches", BATCHES)
+@pytest.mark.parametrize("held_out", HELD_OUT)
+def test_batches_of_columns_meet_other_rows_by_name(made, batches, held_out):
+    x, _ = HELD_OUT[held_out]
+    data = cl.data.Dataset(FRAME.assign(k=CLASSES), BATCHES[batches], "k")
+    training, right = made(data.batches(60), HELD_OUT[held_out]), made(data.batches(60), (X, CLASSES))
+    assert training.measure("validation_loss") == right.measure("validation_loss")
+    again, _ = training.checked_rows(x, LABELS)
+    np.testing.assert_array_equal(again["input"], X.astype(np.float32))
+    np.testing.assert_array_equal(training.network.predict(x), training.network.predict(X))
+    with pytest.raises(KeyError, match="no column 'b'"):
+        made(data.batches(60), (FRAME[["a"]], LABELS))
+    # What the network has learned in one order it does not go on with in another.
+    swapped = cl.data.Dataset(FRAME.assign(k=CLASSES), ["b", "a"], "k").batches(60)
+    with pytest.raises(ValueError, match="the network was trained on the columns .*'a', 'b'"):
+        cl.Training(training.network, swapped, "softmax_cross_entropy", cl.Adam())
+
+
+@pytest.mark.parametrize("made", [by_hand, on_batches])
+@pytest.mark.parametrize("part", ["inputs", "targets"])
+def test_rows_whose_indexes_differ_are_refused_by_hand_too(made, part):
+    arrays = cl.data.Batches(X, CLASSES, batch_size=60)
+    x, y = (FRAME[::-1], LABELS) if part == "inputs" else (FRAME, LABELS[::-1])
+    for call in (
+        lambda: made(arrays, (x, y)),
+        lambda: made(arrays, ({"input": x}, y)),
+        lambda: made(arrays, None).checked_rows(x, y),
+        lambda: made(Served(x, y), None).rehearse("fetch"),
+    ):
+        with pytest.raises(ValueError, match="do not have the same index, so which rows belong together"):
+            call()
+
+
+class Served:
+    """Batches of one's own."""
+
+    batch_size, steps_per_epoch = ROWS, 1
+
+    def __init__(self, x, y):
+        self.batch = Batch(x, y, np.arange(ROWS))
+
+    def fetch(self, step):
+        return self.batch

@@ -50,7 +50,9 @@ class Given:
     def of(cls, data: Any, reading: str, loss: str, by_output: Mapping[str, str] | None = None) -> Given:
         """`data` as `loss` reads it, or as several read it, by output; an error for what it cannot be."""
         if hasattr(data, "fetch"):
-            return cls(reading, data)
+            reads = getattr(data, "reads", None)
+            alone = next(iter(reads.values())) if reads and len(reads) == 1 else reads
+            return cls(reading, data, columns=alone)
         if isinstance(data, pd.DataFrame):
             raise TypeError(
                 "a frame alone does not say what is learned from what; give "

@@ -109,8 +109,8 @@ def codes_of_numbers(targets: Any, labels: pd.Index, column: Hashable, role: str
         raise ValueError(f"{role} has the targets {shown(found)} for {theirs}; give them {remedy}")
     strange = [each for each in found if each not in named and each not in ids]
     raise ValueError(
-        f"{role} has the targets {shown(strange or found)}, which are neither {theirs}, nor {numbered}; leave those "
-        "rows out, or give labels that were trained on"
+        f"{role} has the targets {shown(strange or found)}, which are neither {theirs}, nor {numbered}; "
+        "leave those rows out, or give labels that were trained on"
     )
 
 

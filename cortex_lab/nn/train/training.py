@@ -25,6 +25,7 @@ from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
+from cortex_lab.nn.train.labels import take_names
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
@@ -96,6 +97,7 @@ class Training:
     ) -> None:
         check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
         self.network = network
+        take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
         self.penalties = None if penalties is None else Penalties.of(penalties)

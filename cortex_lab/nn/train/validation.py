@@ -9,6 +9,7 @@ import numpy as np
 from cortex_lab.ground.float32 import refuse_missing
 from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.run.ids import NoSuchId
+from cortex_lab.nn.run.tables import refuse_other_rows
 from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics, resolve_metric
 from cortex_lab.nn.train.objective import TotalLoss
@@ -18,6 +19,7 @@ Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 def checked_rows(objective: TotalLoss, inputs: Any, targets: Any, role: str) -> Rows:
     """Rows beside those trained on, by name; ValueError that names their `role` for what does not fit."""
+    refuse_other_rows(inputs, targets)
     try:
         named = objective.network.checked_inputs(inputs)
     except NoSuchId as error:
