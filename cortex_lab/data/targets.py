@@ -232,7 +232,8 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     column = _column(frame, name)
     if is_float_dtype(column.dtype):
         _read_numbers(column)
-        return column
+        # pandas has no index of float16 to look labels up in.
+        return column.astype(np.float32) if column.dtype == np.float16 else column
     remedy = f"dropna(subset=[{name!r}])"
     _refuse_rows(column.isna().to_numpy(bool), frame, f"label column {name!r} has no label", remedy)
     if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
