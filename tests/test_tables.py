@@ -73,7 +73,7 @@ PICTURES = pd.DataFrame({"image": TensorArray(np.zeros((6, 4, 4, 1), np.float32)
             ValueError,
             r"'wasp', in 1 of 48 rows; there are 'ant', 'bee', 'cow'.*isin",
         ),
-        (lambda f: f.assign(y=1), ValueError, r"labels in 'y' of .* of type int, 1, .*'insects'.*astype"),
+        (lambda f: f.assign(y=1), ValueError, r"labels in 'y' of .* of type int, 1, .*'insects'.*map"),
         (lambda f: f.assign(b="far"), ValueError, "column 'b' holds str"),
         (lambda f: f.assign(b=np.nan), ValueError, "column 'b' is NaN"),
     ],

@@ -224,3 +224,14 @@ def test_a_negative_id_says_that_a_class_is_unknown():
     y = np.array([0, 1, 2, -100] * 3)
     session = trained("softmax_cross_entropy", (np.zeros((12, 2)), y), 3)
     assert session.trace["loss"][0] > 0 and session.process.batch.targets.min() == -100
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"])
+def test_a_column_of_half_precision_is_read_as_any_other(loss):
+    frame = pd.DataFrame({"a": [0.0, 1, 2, 3], "half": np.array([0, 1, 1, 0], np.float16)})
+    single = cl.data.Dataset(frame.astype("float32"), "a", "half").read_as(reading_of(loss)[0])
+    half = cl.data.Dataset(frame, "a", "half").read_as(reading_of(loss)[0])
+    np.testing.assert_array_equal(half.arrays()[1], single.arrays()[1])
+    assert half.classes == single.classes and half.like(single).arrays()[1].tolist() == [0, 1, 1, 0]
+    with pytest.raises(ValueError, match=r"'half' holds numbers from 0.0 to 3.0, and .* wants yes or no"):
+        cl.data.Dataset(frame.assign(half=frame.a.astype("float16")), "a", "half").read_as("yes or no")

@@ -138,6 +138,8 @@ class Batches:
         The rows to serve, positions in `inputs`; None serves all.
     excluded
         Rows to leave out.
+    reads
+        The names of the columns of each input, where they have some.
 
     Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
@@ -153,7 +155,9 @@ class Batches:
         shuffle: bool = True,
         rows: Iterable[int] | None = None,
         excluded: Iterable[int] = (),
+        reads: Mapping[str, list] | None = None,
     ) -> None:
+        self.reads = reads
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)

@@ -344,6 +344,7 @@ class Dataset:
             seed=seed,
             shuffle=shuffle,
             rows=self.rows,
+            reads=self.reads,
         )
 
     def __len__(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,10 @@ import pandas as pd
 
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.frames import common_index, names_among, weights_of_rows
+from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
-from cortex_lab.data.targets import known_codes, shown, weights_by_code
+from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
 from cortex_lab.ground.float32 import refuse_masked, refuse_missing
 
 VALIDATION = (
@@ -33,6 +33,7 @@ class Given:
         have none, or where the dataset's inputs have names.
     index: that of the frames and columns among arrays; None where there are none.
     chosen: which rows of the arrays to train on; None for all.
+    byte_columns: those of the input columns that hold bytes.
     """
 
     reading: str
@@ -43,12 +44,15 @@ class Given:
     columns: Any = None
     index: pd.Index | None = None
     chosen: np.ndarray | None = None
+    byte_columns: Sequence = ()
 
     @classmethod
     def of(cls, data: Any, reading: str, loss: str, by_output: Mapping[str, str] | None = None) -> Given:
         """`data` as `loss` reads it, or as several read it, by output; an error for what it cannot be."""
         if hasattr(data, "fetch"):
-            return cls(reading, data)
+            reads = getattr(data, "reads", None)
+            alone = next(iter(reads.values())) if reads and len(reads) == 1 else reads
+            return cls(reading, data, columns=alone)
         if isinstance(data, pd.DataFrame):
             raise TypeError(
                 "a frame alone does not say what is learned from what; give "
@@ -72,10 +76,13 @@ class Given:
             else:
                 dataset = dataset.read_as(reading, loss)
             named = isinstance(dataset.inputs, dict)
-            return cls(reading, dataset=dataset, columns=None if named else dataset.columns)
-        columns = names_among(inputs)
-        inputs = _inputs_of(inputs, columns, "the data")
-        return cls(reading, inputs=inputs, targets=_targets(targets, reading), columns=columns, index=index)
+            found, columns = byte_columns(dataset.frame[dataset.columns]), None if named else dataset.columns
+            return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
+        columns, found = names_among(inputs), byte_columns(inputs)
+        inputs, targets = _inputs_of(inputs, columns, "the data"), _targets(targets, reading)
+        return cls(
+            reading, inputs=inputs, targets=targets, columns=columns, index=index, byte_columns=found
+        )
 
     @property
     def data(self) -> Any:
@@ -273,7 +280,7 @@ def _coded(
     column: Any = dataset.target if name is None else dataset.target[name]
     if isinstance(targets, pd.Series) or (targets is not None and _are_words(targets)):
         return known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
-    return _codes_of_numbers(targets, labels, column, dataset.name)
+    return codes_of_numbers(targets, labels, column, role, dataset.name)
 
 
 def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
@@ -290,25 +297,6 @@ def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
             f"there is a loss for {missing[0]!r}, and {dataset.name!r} has the targets "
             f"{shown(dataset.target)}; name one for it: target={{{missing[0]!r}: column}}"
         )
-
-
-def _codes_of_numbers(targets: Any, labels: pd.Index, column: Any, name: str) -> Any:
-    """Numbers in an array as class ids: they are ids, or labels; ValueError where they may be either."""
-    values = np.asarray(targets)
-    if values.dtype.kind not in "biuf" or labels.tolist() == list(range(len(labels))):
-        return targets
-    # A negative number that is no label says that a class is unknown.
-    found = np.array([each for each in np.unique(values) if each >= 0 or each in labels])
-    are_ids = bool(np.isin(found, np.arange(len(labels))).all())
-    are_labels = found.size > 0 and set(found.tolist()) <= set(labels.tolist())
-    if are_ids and are_labels:
-        raise ValueError(
-            f"the targets {shown(found)} may be labels of {column!r}, which are {shown(labels)}, or "
-            f"class ids, which are 0 to {len(labels) - 1}; give labels as pandas.Series(y), or a Dataset"
-        )
-    if not are_labels:
-        return targets
-    return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", name)
 
 
 def _nameless(data: Dataset, columns: list | dict | None, reading: str) -> tuple[Any, Any]:

@@ -18,7 +18,8 @@ from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
-from cortex_lab.nn.run.pictures import bytes_among, large_among, refuse_other_scale, say_how_bytes_are_seen
+from cortex_lab.nn.run.ids import NoSuchId
+from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_wrong_classes, weights_of
@@ -154,25 +155,26 @@ def train(
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
-    training = setup.training(
-        network,
-        batches,
-        row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
-        validation=held_out,
-    )
+    row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
+    try:
+        training = setup.training(network, batches, row_weights, held_out)
+    except NoSuchId as error:
+        raise error.called(reads) from None
     refuse_wrong_classes(training.objective, given)
     classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
         load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
     network.reads, network.classes = reads, classes
-    if isinstance(batches, Batches):
-        network.saw_bytes = bytes_among(network, batches.inputs)
-        network.saw_large = large_among(network, batches.inputs)
+    served: Any = batches if isinstance(batches, Batches) else batches.fetch(0)
+    if served is batches:
+        # Of batches of one's own, a training has looked at the first.
+        note_scale(network, batches.inputs)
         if training.validation is not None:
             refuse_other_scale(network, training.validation[0])
-        of_values = training.objective.reads_values
-        say_how_bytes_are_seen(network.graph, batches.inputs, batches.targets, of_values)
+    of_values = training.objective.reads_values
+    of_bytes = [name for name, columns in reads.items() if set(columns) <= set(whole.byte_columns)]
+    say_how_bytes_are_seen(network.graph, served.inputs, served.targets, of_values, of_bytes)
     if isinstance(validation, str) or np.isscalar(validation):
         held_out = validation
     if sample_weight is not None:

@@ -18,6 +18,7 @@ from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.executor import Bound, Executor
+from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.tables import is_table, read_table, read_tables
@@ -204,8 +205,11 @@ class Network:
         """
         return as_picture(values) if name in self.pictures else values
 
-    def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
-        """`x` as arrays by input name; ValueError naming the input that does not fit."""
+    def checked_inputs(self, x: Any, data_rows: Any = None) -> dict[str, np.ndarray]:
+        """`x` as arrays by input name; ValueError naming the input that does not fit.
+
+        Ids that a table does not have are named with their rows, which are `data_rows` of the data, if given.
+        """
         x = read_table(x, self.reads) if is_table(x) else x
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
         if set(named) != set(self.graph.inputs):
@@ -226,20 +230,14 @@ class Network:
                 raise TypeError(
                     f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
                 )
-            readers = (self.graph.nodes[reader].layer for reader in self.graph.consumers[name])
-            reads_ids = any(layer.input_dtype == "int32" for layer in readers)
-            if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():
-                raise ValueError(f"input {name!r} wants ids, which are whole numbers")
-            if reads_ids and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
-                raise ValueError(f"input {name!r} wants ids, which are below 2**31, got {array.max()}")
-            if not reads_ids and self.ops.dtype == np.float32:
+            refuse_no_ids(self.graph, name, array, self.reads.get(name), data_rows)
+            if self.ops.dtype == np.float32 and not reads_ids(self.graph, name):
                 check_float32(array, f"input {name!r}")
             rows = len(array) if rows is None else rows
             if len(array) != rows or rows == 0:
                 raise ValueError(
                     f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
                 )
-        refuse_other_scale(self, named)
         return named
 
     def save(self, path: str | os.PathLike) -> None:
@@ -324,6 +322,7 @@ class Network:
 
     def _evaluate(self, x: Any, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
         inputs = self.checked_inputs(x)
+        refuse_other_scale(self, inputs)
         rows = len(next(iter(inputs.values())))
         results: dict[str, np.ndarray] = {}
 

@@ -21,15 +21,21 @@ def read_tables(named: Mapping[str, Any], reads: Mapping[str, list]) -> dict[str
 
     ValueError if frames differ in their index: which rows belong together could not be told.
     """
-    indexes = [part.index for part in named.values() if isinstance(part, (pd.DataFrame, pd.Series))]
-    if any(not index.equals(indexes[0]) for index in indexes):
-        raise ValueError(
-            f"the frames for {', '.join(named)} do not have the same index, so which rows belong together "
-            "cannot be told; put them in one order, frame.loc[other.index], or drop the indexes: "
-            ".reset_index(drop=True)"
-        )
+    refuse_other_rows(named)
     known = {name: {name: reads[name]} if name in reads else {} for name in named}
     return {name: read_table(part, known[name]) if is_table(part) else part for name, part in named.items()}
+
+
+def refuse_other_rows(*given: Any) -> None:
+    """ValueError for frames and columns, also in dicts, whose indexes differ."""
+    parts = [part for each in given for part in (each.values() if isinstance(each, Mapping) else [each])]
+    indexes = [part.index for part in parts if isinstance(part, (pd.DataFrame, pd.Series))]
+    if any(not index.equals(indexes[0]) for index in indexes):
+        raise ValueError(
+            "the frames and columns given together do not have the same index, so which rows belong together "
+            "cannot be told; put them in one order, targets.loc[inputs.index], or drop the indexes: "
+            ".reset_index(drop=True)"
+        )
 
 
 def read_table(table: Any, reads: Mapping[str, list]) -> Any:

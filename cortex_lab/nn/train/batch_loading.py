@@ -13,6 +13,8 @@ from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale
+from cortex_lab.nn.run.tables import refuse_other_rows
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.hyperparameters import Hyperparameters
 from cortex_lab.nn.train.objective import TotalLoss
@@ -112,7 +114,10 @@ class BatchLoader:
         inputs, objective, network = self._named(batch.inputs), self._objective, self._network
         bound = self._bind(len(next(iter(inputs.values()))))
         if check:
-            inputs = network.checked_inputs(inputs)
+            refuse_other_rows(inputs, batch.targets)
+            inputs = network.checked_inputs(inputs, batch.rows)
+            refuse_other_scale(network, inputs)
+            note_scale(network, inputs)
         places = self.augmenter.places(bound)
         for name, values in inputs.items():
             if check:

@@ -17,7 +17,7 @@ from cortex_lab.nn.examine.measures import Measures, stands
 from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
 from cortex_lab.nn.run.executor import Executor
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.run.pictures import targets_are_pictures
+from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, targets_are_pictures
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.train import edits
 from cortex_lab.nn.train.arguments import check_arguments
@@ -25,6 +25,7 @@ from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
+from cortex_lab.nn.train.labels import take_names
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
@@ -96,6 +97,7 @@ class Training:
     ) -> None:
         check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
         self.network = network
+        take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
         self.penalties = None if penalties is None else Penalties.of(penalties)
@@ -115,7 +117,7 @@ class Training:
         self.update = Update.of(network, optimizer, resting, bound_penalties, self.objective.state)
         self.loader = BatchLoader(network, self.objective, batches, executor, augmenter, row_weights, seed)
         self.record = StepRecord()
-        rows = validation and self.checked_rows(*validation, "validation")
+        rows = validation and checked_rows(self.objective, *validation, "validation")
         self._validation = Validation(self.objective, rows, Metrics(metrics, self.objective))
         self.validate_every = checks.plain(validate_every) or batches.steps_per_epoch
         self.phases = phase_names(free, bool(augmenter))
@@ -125,6 +127,10 @@ class Training:
         self._measures = Measures(
             network, self.objective, self.record, self.update, self.loader, self._validation
         ).by_key
+        if network.pictures:
+            note_scale(network, network.checked_inputs(batches.fetch(0).inputs))
+            if rows:
+                refuse_other_scale(network, rows[0])
 
     # What its parts hold, to be read here.
     optimizer = property(attrgetter("update.optimizer"))
@@ -247,7 +253,9 @@ class Training:
         self, inputs: Any, targets: Any, role: str = "the data to score"
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Rows to score: inputs and targets by name; ValueError for what does not fit, or is not finite."""
-        return checked_rows(self.objective, inputs, targets, role)
+        rows = checked_rows(self.objective, inputs, targets, role)
+        refuse_other_scale(self.network, rows[0])
+        return rows
 
     def measure(self, key: str) -> float:
         """The value of `key` for the step just completed, or right before its update for the one under way.

@@ -8,6 +8,8 @@ import numpy as np
 
 from cortex_lab.ground.float32 import refuse_missing
 from cortex_lab.nn.contract.loss import WrongRows
+from cortex_lab.nn.run.ids import NoSuchId
+from cortex_lab.nn.run.tables import refuse_other_rows
 from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics, resolve_metric
 from cortex_lab.nn.train.objective import TotalLoss
@@ -17,7 +19,11 @@ Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 def checked_rows(objective: TotalLoss, inputs: Any, targets: Any, role: str) -> Rows:
     """Rows beside those trained on, by name; ValueError that names their `role` for what does not fit."""
-    named = objective.network.checked_inputs(inputs)
+    refuse_other_rows(inputs, targets)
+    try:
+        named = objective.network.checked_inputs(inputs)
+    except NoSuchId as error:
+        raise error.among(role) from None
     for name, values in named.items():
         refuse_missing(values, f"input {name!r} of {role}")
     try:
