@@ -47,13 +47,15 @@ class BatchLoader:
         # Where batches of a number of rows go, found out once: each step comes by here.
         self._places: dict[int, tuple[Bound, Mapping[str, Slots], dict[str, Any], dict[str, Any]]] = {}
         self._network, self._objective = network, objective
-        self._random = [name for name, node in network.graph.nodes.items() if node.layer.random]
+        self._draws = any(node.layer.random for node in network.graph.nodes.values())
+        executor.seed.fill(seed)
         self._can_put = network.ops.xp is np
 
     def load_into(self, executor: Executor) -> None:
         """From now on, load into the buffers of this one."""
         self.executor = executor
         self.bounds, self._places = {}, {}
+        executor.seed.fill(self.seed)
         self.hyperparameters.forget_bounds()
 
     def load(self, step: int) -> LoadedBatch:
@@ -69,9 +71,8 @@ class BatchLoader:
         else:
             bound, slots = self._load_arrays(batch, unchecked)
         self._load_weights(bound.rows, batch, slots)
-        for name in self._random:
-            at = bound.slots[name]
-            at.seed, at.step = self.seed, step
+        if self._draws:
+            self.executor.step.fill(step)
         return LoadedBatch(step, batch, bound, slots)
 
     def augment(self, loaded: LoadedBatch) -> None:
