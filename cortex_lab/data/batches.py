@@ -103,10 +103,11 @@ class _PickedBatch(Batch):
             source._inputs[own].put(picked, into, seen_as_picture)
             if twins:
                 seen[own] = into, seen_as_picture
+        # Asked first of what a training brings: the protocol is slow to be asked for.
+        by_name = type(targets) is dict or isinstance(targets, Mapping)
         if not source._named_targets:
-            each = targets.values() if isinstance(targets, Mapping) else targets
-            wanted = [("targets", into) for into in each]
-        elif isinstance(targets, Mapping):
+            wanted = [("targets", into) for into in (targets.values() if by_name else targets)]
+        elif by_name:
             wanted = list(targets.items())
         else:
             raise TypeError(f"targets are put by name: {', '.join(source._targets)}")

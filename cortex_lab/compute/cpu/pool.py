@@ -104,8 +104,12 @@ class Workers:
 
     def perform(self, work: SharedWork) -> None:
         """Do what `work` says, from its first kernel to its last; small numbers count as zero meanwhile."""
-        with one_blas_thread if work.blas else NOTHING, self.busy:
-            failed = self._perform(work)
+        if work.blas:
+            with one_blas_thread, self.busy:
+                failed = self._perform(work)
+        else:
+            with self.busy:
+                failed = self._perform(work)
         if failed >= 0:
             raise RuntimeError(f"the compiled kernel {work.names[failed]!r} failed")
 

@@ -64,7 +64,9 @@ class Update:
 
         Whether the gradient was finite, and all is that it leaves.
         """
-        return self._make(self.state, changes, settling)
+        if changes or settling or self.frozen.parts:
+            return self._make(self.state, changes, settling)
+        return self._optimize(self.state)
 
     @contextmanager
     def foreseen(
@@ -131,8 +133,6 @@ class Update:
         self, state: dict[str, Any], changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
     ) -> bool:
         network, ops = self.network, self.network.ops
-        if not changes and not settling and not self.frozen.parts:
-            return self._optimize(state)
         by_hand = {name: network.parameters[name] + ops.asarray(change) for name, change in changes.items()}
         finite = self._move(state)
         for name, values in by_hand.items():
