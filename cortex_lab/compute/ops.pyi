@@ -14,7 +14,9 @@ from dataclasses import field
 from functools import cache
 from types import ModuleType
 from typing import Any
+from typing import TypeVar
 import numpy as np
+Result = TypeVar('Result')
 
 @dataclass(frozen=True)
 class Ops:
