@@ -47,13 +47,6 @@ class _OneBlasThread:
                 self._set(self._before, self._before)
                 self._before = None
 
-    def after_fork(self) -> None:
-        """In a forked child: who was inside in another thread is not there to leave."""
-        self._lock = threading.Lock()
-        self._inside.clear()
-        if self._before is not None:
-            self._leave(None)
-
     @staticmethod
     def _set(befores: Sequence[int], counts: Sequence[int]) -> None:
         for library, before, count in zip(_blas_libraries(), befores, counts, strict=True):
