@@ -201,7 +201,8 @@ class TrainingSession(Session):
 
         def put_back() -> None:
             # All at once, so that nobody sees the weights of two steps; the edits then say what was done.
-            with ours.turns:
+            with ours.turns.lock:
+                ours.turns.await_readers()
                 ours.ops.copy(network.params, out=ours.params)
                 ours.ops.copy(network.state, out=ours.state)
 

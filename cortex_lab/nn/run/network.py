@@ -49,7 +49,8 @@ class Network:
     trained on, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
-    the next update waits for it. `turns` sees to that: what changes weights runs `with network.turns:`.
+    the next update waits for it. `turns` sees to that: what changes weights holds
+    `network.turns.lock`.
     """
 
     def __init__(
@@ -111,7 +112,8 @@ class Network:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
         self.reads, self.classes, self.saw_bytes, self.saw_large = {}, None, frozenset(), frozenset()
-        with self.turns:
+        with self.turns.lock:
+            self.turns.await_readers()
             for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
                 random = np.random.Generator(np.random.Philox(key=[seed, index]))
                 initializer = spec.initializer
@@ -188,11 +190,14 @@ class Network:
         rows = len(next(iter(inputs.values())))
         free = self._evaluators.setdefault(keep, [])
         executor = self._borrowed(free, keep, min(rows, EVALUATION_ROWS))
+
+        def run() -> None:
+            for start in range(0, rows, executor.capacity):
+                part = slice(start, min(start + executor.capacity, rows))
+                visit(part, self._run(executor, inputs, part))
+
         try:
-            with self.turns.reading():
-                for start in range(0, rows, executor.capacity):
-                    part = slice(start, min(start + executor.capacity, rows))
-                    visit(part, self._run(executor, inputs, part))
+            self.turns.reading(run)
         finally:
             free.append(executor)
 
@@ -245,9 +250,12 @@ class Network:
 
         OSError that says why if it cannot be written.
         """
-        with self.turns.reading():
+
+        def save() -> None:
             description, arrays = saving.describe_network(self)
             saving.write(path, {"kind": "network", **description}, arrays)
+
+        self.turns.reading(save)
 
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
@@ -274,9 +282,8 @@ class Network:
     def copy(self) -> Network:
         """A network of its own with the same weights."""
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
-        with self.turns.reading():
-            self.ops.copy(self.params, out=twin.params)
-            self.ops.copy(self.state, out=twin.state)
+        pairs = ((self.params, twin.params), (self.state, twin.state))
+        self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
         twin.reads, twin.classes = self.reads, self.classes
         twin.saw_bytes, twin.saw_large = self.saw_bytes, self.saw_large
         return twin
@@ -291,11 +298,13 @@ class Network:
         network.saw_bytes = self.saw_bytes & set(network.graph.inputs)
         network.saw_large = self.saw_large & set(network.graph.inputs)
         kept = set(self.graph.ancestors(at))
-        with self.turns.reading():
-            for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
-                for name in theirs:
-                    if name.split("/")[0] in kept:
-                        self.ops.copy(ours[name], out=theirs[name])
+        pairs = [
+            (ours[name], theirs[name])
+            for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states))
+            for name in theirs
+            if name.split("/")[0] in kept
+        ]
+        self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
         return network
 
     def summary(self) -> Any:
@@ -349,10 +358,7 @@ class Network:
         for name, values in inputs.items():
             seen = self.seen(name, values[part])
             bound.buffers[name][...] = self.ops.asarray(seen, bound.buffers[name].dtype)
-        with self.ops.flushing():
-            for _, run in bound.steps:
-                if run is not None:
-                    run()
+        self.ops.flushed(lambda: [run() for _, run in bound.steps if run is not None])
         return bound
 
     @staticmethod

@@ -141,7 +141,8 @@ def fill_network(
 ) -> None:
     """Put saved arrays into a network of the same description; nothing is changed if one does not fit."""
     check_network(path, network.graph, arrays)
-    with network.turns:
+    with network.turns.lock:
+        network.turns.await_readers()
         for group, targets in (("parameters", network.parameters), ("states", network.states)):
             for name, target in targets.items():
                 target[...] = network.ops.asarray(arrays[f"{group}/{name}"])

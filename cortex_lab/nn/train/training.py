@@ -225,9 +225,7 @@ class Training:
             self.tap("fetch", step, self.buffers)
         yield "fetch"
         for phase, runs in self._program.phases(loaded):
-            with self.network.ops.flushing():
-                for run in runs:
-                    run()
+            self.network.ops.flushed(lambda runs=runs: [run() for run in runs])
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
@@ -244,15 +242,13 @@ class Training:
             return
         loaded = self._fetch(self.step_number)
         self.reached = "fetch"
-        # What `flushing` does, without the objects that a context is: of a small step they are a hundredth.
-        backend = self.network.ops.backend
-        before = backend.flush()
-        try:
+
+        def whole() -> None:
             for call, over in self._program.whole(loaded):
                 call()
                 self.reached = over
-        finally:
-            backend.restore(before)
+
+        self.network.ops.flushed(whole)
 
     def checked_rows(
         self, inputs: Any, targets: Any, role: str = "the data to score"
@@ -318,7 +314,8 @@ class Training:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         copy = self.network.ops.copy
-        with self.network.turns:
+        with self.network.turns.lock:
+            self.network.turns.await_readers()
             copy(snapshot["params"], out=self.network.params)
             copy(snapshot["state"], out=self.network.state)
             put_back(copy, snapshot["loss_state"], self.objective.state)
@@ -396,7 +393,8 @@ class Training:
     def _finish(self, settling: Calls) -> None:
         """The only phase that changes what a step leaves behind."""
         network, record = self.network, self.record
-        with network.turns:
+        with network.turns.lock:
+            network.turns.await_readers()
             if record.params_before is not None:
                 network.ops.copy(network.params, out=record.params_before)
             self.tainted = not self.update.make(record.changes, settling)

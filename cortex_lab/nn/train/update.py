@@ -75,7 +75,8 @@ class Update:
         """Inside, weights and what layers and losses remember are what `make` would leave."""
         network = self.network
         arrays = [network.params, network.state, *self.loss_state.values()]
-        with network.turns:
+        with network.turns.lock:
+            network.turns.await_readers()
             before = [array.copy() for array in arrays]
             try:
                 with np.errstate(all="ignore"):
@@ -89,7 +90,8 @@ class Update:
         """By parameter, the change that `make` would add now."""
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
-        with network.turns:
+        with network.turns.lock:
+            network.turns.await_readers()
             before = network.params.copy()
             self._move(copied(self.state))
             change = network.ops.to_numpy(network.params - before)

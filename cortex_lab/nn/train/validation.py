@@ -91,13 +91,20 @@ class Validation:
             raise KeyError("there are no validation rows; give some with validation=(inputs, targets)")
         objective, network = self._objective, self._objective.network
         inputs, targets = self.rows
-        # Loss, accuracy and metrics are asked for one after the other, mostly with the same weights.
-        with network.turns.reading():
+        kept = self._kept
+
+        def measure() -> tuple[tuple[int, ...], Any]:
             vectors = (network.params, network.state, *objective.state.values())
             read = tuple(network.digest(vector) for vector in vectors)
-            if self._kept is not None and self._kept[0] == read:
-                return self._kept[1]
-            scores, outputs = objective.means(inputs, targets, self.metrics.outputs)
+            if kept is not None and kept[0] == read:
+                return read, None
+            return read, objective.means(inputs, targets, self.metrics.outputs)
+
+        # Loss, accuracy and metrics are asked for one after the other, mostly with the same weights.
+        read, measured = network.turns.reading(measure)
+        if kept is not None and measured is None:
+            return kept[1]
+        scores, outputs = measured
         found = {**scores, **self.metrics.attempt(outputs, targets)}
         self._kept = read, found
         return found
