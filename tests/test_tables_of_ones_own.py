@@ -56,6 +56,19 @@ def test_every_form_reads_every_kind_of_words_alike(form, kind):
     assert (ours.network.predict(some) == ours.network.predict(x[some.index])).all()
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_words_of_a_pair_are_read_as_those_that_were_learned_from(named):
+    frame = table()
+    inputs = {"input": ["age", "city", "garden"]} if named else ["age", "city", "garden"]
+    session = trained(cl.data.Dataset(frame, inputs, "price"), 5)
+    some = frame[frame["city"] == "Oslo"]
+    pairs = (some[["age", "city", "garden"]], some["price"]), (some, some["price"].to_numpy(np.float32))
+    scores = [session.score(pair) for pair in pairs]
+    assert scores[0] == scores[1] == session.score(some)
+    with pytest.raises(ValueError, match="'Wien'"):
+        session.score((some.assign(city="Wien"), pairs[1][1]))
+
+
 def test_what_was_learned_of_words_is_saved_and_a_new_one_is_named(tmp_path):
     frame = table()
     session = trained((frame, "price"), 5, validation=0.2)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.targets import known_codes, read_targets, shown
 from cortex_lab.ground.checks import near
@@ -109,3 +111,29 @@ def codes_of_numbers(targets: Any, labels: pd.Index, column: Any, name: str) -> 
     if not are_labels:
         return targets
     return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", name)
+
+
+def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({})) -> Any:
+    """Inputs with each frame read by the names that its own input has, if it has some.
+
+    Words are read by the `categories` of the training; ValueError for a column of words that has none.
+    """
+    if isinstance(inputs, Mapping):
+        alone = columns if len(inputs) == 1 else None
+        names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
+        return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+    if not isinstance(inputs, pd.DataFrame):
+        return inputs
+    if isinstance(columns, Mapping):
+        if len(columns) > 1:
+            return {name: inputs_of(inputs, each, role, categories) for name, each in columns.items()}
+        columns = next(iter(columns.values()), None)
+    columns = inputs.columns.tolist() if columns is None else columns
+    data = Dataset(inputs, columns, None, name=role)
+    unknown = [column for column in data.categories if column not in categories]
+    if unknown:
+        raise ValueError(
+            f"column {unknown[0]!r} of {role} holds words, which are read in a Dataset alone: train on "
+            "Dataset(frame, target=...), or on (frame, the name of a column)"
+        )
+    return data.inputs_of(columns, categories)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.forms import as_data, coded_by_output, codes_of_numbers, in_words
+from cortex_lab.data.forms import as_data, coded_by_output, codes_of_numbers, in_words, inputs_of
 from cortex_lab.data.frames import common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
@@ -69,7 +69,7 @@ class Given:
             named = isinstance(dataset.inputs, dict)
             return cls(reading, dataset=dataset, columns=None if named else dataset.columns)
         columns = names_among(inputs)
-        inputs = _inputs_of(inputs, columns, "the data")
+        inputs = inputs_of(inputs, columns, "the data")
         targets, labels = coded_by_output(targets, reading, loss, by_output or {})
         targets = _by_output(targets, reading, by_output or {})
         return cls(reading, inputs=inputs, targets=targets, columns=columns, index=index, labels=labels)
@@ -243,17 +243,19 @@ def rows_of(
     if dataset is None and isinstance(targets, Mapping):
         known = words if isinstance(words, dict) else {}
         named = {name: in_words(each, known.get(name), role) for name, each in targets.items()}
-        return _inputs_of(inputs, columns, role), named
+        return inputs_of(inputs, columns, role), named
     labels = words if dataset is None else dataset.labels
     coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
-    return _inputs_of(inputs, columns, role), _targets(coded, reading)
+    categories = {} if dataset is None else dataset.categories
+    return inputs_of(inputs, columns, role, categories), _targets(coded, reading)
 
 
 def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
     """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
-    if isinstance(inputs, pd.DataFrame):
-        inputs = Dataset(inputs, dataset.inputs, None, name=role).arrays()[0]
-    inputs = _inputs_of(inputs, dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns, role)
+    columns = dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns
+    if isinstance(inputs, pd.DataFrame) and isinstance(dataset.inputs, dict):
+        inputs = dict.fromkeys(columns, inputs)
+    inputs = inputs_of(inputs, columns, role, dataset.categories)
     if not isinstance(dataset.target, dict):
         return inputs, _targets(_coded(targets, dataset, dataset.labels, role), reading)
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
@@ -264,22 +266,6 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
     coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
     readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
     return inputs, {name: _targets(each, readings[name]) for name, each in coded.items()}
-
-
-def _inputs_of(inputs: Any, columns: Any, role: str) -> Any:
-    """Inputs with each frame read by the names that its own input has, if it has some."""
-    if isinstance(inputs, Mapping):
-        alone = columns if len(inputs) == 1 else None
-        names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
-        return {name: _inputs_of(part, names.get(name), role) for name, part in inputs.items()}
-    if not isinstance(inputs, pd.DataFrame):
-        return inputs
-    if isinstance(columns, Mapping):
-        if len(columns) > 1:
-            return {name: _inputs_of(inputs, each, role) for name, each in columns.items()}
-        columns = next(iter(columns.values()), None)
-    columns = inputs.columns.tolist() if columns is None else columns
-    return Dataset(inputs, columns, None, name=role).inputs_of(columns)
 
 
 def _coded(
