@@ -29,6 +29,17 @@ def byte_columns(inputs: Any) -> list:
     return [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
 
 
+def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with rows numbered 0, 1, ...; an index that said something else becomes a column."""
+    if frame.index.equals(pd.RangeIndex(len(frame))):
+        return frame.reset_index(drop=True)
+    index = frame.index
+    # A name that a column has already is given up.
+    names = [None if name in frame.columns else name for name in index.names]
+    frame = frame.set_axis(index.set_names(names), axis=0) if names != list(index.names) else frame
+    return frame.reset_index()
+
+
 def common_index(inputs: Any, targets: Any) -> pd.Index | None:
     """The index of all frames and columns in a pair; None if there are none, ValueError if they differ."""
     indexes = [each.index for part in (inputs, targets) for each in _pandas(part)]

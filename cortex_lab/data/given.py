@@ -11,6 +11,7 @@ import pandas as pd
 
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.forms import as_data, coded_by_output, in_words, inputs_of
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
@@ -34,6 +35,8 @@ class Given:
     index: that of the frames and columns among arrays; None where there are none.
     chosen: which rows of the arrays to train on; None for all.
     byte_columns: those of the input columns that hold bytes.
+    labels: the words that the class ids in the arrays stand for, if they were given as words; by output name
+        of several.
     """
 
     reading: str
@@ -45,6 +48,7 @@ class Given:
     index: pd.Index | None = None
     chosen: np.ndarray | None = None
     byte_columns: Sequence = ()
+    labels: Any = None
 
     @classmethod
     def of(cls, data: Any, reading: str, loss: str, by_output: Mapping[str, str] | None = None) -> Given:
@@ -53,22 +57,13 @@ class Given:
             reads = getattr(data, "reads", None)
             alone = next(iter(reads.values())) if reads and len(reads) == 1 else reads
             return cls(reading, data, columns=alone)
-        if isinstance(data, pd.DataFrame):
-            raise TypeError(
-                "a frame alone does not say what is learned from what; give "
-                "cortex_lab.data.Dataset(frame, inputs=[...], target=...)"
-            )
+        data = as_data(data)
         dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
             index = common_index(inputs, targets)
             if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
                 dataset = _joined(inputs, targets)
-            elif isinstance(targets, Mapping):
-                raise TypeError(
-                    "targets by output name come from batches of your own, which have fetch(step); a "
-                    "pair has one array of targets"
-                )
         if dataset is not None:
             if isinstance(dataset.target, dict) and by_output:
                 _refuse_unmatched(dataset, by_output)
@@ -79,9 +74,17 @@ class Given:
             found, columns = byte_columns(dataset.frame[dataset.columns]), None if named else dataset.columns
             return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
         columns, found = names_among(inputs), byte_columns(inputs)
-        inputs, targets = _inputs_of(inputs, columns, "the data"), _targets(targets, reading)
+        inputs = inputs_of(inputs, columns, "the data")
+        targets, labels = coded_by_output(targets, reading, loss, by_output or {})
+        targets = _by_output(targets, reading, by_output or {})
         return cls(
-            reading, inputs=inputs, targets=targets, columns=columns, index=index, byte_columns=found
+            reading,
+            inputs=inputs,
+            targets=targets,
+            columns=columns,
+            index=index,
+            byte_columns=found,
+            labels=labels,
         )
 
     @property
@@ -121,9 +124,16 @@ class Given:
 
     @property
     def classes(self) -> list[str] | None:
-        """How the labels of a dataset with one nameless target print."""
+        """How the labels of one nameless target print, of a dataset or given as words."""
+        if self.labels is not None and not isinstance(self.labels, dict):
+            return [str(label) for label in self.labels]
         classes = None if self.dataset is None else self.dataset.classes
         return None if isinstance(classes, dict) else classes
+
+    @property
+    def categories(self) -> dict:
+        """Those of the columns of words that are read, by column."""
+        return {} if self.dataset is None else self.dataset.categories
 
     def batches(self, batch_size: int, seed: int) -> Any:
         """The rows to train on, in batches."""
@@ -150,7 +160,8 @@ class Given:
                 raise KeyError(f"there is no split {validation!r} to validate on; {VALIDATION}")
             return self, None
         if not size:
-            return self, rows_of(validation, self.dataset, self.columns, self.reading, "validation")
+            rows = rows_of(validation, self.dataset, self.columns, self.reading, "validation", self.labels)
+            return self, rows
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
         if self.dataset is not None:
@@ -184,7 +195,7 @@ class Given:
 
     def by_code(self, class_weight: Mapping[Any, float]) -> Mapping[Any, float]:
         """Weights by class, with the codes of a dataset's labels for keys."""
-        labels = None if self.dataset is None else self.dataset.labels
+        labels = self.labels if self.dataset is None else self.dataset.labels
         if isinstance(labels, dict):
             labels = next(iter(labels.values())) if len(labels) == 1 else None
         return class_weight if labels is None else weights_by_code(labels, class_weight)
@@ -203,13 +214,21 @@ class Given:
 
 
 def rows_of(
-    data: Any, dataset: Dataset | None, columns: list | dict | None, reading: str, role: str
+    data: Any,
+    dataset: Dataset | None,
+    columns: list | dict | None,
+    reading: str,
+    role: str,
+    words: Any = None,
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
-    the order of the training's, and their class ids are those that `dataset.arrays()` gives.
+    the order of the training's, and their class ids are those that `dataset.arrays()` gives. `words` are
+    those that the ids in the training's arrays stand for.
     """
+    if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
+        data = as_data(data)
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name=role)
     if isinstance(data, Dataset):
@@ -234,15 +253,22 @@ def rows_of(
     if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
         return _rows_by_name(inputs, targets, dataset, reading, role)
     columns = columns if dataset is None else dataset.columns
-    labels = None if dataset is None else dataset.labels
-    return _inputs_of(inputs, columns, role), _targets(_coded(targets, dataset, labels, role), reading)
+    if dataset is None and isinstance(targets, Mapping):
+        known = words if isinstance(words, dict) else {}
+        named = {name: in_words(each, known.get(name), role) for name, each in targets.items()}
+        return inputs_of(inputs, columns, role), named
+    labels = words if dataset is None else dataset.labels
+    coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
+    categories = {} if dataset is None else dataset.categories
+    return inputs_of(inputs, columns, role, categories), _targets(coded, reading)
 
 
 def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
     """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
-    if isinstance(inputs, pd.DataFrame):
-        inputs = Dataset(inputs, dataset.inputs, None, name=role).arrays()[0]
-    inputs = _inputs_of(inputs, dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns, role)
+    columns = dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns
+    if isinstance(inputs, pd.DataFrame) and isinstance(dataset.inputs, dict):
+        inputs = dict.fromkeys(columns, inputs)
+    inputs = inputs_of(inputs, columns, role, dataset.categories)
     if not isinstance(dataset.target, dict):
         return inputs, _targets(_coded(targets, dataset, dataset.labels, role), reading)
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
@@ -253,22 +279,6 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
     coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
     readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
     return inputs, {name: _targets(each, readings[name]) for name, each in coded.items()}
-
-
-def _inputs_of(inputs: Any, columns: Any, role: str) -> Any:
-    """Inputs with each frame read by the names that its own input has, if it has some."""
-    if isinstance(inputs, Mapping):
-        alone = columns if len(inputs) == 1 else None
-        names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
-        return {name: _inputs_of(part, names.get(name), role) for name, part in inputs.items()}
-    if not isinstance(inputs, pd.DataFrame):
-        return inputs
-    if isinstance(columns, Mapping):
-        if len(columns) > 1:
-            return {name: _inputs_of(inputs, each, role) for name, each in columns.items()}
-        columns = next(iter(columns.values()), None)
-    columns = inputs.columns.tolist() if columns is None else columns
-    return Dataset(inputs, columns, None, name=role).inputs_of(columns)
 
 
 def _coded(
@@ -337,6 +347,12 @@ def _joined(
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
     return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+
+
+def _by_output(targets: Any, reading: str, readings: Mapping[str, str]) -> Any:
+    if not isinstance(targets, Mapping):
+        return _targets(targets, reading)
+    return {name: _targets(each, readings.get(name, reading)) for name, each in targets.items()}
 
 
 def _targets(targets: Any, reading: str) -> Any:

@@ -68,7 +68,10 @@ def train(
         The network to train, in place.
     data
         A Dataset (its training rows are used), or a pair (inputs, targets): of arrays, or of a frame and a
-        column, which are read as a Dataset is. A loss of classes reads labels as classes, a loss of values
+        column, which are read as a Dataset is. Of (frame, "price") all columns but "price" are inputs, of a
+        frame alone all but the one called "target", "label", "y" or "class". Columns of words are read as one
+        column of 0 and 1 for each category; the network keeps which. Targets may be words, or a dict of
+        arrays by output name. A loss of classes reads labels as classes, a loss of values
         reads numbers as they are, one of yes or no reads two labels, or shares from 0 to 1. In an array,
         classes are ids 0, 1, ..., and a negative id says that a row's class is unknown: it teaches nothing.
     loss
@@ -164,8 +167,9 @@ def train(
     classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
-        load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
-    network.reads, network.classes = reads, classes
+        names = {"reads": reads, "categories": given.categories, "classes": classes}
+        load_training(training, saved, new_optimizer, names)
+    network.reads, network.categories, network.classes = reads, given.categories, classes
     served: Any = batches if isinstance(batches, Batches) else batches.fetch(0)
     if served is batches:
         # Of batches of one's own, a training has looked at the first.
@@ -183,7 +187,7 @@ def train(
     kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
     setup = replace(setup, validation=held_out, sample_weight=sample_weight, optimizer=given_optimizer)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer)
-    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
+    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)
         saved.study.follow(session, probes is None, new_optimizer)

@@ -46,7 +46,8 @@ class Network:
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
     `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
     inputs whose bytes (uint8) are seen as 0 to 1: see `seen`. `reads` are the columns of a table that it was
-    trained on, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
+    trained on, by input name, `categories` what was in its columns of words, and `classes` the names of what
+    its outputs stand for, where `train` was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
     the next update waits for it. `turns` sees to that: what changes weights holds
@@ -98,6 +99,7 @@ class Network:
         self.turns = Turns()
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
         self.reads: dict[str, list]
+        self.categories: dict[Any, list[str]]
         self.classes: list[str] | None
         self.saw_bytes: frozenset[str]
         self.saw_large: frozenset[str]
@@ -111,7 +113,8 @@ class Network:
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.classes, self.saw_bytes, self.saw_large = {}, None, frozenset(), frozenset()
+        self.reads, self.categories, self.classes = {}, {}, None
+        self.saw_bytes, self.saw_large = frozenset(), frozenset()
         with self.turns.lock:
             self.turns.await_readers()
             for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
@@ -215,11 +218,12 @@ class Network:
 
         Ids that a table does not have are named with their rows, which are `data_rows` of the data, if given.
         """
-        x = read_table(x, self.reads) if is_table(x) else x
+        learned = self.categories, self.ops.dtype
+        x = read_table(x, self.reads, *learned) if is_table(x) else x
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
         if set(named) != set(self.graph.inputs):
             raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
-        named = read_tables(named, self.reads)
+        named = read_tables(named, self.reads, *learned)
         rows = None
         for name, shape in self.graph.inputs.items():
             refuse_masked(named[name], f"input {name!r}")
@@ -274,6 +278,7 @@ class Network:
         with saving.reading(path, "reads"):
             names = saving.names_of(description)
             network.reads, network.classes = names["reads"], names["classes"]
+            network.categories = names["categories"]
             network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
             network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
         saving.fill_network(network, arrays, path)
@@ -284,7 +289,7 @@ class Network:
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
         pairs = ((self.params, twin.params), (self.state, twin.state))
         self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
-        twin.reads, twin.classes = self.reads, self.classes
+        twin.reads, twin.categories, twin.classes = self.reads, self.categories, self.classes
         twin.saw_bytes, twin.saw_large = self.saw_bytes, self.saw_large
         return twin
 
@@ -295,6 +300,7 @@ class Network:
         """
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
         network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
+        network.categories = self.categories
         network.saw_bytes = self.saw_bytes & set(network.graph.inputs)
         network.saw_large = self.saw_large & set(network.graph.inputs)
         kept = set(self.graph.ancestors(at))
