@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data._html import column_names, dataset_html
+from cortex_lab.data._html import dataset_html
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
@@ -388,14 +388,6 @@ class Dataset:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
 
     def _repr_html_(self) -> str:
-        goals = [as_list(goal) for goal in self._goals.values()]
-        facts = [f"{len(self):,} rows", f"inputs {self._shapes()} from {column_names(self.columns)}"]
-        facts += ["no target"] if not goals else []
-        for goal, columns in zip(self._targets.values(), goals, strict=True):
-            names, classes = column_names(columns), goal.classes
-            values = f"values of {names} to predict"
-            facts.append(values if classes is None else f"{len(classes)} classes in {names}")
         splits = [f"{name} {len(rows):,}" for name, rows in self.splits.items()] or ["not split"]
         splits += [self._note] if self._note else []
-        first = [column for columns in goals for column in columns]
-        return dataset_html(self.name, facts, splits, self.frame, self.columns, first, self.class_counts)
+        return dataset_html(self, self._shapes(), self._goals, splits)

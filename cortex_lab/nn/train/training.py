@@ -287,8 +287,7 @@ class Training:
         loaded = self.record.loaded
         if loaded is None:
             return None
-        settling = settling_of(self.network, self.objective, loaded)
-        after = self.update.foreseen(self.record.changes, settling)
+        after = self.update.foreseen(self.record.changes, settling_of(self.network, self.objective, loaded))
         return find_fault(self.network, loaded, self.objective.state, after)
 
     def is_whole(self) -> bool:
@@ -380,10 +379,8 @@ class Training:
         return resting, self.network.executor(plan, batch_size)
 
     def _fetch(self, step: int) -> LoadedBatch:
-        record = self.record
-        record.step, record.under_way = step, True
-        record.loaded = loaded = self.loader.load(step)
-        record.changes = {}
+        self.record.step, self.record.under_way, self.record.changes = step, True, {}
+        self.record.loaded = loaded = self.loader.load(step)
         return loaded
 
     def _augment(self) -> None:
