@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol
 
 REGISTRY: dict[str, Kernel] = {}
 TAKEN: set[str] = set()
 """Names that no kernel can have, since every `Ops` has something else there."""
+
+
+class OpsLike(Protocol):
+    """What a kernel asks of the `Ops` it works for."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def xp(self) -> ModuleType: ...
 
 
 class Kernel:
@@ -25,7 +36,7 @@ class Kernel:
         self.name = reference.__name__
         self.reference = reference
         self.overrides: dict[str, Callable[..., Any]] = {}
-        self._bound: list[Any] = []
+        self._bound: list[OpsLike] = []
         self.__doc__ = reference.__doc__
 
     def override(self, backend: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -41,13 +52,13 @@ class Kernel:
 
         return register
 
-    def prepare(self, ops: Any, *args: Any, **options: Any) -> Callable[[], Any]:
+    def prepare(self, ops: OpsLike, *args: Any, **options: Any) -> Callable[[], Any]:
         """A call without arguments that does what `ops` would with these, as often as it is made."""
         override = self.overrides.get(ops.name)
         call = NotImplemented if override is None else override(ops, *args, **options)
         return partial(self.reference, ops.xp, *args, **options) if call is NotImplemented else call
 
-    def bind(self, ops: Any) -> Callable[..., Any]:
+    def bind(self, ops: OpsLike) -> Callable[..., Any]:
         """The function that `ops` exposes under this kernel's name."""
         self._bound.append(ops)
         reference, xp = self.reference, ops.xp

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cortex_lab.compute import kernels
 from cortex_lab.compute.backend import Backend
@@ -49,13 +50,13 @@ class Ops:
         object.__setattr__(self, name, bound)
         return bound
 
-    def empty(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Any:
         return self.xp.empty(shape, dtype or self.dtype)
 
-    def zeros(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+    def zeros(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Any:
         return self.xp.zeros(shape, dtype or self.dtype)
 
-    def asarray(self, values: Any, dtype: Any = None) -> Any:
+    def asarray(self, values: Any, dtype: DTypeLike | None = None) -> Any:
         """`values` as an array of this backend, converted to its dtype unless another is given."""
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype or self.dtype))
 

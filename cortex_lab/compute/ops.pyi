@@ -12,6 +12,7 @@ from cortex_lab.compute.work import Call
 from dataclasses import dataclass
 from dataclasses import field
 from functools import cache
+from numpy.typing import DTypeLike
 from types import ModuleType
 from typing import Any
 from typing import TypeVar
@@ -31,9 +32,9 @@ class Ops:
     dtype: np.dtype
     xp: ModuleType
     backend: Backend = field(default_factory=Backend, repr=False, compare=False)
-    def empty(self, shape: tuple[int, ...], dtype: Any=None) -> Any: ...
-    def zeros(self, shape: tuple[int, ...], dtype: Any=None) -> Any: ...
-    def asarray(self, values: Any, dtype: Any=None) -> Any:
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike | None=None) -> Any: ...
+    def zeros(self, shape: tuple[int, ...], dtype: DTypeLike | None=None) -> Any: ...
+    def asarray(self, values: Any, dtype: DTypeLike | None=None) -> Any:
         """`values` as an array of this backend, converted to its dtype unless another is given."""
 
     def to_numpy(self, array: Any) -> np.ndarray:
@@ -53,7 +54,7 @@ class Ops:
     def flushed(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`; denormal numbers count as zero meanwhile in this thread, if slow."""
 
-    def activate(self, name: str, x: Any, out: Any, alpha: float=1.0) -> None:
+    def activate(self, name: str, x: np.ndarray, out: np.ndarray, alpha: float=1.0) -> None:
         """out = f(x) for the activation called `name`; `out` may be `x`.
 
         `alpha` is the negative slope of "leaky_relu" and the scale of "elu".
@@ -61,49 +62,49 @@ class Ops:
         kernels/activation.py
         """
 
-    def activate_gradient(self, name: str, x: Any, y: Any, dy: Any, out: Any, alpha: float=1.0) -> None:
+    def activate_gradient(self, name: str, x: Any, y: np.ndarray, dy: np.ndarray, out: np.ndarray, alpha: float=1.0) -> None:
         """out = dy * f'(x), given y = f(x); `x` is read only for the activations in `NEEDS_INPUT`.
 
         kernels/activation.py
         """
 
-    def bias_activate(self, y: Any, bias: Any, name: str, alpha: float=1.0) -> None:
+    def bias_activate(self, y: np.ndarray, bias: np.ndarray | None, name: str, alpha: float=1.0) -> None:
         """y = f(y + bias) in place; `bias` of shape (channels,), or None.
 
         kernels/activation.py
         """
 
-    def parametric_relu(self, x: Any, slope: Any, out: Any) -> None:
+    def parametric_relu(self, x: np.ndarray, slope: np.ndarray, out: np.ndarray) -> None:
         """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes.
 
         kernels/activation.py
         """
 
-    def parametric_relu_gradient(self, x: Any, dy: Any, slope: Any, d_slope: Any, out: Any) -> None:
+    def parametric_relu_gradient(self, x: np.ndarray, dy: np.ndarray, slope: np.ndarray, d_slope: np.ndarray, out: np.ndarray | None) -> None:
         """Gradients of `parametric_relu` with respect to the slope and to x (into `out`, which may be None).
 
         kernels/activation.py
         """
 
-    def softmax_across(self, x: Any, out: Any) -> None:
+    def softmax_across(self, x: np.ndarray, out: np.ndarray) -> None:
         """out = softmax over the middle axis of x (rows, classes, places); `out` may be `x`.
 
         kernels/activation.py
         """
 
-    def softmax_across_gradient(self, y: Any, dy: Any, out: Any) -> None:
+    def softmax_across_gradient(self, y: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
         """out = gradient of `softmax_across` with respect to x.
 
         kernels/activation.py
         """
 
-    def all_finite(self, a: Any) -> bool:
+    def all_finite(self, a: np.ndarray) -> bool:
         """Whether no element is NaN or infinite.
 
         kernels/checks.py
         """
 
-    def checksum(self, words: Any) -> int:
+    def checksum(self, words: np.ndarray) -> int:
         """The sum of `words` (n,) uint32, each times an odd number of its own, modulo 2**64.
 
         One word changed always changes it, several do with all but certainty.
@@ -111,19 +112,19 @@ class Ops:
         kernels/checks.py
         """
 
-    def count_hits(self, scores: Any, classes: Any) -> int:
+    def count_hits(self, scores: np.ndarray, classes: np.ndarray) -> int:
         """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first if equal.
 
         kernels/checks.py
         """
 
-    def convolve(self, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom).
 
         kernels/convolution.py
         """
 
-    def convolve_and(self, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve_and(self, x: np.ndarray, w: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None, addend: np.ndarray | None, name: str, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out = f(scale * convolution + shift + addend) for the activation called `name`.
 
         `scale` and `shift` are (filters,), `addend` is of the shape of `out`, which it may be; each may be None.
@@ -131,19 +132,19 @@ class Ops:
         kernels/convolution.py
         """
 
-    def convolve_input_gradient(self, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve_input_gradient(self, dy: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out = gradient with respect to x of a convolution whose output has gradient `dy`.
 
         kernels/convolution.py
         """
 
-    def convolve_weight_gradient(self, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve_weight_gradient(self, x: np.ndarray, dy: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out = gradient with respect to w of a convolution whose output has gradient `dy`.
 
         kernels/convolution.py
         """
 
-    def slopes_and_sums(self, name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> None:
+    def slopes_and_sums(self, name: str, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray, dz: np.ndarray, total: np.ndarray | None) -> None:
         """dz = dy * f'(z) and total = its sums over all axes but the last; f is the activation called `name`.
 
         y = f(z); z is read only where the derivative needs it. `total` may be None.
@@ -151,31 +152,31 @@ class Ops:
         kernels/convolution.py
         """
 
-    def depthwise_convolve(self, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair) -> None:
+    def depthwise_convolve(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair) -> None:
         """out[n, i, j, c * multiplier + m] = sum over taps of padded x[..., c] * w[..., c, m].
 
         kernels/depthwise.py
         """
 
-    def depthwise_convolve_input_gradient(self, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair) -> None:
+    def depthwise_convolve_input_gradient(self, dy: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair) -> None:
         """out = gradient with respect to x of a depthwise convolution whose output has gradient `dy`.
 
         kernels/depthwise.py
         """
 
-    def depthwise_convolve_weight_gradient(self, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair) -> None:
+    def depthwise_convolve_weight_gradient(self, x: np.ndarray, dy: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair) -> None:
         """out = gradient with respect to w of a depthwise convolution whose output has gradient `dy`.
 
         kernels/depthwise.py
         """
 
-    def look_up(self, table: Any, ids: Any, out: Any) -> None:
+    def look_up(self, table: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
         """out[i] = table[ids[i]]; IndexError for an id that is not in the table.
 
         kernels/embedding.py
         """
 
-    def look_up_gradient(self, ids: Any, dy: Any, out: Any) -> None:
+    def look_up_gradient(self, ids: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
         """out[j] = sum of dy[i] over all i with ids[i] == j.
 
         The order of the additions is settled by `ids` alone: rows of one id are added in pairs, then pairs of
@@ -184,79 +185,79 @@ class Ops:
         kernels/embedding.py
         """
 
-    def mask_steps(self, x: Any, value: float, out: Any) -> None:
+    def mask_steps(self, x: np.ndarray, value: float, out: np.ndarray) -> None:
         """out[i, t] = 0 where all of x[i, t] is `value`, else 1.
 
         kernels/embedding.py
         """
 
-    def crop_image(self, x: Any, out: Any, border: Padding) -> None:
+    def crop_image(self, x: np.ndarray, out: np.ndarray, border: Padding) -> None:
         """out = x without a border of ((top, bottom), (left, right)) pixels.
 
         kernels/images.py
         """
 
-    def pad_image(self, x: Any, out: Any, border: Padding) -> None:
+    def pad_image(self, x: np.ndarray, out: np.ndarray, border: Padding) -> None:
         """out = x with a border of zeros, ((top, bottom), (left, right)) pixels wide.
 
         kernels/images.py
         """
 
-    def permute_axes(self, x: Any, out: Any, axes: tuple[int, ...]) -> None:
+    def permute_axes(self, x: np.ndarray, out: np.ndarray, axes: tuple[int, ...]) -> None:
         """out = x with its axes in the order `axes`.
 
         kernels/images.py
         """
 
-    def upsample_bilinear(self, x: Any, out: Any) -> None:
+    def upsample_bilinear(self, x: np.ndarray, out: np.ndarray) -> None:
         """out = x interpolated linearly between pixel centers and held constant beyond the outermost ones.
 
         kernels/images.py
         """
 
-    def upsample_bilinear_gradient(self, dy: Any, out: Any) -> None:
+    def upsample_bilinear_gradient(self, dy: np.ndarray, out: np.ndarray) -> None:
         """out = gradient with respect to x: each output hands its gradient to the pixels it was mixed from.
 
         kernels/images.py
         """
 
-    def upsample_nearest(self, x: Any, out: Any) -> None:
+    def upsample_nearest(self, x: np.ndarray, out: np.ndarray) -> None:
         """out = x with each pixel repeated; the shapes say how often.
 
         kernels/images.py
         """
 
-    def upsample_nearest_gradient(self, dy: Any, out: Any) -> None:
+    def upsample_nearest_gradient(self, dy: np.ndarray, out: np.ndarray) -> None:
         """out = gradient with respect to x: the sum over each pixel's copies.
 
         kernels/images.py
         """
 
-    def add(self, a: Any, b: Any, out: Any) -> None:
+    def add(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         """out = a + b; `out` may be `a` or `b`.
 
         kernels/linear.py
         """
 
-    def add_scaled(self, a: Any, b: Any, factor: float, out: Any) -> None:
+    def add_scaled(self, a: np.ndarray, b: np.ndarray, factor: float, out: np.ndarray) -> None:
         """out = a + factor * b; `out` may be `a`.
 
         kernels/linear.py
         """
 
-    def copy(self, a: Any, out: Any) -> None:
+    def copy(self, a: np.ndarray, out: np.ndarray) -> None:
         """out = a.
 
         kernels/linear.py
         """
 
-    def dense(self, x: Any, w: Any, bias: Any, name: str, out: Any) -> None:
+    def dense(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, name: str, out: np.ndarray) -> None:
         """out = f(x @ w + bias) for the activation called `name`; `bias` (units,) or None.
 
         kernels/linear.py
         """
 
-    def dense_gradient(self, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any) -> None:
+    def dense_gradient(self, x: np.ndarray, name: str, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray, dz: np.ndarray | None, dw: np.ndarray, d_bias: np.ndarray | None) -> None:
         """dz = dy * f'(z), dw = x' @ dz, d_bias = the sums of dz's columns.
 
         f is the activation called `name` and y = f(z); z is read only where the derivative needs it. With
@@ -265,43 +266,43 @@ class Ops:
         kernels/linear.py
         """
 
-    def matmul(self, a: Any, b: Any, out: Any) -> None:
+    def matmul(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         """out = a @ b; 2-D, any of them transposed views.
 
         kernels/linear.py
         """
 
-    def multiply(self, a: Any, b: Any, out: Any) -> None:
+    def multiply(self, a: np.ndarray, b: np.ndarray | float, out: np.ndarray) -> None:
         """out = a * b; `out` may be `a` or `b`.
 
         kernels/linear.py
         """
 
-    def norm(self, a: Any) -> float:
+    def norm(self, a: np.ndarray) -> float:
         """Euclidean norm of all elements, as a Python float, summed in float64.
 
         kernels/linear.py
         """
 
-    def scale_shift(self, a: Any, factor: float, shift: float, out: Any) -> None:
+    def scale_shift(self, a: np.ndarray, factor: float, shift: float, out: np.ndarray) -> None:
         """out = factor * a + shift; `out` may be `a`.
 
         kernels/linear.py
         """
 
-    def sum_rows(self, a: Any, out: Any) -> None:
+    def sum_rows(self, a: np.ndarray, out: np.ndarray) -> None:
         """out[j] = sum over all axes but the last of a[..., j].
 
         kernels/linear.py
         """
 
-    def take_rows(self, a: Any, rows: Any, out: Any) -> None:
+    def take_rows(self, a: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
         """out[i] = a[rows[i]].
 
         kernels/linear.py
         """
 
-    def center_loss(self, features: Any, classes: Any, centers: Any, weights: Any, rows: Any, gradient: Any) -> None:
+    def center_loss(self, features: np.ndarray, classes: np.ndarray, centers: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None) -> None:
         """rows[i] = half the squared distance of features[i] from the center of its class; 0 if that is negative.
 
         `classes` (n,) may be floats, `centers` is (classes, features).
@@ -309,7 +310,7 @@ class Ops:
         kernels/losses.py
         """
 
-    def cross_entropy(self, scores: Any, target: Any, weights: Any, rows: Any, gradient: Any, smoothing: float, from_logits: bool) -> None:
+    def cross_entropy(self, scores: np.ndarray, target: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None, smoothing: float, from_logits: bool) -> None:
         """-sum of q * log p over the last axis, averaged over a row's positions whose label is known.
 
         `scores` (n, ..., classes) are logits, or probabilities p. `target` is class ids (n, ...), negative where
@@ -319,7 +320,7 @@ class Ops:
         kernels/losses.py
         """
 
-    def elementwise_loss(self, name: str, y: Any, target: Any, weights: Any, rows: Any, gradient: Any, parameter: float) -> None:
+    def elementwise_loss(self, name: str, y: np.ndarray, target: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None, parameter: float) -> None:
         """The loss called `name` of each element, averaged over a row's elements whose target is not NaN.
 
         "squared", "absolute", "huber" (`parameter` is delta), "binary" (y is a probability; `parameter` is the
@@ -328,13 +329,13 @@ class Ops:
         kernels/losses.py
         """
 
-    def move_centers(self, features: Any, classes: Any, centers: Any, rate: float) -> None:
+    def move_centers(self, features: np.ndarray, classes: np.ndarray, centers: np.ndarray, rate: float) -> None:
         """Each center moves towards the rows of its class: by rate * sum of differences / (1 + their number).
 
         kernels/losses.py
         """
 
-    def softmax_cross_entropy(self, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> tuple[Any, Any]:
+    def softmax_cross_entropy(self, logits: np.ndarray, classes: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None) -> tuple[Any, Any]:
         """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
         rows[i] = -log softmax(logits[i])[classes[i]]; gradient[i] = weights[i] * (softmax(logits[i]) - one hot).
@@ -344,19 +345,19 @@ class Ops:
         kernels/losses.py
         """
 
-    def squared_error(self, y: Any, target: Any, weights: Any, rows: Any, gradient: Any) -> None:
+    def squared_error(self, y: np.ndarray, target: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None) -> None:
         """rows[i] = mean of (y[i] - target[i])**2; gradient of sum(weights * rows) with respect to y, or None.
 
         kernels/losses.py
         """
 
-    def get_columns(self, x: Any, start: int, out: Any) -> None:
+    def get_columns(self, x: np.ndarray, start: int, out: np.ndarray) -> None:
         """out = x[:, start : start + width], for out of shape (rows, width).
 
         kernels/merging.py
         """
 
-    def largest(self, xs: Sequence[Any], winner: Any, out: Any) -> None:
+    def largest(self, xs: Sequence[Any], winner: np.ndarray | None, out: np.ndarray) -> None:
         """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
         `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
@@ -364,19 +365,19 @@ class Ops:
         kernels/merging.py
         """
 
-    def largest_gradient(self, dy: Any, winner: Any, index: int, out: Any) -> None:
+    def largest_gradient(self, dy: np.ndarray, winner: np.ndarray, index: int, out: np.ndarray) -> None:
         """out = gradient of `largest` with respect to xs[index].
 
         kernels/merging.py
         """
 
-    def put_columns(self, x: Any, start: int, out: Any) -> None:
+    def put_columns(self, x: np.ndarray, start: int, out: np.ndarray) -> None:
         """out[:, start : start + width] = x, for x of shape (rows, width).
 
         kernels/merging.py
         """
 
-    def batch_normalize(self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
+    def batch_normalize(self, x: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, out: np.ndarray, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
         x, out: (rows, features); all others (features,); `mean` and `variance` are written.
@@ -384,13 +385,13 @@ class Ops:
         kernels/normalization.py
         """
 
-    def batch_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
+    def batch_normalize_gradient(self, x: np.ndarray, dy: np.ndarray, gamma: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, d_gamma: np.ndarray | None, d_beta: np.ndarray | None, out: np.ndarray | None, epsilon: float) -> None:
         """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta.
 
         kernels/normalization.py
         """
 
-    def layer_normalize(self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
+    def layer_normalize(self, x: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray | None, variance: np.ndarray | None, out: np.ndarray, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each row.
 
         x, out: (rows, features), out may be x; gamma, beta: (features,); `mean` and `variance` (rows,) are
@@ -399,13 +400,13 @@ class Ops:
         kernels/normalization.py
         """
 
-    def layer_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
+    def layer_normalize_gradient(self, x: np.ndarray, dy: np.ndarray, gamma: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, d_gamma: np.ndarray | None, d_beta: np.ndarray | None, out: np.ndarray | None, epsilon: float) -> None:
         """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta.
 
         kernels/normalization.py
         """
 
-    def local_response_normalize(self, x: Any, base: Any, out: Any, size: int, alpha: float, beta: float, k: float) -> None:
+    def local_response_normalize(self, x: np.ndarray, base: np.ndarray | None, out: np.ndarray, size: int, alpha: float, beta: float, k: float) -> None:
         """out = x / base**beta, where base = k + alpha / size * (sum of squares of the `size` channels around).
 
         The window of channel c runs from c - size // 2 to c + (size - 1) // 2. `base`, of x's shape, is written,
@@ -414,85 +415,85 @@ class Ops:
         kernels/normalization.py
         """
 
-    def local_response_normalize_gradient(self, x: Any, y: Any, dy: Any, base: Any, out: Any, size: int, alpha: float, beta: float) -> None:
+    def local_response_normalize_gradient(self, x: np.ndarray, y: np.ndarray, dy: np.ndarray, base: np.ndarray, out: np.ndarray, size: int, alpha: float, beta: float) -> None:
         """out = gradient with respect to x of `local_response_normalize`.
 
         kernels/normalization.py
         """
 
-    def moving_average(self, average: Any, value: Any, momentum: float) -> None:
+    def moving_average(self, average: np.ndarray, value: np.ndarray, momentum: float) -> None:
         """average = momentum * average + (1 - momentum) * value, in place.
 
         kernels/normalization.py
         """
 
-    def normalize_columns(self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
+    def normalize_columns(self, x: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, out: np.ndarray, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x.
 
         kernels/normalization.py
         """
 
-    def scale_and_shift(self, gamma: Any, beta: Any, mean: Any, variance: Any, bias: Any, scale: Any, shift: Any, epsilon: float) -> None:
+    def scale_and_shift(self, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, bias: np.ndarray | None, scale: np.ndarray, shift: np.ndarray, epsilon: float) -> None:
         """scale * x + shift = gamma * (x + bias - mean) / sqrt(variance + epsilon) + beta; `bias` may be None.
 
         kernels/normalization.py
         """
 
-    def add_penalty_gradient(self, params: Any, gradient: Any, l1: float, l2: float) -> None:
+    def add_penalty_gradient(self, params: np.ndarray, gradient: np.ndarray, l1: float, l2: float) -> None:
         """gradient += l1 * sign(params) + 2 * l2 * params.
 
         kernels/penalties.py
         """
 
-    def limit_norm(self, params: Any, limit: float) -> None:
+    def limit_norm(self, params: np.ndarray, limit: float) -> None:
         """params[..., unit], the weights of every unit, shortened to the norm `limit` where they are longer.
 
         kernels/penalties.py
         """
 
-    def penalty(self, params: Any, l1: float, l2: float) -> float:
+    def penalty(self, params: np.ndarray, l1: float, l2: float) -> float:
         """l1 * sum of |params| + l2 * sum of params**2, as a Python float, summed in float64.
 
         kernels/penalties.py
         """
 
-    def pool_average(self, x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
+    def pool_average(self, x: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
         """out = the mean of each window, over all its places or only over those inside the image.
 
         kernels/pooling.py
         """
 
-    def pool_average_gradient(self, dy: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
+    def pool_average_gradient(self, dy: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
         """out = gradient with respect to x: each window shares its gradient out evenly.
 
         kernels/pooling.py
         """
 
-    def pool_global_average(self, x: Any, out: Any) -> None:
+    def pool_global_average(self, x: np.ndarray, out: np.ndarray) -> None:
         """out = the mean over all pixels, per channel; x is (n, pixels, channels), out (n, channels).
 
         kernels/pooling.py
         """
 
-    def pool_global_average_gradient(self, dy: Any, out: Any) -> None:
+    def pool_global_average_gradient(self, dy: np.ndarray, out: np.ndarray) -> None:
         """out = gradient with respect to x, shared out evenly.
 
         kernels/pooling.py
         """
 
-    def pool_global_max(self, x: Any, out: Any, winner: Any) -> None:
+    def pool_global_max(self, x: np.ndarray, out: np.ndarray, winner: np.ndarray | None) -> None:
         """out = the largest pixel, per channel; `winner` (int32, or None) = which it was, the first of equals.
 
         kernels/pooling.py
         """
 
-    def pool_global_max_gradient(self, dy: Any, winner: Any, out: Any) -> None:
+    def pool_global_max_gradient(self, dy: np.ndarray, winner: np.ndarray, out: np.ndarray) -> None:
         """out = gradient with respect to x: all of it to the winner.
 
         kernels/pooling.py
         """
 
-    def pool_max(self, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding) -> None:
+    def pool_max(self, x: np.ndarray, out: np.ndarray, winner: np.ndarray | None, size: Pair, strides: Pair, padding: Padding) -> None:
         """out = the largest pixel of each window; `winner` (int32) = its place there, the first of equals.
 
         `winner` may be None when no gradient will be asked for.
@@ -500,37 +501,37 @@ class Ops:
         kernels/pooling.py
         """
 
-    def pool_max_gradient(self, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding) -> None:
+    def pool_max_gradient(self, dy: np.ndarray, winner: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding) -> None:
         """out = gradient with respect to x: each window hands its gradient to its winner.
 
         kernels/pooling.py
         """
 
-    def dropout(self, x: Any, mask: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> None:
+    def dropout(self, x: np.ndarray, mask: np.ndarray, out: np.ndarray, rate: float, seed: int, step: int, stream: int) -> None:
         """mask as `dropout_mask` draws it, and out = x * mask.
 
         kernels/random.py
         """
 
-    def dropout_mask(self, out: Any, rate: float, seed: int, step: int, stream: int) -> None:
+    def dropout_mask(self, out: np.ndarray, rate: float, seed: int, step: int, stream: int) -> None:
         """out = 1 / (1 - rate) where a unit is kept (with probability 1 - rate), 0 where it is dropped.
 
         kernels/random.py
         """
 
-    def random_normal(self, out: Any, seed: int, step: int, stream: int) -> None:
+    def random_normal(self, out: np.ndarray, seed: int, step: int, stream: int) -> None:
         """out = standard normal draws (Box and Muller 1958).
 
         kernels/random.py
         """
 
-    def random_uniform(self, out: Any, seed: int, step: int, stream: int) -> None:
+    def random_uniform(self, out: np.ndarray, seed: int, step: int, stream: int) -> None:
         """out = uniform draws on [0, 1), multiples of 2**-24.
 
         kernels/random.py
         """
 
-    def lstm(self, x: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, start: Any, gates: Any, cells: Any, hidden: Any, last: Any, activation: str, recurrent_activation: str, reverse: bool) -> None:
+    def lstm(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, cells: np.ndarray | None, hidden: np.ndarray | None, last: np.ndarray | None, activation: str, recurrent_activation: str, reverse: bool) -> None:
         """Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000): gates i, f, c, o.
 
         c' = f * c + i * candidate; h' = o * activation(c'). `start` is (h, c); `gates` (n, steps, 4 * units)
@@ -539,25 +540,25 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def lstm_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, cells: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, work: Any, activation: str, recurrent_activation: str, reverse: bool) -> None:
+    def lstm_gradient(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, cells: np.ndarray, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None, d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, work: np.ndarray, activation: str, recurrent_activation: str, reverse: bool) -> None:
         """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left.
 
         kernels/recurrent.py
         """
 
-    def simple_rnn(self, x: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, start: Any, gates: Any, hidden: Any, last: Any, activation: str, reverse: bool) -> None:
+    def simple_rnn(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, hidden: np.ndarray | None, last: np.ndarray | None, activation: str, reverse: bool) -> None:
         """h' = f(x @ kernel + h @ recurrent + bias); `gates` is (n, steps, units).
 
         kernels/recurrent.py
         """
 
-    def simple_rnn_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, work: Any, activation: str, reverse: bool) -> None:
+    def simple_rnn_gradient(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None, d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, work: np.ndarray, activation: str, reverse: bool) -> None:
         """Gradients of `simple_rnn`, from the `gates` and `hidden` it left.
 
         kernels/recurrent.py
         """
 
-    def gru(self, x: Any, kernel: Any, recurrent: Any, bias: Any, recurrent_bias: Any, mask: Any, start: Any, gates: Any, recalled: Any, hidden: Any, last: Any, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
+    def gru(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, recurrent_bias: np.ndarray | None, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, recalled: np.ndarray | None, hidden: np.ndarray | None, last: np.ndarray | None, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
         """Gated recurrent unit (Cho et al. 2014): gates z, r, h; h' = z * h + (1 - z) * candidate.
 
         The reset gate r multiplies h before its product with the candidate's recurrent kernel, or with
@@ -568,13 +569,13 @@ class Ops:
         kernels/recurrent_gru.py
         """
 
-    def gru_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, recalled: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_recurrent_bias: Any, work: Any, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
+    def gru_gradient(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, recalled: Any, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None, d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, d_recurrent_bias: np.ndarray | None, work: np.ndarray, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
         """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left.
 
         kernels/recurrent_gru.py
         """
 
-    def keep_largest(self, x: Any, k: int, kept: Any, out: Any) -> None:
+    def keep_largest(self, x: np.ndarray, k: int, kept: np.ndarray | None, out: np.ndarray) -> None:
         """out = x where it is among the `k` largest of its row (of equals, the first), 0 elsewhere.
 
         NaN counts as infinite, and stays NaN even where it is not kept.
@@ -585,7 +586,7 @@ class Ops:
         kernels/sparse.py
         """
 
-    def clip_by_norm(self, gradient: Any, limit: float, out: Any) -> None:
+    def clip_by_norm(self, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
         """out = gradient, shortened to the Euclidean norm `limit` if it is longer; `out` may be `gradient`.
 
         The norm is summed in float64. One that is not a number leaves the gradient as it is, for all to see.
@@ -593,31 +594,31 @@ class Ops:
         kernels/updates.py
         """
 
-    def clip_by_value(self, gradient: Any, limit: float, out: Any) -> None:
+    def clip_by_value(self, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
         """out = gradient with every element limited to [-limit, limit]; `out` may be `gradient`.
 
         kernels/updates.py
         """
 
-    def decay_weights(self, params: Any, fraction: float) -> None:
+    def decay_weights(self, params: np.ndarray, fraction: float) -> None:
         """params shrink by `fraction` of themselves.
 
         kernels/updates.py
         """
 
-    def update_adadelta(self, params: Any, gradient: Any, square: Any, step_square: Any, learning_rate: float, rho: float, epsilon: float) -> None:
+    def update_adadelta(self, params: np.ndarray, gradient: np.ndarray, square: np.ndarray, step_square: np.ndarray, learning_rate: float, rho: float, epsilon: float) -> None:
         """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares.
 
         kernels/updates.py
         """
 
-    def update_adagrad(self, params: Any, gradient: Any, square: Any, learning_rate: float, epsilon: float) -> None:
+    def update_adagrad(self, params: np.ndarray, gradient: np.ndarray, square: np.ndarray, learning_rate: float, epsilon: float) -> None:
         """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon).
 
         kernels/updates.py
         """
 
-    def update_adam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float) -> Any:
+    def update_adam(self, params: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float) -> Any:
         """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
         `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
@@ -626,19 +627,19 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_lion(self, params: Any, gradient: Any, mean: Any, learning_rate: float, beta_1: float, beta_2: float) -> None:
+    def update_lion(self, params: np.ndarray, gradient: np.ndarray, mean: np.ndarray, learning_rate: float, beta_1: float, beta_2: float) -> None:
         """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2.
 
         kernels/updates.py
         """
 
-    def update_nadam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
+    def update_nadam(self, params: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
         """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one.
 
         kernels/updates.py
         """
 
-    def update_rmsprop(self, params: Any, gradient: Any, square: Any, mean: Any, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float) -> None:
+    def update_rmsprop(self, params: np.ndarray, gradient: np.ndarray, square: np.ndarray, mean: np.ndarray | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float) -> None:
         """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
         With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
@@ -647,7 +648,7 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_sgd(self, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool) -> Any:
+    def update_sgd(self, params: np.ndarray, gradient: np.ndarray, velocity: np.ndarray | None, learning_rate: float, momentum: float, nesterov: bool) -> Any:
         """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
         With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
@@ -656,7 +657,7 @@ class Ops:
         kernels/updates.py
         """
 
-    def warp_affine(self, x: Any, matrices: Any, tones: Any, nearest: bool, out: Any) -> None:
+    def warp_affine(self, x: np.ndarray, matrices: np.ndarray, tones: np.ndarray, nearest: bool, out: np.ndarray) -> None:
         """out[n, i, j] = factor * x[n] at matrices[n] @ (i, j, 1) + summand, interpolated between four pixels.
 
         `matrices` (n, 2, 3) and `tones` (n, 2), factors and summands, are float64. Beyond its edge an image is

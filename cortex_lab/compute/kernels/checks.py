@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 
@@ -11,13 +13,13 @@ SPREAD = 0x9E3779B1
 
 
 @kernel
-def all_finite(xp: Any, a: Any) -> bool:
+def all_finite(xp: ModuleType, a: np.ndarray) -> bool:
     """Whether no element is NaN or infinite."""
     return bool(xp.isfinite(a).all())
 
 
 @kernel
-def checksum(xp: Any, words: Any) -> int:
+def checksum(xp: ModuleType, words: np.ndarray) -> int:
     """The sum of `words` (n,) uint32, each times an odd number of its own, modulo 2**64.
 
     One word changed always changes it, several do with all but certainty.
@@ -28,6 +30,6 @@ def checksum(xp: Any, words: Any) -> int:
 
 
 @kernel
-def count_hits(xp: Any, scores: Any, classes: Any) -> int:
+def count_hits(xp: ModuleType, scores: np.ndarray, classes: np.ndarray) -> int:
     """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first if equal."""
     return int(xp.count_nonzero(scores.argmax(axis=-1) == classes))

@@ -8,7 +8,10 @@ the filters.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 from cortex_lab.compute.kernels.activation import activate, activate_gradient
@@ -19,7 +22,14 @@ Padding = tuple[Pair, Pair]
 
 @kernel
 def convolve(
-    xp: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    xp: ModuleType,
+    x: np.ndarray,
+    w: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> None:
     """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom)."""
     padded = bordered(xp, x, padding)
@@ -32,9 +42,19 @@ def convolve(
 
 @kernel
 def convolve_and(
-    xp: Any, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any,
-    strides: Pair, padding: Padding, dilation: Pair, groups: int,
-) -> None:  # fmt: skip
+    xp: ModuleType,
+    x: np.ndarray,
+    w: np.ndarray,
+    scale: np.ndarray | None,
+    shift: np.ndarray | None,
+    addend: np.ndarray | None,
+    name: str,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+) -> None:
     """out = f(scale * convolution + shift + addend) for the activation called `name`.
 
     `scale` and `shift` are (filters,), `addend` is of the shape of `out`, which it may be; each may be None.
@@ -48,7 +68,15 @@ def convolve_and(
 
 
 @kernel
-def slopes_and_sums(xp: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> None:
+def slopes_and_sums(
+    xp: ModuleType,
+    name: str,
+    z: np.ndarray | None,
+    y: np.ndarray,
+    dy: np.ndarray,
+    dz: np.ndarray,
+    total: np.ndarray | None,
+) -> None:
     """dz = dy * f'(z) and total = its sums over all axes but the last; f is the activation called `name`.
 
     y = f(z); z is read only where the derivative needs it. `total` may be None.
@@ -60,7 +88,14 @@ def slopes_and_sums(xp: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, total:
 
 @kernel
 def convolve_input_gradient(
-    xp: Any, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    xp: ModuleType,
+    dy: np.ndarray,
+    w: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> None:
     """out = gradient with respect to x of a convolution whose output has gradient `dy`."""
     (top, bottom), (left, right) = padding
@@ -74,7 +109,14 @@ def convolve_input_gradient(
 
 @kernel
 def convolve_weight_gradient(
-    xp: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    xp: ModuleType,
+    x: np.ndarray,
+    dy: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> None:
     """out = gradient with respect to w of a convolution whose output has gradient `dy`."""
     padded = bordered(xp, x, padding)
@@ -84,7 +126,7 @@ def convolve_weight_gradient(
             out[tap][:, filters] = columns.T @ dy[..., filters].reshape(len(columns), -1)
 
 
-def bordered(xp: Any, x: Any, padding: Padding) -> Any:
+def bordered(xp: ModuleType, x: np.ndarray, padding: Padding) -> Any:
     """x with a border of zeros."""
     return xp.pad(x, ((0, 0), *padding, (0, 0))) if any(map(any, padding)) else x
 

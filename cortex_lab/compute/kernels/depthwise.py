@@ -7,7 +7,9 @@ channel c gives output channel c * multiplier + m. `padding` is ((top, bottom), 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 from cortex_lab.compute.kernels.convolution import Padding, Pair, bordered, taps
@@ -15,7 +17,13 @@ from cortex_lab.compute.kernels.convolution import Padding, Pair, bordered, taps
 
 @kernel
 def depthwise_convolve(
-    xp: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair
+    xp: ModuleType,
+    x: np.ndarray,
+    w: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
 ) -> None:
     """out[n, i, j, c * multiplier + m] = sum over taps of padded x[..., c] * w[..., c, m]."""
     padded = bordered(xp, x, padding)
@@ -27,7 +35,13 @@ def depthwise_convolve(
 
 @kernel
 def depthwise_convolve_input_gradient(
-    xp: Any, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair
+    xp: ModuleType,
+    dy: np.ndarray,
+    w: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
 ) -> None:
     """out = gradient with respect to x of a depthwise convolution whose output has gradient `dy`."""
     (top, bottom), (left, right) = padding
@@ -41,7 +55,13 @@ def depthwise_convolve_input_gradient(
 
 @kernel
 def depthwise_convolve_weight_gradient(
-    xp: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair
+    xp: ModuleType,
+    x: np.ndarray,
+    dy: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
 ) -> None:
     """out = gradient with respect to w of a depthwise convolution whose output has gradient `dy`."""
     padded = bordered(xp, x, padding)
@@ -50,7 +70,7 @@ def depthwise_convolve_weight_gradient(
             out[tap][:, m] = (padded[window] * dy[..., filters]).sum(axis=(0, 1, 2))
 
 
-def _multiples(w: Any) -> Iterator[tuple[int, slice]]:
+def _multiples(w: np.ndarray) -> Iterator[tuple[int, slice]]:
     """Each filter a channel has, with the output channels that hold it."""
     # Whole channels at a time: a last axis as short as the multiplier would make NumPy crawl.
     return ((m, slice(m, None, w.shape[3])) for m in range(w.shape[3]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 
 
 @kernel
-def look_up(xp: Any, table: Any, ids: Any, out: Any) -> None:
+def look_up(xp: ModuleType, table: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
     """out[i] = table[ids[i]]; IndexError for an id that is not in the table."""
     if ids.dtype.kind not in "iu":
         raise TypeError(f"ids come straight from an input of the network, got an array of {ids.dtype}")
@@ -22,7 +24,7 @@ def look_up(xp: Any, table: Any, ids: Any, out: Any) -> None:
 
 
 @kernel
-def look_up_gradient(xp: Any, ids: Any, dy: Any, out: Any) -> None:
+def look_up_gradient(xp: ModuleType, ids: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
     """out[j] = sum of dy[i] over all i with ids[i] == j.
 
     The order of the additions is settled by `ids` alone: rows of one id are added in pairs, then pairs of
@@ -44,7 +46,7 @@ def look_up_gradient(xp: Any, ids: Any, dy: Any, out: Any) -> None:
 
 
 @kernel
-def mask_steps(xp: Any, x: Any, value: float, out: Any) -> None:
+def mask_steps(xp: ModuleType, x: np.ndarray, value: float, out: np.ndarray) -> None:
     """out[i, t] = 0 where all of x[i, t] is `value`, else 1."""
     differs = x != value
     out[...] = differs.any(axis=2) if x.ndim == 3 else differs

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 from cortex_lab.compute.kernels.activation import activate_gradient, bias_activate
 
 
 @kernel
-def matmul(xp: Any, a: Any, b: Any, out: Any) -> None:
+def matmul(xp: ModuleType, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a @ b; 2-D, any of them transposed views."""
     xp.matmul(a, b, out=out)
 
 
 @kernel
-def dense(xp: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> None:
+def dense(
+    xp: ModuleType, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, name: str, out: np.ndarray
+) -> None:
     """out = f(x @ w + bias) for the activation called `name`; `bias` (units,) or None."""
     xp.matmul(x, w, out=out)
     bias_activate.reference(xp, out, bias, name)
@@ -23,7 +27,15 @@ def dense(xp: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> None:
 
 @kernel
 def dense_gradient(
-    xp: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
+    xp: ModuleType,
+    x: np.ndarray,
+    name: str,
+    z: np.ndarray | None,
+    y: np.ndarray,
+    dy: np.ndarray,
+    dz: np.ndarray | None,
+    dw: np.ndarray,
+    d_bias: np.ndarray | None,
 ) -> None:
     """dz = dy * f'(z), dw = x' @ dz, d_bias = the sums of dz's columns.
 
@@ -40,43 +52,43 @@ def dense_gradient(
 
 
 @kernel
-def sum_rows(xp: Any, a: Any, out: Any) -> None:
+def sum_rows(xp: ModuleType, a: np.ndarray, out: np.ndarray) -> None:
     """out[j] = sum over all axes but the last of a[..., j]."""
     xp.sum(a.reshape(-1, a.shape[-1]), axis=0, out=out)
 
 
 @kernel
-def add(xp: Any, a: Any, b: Any, out: Any) -> None:
+def add(xp: ModuleType, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a + b; `out` may be `a` or `b`."""
     xp.add(a, b, out=out)
 
 
 @kernel
-def multiply(xp: Any, a: Any, b: Any, out: Any) -> None:
+def multiply(xp: ModuleType, a: np.ndarray, b: np.ndarray | float, out: np.ndarray) -> None:
     """out = a * b; `out` may be `a` or `b`."""
     xp.multiply(a, b, out=out)
 
 
 @kernel
-def copy(xp: Any, a: Any, out: Any) -> None:
+def copy(xp: ModuleType, a: np.ndarray, out: np.ndarray) -> None:
     """out = a."""
     out[...] = a
 
 
 @kernel
-def take_rows(xp: Any, a: Any, rows: Any, out: Any) -> None:
+def take_rows(xp: ModuleType, a: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     """out[i] = a[rows[i]]."""
     out[...] = a[rows]
 
 
 @kernel
-def norm(xp: Any, a: Any) -> float:
+def norm(xp: ModuleType, a: np.ndarray) -> float:
     """Euclidean norm of all elements, as a Python float, summed in float64."""
     return float(xp.sqrt(xp.sum(xp.square(a, dtype=xp.float64))))
 
 
 @kernel
-def scale_shift(xp: Any, a: Any, factor: float, shift: float, out: Any) -> None:
+def scale_shift(xp: ModuleType, a: np.ndarray, factor: float, shift: float, out: np.ndarray) -> None:
     """out = factor * a + shift; `out` may be `a`."""
     xp.multiply(a, factor, out=out)
     if shift:
@@ -84,6 +96,6 @@ def scale_shift(xp: Any, a: Any, factor: float, shift: float, out: Any) -> None:
 
 
 @kernel
-def add_scaled(xp: Any, a: Any, b: Any, factor: float, out: Any) -> None:
+def add_scaled(xp: ModuleType, a: np.ndarray, b: np.ndarray, factor: float, out: np.ndarray) -> None:
     """out = a + factor * b; `out` may be `a`."""
     out[...] = a + factor * b

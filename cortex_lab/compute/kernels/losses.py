@@ -6,7 +6,10 @@ sum(weights * rows) with respect to the outputs.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 from cortex_lab.compute.kernels.signs import sign
@@ -17,7 +20,12 @@ EPSILON = 1e-7
 
 @kernel
 def softmax_cross_entropy(
-    xp: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any
+    xp: ModuleType,
+    logits: np.ndarray,
+    classes: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    gradient: np.ndarray | None,
 ) -> tuple[Any, Any]:
     """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
@@ -42,12 +50,12 @@ def softmax_cross_entropy(
 
 @kernel
 def cross_entropy(
-    xp: Any,
-    scores: Any,
-    target: Any,
-    weights: Any,
-    rows: Any,
-    gradient: Any,
+    xp: ModuleType,
+    scores: np.ndarray,
+    target: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    gradient: np.ndarray | None,
     smoothing: float,
     from_logits: bool,
 ) -> None:
@@ -83,7 +91,14 @@ def cross_entropy(
 
 
 @kernel
-def squared_error(xp: Any, y: Any, target: Any, weights: Any, rows: Any, gradient: Any) -> None:
+def squared_error(
+    xp: ModuleType,
+    y: np.ndarray,
+    target: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    gradient: np.ndarray | None,
+) -> None:
     """rows[i] = mean of (y[i] - target[i])**2; gradient of sum(weights * rows) with respect to y, or None."""
     difference = (y - target).reshape(len(y), -1)
     rows[...] = xp.mean(difference * difference, axis=1)
@@ -94,7 +109,14 @@ def squared_error(xp: Any, y: Any, target: Any, weights: Any, rows: Any, gradien
 
 @kernel
 def elementwise_loss(
-    xp: Any, name: str, y: Any, target: Any, weights: Any, rows: Any, gradient: Any, parameter: float
+    xp: ModuleType,
+    name: str,
+    y: np.ndarray,
+    target: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    gradient: np.ndarray | None,
+    parameter: float,
 ) -> None:
     """The loss called `name` of each element, averaged over a row's elements whose target is not NaN.
 
@@ -113,7 +135,13 @@ def elementwise_loss(
 
 @kernel
 def center_loss(
-    xp: Any, features: Any, classes: Any, centers: Any, weights: Any, rows: Any, gradient: Any
+    xp: ModuleType,
+    features: np.ndarray,
+    classes: np.ndarray,
+    centers: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    gradient: np.ndarray | None,
 ) -> None:
     """rows[i] = half the squared distance of features[i] from the center of its class; 0 if that is negative.
 
@@ -128,14 +156,18 @@ def center_loss(
 
 
 @kernel
-def move_centers(xp: Any, features: Any, classes: Any, centers: Any, rate: float) -> None:
+def move_centers(
+    xp: ModuleType, features: np.ndarray, classes: np.ndarray, centers: np.ndarray, rate: float
+) -> None:
     """Each center moves towards the rows of its class: by rate * sum of differences / (1 + their number)."""
     members = (xp.arange(len(centers))[:, None] == classes[None, :]).astype(features.dtype)
     counts = members.sum(axis=1, keepdims=True)
     centers += rate * (members @ features - counts * centers) / (1 + counts)
 
 
-def _elementwise(xp: Any, name: str, y: Any, t: Any, parameter: float) -> tuple[Any, Any]:
+def _elementwise(
+    xp: ModuleType, name: str, y: np.ndarray, t: np.ndarray, parameter: float
+) -> tuple[Any, Any]:
     """Loss and its derivative with respect to y, element by element."""
     error = y - t
     if name == "squared":
@@ -155,11 +187,11 @@ def _elementwise(xp: Any, name: str, y: Any, t: Any, parameter: float) -> tuple[
     raise ValueError(f"there is no elementwise loss {name!r}")
 
 
-def _probability(xp: Any, y: Any, highest: float = 1.0) -> Any:
+def _probability(xp: ModuleType, y: np.ndarray, highest: float = 1.0) -> Any:
     # What lies outside is not clipped but NaN: a loss of raw outputs as if they were probabilities must show.
     return xp.where((y >= 0) & (y <= 1), xp.clip(y, EPSILON, highest), xp.nan).astype(y.dtype)
 
 
-def _per_row(xp: Any, known: Any) -> Any:
+def _per_row(xp: ModuleType, known: np.ndarray) -> Any:
     """Known entries of each row, at least 1: what a mean over them divides by."""
     return xp.maximum(known.reshape(len(known), -1).sum(axis=1), 1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 
 
 @kernel
-def largest(xp: Any, xs: Sequence[Any], winner: Any, out: Any) -> None:
+def largest(xp: ModuleType, xs: Sequence[Any], winner: np.ndarray | None, out: np.ndarray) -> None:
     """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
     `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
@@ -23,18 +26,18 @@ def largest(xp: Any, xs: Sequence[Any], winner: Any, out: Any) -> None:
 
 
 @kernel
-def largest_gradient(xp: Any, dy: Any, winner: Any, index: int, out: Any) -> None:
+def largest_gradient(xp: ModuleType, dy: np.ndarray, winner: np.ndarray, index: int, out: np.ndarray) -> None:
     """out = gradient of `largest` with respect to xs[index]."""
     out[...] = xp.where(winner == index, dy, 0)
 
 
 @kernel
-def put_columns(xp: Any, x: Any, start: int, out: Any) -> None:
+def put_columns(xp: ModuleType, x: np.ndarray, start: int, out: np.ndarray) -> None:
     """out[:, start : start + width] = x, for x of shape (rows, width)."""
     out[:, start : start + x.shape[1]] = x
 
 
 @kernel
-def get_columns(xp: Any, x: Any, start: int, out: Any) -> None:
+def get_columns(xp: ModuleType, x: np.ndarray, start: int, out: np.ndarray) -> None:
     """out = x[:, start : start + width], for out of shape (rows, width)."""
     out[...] = x[:, start : start + out.shape[1]]

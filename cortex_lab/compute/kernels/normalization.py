@@ -6,14 +6,24 @@ variance is the biased one, divided by the count. `gamma` and `beta` may be None
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 
 
 @kernel
 def batch_normalize(
-    xp: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+    xp: ModuleType,
+    x: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    out: np.ndarray,
+    epsilon: float,
 ) -> None:
     """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
@@ -26,7 +36,14 @@ def batch_normalize(
 
 @kernel
 def normalize_columns(
-    xp: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+    xp: ModuleType,
+    x: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    out: np.ndarray,
+    epsilon: float,
 ) -> None:
     """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x."""
     scale = 1 / xp.sqrt(variance + epsilon)
@@ -39,14 +56,14 @@ def normalize_columns(
 
 @kernel
 def scale_and_shift(
-    xp: Any,
-    gamma: Any,
-    beta: Any,
-    mean: Any,
-    variance: Any,
-    bias: Any,
-    scale: Any,
-    shift: Any,
+    xp: ModuleType,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    bias: np.ndarray | None,
+    scale: np.ndarray,
+    shift: np.ndarray,
     epsilon: float,
 ) -> None:
     """scale * x + shift = gamma * (x + bias - mean) / sqrt(variance + epsilon) + beta; `bias` may be None."""
@@ -58,15 +75,15 @@ def scale_and_shift(
 
 @kernel
 def batch_normalize_gradient(
-    xp: Any,
-    x: Any,
-    dy: Any,
-    gamma: Any,
-    mean: Any,
-    variance: Any,
-    d_gamma: Any,
-    d_beta: Any,
-    out: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    dy: np.ndarray,
+    gamma: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    d_gamma: np.ndarray | None,
+    d_beta: np.ndarray | None,
+    out: np.ndarray | None,
     epsilon: float,
 ) -> None:
     """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
@@ -84,7 +101,7 @@ def batch_normalize_gradient(
 
 
 @kernel
-def moving_average(xp: Any, average: Any, value: Any, momentum: float) -> None:
+def moving_average(xp: ModuleType, average: np.ndarray, value: np.ndarray, momentum: float) -> None:
     """average = momentum * average + (1 - momentum) * value, in place."""
     average *= momentum
     average += (1 - momentum) * value
@@ -92,7 +109,14 @@ def moving_average(xp: Any, average: Any, value: Any, momentum: float) -> None:
 
 @kernel
 def layer_normalize(
-    xp: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+    xp: ModuleType,
+    x: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    mean: np.ndarray | None,
+    variance: np.ndarray | None,
+    out: np.ndarray,
+    epsilon: float,
 ) -> None:
     """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each row.
 
@@ -101,7 +125,7 @@ def layer_normalize(
     """
     center = xp.mean(x, axis=1, keepdims=True)
     spread = xp.mean(xp.square(x - center), axis=1, keepdims=True)
-    if mean is not None:
+    if mean is not None and variance is not None:
         mean[...], variance[...] = center[:, 0], spread[:, 0]
     xp.multiply(x - center, 1 / xp.sqrt(spread + epsilon), out=out)
     if gamma is not None:
@@ -112,15 +136,15 @@ def layer_normalize(
 
 @kernel
 def layer_normalize_gradient(
-    xp: Any,
-    x: Any,
-    dy: Any,
-    gamma: Any,
-    mean: Any,
-    variance: Any,
-    d_gamma: Any,
-    d_beta: Any,
-    out: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    dy: np.ndarray,
+    gamma: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    d_gamma: np.ndarray | None,
+    d_beta: np.ndarray | None,
+    out: np.ndarray | None,
     epsilon: float,
 ) -> None:
     """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
@@ -139,7 +163,14 @@ def layer_normalize_gradient(
 
 @kernel
 def local_response_normalize(
-    xp: Any, x: Any, base: Any, out: Any, size: int, alpha: float, beta: float, k: float
+    xp: ModuleType,
+    x: np.ndarray,
+    base: np.ndarray | None,
+    out: np.ndarray,
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
 ) -> None:
     """out = x / base**beta, where base = k + alpha / size * (sum of squares of the `size` channels around).
 
@@ -154,7 +185,15 @@ def local_response_normalize(
 
 @kernel
 def local_response_normalize_gradient(
-    xp: Any, x: Any, y: Any, dy: Any, base: Any, out: Any, size: int, alpha: float, beta: float
+    xp: ModuleType,
+    x: np.ndarray,
+    y: np.ndarray,
+    dy: np.ndarray,
+    base: np.ndarray,
+    out: np.ndarray,
+    size: int,
+    alpha: float,
+    beta: float,
 ) -> None:
     """out = gradient with respect to x of `local_response_normalize`."""
     # A channel feels the windows it lies in, which reach the other way round.
@@ -162,7 +201,7 @@ def local_response_normalize_gradient(
     out[...] = dy * base**-beta - (2 * alpha * beta / size) * x * felt
 
 
-def _neighborhood(xp: Any, values: Any, before: int, after: int) -> Any:
+def _neighborhood(xp: ModuleType, values: np.ndarray, before: int, after: int) -> Any:
     """Sum over the last axis from `before` places before each to `after` behind it."""
     total = xp.zeros_like(values)
     channels = values.shape[-1]

@@ -7,7 +7,7 @@ nothing. Padding never wins a maximum.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -18,7 +18,15 @@ Padding = tuple[Pair, Pair]
 
 
 @kernel
-def pool_max(xp: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding) -> None:
+def pool_max(
+    xp: ModuleType,
+    x: np.ndarray,
+    out: np.ndarray,
+    winner: np.ndarray | None,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
+) -> None:
     """out = the largest pixel of each window; `winner` (int32) = its place there, the first of equals.
 
     `winner` may be None when no gradient will be asked for.
@@ -36,7 +44,13 @@ def pool_max(xp: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, 
 
 @kernel
 def pool_max_gradient(
-    xp: Any, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding
+    xp: ModuleType,
+    dy: np.ndarray,
+    winner: np.ndarray,
+    out: np.ndarray,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
 ) -> None:
     """out = gradient with respect to x: each window hands its gradient to its winner."""
     out[...] = 0
@@ -46,7 +60,13 @@ def pool_max_gradient(
 
 @kernel
 def pool_average(
-    xp: Any, x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
+    xp: ModuleType,
+    x: np.ndarray,
+    out: np.ndarray,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
+    count_padding: bool,
 ) -> None:
     """out = the mean of each window, over all its places or only over those inside the image."""
     out[...] = 0
@@ -57,7 +77,13 @@ def pool_average(
 
 @kernel
 def pool_average_gradient(
-    xp: Any, dy: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
+    xp: ModuleType,
+    dy: np.ndarray,
+    out: np.ndarray,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
+    count_padding: bool,
 ) -> None:
     """out = gradient with respect to x: each window shares its gradient out evenly."""
     counts = xp.asarray(_counts(out.shape, dy.shape, size, strides, padding, count_padding), dy.dtype)
@@ -109,21 +135,21 @@ def _counts(
 
 
 @kernel
-def pool_global_average(xp: Any, x: Any, out: Any) -> None:
+def pool_global_average(xp: ModuleType, x: np.ndarray, out: np.ndarray) -> None:
     """out = the mean over all pixels, per channel; x is (n, pixels, channels), out (n, channels)."""
     xp.sum(x, axis=1, out=out)
     out /= x.shape[1]
 
 
 @kernel
-def pool_global_average_gradient(xp: Any, dy: Any, out: Any) -> None:
+def pool_global_average_gradient(xp: ModuleType, dy: np.ndarray, out: np.ndarray) -> None:
     """out = gradient with respect to x, shared out evenly."""
     out[...] = dy[:, None, :]
     out /= out.shape[1]
 
 
 @kernel
-def pool_global_max(xp: Any, x: Any, out: Any, winner: Any) -> None:
+def pool_global_max(xp: ModuleType, x: np.ndarray, out: np.ndarray, winner: np.ndarray | None) -> None:
     """out = the largest pixel, per channel; `winner` (int32, or None) = which it was, the first of equals."""
     xp.max(x, axis=1, out=out)
     if winner is not None:
@@ -131,7 +157,7 @@ def pool_global_max(xp: Any, x: Any, out: Any, winner: Any) -> None:
 
 
 @kernel
-def pool_global_max_gradient(xp: Any, dy: Any, winner: Any, out: Any) -> None:
+def pool_global_max_gradient(xp: ModuleType, dy: np.ndarray, winner: np.ndarray, out: np.ndarray) -> None:
     """out = gradient with respect to x: all of it to the winner."""
     pixels = xp.arange(out.shape[1])[None, :, None]
     out[...] = xp.where(pixels == winner[:, None, :], dy[:, None, :], 0)

@@ -9,6 +9,7 @@ step draws other numbers each time.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,14 @@ _LOW = 0xFFFFFFFF
 
 
 @kernel
-def random_uniform(xp: Any, out: Any, seed: int, step: int, stream: int) -> None:
+def random_uniform(xp: ModuleType, out: np.ndarray, seed: int, step: int, stream: int) -> None:
     """out = uniform draws on [0, 1), multiples of 2**-24."""
     words = philox(xp, out.size, seed, step, stream)
     out[...] = ((words >> 8).astype(out.dtype) * out.dtype.type(2**-24)).reshape(out.shape)
 
 
 @kernel
-def random_normal(xp: Any, out: Any, seed: int, step: int, stream: int) -> None:
+def random_normal(xp: ModuleType, out: np.ndarray, seed: int, step: int, stream: int) -> None:
     """out = standard normal draws (Box and Muller 1958)."""
     half = (out.size + 1) // 2
     words = (philox(xp, 2 * half, seed, step, stream) >> 8).astype(xp.float64)
@@ -39,20 +40,29 @@ def random_normal(xp: Any, out: Any, seed: int, step: int, stream: int) -> None:
 
 
 @kernel
-def dropout_mask(xp: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> None:
+def dropout_mask(xp: ModuleType, out: np.ndarray, rate: float, seed: int, step: int, stream: int) -> None:
     """out = 1 / (1 - rate) where a unit is kept (with probability 1 - rate), 0 where it is dropped."""
     words = philox(xp, out.size, seed, step, stream).reshape(out.shape)
     out[...] = (words >= round(rate * 2**32)) * out.dtype.type(1 / (1 - rate))
 
 
 @kernel
-def dropout(xp: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> None:
+def dropout(
+    xp: ModuleType,
+    x: np.ndarray,
+    mask: np.ndarray,
+    out: np.ndarray,
+    rate: float,
+    seed: int,
+    step: int,
+    stream: int,
+) -> None:
     """mask as `dropout_mask` draws it, and out = x * mask."""
     dropout_mask.reference(xp, mask, rate, seed, step, stream)
     xp.multiply(x, mask, out=out)
 
 
-def philox(xp: Any, count: int, seed: int, step: int, stream: int) -> Any:
+def philox(xp: ModuleType, count: int, seed: int, step: int, stream: int) -> Any:
     """`count` words (uint32) of the draw (seed, step, stream)."""
     # Signed, an array of one would make float64 of the words below; read here, a GPU would be waited for.
     seed, step = (key.astype(xp.uint64) if hasattr(key, "astype") else key for key in (seed, step))

@@ -15,7 +15,10 @@ used; `work` is room like `gates`; `dx` and `d_bias` may be None.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 from cortex_lab.compute.kernels.activation import activate, activate_gradient
@@ -23,16 +26,16 @@ from cortex_lab.compute.kernels.activation import activate, activate_gradient
 
 @kernel
 def simple_rnn(
-    xp: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    bias: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
-    hidden: Any,
-    last: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    bias: np.ndarray | None,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
+    hidden: np.ndarray | None,
+    last: np.ndarray | None,
     activation: str,
     reverse: bool,
 ) -> None:
@@ -51,20 +54,20 @@ def simple_rnn(
 
 @kernel
 def simple_rnn_gradient(
-    xp: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
-    hidden: Any,
-    dy: Any,
-    dx: Any,
-    d_kernel: Any,
-    d_recurrent: Any,
-    d_bias: Any,
-    work: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
+    hidden: np.ndarray,
+    dy: np.ndarray,
+    dx: np.ndarray | None,
+    d_kernel: np.ndarray,
+    d_recurrent: np.ndarray,
+    d_bias: np.ndarray | None,
+    work: np.ndarray,
     activation: str,
     reverse: bool,
 ) -> None:
@@ -83,17 +86,17 @@ def simple_rnn_gradient(
 
 @kernel
 def lstm(
-    xp: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    bias: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
-    cells: Any,
-    hidden: Any,
-    last: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    bias: np.ndarray | None,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
+    cells: np.ndarray | None,
+    hidden: np.ndarray | None,
+    last: np.ndarray | None,
     activation: str,
     recurrent_activation: str,
     reverse: bool,
@@ -127,21 +130,21 @@ def lstm(
 
 @kernel
 def lstm_gradient(
-    xp: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
-    cells: Any,
-    hidden: Any,
-    dy: Any,
-    dx: Any,
-    d_kernel: Any,
-    d_recurrent: Any,
-    d_bias: Any,
-    work: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
+    cells: np.ndarray,
+    hidden: np.ndarray,
+    dy: np.ndarray,
+    dx: np.ndarray | None,
+    d_kernel: np.ndarray,
+    d_recurrent: np.ndarray,
+    d_bias: np.ndarray | None,
+    work: np.ndarray,
     activation: str,
     recurrent_activation: str,
     reverse: bool,
@@ -176,14 +179,16 @@ def lstm_gradient(
         xp.sum(work, axis=(0, 1), out=d_bias)
 
 
-def project(xp: Any, x: Any, kernel: Any, bias: Any, out: Any) -> None:
+def project(
+    xp: ModuleType, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, out: np.ndarray
+) -> None:
     """out = x @ kernel + bias for all steps in one product."""
     multiply(xp, x.reshape(-1, x.shape[2]), kernel, out)
     if bias is not None:
         out += bias
 
 
-def multiply(xp: Any, rows: Any, matrix: Any, out: Any) -> None:
+def multiply(xp: ModuleType, rows: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     """out = rows @ matrix, with the rows of all steps one after the other."""
     flat = out.reshape(-1, matrix.shape[1])
     xp.matmul(rows, matrix, out=flat)
@@ -193,7 +198,14 @@ def multiply(xp: Any, rows: Any, matrix: Any, out: Any) -> None:
 
 
 def weight_gradients(
-    xp: Any, x: Any, kernel: Any, before: Any, dz: Any, dx: Any, d_kernel: Any, d_recurrent: Any
+    xp: ModuleType,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    before: np.ndarray,
+    dz: np.ndarray,
+    dx: np.ndarray | None,
+    d_kernel: np.ndarray,
+    d_recurrent: np.ndarray,
 ) -> None:
     """What follows for input and kernels from the gradients `dz` of all pre-activations."""
     flat = dz.reshape(-1, kernel.shape[1])
@@ -203,11 +215,11 @@ def weight_gradients(
         multiply(xp, flat, kernel.T, dx)
 
 
-def in_order(x: Any, reverse: bool) -> range:
+def in_order(x: np.ndarray, reverse: bool) -> range:
     return range(x.shape[1] - 1, -1, -1) if reverse else range(x.shape[1])
 
 
-def from_the_end(dy: Any, steps: int, reverse: bool) -> Iterator[tuple[int, Any]]:
+def from_the_end(dy: np.ndarray, steps: int, reverse: bool) -> Iterator[tuple[int, Any]]:
     """Steps from the last one read to the first, each with the gradient that arrives at its output."""
     order = range(steps) if reverse else range(steps - 1, -1, -1)
     for place, t in enumerate(order):
@@ -217,13 +229,17 @@ def from_the_end(dy: Any, steps: int, reverse: bool) -> Iterator[tuple[int, Any]
             yield t, dy if place == 0 else 0
 
 
-def initial(xp: Any, start: Any, count: int, x: Any, recurrent: Any) -> tuple[Any, ...]:
+def initial(
+    xp: ModuleType, start: tuple[np.ndarray, ...] | None, count: int, x: np.ndarray, recurrent: np.ndarray
+) -> tuple[Any, ...]:
     if start is not None:
         return start
     return tuple(xp.zeros((len(x), recurrent.shape[0]), x.dtype) for _ in range(count))
 
 
-def states_before(xp: Any, states: Any, start: Any, index: int, reverse: bool) -> Any:
+def states_before(
+    xp: ModuleType, states: np.ndarray, start: tuple[np.ndarray, ...] | None, index: int, reverse: bool
+) -> Any:
     """For each step, the state it began with."""
     before = xp.zeros(states.shape, states.dtype)
     if reverse:
@@ -235,21 +251,23 @@ def states_before(xp: Any, states: Any, start: Any, index: int, reverse: bool) -
     return before
 
 
-def select(xp: Any, mask: Any, t: int, seen: Any, unseen: Any) -> Any:
+def select(
+    xp: ModuleType, mask: np.ndarray | None, t: int, seen: np.ndarray | float, unseen: np.ndarray | float
+) -> Any:
     return seen if mask is None else xp.where(mask[:, t, None] > 0.5, seen, unseen)
 
 
-def passed_by(xp: Any, mask: Any, t: int, gradient: Any) -> Any:
+def passed_by(xp: ModuleType, mask: np.ndarray | None, t: int, gradient: np.ndarray) -> Any:
     """The part of a state's gradient that belongs to rows which skipped step t."""
     return 0 if mask is None else xp.where(mask[:, t, None] > 0.5, 0, gradient)
 
 
-def keep(states: Any, t: int, state: Any) -> None:
+def keep(states: np.ndarray | None, t: int, state: np.ndarray) -> None:
     if states is not None:
         states[:, t] = state
 
 
-def activated(xp: Any, name: str, x: Any) -> Any:
+def activated(xp: ModuleType, name: str, x: np.ndarray) -> Any:
     out = xp.empty_like(x)
     activate.reference(xp, name, x, out)
     return out

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 from cortex_lab.compute.kernels.activation import activate, activate_gradient
@@ -21,18 +24,18 @@ from cortex_lab.compute.kernels.recurrent import (
 
 @kernel
 def gru(
-    xp: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    bias: Any,
-    recurrent_bias: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
-    recalled: Any,
-    hidden: Any,
-    last: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    bias: np.ndarray | None,
+    recurrent_bias: np.ndarray | None,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
+    recalled: np.ndarray | None,
+    hidden: np.ndarray | None,
+    last: np.ndarray | None,
     activation: str,
     recurrent_activation: str,
     reset_after: bool,
@@ -73,22 +76,22 @@ def gru(
 
 @kernel
 def gru_gradient(
-    xp: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
+    xp: ModuleType,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
     recalled: Any,
-    hidden: Any,
-    dy: Any,
-    dx: Any,
-    d_kernel: Any,
-    d_recurrent: Any,
-    d_bias: Any,
-    d_recurrent_bias: Any,
-    work: Any,
+    hidden: np.ndarray,
+    dy: np.ndarray,
+    dx: np.ndarray | None,
+    d_kernel: np.ndarray,
+    d_recurrent: np.ndarray,
+    d_bias: np.ndarray | None,
+    d_recurrent_bias: np.ndarray | None,
+    work: np.ndarray,
     activation: str,
     recurrent_activation: str,
     reset_after: bool,

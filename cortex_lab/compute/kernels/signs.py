@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 
-def sign(xp: Any, x: Any) -> Any:
+def sign(xp: ModuleType, x: np.ndarray) -> Any:
     """-1, 0 or 1, and NaN for NaN, of which CuPy's own makes 0."""
     return xp.sign(x) if xp is np else xp.where(xp.isnan(x), x, xp.sign(x))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 
 
 @kernel
-def keep_largest(xp: Any, x: Any, k: int, kept: Any, out: Any) -> None:
+def keep_largest(xp: ModuleType, x: np.ndarray, k: int, kept: np.ndarray | None, out: np.ndarray) -> None:
     """out = x where it is among the `k` largest of its row (of equals, the first), 0 elsewhere.
 
     NaN counts as infinite, and stays NaN even where it is not kept.

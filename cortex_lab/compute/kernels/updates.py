@@ -6,7 +6,10 @@ step has another rate each time.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 from cortex_lab.compute.kernels.signs import sign
@@ -14,7 +17,13 @@ from cortex_lab.compute.kernels.signs import sign
 
 @kernel
 def update_sgd(
-    xp: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
+    xp: ModuleType,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    velocity: np.ndarray | None,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool,
 ) -> Any:
     """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
@@ -34,11 +43,11 @@ def update_sgd(
 
 @kernel
 def update_adam(
-    xp: Any,
-    params: Any,
-    gradient: Any,
-    mean: Any,
-    square: Any,
+    xp: ModuleType,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    mean: np.ndarray,
+    square: np.ndarray,
     learning_rate: float,
     beta_1: float,
     beta_2: float,
@@ -66,11 +75,11 @@ def update_adam(
 
 @kernel
 def update_nadam(
-    xp: Any,
-    params: Any,
-    gradient: Any,
-    mean: Any,
-    square: Any,
+    xp: ModuleType,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    mean: np.ndarray,
+    square: np.ndarray,
     learning_rate: float,
     beta_1: float,
     beta_2: float,
@@ -94,7 +103,12 @@ def update_nadam(
 
 @kernel
 def update_adagrad(
-    xp: Any, params: Any, gradient: Any, square: Any, learning_rate: float, epsilon: float
+    xp: ModuleType,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    square: np.ndarray,
+    learning_rate: float,
+    epsilon: float,
 ) -> None:
     """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon)."""
     learning_rate = float(learning_rate)
@@ -104,11 +118,11 @@ def update_adagrad(
 
 @kernel
 def update_adadelta(
-    xp: Any,
-    params: Any,
-    gradient: Any,
-    square: Any,
-    step_square: Any,
+    xp: ModuleType,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    square: np.ndarray,
+    step_square: np.ndarray,
     learning_rate: float,
     rho: float,
     epsilon: float,
@@ -125,11 +139,11 @@ def update_adadelta(
 
 @kernel
 def update_rmsprop(
-    xp: Any,
-    params: Any,
-    gradient: Any,
-    square: Any,
-    mean: Any,
+    xp: ModuleType,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    square: np.ndarray,
+    mean: np.ndarray | None,
     velocity: Any,
     learning_rate: float,
     rho: float,
@@ -160,7 +174,13 @@ def update_rmsprop(
 
 @kernel
 def update_lion(
-    xp: Any, params: Any, gradient: Any, mean: Any, learning_rate: float, beta_1: float, beta_2: float
+    xp: ModuleType,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    mean: np.ndarray,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
 ) -> None:
     """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2."""
     learning_rate = float(learning_rate)
@@ -170,20 +190,20 @@ def update_lion(
 
 
 @kernel
-def decay_weights(xp: Any, params: Any, fraction: float) -> None:
+def decay_weights(xp: ModuleType, params: np.ndarray, fraction: float) -> None:
     """params shrink by `fraction` of themselves."""
     fraction = float(fraction)
     params *= 1 - fraction
 
 
 @kernel
-def clip_by_value(xp: Any, gradient: Any, limit: float, out: Any) -> None:
+def clip_by_value(xp: ModuleType, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
     """out = gradient with every element limited to [-limit, limit]; `out` may be `gradient`."""
     xp.clip(gradient, -limit, limit, out=out)
 
 
 @kernel
-def clip_by_norm(xp: Any, gradient: Any, limit: float, out: Any) -> None:
+def clip_by_norm(xp: ModuleType, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
     """out = gradient, shortened to the Euclidean norm `limit` if it is longer; `out` may be `gradient`.
 
     The norm is summed in float64. One that is not a number leaves the gradient as it is, for all to see.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+
+import numpy as np
 
 from cortex_lab.compute.kernel import kernel
 
 
 @kernel
-def warp_affine(xp: Any, x: Any, matrices: Any, tones: Any, nearest: bool, out: Any) -> None:
+def warp_affine(
+    xp: ModuleType, x: np.ndarray, matrices: np.ndarray, tones: np.ndarray, nearest: bool, out: np.ndarray
+) -> None:
     """out[n, i, j] = factor * x[n] at matrices[n] @ (i, j, 1) + summand, interpolated between four pixels.
 
     `matrices` (n, 2, 3) and `tones` (n, 2), factors and summands, are float64. Beyond its edge an image is
