@@ -144,7 +144,7 @@ class Ops:
         kernels/convolution.py
         """
 
-    def slopes_and_sums(self, name: str, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray, dz: np.ndarray, total: np.ndarray | None) -> None:
+    def slopes_and_sums(self, name: str, z: Any, y: np.ndarray, dy: np.ndarray, dz: np.ndarray, total: np.ndarray | None) -> None:
         """dz = dy * f'(z) and total = its sums over all axes but the last; f is the activation called `name`.
 
         y = f(z); z is read only where the derivative needs it. `total` may be None.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from threadpoolctl import LibController
 
 Result = TypeVar("Result")
 
@@ -57,7 +60,7 @@ class _OneBlasThread:
 one_blas_thread = _OneBlasThread()
 
 
-def _set_threads(library: Any, count: int) -> None:
+def _set_threads(library: LibController, count: int) -> None:
     """Set it from any thread. From threadpoolctl 3.8 on, only the one in control can, which stays so."""
     clear = getattr(library, "clear_controlling_thread", None)
     if clear is not None:

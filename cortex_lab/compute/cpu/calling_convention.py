@@ -30,7 +30,7 @@ def entry_of(kernel: Any, arguments: tuple[Any, ...]) -> int:
     return kernel.entries[kinds]
 
 
-def _kind(value: Any) -> Any:
+def _kind(value: object) -> Any:
     """What Numba's type of a value depends on, found out faster."""
     if isinstance(value, np.ndarray):
         # Numba has types of their own for arrays of each order, read-only ones and those on odd addresses.

@@ -8,7 +8,7 @@ sees it. Other processors are as quick with such numbers as with any: there noth
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from llvmlite import ir
@@ -16,8 +16,11 @@ from numba import types
 from numba.core import cgutils
 
 from cortex_lab.compute.cpu.jit import compiled, intrinsic
-from cortex_lab.compute.cpu.llvm import INT, POINTER, VOID, call
+from cortex_lab.compute.cpu.llvm import INT, POINTER, VOID, Builder, Value, Values, call
 from cortex_lab.compute.cpu.machine import IS_X86
+
+if TYPE_CHECKING:
+    from cortex_lab.compute.cpu.numba_inside import Context, Signature
 
 FLUSH = np.uint32(0x8040)
 """The bits by which denormal results (0x8000) and operands (0x0040) count as zero."""
@@ -25,7 +28,7 @@ FLUSH = np.uint32(0x8040)
 
 @intrinsic
 def _read(typing):
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         if not IS_X86:
             return ir.Constant(INT, 0)
         held = cgutils.alloca_once(builder, INT)
@@ -37,7 +40,7 @@ def _read(typing):
 
 @intrinsic
 def _write(typing, value):
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         if IS_X86:
             held = cgutils.alloca_once_value(builder, values[0])
             call(builder, "llvm.x86.sse.ldmxcsr", VOID, [builder.bitcast(held, POINTER)])

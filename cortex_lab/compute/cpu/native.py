@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from llvmlite import binding, ir
 from numba import types
@@ -18,6 +18,9 @@ from cortex_lab.compute.cpu.llvm import (
     LANES,
     POINTER,
     VOID,
+    Builder,
+    Value,
+    Values,
     address,
     call,
     load_vector,
@@ -25,12 +28,15 @@ from cortex_lab.compute.cpu.llvm import (
     word,
 )
 
+if TYPE_CHECKING:
+    from cortex_lab.compute.cpu.numba_inside import Context, Signature
+
 # By name, so that machine code from the disk finds it where it lies in this process.
 _GEMM = "cortex_lab_sgemm"
 binding.add_symbol(_GEMM, get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
 
 
-def _bytes_of(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+def _bytes_of(context: Context, builder: Builder, kind: types.Type, array: Value, at: Value) -> Value:
     return builder.bitcast(address(context, builder, kind, array, at), POINTER)
 
 
@@ -46,19 +52,19 @@ def gemm(typing, transpose_a, transpose_b, m, n, k, a, at_a, lda, b, at_b, ldb, 
         whole, whole, whole, whole, whole, a, whole, whole, b, whole, whole, types.float32, c, whole, whole
     )
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         ta, tb, m, n, k, a, at_a, lda, b, at_b, ldb, beta, c, at_c, ldc = values
         kinds = signature.args
         pa = _bytes_of(context, builder, kinds[5], a, at_a)
         pb = _bytes_of(context, builder, kinds[8], b, at_b)
         pc = _bytes_of(context, builder, kinds[12], c, at_c)
 
-        def held(value: Any) -> Any:
+        def held(value: Value) -> Value:
             # Fortran takes everything by its address. Of a word, whoever wants 32 bits reads the lower ones:
             # BLAS libraries differ in this, and the processors there are have those first.
             return builder.bitcast(cgutils.alloca_once_value(builder, value), POINTER)
 
-        def letter(flag: Any) -> Any:
+        def letter(flag: Value) -> Value:
             turned = builder.icmp_signed("!=", flag, word(0))
             return held(builder.select(turned, ir.Constant(BYTE, ord("t")), ir.Constant(BYTE, ord("n"))))
 
@@ -78,7 +84,7 @@ def copy_block(typing, target, at_target, source, at_source, count):
     """target[at_target:][:count] = source[at_source:][:count], without a check."""
     signature = types.void(target, types.int64, source, types.int64, types.int64)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         target, at_target, source, at_source, count = values
         to = _bytes_of(context, builder, signature.args[0], target, at_target)
         origin = _bytes_of(context, builder, signature.args[2], source, at_source)
@@ -96,7 +102,7 @@ def clear_block(typing, target, at_target, count):
     """target[at_target:][:count] = 0, without a check."""
     signature = types.void(target, types.int64, types.int64)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         target, at_target, count = values
         to = _bytes_of(context, builder, signature.args[0], target, at_target)
         size = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
@@ -112,10 +118,10 @@ def transpose_block(typing, target, at_target, target_row, source, at_source, so
     whole = types.int64
     signature = types.void(target, whole, whole, source, whole, whole)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         target, at_target, target_row, source, at_source, source_row = values
 
-        def row(kind: Any, array: Any, at: Any, length: Any, number: int) -> Any:
+        def row(kind: types.Type, array: Value, at: Value, length: Value, number: int) -> Value:
             offset = builder.add(at, builder.mul(length, word(number)))
             return vector_at(builder, address(context, builder, kind, array, offset))
 

@@ -20,6 +20,7 @@ from llvmlite import ir
 from llvmlite.binding import Linkage
 from numba import types
 from numba.core import event
+from numba.core.base import BaseContext as Context
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder
@@ -29,6 +30,7 @@ from numba.core.funcdesc import FunctionDescriptor
 from numba.core.lowering import Lower
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import NativeLowering
+from numba.core.typing.templates import Signature
 
 _WORD = ir.IntType(64)
 _ROW = ir.PointerType(_WORD)
@@ -88,7 +90,7 @@ class OwnCode(Compiler):
 
 
 class _Compiler(CPUDispatcher):
-    def compile(self, sig: Any) -> Any:
+    def compile(self, sig: Signature | tuple[Any, ...]) -> Any:
         with _without_collecting():
             return super().compile(sig)
 
@@ -159,7 +161,7 @@ class _Lower(Lower):
         self.library.add_ir_module(module)
 
 
-def _taken(builder: Any, word: Any, kind: Any) -> Any:
+def _taken(builder: ir.IRBuilder, word: ir.NamedValue, kind: ir.Type) -> Any:
     """The value of LLVM's type `kind` that a word holds."""
     if isinstance(kind, ir.PointerType):
         return builder.inttoptr(word, kind)
@@ -234,7 +236,7 @@ class _Cache(FunctionCache):
         name = self._impl.filename_base + suffix
         self._cache_file = _CheckedFile(self._cache_path, name, _SOURCES)
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
+    def load_overload(self, sig: Signature | tuple[Any, ...], target_context: Context) -> Any:
         try:
             return super().load_overload(sig, target_context)
         except Exception:
@@ -242,7 +244,7 @@ class _Cache(FunctionCache):
                 self.flush()
             return None
 
-    def save_overload(self, sig: Any, data: Any) -> None:
+    def save_overload(self, sig: Signature | tuple[Any, ...], data: Any) -> None:
         with suppress(Exception):
             super().save_overload(sig, data)
 
@@ -284,7 +286,7 @@ class _Announcement(event.Listener):
     def __init__(self) -> None:
         self.said = False
 
-    def on_start(self, happening: Any) -> None:
+    def on_start(self, happening: event.Event) -> None:
         details = happening.data or {}
         function = getattr(details.get("dispatcher"), "py_func", None)
         # What a user makes with exec() may have None for a module.
@@ -297,7 +299,7 @@ class _Announcement(event.Listener):
                 flush=True,
             )
 
-    def on_end(self, happening: Any) -> None:
+    def on_end(self, happening: event.Event) -> None:
         pass
 
 

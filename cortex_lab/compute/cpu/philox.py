@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from llvmlite import ir
 from numba import types
 
 from cortex_lab.compute.cpu.jit import intrinsic
-from cortex_lab.compute.cpu.llvm import FLOATS, INT, INTS, LANES, WORD, splat
+from cortex_lab.compute.cpu.llvm import FLOATS, INT, INTS, LANES, WORD, Builder, Value, Values, splat
 from cortex_lab.compute.cpu.simd import floats, integers, mask
 from cortex_lab.compute.kernels.random import MULTIPLIERS, WEYL
+
+if TYPE_CHECKING:
+    from cortex_lab.compute.cpu.numba_inside import Context, Signature
 
 WORDS = 4 * LANES
 """Words that sixteen counters give."""
@@ -25,7 +28,7 @@ def philox_words(typing, block, stream, step, step_high, seed, seed_high):
     """64 words from counter `block` on, in their order, as four vectors. All arguments are uint64."""
     result = types.UniTuple(integers, 4)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         first, *others, k0, k1 = (builder.trunc(value, INT) for value in values)
         places = ir.Constant(INTS, list(range(LANES)))
         c0 = builder.add(splat(builder, first), places)
@@ -44,7 +47,7 @@ def philox_words(typing, block, stream, step, step_high, seed, seed_high):
     return result(*[types.uint64] * 6), generate
 
 
-def _multiply(builder: Any, words: Any, by: int) -> tuple[Any, Any]:
+def _multiply(builder: Builder, words: Value, by: int) -> tuple[Value, Value]:
     """Low and high words of the products; the processor multiplies every other lane at a time."""
     wide, factor = builder.bitcast(words, _WORDS), ir.Constant(_WORDS, [by] * (LANES // 2))
     even = builder.mul(builder.and_(wide, _LOW), factor)
@@ -54,10 +57,10 @@ def _multiply(builder: Any, words: Any, by: int) -> tuple[Any, Any]:
     return builder.bitcast(low, INTS), builder.bitcast(high, INTS)
 
 
-def _in_order(builder: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> list[Any]:
+def _in_order(builder: Builder, c0: Value, c1: Value, c2: Value, c3: Value) -> list[Value]:
     """Word t of counter b, in lane b of vector t, goes to place 4 * b + t."""
 
-    def pick(a: Any, b: Any, lanes: list[int]) -> Any:
+    def pick(a: Value, b: Value, lanes: list[int]) -> Value:
         return builder.shuffle_vector(a, b, ir.Constant(INTS, lanes))
 
     ordered = []
@@ -74,7 +77,7 @@ def _in_order(builder: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> list[Any]:
 def at_least(typing, words, threshold):
     """The mask of words that are `threshold` or more, as numbers without a sign; at most 2**32 - 1."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         limit = splat(builder, builder.trunc(values[1], INT))
         return builder.icmp_unsigned(">=", values[0], limit)
 
@@ -85,7 +88,7 @@ def at_least(typing, words, threshold):
 def upper_bits(typing, words):
     """The upper 24 bits of each word, as a float32."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         bits = builder.lshr(values[0], ir.Constant(INTS, [8] * LANES))
         return builder.sitofp(bits, FLOATS)
 

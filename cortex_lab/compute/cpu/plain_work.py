@@ -44,7 +44,13 @@ class PlainWork(Work):
         return cls([part for each in works for part in each.parts])
 
 
-def _share(workers: Workers, kernel: Any, before: Any, pieces: Any, rooms: Any) -> None:
+def _share(
+    workers: Workers,
+    kernel: Callable[..., Any],
+    before: tuple[Any, ...],
+    pieces: Sequence[tuple[int, ...]],
+    rooms: Callable[[int], tuple[Any, ...]] | None,
+) -> None:
     free = deque(range(workers.count))
 
     def call(piece: tuple[int, ...]) -> None:

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cortex_lab.compute.cpu import work_stealing as stealing
 from cortex_lab.compute.cpu.blas_threads import one_blas_thread
@@ -87,7 +88,7 @@ class Workers:
         """
         return list(_pieces(self.count, total, grain, turns))
 
-    def room(self, worker: int, name: str, dtype: Any, size: int) -> Any:
+    def room(self, worker: int, name: str, dtype: DTypeLike, size: int) -> Any:
         """At least `size` elements of memory that belong to a worker while it performs something."""
         # It begins with a line of the cache, so that no vector read from its front is split over two.
         held = self._rooms[worker]
@@ -138,7 +139,7 @@ class Workers:
         return self._helpers[:wanted]
 
 
-def _settled(state: Any) -> bool:
+def _settled(state: np.ndarray) -> bool:
     """Whether no helper is at a piece, having waited a while for it; an interrupt counts as no."""
     try:
         if stealing.settle(state, stealing.looks(WAIT)):
@@ -169,7 +170,7 @@ class _Helper:
         self.awake = False
         threading.Thread(target=self._serve, name="cortex_lab worker", daemon=True).start()
 
-    def wake(self, state: Any, worker: int) -> None:
+    def wake(self, state: np.ndarray, worker: int) -> None:
         """Have it look for pieces below Python, as that worker; it does so until none come for a while."""
         self.awake = True
         try:

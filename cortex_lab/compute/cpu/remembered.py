@@ -24,7 +24,7 @@ def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
         return make
     made: dict[tuple[Any, ...], Any] = {}
 
-    def find(*arguments: Any) -> Any:
+    def find(*arguments: object) -> Any:
         # A list, since a generator would take twice as long: every step comes by here.
         key = tuple([id(each) if isinstance(each, np.ndarray) else each for each in arguments])
         found = made.get(key, _NEVER)
@@ -39,10 +39,10 @@ def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
     return find
 
 
-def held(arrays: tuple[Any, ...], call: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+def held(arrays: tuple[Any, ...], call: Callable[..., Any], *arguments: object) -> Callable[[], Any]:
     """call(*arguments), as a call that keeps the arrays: what is remembered knows only where they lie."""
     return partial(_call, arrays, call, *arguments)
 
 
-def _call(arrays: tuple[Any, ...], call: Callable[..., Any], *arguments: Any) -> Any:
+def _call(arrays: tuple[Any, ...], call: Callable[..., Any], *arguments: object) -> Any:
     return call(*arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 from numba import types
@@ -17,7 +17,10 @@ from numba.extending import lower_builtin, models, register_model, type_callable
 
 from cortex_lab.compute.cpu import llvm
 from cortex_lab.compute.cpu.jit import intrinsic
-from cortex_lab.compute.cpu.llvm import FLOAT, FLOATS, INTS, LANES, MASK, splat
+from cortex_lab.compute.cpu.llvm import FLOAT, FLOATS, INTS, LANES, MASK, Builder, Value, Values, splat
+
+if TYPE_CHECKING:
+    from cortex_lab.compute.cpu.numba_inside import Context, Signature
 
 # Neither "nnan" nor "ninf": a network that diverges has to show NaN, not what a compiler made of it.
 _FREE = ("contract", "reassoc", "nsz", "arcp", "afn")
@@ -52,7 +55,7 @@ def load(typing, array, at, lanes):
     """Sixteen elements of a flat array from `at`, 0 where the mask is not set; nothing beyond is read."""
     result = floats if array.dtype == types.float32 else integers
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         pointer = llvm.address(context, builder, signature.args[0], *values[:2])
         return llvm.masked_load(builder, llvm.vector_at(builder, pointer, _MODELS[result.kind]), values[2])
 
@@ -63,7 +66,7 @@ def load(typing, array, at, lanes):
 def store(typing, array, at, value, lanes):
     """Write the lanes that the mask names to a flat array from `at`."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         _, _, value, lanes = values
         pointer = llvm.address(context, builder, signature.args[0], *values[:2])
         llvm.masked_store(builder, value, llvm.vector_at(builder, pointer, value.type), lanes)
@@ -98,7 +101,7 @@ def is_nan(typing, value):
 def is_finite(typing, value):
     """The mask of lanes that are numbers, and not infinite ones."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         # Infinity less itself is NaN. Without flags: with them, a number less itself is 0 to the compiler.
         nothing = builder.fsub(values[0], values[0])
         return builder.fcmp_ordered("ord", nothing, nothing)
@@ -106,30 +109,32 @@ def is_finite(typing, value):
     return mask(floats), generate
 
 
-def _operator(function: Any, result: Callable[[Any], Any], generate: Callable[..., Any]) -> None:
+def _operator(
+    function: Callable[..., Any], result: Callable[[Any], Any], generate: Callable[..., Any]
+) -> None:
     """`function` of two vectors of a kind: what generate(builder, kind, a, b) makes, of type result(kind).
 
     Its instructions go where it is used; an `overload` would be compiled as a function first, each time anew.
     """
 
     @type_callable(function)
-    def typed(context: Any) -> Callable[..., Any]:
+    def typed(context: object) -> Callable[..., Any]:
         return lambda a, b: result(a) if a == b and isinstance(a, _Lanes) else None
 
     @lower_builtin(function, _Lanes, _Lanes)
-    def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def lowered(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         return generate(builder, signature.args[0], *values)
 
 
-def _arithmetic(function: Any, instruction: str) -> None:
-    def generate(builder: Any, kind: Any, a: Any, b: Any) -> Any:
+def _arithmetic(function: Callable[..., Any], instruction: str) -> None:
+    def generate(builder: Builder, kind: types.Type, a: Value, b: Value) -> Value:
         return getattr(builder, instruction)(a, b, flags=_FREE)
 
     _operator(function, lambda kind: floats if kind == floats else None, generate)
 
 
-def _comparison(function: Any, sign: str) -> None:
-    def generate(builder: Any, kind: Any, a: Any, b: Any) -> Any:
+def _comparison(function: Callable[..., Any], sign: str) -> None:
+    def generate(builder: Builder, kind: types.Type, a: Value, b: Value) -> Value:
         return builder.fcmp_ordered(sign, a, b) if kind == floats else builder.icmp_signed(sign, a, b)
 
     _operator(function, lambda kind: mask if kind in (floats, integers) else None, generate)
@@ -156,7 +161,7 @@ def either(typing, a, b):
 def total(typing, value):
     """The sum of all lanes, in any order."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         # With the flags it is a tree; without, LLVM would add lane by lane, one waiting for the other.
         arguments = [ir.Constant(FLOAT, 0.0), values[0]]
         return llvm.call(builder, "llvm.vector.reduce.fadd.v16f32", FLOAT, arguments, fastmath=_FREE)
@@ -183,7 +188,7 @@ def nearest(typing, x):
 def power_of_two(typing, whole):
     """2**whole for whole numbers from -127 to 128, by writing the exponent's bits."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         # -127 gives the bits of 0, and 128 those of infinity: no case of its own for either end.
         number = builder.fptosi(values[0], INTS)
         bias, shift = ir.Constant(INTS, [127] * LANES), ir.Constant(INTS, [23] * LANES)

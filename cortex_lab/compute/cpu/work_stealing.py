@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from llvmlite import ir
@@ -17,8 +17,11 @@ from numba import types
 
 from cortex_lab.compute.cpu.denormals import flush, restore
 from cortex_lab.compute.cpu.jit import compiled, intrinsic
-from cortex_lab.compute.cpu.llvm import VOID, WORD, address, call
+from cortex_lab.compute.cpu.llvm import VOID, WORD, Builder, Value, Values, address, call
 from cortex_lab.compute.cpu.machine import IS_X86
+
+if TYPE_CHECKING:
+    from cortex_lab.compute.cpu.numba_inside import Context, Signature
 
 ENTRY, ROWS, WIDTH, PLACE, PIECES, LENGTH, COUNT = range(7)
 """Words of a record, which says what a kernel's pieces are: the entry, its rows (one for each worker) and
@@ -46,7 +49,7 @@ _ROW = ir.PointerType(WORD)
 def _read(typing, state, at):
     """state[at], as it is now for all threads."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         return builder.load_atomic(address(context, builder, signature.args[0], *values), "acquire", 8)
 
     return types.int64(state, types.int64), generate
@@ -56,7 +59,7 @@ def _read(typing, state, at):
 def _write(typing, state, at, value):
     """state[at] = value, seen by all threads after whatever was written before."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         pointer = address(context, builder, signature.args[0], *values[:2])
         builder.store_atomic(values[2], pointer, "seq_cst", 8)
         return context.get_dummy_value()
@@ -68,7 +71,7 @@ def _write(typing, state, at, value):
 def _add(typing, state, at, value):
     """state[at] += value, whoever else does the same."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         pointer = address(context, builder, signature.args[0], *values[:2])
         return builder.atomic_rmw("add", pointer, values[2], "seq_cst")
 
@@ -79,7 +82,7 @@ def _add(typing, state, at, value):
 def _swap(typing, state, at, old, new):
     """Write `new` if state[at] still is `old`; whether it was."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         pointer = address(context, builder, signature.args[0], *values[:2])
         found = builder.cmpxchg(pointer, values[2], values[3], "acq_rel", "acquire")
         return builder.extract_value(found, 1)
@@ -91,7 +94,7 @@ def _swap(typing, state, at, old, new):
 def _pause(typing):
     """Let the processor know that this loop only waits."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         if IS_X86:
             call(builder, "llvm.x86.sse2.pause", VOID, [])
         return context.get_dummy_value()
@@ -103,7 +106,7 @@ def _pause(typing):
 def _word(typing, address, at):
     """Word `at` of the row at an address."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         return builder.load(builder.gep(builder.inttoptr(values[0], _ROW), [values[1]]))
 
     return types.int64(types.int64, types.int64), generate
@@ -113,7 +116,7 @@ def _word(typing, address, at):
 def _put_word(typing, address, at, value):
     """Write word `at` of the row at an address."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         builder.store(values[2], builder.gep(builder.inttoptr(values[0], _ROW), [values[1]]))
         return context.get_dummy_value()
 
@@ -124,7 +127,7 @@ def _put_word(typing, address, at, value):
 def _call(typing, entry, row):
     """The status with which an entry returns; 0 is success."""
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         kind = ir.PointerType(ir.FunctionType(WORD, [_ROW]))
         return builder.call(builder.inttoptr(values[0], kind), [builder.inttoptr(values[1], _ROW)])
 

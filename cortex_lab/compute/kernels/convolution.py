@@ -71,7 +71,7 @@ def convolve_and(
 def slopes_and_sums(
     xp: ModuleType,
     name: str,
-    z: np.ndarray | None,
+    z: Any,
     y: np.ndarray,
     dy: np.ndarray,
     dz: np.ndarray,

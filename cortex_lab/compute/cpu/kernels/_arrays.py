@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 FLOAT32 = np.dtype(np.float32)
@@ -11,7 +9,7 @@ EXPONENT = np.int32(0x7F800000)
 """All bits of it are set in NaN and infinity, and in no other float32."""
 
 
-def plain(*arrays: Any) -> bool:
+def plain(*arrays: np.ndarray | None) -> bool:
     """Whether all are C-contiguous float32 arrays; None counts as one."""
     for array in arrays:
         if array is None:
@@ -21,6 +19,6 @@ def plain(*arrays: Any) -> bool:
     return True
 
 
-def writable(*arrays: Any) -> bool:
+def writable(*arrays: np.ndarray | None) -> bool:
     """Whether all are C-contiguous float32 arrays that may be written to; None counts as one."""
     return plain(*arrays) and all(array is None or array.flags.writeable for array in arrays)

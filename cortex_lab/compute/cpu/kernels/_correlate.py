@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32
@@ -40,7 +42,11 @@ def weight_gradient_pays(geometry: tuple[int, ...]) -> bool:
 
 
 def weight_gradient(
-    x: Any, dy: Any, sums: Any, geometry: tuple[int, ...], pieces: Sequence[tuple[int, ...]]
+    x: np.ndarray,
+    dy: np.ndarray,
+    sums: np.ndarray,
+    geometry: tuple[int, ...],
+    pieces: Sequence[tuple[int, ...]],
 ) -> Work:
     """What finds the gradient (taps, channels, filters), flat, of each piece: (number, start and stop row).
 

@@ -41,7 +41,7 @@ PLAIN = (None, None, None, False)
 
 
 def forward(
-    x: Any, w: Any, out: Any, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN
+    x: np.ndarray, w: np.ndarray, out: np.ndarray, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN
 ) -> Work | None:
     """What does the whole convolution, if tiles can do it; None if not.
 
@@ -119,7 +119,7 @@ def vectors_for(filters: int) -> int:
 
 
 def _multiply_pixels(
-    x: Any, w: Any, out: Any, channels: int, filters: int, ending: tuple[Any, ...]
+    x: np.ndarray, w: np.ndarray, out: np.ndarray, channels: int, filters: int, ending: tuple[Any, ...]
 ) -> list[Work]:
     vectors = vectors_for(filters)
     depth = _depth(channels, vectors * LANES)
@@ -130,7 +130,7 @@ def _multiply_pixels(
     return [pack, work(_product_kernel(PRODUCTS[vectors], vectors), before, pieces)]
 
 
-def _thinned(x: Any, out_height: int, out_width: int, sh: int, sw: int) -> tuple[Any, list[Work]]:
+def _thinned(x: np.ndarray, out_height: int, out_width: int, sh: int, sw: int) -> tuple[Any, list[Work]]:
     """The pixels that strides of a 1 x 1 convolution look at, side by side, and what puts them there."""
     rows = len(x) * out_height
     size = rows * out_width * x.shape[3]
@@ -167,7 +167,9 @@ def is_padded(geometry: tuple[int, ...]) -> bool:
     return top > 0 or left > 0 or reach[0] > height or reach[1] > width
 
 
-def _packing(w: Any, channels: int, filters: int, panel: int, depth: int, scale: Any) -> tuple[Any, Work]:
+def _packing(
+    w: np.ndarray, channels: int, filters: int, panel: int, depth: int, scale: np.ndarray
+) -> tuple[Any, Work]:
     """Memory for packed weights, and what packs them: panels of filters, in parts of `depth` channels.
 
     A part is (kh, depth, kw, panel). The next convolution uses the memory as well.

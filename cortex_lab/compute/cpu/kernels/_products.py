@@ -51,7 +51,14 @@ def tiles_fit(rows: int, columns: int) -> bool:
     return _ON and rows >= 4 and 5 * rows * columns >= filled
 
 
-def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: int = 0) -> Work:
+def multiply(
+    a: np.ndarray,
+    b: np.ndarray,
+    b_turned: int,
+    out: np.ndarray,
+    bias: np.ndarray | None = None,
+    code: int = 0,
+) -> Work:
     """What does out = f(a @ op(b) + bias), a (rows, inner).
 
     op transposes where the flag is 1, `bias` may be None.
@@ -66,7 +73,7 @@ def multiply(a: Any, b: Any, b_turned: int, out: Any, bias: Any = None, code: in
     return work(_multiply, flat, whole, _rooms)
 
 
-def multiply_turned(a: Any, b: Any, out: Any) -> Work:
+def multiply_turned(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Work:
     """What does out = a' @ b for a (inner, rows)."""
     (inner, rows), columns = a.shape, out.shape[1]
     arrays = a.reshape(-1), b.reshape(-1), out.reshape(-1)

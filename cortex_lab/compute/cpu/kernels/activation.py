@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store
+from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import activation
 from cortex_lab.compute.kernels.activation import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
 from cortex_lab.compute.work import Call, in_turn
@@ -29,7 +31,7 @@ _BEND, _CUBIC = np.float32(GELU_SCALE), np.float32(GELU_CUBIC)
 
 
 @activation.activate.override("cpu")
-def activate(ops: Any, name: str, x: Any, out: Any, alpha: float = 1.0) -> Any:
+def activate(ops: OpsLike, name: str, x: np.ndarray, out: np.ndarray, alpha: float = 1.0) -> Any:
     if name not in CODES or not plain(x) or not writable(out) or x.shape != out.shape:
         return NotImplemented
     ways = (_activate_normal, _part_of_normal) if name == "gelu" else (_activate, _part)
@@ -37,7 +39,9 @@ def activate(ops: Any, name: str, x: Any, out: Any, alpha: float = 1.0) -> Any:
 
 
 @activation.activate_gradient.override("cpu")
-def activate_gradient(ops: Any, name: str, x: Any, y: Any, dy: Any, out: Any, alpha: float = 1.0) -> Any:
+def activate_gradient(
+    ops: OpsLike, name: str, x: Any, y: np.ndarray, dy: np.ndarray, out: np.ndarray, alpha: float = 1.0
+) -> Any:
     if name not in CODES or not plain(x, y, dy) or not writable(out) or not y.shape == dy.shape == out.shape:
         return NotImplemented
     if name in activation.NEEDS_INPUT:
@@ -51,7 +55,7 @@ def activate_gradient(ops: Any, name: str, x: Any, y: Any, dy: Any, out: Any, al
 
 
 @activation.bias_activate.override("cpu")
-def bias_activate(ops: Any, y: Any, bias: Any, name: str, alpha: float = 1.0) -> Any:
+def bias_activate(ops: OpsLike, y: np.ndarray, bias: np.ndarray | None, name: str, alpha: float = 1.0) -> Any:
     if name not in CODES or not plain(bias) or not writable(y):
         return NotImplemented
     if name == "gelu":
@@ -69,7 +73,9 @@ def bias_activate(ops: Any, y: Any, bias: Any, name: str, alpha: float = 1.0) ->
     return work(_part_with_bias, given, pieces)
 
 
-def _spread(whole: Any, part: Any, arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> Call:
+def _spread(
+    whole: Callable[..., Any], part: Callable[..., Any], arrays: tuple[Any, ...], settings: tuple[Any, ...]
+) -> Call:
     """What calls `whole` on flat arrays of so few elements, or `part` on pieces of them."""
     given = (*(array.reshape(-1) for array in arrays), *settings)
     size = arrays[0].size

@@ -14,10 +14,11 @@ from cortex_lab.compute.cpu.kernels._arrays import FLOAT32, plain, writable
 from cortex_lab.compute.cpu.kernels._mending import mend_input_gradient, mend_weight_gradient
 from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
 from cortex_lab.compute.cpu.pool import get_workers
+from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import activate, bias_activate
 from cortex_lab.compute.kernels.convolution import Padding, Pair
-from cortex_lab.compute.work import Work, in_turn, join
+from cortex_lab.compute.work import Call, Work, in_turn, join
 
 TILE = 131_072
 """Elements of patches made at a time: half a megabyte, which the second-level caches of today hold."""
@@ -26,7 +27,14 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @convolution.convolve.override("cpu")
 def convolve(
-    ops: Any, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    ops: OpsLike,
+    x: np.ndarray,
+    w: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     if not plain(x, w) or not writable(out):
         return NotImplemented
@@ -36,9 +44,19 @@ def convolve(
 
 @convolution.convolve_and.override("cpu")
 def convolve_and(
-    ops: Any, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any,
-    strides: Pair, padding: Padding, dilation: Pair, groups: int,
-) -> Any:  # fmt: skip
+    ops: OpsLike,
+    x: np.ndarray,
+    w: np.ndarray,
+    scale: np.ndarray | None,
+    shift: np.ndarray | None,
+    addend: np.ndarray | None,
+    name: str,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+) -> Any:
     if not plain(x, w, scale, shift, addend) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, w.shape, out.shape, strides, padding, dilation, groups)
@@ -50,7 +68,7 @@ def convolve_and(
             return whole
         return in_turn(whole, activate.prepare(ops, name, out, out))
     found = np.empty_like(out) if same else out
-    calls = [_convolution(x, w, found, geometry)]
+    calls: list[Call] = [_convolution(x, w, found, geometry)]
     if scale is not None:
         calls.append(partial(np.multiply, found, scale, out=found))
     calls.append(bias_activate.prepare(ops, found, shift, "linear" if addend is not None else name))
@@ -61,7 +79,14 @@ def convolve_and(
 
 @convolution.convolve_weight_gradient.override("cpu")
 def convolve_weight_gradient(
-    ops: Any, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    ops: OpsLike,
+    x: np.ndarray,
+    dy: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     if not plain(x, dy) or not writable(out):
         return NotImplemented
@@ -82,7 +107,14 @@ def convolve_weight_gradient(
 
 @convolution.convolve_input_gradient.override("cpu")
 def convolve_input_gradient(
-    ops: Any, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    ops: OpsLike,
+    dy: np.ndarray,
+    w: np.ndarray,
+    out: np.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     if not plain(dy, w) or not writable(out):
         return NotImplemented
@@ -101,7 +133,7 @@ def convolve_input_gradient(
     return work(_input_gradient, (*flat, geometry), pieces, partial(_room, geometry), blas=True)
 
 
-def _convolution(x: Any, w: Any, out: Any, geometry: tuple[int, ...]) -> Work:
+def _convolution(x: np.ndarray, w: np.ndarray, out: np.ndarray, geometry: tuple[int, ...]) -> Work:
     """What does a convolution, by tiles or by BLAS."""
     whole = _direct.forward(x, w, out, geometry)
     if whole is not None:

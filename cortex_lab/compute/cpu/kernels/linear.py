@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from cortex_lab.compute.cpu.kernels.activation import _activate_gradient as bend
 from cortex_lab.compute.cpu.native import gemm
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
+from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import linear
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, bias_activate
 from cortex_lab.compute.kernels.convolution import slopes_and_sums
@@ -30,7 +32,7 @@ _NONE, _FLAT = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
 
 
 @linear.matmul.override("cpu")
-def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
+def matmul(ops: OpsLike, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Any:
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     if a_turned:
         a = a.T
@@ -63,7 +65,9 @@ def matmul(ops: Any, a: Any, b: Any, out: Any) -> Any:
 
 
 @linear.dense.override("cpu")
-def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
+def dense(
+    ops: OpsLike, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, name: str, out: np.ndarray
+) -> Any:
     (rows, inner), columns = x.shape, out.shape[1]
     if name in CODES and name != "gelu" and w.shape == (inner, columns) and len(out) == rows and w.size > 0:
         small = rows * columns * inner <= SMALL_PRODUCT
@@ -79,7 +83,15 @@ def dense(ops: Any, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
 
 @linear.dense_gradient.override("cpu")
 def dense_gradient(
-    ops: Any, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
+    ops: OpsLike,
+    x: np.ndarray,
+    name: str,
+    z: np.ndarray | None,
+    y: np.ndarray,
+    dy: np.ndarray,
+    dz: np.ndarray | None,
+    dw: np.ndarray,
+    d_bias: np.ndarray | None,
 ) -> Any:
     (rows, inner), columns = x.shape, dw.shape[1]
     source, slopes, written = None, dy, None
@@ -140,7 +152,7 @@ def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):
 
 
 @linear.sum_rows.override("cpu")
-def sum_rows(ops: Any, a: Any, out: Any) -> Any:
+def sum_rows(ops: OpsLike, a: np.ndarray, out: np.ndarray) -> Any:
     if not plain(a) or not writable(out) or out.shape != a.shape[-1:]:
         return NotImplemented
     rows = a.reshape(-1, a.shape[-1])
@@ -180,16 +192,16 @@ def add_up(parts, out):
 
 
 @linear.add.override("cpu")
-def add(ops: Any, a: Any, b: Any, out: Any) -> Any:
+def add(ops: OpsLike, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Any:
     return _elementwise(_add, a, b, out)
 
 
 @linear.multiply.override("cpu")
-def multiply(ops: Any, a: Any, b: Any, out: Any) -> Any:
+def multiply(ops: OpsLike, a: np.ndarray, b: np.ndarray | float, out: np.ndarray) -> Any:
     return _elementwise(_multiply, a, b, out)
 
 
-def _elementwise(kernel: Any, a: Any, b: Any, out: Any) -> Any:
+def _elementwise(kernel: Callable[..., Any], a: np.ndarray, b: Any, out: np.ndarray) -> Any:
     # NumPy is as quick as anything within the caches; beyond them two cores have more bandwidth than one.
     if out.size <= SMALL_SUM or not plain(a, b) or not writable(out) or not a.shape == b.shape == out.shape:
         return NotImplemented
@@ -210,7 +222,7 @@ def _multiply(a, b, out, start, stop):
 
 
 @linear.norm.override("cpu")
-def norm(ops: Any, a: Any) -> Any:
+def norm(ops: OpsLike, a: np.ndarray) -> Any:
     if not plain(a) or a.size > 2**40:
         return NotImplemented
     return partial(_norm, a.reshape(-1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, is_finite, load, store
+from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import normalization
 from cortex_lab.compute.work import Work, in_turn
 
@@ -22,7 +24,14 @@ _NONE = np.zeros(0, np.float32)
 
 @normalization.batch_normalize.override("cpu")
 def batch_normalize(
-    ops: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+    ops: OpsLike,
+    x: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    out: np.ndarray,
+    epsilon: float,
 ) -> Any:
     if not plain(x, gamma, beta) or not writable(out, mean, variance) or x.shape != out.shape:
         return NotImplemented
@@ -37,7 +46,14 @@ def batch_normalize(
 
 @normalization.normalize_columns.override("cpu")
 def normalize_columns(
-    ops: Any, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+    ops: OpsLike,
+    x: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    out: np.ndarray,
+    epsilon: float,
 ) -> Any:
     if not plain(x, gamma, beta, mean, variance) or not writable(out) or x.shape != out.shape:
         return NotImplemented
@@ -48,15 +64,15 @@ def normalize_columns(
 
 @normalization.batch_normalize_gradient.override("cpu")
 def batch_normalize_gradient(
-    ops: Any,
-    x: Any,
-    dy: Any,
-    gamma: Any,
-    mean: Any,
-    variance: Any,
-    d_gamma: Any,
-    d_beta: Any,
-    out: Any,
+    ops: OpsLike,
+    x: np.ndarray,
+    dy: np.ndarray,
+    gamma: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    d_gamma: np.ndarray | None,
+    d_beta: np.ndarray | None,
+    out: np.ndarray | None,
     epsilon: float,
 ) -> Any:
     if not plain(x, dy, gamma, mean, variance) or not writable(d_gamma, d_beta, out) or x.shape != dy.shape:
@@ -70,18 +86,18 @@ def batch_normalize_gradient(
     return in_turn(*calls)
 
 
-def _given(*vectors: Any) -> tuple[Any, ...]:
+def _given(*vectors: np.ndarray | None) -> tuple[Any, ...]:
     """The vectors, an empty one for None."""
     return tuple(_NONE if vector is None else vector for vector in vectors)
 
 
-def _spread(kernel: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> Work:
+def _spread(kernel: Callable[..., Any], arrays: tuple[Any, ...], shape: tuple[int, ...]) -> Work:
     """What calls `kernel` on pieces of the arrays' rows."""
     flat = tuple(array.reshape(-1) for array in arrays)
     return work(kernel, flat, get_workers().split(shape[0], -(-GRAIN // shape[1])))
 
 
-def _totals(kernel: Any, arrays: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, Work]:
+def _totals(kernel: Callable[..., Any], arrays: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, Work]:
     """What `kernel` sums of each column, (pieces, 2, features) float64, and the call that does."""
     flat = tuple(array.reshape(-1) for array in arrays)
     pieces = get_workers().split(shape[0], -(-GRAIN // shape[1]))

@@ -12,6 +12,7 @@ from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.native import clear_block
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, either, every, first_lanes, is_nan, load, store
+from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import pooling
 from cortex_lab.compute.kernels.pooling import Padding, Pair
 
@@ -22,7 +23,15 @@ _NO_WINNER = np.zeros((1, 1, 1, 16), np.int32)
 
 
 @pooling.pool_max.override("cpu")
-def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding) -> Any:
+def pool_max(
+    ops: OpsLike,
+    x: np.ndarray,
+    out: np.ndarray,
+    winner: np.ndarray | None,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
+) -> Any:
     if not plain(x) or not writable(out) or not _is_winner(winner, out):
         return NotImplemented
     geometry = (*size, *strides, padding[0][0], padding[1][0])
@@ -32,7 +41,13 @@ def pool_max(ops: Any, x: Any, out: Any, winner: Any, size: Pair, strides: Pair,
 
 @pooling.pool_max_gradient.override("cpu")
 def pool_max_gradient(
-    ops: Any, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding
+    ops: OpsLike,
+    dy: np.ndarray,
+    winner: np.ndarray,
+    out: np.ndarray,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
 ) -> Any:
     if not plain(dy) or not writable(out) or winner is None or not _is_winner(winner, dy):
         return NotImplemented
@@ -42,7 +57,13 @@ def pool_max_gradient(
 
 @pooling.pool_average.override("cpu")
 def pool_average(
-    ops: Any, x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
+    ops: OpsLike,
+    x: np.ndarray,
+    out: np.ndarray,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
+    count_padding: bool,
 ) -> Any:
     if not plain(x) or not writable(out):
         return NotImplemented
@@ -53,7 +74,13 @@ def pool_average(
 
 @pooling.pool_average_gradient.override("cpu")
 def pool_average_gradient(
-    ops: Any, dy: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool
+    ops: OpsLike,
+    dy: np.ndarray,
+    out: np.ndarray,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
+    count_padding: bool,
 ) -> Any:
     if not plain(dy) or not writable(out):
         return NotImplemented
@@ -62,7 +89,7 @@ def pool_average_gradient(
     return work(_share_out, (dy, out, share, *geometry), _pieces(out))
 
 
-def _is_winner(winner: Any, like: Any) -> bool:
+def _is_winner(winner: np.ndarray | None, like: np.ndarray) -> bool:
     if winner is None:
         return True
     return (
@@ -73,12 +100,14 @@ def _is_winner(winner: Any, like: Any) -> bool:
     )
 
 
-def _shares(x: Any, out: Any, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> Any:
+def _shares(
+    x: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding, count_padding: bool
+) -> Any:
     counts = pooling._counts(x.shape, out.shape, size, strides, padding, count_padding)
     return (1 / counts[0, :, :, 0]).astype(np.float32)
 
 
-def _pieces(x: Any) -> list[tuple[int, int]]:
+def _pieces(x: np.ndarray) -> list[tuple[int, int]]:
     return get_workers().split(len(x), -(-GRAIN // max(1, x[0].size)))
 
 

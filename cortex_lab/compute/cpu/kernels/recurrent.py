@@ -25,6 +25,7 @@ from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
+from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import recurrent as reference
 from cortex_lab.compute.work import Call, join
 
@@ -38,17 +39,17 @@ _FLAT = np.zeros(0, np.float32)
 
 @reference.lstm.override("cpu")
 def lstm(
-    ops: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    bias: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
-    cells: Any,
-    hidden: Any,
-    last: Any,
+    ops: OpsLike,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    bias: np.ndarray | None,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
+    cells: np.ndarray | None,
+    hidden: np.ndarray | None,
+    last: np.ndarray | None,
     activation: str,
     recurrent_activation: str,
     reverse: bool,
@@ -62,8 +63,9 @@ def lstm(
 
 @remembered
 def _sequence_of(
-    x: Any, kernel: Any, recurrent: Any, bias: Any, h: Any, c: Any, gates: Any, cells: Any, hidden: Any,
-    last: Any, reverse: bool,
+    x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, h: np.ndarray | None,
+    c: np.ndarray | None, gates: np.ndarray, cells: np.ndarray | None, hidden: np.ndarray | None,
+    last: np.ndarray | None, reverse: bool,
 ) -> Call | None:  # fmt: skip
     """What does an LSTM; None if it cannot be done here."""
     if not plain(x, kernel, recurrent, bias, h, c) or not writable(gates, cells, hidden, last):
@@ -102,21 +104,21 @@ def _sequence_of(
 
 @reference.lstm_gradient.override("cpu")
 def lstm_gradient(
-    ops: Any,
-    x: Any,
-    kernel: Any,
-    recurrent: Any,
-    mask: Any,
-    start: Any,
-    gates: Any,
-    cells: Any,
-    hidden: Any,
-    dy: Any,
-    dx: Any,
-    d_kernel: Any,
-    d_recurrent: Any,
-    d_bias: Any,
-    work: Any,
+    ops: OpsLike,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    mask: np.ndarray | None,
+    start: tuple[np.ndarray, ...] | None,
+    gates: np.ndarray,
+    cells: np.ndarray,
+    hidden: np.ndarray,
+    dy: np.ndarray,
+    dx: np.ndarray | None,
+    d_kernel: np.ndarray,
+    d_recurrent: np.ndarray,
+    d_bias: np.ndarray | None,
+    work: np.ndarray,
     activation: str,
     recurrent_activation: str,
     reverse: bool,
@@ -133,8 +135,9 @@ def lstm_gradient(
 
 @remembered
 def _differentiation_of(
-    x: Any, kernel: Any, recurrent: Any, h: Any, c: Any, gates: Any, cells: Any, hidden: Any, dy: Any,
-    dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, reverse: bool,
+    x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, h: np.ndarray | None, c: np.ndarray | None,
+    gates: np.ndarray, cells: np.ndarray, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None,
+    d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, reverse: bool,
 ) -> Call | None:  # fmt: skip
     """What finds the gradients of an LSTM; None if it cannot be done here."""
     if not plain(x, kernel, recurrent, h, c, gates, cells, hidden, dy):

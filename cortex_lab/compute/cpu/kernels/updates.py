@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.remembered import held, remembered
+from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import updates
 
 GRAIN = 32_768
@@ -19,7 +21,13 @@ LARGEST = np.finfo(np.float32).max
 
 @updates.update_sgd.override("cpu")
 def update_sgd(
-    ops: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
+    ops: OpsLike,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    velocity: np.ndarray | None,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool,
 ) -> Any:
     if velocity is None:
         update = _update_of(_descend, 1, params, gradient)
@@ -32,11 +40,11 @@ def update_sgd(
 
 @updates.update_adam.override("cpu")
 def update_adam(
-    ops: Any,
-    params: Any,
-    gradient: Any,
-    mean: Any,
-    square: Any,
+    ops: OpsLike,
+    params: np.ndarray,
+    gradient: np.ndarray,
+    mean: np.ndarray,
+    square: np.ndarray,
     learning_rate: float,
     beta_1: float,
     beta_2: float,
@@ -61,7 +69,9 @@ def _adam_by(
 
 
 @remembered
-def _update_of(kernel: Any, count: int, params: Any, gradient: Any, *state: Any) -> _Update | None:
+def _update_of(
+    kernel: Callable[..., Any], count: int, params: np.ndarray, gradient: np.ndarray, *state: np.ndarray
+) -> _Update | None:
     if params.ndim != 1 or not plain(gradient) or not writable(params, *state):
         return None
     if any(array.shape != params.shape for array in (gradient, *state)):
@@ -72,7 +82,7 @@ def _update_of(kernel: Any, count: int, params: Any, gradient: Any, *state: Any)
 class _Update:
     """An update of the vectors of a training, given `count` numbers; whether it met and left finite ones."""
 
-    def __init__(self, kernel: Any, count: int, arrays: tuple[Any, ...]) -> None:
+    def __init__(self, kernel: Callable[..., Any], count: int, arrays: tuple[Any, ...]) -> None:
         pieces = get_workers().split(arrays[0].size, GRAIN)
         self._numbers, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
         tasks = [(k, *piece) for k, piece in enumerate(pieces)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from numba import types
 
@@ -20,6 +20,9 @@ from cortex_lab.compute.cpu.llvm import (
     FLOATS,
     LANES,
     WORD,
+    Builder,
+    Value,
+    Values,
     address,
     first_lanes,
     fma,
@@ -30,6 +33,9 @@ from cortex_lab.compute.cpu.llvm import (
     vector_at,
     word,
 )
+
+if TYPE_CHECKING:
+    from cortex_lab.compute.cpu.numba_inside import Context, Signature
 
 HEIGHTS = (4, 6, 7, 8, 12, 14)
 """Rows a tile may have: with two vectors of columns, 28 of the 32 registers at the most."""
@@ -63,7 +69,7 @@ def multiply_tile(
     whole = types.int64
     signature = types.void(height, vectors, a, *[whole] * 4, b, *[whole] * 5, c, *[whole] * 5)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         (_, _, a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
          c, at_c, c_row, rows, columns, keep) = values  # fmt: skip
         kinds = signature.args
@@ -75,7 +81,7 @@ def multiply_tile(
         sums = _Sums(builder, lines, writes, v, columns, keep)
         offsets = [_offset(builder, a_row, row) for row in range(m)]
 
-        def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
+        def step(pa_k: Value, pb_k: Value, values: Values) -> Values:
             right = sums.columns_of(pb_k)
             new = []
             for row in range(m):
@@ -105,7 +111,7 @@ def slide_tile(
     whole = types.int64
     signature = types.void(height, vectors, taps, stride, a, *[whole] * 3, b, *[whole] * 3, c, *[whole] * 5)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         a, at_a, a_pixel, a_jump, b, at_b, jumps, steps, c, at_c, c_row, skip, columns, keep = values[4:]
         kinds = signature.args
         pa = address(context, builder, kinds[4], a, at_a)
@@ -117,7 +123,7 @@ def slide_tile(
         pixels = [_offset(builder, a_pixel, q) for q in range((m - 1) * by + n)]
         one, wide = word(1), word(n * v * LANES)
 
-        def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
+        def step(pa_k: Value, pb_k: Value, values: Values) -> Values:
             every = _whole_columns(builder, pb_k, n * v)
             right = [every[tap * v : (tap + 1) * v] for tap in range(n)]
             new = list(values)
@@ -153,7 +159,7 @@ def correlate_tile(
     whole = types.int64
     signature = types.void(height, vectors, taps, a, *[whole] * 4, b, *[whole] * 5, c, *[whole] * 6)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         (a, at_a, a_row, a_step, a_jump, b, at_b, b_step, b_jump, jumps, steps,
          c, at_c, c_row, c_tap, rows, columns, keep) = values[3:]  # fmt: skip
         kinds = signature.args
@@ -168,7 +174,7 @@ def correlate_tile(
         # Taps look back: the columns of zeros before the first (`at_b`) are what tap t finds there.
         back = builder.neg(b_step)
 
-        def step(pa_k: Any, pb_k: Any, values: list[Any]) -> list[Any]:
+        def step(pa_k: Value, pb_k: Value, values: Values) -> Values:
             right = [_whole_columns(builder, _multiple(builder, pb_k, back, tap), v) for tap in range(n)]
             new = list(values)
             for row in range(m):
@@ -190,24 +196,24 @@ def correlate_tile(
 class _Sums:
     """The tile in memory: `lines` point to its rows, of which those in `writes` are written."""
 
-    builder: Any
-    lines: list[Any]
-    writes: list[Any]
+    builder: Builder
+    lines: Values
+    writes: Values
     vectors: int
-    columns: Any
-    keep: Any
+    columns: Value
+    keep: Value
 
     def __post_init__(self) -> None:
         bounds = [self.builder.sub(self.columns, word(LANES * t)) for t in range(self.vectors)]
         self.masks = [first_lanes(self.builder, end) for end in bounds]
 
-    def columns_of(self, pointer: Any) -> list[Any]:
+    def columns_of(self, pointer: Value) -> Values:
         places = [vector_at(self.builder, pointer, number=t) for t in range(self.vectors)]
         return [
             masked_load(self.builder, place, mask) for place, mask in zip(places, self.masks, strict=True)
         ]
 
-    def read(self) -> list[Any]:
+    def read(self) -> Values:
         kept, found = self.builder.icmp_signed("!=", self.keep, word(0)), []
         for line, written in zip(self.lines, self.writes, strict=True):
             wanted = splat(self.builder, self.builder.and_(kept, written))
@@ -216,7 +222,7 @@ class _Sums:
                 found.append(masked_load(self.builder, place, self.builder.and_(wanted, mask)))
         return found
 
-    def write(self, values: list[Any]) -> None:
+    def write(self, values: Values) -> None:
         for number, (line, written) in enumerate(zip(self.lines, self.writes, strict=True)):
             # Not by an empty mask: to memory that is not there, a store of nothing is slow.
             with self.builder.if_then(written):
@@ -229,12 +235,12 @@ class _Sums:
 class _Loops:
     """Steps within jumps; `a` and `b` are a pointer, its way with a step and its way with a jump."""
 
-    jumps: Any
-    steps: Any
-    a: tuple[Any, Any, Any]
-    b: tuple[Any, Any, Any]
+    jumps: Value
+    steps: Value
+    a: tuple[Value, Value, Value]
+    b: tuple[Value, Value, Value]
 
-    def build(self, builder: Any, sums: list[Any], step: Callable[..., list[Any]]) -> list[Any]:
+    def build(self, builder: Builder, sums: Values, step: Callable[..., Values]) -> Values:
         (pa, a_step, a_jump), (pb, b_step, b_jump) = self.a, self.b
         start = builder.block
         outer, inner, leave, after = (
@@ -284,21 +290,21 @@ class _Loops:
         return new
 
 
-def _multiple(builder: Any, pointer: Any, way: Any, times: int) -> Any:
+def _multiple(builder: Builder, pointer: Value, way: Value, times: int) -> Value:
     return builder.gep(pointer, [builder.mul(way, word(times))]) if times else pointer
 
 
-def _offset(builder: Any, way: Any, times: int) -> Any:
+def _offset(builder: Builder, way: Value, times: int) -> Value:
     # Odd multiples in registers; the processor's addressing doubles them: no pointer is spilled.
     shift = (times & -times).bit_length() - 1 if times else 0
     odd = builder.mul(way, word(times >> shift))
     return builder.shl(odd, word(shift)) if shift else odd
 
 
-def _splat_of(builder: Any, pointer: Any, offset: Any) -> Any:
+def _splat_of(builder: Builder, pointer: Value, offset: Value | None) -> Value:
     place = pointer if offset is None else builder.gep(pointer, [offset])
     return splat(builder, builder.load(place, align=4))
 
 
-def _whole_columns(builder: Any, pointer: Any, vectors: int) -> list[Any]:
+def _whole_columns(builder: Builder, pointer: Value, vectors: int) -> Values:
     return [load_vector(builder, vector_at(builder, pointer, number=t)) for t in range(vectors)]

@@ -6,7 +6,8 @@ memory is as long as a quarter of the arithmetic. The loop names a line of them 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from llvmlite import ir
 from numba import types
@@ -19,6 +20,9 @@ from cortex_lab.compute.cpu.llvm import (
     POINTER,
     VOID,
     WORD,
+    Builder,
+    Value,
+    Values,
     address,
     call,
     first_lanes,
@@ -31,11 +35,17 @@ from cortex_lab.compute.cpu.llvm import (
     word,
 )
 
+if TYPE_CHECKING:
+    from cortex_lab.compute.cpu.numba_inside import Context, Signature
+
 TALL, VECTORS = 8, 3
 PANEL = VECTORS * LANES
 """Rows and columns of a tile: 24 sums, three vectors of the right side, and one number of the left."""
 STRIDE = 4
 """Steps of the loop to a line that is fetched ahead."""
+
+State = tuple[Value, Value, Values]
+"""Places in the left and the right side, and the sums so far."""
 
 
 @intrinsic
@@ -53,12 +63,12 @@ def multiply_panel(
     whole = types.int64
     signature = types.void(a, *[whole] * 3, b, *[whole] * 2, c, *[whole] * 5, ahead, whole, lines, whole)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         (a, at_a, a_row, a_step, b, at_b, steps, c, at_c, c_row, rows, columns, keep,
          ahead, at_ahead, lines, at_lines) = values  # fmt: skip
         kinds = signature.args
 
-        def start(position: int, array: Any, at: Any) -> Any:
+        def start(position: int, array: Value, at: Value) -> Value:
             return address(context, builder, kinds[position], array, at)
 
         pa, pb, pc = start(0, a, at_a), start(4, b, at_b), start(7, c, at_c)
@@ -67,7 +77,7 @@ def multiply_panel(
         # Not eight pointers that move, which with 24 sums would not stay in registers.
         offsets = [builder.mul(a_row, word(row)) for row in range(TALL)]
 
-        def step(pa: Any, pb: Any, sums: list[Any]) -> list[Any]:
+        def step(pa: Value, pb: Value, sums: Values) -> Values:
             right = [load_vector(builder, vector_at(builder, pb, number=t)) for t in range(VECTORS)]
             new = []
             for row in range(TALL):
@@ -75,17 +85,17 @@ def multiply_panel(
                 new += [fma(builder, left, right[t], sums[VECTORS * row + t]) for t in range(VECTORS)]
             return new
 
-        def move(pa: Any, pb: Any) -> tuple[Any, Any]:
+        def move(pa: Value, pb: Value) -> tuple[Value, Value]:
             return builder.gep(pa, [a_step]), builder.gep(pb, [word(PANEL)])
 
-        def stride(pa: Any, pb: Any, sums: list[Any], count: Any) -> tuple[Any, Any, list[Any]]:
+        def stride(pa: Value, pb: Value, sums: Values, count: Value) -> State:
             tile.fetch(builder.gep(far, [builder.load(builder.gep(named, [count]))]))
             for _ in range(STRIDE):
                 sums = step(pa, pb, sums)
                 pa, pb = move(pa, pb)
             return pa, pb, sums
 
-        def single(pa: Any, pb: Any, sums: list[Any], count: Any) -> tuple[Any, Any, list[Any]]:
+        def single(pa: Value, pb: Value, sums: Values, count: Value) -> State:
             return *move(pa, pb), step(pa, pb, sums)
 
         wanted = builder.icmp_signed("!=", keep, word(0))
@@ -98,7 +108,7 @@ def multiply_panel(
     return signature, generate
 
 
-def _repeat(builder: Any, times: Any, state: Any, body: Any) -> Any:
+def _repeat(builder: Builder, times: Value, state: State, body: Callable[..., State]) -> State:
     """The state after `times` times of body(pa, pb, sums, count)."""
     before = builder.block
     head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
@@ -127,13 +137,13 @@ def _repeat(builder: Any, times: Any, state: Any, body: Any) -> Any:
 class _Tile:
     """Where the sums come from and go to, and the instructions they need."""
 
-    def __init__(self, builder: Any, pc: Any, c_row: Any, rows: Any, columns: Any) -> None:
+    def __init__(self, builder: Builder, pc: Value, c_row: Value, rows: Value, columns: Value) -> None:
         self.builder = builder
         self.masks = [first_lanes(builder, builder.sub(columns, word(LANES * t))) for t in range(VECTORS)]
         self.exists = [builder.icmp_signed("<", word(row), rows) for row in range(TALL)]
         self.rows = [builder.gep(pc, [builder.mul(c_row, word(row))]) for row in range(TALL)]
 
-    def read(self, wanted: Any) -> list[Any]:
+    def read(self, wanted: Value) -> Values:
         builder, sums = self.builder, []
         for row in range(TALL):
             reads = splat(builder, builder.and_(wanted, self.exists[row]))
@@ -142,14 +152,14 @@ class _Tile:
                 sums.append(masked_load(builder, place, builder.and_(reads, self.masks[t])))
         return sums
 
-    def write(self, sums: list[Any]) -> None:
+    def write(self, sums: Values) -> None:
         for row in range(TALL):
             with self.builder.if_then(self.exists[row]):
                 for t in range(VECTORS):
                     place = vector_at(self.builder, self.rows[row], number=t)
                     masked_store(self.builder, sums[VECTORS * row + t], place, self.masks[t])
 
-    def fetch(self, pointer: Any) -> None:
+    def fetch(self, pointer: Value) -> None:
         # To be read, into the nearest cache, data. Of a place that does not exist nothing is fetched.
         flags = [ir.Constant(INT, flag) for flag in (0, 3, 1)]
         call(self.builder, "llvm.prefetch.p0i8", VOID, [self.builder.bitcast(pointer, POINTER), *flags])
