@@ -112,7 +112,7 @@ class Objective:
 function_from_dict = FUNCTIONS.from_dict
 
 
-def point(function: Any, start: Any = None) -> np.ndarray:
+def point(function: object, start: Any = None) -> np.ndarray:
     """Where to start on `function`, as a float64 vector of its own; ValueError if it does not fit."""
     name = getattr(function, "name", type(function).__name__)
     if start is None:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry
 from cortex_lab.optimize.schedule import SCHEDULES
@@ -61,11 +64,13 @@ class Optimizer(Described):
         """Names of the vectors like `params` that it remembers between updates, 0 before the first."""
         return ()
 
-    def memory(self, ops: Any, params: Any) -> dict[str, Any]:
+    def memory(self, ops: Ops, params: np.ndarray) -> dict[str, Any]:
         """All that it remembers, before the first update: `arrays`, unless it is more than that."""
         return {name: ops.zeros(params.shape, params.dtype) for name in self.arrays}
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> Any:
         """Change `params` and `state` in place; state["updates"] counts this update already.
 
         Returns whether the gradient was finite and what was in `params` still is, or None if it did not look.
@@ -75,7 +80,7 @@ class Optimizer(Described):
     # What it then can do ----------------------------------------------------------------------------
 
     def init(
-        self, ops: Any, params: Any, shapes: Mapping[str, tuple[int, ...]] | None = None
+        self, ops: Ops, params: np.ndarray, shapes: Mapping[str, tuple[int, ...]] | None = None
     ) -> dict[str, Any]:
         """State for a vector like `params`, before the first update.
 
@@ -86,7 +91,7 @@ class Optimizer(Described):
             state["clipped"] = ops.zeros(params.shape, params.dtype)
         return state
 
-    def update(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any]) -> bool:
+    def update(self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any]) -> bool:
         """Change `params` (and `state`) in place by one update along `gradient`, which is left as it is.
 
         Returns whether the gradient was finite, and what was in `params` still is.
@@ -139,7 +144,7 @@ class Optimizer(Described):
         said = [f"{f.name}={getattr(self, f.name)!r}" for f in others if getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join([repr(getattr(self, rate.name)), *said])})"
 
-    def _clipped(self, ops: Any, gradient: Any, state: dict[str, Any]) -> Any:
+    def _clipped(self, ops: Ops, gradient: np.ndarray, state: dict[str, Any]) -> Any:
         if self.clip_norm is None and self.clip_value is None:
             return gradient
         # Clipping may have been switched on by `replace` after the state was made.

@@ -14,7 +14,7 @@ from cortex_lab.study import Process, Session
 
 
 def learning_rate_range_test(
-    process: Any,
+    process: Process | Session,
     low: float = 1e-6,
     high: float = 1.0,
     steps: int = 100,
@@ -84,7 +84,13 @@ def _tested_at_rest(session: Session, *settings: Any) -> pd.DataFrame:
 
 
 def _tested(
-    process: Any, low: float, high: float, steps: int, key: str | None, stop_factor: float, smoothing: float
+    process: Process,
+    low: float,
+    high: float,
+    steps: int,
+    key: str | None,
+    stop_factor: float,
+    smoothing: float,
 ) -> pd.DataFrame:
     if not 0 < low < high < math.inf:
         raise ValueError(f"the learning rates must rise from a low over 0 to a high, got {low!r} to {high!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from cortex_lab.compute import NEEDS_INPUT, Ops
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
@@ -12,6 +12,16 @@ ACTIVATIONS = (
     "elu", "selu", "gelu", "gelu_tanh", "swish",
 )  # fmt: skip
 """What `activation=` takes; "elu" has alpha 1. Activations with a free parameter are layers of their own."""
+
+
+class Activated(Protocol):
+    """A layer with a bias, or none, and an `activation`."""
+
+    @property
+    def use_bias(self) -> bool: ...
+
+    @property
+    def activation(self) -> str | None: ...
 
 
 def check_activation(name: str | None) -> None:
@@ -30,7 +40,7 @@ def activation_scratch(name: str | None, shape: Shape) -> dict[str, Buffer]:
     return {"dz": Buffer(shape)} if name not in (None, "linear") else {}
 
 
-def leave(ops: Ops, layer: Any, at: Slots) -> None:
+def leave(ops: Ops, layer: Activated, at: Slots) -> None:
     """Turn `at.y`, which holds the linear part, into the layer's output: bias, then activation."""
     bias = at.bias if layer.use_bias else None
     name = layer.activation or "linear"
@@ -42,7 +52,7 @@ def leave(ops: Ops, layer: Any, at: Slots) -> None:
         ops.bias_activate(at.y, bias, name)
 
 
-def through(ops: Ops, layer: Any, at: Slots) -> Any:
+def through(ops: Ops, layer: Activated, at: Slots) -> Any:
     """The gradient with respect to the linear part: `at.dy` itself, or `at.dz`."""
     name = layer.activation or "linear"
     if name == "linear":

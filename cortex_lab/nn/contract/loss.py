@@ -73,7 +73,7 @@ class Loss(Described):
         _refuse_holes(targets, "targets")
         return targets
 
-    def known(self, targets: Any) -> Any | None:
+    def known(self, targets: np.ndarray) -> Any | None:
         """Which of checked `targets` are known, as booleans of their shape; None if all always are.
 
         A row counts in means by the share of it that is known; one of which nothing is has no loss.
@@ -108,7 +108,7 @@ class WrongRows(ValueError):
         super().__init__(text.replace("{rows}", str(rows[:5].tolist())))
         self.text, self.rows = text, rows
 
-    def at(self, places: Any) -> WrongRows:
+    def at(self, places: np.ndarray) -> WrongRows:
         """The same of the data, in which the rows given are at `places`."""
         return WrongRows(self.text, np.asarray(places)[self.rows])
 

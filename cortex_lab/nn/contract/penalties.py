@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
@@ -14,17 +16,27 @@ from cortex_lab.nn.contract.describable import describable
 from cortex_lab.nn.contract.layer import from_plain, to_plain
 
 
+class Trained(Protocol):
+    """What penalties are on: a network's arrays by name, and their gradients."""
+
+    @property
+    def parameters(self) -> Mapping[str, np.ndarray]: ...
+
+    @property
+    def gradients(self) -> Mapping[str, np.ndarray]: ...
+
+
 class Penalty(Described):
     """Base of the penalties and limits: frozen dataclasses, for the parameters that a `Penalties` names."""
 
-    def value(self, ops: Ops, params: Any) -> float:
+    def value(self, ops: Ops, params: np.ndarray) -> float:
         """What it adds to the loss."""
         return 0.0
 
-    def add_gradient(self, ops: Ops, params: Any, gradient: Any) -> None:
+    def add_gradient(self, ops: Ops, params: np.ndarray, gradient: np.ndarray) -> None:
         """Add its gradient to `gradient`."""
 
-    def constrain(self, ops: Ops, params: Any) -> None:
+    def constrain(self, ops: Ops, params: np.ndarray) -> None:
         """Bring `params` back within limits, in place."""
 
     def check(self, name: str, shape: tuple[int, ...]) -> None:
@@ -41,10 +53,10 @@ class L1(Penalty):
     def __post_init__(self) -> None:
         checks.number("strength", self.strength, over=0)
 
-    def value(self, ops: Ops, params: Any) -> float:
+    def value(self, ops: Ops, params: np.ndarray) -> float:
         return ops.penalty(params, self.strength, 0.0)
 
-    def add_gradient(self, ops: Ops, params: Any, gradient: Any) -> None:
+    def add_gradient(self, ops: Ops, params: np.ndarray, gradient: np.ndarray) -> None:
         ops.add_penalty_gradient(params, gradient, self.strength, 0.0)
 
 
@@ -61,10 +73,10 @@ class L2(Penalty):
     def __post_init__(self) -> None:
         checks.number("strength", self.strength, over=0)
 
-    def value(self, ops: Ops, params: Any) -> float:
+    def value(self, ops: Ops, params: np.ndarray) -> float:
         return ops.penalty(params, 0.0, self.strength)
 
-    def add_gradient(self, ops: Ops, params: Any, gradient: Any) -> None:
+    def add_gradient(self, ops: Ops, params: np.ndarray, gradient: np.ndarray) -> None:
         ops.add_penalty_gradient(params, gradient, 0.0, self.strength)
 
 
@@ -81,7 +93,7 @@ class MaxNorm(Penalty):
     def __post_init__(self) -> None:
         checks.number("limit", self.limit, over=0)
 
-    def constrain(self, ops: Ops, params: Any) -> None:
+    def constrain(self, ops: Ops, params: np.ndarray) -> None:
         ops.limit_norm(params, self.limit)
 
     def check(self, name: str, shape: tuple[int, ...]) -> None:
@@ -118,7 +130,7 @@ class Penalties:
         """The penalties given, or made of a dict by patterns."""
         return given if isinstance(given, Penalties) else cls(given)
 
-    def bind(self, network: Any) -> BoundPenalties:
+    def bind(self, network: Trained) -> BoundPenalties:
         """These penalties on the parameters of `network`; ValueError for a pattern that none matches."""
         bound = []
         for pattern, several in self.by_pattern.items():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
 from cortex_lab.nn.diagnosis.study import Study
@@ -56,7 +56,7 @@ def _softmax(study: Study) -> Iterator[Finding]:
             yield _twice(squashed, f"the {loss.link} in the loss", function_of(network, squashed))
 
 
-def _is_only_softmax(layer: Any) -> bool:
+def _is_only_softmax(layer: Layer) -> bool:
     return not hasattr(layer, "units") and not hasattr(layer, "filters")
 
 

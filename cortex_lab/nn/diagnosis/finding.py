@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,7 @@ class Diagnosis(tuple[Finding, ...]):
         return "\n".join(lines)
 
 
-def listed(numbers: Any, most: int = 10) -> str:
+def listed(numbers: Collection[Any], most: int = 10) -> str:
     """The first of some numbers, in words."""
     shown = ", ".join(map(str, list(numbers)[:most]))
     return shown + (", ..." if len(numbers) > most else "")

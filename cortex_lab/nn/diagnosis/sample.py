@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -68,7 +68,9 @@ def of_validation(training: Training, most: int, seconds: float) -> Sample:
 class _Pieces:
     """Arrays in their order, as a source of batches."""
 
-    def __init__(self, inputs: Any, targets: Any, rows: int, batch_size: int) -> None:
+    def __init__(
+        self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], rows: int, batch_size: int
+    ) -> None:
         self.inputs, self.targets, self.length, self.batch_size = inputs, targets, rows, batch_size
         self.steps_per_epoch = -(-rows // batch_size)
 

@@ -13,6 +13,7 @@ from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
 from cortex_lab.nn.diagnosis.study import Study, again
 from cortex_lab.nn.diagnosis.units import dead_share, revival, saturated_share
+from cortex_lab.nn.run.network import Network
 
 # Measured ranges: healthy | faulty.
 # standard deviation x root of fan in: 0.4 to 1.5 | 6.6 and more, 0.01 and less
@@ -92,14 +93,14 @@ def _is_off(study: Study, name: str, what: str) -> bool:
     return gain > LARGEST_GAIN if what == "far too large" else gain < SMALLEST_GAIN
 
 
-def _spec(network: Any, name: str) -> tuple[Any, tuple[int, int]]:
+def _spec(network: Network, name: str) -> tuple[Any, tuple[int, int]]:
     owner, key = name.split("/", 1)
     node = network.graph.nodes[owner]
     spec = node.layer.parameters(*node.in_shapes)[key]
     return spec, spec.fan or fans(spec.shape)
 
 
-def _redrawn(network: Any, name: str, seed: int) -> np.ndarray:
+def _redrawn(network: Network, name: str, seed: int) -> np.ndarray:
     spec, fan = _spec(network, name)
     random = np.random.Generator(np.random.Philox(key=[seed, len(name)]))
     initializer = for_activation(network.graph.next_activation(name.split("/")[0]))

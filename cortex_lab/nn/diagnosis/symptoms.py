@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def _out_of_reach(study: Study, name: str, units: np.ndarray) -> bool:
     return bool((bias[units] < -norms[units] * longest).any())
 
 
-def _since(study: Study, name: str, measured: Any, count: int) -> str:
+def _since(study: Study, name: str, measured: Callable[..., Any], count: int) -> str:
     """Since when: the step by which half of them were so, found by going back."""
 
     def so(outputs: dict[str, np.ndarray]) -> bool:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.nn.examine.measures import function_of
+from cortex_lab.nn.run.network import Network
 
 SATURATED_VALUE = 0.98
 """How far from the middle, where the bounds are 1, an output is at its bounds."""
 
 
-def dead_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
+def dead_share(network: Network, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
     """Of a rectified layer, which units gave 0 for every row; None for others."""
     if function_of(network, name) != "relu" or name not in outputs:
         return None
@@ -20,7 +21,7 @@ def dead_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.nd
     return np.all(y <= 0, axis=0)
 
 
-def saturated_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
+def saturated_share(network: Network, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
     """Of a bounded hidden layer, for each unit the share of rows at its bounds; None for others."""
     function = function_of(network, name)
     recurrent = f"{name}/recurrent_kernel" in network.parameters and hasattr(
@@ -34,7 +35,7 @@ def saturated_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> 
     return (np.abs(y if function == "tanh" else 2 * y - 1) > SATURATED_VALUE).mean(axis=0)
 
 
-def revival(network: Any, name: str, units: np.ndarray) -> tuple[tuple[tuple[str, Any], ...], str]:
+def revival(network: Network, name: str, units: np.ndarray) -> tuple[tuple[tuple[str, Any], ...], str]:
     """The edit that draws the weights into `units` of `name` anew, and how to type it."""
     owner = kernel_owner(network, name)
     if owner is None or not len(units):
@@ -43,7 +44,7 @@ def revival(network: Any, name: str, units: np.ndarray) -> tuple[tuple[tuple[str
     return (edit,), f'Revive them: session.edit("{edit[0]}", {edit[1]})'
 
 
-def kernel_owner(network: Any, name: str) -> str | None:
+def kernel_owner(network: Network, name: str) -> str | None:
     """The layer whose kernel makes the units of `name`, which may be an activation of its own."""
     units = network.graph.nodes[name].out_shape[-1]
     while name in network.graph.nodes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -147,7 +146,7 @@ def stands(key: str) -> bool | None:
     return None if name in ("learning_rate", "epoch", "update_ratio") else False
 
 
-def function_of(network: Any, node: str) -> str | None:
+def function_of(network: Network, node: str) -> str | None:
     """The activation that a node ends in, if any."""
     layer = network.graph.nodes[node].layer
     return layer.activation or getattr(layer, "function", None)

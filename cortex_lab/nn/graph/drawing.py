@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
-from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.graph.graph import Graph, PlacedNode
 
 BOX = (150, 34)
 GAP = (18, 26)
@@ -91,7 +90,7 @@ def _edge(start: tuple[float, float], end: tuple[float, float], position: int, i
     return f'<path d="{path}" fill="none" stroke="var(--jp-ui-font-color3, #aaa)" stroke-width="1.3"/>'
 
 
-def _color(node: Any) -> str:
+def _color(node: PlacedNode) -> str:
     if node.layer.several_inputs and len(node.inputs) > 1:
         return "joins"
     return "learns" if node.layer.parameters(*node.in_shapes) else "other"

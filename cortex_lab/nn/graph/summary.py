@@ -6,6 +6,7 @@ import html
 import math
 from typing import Any
 
+from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.graph.drawing import draw_graph
 
 NUMBERS = ("parameters", "multiply-adds", "bytes per row")
@@ -82,11 +83,11 @@ class Summary:
         )
 
 
-def _kind(layer: Any) -> str:
+def _kind(layer: Layer) -> str:
     return type(layer).__name__ + (f", {layer.activation}" if layer.activation else "")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.compute import NEEDS_INPUT, Ops
 from cortex_lab.nn.contract.activation import activation_buffers, activation_scratch, check_activation, leave
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
@@ -72,5 +74,5 @@ class Dense(Layer):
         return math.prod(shapes[0]) * self.units
 
 
-def _matrix(x: Any) -> Any:
+def _matrix(x: np.ndarray) -> Any:
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])

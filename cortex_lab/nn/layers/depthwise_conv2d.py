@@ -181,5 +181,5 @@ class SeparableConv2D(_Depthwise):
         return self._filter_multiply_adds(shapes[0]) + height * width * channels * self.filters
 
 
-def _pixels(image: Any) -> Any:
+def _pixels(image: np.ndarray) -> Any:
     return image.reshape(-1, image.shape[-1])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots, need_rank, pair, positive
 from cortex_lab.nn.contract.window import (
@@ -159,5 +161,5 @@ class AveragePooling1D(_Average, _Pooling1D):
     count_padding: bool = False
 
 
-def _image(array: Any) -> Any:
+def _image(array: np.ndarray) -> Any:
     return array if array.ndim == 4 else array[:, None]

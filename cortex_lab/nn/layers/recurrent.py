@@ -122,7 +122,7 @@ class _Recurrent(Layer):
         """Where the output of the last step goes if it is all that is returned."""
         return None if self.return_sequences else at.y
 
-    def aligned(self, sequence: Any) -> Any:
+    def aligned(self, sequence: np.ndarray) -> Any:
         """Output or its gradient, its steps in the order of the input's."""
         return sequence[:, ::-1] if self.return_sequences and self.go_backwards else sequence
 

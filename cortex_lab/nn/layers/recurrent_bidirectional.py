@@ -85,7 +85,7 @@ class Bidirectional(Layer):
     def backward(self, ops: Ops, at: Slots) -> None:
         first, second = self._halves(at)
         dx = at.dxs[0]
-        other_dx = None if dx is None else at.second_dx
+        other_dx: Any = None if dx is None else at.second_dx
         dy = self._share(ops, at, 0, second)
         self.layer.backward(ops, self._slots(at, "forward", first, dy, dx))
         dy = self._share(ops, at, 1, first)
@@ -106,7 +106,7 @@ class Bidirectional(Layer):
             return at.y[..., : self.layer.units], at.y[..., self.layer.units :]
         return (at.forward_y, at.backward_y) if at.training else (at.y, at.spare)
 
-    def _share(self, ops: Ops, at: Slots, half: int, other: Any) -> Any:
+    def _share(self, ops: Ops, at: Slots, half: int, other: np.ndarray) -> Any:
         """The gradient with respect to one way's output, given the other way's output."""
         units = self.layer.units
         if self.merge_mode == "concat":
@@ -116,7 +116,9 @@ class Bidirectional(Layer):
         ops.multiply(at.dy, 0.5 if self.merge_mode == "ave" else other, out=at.spare)
         return at.spare
 
-    def _slots(self, at: Slots, way: str, y: Any, dy: Any = None, dx: Any = None) -> Slots:
+    def _slots(
+        self, at: Slots, way: str, y: np.ndarray, dy: np.ndarray | None = None, dx: np.ndarray | None = None
+    ) -> Slots:
         """What the layer running `way` sees; it returns its sequence backwards, and merging undoes that."""
         if way == "backward" and self.layer.return_sequences:
             y, dy = y[:, ::-1], None if dy is None else dy[:, ::-1]

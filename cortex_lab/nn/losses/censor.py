@@ -54,7 +54,7 @@ class CensorLoss(Loss):
         checked = self.loss.check_targets(np.where(unknown, 0, targets), shape)
         return np.where(unknown.reshape(checked.shape), np.nan, checked)
 
-    def known(self, targets: Any) -> Any:
+    def known(self, targets: np.ndarray) -> Any:
         return ~np.isnan(targets)
 
     def evaluate(self, ops: Ops, at: Slots) -> None:

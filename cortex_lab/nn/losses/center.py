@@ -51,7 +51,7 @@ class CenterLoss(Loss):
     def check_targets(self, targets: np.ndarray, shape: Shape) -> np.ndarray:
         return check_class_ids(targets, (), self.classes)
 
-    def known(self, targets: Any) -> Any:
+    def known(self, targets: np.ndarray) -> Any:
         return targets >= 0
 
     def state(self, shape: Shape) -> dict[str, Parameter]:

@@ -176,7 +176,7 @@ def _allocate(
     return memory, offsets, fixed
 
 
-def _from_a_line_on(memory: Any) -> Any:
+def _from_a_line_on(memory: np.ndarray) -> Any:
     """`memory` without its first elements, from where a line of the processor's cache begins."""
     address = getattr(getattr(memory, "ctypes", None), "data", 0)
     start = -address % LINE // memory.itemsize

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_lab.compute import Ops
-from cortex_lab.nn.contract.layer import Slots
+from cortex_lab.nn.contract.layer import Layer, Slots
 from cortex_lab.nn.graph.graph import Graph, PlacedNode
 from cortex_lab.nn.layers.activation import Activation, ReLU
 from cortex_lab.nn.layers.conv2d import Conv2D
@@ -81,5 +81,5 @@ def _only_reader(graph: Graph, name: str, kept: Collection[str]) -> PlacedNode |
     return reader if reader.inputs.count(name) == 1 else None
 
 
-def _is_relu(layer: Any) -> bool:
+def _is_relu(layer: Layer) -> bool:
     return type(layer) is ReLU or (type(layer) is Activation and layer.activation == "relu")

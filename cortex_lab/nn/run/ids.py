@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.nn.graph.graph import Graph
 
@@ -43,7 +43,9 @@ def reads_ids(graph: Graph, name: str) -> bool:
     return any(graph.nodes[reader].layer.input_dtype == "int32" for reader in graph.consumers[name])
 
 
-def refuse_no_ids(graph: Graph, name: str, values: np.ndarray, columns: list | None, rows: Any) -> None:
+def refuse_no_ids(
+    graph: Graph, name: str, values: np.ndarray, columns: list | None, rows: ArrayLike | None
+) -> None:
     """ValueError or IndexError if layers read the input `name` as ids, and some are none or unknown.
 
     `columns` are the names of its columns, `rows` the numbers of its rows in the data, where they are known.
@@ -62,7 +64,7 @@ def refuse_no_ids(graph: Graph, name: str, values: np.ndarray, columns: list | N
 
 
 def _unknown(
-    name: str, values: np.ndarray, reader: str, count: int, columns: list | None, rows: Any
+    name: str, values: np.ndarray, reader: str, count: int, columns: list | None, rows: ArrayLike | None
 ) -> NoSuchId:
     unknown = (values < 0) | (values >= np.float64(count))
     first = tuple(np.argwhere(unknown)[0])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.compute import Ops, as_ops
 from cortex_lab.ground import checks
@@ -126,7 +127,7 @@ class Network:
                 target = self.parameters[name] if name in self.parameters else self.states[name]
                 target[...] = self.ops.asarray(values)
 
-    def digest(self, array: Any) -> int:
+    def digest(self, array: np.ndarray) -> int:
         """What one of its arrays holds, in 64 bits."""
         return self.ops.checksum(array.reshape(-1).view(np.uint32))
 
@@ -213,7 +214,7 @@ class Network:
         """
         return as_picture(values) if name in self.pictures else values
 
-    def checked_inputs(self, x: Any, data_rows: Any = None) -> dict[str, np.ndarray]:
+    def checked_inputs(self, x: Any, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit.
 
         Ids that a table does not have are named with their rows, which are `data_rows` of the data, if given.
@@ -376,7 +377,7 @@ def _total(specs: Mapping[str, Parameter]) -> int:
     return sum(math.prod(spec.shape) for spec in specs.values())
 
 
-def _views(flat: Any, specs: Mapping[str, Parameter]) -> dict[str, Any]:
+def _views(flat: np.ndarray, specs: Mapping[str, Parameter]) -> dict[str, Any]:
     views, start = {}, 0
     for name, spec in specs.items():
         size = math.prod(spec.shape)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.graph.graph import Graph
 
 SCALE = np.float32(1 / 255)
@@ -35,7 +36,7 @@ def reads_raw(graph: Graph, name: str) -> bool:
     )
 
 
-def targets_are_pictures(graph: Graph, batches: Any) -> bool:
+def targets_are_pictures(graph: Graph, batches: BatchSource) -> bool:
     """Whether the targets that `batches` serves are one of its inputs, whose bytes are pictures."""
     name = getattr(batches, "targets_are", None)
     if name not in graph.inputs and name is not None:

@@ -19,6 +19,7 @@ import numpy as np
 from cortex_lab.ground import hdf5
 from cortex_lab.ground.described import NotDefined
 from cortex_lab.ground.files import DamagedFile, write_whole
+from cortex_lab.nn.graph.graph import Graph
 
 FORMAT = 1
 KIND = "saved by cortex_lab"
@@ -131,7 +132,7 @@ def whole_number(path: str | os.PathLike, description: Mapping[str, Any], entry:
     return value
 
 
-def check_network(path: str | os.PathLike, graph: Any, arrays: Mapping[str, Any]) -> None:
+def check_network(path: str | os.PathLike, graph: Graph, arrays: Mapping[str, Any]) -> None:
     """`DamagedFile` unless there is an array of the right shape for all that a network of `graph` has."""
     for node in graph.nodes.values():
         wanted = {"states": node.layer.state(*node.in_shapes)}
@@ -162,7 +163,9 @@ def _kept(names: Any) -> bool:
         return False
 
 
-def check_array(path: Any, name: str, shape: tuple[int, ...], arrays: Mapping[str, Any]) -> None:
+def check_array(
+    path: str | os.PathLike, name: str, shape: tuple[int, ...], arrays: Mapping[str, Any]
+) -> None:
     """`DamagedFile` unless `arrays` has real numbers of this name and shape."""
     if name not in arrays:
         raise DamagedFile(path, f"has no {name!r}", name)
@@ -173,7 +176,7 @@ def check_array(path: Any, name: str, shape: tuple[int, ...], arrays: Mapping[st
         raise DamagedFile(path, f"holds {name!r} as {arrays[name].dtype}, not as real numbers", name)
 
 
-def _description(text: str, path: Any) -> dict[str, Any]:
+def _description(text: str, path: str | os.PathLike) -> dict[str, Any]:
     with reading(path, "cortex_lab"):
         description = json.loads(text)
         newer = description["format"] > FORMAT

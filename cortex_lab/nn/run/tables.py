@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from cortex_lab.ground import checks
@@ -19,7 +20,7 @@ def is_table(x: Any) -> bool:
 
 
 def read_tables(
-    named: Mapping[str, Any], reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: Any
+    named: Mapping[str, Any], reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: DTypeLike
 ) -> dict[str, Any]:
     """Inputs by name, with each frame and Dataset among them read by the columns of its own input.
 
@@ -46,7 +47,7 @@ def refuse_other_rows(*given: Any) -> None:
 
 
 def read_table(
-    table: Any, reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: Any = np.float32
+    table: Any, reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: DTypeLike = np.float32
 ) -> Any:
     """The columns `reads`, in their order, of a frame or a Dataset, as the network was trained on them.
 
@@ -80,7 +81,7 @@ def read_table(
     return parts[0] if len(parts) == 1 and parts[0].ndim > 1 else np.column_stack(parts)
 
 
-def _values(column: pd.Series, dtype: Any) -> np.ndarray:
+def _values(column: pd.Series, dtype: DTypeLike) -> np.ndarray:
     kind = getattr(column.dtype, "kind", "O")
     if kind != "c" and (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
         # Whole numbers may be too long for float64, too.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.nn.contract.batches import Batch, BatchSource
 from cortex_lab.nn.contract.layer import Slots
@@ -82,7 +83,7 @@ class BatchLoader:
         epoch = loaded.step // self.source.steps_per_epoch
         self.augmenter.apply(np.asarray(loaded.batch.rows), loaded.bound, self.seed, epoch)
 
-    def exclude(self, rows: Any, step: int) -> None:
+    def exclude(self, rows: ArrayLike, step: int) -> None:
         """From step number `step` on, serve these rows no more."""
         self.source = self.source.excluding(rows)  # type: ignore[attr-defined]
         # The others move up, so some of them come by for the first time in the next epoch only.
@@ -170,7 +171,7 @@ class BatchLoader:
             weights = own if weights is None else weights * own
         return weights
 
-    def _put(self, values: np.ndarray, into: Any) -> None:
+    def _put(self, values: np.ndarray, into: np.ndarray) -> None:
         into[...] = values if isinstance(into, np.ndarray) else self._network.ops.asarray(values, into.dtype)
 
 
@@ -183,7 +184,7 @@ def _parts_of_one(weights: Any, known: np.ndarray | None) -> np.ndarray:
     return weights / total if total > 0 else np.zeros(len(weights))
 
 
-def _check_finite(name: str, values: np.ndarray, rows: Any) -> None:
+def _check_finite(name: str, values: np.ndarray, rows: ArrayLike) -> None:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
         raise ValueError(

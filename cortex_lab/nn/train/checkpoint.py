@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cortex_lab.nn.contract.loss import loss_from_dict
 from cortex_lab.nn.contract.penalties import Penalties
@@ -223,7 +224,7 @@ def _loaded(training: Training, saved: Saved) -> dict[str, Any]:
     }
 
 
-def _check_optimizer(path: Any, description: Mapping[str, Any], given: Optimizer) -> None:
+def _check_optimizer(path: str | os.PathLike, description: Mapping[str, Any], given: Optimizer) -> None:
     """ValueError unless `given` is what the saved training was set up with, or had in the end."""
     ours, stands, began = _described(given), description["optimizer"], description.get("set_up")
     if began is None:
@@ -317,7 +318,7 @@ def _freezes_as(training: Training, *given: list[str]) -> bool:
     return any(Frozen(training.network, patterns).nodes == training.frozen.nodes for patterns in given)
 
 
-def _checksum(values: Any, reals: Any = None, so_far: int = 0) -> int | None:
+def _checksum(values: Any, reals: DTypeLike | None = None, so_far: int = 0) -> int | None:
     """A number that is another whenever these arrays, or lists or dicts of them, are; None of nothing.
 
     With `reals`, real numbers are compared as those are.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -147,12 +147,12 @@ def _unquoted(quoted: str) -> str:
         return quoted[1:-1]
 
 
-def _assign(training: Editable, arrays: Any, name: str, value: Any) -> None:
+def _assign(training: Editable, arrays: Mapping[str, np.ndarray], name: str, value: Any) -> None:
     arrays_value = _fitting(training, arrays, name, value)
     arrays[name][...] = training.network.ops.asarray(arrays_value)
 
 
-def _fitting(training: Editable, arrays: Any, name: str, value: Any) -> np.ndarray:
+def _fitting(training: Editable, arrays: Mapping[str, np.ndarray], name: str, value: Any) -> np.ndarray:
     if name not in arrays:
         raise KeyError(f"the network has no {name!r}; it has {', '.join(arrays) or 'nothing of the kind'}")
     value = checks.numbers("value", value, f"a number or an array of them for {name!r}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground.float32 import check_float32, refuse_masked
+from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.loss import SIGNED, TooFewClasses, resolve_loss, row_weights
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.objective import TotalLoss
@@ -76,7 +77,7 @@ def refuse_misread(objective: TotalLoss, targets: Any) -> None:
             check_float32(np.asarray(values), f"targets of {name!r}")
 
 
-def take_names(network: Network, batches: Any) -> None:
+def take_names(network: Network, batches: BatchSource) -> None:
     """Let a network that knows no names of columns read tables as these batches were read."""
     inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
     if len(inputs) == len(reads) == 1:

@@ -118,7 +118,15 @@ class Metrics:
         except Exception as error:
             return error
 
-    def _measure(self, key: str, output: str, scorer: Scorer, estimator: Any, y: Any, y_true: Any) -> float:
+    def _measure(
+        self,
+        key: str,
+        output: str,
+        scorer: Scorer,
+        estimator: Any,
+        y: np.ndarray,
+        y_true: np.ndarray,
+    ) -> float:
         if not len(y):
             return MISSING
         if not np.isfinite(y).all():

@@ -76,7 +76,7 @@ class TotalLoss:
         """Targets by output name, checked."""
         return {name: self.check_targets(name, part) for name, part in self.by_output(targets).items()}
 
-    def known_shares(self, name: str, targets: Any) -> np.ndarray | None:
+    def known_shares(self, name: str, targets: np.ndarray) -> np.ndarray | None:
         """How much of each row is known in the checked targets of output `name`, 0 to 1; None for all of it.
 
         A row counts by its share, so that the mean of rows is that of all known elements.
@@ -202,7 +202,7 @@ class TotalLoss:
             unknown = unknown & (False if known is None else known == 0)
         return np.where(unknown, np.nan, found)
 
-    def _known_classes(self, target: Any) -> int:
+    def _known_classes(self, target: np.ndarray) -> int:
         return int(self._count(target >= 0)) if self.some_unknown else target.size
 
     def _loaded(self, bound: Bound, targets: Mapping[str, np.ndarray], part: slice) -> dict[str, Slots]:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
@@ -34,7 +35,7 @@ class Learning(Protocol):
     def optimizer_state(self) -> dict[str, Any]: ...
 
 
-def revive(training: Learning, name: str, units: Any) -> None:
+def revive(training: Learning, name: str, units: ArrayLike) -> None:
     """Draw what leads into `units` of node `name` as it first was, and forget what the optimizer knew of it.
 
     Biases begin as they do where nothing else is said, at 0 mostly.
@@ -71,7 +72,7 @@ def _keeps_units(node: PlacedNode) -> bool:
     return passes_on and len(node.inputs) == 1 and node.in_shapes[0][-1:] == node.out_shape[-1:]
 
 
-def _checked_units(name: str, units: Any, width: int) -> np.ndarray:
+def _checked_units(name: str, units: ArrayLike, width: int) -> np.ndarray:
     found = np.atleast_1d(np.asarray(units))
     if found.size and found.dtype.kind not in "iu":
         raise ValueError(f"units of {name!r} are given by their numbers, such as [0, 3], got {units!r}")
@@ -103,5 +104,5 @@ def _as_usual(layer: Any) -> Any:
     return dataclasses.replace(layer, **usual)
 
 
-def _replace(ops: Ops, array: Any, chosen: np.ndarray, values: Any) -> None:
+def _replace(ops: Ops, array: np.ndarray, chosen: np.ndarray, values: np.ndarray | float) -> None:
     array[...] = ops.xp.where(ops.asarray(chosen, "bool"), ops.asarray(values, array.dtype), array)

@@ -13,6 +13,7 @@ from cortex_lab.optimize.descent.logs import Log
 from cortex_lab.optimize.descent.path import follow
 from cortex_lab.optimize.descent.process import Descent
 from cortex_lab.optimize.descent.studies import log_of
+from cortex_lab.optimize.function import Differentiable
 from cortex_lab.optimize.optimizer import Optimizer
 from cortex_lab.optimize.optimizers.sgd import SGD
 from cortex_lab.study import Session
@@ -57,7 +58,7 @@ class Interactive:
 
     def __init__(
         self,
-        function: Any,
+        function: Differentiable,
         start: Any = None,
         learning_rate: float = 0.1,
         optimizer: Optimizer | None = None,
@@ -151,7 +152,10 @@ class Interactive:
 
 
 def interactive(
-    function: Any, start: Any = None, learning_rate: float = 0.1, optimizer: Optimizer | None = None
+    function: Differentiable,
+    start: Any = None,
+    learning_rate: float = 0.1,
+    optimizer: Optimizer | None = None,
 ) -> Interactive:
     """A descent by hand, without a prompt: `step`, `preview`, `back`. Its `run()` prompts for every step."""
     return Interactive(function, start, learning_rate, optimizer)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from cortex_lab.optimize.descent.logs import Log, names_of
 from cortex_lab.optimize.function import Function
@@ -144,7 +145,7 @@ def _landscape(
     title: str,
     value: Callable[[np.ndarray], Any],
     tracks: Sequence[tuple[str, np.ndarray, np.ndarray]],
-    minima: Any,
+    minima: ArrayLike | None,
     resolution: int,
     margin: float,
     bounds: Any,
@@ -188,7 +189,7 @@ def _room(points: np.ndarray, margin: float) -> np.ndarray:
     return np.stack([middle - half, middle + half], -1)
 
 
-def _in_plane(minima: Any, origin: np.ndarray, axes: np.ndarray) -> np.ndarray:
+def _in_plane(minima: ArrayLike | None, origin: np.ndarray, axes: np.ndarray) -> np.ndarray:
     if minima is None:
         return np.zeros((0, 2))
     offsets = np.atleast_2d(np.asarray(minima, dtype=np.float64)) - origin

@@ -167,5 +167,5 @@ def names_of(logs: Sequence[Log]) -> list[str]:
     return names
 
 
-def _called(function: Any) -> str:
+def _called(function: object) -> str:
     return function if isinstance(function, str) else getattr(function, "name", type(function).__name__)

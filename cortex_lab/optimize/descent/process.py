@@ -234,7 +234,7 @@ class Descent:
     def __repr__(self) -> str:
         return f"<Descent of {name_of(self.function)} by {self.optimizer!r} at step {self.step_number}>"
 
-    def _norm(self, vector: Any) -> float:
+    def _norm(self, vector: np.ndarray) -> float:
         with np.errstate(all="ignore"):
             return self.ops.norm(vector)
 
@@ -277,7 +277,7 @@ class Descent:
         self.seconds[what] += time.perf_counter() - began
 
 
-def name_of(function: Any) -> str:
+def name_of(function: object) -> str:
     """What to call a function in tables and messages."""
     return getattr(function, "name", type(function).__name__)
 

@@ -10,12 +10,17 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.optimize.descent.logs import Log
-from cortex_lab.optimize.function import point
+from cortex_lab.optimize.function import Differentiable, point
 from cortex_lab.study import Stop
 
 
 def scipy_path(
-    function: Any, method: str = "BFGS", start: Any = None, *, max_steps: int = 1000, **options: Any
+    function: Differentiable,
+    method: str = "BFGS",
+    start: Any = None,
+    *,
+    max_steps: int = 1000,
+    **options: Any,
 ) -> Log:
     """Minimize with `scipy.optimize.minimize(method=...)`; the log has a row for each of its iterations.
 
@@ -70,7 +75,7 @@ _WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 class _Counted:
     """A function that counts and times its evaluations."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Differentiable) -> None:
         self._function = function
         self.calls = {"value": 0, "gradient": 0}
         self.seconds = {"value": 0.0, "gradient": 0.0}
@@ -89,6 +94,6 @@ class _Counted:
         return result
 
 
-def _distance(function: Any, x: np.ndarray) -> float:
+def _distance(function: Differentiable, x: np.ndarray) -> float:
     distance = getattr(function, "distance", None)
     return math.nan if distance is None else float(distance(x))

@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
 from cortex_lab.optimize.descent.logs import Log
 from cortex_lab.optimize.descent.path import Path, follow
 from cortex_lab.optimize.descent.process import Descent
+from cortex_lab.optimize.function import Differentiable
 from cortex_lab.optimize.optimizer import Optimizer
 from cortex_lab.study import Condition, Notice, Session, Stop, Trace, steps
 from cortex_lab.study.conditions import as_condition
@@ -24,7 +25,7 @@ PRINTED = ("value", "grad_norm", "step_norm")
 
 
 def study(
-    function: Any,
+    function: Differentiable,
     optimizer: Optimizer,
     start: Any = None,
     *,
@@ -65,7 +66,7 @@ def study(
     return session
 
 
-def log(function: Any, optimizer: Optimizer, start: Any = None, *, until: Condition | str) -> Log:
+def log(function: Differentiable, optimizer: Optimizer, start: Any = None, *, until: Condition | str) -> Log:
     """Descend until the condition is met, keeping every point and measurement.
 
     A value or gradient that stops being finite ends the log too; its `stop` says so.
@@ -78,7 +79,7 @@ def log(function: Any, optimizer: Optimizer, start: Any = None, *, until: Condit
 
 
 def profile(
-    function: Any, optimizer: Optimizer, start: Any = None, *, until: Condition | str
+    function: Differentiable, optimizer: Optimizer, start: Any = None, *, until: Condition | str
 ) -> pd.DataFrame:
     """Count the calls and seconds that value, gradient and update take on the way to the condition."""
     made = log(function, optimizer, start, until=until)
@@ -113,7 +114,7 @@ def pages(session: Session, n: int, until: Condition | str | None = None) -> Ite
 
 
 def print_steps(
-    session: Session, every: int = 1, keys: Sequence[str] = PRINTED, file: Any = None
+    session: Session, every: int = 1, keys: Sequence[str] = PRINTED, file: TextIO | None = None
 ) -> Callable[[], None]:
     """Print a line after every `every`-th step of a session; returns the function that ends it."""
     for key in keys:

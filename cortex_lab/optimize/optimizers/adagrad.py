@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
@@ -29,12 +32,14 @@ class Adagrad(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("square",)
 
-    def memory(self, ops: Any, params: Any) -> dict[str, Any]:
+    def memory(self, ops: Ops, params: np.ndarray) -> dict[str, Any]:
         memory = super().memory(ops, params)
         memory["square"] += self.initial
         return memory
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> None:
         ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon)
 
 
@@ -59,7 +64,9 @@ class Adadelta(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("square", "step_square")
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> None:
         ops.update_adadelta(
             params, gradient, state["square"], state["step_square"], rate, self.rho, self.epsilon
         )

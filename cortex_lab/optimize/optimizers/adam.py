@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
@@ -30,7 +33,9 @@ class Adam(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("mean", "square")
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> Any:
         return ops.update_adam(
             params, gradient, state["mean"], state["square"], rate,
             self.beta_1, self.beta_2, self.epsilon, state["updates"], self.weight_decay,
@@ -60,10 +65,12 @@ class Nadam(Adam):
         super().__post_init__()
         checks.number("momentum_decay", self.momentum_decay, least=0)
 
-    def memory(self, ops: Any, params: Any) -> dict[str, Any]:
+    def memory(self, ops: Ops, params: np.ndarray) -> dict[str, Any]:
         return {**super().memory(ops, params), "momentum_product": 1.0}
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> None:
         now, following = (self._momentum(state["updates"] + ahead) for ahead in (0, 1))
         state["momentum_product"] *= now
         ops.update_nadam(

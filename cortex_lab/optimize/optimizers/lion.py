@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
@@ -29,5 +32,7 @@ class Lion(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("mean",)
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> None:
         ops.update_lion(params, gradient, state["mean"], rate, self.beta_1, self.beta_2)

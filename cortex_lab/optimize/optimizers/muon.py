@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.patterns import matching
 from cortex_lab.optimize.optimizer import Optimizer, Rate
@@ -53,11 +56,13 @@ class Muon(Optimizer):
         return ("mean", "square")
 
     def init(
-        self, ops: Any, params: Any, shapes: Mapping[str, tuple[int, ...]] | None = None
+        self, ops: Ops, params: np.ndarray, shapes: Mapping[str, tuple[int, ...]] | None = None
     ) -> dict[str, Any]:
         return {**super().init(ops, params), "matrices": self._matrices(shapes or {})}
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> None:
         done = 0
         for start, rows, columns in state["matrices"]:
             self._adam(ops, params, gradient, state, rate, slice(done, start))
@@ -72,7 +77,13 @@ class Muon(Optimizer):
         self._adam(ops, params, gradient, state, rate, slice(done, len(params)))
 
     def _adam(
-        self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float, part: slice
+        self,
+        ops: Ops,
+        params: np.ndarray,
+        gradient: np.ndarray,
+        state: dict[str, Any],
+        rate: float,
+        part: slice,
     ) -> None:
         if part.start < part.stop:
             ops.update_adam(
@@ -93,7 +104,7 @@ class Muon(Optimizer):
         return tuple(found)
 
 
-def orthogonal(ops: Any, matrix: Any, steps: int) -> Any:
+def orthogonal(ops: Ops, matrix: np.ndarray, steps: int) -> Any:
     """Nearly U @ V.T of the singular value decomposition of `matrix`: singular values from 0.7 to 1.2.
 
     By steps of Newton and Schulz's iteration, with the factors of Jordan et al., which hurry to about 1
@@ -109,7 +120,7 @@ def orthogonal(ops: Any, matrix: Any, steps: int) -> Any:
     return x.T if turned else x
 
 
-def _product(ops: Any, left: Any, right: Any) -> Any:
+def _product(ops: Ops, left: np.ndarray, right: np.ndarray) -> Any:
     out = ops.zeros((left.shape[0], right.shape[1]), left.dtype)
     ops.matmul(left, right, out=out)
     return out

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
@@ -33,7 +36,9 @@ class RMSprop(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("square", *(("mean",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> None:
         mean = state["mean"] if self.centered else None
         velocity = state["velocity"] if self.momentum else None
         ops.update_rmsprop(

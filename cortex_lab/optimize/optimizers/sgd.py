@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
@@ -31,6 +34,8 @@ class SGD(Optimizer):
     def arrays(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
+    def apply(
+        self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
+    ) -> Any:
         velocity = state["velocity"] if self.momentum else None
         return ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov)
