@@ -85,7 +85,7 @@ def _cells(column: pd.Series) -> list[str]:
     ]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
     return text if len(text) <= 40 else text[:39] + "…"
 

@@ -86,7 +86,7 @@ def read_inputs(
     names: list,
     categories: Categories = MappingProxyType({}),
     of: str = "the frame",
-    rows: Any = slice(None),
+    rows: slice | np.ndarray = slice(None),
 ) -> np.ndarray | Source:
     """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) float32.
 

@@ -79,13 +79,13 @@ def weights_of_rows(
     return one_weight_each(sample_weight, rows)
 
 
-def _are_bytes(dtype: Any) -> bool:
+def _are_bytes(dtype: object) -> bool:
     # Nullable, sparse and Arrow's dtypes know what their numbers are.
     numbers = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
     return isinstance(numbers, np.dtype) and numbers == np.uint8
 
 
-def _pandas(part: Any) -> Iterator[pd.Series | pd.DataFrame]:
+def _pandas(part: object) -> Iterator[pd.Series | pd.DataFrame]:
     for each in part.values() if isinstance(part, Mapping) else [part]:
         if isinstance(each, _COLUMNS):
             yield each

@@ -331,9 +331,7 @@ def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _joined(
-    inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset"
-) -> Dataset:
+def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
@@ -380,11 +378,11 @@ def _targets(targets: Any, reading: str) -> Any:
     return targets
 
 
-def _are_words(targets: Any) -> bool:
+def _are_words(targets: object) -> bool:
     return not isinstance(targets, Mapping) and np.asarray(targets).dtype.kind in "OUST"
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 40 else f"a {type(value).__name__}"
 

@@ -80,7 +80,7 @@ def features_of(columns: list, categories: Mapping[Hashable, list[str]]) -> list
     ]
 
 
-def _holds_arrays(column: Any) -> bool:
+def _holds_arrays(column: pd.Series | pd.DataFrame) -> bool:
     if isinstance(column, pd.DataFrame):
         return False
     first = column.iloc[0] if column.dtype == object and len(column) else None

@@ -51,7 +51,12 @@ def read_targets(
 
 
 def known_codes(
-    labels: pd.Index, frame: pd.DataFrame, target: Hashable, name: str, other: str, rows: Any = slice(None)
+    labels: pd.Index,
+    frame: pd.DataFrame,
+    target: Hashable,
+    name: str,
+    other: str,
+    rows: slice | np.ndarray = slice(None),
 ) -> np.ndarray:
     """Codes (n,) int64 of a column by their places in `labels`; ValueError for others in `rows`."""
     column = _whole_column(frame, target)
@@ -277,7 +282,7 @@ def _cast(column: pd.Series, labels: pd.Index, kind: str) -> str:
     return f"astype({kind!r})" if whole else "map({...})"
 
 
-def _as_number(label: Any) -> Any:
+def _as_number(label: object) -> Any:
     """The number that a word spells, if it does; any other label as it is."""
     try:
         return float(label) if isinstance(label, str) else _plain(label)
@@ -285,7 +290,7 @@ def _as_number(label: Any) -> Any:
         return label
 
 
-def _kind(label: Any) -> str:
+def _kind(label: object) -> str:
     if isinstance(label, (bool, np.bool_)):
         return "bool"
     if isinstance(label, Integral):
@@ -293,10 +298,10 @@ def _kind(label: Any) -> str:
     return "float" if isinstance(label, Number) else "str" if isinstance(label, str) else type(label).__name__
 
 
-def _key(label: Any) -> tuple[bool, Any]:
+def _key(label: object) -> tuple[bool, Any]:
     # To Python, True is 1 and "1" is not.
     return isinstance(label, (bool, np.bool_)), label
 
 
-def _plain(label: Any) -> Any:
+def _plain(label: object) -> Any:
     return label.item() if isinstance(label, np.generic) else label

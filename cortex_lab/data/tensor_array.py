@@ -338,7 +338,7 @@ def _cast(tensor: np.ndarray, scalar: np.dtype) -> np.ndarray:
     return cast
 
 
-def _is_missing(scalar: Any) -> bool:
+def _is_missing(scalar: object) -> bool:
     return is_scalar(scalar) and bool(pd.isna(scalar))
 
 

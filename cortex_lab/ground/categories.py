@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +48,11 @@ def categories_of(column: pd.Series, name: Hashable) -> list[str]:
 
 
 def one_hot(
-    column: pd.Series, categories: list[str], name: Hashable, of: str = "the frame", rows: Any = slice(None)
+    column: pd.Series,
+    categories: list[str],
+    name: Hashable,
+    of: str = "the frame",
+    rows: slice | np.ndarray = slice(None),
 ) -> np.ndarray:
     """(n, categories) of 0 and 1; ValueError for a gap, or a category that is not known, among `rows`."""
     asked = np.arange(len(column))[rows]

@@ -21,7 +21,7 @@ class WrongArgument(ValueError, TypeError):
     """An argument of the wrong type or value; the text names it, what it is and what is allowed."""
 
 
-def refused(name: str, wanted: str, value: Any) -> WrongArgument:
+def refused(name: str, wanted: str, value: object) -> WrongArgument:
     """The error to raise: `name` must be `wanted`, and it is `value`."""
     return WrongArgument(f"{name} must be {wanted}, got {shown(value)}")
 
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value
 
 
-def whole(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+def whole(name: str, value: object, least: int | None = None, most: int | None = None) -> int:
     """A whole number from `least` to `most`, in any case of 64 bits."""
     found = value if type(value) is int else plain(value)
     if (
@@ -64,7 +64,7 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
 
 def number(
     name: str,
-    value: Any,
+    value: object,
     least: float | None = None,
     most: float | None = None,
     *,
@@ -87,12 +87,12 @@ def number(
     return found
 
 
-def fraction(name: str, value: Any) -> Any:
+def fraction(name: str, value: object) -> Any:
     """A share of at least 0 and under 1."""
     return number(name, value, least=0, under=1)
 
 
-def flag(name: str, value: Any) -> bool:
+def flag(name: str, value: object) -> bool:
     """True or False."""
     found = plain(value)
     if not isinstance(found, bool):
@@ -100,7 +100,7 @@ def flag(name: str, value: Any) -> bool:
     return found
 
 
-def text(name: str, value: Any, such_as: str = "") -> str:
+def text(name: str, value: object, such_as: str = "") -> str:
     """A text that is not empty."""
     found = plain(value)
     if not isinstance(found, str) or not found:
@@ -108,7 +108,7 @@ def text(name: str, value: Any, such_as: str = "") -> str:
     return found
 
 
-def choice(name: str, value: Any, choices: Iterable[str]) -> str:
+def choice(name: str, value: object, choices: Iterable[str]) -> str:
     """One of these names; of many, the error says which are near."""
     choices, found = list(choices), plain(value)
     if not isinstance(found, str) or found not in choices:
@@ -116,7 +116,7 @@ def choice(name: str, value: Any, choices: Iterable[str]) -> str:
     return found
 
 
-def near(name: Any, names: Iterable[Any], most: int = 2) -> str:
+def near(name: object, names: Iterable[Any], most: int = 2) -> str:
     """"; did you mean ...?" with the nearest of these names, whatever their case; nothing if none is near."""
     if not isinstance(name, str):
         return ""
@@ -125,7 +125,7 @@ def near(name: Any, names: Iterable[Any], most: int = 2) -> str:
     return f"; did you mean {' or '.join(repr(spelled[each]) for each in found)}?" if found else ""
 
 
-def seed(name: str, value: Any) -> int:
+def seed(name: str, value: object) -> int:
     """What keys random draws: a whole number of up to 64 bits."""
     found = value if type(value) is int else plain(value)
     if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < 2**64:
@@ -149,7 +149,7 @@ def shape(name: str, value: Any) -> tuple[int, ...]:
     return lengths
 
 
-def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> Any:
+def instance(name: str, value: object, kind: type | tuple[type, ...], wanted: str) -> Any:
     """A thing of this kind; `wanted` says which, such as "an optimizer such as Adam(1e-3)"."""
     if not isinstance(value, kind):
         raise refused(name, wanted, value)
@@ -173,7 +173,7 @@ def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
         raise refused(name, wanted, value) from None
 
 
-def numbers(name: str, value: Any, wanted: str = "an array of numbers") -> np.ndarray:
+def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np.ndarray:
     """An array of numbers, whatever it was made of; a sparse matrix says how."""
     if is_sparse(value):
         raise sparse(name, wanted)
@@ -186,14 +186,14 @@ def numbers(name: str, value: Any, wanted: str = "an array of numbers") -> np.nd
     return found
 
 
-def path(name: str, value: Any) -> Any:
+def path(name: str, value: object) -> Any:
     """The name of a file, as a text or a path."""
     if (isinstance(value, str) and value) or (isinstance(value, os.PathLike) and not isinstance(value, type)):
         return value
     raise refused(name, "the path of a file", value)
 
 
-def is_sparse(value: Any) -> bool:
+def is_sparse(value: object) -> bool:
     """Whether this is a matrix of SciPy's that keeps only what is not 0, which NumPy takes for one object."""
     return hasattr(value, "toarray") and hasattr(value, "nnz")
 
@@ -203,7 +203,7 @@ def sparse(name: str, wanted: str) -> WrongArgument:
     return WrongArgument(f"{name} is a sparse matrix, and {wanted} is wanted: give .toarray() of it")
 
 
-def finite(name: str, value: Any, wanted: str = "an array of finite numbers") -> np.ndarray:
+def finite(name: str, value: object, wanted: str = "an array of finite numbers") -> np.ndarray:
     """An array of numbers, none of them missing or infinite, and not empty."""
     found = numbers(name, value, wanted)
     if found.size == 0 or not np.isfinite(found).all():
@@ -211,7 +211,7 @@ def finite(name: str, value: Any, wanted: str = "an array of finite numbers") ->
     return found
 
 
-def _is_finite(value: Any) -> bool:
+def _is_finite(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:

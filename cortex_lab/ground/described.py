@@ -86,7 +86,7 @@ class Registry(dict[str, type]):
             f"the {self.what} {name!r} is not built in; import it first: from {module} import {outer}"
         )
 
-    def _unknown(self, kind: Any) -> ValueError:
+    def _unknown(self, kind: object) -> ValueError:
         there = ", ".join([*sorted(self), *sorted(self.others)])
         meant = checks.near(kind, [*self, *self.others])
         return ValueError(f"there is no {self.what} {checks.shown(kind)}{meant or f'; there are {there}'}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.pieces import Sliced, pieces
@@ -38,7 +38,7 @@ def check_numeric(values: Sliced, called: str) -> None:
         raise ValueError(f"{called}: an array (rows, ...) is wanted, got a single number")
 
 
-def refuse_masked(values: Any, called: str) -> None:
+def refuse_masked(values: object, called: str) -> None:
     """ValueError for what NumPy would misread: masked numbers, of which it hands on what lies below the mask,
     and sparse matrices."""
     if checks.is_sparse(values):
@@ -50,7 +50,7 @@ def refuse_masked(values: Any, called: str) -> None:
         )
 
 
-def refuse_missing(values: np.ndarray, called: str, rows: Any = None) -> None:
+def refuse_missing(values: np.ndarray, called: str, rows: ArrayLike | None = None) -> None:
     """ValueError for numbers (n, ...) that are NaN or infinite, naming columns and `rows`."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return

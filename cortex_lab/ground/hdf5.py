@@ -49,7 +49,7 @@ def opened(path: str | os.PathLike, kind: str) -> Iterator[h5py.File]:
         raise DamagedFile(path, f"is not a whole file {kind} ({error})") from error
 
 
-def text_attribute(file: h5py.File, name: str, path: Any) -> str:
+def text_attribute(file: h5py.File, name: str, path: str | os.PathLike) -> str:
     """A text among the attributes of the file itself."""
     if name not in file.attrs:
         raise DamagedFile(path, f"has no {name!r}, so cortex_lab did not save it", name)
@@ -65,7 +65,7 @@ def text_attribute(file: h5py.File, name: str, path: Any) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def datasets(file: h5py.File, path: Any) -> dict[str, h5py.Dataset]:
+def datasets(file: h5py.File, path: str | os.PathLike) -> dict[str, h5py.Dataset]:
     """All arrays by full name, looked at but not read: plain numbers, all there, in this very file."""
     found: dict[str, h5py.Dataset] = {}
     seen, waiting, left = {_address(file)}, [("", file)], os.path.getsize(path)
@@ -117,7 +117,7 @@ def _unfit(item: Any, left: int) -> tuple[str, str] | None:
     return None
 
 
-def _stated_length_fits(path: Any, name: str) -> bool:
+def _stated_length_fits(path: str | os.PathLike, name: str) -> bool:
     """Whether the length of a text of variable length is within the file.
 
     HDF5 makes room for it before it looks, and offers no way of asking.

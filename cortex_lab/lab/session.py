@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data import Dataset
 from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.ground import checks
@@ -48,7 +49,7 @@ class TrainingSession(Session):
     def __init__(
         self,
         training: Training,
-        dataset: Any = None,
+        dataset: Dataset | None = None,
         probes: Iterable[Probe] | None = None,
         snapshot_budget: int = 256 * 2**20,
         recipe: Recipe | None = None,

@@ -38,7 +38,11 @@ class TrainingSetup:
     augment: Any = None
 
     def training(
-        self, network: Network, batches: BatchSource, row_weights: np.ndarray | None, validation: Any
+        self,
+        network: Network,
+        batches: BatchSource,
+        row_weights: np.ndarray | None,
+        validation: tuple[Any, Any] | None,
     ) -> Training:
         """A Training on `batches`, whose rows weigh `row_weights`, with the `validation` rows held out."""
         own = {name: getattr(self, name) for name in _PASSED_ON}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
 
-from cortex_lab.study.process import Advising
+from cortex_lab.study.process import Advising, Process
 
 
-def advice(process: Any, key: str) -> str:
+def advice(process: Process, key: str) -> str:
     """How to have `key` recorded of this process, or what there is instead if it cannot be measured."""
     if key in process.keys:
         return f"Record it with session.record(Probe({key!r}))"

@@ -295,12 +295,12 @@ def require_recorded(condition: Condition, trace: Trace, recorded: Collection[st
     condition.check(trace)
 
 
-def _need_key(condition: Condition, key: Any) -> None:
+def _need_key(condition: Condition, key: object) -> None:
     if not isinstance(key, str) or not key:
         raise checks.refused(f"key of {type(condition).__name__}(...)", "the name of a recorded key", key)
 
 
-def _need_number(condition: Condition, name: str, value: Any) -> None:
+def _need_number(condition: Condition, name: str, value: object) -> None:
     # Infinity is a bound, too: of what is never reached.
     if isinstance(value, bool) or not isinstance(value, Real) or value != value:
         raise checks.refused(f"{name} of {type(condition).__name__}(...)", "a number", value)

@@ -120,7 +120,7 @@ def as_text(condition: Condition) -> str | None:
     return f"{name}({', '.join(map(_written, plain))})"
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     # Infinity has no name that could be read here, but a number too large is it.
     return repr(value).replace("inf", "1e999") if isinstance(value, float) else repr(value)
 

@@ -13,7 +13,7 @@ from cortex_lab.ground import checks
 from cortex_lab.study.conditions import Condition
 from cortex_lab.study.direction import rises
 from cortex_lab.study.events import Stop
-from cortex_lab.study.process import Cloneable, Placed
+from cortex_lab.study.process import Cloneable, Placed, Process
 from cortex_lab.study.trace import Trace
 
 
@@ -177,6 +177,6 @@ def _labels(settings: list[dict[str, Any]]) -> list[str]:
     return labels
 
 
-def _parameters(process: Any) -> dict[str, np.ndarray]:
+def _parameters(process: Process) -> dict[str, np.ndarray]:
     arrays = process.parameters if isinstance(process, Placed) else process.buffers
     return {name: np.asarray(array) for name, array in arrays.items()}

@@ -13,6 +13,7 @@ from cortex_lab.study.observation import Observation
 from cortex_lab.study.process import Process
 from cortex_lab.study.recorder import Recorder
 from cortex_lab.study.subscribers import Subscribers
+from cortex_lab.study.trace import Trace
 
 
 class Journal:
@@ -157,7 +158,7 @@ class Journal:
 
         self._make(moves)
 
-    def follow(self, trace: Any) -> None:
+    def follow(self, trace: Trace) -> None:
         """Begin as what comes after `trace`."""
         self.trace.extend(trace)
         if len(trace):

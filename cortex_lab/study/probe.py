@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground import checks
+from cortex_lab.study.process import Placed
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class distance_to:
         for name, part in parts.items():
             checks.finite(str(name), part)
 
-    def __call__(self, process: Any) -> float:
+    def __call__(self, process: Placed) -> float:
         here = dict(process.parameters)
         if isinstance(self.point, dict):
             gaps = [np.ravel(here[name] - np.asarray(there)) for name, there in self.point.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import os
 import pprint
 import zlib
 from collections.abc import Iterable, Mapping
@@ -27,7 +28,7 @@ class Script(str):
     def __repr__(self) -> str:
         return str(self)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike) -> None:
         """Write it whole; OSError, and an earlier file as it was, if that fails."""
         write_whole(path, self.encode())
 
@@ -39,7 +40,7 @@ class SourceText:
         self.imports: dict[str, set[str]] = {}
         self._homes = dict.fromkeys(_NAMES_OF_SCRIPTS, "")
 
-    def of(self, value: Any) -> str:
+    def of(self, value: object) -> str:
         """`value` as an expression; TypeError for what cannot be written down."""
         if isinstance(value, np.ndarray):
             return self._array(value)
@@ -113,7 +114,7 @@ def unpacked(text: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype).reshape(shape).copy()
 
 
-def assignment(name: str, value: Any) -> str:
+def assignment(name: str, value: object) -> str:
     """`name = value` for plain data of any size, on as many lines as it takes."""
     return f"{name} = {pprint.pformat(value, width=_WIDTH, sort_dicts=False)}"
 

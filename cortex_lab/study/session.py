@@ -354,7 +354,9 @@ class Session:
         """
         return self._gate.visit_and_wait(visit)
 
-    def subscribe(self, subscriber: Subscriber, steps: bool = True, part: Any = None) -> Callable[[], None]:
+    def subscribe(
+        self, subscriber: Subscriber, steps: bool = True, part: object = None
+    ) -> Callable[[], None]:
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.
 
         `steps=False` leaves the single steps out, which then cost nothing. Returns the function that
@@ -373,7 +375,7 @@ class Session:
         """What has a say in this study, such as a `ReduceOnPlateau`, and goes with every branch."""
         return tuple(self._subscribers.parts.values())
 
-    def detach(self, part: Any) -> None:
+    def detach(self, part: object) -> None:
         """Be rid of something `attached`."""
         self._subscribers.remove(part)
 

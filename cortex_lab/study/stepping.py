@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, TypeVar
 
 from cortex_lab.study.breakpoints import Breakpoints
@@ -283,7 +284,7 @@ class Stepper:
             self._handler = handler
             signal.signal(signal.SIGINT, self._interrupt)
 
-    def _interrupt(self, signum: int, frame: Any) -> None:
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self._settling:
             return
         if self._interrupted:

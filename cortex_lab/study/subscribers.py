@@ -26,7 +26,7 @@ class Subscribers:
         self.parts: dict[int, Any] = {}
         self._count = 0
 
-    def add(self, subscriber: Subscriber, steps: bool = True, part: Any = None) -> Callable[[], None]:
+    def add(self, subscriber: Subscriber, steps: bool = True, part: object = None) -> Callable[[], None]:
         """Subscribe, to single `steps` too, on behalf of `part`; returns the function that unsubscribes."""
         self._count += 1
         token = self._count
@@ -37,7 +37,7 @@ class Subscribers:
             self.parts[token] = part
         return lambda: self._remove(token)
 
-    def tell(self, kind: str, detail: Any = None) -> None:
+    def tell(self, kind: str, detail: object = None) -> None:
         """Tell them in this thread, which is at rest meanwhile."""
         told = self.of_steps if kind == "step" else self._all
         if not told:
@@ -51,7 +51,7 @@ class Subscribers:
                     self._remove(token)
                     show_once(f"a subscriber failed and was unsubscribed:\n{traceback.format_exc()}")
 
-    def remove(self, part: Any) -> None:
+    def remove(self, part: object) -> None:
         """Unsubscribe what was subscribed on behalf of `part`."""
         for token in [token for token, each in self.parts.items() if each == part]:
             self._remove(token)

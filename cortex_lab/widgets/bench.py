@@ -248,7 +248,9 @@ class Bench:
             return
         self.show()
 
-    def _assemble(self, interval: float, make_channel: Any, make_controls: Any) -> None:
+    def _assemble(
+        self, interval: float, make_channel: Callable[..., Any], make_controls: Callable[..., Any]
+    ) -> None:
         session = self.session
         self.channel = make_channel(self.id, self._heard)
         self.controls = controls = make_controls(self.channel, self.views, getattr(session, "phases", ()))

@@ -115,7 +115,7 @@ class Channel(Locked, anywidget.AnyWidget):
         self.asked = self.sequence
         self.send({"type": "ping", "sequence": self.sequence, "answer": True})
 
-    def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
+    def _receive(self, _: object, message: dict[str, Any], __: object) -> None:
         self.heard_at = self._clock()
         page = str(message.get("page", ""))
         if message.get("type") == "hello":

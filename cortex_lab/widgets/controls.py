@@ -5,12 +5,39 @@ from __future__ import annotations
 import html
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+import ipywidgets
+
+from cortex_lab.study import Session
 from cortex_lab.widgets.channel import Channel, Panel
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, mark, write
+
+
+class Commanded(Protocol):
+    """What the knobs command: a bench."""
+
+    session: Session
+    views: Mapping[str, View[Any]]
+
+    @property
+    def error(self) -> BaseException | None: ...
+
+    @property
+    def learning_rate(self) -> float | None: ...
+
+    @property
+    def trainer_busy(self) -> bool: ...
+
+    def step(self) -> Any: ...
+    def step_to(self) -> Any: ...
+    def run(self) -> Any: ...
+    def pause(self) -> Any: ...
+    def rewind(self) -> Any: ...
+    def turn(self, view: str, knob: str, value: Any) -> Any: ...
+    def ask(self, request: Callable[[], Any]) -> None: ...
 
 
 class Controls:
@@ -31,7 +58,7 @@ class Controls:
         self.rewind_button = _button(
             "Rewind", "history", "Go back to exactly how things were after that step"
         )
-        self._offered_after: tuple[int, str] | None = None
+        self._offered_after: tuple[int, str | None] | None = None
         self.error_panel = Text()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
         self.knobs: dict[tuple[str, str], Any] = {}
@@ -72,7 +99,7 @@ class Controls:
         card.add_class(f"cortex-card-{view.place}")
         return card
 
-    def connect(self, bench: Any) -> None:
+    def connect(self, bench: Commanded) -> None:
         """Have the knobs do what the bench does: its methods, or setting its attributes."""
         self.step_button.on_click(lambda _: bench.step())
         self.step_to_button.on_click(lambda _: bench.step_to())
@@ -87,7 +114,7 @@ class Controls:
                 widget.observe(self._asker(bench, bench.views[name], attribute, name), "value")
         self.update(bench)
 
-    def update(self, bench: Any) -> None:
+    def update(self, bench: Commanded) -> None:
         """Write how things are into the knobs; nothing is sent for what has not changed."""
         session = bench.session
         running = session.running or bench.trainer_busy
@@ -106,26 +133,28 @@ class Controls:
         if not session.running:
             self._offer_steps(session)
 
-    def _asker(self, bench: Any, owner: Any, attribute: str, view: str = "") -> Callable[[Any], None]:
-        def change(value: Any) -> None:
+    def _asker(
+        self, bench: Commanded, owner: object, attribute: str, view: str = ""
+    ) -> Callable[[Any], None]:
+        def change(value: object) -> None:
             if view:
                 bench.turn(view, attribute, value)
             else:
                 setattr(bench, attribute, value)
 
-        def changed(event: Any) -> None:
+        def changed(event: Mapping[str, Any]) -> None:
             # `update` writes what is so already; only what differs was entered by somebody.
             if event["new"] != getattr(owner, attribute):
                 bench.ask(lambda: change(event["new"]))
 
         return changed
 
-    def _switcher(self, bench: Any, view: str, attribute: str) -> Callable[[Any], None]:
+    def _switcher(self, bench: Commanded, view: str, attribute: str) -> Callable[[Any], None]:
         return lambda _: bench.ask(
             lambda: bench.turn(view, attribute, not getattr(bench.views[view], attribute))
         )
 
-    def _offer_steps(self, session: Any) -> None:
+    def _offer_steps(self, session: Session) -> None:
         write(self.rewind_step, min=session.first_step, max=max(session.first_step, session.step_number))
         phases = self.phase_chooser.options
         place = (session.step_number, session.phase)
@@ -142,7 +171,7 @@ class Controls:
         """Every widget, children before their boxes."""
         found: list[Any] = []
 
-        def collect(widget: Any) -> None:
+        def collect(widget: ipywidgets.Widget) -> None:
             for child in getattr(widget, "children", ()):
                 collect(child)
             found.append(widget)
@@ -161,7 +190,7 @@ def error_html(error: BaseException) -> str:
     )
 
 
-def _show(widget: Any, value: Any) -> None:
+def _show(widget: ipywidgets.Widget, value: object) -> None:
     write(widget, disabled=value is None)
     if value is not None:
         write(widget, value=value)
@@ -194,7 +223,7 @@ def _count(text: str, lowest: int, highest: int, value: int, tooltip: str) -> Co
     return number
 
 
-def _group(*widgets: Any) -> Row:
+def _group(*widgets: ipywidgets.Widget) -> Row:
     group = Row(widgets)
     group.add_class("cortex-group")
     return group

@@ -16,7 +16,7 @@ class Locked:
     threads: without the lock, updates written while a message is handled are lost.
     """
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         with widget_lock:
             super().__setattr__(name, value)
 
@@ -24,7 +24,7 @@ class Locked:
         with widget_lock:
             super()._handle_msg(msg)  # type: ignore[misc]
 
-    def send(self, content: Any, buffers: list[Any] | None = None) -> None:
+    def send(self, content: object, buffers: list[Any] | None = None) -> None:
         with widget_lock:
             super().send(content, buffers)  # type: ignore[misc]
 
@@ -67,7 +67,7 @@ class Column(Locked, ipywidgets.VBox):
     """Widgets one below the other."""
 
 
-def write(widget: ipywidgets.Widget, **values: Any) -> None:
+def write(widget: ipywidgets.Widget, **values: object) -> None:
     """Set those traits that differ, so that nothing is sent for what is already so."""
     for name, value in values.items():
         if getattr(widget, name) != value:

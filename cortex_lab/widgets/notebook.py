@@ -6,7 +6,16 @@ import atexit
 import contextlib
 import sys
 import weakref
-from typing import Any
+from typing import Any, Protocol
+
+
+class Opened(Protocol):
+    """A bench, as far as it matters which are open."""
+
+    session: Any
+
+    def close(self) -> None: ...
+
 
 _of_session: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _of_cell: dict[str, weakref.ref[Any]] = {}
@@ -17,23 +26,23 @@ def running_shell() -> Any:
     return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
-def open_on(session: Any) -> Any:
+def open_on(session: object) -> Any:
     """The bench that is open on a session, or None."""
     return _of_session.get(id(session))
 
 
-def opened(bench: Any) -> None:
+def opened(bench: Opened) -> None:
     """Remember a bench as the one of its session."""
     _of_session[id(bench.session)] = bench
 
 
-def closed(bench: Any) -> None:
+def closed(bench: Opened) -> None:
     """Forget a bench."""
     if open_on(bench.session) is bench:
         del _of_session[id(bench.session)]
 
 
-def close_older_in_cell(shell: Any, bench: Any) -> None:
+def close_older_in_cell(shell: Any, bench: Opened) -> None:
     """Close the bench that the running cell showed when it ran before."""
     with contextlib.suppress(Exception):
         cell = shell.get_parent()["metadata"]["cellId"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from cortex_lab.widgets.chart.marks import (
 from cortex_lab.widgets.chart.palette import PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 MUTED = "#616161"
 _PLAIN: dict[Any, str] = {"muted": MUTED, "text": "#15181d", "ground": "white"}
 _SYMBOLS = {"dot": "o", "square": "s", "triangle": "^", "star": "*"}
@@ -43,13 +47,13 @@ def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
     return figure
 
 
-def png_bytes(figure: Any) -> bytes:
+def png_bytes(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def paint(chart: Chart, figure: Any, title: str = "") -> None:
+def paint(chart: Chart, figure: Figure, title: str = "") -> None:
     """Draw the chart on a matplotlib Figure or SubFigure."""
     margin = 0.12 * figure.get_figure(root=True).dpi
     place = {"x": margin / figure.bbox.width, "y": 1 - margin / figure.bbox.height}
@@ -62,11 +66,11 @@ def paint(chart: Chart, figure: Any, title: str = "") -> None:
         figure.text(0.5, 0.5, chart.note, ha="center", va="center", fontsize=8, color=MUTED, wrap=True)
 
 
-def _paint_plots(chart: Chart, figure: Any) -> None:
+def _paint_plots(chart: Chart, figure: Figure) -> None:
     plots, upright = chart.plots, chart.arrange == "column"
     shares = [plot.share for plot in plots]
     rows, columns = (len(plots), 1) if upright else (1, len(plots))
-    ratios = {"height_ratios" if upright else "width_ratios": shares}
+    ratios: dict[str, Any] = {"height_ratios" if upright else "width_ratios": shares}
     all_axes = figure.subplots(rows, columns, squeeze=False, **ratios).ravel()
     for axes, plot in zip(all_axes, plots, strict=True):
         _paint_plot(plot, axes)
@@ -78,7 +82,7 @@ def _paint_plots(chart: Chart, figure: Any) -> None:
     _add_legend(chart, all_axes[0])
 
 
-def _arrange(chart: Chart, figure: Any) -> None:
+def _arrange(chart: Chart, figure: Figure) -> None:
     on_axes = any(plot.has_axes for plot in chart.plots)
     header = max(bool(plot.title) + bool(plot.detail) for plot in chart.plots)
     top = 1 - (0.32 + 0.13 * header) / (figure.bbox.height / figure.dpi)
@@ -95,7 +99,7 @@ def _legend_beside(chart: Chart) -> bool:
     return len(chart.plots) == 1 and chart.plots[0].x is None and bool(chart.legend)
 
 
-def _add_legend(chart: Chart, axes: Any) -> None:
+def _add_legend(chart: Chart, axes: Axes) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -121,7 +125,7 @@ def _add_legend(chart: Chart, axes: Any) -> None:
     axes.legend(handles=handles, fontsize=6.5, **style)
 
 
-def _paint_plot(plot: Plot, axes: Any) -> None:
+def _paint_plot(plot: Plot, axes: Axes) -> None:
     heading = "\n".join(filter(None, (f"{plot.title} {plot.aside}".strip(), plot.detail)))
     axes.set_title(heading, fontsize=7, loc="left", pad=4)
     if plot.has_axes:
@@ -146,7 +150,7 @@ def _paint_plot(plot: Plot, axes: Any) -> None:
             getattr(axes, f"{name}axis").set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
 
 
-def _tidy_axes(axes: Any, grid: str) -> None:
+def _tidy_axes(axes: Axes, grid: Literal["", "y"]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9e9e9e")
     axes.tick_params(labelsize=7, colors=MUTED, length=3)
@@ -155,16 +159,16 @@ def _tidy_axes(axes: Any, grid: str) -> None:
         axes.set_axisbelow(True)
 
 
-def _line(mark: Line, axes: Any) -> None:
+def _line(mark: Line, axes: Axes) -> None:
     if mark.outline:
         axes.stairs(mark.y, mark.x, color=_color(mark.color), linewidth=1)
         return
     marker = "o" if mark.dots or len(mark.x) < 3 else None
-    style = {"linewidth": 0.7 if mark.faint else 1.5, "alpha": 0.45 if mark.faint else 1.0}
+    style: dict[str, Any] = {"linewidth": 0.7 if mark.faint else 1.5, "alpha": 0.45 if mark.faint else 1.0}
     axes.plot(mark.x, mark.y, color=_color(mark.color), marker=marker, markersize=3, **style)
 
 
-def _bars(mark: Bars, axes: Any) -> None:
+def _bars(mark: Bars, axes: Axes) -> None:
     if mark.edges is not None:
         style = {"align": "edge", "color": _color(mark.color), "alpha": 0.75}
         axes.bar(mark.edges[:-1], mark.values, np.diff(mark.edges), **style)
@@ -176,7 +180,7 @@ def _bars(mark: Bars, axes: Any) -> None:
     axes.invert_yaxis()
 
 
-def _scatter(mark: Scatter, axes: Any) -> None:
+def _scatter(mark: Scatter, axes: Axes) -> None:
     for group, name in enumerate(mark.names or ("",)):
         mine = mark.members(group)
         color, symbol = _color(mark.color_of(group)), mark.entries[group].mark if name else "dot"
@@ -190,7 +194,7 @@ def _scatter(mark: Scatter, axes: Any) -> None:
         axes.scatter(mark.x[chosen], mark.y[chosen], **ring)
 
 
-def _trail(mark: Trail, axes: Any) -> None:
+def _trail(mark: Trail, axes: Axes) -> None:
     color = _color(mark.color)
     axes.plot(mark.x, mark.y, color=color, linewidth=1.4, marker="o", markersize=1.8)
     ends = {"color": color, "markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 4, "markersize": 6}
@@ -199,13 +203,13 @@ def _trail(mark: Trail, axes: Any) -> None:
             axes.plot(mark.x[place], mark.y[place], marker=symbol, **ends)
 
 
-def _contours(mark: Contours, axes: Any) -> None:
+def _contours(mark: Contours, axes: Axes) -> None:
     levels = np.linspace(0, 1, mark.bands + 1)
     axes.contourf(mark.x, mark.y, mark.z, levels, cmap=colormap(mark.ramp), alpha=0.55)
     axes.contour(mark.x, mark.y, mark.z, levels, colors="white", linewidths=0.5, alpha=0.8)
 
 
-def _tiles(mark: Tiles, axes: Any) -> None:
+def _tiles(mark: Tiles, axes: Axes) -> None:
     axes.set_anchor("NW")
     low, high = mark.limits
     if mark.in_color:
@@ -214,7 +218,7 @@ def _tiles(mark: Tiles, axes: Any) -> None:
         axes.imshow(mosaic(mark.values), cmap=colormap(mark.ramp), vmin=low, vmax=high)
 
 
-def _cells(mark: Cells, axes: Any) -> None:
+def _cells(mark: Cells, axes: Axes) -> None:
     low, high = mark.limits
     axes.imshow(mark.values, cmap=colormap(mark.ramp), vmin=low, vmax=high, aspect="auto")
     rows, columns = range(len(mark.rows)), range(len(mark.columns))
@@ -226,7 +230,7 @@ def _cells(mark: Cells, axes: Any) -> None:
         axes.text(column, row, f"{value:.4g}", color=shade, **style)
 
 
-def _diagram(mark: Diagram, axes: Any) -> None:
+def _diagram(mark: Diagram, axes: Axes) -> None:
     places = mark.places()
     for start, end in mark.edges:
         axes.plot(*places[[start, end]].T, color="#9e9e9e", linewidth=1, zorder=1)

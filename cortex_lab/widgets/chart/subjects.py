@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.data import Dataset
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.view import NothingToShow
 
@@ -41,7 +42,7 @@ def has_dataset(session: Session) -> bool:
         return False
 
 
-def held_out(dataset: Any) -> Any:
+def held_out(dataset: Dataset) -> Any:
     """The test rows, else the validation rows, else all there are."""
     for part in ("test", "validation", "train"):
         found = getattr(dataset, part, None)
@@ -50,7 +51,7 @@ def held_out(dataset: Any) -> Any:
     return dataset
 
 
-def checked_row(dataset: Any, row: int) -> int:
+def checked_row(dataset: Dataset, row: int) -> int:
     """`row`, if the dataset has it; IndexError otherwise."""
     rows = np.asarray(dataset.rows)
     if row not in rows:

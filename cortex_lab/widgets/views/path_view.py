@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.optimize.descent import Landscape, Log, landscape
+from cortex_lab.study import Session
 from cortex_lab.widgets.chart.marks import Axis, Chart, Color, Contours, Plot, Scatter, Trail
 from cortex_lab.widgets.chart.view import View
 
@@ -61,7 +62,7 @@ class PathView(View[Landscape]):
         return Chart((Plot(marks, x=x, y=y),), summary=self.title)
 
     @classmethod
-    def fits(cls, session: Any) -> bool:
+    def fits(cls, session: Session) -> bool:
         """No bench shows paths: they are drawn of logs."""
         return False
 
