@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.ground import checks
 
@@ -22,7 +23,7 @@ class Points:
     Never changes once made, so snapshots share it.
     """
 
-    def __init__(self, x: Any, perplexity: float, seed: int, n_jobs: int) -> None:
+    def __init__(self, x: ArrayLike, perplexity: float, seed: int, n_jobs: int) -> None:
         self.x = _checked_rows(x)
         self.perplexity = _checked_perplexity(perplexity, len(self.x))
         self.seed, self.n_jobs = seed, n_jobs
@@ -131,7 +132,7 @@ def opentsne(module: str) -> Any:
         raise ImportError("t-SNE needs openTSNE: pip install cortex-lab[embed]") from error
 
 
-def checked_start(initial: Any, n: int, seed: int) -> np.ndarray:
+def checked_start(initial: ArrayLike | None, n: int, seed: int) -> np.ndarray:
     """Starting positions (n, 2) as float64, coinciding points set a hair apart."""
     positions = checks.numbers("initial", initial, f"({n}, 2) positions").astype(np.float64)
     if positions.shape != (n, 2):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.embed._points import Points, checked_start, opentsne
 from cortex_lab.ground import checks
@@ -77,11 +78,11 @@ class TSNE:
 
     def __init__(
         self,
-        x: Any,
+        x: ArrayLike,
         labels: Any = None,
         perplexity: float = 30.0,
         seed: int = 0,
-        initial: Any = None,
+        initial: ArrayLike | None = None,
         *,
         iterations_per_step: int = 1,
         learning_rate: float | None = None,

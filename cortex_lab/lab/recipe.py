@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cortex_lab.data.source import Source as Rows
 from cortex_lab.lab.setup import TrainingSetup
@@ -147,7 +148,7 @@ class Recipe:
                 written[column] = self._labels(labels[name], targets[name], source)
         return written
 
-    def _labels(self, labels: Any, codes: np.ndarray, source: SourceText) -> str:
+    def _labels(self, labels: pd.Index, codes: np.ndarray, source: SourceText) -> str:
         """The labels of a dataset as its own column has them, to be read again by any loss."""
         if labels.dtype != object and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()
@@ -157,7 +158,7 @@ class Recipe:
         return f"{made}.from_codes({self._arrays(codes, source)}, {source.of(labels.tolist())})"
 
     @staticmethod
-    def _arrays(values: Any, source: SourceText) -> str:
+    def _arrays(values: object, source: SourceText) -> str:
         if isinstance(values, Mapping):
             return source.of({name: _small(part) for name, part in values.items()})
         return source.of(_small(values))
@@ -174,7 +175,7 @@ class Recipe:
         return "".join(f", {each}" for each in said)
 
 
-def _kinds(plain: Any) -> Iterator[str]:
+def _kinds(plain: object) -> Iterator[str]:
     """What all that is described in plain data is called."""
     if isinstance(plain, Mapping):
         if "kind" in plain:
@@ -198,7 +199,7 @@ def _plain(value: Any) -> Any:
     return _small(value) if isinstance(value, np.ndarray) else value
 
 
-def _small(values: Any) -> np.ndarray:
+def _small(values: object) -> np.ndarray:
     if isinstance(values, Rows) and not isinstance(values, np.ndarray):
         _refuse_large(len(values) * math.prod(values.shape) * values.dtype.itemsize)
         return values.take(slice(None))

@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGE = "cortex_lab"
@@ -223,6 +223,49 @@ def named_twice(root: Path) -> dict[str, list[str]]:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(str(path.relative_to(root)))
     return {name: files for name, files in found.items() if len(files) > 1}
+
+
+@dataclass
+class Typed:
+    """How many parameters the functions of a room have, and how many of those may be anything."""
+
+    parameters: int = 0
+    anything: int = 0
+    untyped: list[str] = field(default_factory=list)
+    """Where a parameter without a type stands."""
+
+    @property
+    def share(self) -> float:
+        return self.anything / max(1, self.parameters)
+
+
+def typed(root: Path) -> dict[str, Typed]:
+    """By room, the parameters that have a type, and those among them that are `Any`."""
+    found: dict[str, Typed] = {}
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        room = found.setdefault(path.relative_to(root / PACKAGE).with_suffix("").parts[0], Typed())
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                for each in _parameters(node.args):
+                    if each.annotation is None:
+                        room.untyped.append(f"{path.relative_to(root)}:{each.lineno}: {each.arg}")
+                    else:
+                        room.parameters += 1
+                        room.anything += "Any" in _alternatives(each.annotation)
+    return found
+
+
+def _parameters(given: ast.arguments) -> Iterator[ast.arg]:
+    """All but what a method is bound to."""
+    plain = [*given.posonlyargs, *given.args]
+    yield from plain[1:] if plain and plain[0].arg in ("self", "cls") else plain
+    yield from (each for each in (given.vararg, *given.kwonlyargs, given.kwarg) if each is not None)
+
+
+def _alternatives(annotation: ast.expr) -> set[str]:
+    if isinstance(annotation, ast.BinOp):
+        return _alternatives(annotation.left) | _alternatives(annotation.right)
+    return {ast.unparse(annotation)}
 
 
 def written_from_outside(files: Iterable[Path], owner: Path, name: str) -> list[str]:
