@@ -7,6 +7,10 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Protocol
 
+import numpy as np
+
+Array = np.ndarray
+"""An array of whichever backend: NumPy's, or CuPy's, which is used alike."""
 REGISTRY: dict[str, Kernel] = {}
 TAKEN: set[str] = set()
 """Names that no kernel can have, since every `Ops` has something else there."""

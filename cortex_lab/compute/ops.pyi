@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from cortex_lab.compute.backend import Backend
+from cortex_lab.compute.kernels.activation import Array
 from cortex_lab.compute.kernels.convolution import Padding
 from cortex_lab.compute.kernels.convolution import Pair
 from cortex_lab.compute.work import Call
@@ -54,7 +55,7 @@ class Ops:
     def flushed(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`; denormal numbers count as zero meanwhile in this thread, if slow."""
 
-    def activate(self, name: str, x: np.ndarray, out: np.ndarray, alpha: float=1.0) -> None:
+    def activate(self, name: str, x: Array, out: Array, alpha: float=1.0) -> None:
         """out = f(x) for the activation called `name`; `out` may be `x`.
 
         `alpha` is the negative slope of "leaky_relu" and the scale of "elu".
@@ -62,49 +63,49 @@ class Ops:
         kernels/activation.py
         """
 
-    def activate_gradient(self, name: str, x: Any, y: np.ndarray, dy: np.ndarray, out: np.ndarray, alpha: float=1.0) -> None:
+    def activate_gradient(self, name: str, x: Any, y: Array, dy: Array, out: Array, alpha: float=1.0) -> None:
         """out = dy * f'(x), given y = f(x); `x` is read only for the activations in `NEEDS_INPUT`.
 
         kernels/activation.py
         """
 
-    def bias_activate(self, y: np.ndarray, bias: np.ndarray | None, name: str, alpha: float=1.0) -> None:
+    def bias_activate(self, y: Array, bias: Array | None, name: str, alpha: float=1.0) -> None:
         """y = f(y + bias) in place; `bias` of shape (channels,), or None.
 
         kernels/activation.py
         """
 
-    def parametric_relu(self, x: np.ndarray, slope: np.ndarray, out: np.ndarray) -> None:
+    def parametric_relu(self, x: Array, slope: Array, out: Array) -> None:
         """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes.
 
         kernels/activation.py
         """
 
-    def parametric_relu_gradient(self, x: np.ndarray, dy: np.ndarray, slope: np.ndarray, d_slope: np.ndarray, out: np.ndarray | None) -> None:
+    def parametric_relu_gradient(self, x: Array, dy: Array, slope: Array, d_slope: Array, out: Array | None) -> None:
         """Gradients of `parametric_relu` with respect to the slope and to x (into `out`, which may be None).
 
         kernels/activation.py
         """
 
-    def softmax_across(self, x: np.ndarray, out: np.ndarray) -> None:
+    def softmax_across(self, x: Array, out: Array) -> None:
         """out = softmax over the middle axis of x (rows, classes, places); `out` may be `x`.
 
         kernels/activation.py
         """
 
-    def softmax_across_gradient(self, y: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
+    def softmax_across_gradient(self, y: Array, dy: Array, out: Array) -> None:
         """out = gradient of `softmax_across` with respect to x.
 
         kernels/activation.py
         """
 
-    def all_finite(self, a: np.ndarray) -> bool:
+    def all_finite(self, a: Array) -> bool:
         """Whether no element is NaN or infinite.
 
         kernels/checks.py
         """
 
-    def checksum(self, words: np.ndarray) -> int:
+    def checksum(self, words: Array) -> int:
         """The sum of `words` (n,) uint32, each times an odd number of its own, modulo 2**64.
 
         One word changed always changes it, several do with all but certainty.
@@ -112,19 +113,19 @@ class Ops:
         kernels/checks.py
         """
 
-    def count_hits(self, scores: np.ndarray, classes: np.ndarray) -> int:
+    def count_hits(self, scores: Array, classes: Array) -> int:
         """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first if equal.
 
         kernels/checks.py
         """
 
-    def convolve(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve(self, x: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom).
 
         kernels/convolution.py
         """
 
-    def convolve_and(self, x: np.ndarray, w: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None, addend: np.ndarray | None, name: str, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve_and(self, x: Array, w: Array, scale: Array | None, shift: Array | None, addend: Array | None, name: str, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out = f(scale * convolution + shift + addend) for the activation called `name`.
 
         `scale` and `shift` are (filters,), `addend` is of the shape of `out`, which it may be; each may be None.
@@ -132,19 +133,19 @@ class Ops:
         kernels/convolution.py
         """
 
-    def convolve_input_gradient(self, dy: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve_input_gradient(self, dy: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out = gradient with respect to x of a convolution whose output has gradient `dy`.
 
         kernels/convolution.py
         """
 
-    def convolve_weight_gradient(self, x: np.ndarray, dy: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
+    def convolve_weight_gradient(self, x: Array, dy: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out = gradient with respect to w of a convolution whose output has gradient `dy`.
 
         kernels/convolution.py
         """
 
-    def slopes_and_sums(self, name: str, z: Any, y: np.ndarray, dy: np.ndarray, dz: np.ndarray, total: np.ndarray | None) -> None:
+    def slopes_and_sums(self, name: str, z: Any, y: Array, dy: Array, dz: Array, total: Array | None) -> None:
         """dz = dy * f'(z) and total = its sums over all axes but the last; f is the activation called `name`.
 
         y = f(z); z is read only where the derivative needs it. `total` may be None.
@@ -152,31 +153,31 @@ class Ops:
         kernels/convolution.py
         """
 
-    def depthwise_convolve(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair) -> None:
+    def depthwise_convolve(self, x: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair) -> None:
         """out[n, i, j, c * multiplier + m] = sum over taps of padded x[..., c] * w[..., c, m].
 
         kernels/depthwise.py
         """
 
-    def depthwise_convolve_input_gradient(self, dy: np.ndarray, w: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair) -> None:
+    def depthwise_convolve_input_gradient(self, dy: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair) -> None:
         """out = gradient with respect to x of a depthwise convolution whose output has gradient `dy`.
 
         kernels/depthwise.py
         """
 
-    def depthwise_convolve_weight_gradient(self, x: np.ndarray, dy: np.ndarray, out: np.ndarray, strides: Pair, padding: Padding, dilation: Pair) -> None:
+    def depthwise_convolve_weight_gradient(self, x: Array, dy: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair) -> None:
         """out = gradient with respect to w of a depthwise convolution whose output has gradient `dy`.
 
         kernels/depthwise.py
         """
 
-    def look_up(self, table: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
+    def look_up(self, table: Array, ids: Array, out: Array) -> None:
         """out[i] = table[ids[i]]; IndexError for an id that is not in the table.
 
         kernels/embedding.py
         """
 
-    def look_up_gradient(self, ids: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
+    def look_up_gradient(self, ids: Array, dy: Array, out: Array) -> None:
         """out[j] = sum of dy[i] over all i with ids[i] == j.
 
         The order of the additions is settled by `ids` alone: rows of one id are added in pairs, then pairs of
@@ -185,79 +186,79 @@ class Ops:
         kernels/embedding.py
         """
 
-    def mask_steps(self, x: np.ndarray, value: float, out: np.ndarray) -> None:
+    def mask_steps(self, x: Array, value: float, out: Array) -> None:
         """out[i, t] = 0 where all of x[i, t] is `value`, else 1.
 
         kernels/embedding.py
         """
 
-    def crop_image(self, x: np.ndarray, out: np.ndarray, border: Padding) -> None:
+    def crop_image(self, x: Array, out: Array, border: Padding) -> None:
         """out = x without a border of ((top, bottom), (left, right)) pixels.
 
         kernels/images.py
         """
 
-    def pad_image(self, x: np.ndarray, out: np.ndarray, border: Padding) -> None:
+    def pad_image(self, x: Array, out: Array, border: Padding) -> None:
         """out = x with a border of zeros, ((top, bottom), (left, right)) pixels wide.
 
         kernels/images.py
         """
 
-    def permute_axes(self, x: np.ndarray, out: np.ndarray, axes: tuple[int, ...]) -> None:
+    def permute_axes(self, x: Array, out: Array, axes: tuple[int, ...]) -> None:
         """out = x with its axes in the order `axes`.
 
         kernels/images.py
         """
 
-    def upsample_bilinear(self, x: np.ndarray, out: np.ndarray) -> None:
+    def upsample_bilinear(self, x: Array, out: Array) -> None:
         """out = x interpolated linearly between pixel centers and held constant beyond the outermost ones.
 
         kernels/images.py
         """
 
-    def upsample_bilinear_gradient(self, dy: np.ndarray, out: np.ndarray) -> None:
+    def upsample_bilinear_gradient(self, dy: Array, out: Array) -> None:
         """out = gradient with respect to x: each output hands its gradient to the pixels it was mixed from.
 
         kernels/images.py
         """
 
-    def upsample_nearest(self, x: np.ndarray, out: np.ndarray) -> None:
+    def upsample_nearest(self, x: Array, out: Array) -> None:
         """out = x with each pixel repeated; the shapes say how often.
 
         kernels/images.py
         """
 
-    def upsample_nearest_gradient(self, dy: np.ndarray, out: np.ndarray) -> None:
+    def upsample_nearest_gradient(self, dy: Array, out: Array) -> None:
         """out = gradient with respect to x: the sum over each pixel's copies.
 
         kernels/images.py
         """
 
-    def add(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    def add(self, a: Array, b: Array, out: Array) -> None:
         """out = a + b; `out` may be `a` or `b`.
 
         kernels/linear.py
         """
 
-    def add_scaled(self, a: np.ndarray, b: np.ndarray, factor: float, out: np.ndarray) -> None:
+    def add_scaled(self, a: Array, b: Array, factor: float, out: Array) -> None:
         """out = a + factor * b; `out` may be `a`.
 
         kernels/linear.py
         """
 
-    def copy(self, a: np.ndarray, out: np.ndarray) -> None:
+    def copy(self, a: Array, out: Array) -> None:
         """out = a.
 
         kernels/linear.py
         """
 
-    def dense(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, name: str, out: np.ndarray) -> None:
+    def dense(self, x: Array, w: Array, bias: Array | None, name: str, out: Array) -> None:
         """out = f(x @ w + bias) for the activation called `name`; `bias` (units,) or None.
 
         kernels/linear.py
         """
 
-    def dense_gradient(self, x: np.ndarray, name: str, z: np.ndarray | None, y: np.ndarray, dy: np.ndarray, dz: np.ndarray | None, dw: np.ndarray, d_bias: np.ndarray | None) -> None:
+    def dense_gradient(self, x: Array, name: str, z: Array | None, y: Array, dy: Array, dz: Array | None, dw: Array, d_bias: Array | None) -> None:
         """dz = dy * f'(z), dw = x' @ dz, d_bias = the sums of dz's columns.
 
         f is the activation called `name` and y = f(z); z is read only where the derivative needs it. With
@@ -266,43 +267,43 @@ class Ops:
         kernels/linear.py
         """
 
-    def matmul(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    def matmul(self, a: Array, b: Array, out: Array) -> None:
         """out = a @ b; 2-D, any of them transposed views.
 
         kernels/linear.py
         """
 
-    def multiply(self, a: np.ndarray, b: np.ndarray | float, out: np.ndarray) -> None:
+    def multiply(self, a: Array, b: Array | float, out: Array) -> None:
         """out = a * b; `out` may be `a` or `b`.
 
         kernels/linear.py
         """
 
-    def norm(self, a: np.ndarray) -> float:
+    def norm(self, a: Array) -> float:
         """Euclidean norm of all elements, as a Python float, summed in float64.
 
         kernels/linear.py
         """
 
-    def scale_shift(self, a: np.ndarray, factor: float, shift: float, out: np.ndarray) -> None:
+    def scale_shift(self, a: Array, factor: float, shift: float, out: Array) -> None:
         """out = factor * a + shift; `out` may be `a`.
 
         kernels/linear.py
         """
 
-    def sum_rows(self, a: np.ndarray, out: np.ndarray) -> None:
+    def sum_rows(self, a: Array, out: Array) -> None:
         """out[j] = sum over all axes but the last of a[..., j].
 
         kernels/linear.py
         """
 
-    def take_rows(self, a: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    def take_rows(self, a: Array, rows: Array, out: Array) -> None:
         """out[i] = a[rows[i]].
 
         kernels/linear.py
         """
 
-    def center_loss(self, features: np.ndarray, classes: np.ndarray, centers: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None) -> None:
+    def center_loss(self, features: Array, classes: Array, centers: Array, weights: Array, rows: Array, gradient: Array | None) -> None:
         """rows[i] = half the squared distance of features[i] from the center of its class; 0 if that is negative.
 
         `classes` (n,) may be floats, `centers` is (classes, features).
@@ -310,7 +311,7 @@ class Ops:
         kernels/losses.py
         """
 
-    def cross_entropy(self, scores: np.ndarray, target: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None, smoothing: float, from_logits: bool) -> None:
+    def cross_entropy(self, scores: Array, target: Array, weights: Array, rows: Array, gradient: Array | None, smoothing: float, from_logits: bool) -> None:
         """-sum of q * log p over the last axis, averaged over a row's positions whose label is known.
 
         `scores` (n, ..., classes) are logits, or probabilities p. `target` is class ids (n, ...), negative where
@@ -320,7 +321,7 @@ class Ops:
         kernels/losses.py
         """
 
-    def elementwise_loss(self, name: str, y: np.ndarray, target: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None, parameter: float) -> None:
+    def elementwise_loss(self, name: str, y: Array, target: Array, weights: Array, rows: Array, gradient: Array | None, parameter: float) -> None:
         """The loss called `name` of each element, averaged over a row's elements whose target is not NaN.
 
         "squared", "absolute", "huber" (`parameter` is delta), "binary" (y is a probability; `parameter` is the
@@ -329,13 +330,13 @@ class Ops:
         kernels/losses.py
         """
 
-    def move_centers(self, features: np.ndarray, classes: np.ndarray, centers: np.ndarray, rate: float) -> None:
+    def move_centers(self, features: Array, classes: Array, centers: Array, rate: float) -> None:
         """Each center moves towards the rows of its class: by rate * sum of differences / (1 + their number).
 
         kernels/losses.py
         """
 
-    def softmax_cross_entropy(self, logits: np.ndarray, classes: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None) -> tuple[Any, Any]:
+    def softmax_cross_entropy(self, logits: Array, classes: Array, weights: Array, rows: Array, gradient: Array | None) -> tuple[Any, Any]:
         """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
         rows[i] = -log softmax(logits[i])[classes[i]]; gradient[i] = weights[i] * (softmax(logits[i]) - one hot).
@@ -345,19 +346,19 @@ class Ops:
         kernels/losses.py
         """
 
-    def squared_error(self, y: np.ndarray, target: np.ndarray, weights: np.ndarray, rows: np.ndarray, gradient: np.ndarray | None) -> None:
+    def squared_error(self, y: Array, target: Array, weights: Array, rows: Array, gradient: Array | None) -> None:
         """rows[i] = mean of (y[i] - target[i])**2; gradient of sum(weights * rows) with respect to y, or None.
 
         kernels/losses.py
         """
 
-    def get_columns(self, x: np.ndarray, start: int, out: np.ndarray) -> None:
+    def get_columns(self, x: Array, start: int, out: Array) -> None:
         """out = x[:, start : start + width], for out of shape (rows, width).
 
         kernels/merging.py
         """
 
-    def largest(self, xs: Sequence[Any], winner: np.ndarray | None, out: np.ndarray) -> None:
+    def largest(self, xs: Sequence[Any], winner: Array | None, out: Array) -> None:
         """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
         `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
@@ -365,19 +366,19 @@ class Ops:
         kernels/merging.py
         """
 
-    def largest_gradient(self, dy: np.ndarray, winner: np.ndarray, index: int, out: np.ndarray) -> None:
+    def largest_gradient(self, dy: Array, winner: Array, index: int, out: Array) -> None:
         """out = gradient of `largest` with respect to xs[index].
 
         kernels/merging.py
         """
 
-    def put_columns(self, x: np.ndarray, start: int, out: np.ndarray) -> None:
+    def put_columns(self, x: Array, start: int, out: Array) -> None:
         """out[:, start : start + width] = x, for x of shape (rows, width).
 
         kernels/merging.py
         """
 
-    def batch_normalize(self, x: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, out: np.ndarray, epsilon: float) -> None:
+    def batch_normalize(self, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array, out: Array, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
         x, out: (rows, features); all others (features,); `mean` and `variance` are written.
@@ -385,13 +386,13 @@ class Ops:
         kernels/normalization.py
         """
 
-    def batch_normalize_gradient(self, x: np.ndarray, dy: np.ndarray, gamma: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, d_gamma: np.ndarray | None, d_beta: np.ndarray | None, out: np.ndarray | None, epsilon: float) -> None:
+    def batch_normalize_gradient(self, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array, d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float) -> None:
         """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta.
 
         kernels/normalization.py
         """
 
-    def layer_normalize(self, x: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray | None, variance: np.ndarray | None, out: np.ndarray, epsilon: float) -> None:
+    def layer_normalize(self, x: Array, gamma: Array | None, beta: Array | None, mean: Array | None, variance: Array | None, out: Array, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each row.
 
         x, out: (rows, features), out may be x; gamma, beta: (features,); `mean` and `variance` (rows,) are
@@ -400,13 +401,13 @@ class Ops:
         kernels/normalization.py
         """
 
-    def layer_normalize_gradient(self, x: np.ndarray, dy: np.ndarray, gamma: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, d_gamma: np.ndarray | None, d_beta: np.ndarray | None, out: np.ndarray | None, epsilon: float) -> None:
+    def layer_normalize_gradient(self, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array, d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float) -> None:
         """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta.
 
         kernels/normalization.py
         """
 
-    def local_response_normalize(self, x: np.ndarray, base: np.ndarray | None, out: np.ndarray, size: int, alpha: float, beta: float, k: float) -> None:
+    def local_response_normalize(self, x: Array, base: Array | None, out: Array, size: int, alpha: float, beta: float, k: float) -> None:
         """out = x / base**beta, where base = k + alpha / size * (sum of squares of the `size` channels around).
 
         The window of channel c runs from c - size // 2 to c + (size - 1) // 2. `base`, of x's shape, is written,
@@ -415,85 +416,85 @@ class Ops:
         kernels/normalization.py
         """
 
-    def local_response_normalize_gradient(self, x: np.ndarray, y: np.ndarray, dy: np.ndarray, base: np.ndarray, out: np.ndarray, size: int, alpha: float, beta: float) -> None:
+    def local_response_normalize_gradient(self, x: Array, y: Array, dy: Array, base: Array, out: Array, size: int, alpha: float, beta: float) -> None:
         """out = gradient with respect to x of `local_response_normalize`.
 
         kernels/normalization.py
         """
 
-    def moving_average(self, average: np.ndarray, value: np.ndarray, momentum: float) -> None:
+    def moving_average(self, average: Array, value: Array, momentum: float) -> None:
         """average = momentum * average + (1 - momentum) * value, in place.
 
         kernels/normalization.py
         """
 
-    def normalize_columns(self, x: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, out: np.ndarray, epsilon: float) -> None:
+    def normalize_columns(self, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array, out: Array, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x.
 
         kernels/normalization.py
         """
 
-    def scale_and_shift(self, gamma: np.ndarray | None, beta: np.ndarray | None, mean: np.ndarray, variance: np.ndarray, bias: np.ndarray | None, scale: np.ndarray, shift: np.ndarray, epsilon: float) -> None:
+    def scale_and_shift(self, gamma: Array | None, beta: Array | None, mean: Array, variance: Array, bias: Array | None, scale: Array, shift: Array, epsilon: float) -> None:
         """scale * x + shift = gamma * (x + bias - mean) / sqrt(variance + epsilon) + beta; `bias` may be None.
 
         kernels/normalization.py
         """
 
-    def add_penalty_gradient(self, params: np.ndarray, gradient: np.ndarray, l1: float, l2: float) -> None:
+    def add_penalty_gradient(self, params: Array, gradient: Array, l1: float, l2: float) -> None:
         """gradient += l1 * sign(params) + 2 * l2 * params.
 
         kernels/penalties.py
         """
 
-    def limit_norm(self, params: np.ndarray, limit: float) -> None:
+    def limit_norm(self, params: Array, limit: float) -> None:
         """params[..., unit], the weights of every unit, shortened to the norm `limit` where they are longer.
 
         kernels/penalties.py
         """
 
-    def penalty(self, params: np.ndarray, l1: float, l2: float) -> float:
+    def penalty(self, params: Array, l1: float, l2: float) -> float:
         """l1 * sum of |params| + l2 * sum of params**2, as a Python float, summed in float64.
 
         kernels/penalties.py
         """
 
-    def pool_average(self, x: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
+    def pool_average(self, x: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
         """out = the mean of each window, over all its places or only over those inside the image.
 
         kernels/pooling.py
         """
 
-    def pool_average_gradient(self, dy: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
+    def pool_average_gradient(self, dy: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> None:
         """out = gradient with respect to x: each window shares its gradient out evenly.
 
         kernels/pooling.py
         """
 
-    def pool_global_average(self, x: np.ndarray, out: np.ndarray) -> None:
+    def pool_global_average(self, x: Array, out: Array) -> None:
         """out = the mean over all pixels, per channel; x is (n, pixels, channels), out (n, channels).
 
         kernels/pooling.py
         """
 
-    def pool_global_average_gradient(self, dy: np.ndarray, out: np.ndarray) -> None:
+    def pool_global_average_gradient(self, dy: Array, out: Array) -> None:
         """out = gradient with respect to x, shared out evenly.
 
         kernels/pooling.py
         """
 
-    def pool_global_max(self, x: np.ndarray, out: np.ndarray, winner: np.ndarray | None) -> None:
+    def pool_global_max(self, x: Array, out: Array, winner: Array | None) -> None:
         """out = the largest pixel, per channel; `winner` (int32, or None) = which it was, the first of equals.
 
         kernels/pooling.py
         """
 
-    def pool_global_max_gradient(self, dy: np.ndarray, winner: np.ndarray, out: np.ndarray) -> None:
+    def pool_global_max_gradient(self, dy: Array, winner: Array, out: Array) -> None:
         """out = gradient with respect to x: all of it to the winner.
 
         kernels/pooling.py
         """
 
-    def pool_max(self, x: np.ndarray, out: np.ndarray, winner: np.ndarray | None, size: Pair, strides: Pair, padding: Padding) -> None:
+    def pool_max(self, x: Array, out: Array, winner: Array | None, size: Pair, strides: Pair, padding: Padding) -> None:
         """out = the largest pixel of each window; `winner` (int32) = its place there, the first of equals.
 
         `winner` may be None when no gradient will be asked for.
@@ -501,37 +502,37 @@ class Ops:
         kernels/pooling.py
         """
 
-    def pool_max_gradient(self, dy: np.ndarray, winner: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding) -> None:
+    def pool_max_gradient(self, dy: Array, winner: Array, out: Array, size: Pair, strides: Pair, padding: Padding) -> None:
         """out = gradient with respect to x: each window hands its gradient to its winner.
 
         kernels/pooling.py
         """
 
-    def dropout(self, x: np.ndarray, mask: np.ndarray, out: np.ndarray, rate: float, seed: int, step: int, stream: int) -> None:
+    def dropout(self, x: Array, mask: Array, out: Array, rate: float, seed: int, step: int, stream: int) -> None:
         """mask as `dropout_mask` draws it, and out = x * mask.
 
         kernels/random.py
         """
 
-    def dropout_mask(self, out: np.ndarray, rate: float, seed: int, step: int, stream: int) -> None:
+    def dropout_mask(self, out: Array, rate: float, seed: int, step: int, stream: int) -> None:
         """out = 1 / (1 - rate) where a unit is kept (with probability 1 - rate), 0 where it is dropped.
 
         kernels/random.py
         """
 
-    def random_normal(self, out: np.ndarray, seed: int, step: int, stream: int) -> None:
+    def random_normal(self, out: Array, seed: int, step: int, stream: int) -> None:
         """out = standard normal draws (Box and Muller 1958).
 
         kernels/random.py
         """
 
-    def random_uniform(self, out: np.ndarray, seed: int, step: int, stream: int) -> None:
+    def random_uniform(self, out: Array, seed: int, step: int, stream: int) -> None:
         """out = uniform draws on [0, 1), multiples of 2**-24.
 
         kernels/random.py
         """
 
-    def lstm(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, cells: np.ndarray | None, hidden: np.ndarray | None, last: np.ndarray | None, activation: str, recurrent_activation: str, reverse: bool) -> None:
+    def lstm(self, x: Array, kernel: Array, recurrent: Array, bias: Array | None, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, cells: Array | None, hidden: Array | None, last: Array | None, activation: str, recurrent_activation: str, reverse: bool) -> None:
         """Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000): gates i, f, c, o.
 
         c' = f * c + i * candidate; h' = o * activation(c'). `start` is (h, c); `gates` (n, steps, 4 * units)
@@ -540,25 +541,25 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def lstm_gradient(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, cells: np.ndarray, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None, d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, work: np.ndarray, activation: str, recurrent_activation: str, reverse: bool) -> None:
+    def lstm_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str, recurrent_activation: str, reverse: bool) -> None:
         """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left.
 
         kernels/recurrent.py
         """
 
-    def simple_rnn(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, hidden: np.ndarray | None, last: np.ndarray | None, activation: str, reverse: bool) -> None:
+    def simple_rnn(self, x: Array, kernel: Array, recurrent: Array, bias: Array | None, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, hidden: Array | None, last: Array | None, activation: str, reverse: bool) -> None:
         """h' = f(x @ kernel + h @ recurrent + bias); `gates` is (n, steps, units).
 
         kernels/recurrent.py
         """
 
-    def simple_rnn_gradient(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None, d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, work: np.ndarray, activation: str, reverse: bool) -> None:
+    def simple_rnn_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str, reverse: bool) -> None:
         """Gradients of `simple_rnn`, from the `gates` and `hidden` it left.
 
         kernels/recurrent.py
         """
 
-    def gru(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, recurrent_bias: np.ndarray | None, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, recalled: np.ndarray | None, hidden: np.ndarray | None, last: np.ndarray | None, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
+    def gru(self, x: Array, kernel: Array, recurrent: Array, bias: Array | None, recurrent_bias: Array | None, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, recalled: Array | None, hidden: Array | None, last: Array | None, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
         """Gated recurrent unit (Cho et al. 2014): gates z, r, h; h' = z * h + (1 - z) * candidate.
 
         The reset gate r multiplies h before its product with the candidate's recurrent kernel, or with
@@ -569,13 +570,13 @@ class Ops:
         kernels/recurrent_gru.py
         """
 
-    def gru_gradient(self, x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, mask: np.ndarray | None, start: tuple[np.ndarray, ...] | None, gates: np.ndarray, recalled: Any, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None, d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, d_recurrent_bias: np.ndarray | None, work: np.ndarray, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
+    def gru_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, recalled: Any, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, d_recurrent_bias: Array | None, work: Array, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
         """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left.
 
         kernels/recurrent_gru.py
         """
 
-    def keep_largest(self, x: np.ndarray, k: int, kept: np.ndarray | None, out: np.ndarray) -> None:
+    def keep_largest(self, x: Array, k: int, kept: Array | None, out: Array) -> None:
         """out = x where it is among the `k` largest of its row (of equals, the first), 0 elsewhere.
 
         NaN counts as infinite, and stays NaN even where it is not kept.
@@ -586,7 +587,7 @@ class Ops:
         kernels/sparse.py
         """
 
-    def clip_by_norm(self, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
+    def clip_by_norm(self, gradient: Array, limit: float, out: Array) -> None:
         """out = gradient, shortened to the Euclidean norm `limit` if it is longer; `out` may be `gradient`.
 
         The norm is summed in float64. One that is not a number leaves the gradient as it is, for all to see.
@@ -594,31 +595,31 @@ class Ops:
         kernels/updates.py
         """
 
-    def clip_by_value(self, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
+    def clip_by_value(self, gradient: Array, limit: float, out: Array) -> None:
         """out = gradient with every element limited to [-limit, limit]; `out` may be `gradient`.
 
         kernels/updates.py
         """
 
-    def decay_weights(self, params: np.ndarray, fraction: float) -> None:
+    def decay_weights(self, params: Array, fraction: float) -> None:
         """params shrink by `fraction` of themselves.
 
         kernels/updates.py
         """
 
-    def update_adadelta(self, params: np.ndarray, gradient: np.ndarray, square: np.ndarray, step_square: np.ndarray, learning_rate: float, rho: float, epsilon: float) -> None:
+    def update_adadelta(self, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float, rho: float, epsilon: float) -> None:
         """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares.
 
         kernels/updates.py
         """
 
-    def update_adagrad(self, params: np.ndarray, gradient: np.ndarray, square: np.ndarray, learning_rate: float, epsilon: float) -> None:
+    def update_adagrad(self, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float) -> None:
         """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon).
 
         kernels/updates.py
         """
 
-    def update_adam(self, params: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float) -> Any:
+    def update_adam(self, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float) -> Any:
         """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
         `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
@@ -627,19 +628,19 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_lion(self, params: np.ndarray, gradient: np.ndarray, mean: np.ndarray, learning_rate: float, beta_1: float, beta_2: float) -> None:
+    def update_lion(self, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float, beta_2: float) -> None:
         """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2.
 
         kernels/updates.py
         """
 
-    def update_nadam(self, params: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
+    def update_nadam(self, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
         """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one.
 
         kernels/updates.py
         """
 
-    def update_rmsprop(self, params: np.ndarray, gradient: np.ndarray, square: np.ndarray, mean: np.ndarray | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float) -> None:
+    def update_rmsprop(self, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float) -> None:
         """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
         With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
@@ -648,7 +649,7 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_sgd(self, params: np.ndarray, gradient: np.ndarray, velocity: np.ndarray | None, learning_rate: float, momentum: float, nesterov: bool) -> Any:
+    def update_sgd(self, params: Array, gradient: Array, velocity: Array | None, learning_rate: float, momentum: float, nesterov: bool) -> Any:
         """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
         With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
@@ -657,7 +658,7 @@ class Ops:
         kernels/updates.py
         """
 
-    def warp_affine(self, x: np.ndarray, matrices: np.ndarray, tones: np.ndarray, nearest: bool, out: np.ndarray) -> None:
+    def warp_affine(self, x: Array, matrices: Array, tones: Array, nearest: bool, out: Array) -> None:
         """out[n, i, j] = factor * x[n] at matrices[n] @ (i, j, 1) + summand, interpolated between four pixels.
 
         `matrices` (n, 2, 3) and `tones` (n, 2), factors and summands, are float64. Beyond its edge an image is

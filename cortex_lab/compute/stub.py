@@ -55,9 +55,10 @@ def _imports(tree: ast.Module, kernels: list[Kernel], text: str) -> list[str]:
         module = inspect.getmodule(kernel.reference)
         for name in used - set(found) - set(dir(builtins)):
             if module is not None and hasattr(module, name):
-                home = getattr(getattr(module, name), "__module__", "builtins")
-                # A name for a type, such as a pair of integers, is the module's own.
-                found[name] = f"from {module.__name__ if home == 'builtins' else home} import {name}"
+                named = getattr(module, name)
+                # Another name for a type, such as a pair of integers, is the module's own.
+                home = named.__module__ if getattr(named, "__name__", None) == name else module.__name__
+                found[name] = f"from {home} import {name}"
     return sorted(line for name, line in found.items() if name in used)
 
 

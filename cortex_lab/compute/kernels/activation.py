@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
@@ -25,7 +25,7 @@ NEEDS_INPUT = frozenset({"gelu", "gelu_tanh", "swish"})
 
 
 @kernel
-def activate(xp: ModuleType, name: str, x: np.ndarray, out: np.ndarray, alpha: float = 1.0) -> None:
+def activate(xp: ModuleType, name: str, x: Array, out: Array, alpha: float = 1.0) -> None:
     """out = f(x) for the activation called `name`; `out` may be `x`.
 
     `alpha` is the negative slope of "leaky_relu" and the scale of "elu".
@@ -65,7 +65,7 @@ def activate(xp: ModuleType, name: str, x: np.ndarray, out: np.ndarray, alpha: f
 
 @kernel
 def activate_gradient(
-    xp: ModuleType, name: str, x: Any, y: np.ndarray, dy: np.ndarray, out: np.ndarray, alpha: float = 1.0
+    xp: ModuleType, name: str, x: Any, y: Array, dy: Array, out: Array, alpha: float = 1.0
 ) -> None:
     """out = dy * f'(x), given y = f(x); `x` is read only for the activations in `NEEDS_INPUT`."""
     if name == "relu":
@@ -105,9 +105,7 @@ def activate_gradient(
 
 
 @kernel
-def bias_activate(
-    xp: ModuleType, y: np.ndarray, bias: np.ndarray | None, name: str, alpha: float = 1.0
-) -> None:
+def bias_activate(xp: ModuleType, y: Array, bias: Array | None, name: str, alpha: float = 1.0) -> None:
     """y = f(y + bias) in place; `bias` of shape (channels,), or None."""
     if bias is not None:
         xp.add(y, bias, out=y)
@@ -116,32 +114,27 @@ def bias_activate(
 
 
 @kernel
-def softmax_across(xp: ModuleType, x: np.ndarray, out: np.ndarray) -> None:
+def softmax_across(xp: ModuleType, x: Array, out: Array) -> None:
     """out = softmax over the middle axis of x (rows, classes, places); `out` may be `x`."""
     exponentials = xp.exp(x - x.max(axis=1, keepdims=True))
     xp.divide(exponentials, exponentials.sum(axis=1, keepdims=True), out=out)
 
 
 @kernel
-def softmax_across_gradient(xp: ModuleType, y: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
+def softmax_across_gradient(xp: ModuleType, y: Array, dy: Array, out: Array) -> None:
     """out = gradient of `softmax_across` with respect to x."""
     out[...] = y * (dy - (dy * y).sum(axis=1, keepdims=True))
 
 
 @kernel
-def parametric_relu(xp: ModuleType, x: np.ndarray, slope: np.ndarray, out: np.ndarray) -> None:
+def parametric_relu(xp: ModuleType, x: Array, slope: Array, out: Array) -> None:
     """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes."""
     out[...] = xp.where(x > 0, x, slope * x)
 
 
 @kernel
 def parametric_relu_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    dy: np.ndarray,
-    slope: np.ndarray,
-    d_slope: np.ndarray,
-    out: np.ndarray | None,
+    xp: ModuleType, x: Array, dy: Array, slope: Array, d_slope: Array, out: Array | None
 ) -> None:
     """Gradients of `parametric_relu` with respect to the slope and to x (into `out`, which may be None)."""
     shared = tuple(axis + 1 for axis, length in enumerate(slope.shape) if length == 1)
@@ -151,12 +144,12 @@ def parametric_relu_gradient(
         out[...] = xp.where(x > 0, dy, slope * dy)
 
 
-def _sigmoid(xp: ModuleType, x: np.ndarray) -> Any:
+def _sigmoid(xp: ModuleType, x: Array) -> Any:
     # Through tanh: no overflow at either end, and one branchless expression.
     return 0.5 * xp.tanh(0.5 * x) + 0.5
 
 
-def _normal_cdf(xp: ModuleType, x: np.ndarray) -> Any:
+def _normal_cdf(xp: ModuleType, x: Array) -> Any:
     # Neither array module has an error function of its own; SciPy comes with scikit-learn, cupyx with CuPy.
     special = importlib.import_module("scipy.special" if xp is np else "cupyx.scipy.special")
     return 0.5 * special.erfc(x * -math.sqrt(0.5))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 SPREAD = 0x9E3779B1
 """Knuth's multiplier, which scatters what follows each other."""
 
 
 @kernel
-def all_finite(xp: ModuleType, a: np.ndarray) -> bool:
+def all_finite(xp: ModuleType, a: Array) -> bool:
     """Whether no element is NaN or infinite."""
     return bool(xp.isfinite(a).all())
 
 
 @kernel
-def checksum(xp: ModuleType, words: np.ndarray) -> int:
+def checksum(xp: ModuleType, words: Array) -> int:
     """The sum of `words` (n,) uint32, each times an odd number of its own, modulo 2**64.
 
     One word changed always changes it, several do with all but certainty.
@@ -30,6 +28,6 @@ def checksum(xp: ModuleType, words: np.ndarray) -> int:
 
 
 @kernel
-def count_hits(xp: ModuleType, scores: np.ndarray, classes: np.ndarray) -> int:
+def count_hits(xp: ModuleType, scores: Array, classes: Array) -> int:
     """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first if equal."""
     return int(xp.count_nonzero(scores.argmax(axis=-1) == classes))

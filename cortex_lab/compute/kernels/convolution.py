@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.activation import activate, activate_gradient
 
 Pair = tuple[int, int]
@@ -22,15 +20,9 @@ Padding = tuple[Pair, Pair]
 
 @kernel
 def convolve(
-    xp: ModuleType,
-    x: np.ndarray,
-    w: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    xp: ModuleType, x: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair,
     groups: int,
-) -> None:
+) -> None:  # fmt: skip
     """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom)."""
     padded = bordered(xp, x, padding)
     # Taps are added one after the other, and `out` comes in with anything in it.
@@ -42,19 +34,9 @@ def convolve(
 
 @kernel
 def convolve_and(
-    xp: ModuleType,
-    x: np.ndarray,
-    w: np.ndarray,
-    scale: np.ndarray | None,
-    shift: np.ndarray | None,
-    addend: np.ndarray | None,
-    name: str,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
-    groups: int,
-) -> None:
+    xp: ModuleType, x: Array, w: Array, scale: Array | None, shift: Array | None, addend: Array | None,
+    name: str, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int,
+) -> None:  # fmt: skip
     """out = f(scale * convolution + shift + addend) for the activation called `name`.
 
     `scale` and `shift` are (filters,), `addend` is of the shape of `out`, which it may be; each may be None.
@@ -69,13 +51,7 @@ def convolve_and(
 
 @kernel
 def slopes_and_sums(
-    xp: ModuleType,
-    name: str,
-    z: Any,
-    y: np.ndarray,
-    dy: np.ndarray,
-    dz: np.ndarray,
-    total: np.ndarray | None,
+    xp: ModuleType, name: str, z: Any, y: Array, dy: Array, dz: Array, total: Array | None
 ) -> None:
     """dz = dy * f'(z) and total = its sums over all axes but the last; f is the activation called `name`.
 
@@ -88,15 +64,9 @@ def slopes_and_sums(
 
 @kernel
 def convolve_input_gradient(
-    xp: ModuleType,
-    dy: np.ndarray,
-    w: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    xp: ModuleType, dy: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair,
     groups: int,
-) -> None:
+) -> None:  # fmt: skip
     """out = gradient with respect to x of a convolution whose output has gradient `dy`."""
     (top, bottom), (left, right) = padding
     n, height, width, channels_in = out.shape
@@ -109,15 +79,9 @@ def convolve_input_gradient(
 
 @kernel
 def convolve_weight_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    dy: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    xp: ModuleType, x: Array, dy: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair,
     groups: int,
-) -> None:
+) -> None:  # fmt: skip
     """out = gradient with respect to w of a convolution whose output has gradient `dy`."""
     padded = bordered(xp, x, padding)
     for tap, window in taps(out.shape, dy.shape, strides, dilation):
@@ -126,7 +90,7 @@ def convolve_weight_gradient(
             out[tap][:, filters] = columns.T @ dy[..., filters].reshape(len(columns), -1)
 
 
-def bordered(xp: ModuleType, x: np.ndarray, padding: Padding) -> Any:
+def bordered(xp: ModuleType, x: Array, padding: Padding) -> Any:
     """x with a border of zeros."""
     return xp.pad(x, ((0, 0), *padding, (0, 0))) if any(map(any, padding)) else x
 

@@ -9,21 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import ModuleType
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.convolution import Padding, Pair, bordered, taps
 
 
 @kernel
 def depthwise_convolve(
-    xp: ModuleType,
-    x: np.ndarray,
-    w: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    xp: ModuleType, x: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair
 ) -> None:
     """out[n, i, j, c * multiplier + m] = sum over taps of padded x[..., c] * w[..., c, m]."""
     padded = bordered(xp, x, padding)
@@ -35,13 +27,7 @@ def depthwise_convolve(
 
 @kernel
 def depthwise_convolve_input_gradient(
-    xp: ModuleType,
-    dy: np.ndarray,
-    w: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    xp: ModuleType, dy: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair
 ) -> None:
     """out = gradient with respect to x of a depthwise convolution whose output has gradient `dy`."""
     (top, bottom), (left, right) = padding
@@ -55,13 +41,7 @@ def depthwise_convolve_input_gradient(
 
 @kernel
 def depthwise_convolve_weight_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    dy: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    xp: ModuleType, x: Array, dy: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair
 ) -> None:
     """out = gradient with respect to w of a depthwise convolution whose output has gradient `dy`."""
     padded = bordered(xp, x, padding)
@@ -70,7 +50,7 @@ def depthwise_convolve_weight_gradient(
             out[tap][:, m] = (padded[window] * dy[..., filters]).sum(axis=(0, 1, 2))
 
 
-def _multiples(w: np.ndarray) -> Iterator[tuple[int, slice]]:
+def _multiples(w: Array) -> Iterator[tuple[int, slice]]:
     """Each filter a channel has, with the output channels that hold it."""
     # Whole channels at a time: a last axis as short as the multiplier would make NumPy crawl.
     return ((m, slice(m, None, w.shape[3])) for m in range(w.shape[3]))

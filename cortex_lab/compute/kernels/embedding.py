@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 
 @kernel
-def look_up(xp: ModuleType, table: np.ndarray, ids: np.ndarray, out: np.ndarray) -> None:
+def look_up(xp: ModuleType, table: Array, ids: Array, out: Array) -> None:
     """out[i] = table[ids[i]]; IndexError for an id that is not in the table."""
     if ids.dtype.kind not in "iu":
         raise TypeError(f"ids come straight from an input of the network, got an array of {ids.dtype}")
@@ -24,7 +22,7 @@ def look_up(xp: ModuleType, table: np.ndarray, ids: np.ndarray, out: np.ndarray)
 
 
 @kernel
-def look_up_gradient(xp: ModuleType, ids: np.ndarray, dy: np.ndarray, out: np.ndarray) -> None:
+def look_up_gradient(xp: ModuleType, ids: Array, dy: Array, out: Array) -> None:
     """out[j] = sum of dy[i] over all i with ids[i] == j.
 
     The order of the additions is settled by `ids` alone: rows of one id are added in pairs, then pairs of
@@ -46,7 +44,7 @@ def look_up_gradient(xp: ModuleType, ids: np.ndarray, dy: np.ndarray, out: np.nd
 
 
 @kernel
-def mask_steps(xp: ModuleType, x: np.ndarray, value: float, out: np.ndarray) -> None:
+def mask_steps(xp: ModuleType, x: Array, value: float, out: Array) -> None:
     """out[i, t] = 0 where all of x[i, t] is `value`, else 1."""
     differs = x != value
     out[...] = differs.any(axis=2) if x.ndim == 3 else differs

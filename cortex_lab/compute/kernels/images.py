@@ -6,27 +6,25 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.convolution import Padding
 
 
 @kernel
-def pad_image(xp: ModuleType, x: np.ndarray, out: np.ndarray, border: Padding) -> None:
+def pad_image(xp: ModuleType, x: Array, out: Array, border: Padding) -> None:
     """out = x with a border of zeros, ((top, bottom), (left, right)) pixels wide."""
     out[...] = 0
     out[_inside(out, border)] = x
 
 
 @kernel
-def crop_image(xp: ModuleType, x: np.ndarray, out: np.ndarray, border: Padding) -> None:
+def crop_image(xp: ModuleType, x: Array, out: Array, border: Padding) -> None:
     """out = x without a border of ((top, bottom), (left, right)) pixels."""
     out[...] = x[_inside(x, border)]
 
 
 @kernel
-def upsample_nearest(xp: ModuleType, x: np.ndarray, out: np.ndarray) -> None:
+def upsample_nearest(xp: ModuleType, x: Array, out: Array) -> None:
     """out = x with each pixel repeated; the shapes say how often."""
     n, height, width, channels = x.shape
     rows, columns = out.shape[1] // height, out.shape[2] // width
@@ -34,7 +32,7 @@ def upsample_nearest(xp: ModuleType, x: np.ndarray, out: np.ndarray) -> None:
 
 
 @kernel
-def upsample_nearest_gradient(xp: ModuleType, dy: np.ndarray, out: np.ndarray) -> None:
+def upsample_nearest_gradient(xp: ModuleType, dy: Array, out: Array) -> None:
     """out = gradient with respect to x: the sum over each pixel's copies."""
     n, height, width, channels = out.shape
     rows, columns = dy.shape[1] // height, dy.shape[2] // width
@@ -42,7 +40,7 @@ def upsample_nearest_gradient(xp: ModuleType, dy: np.ndarray, out: np.ndarray) -
 
 
 @kernel
-def upsample_bilinear(xp: ModuleType, x: np.ndarray, out: np.ndarray) -> None:
+def upsample_bilinear(xp: ModuleType, x: Array, out: Array) -> None:
     """out = x interpolated linearly between pixel centers and held constant beyond the outermost ones."""
     n, height, width, channels = x.shape
     taller = _enlarge(xp, x.reshape(n, height, -1), out.shape[1] // height)
@@ -51,7 +49,7 @@ def upsample_bilinear(xp: ModuleType, x: np.ndarray, out: np.ndarray) -> None:
 
 
 @kernel
-def upsample_bilinear_gradient(xp: ModuleType, dy: np.ndarray, out: np.ndarray) -> None:
+def upsample_bilinear_gradient(xp: ModuleType, dy: Array, out: Array) -> None:
     """out = gradient with respect to x: each output hands its gradient to the pixels it was mixed from."""
     n, height, width, channels = out.shape
     rows = dy.reshape(-1, dy.shape[2], channels)
@@ -60,17 +58,17 @@ def upsample_bilinear_gradient(xp: ModuleType, dy: np.ndarray, out: np.ndarray) 
 
 
 @kernel
-def permute_axes(xp: ModuleType, x: np.ndarray, out: np.ndarray, axes: tuple[int, ...]) -> None:
+def permute_axes(xp: ModuleType, x: Array, out: Array, axes: tuple[int, ...]) -> None:
     """out = x with its axes in the order `axes`."""
     out[...] = x.transpose(axes)
 
 
-def _inside(array: np.ndarray, border: Padding) -> tuple[slice, slice, slice]:
+def _inside(array: Array, border: Padding) -> tuple[slice, slice, slice]:
     (top, bottom), (left, right) = border
     return slice(None), slice(top, array.shape[1] - bottom), slice(left, array.shape[2] - right)
 
 
-def _enlarge(xp: ModuleType, x: np.ndarray, factor: int) -> Any:
+def _enlarge(xp: ModuleType, x: Array, factor: int) -> Any:
     """x (n, length, m) interpolated to (n, length * factor, m)."""
     n, length, m = x.shape
     out = xp.empty((n, length, factor, m), x.dtype)
@@ -82,7 +80,7 @@ def _enlarge(xp: ModuleType, x: np.ndarray, factor: int) -> Any:
     return out.reshape(n, length * factor, m)
 
 
-def _gather(xp: ModuleType, dy: np.ndarray, factor: int) -> Any:
+def _gather(xp: ModuleType, dy: Array, factor: int) -> Any:
     """The transpose of `_enlarge`: dy (n, length * factor, m) summed to (n, length, m)."""
     n, longer, m = dy.shape
     parts = dy.reshape(n, longer // factor, factor, m)

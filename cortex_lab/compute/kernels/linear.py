@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.activation import activate_gradient, bias_activate
 
 
 @kernel
-def matmul(xp: ModuleType, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+def matmul(xp: ModuleType, a: Array, b: Array, out: Array) -> None:
     """out = a @ b; 2-D, any of them transposed views."""
     xp.matmul(a, b, out=out)
 
 
 @kernel
-def dense(
-    xp: ModuleType, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, name: str, out: np.ndarray
-) -> None:
+def dense(xp: ModuleType, x: Array, w: Array, bias: Array | None, name: str, out: Array) -> None:
     """out = f(x @ w + bias) for the activation called `name`; `bias` (units,) or None."""
     xp.matmul(x, w, out=out)
     bias_activate.reference(xp, out, bias, name)
@@ -27,16 +23,9 @@ def dense(
 
 @kernel
 def dense_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    name: str,
-    z: np.ndarray | None,
-    y: np.ndarray,
-    dy: np.ndarray,
-    dz: np.ndarray | None,
-    dw: np.ndarray,
-    d_bias: np.ndarray | None,
-) -> None:
+    xp: ModuleType, x: Array, name: str, z: Array | None, y: Array, dy: Array, dz: Array | None, dw: Array,
+    d_bias: Array | None,
+) -> None:  # fmt: skip
     """dz = dy * f'(z), dw = x' @ dz, d_bias = the sums of dz's columns.
 
     f is the activation called `name` and y = f(z); z is read only where the derivative needs it. With
@@ -52,43 +41,43 @@ def dense_gradient(
 
 
 @kernel
-def sum_rows(xp: ModuleType, a: np.ndarray, out: np.ndarray) -> None:
+def sum_rows(xp: ModuleType, a: Array, out: Array) -> None:
     """out[j] = sum over all axes but the last of a[..., j]."""
     xp.sum(a.reshape(-1, a.shape[-1]), axis=0, out=out)
 
 
 @kernel
-def add(xp: ModuleType, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+def add(xp: ModuleType, a: Array, b: Array, out: Array) -> None:
     """out = a + b; `out` may be `a` or `b`."""
     xp.add(a, b, out=out)
 
 
 @kernel
-def multiply(xp: ModuleType, a: np.ndarray, b: np.ndarray | float, out: np.ndarray) -> None:
+def multiply(xp: ModuleType, a: Array, b: Array | float, out: Array) -> None:
     """out = a * b; `out` may be `a` or `b`."""
     xp.multiply(a, b, out=out)
 
 
 @kernel
-def copy(xp: ModuleType, a: np.ndarray, out: np.ndarray) -> None:
+def copy(xp: ModuleType, a: Array, out: Array) -> None:
     """out = a."""
     out[...] = a
 
 
 @kernel
-def take_rows(xp: ModuleType, a: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+def take_rows(xp: ModuleType, a: Array, rows: Array, out: Array) -> None:
     """out[i] = a[rows[i]]."""
     out[...] = a[rows]
 
 
 @kernel
-def norm(xp: ModuleType, a: np.ndarray) -> float:
+def norm(xp: ModuleType, a: Array) -> float:
     """Euclidean norm of all elements, as a Python float, summed in float64."""
     return float(xp.sqrt(xp.sum(xp.square(a, dtype=xp.float64))))
 
 
 @kernel
-def scale_shift(xp: ModuleType, a: np.ndarray, factor: float, shift: float, out: np.ndarray) -> None:
+def scale_shift(xp: ModuleType, a: Array, factor: float, shift: float, out: Array) -> None:
     """out = factor * a + shift; `out` may be `a`."""
     xp.multiply(a, factor, out=out)
     if shift:
@@ -96,6 +85,6 @@ def scale_shift(xp: ModuleType, a: np.ndarray, factor: float, shift: float, out:
 
 
 @kernel
-def add_scaled(xp: ModuleType, a: np.ndarray, b: np.ndarray, factor: float, out: np.ndarray) -> None:
+def add_scaled(xp: ModuleType, a: Array, b: Array, factor: float, out: Array) -> None:
     """out = a + factor * b; `out` may be `a`."""
     out[...] = a + factor * b

@@ -9,9 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.signs import sign
 
 EPSILON = 1e-7
@@ -20,12 +18,7 @@ EPSILON = 1e-7
 
 @kernel
 def softmax_cross_entropy(
-    xp: ModuleType,
-    logits: np.ndarray,
-    classes: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    gradient: np.ndarray | None,
+    xp: ModuleType, logits: Array, classes: Array, weights: Array, rows: Array, gradient: Array | None
 ) -> tuple[Any, Any]:
     """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
@@ -50,15 +43,9 @@ def softmax_cross_entropy(
 
 @kernel
 def cross_entropy(
-    xp: ModuleType,
-    scores: np.ndarray,
-    target: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    gradient: np.ndarray | None,
-    smoothing: float,
-    from_logits: bool,
-) -> None:
+    xp: ModuleType, scores: Array, target: Array, weights: Array, rows: Array, gradient: Array | None,
+    smoothing: float, from_logits: bool,
+) -> None:  # fmt: skip
     """-sum of q * log p over the last axis, averaged over a row's positions whose label is known.
 
     `scores` (n, ..., classes) are logits, or probabilities p. `target` is class ids (n, ...), negative where
@@ -92,12 +79,7 @@ def cross_entropy(
 
 @kernel
 def squared_error(
-    xp: ModuleType,
-    y: np.ndarray,
-    target: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    gradient: np.ndarray | None,
+    xp: ModuleType, y: Array, target: Array, weights: Array, rows: Array, gradient: Array | None
 ) -> None:
     """rows[i] = mean of (y[i] - target[i])**2; gradient of sum(weights * rows) with respect to y, or None."""
     difference = (y - target).reshape(len(y), -1)
@@ -109,15 +91,9 @@ def squared_error(
 
 @kernel
 def elementwise_loss(
-    xp: ModuleType,
-    name: str,
-    y: np.ndarray,
-    target: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    gradient: np.ndarray | None,
+    xp: ModuleType, name: str, y: Array, target: Array, weights: Array, rows: Array, gradient: Array | None,
     parameter: float,
-) -> None:
+) -> None:  # fmt: skip
     """The loss called `name` of each element, averaged over a row's elements whose target is not NaN.
 
     "squared", "absolute", "huber" (`parameter` is delta), "binary" (y is a probability; `parameter` is the
@@ -135,14 +111,9 @@ def elementwise_loss(
 
 @kernel
 def center_loss(
-    xp: ModuleType,
-    features: np.ndarray,
-    classes: np.ndarray,
-    centers: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    gradient: np.ndarray | None,
-) -> None:
+    xp: ModuleType, features: Array, classes: Array, centers: Array, weights: Array, rows: Array,
+    gradient: Array | None,
+) -> None:  # fmt: skip
     """rows[i] = half the squared distance of features[i] from the center of its class; 0 if that is negative.
 
     `classes` (n,) may be floats, `centers` is (classes, features).
@@ -156,18 +127,14 @@ def center_loss(
 
 
 @kernel
-def move_centers(
-    xp: ModuleType, features: np.ndarray, classes: np.ndarray, centers: np.ndarray, rate: float
-) -> None:
+def move_centers(xp: ModuleType, features: Array, classes: Array, centers: Array, rate: float) -> None:
     """Each center moves towards the rows of its class: by rate * sum of differences / (1 + their number)."""
     members = (xp.arange(len(centers))[:, None] == classes[None, :]).astype(features.dtype)
     counts = members.sum(axis=1, keepdims=True)
     centers += rate * (members @ features - counts * centers) / (1 + counts)
 
 
-def _elementwise(
-    xp: ModuleType, name: str, y: np.ndarray, t: np.ndarray, parameter: float
-) -> tuple[Any, Any]:
+def _elementwise(xp: ModuleType, name: str, y: Array, t: Array, parameter: float) -> tuple[Any, Any]:
     """Loss and its derivative with respect to y, element by element."""
     error = y - t
     if name == "squared":
@@ -187,11 +154,11 @@ def _elementwise(
     raise ValueError(f"there is no elementwise loss {name!r}")
 
 
-def _probability(xp: ModuleType, y: np.ndarray, highest: float = 1.0) -> Any:
+def _probability(xp: ModuleType, y: Array, highest: float = 1.0) -> Any:
     # What lies outside is not clipped but NaN: a loss of raw outputs as if they were probabilities must show.
     return xp.where((y >= 0) & (y <= 1), xp.clip(y, EPSILON, highest), xp.nan).astype(y.dtype)
 
 
-def _per_row(xp: ModuleType, known: np.ndarray) -> Any:
+def _per_row(xp: ModuleType, known: Array) -> Any:
     """Known entries of each row, at least 1: what a mean over them divides by."""
     return xp.maximum(known.reshape(len(known), -1).sum(axis=1), 1)

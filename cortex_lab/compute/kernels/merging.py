@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 
 @kernel
-def largest(xp: ModuleType, xs: Sequence[Any], winner: np.ndarray | None, out: np.ndarray) -> None:
+def largest(xp: ModuleType, xs: Sequence[Any], winner: Array | None, out: Array) -> None:
     """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
     `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
@@ -26,18 +24,18 @@ def largest(xp: ModuleType, xs: Sequence[Any], winner: np.ndarray | None, out: n
 
 
 @kernel
-def largest_gradient(xp: ModuleType, dy: np.ndarray, winner: np.ndarray, index: int, out: np.ndarray) -> None:
+def largest_gradient(xp: ModuleType, dy: Array, winner: Array, index: int, out: Array) -> None:
     """out = gradient of `largest` with respect to xs[index]."""
     out[...] = xp.where(winner == index, dy, 0)
 
 
 @kernel
-def put_columns(xp: ModuleType, x: np.ndarray, start: int, out: np.ndarray) -> None:
+def put_columns(xp: ModuleType, x: Array, start: int, out: Array) -> None:
     """out[:, start : start + width] = x, for x of shape (rows, width)."""
     out[:, start : start + x.shape[1]] = x
 
 
 @kernel
-def get_columns(xp: ModuleType, x: np.ndarray, start: int, out: np.ndarray) -> None:
+def get_columns(xp: ModuleType, x: Array, start: int, out: Array) -> None:
     """out = x[:, start : start + width], for out of shape (rows, width)."""
     out[...] = x[:, start : start + out.shape[1]]

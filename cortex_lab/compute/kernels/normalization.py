@@ -9,22 +9,14 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 
 @kernel
 def batch_normalize(
-    xp: ModuleType,
-    x: np.ndarray,
-    gamma: np.ndarray | None,
-    beta: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    out: np.ndarray,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array,
+    out: Array, epsilon: float,
+) -> None:  # fmt: skip
     """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
     x, out: (rows, features); all others (features,); `mean` and `variance` are written.
@@ -36,15 +28,9 @@ def batch_normalize(
 
 @kernel
 def normalize_columns(
-    xp: ModuleType,
-    x: np.ndarray,
-    gamma: np.ndarray | None,
-    beta: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    out: np.ndarray,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array,
+    out: Array, epsilon: float,
+) -> None:  # fmt: skip
     """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x."""
     scale = 1 / xp.sqrt(variance + epsilon)
     if gamma is not None:
@@ -56,16 +42,9 @@ def normalize_columns(
 
 @kernel
 def scale_and_shift(
-    xp: ModuleType,
-    gamma: np.ndarray | None,
-    beta: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    bias: np.ndarray | None,
-    scale: np.ndarray,
-    shift: np.ndarray,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, gamma: Array | None, beta: Array | None, mean: Array, variance: Array,
+    bias: Array | None, scale: Array, shift: Array, epsilon: float,
+) -> None:  # fmt: skip
     """scale * x + shift = gamma * (x + bias - mean) / sqrt(variance + epsilon) + beta; `bias` may be None."""
     xp.divide(1 if gamma is None else gamma, xp.sqrt(variance + epsilon), out=scale)
     xp.multiply(-mean if bias is None else bias - mean, scale, out=shift)
@@ -75,17 +54,9 @@ def scale_and_shift(
 
 @kernel
 def batch_normalize_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    dy: np.ndarray,
-    gamma: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    d_gamma: np.ndarray | None,
-    d_beta: np.ndarray | None,
-    out: np.ndarray | None,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array,
+    d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float,
+) -> None:  # fmt: skip
     """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
     scale = 1 / xp.sqrt(variance + epsilon)
     normalized = (x - mean) * scale
@@ -101,7 +72,7 @@ def batch_normalize_gradient(
 
 
 @kernel
-def moving_average(xp: ModuleType, average: np.ndarray, value: np.ndarray, momentum: float) -> None:
+def moving_average(xp: ModuleType, average: Array, value: Array, momentum: float) -> None:
     """average = momentum * average + (1 - momentum) * value, in place."""
     average *= momentum
     average += (1 - momentum) * value
@@ -109,15 +80,9 @@ def moving_average(xp: ModuleType, average: np.ndarray, value: np.ndarray, momen
 
 @kernel
 def layer_normalize(
-    xp: ModuleType,
-    x: np.ndarray,
-    gamma: np.ndarray | None,
-    beta: np.ndarray | None,
-    mean: np.ndarray | None,
-    variance: np.ndarray | None,
-    out: np.ndarray,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, x: Array, gamma: Array | None, beta: Array | None, mean: Array | None,
+    variance: Array | None, out: Array, epsilon: float,
+) -> None:  # fmt: skip
     """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each row.
 
     x, out: (rows, features), out may be x; gamma, beta: (features,); `mean` and `variance` (rows,) are
@@ -136,17 +101,9 @@ def layer_normalize(
 
 @kernel
 def layer_normalize_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    dy: np.ndarray,
-    gamma: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    d_gamma: np.ndarray | None,
-    d_beta: np.ndarray | None,
-    out: np.ndarray | None,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array,
+    d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float,
+) -> None:  # fmt: skip
     """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
     scale = 1 / xp.sqrt(variance + epsilon)[:, None]
     normalized = (x - mean[:, None]) * scale
@@ -163,14 +120,7 @@ def layer_normalize_gradient(
 
 @kernel
 def local_response_normalize(
-    xp: ModuleType,
-    x: np.ndarray,
-    base: np.ndarray | None,
-    out: np.ndarray,
-    size: int,
-    alpha: float,
-    beta: float,
-    k: float,
+    xp: ModuleType, x: Array, base: Array | None, out: Array, size: int, alpha: float, beta: float, k: float
 ) -> None:
     """out = x / base**beta, where base = k + alpha / size * (sum of squares of the `size` channels around).
 
@@ -185,23 +135,16 @@ def local_response_normalize(
 
 @kernel
 def local_response_normalize_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    y: np.ndarray,
-    dy: np.ndarray,
-    base: np.ndarray,
-    out: np.ndarray,
-    size: int,
-    alpha: float,
+    xp: ModuleType, x: Array, y: Array, dy: Array, base: Array, out: Array, size: int, alpha: float,
     beta: float,
-) -> None:
+) -> None:  # fmt: skip
     """out = gradient with respect to x of `local_response_normalize`."""
     # A channel feels the windows it lies in, which reach the other way round.
     felt = _neighborhood(xp, dy * y / base, (size - 1) // 2, size // 2)
     out[...] = dy * base**-beta - (2 * alpha * beta / size) * x * felt
 
 
-def _neighborhood(xp: ModuleType, values: np.ndarray, before: int, after: int) -> Any:
+def _neighborhood(xp: ModuleType, values: Array, before: int, after: int) -> Any:
     """Sum over the last axis from `before` places before each to `after` behind it."""
     total = xp.zeros_like(values)
     channels = values.shape[-1]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.signs import sign
 
 
 @kernel
-def penalty(xp: ModuleType, params: np.ndarray, l1: float, l2: float) -> float:
+def penalty(xp: ModuleType, params: Array, l1: float, l2: float) -> float:
     """l1 * sum of |params| + l2 * sum of params**2, as a Python float, summed in float64."""
     total = 0.0
     if l1:
@@ -22,9 +20,7 @@ def penalty(xp: ModuleType, params: np.ndarray, l1: float, l2: float) -> float:
 
 
 @kernel
-def add_penalty_gradient(
-    xp: ModuleType, params: np.ndarray, gradient: np.ndarray, l1: float, l2: float
-) -> None:
+def add_penalty_gradient(xp: ModuleType, params: Array, gradient: Array, l1: float, l2: float) -> None:
     """gradient += l1 * sign(params) + 2 * l2 * params."""
     if l1:
         gradient += l1 * sign(xp, params)
@@ -33,7 +29,7 @@ def add_penalty_gradient(
 
 
 @kernel
-def limit_norm(xp: ModuleType, params: np.ndarray, limit: float) -> None:
+def limit_norm(xp: ModuleType, params: Array, limit: float) -> None:
     """params[..., unit], the weights of every unit, shortened to the norm `limit` where they are longer."""
     columns = params.reshape(-1, params.shape[-1])
     norms = xp.sqrt((columns * columns).sum(axis=0))

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -19,13 +19,7 @@ Padding = tuple[Pair, Pair]
 
 @kernel
 def pool_max(
-    xp: ModuleType,
-    x: np.ndarray,
-    out: np.ndarray,
-    winner: np.ndarray | None,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
+    xp: ModuleType, x: Array, out: Array, winner: Array | None, size: Pair, strides: Pair, padding: Padding
 ) -> None:
     """out = the largest pixel of each window; `winner` (int32) = its place there, the first of equals.
 
@@ -44,13 +38,7 @@ def pool_max(
 
 @kernel
 def pool_max_gradient(
-    xp: ModuleType,
-    dy: np.ndarray,
-    winner: np.ndarray,
-    out: np.ndarray,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
+    xp: ModuleType, dy: Array, winner: Array, out: Array, size: Pair, strides: Pair, padding: Padding
 ) -> None:
     """out = gradient with respect to x: each window hands its gradient to its winner."""
     out[...] = 0
@@ -60,13 +48,7 @@ def pool_max_gradient(
 
 @kernel
 def pool_average(
-    xp: ModuleType,
-    x: np.ndarray,
-    out: np.ndarray,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
-    count_padding: bool,
+    xp: ModuleType, x: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> None:
     """out = the mean of each window, over all its places or only over those inside the image."""
     out[...] = 0
@@ -77,13 +59,7 @@ def pool_average(
 
 @kernel
 def pool_average_gradient(
-    xp: ModuleType,
-    dy: np.ndarray,
-    out: np.ndarray,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
-    count_padding: bool,
+    xp: ModuleType, dy: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> None:
     """out = gradient with respect to x: each window shares its gradient out evenly."""
     counts = xp.asarray(_counts(out.shape, dy.shape, size, strides, padding, count_padding), dy.dtype)
@@ -135,21 +111,21 @@ def _counts(
 
 
 @kernel
-def pool_global_average(xp: ModuleType, x: np.ndarray, out: np.ndarray) -> None:
+def pool_global_average(xp: ModuleType, x: Array, out: Array) -> None:
     """out = the mean over all pixels, per channel; x is (n, pixels, channels), out (n, channels)."""
     xp.sum(x, axis=1, out=out)
     out /= x.shape[1]
 
 
 @kernel
-def pool_global_average_gradient(xp: ModuleType, dy: np.ndarray, out: np.ndarray) -> None:
+def pool_global_average_gradient(xp: ModuleType, dy: Array, out: Array) -> None:
     """out = gradient with respect to x, shared out evenly."""
     out[...] = dy[:, None, :]
     out /= out.shape[1]
 
 
 @kernel
-def pool_global_max(xp: ModuleType, x: np.ndarray, out: np.ndarray, winner: np.ndarray | None) -> None:
+def pool_global_max(xp: ModuleType, x: Array, out: Array, winner: Array | None) -> None:
     """out = the largest pixel, per channel; `winner` (int32, or None) = which it was, the first of equals."""
     xp.max(x, axis=1, out=out)
     if winner is not None:
@@ -157,7 +133,7 @@ def pool_global_max(xp: ModuleType, x: np.ndarray, out: np.ndarray, winner: np.n
 
 
 @kernel
-def pool_global_max_gradient(xp: ModuleType, dy: np.ndarray, winner: np.ndarray, out: np.ndarray) -> None:
+def pool_global_max_gradient(xp: ModuleType, dy: Array, winner: Array, out: Array) -> None:
     """out = gradient with respect to x: all of it to the winner."""
     pixels = xp.arange(out.shape[1])[None, :, None]
     out[...] = xp.where(pixels == winner[:, None, :], dy[:, None, :], 0)

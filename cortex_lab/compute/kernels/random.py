@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -22,14 +22,14 @@ _LOW = 0xFFFFFFFF
 
 
 @kernel
-def random_uniform(xp: ModuleType, out: np.ndarray, seed: int, step: int, stream: int) -> None:
+def random_uniform(xp: ModuleType, out: Array, seed: int, step: int, stream: int) -> None:
     """out = uniform draws on [0, 1), multiples of 2**-24."""
     words = philox(xp, out.size, seed, step, stream)
     out[...] = ((words >> 8).astype(out.dtype) * out.dtype.type(2**-24)).reshape(out.shape)
 
 
 @kernel
-def random_normal(xp: ModuleType, out: np.ndarray, seed: int, step: int, stream: int) -> None:
+def random_normal(xp: ModuleType, out: Array, seed: int, step: int, stream: int) -> None:
     """out = standard normal draws (Box and Muller 1958)."""
     half = (out.size + 1) // 2
     words = (philox(xp, 2 * half, seed, step, stream) >> 8).astype(xp.float64)
@@ -40,7 +40,7 @@ def random_normal(xp: ModuleType, out: np.ndarray, seed: int, step: int, stream:
 
 
 @kernel
-def dropout_mask(xp: ModuleType, out: np.ndarray, rate: float, seed: int, step: int, stream: int) -> None:
+def dropout_mask(xp: ModuleType, out: Array, rate: float, seed: int, step: int, stream: int) -> None:
     """out = 1 / (1 - rate) where a unit is kept (with probability 1 - rate), 0 where it is dropped."""
     words = philox(xp, out.size, seed, step, stream).reshape(out.shape)
     out[...] = (words >= round(rate * 2**32)) * out.dtype.type(1 / (1 - rate))
@@ -48,14 +48,7 @@ def dropout_mask(xp: ModuleType, out: np.ndarray, rate: float, seed: int, step: 
 
 @kernel
 def dropout(
-    xp: ModuleType,
-    x: np.ndarray,
-    mask: np.ndarray,
-    out: np.ndarray,
-    rate: float,
-    seed: int,
-    step: int,
-    stream: int,
+    xp: ModuleType, x: Array, mask: Array, out: Array, rate: float, seed: int, step: int, stream: int
 ) -> None:
     """mask as `dropout_mask` draws it, and out = x * mask."""
     dropout_mask.reference(xp, mask, rate, seed, step, stream)

@@ -18,27 +18,16 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.activation import activate, activate_gradient
 
 
 @kernel
 def simple_rnn(
-    xp: ModuleType,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    bias: np.ndarray | None,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    hidden: np.ndarray | None,
-    last: np.ndarray | None,
-    activation: str,
-    reverse: bool,
-) -> None:
+    xp: ModuleType, x: Array, kernel: Array, recurrent: Array, bias: Array | None, mask: Array | None,
+    start: tuple[Array, ...] | None, gates: Array, hidden: Array | None, last: Array | None,
+    activation: str, reverse: bool,
+) -> None:  # fmt: skip
     """h' = f(x @ kernel + h @ recurrent + bias); `gates` is (n, steps, units)."""
     project(xp, x, kernel, bias, gates)
     (h,) = initial(xp, start, 1, x, recurrent)
@@ -54,23 +43,10 @@ def simple_rnn(
 
 @kernel
 def simple_rnn_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    hidden: np.ndarray,
-    dy: np.ndarray,
-    dx: np.ndarray | None,
-    d_kernel: np.ndarray,
-    d_recurrent: np.ndarray,
-    d_bias: np.ndarray | None,
-    work: np.ndarray,
-    activation: str,
-    reverse: bool,
-) -> None:
+    xp: ModuleType, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
+    start: tuple[Array, ...] | None, gates: Array, hidden: Array, dy: Array, dx: Array | None,
+    d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str, reverse: bool,
+) -> None:  # fmt: skip
     """Gradients of `simple_rnn`, from the `gates` and `hidden` it left."""
     before = states_before(xp, hidden, start, 0, reverse)
     dh = xp.zeros((len(x), recurrent.shape[0]), x.dtype)
@@ -86,21 +62,10 @@ def simple_rnn_gradient(
 
 @kernel
 def lstm(
-    xp: ModuleType,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    bias: np.ndarray | None,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    cells: np.ndarray | None,
-    hidden: np.ndarray | None,
-    last: np.ndarray | None,
-    activation: str,
-    recurrent_activation: str,
-    reverse: bool,
-) -> None:
+    xp: ModuleType, x: Array, kernel: Array, recurrent: Array, bias: Array | None, mask: Array | None,
+    start: tuple[Array, ...] | None, gates: Array, cells: Array | None, hidden: Array | None,
+    last: Array | None, activation: str, recurrent_activation: str, reverse: bool,
+) -> None:  # fmt: skip
     """Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000): gates i, f, c, o.
 
     c' = f * c + i * candidate; h' = o * activation(c'). `start` is (h, c); `gates` (n, steps, 4 * units)
@@ -130,25 +95,11 @@ def lstm(
 
 @kernel
 def lstm_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    cells: np.ndarray,
-    hidden: np.ndarray,
-    dy: np.ndarray,
-    dx: np.ndarray | None,
-    d_kernel: np.ndarray,
-    d_recurrent: np.ndarray,
-    d_bias: np.ndarray | None,
-    work: np.ndarray,
-    activation: str,
-    recurrent_activation: str,
-    reverse: bool,
-) -> None:
+    xp: ModuleType, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
+    start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array, dx: Array | None,
+    d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str,
+    recurrent_activation: str, reverse: bool,
+) -> None:  # fmt: skip
     """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left."""
     units = recurrent.shape[0]
     h_before, c_before = (
@@ -179,16 +130,14 @@ def lstm_gradient(
         xp.sum(work, axis=(0, 1), out=d_bias)
 
 
-def project(
-    xp: ModuleType, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, out: np.ndarray
-) -> None:
+def project(xp: ModuleType, x: Array, kernel: Array, bias: Array | None, out: Array) -> None:
     """out = x @ kernel + bias for all steps in one product."""
     multiply(xp, x.reshape(-1, x.shape[2]), kernel, out)
     if bias is not None:
         out += bias
 
 
-def multiply(xp: ModuleType, rows: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
+def multiply(xp: ModuleType, rows: Array, matrix: Array, out: Array) -> None:
     """out = rows @ matrix, with the rows of all steps one after the other."""
     flat = out.reshape(-1, matrix.shape[1])
     xp.matmul(rows, matrix, out=flat)
@@ -198,15 +147,9 @@ def multiply(xp: ModuleType, rows: np.ndarray, matrix: np.ndarray, out: np.ndarr
 
 
 def weight_gradients(
-    xp: ModuleType,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    before: np.ndarray,
-    dz: np.ndarray,
-    dx: np.ndarray | None,
-    d_kernel: np.ndarray,
-    d_recurrent: np.ndarray,
-) -> None:
+    xp: ModuleType, x: Array, kernel: Array, before: Array, dz: Array, dx: Array | None, d_kernel: Array,
+    d_recurrent: Array,
+) -> None:  # fmt: skip
     """What follows for input and kernels from the gradients `dz` of all pre-activations."""
     flat = dz.reshape(-1, kernel.shape[1])
     xp.matmul(x.reshape(-1, x.shape[2]).T, flat, out=d_kernel)
@@ -215,11 +158,11 @@ def weight_gradients(
         multiply(xp, flat, kernel.T, dx)
 
 
-def in_order(x: np.ndarray, reverse: bool) -> range:
+def in_order(x: Array, reverse: bool) -> range:
     return range(x.shape[1] - 1, -1, -1) if reverse else range(x.shape[1])
 
 
-def from_the_end(dy: np.ndarray, steps: int, reverse: bool) -> Iterator[tuple[int, Any]]:
+def from_the_end(dy: Array, steps: int, reverse: bool) -> Iterator[tuple[int, Any]]:
     """Steps from the last one read to the first, each with the gradient that arrives at its output."""
     order = range(steps) if reverse else range(steps - 1, -1, -1)
     for place, t in enumerate(order):
@@ -230,7 +173,7 @@ def from_the_end(dy: np.ndarray, steps: int, reverse: bool) -> Iterator[tuple[in
 
 
 def initial(
-    xp: ModuleType, start: tuple[np.ndarray, ...] | None, count: int, x: np.ndarray, recurrent: np.ndarray
+    xp: ModuleType, start: tuple[Array, ...] | None, count: int, x: Array, recurrent: Array
 ) -> tuple[Any, ...]:
     if start is not None:
         return start
@@ -238,7 +181,7 @@ def initial(
 
 
 def states_before(
-    xp: ModuleType, states: np.ndarray, start: tuple[np.ndarray, ...] | None, index: int, reverse: bool
+    xp: ModuleType, states: Array, start: tuple[Array, ...] | None, index: int, reverse: bool
 ) -> Any:
     """For each step, the state it began with."""
     before = xp.zeros(states.shape, states.dtype)
@@ -251,23 +194,21 @@ def states_before(
     return before
 
 
-def select(
-    xp: ModuleType, mask: np.ndarray | None, t: int, seen: np.ndarray | float, unseen: np.ndarray | float
-) -> Any:
+def select(xp: ModuleType, mask: Array | None, t: int, seen: Array | float, unseen: Array | float) -> Any:
     return seen if mask is None else xp.where(mask[:, t, None] > 0.5, seen, unseen)
 
 
-def passed_by(xp: ModuleType, mask: np.ndarray | None, t: int, gradient: np.ndarray) -> Any:
+def passed_by(xp: ModuleType, mask: Array | None, t: int, gradient: Array) -> Any:
     """The part of a state's gradient that belongs to rows which skipped step t."""
     return 0 if mask is None else xp.where(mask[:, t, None] > 0.5, 0, gradient)
 
 
-def keep(states: np.ndarray | None, t: int, state: np.ndarray) -> None:
+def keep(states: Array | None, t: int, state: Array) -> None:
     if states is not None:
         states[:, t] = state
 
 
-def activated(xp: ModuleType, name: str, x: np.ndarray) -> Any:
+def activated(xp: ModuleType, name: str, x: Array) -> Any:
     out = xp.empty_like(x)
     activate.reference(xp, name, x, out)
     return out

@@ -5,9 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.activation import activate, activate_gradient
 from cortex_lab.compute.kernels.recurrent import (
     from_the_end,
@@ -24,23 +22,11 @@ from cortex_lab.compute.kernels.recurrent import (
 
 @kernel
 def gru(
-    xp: ModuleType,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    bias: np.ndarray | None,
-    recurrent_bias: np.ndarray | None,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    recalled: np.ndarray | None,
-    hidden: np.ndarray | None,
-    last: np.ndarray | None,
-    activation: str,
-    recurrent_activation: str,
-    reset_after: bool,
-    reverse: bool,
-) -> None:
+    xp: ModuleType, x: Array, kernel: Array, recurrent: Array, bias: Array | None,
+    recurrent_bias: Array | None, mask: Array | None, start: tuple[Array, ...] | None, gates: Array,
+    recalled: Array | None, hidden: Array | None, last: Array | None, activation: str,
+    recurrent_activation: str, reset_after: bool, reverse: bool,
+) -> None:  # fmt: skip
     """Gated recurrent unit (Cho et al. 2014): gates z, r, h; h' = z * h + (1 - z) * candidate.
 
     The reset gate r multiplies h before its product with the candidate's recurrent kernel, or with
@@ -76,27 +62,12 @@ def gru(
 
 @kernel
 def gru_gradient(
-    xp: ModuleType,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    recalled: Any,
-    hidden: np.ndarray,
-    dy: np.ndarray,
-    dx: np.ndarray | None,
-    d_kernel: np.ndarray,
-    d_recurrent: np.ndarray,
-    d_bias: np.ndarray | None,
-    d_recurrent_bias: np.ndarray | None,
-    work: np.ndarray,
-    activation: str,
-    recurrent_activation: str,
-    reset_after: bool,
-    reverse: bool,
-) -> None:
+    xp: ModuleType, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
+    start: tuple[Array, ...] | None, gates: Array, recalled: Any, hidden: Array, dy: Array,
+    dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None,
+    d_recurrent_bias: Array | None, work: Array, activation: str, recurrent_activation: str,
+    reset_after: bool, reverse: bool,
+) -> None:  # fmt: skip
     """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left."""
     units = recurrent.shape[0]
     both, third = slice(0, 2 * units), slice(2 * units, None)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 
 @kernel
-def keep_largest(xp: ModuleType, x: np.ndarray, k: int, kept: np.ndarray | None, out: np.ndarray) -> None:
+def keep_largest(xp: ModuleType, x: Array, k: int, kept: Array | None, out: Array) -> None:
     """out = x where it is among the `k` largest of its row (of equals, the first), 0 elsewhere.
 
     NaN counts as infinite, and stays NaN even where it is not kept.

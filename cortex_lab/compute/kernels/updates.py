@@ -9,22 +9,15 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.signs import sign
 
 
 @kernel
 def update_sgd(
-    xp: ModuleType,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    velocity: np.ndarray | None,
-    learning_rate: float,
-    momentum: float,
-    nesterov: bool,
-) -> Any:
+    xp: ModuleType, params: Array, gradient: Array, velocity: Array | None, learning_rate: float,
+    momentum: float, nesterov: bool,
+) -> Any:  # fmt: skip
     """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
     With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
@@ -43,18 +36,9 @@ def update_sgd(
 
 @kernel
 def update_adam(
-    xp: ModuleType,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    mean: np.ndarray,
-    square: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    step: int,
-    weight_decay: float,
-) -> Any:
+    xp: ModuleType, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float,
+    beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float,
+) -> Any:  # fmt: skip
     """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
     `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
@@ -75,20 +59,10 @@ def update_adam(
 
 @kernel
 def update_nadam(
-    xp: ModuleType,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    mean: np.ndarray,
-    square: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    step: int,
-    momentum: float,
-    next_momentum: float,
+    xp: ModuleType, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float,
+    beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float,
     momentum_product: float,
-) -> None:
+) -> None:  # fmt: skip
     """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one."""
     learning_rate, step, momentum = float(learning_rate), int(step), float(momentum)
     next_momentum, momentum_product = float(next_momentum), float(momentum_product)
@@ -103,12 +77,7 @@ def update_nadam(
 
 @kernel
 def update_adagrad(
-    xp: ModuleType,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    square: np.ndarray,
-    learning_rate: float,
-    epsilon: float,
+    xp: ModuleType, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float
 ) -> None:
     """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon)."""
     learning_rate = float(learning_rate)
@@ -118,15 +87,9 @@ def update_adagrad(
 
 @kernel
 def update_adadelta(
-    xp: ModuleType,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    square: np.ndarray,
-    step_square: np.ndarray,
-    learning_rate: float,
-    rho: float,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float,
+    rho: float, epsilon: float,
+) -> None:  # fmt: skip
     """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares."""
     learning_rate = float(learning_rate)
     square *= rho
@@ -139,17 +102,9 @@ def update_adadelta(
 
 @kernel
 def update_rmsprop(
-    xp: ModuleType,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    square: np.ndarray,
-    mean: np.ndarray | None,
-    velocity: Any,
-    learning_rate: float,
-    rho: float,
-    momentum: float,
-    epsilon: float,
-) -> None:
+    xp: ModuleType, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any,
+    learning_rate: float, rho: float, momentum: float, epsilon: float,
+) -> None:  # fmt: skip
     """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
     With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
@@ -174,14 +129,9 @@ def update_rmsprop(
 
 @kernel
 def update_lion(
-    xp: ModuleType,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    mean: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
+    xp: ModuleType, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float,
     beta_2: float,
-) -> None:
+) -> None:  # fmt: skip
     """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2."""
     learning_rate = float(learning_rate)
     params -= learning_rate * sign(xp, beta_1 * mean + (1 - beta_1) * gradient)
@@ -190,20 +140,20 @@ def update_lion(
 
 
 @kernel
-def decay_weights(xp: ModuleType, params: np.ndarray, fraction: float) -> None:
+def decay_weights(xp: ModuleType, params: Array, fraction: float) -> None:
     """params shrink by `fraction` of themselves."""
     fraction = float(fraction)
     params *= 1 - fraction
 
 
 @kernel
-def clip_by_value(xp: ModuleType, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
+def clip_by_value(xp: ModuleType, gradient: Array, limit: float, out: Array) -> None:
     """out = gradient with every element limited to [-limit, limit]; `out` may be `gradient`."""
     xp.clip(gradient, -limit, limit, out=out)
 
 
 @kernel
-def clip_by_norm(xp: ModuleType, gradient: np.ndarray, limit: float, out: np.ndarray) -> None:
+def clip_by_norm(xp: ModuleType, gradient: Array, limit: float, out: Array) -> None:
     """out = gradient, shortened to the Euclidean norm `limit` if it is longer; `out` may be `gradient`.
 
     The norm is summed in float64. One that is not a number leaves the gradient as it is, for all to see.

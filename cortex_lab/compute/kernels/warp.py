@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import numpy as np
-
-from cortex_lab.compute.kernel import kernel
+from cortex_lab.compute.kernel import Array, kernel
 
 
 @kernel
-def warp_affine(
-    xp: ModuleType, x: np.ndarray, matrices: np.ndarray, tones: np.ndarray, nearest: bool, out: np.ndarray
-) -> None:
+def warp_affine(xp: ModuleType, x: Array, matrices: Array, tones: Array, nearest: bool, out: Array) -> None:
     """out[n, i, j] = factor * x[n] at matrices[n] @ (i, j, 1) + summand, interpolated between four pixels.
 
     `matrices` (n, 2, 3) and `tones` (n, 2), factors and summands, are float64. Beyond its edge an image is

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from cortex_lab.compute.kernel import Array
+
 FLOAT32 = np.dtype(np.float32)
 EXPONENT = np.int32(0x7F800000)
 """All bits of it are set in NaN and infinity, and in no other float32."""
 
 
-def plain(*arrays: np.ndarray | None) -> bool:
+def plain(*arrays: Array | None) -> bool:
     """Whether all are C-contiguous float32 arrays; None counts as one."""
     for array in arrays:
         if array is None:
@@ -19,6 +21,6 @@ def plain(*arrays: np.ndarray | None) -> bool:
     return True
 
 
-def writable(*arrays: np.ndarray | None) -> bool:
+def writable(*arrays: Array | None) -> bool:
     """Whether all are C-contiguous float32 arrays that may be written to; None counts as one."""
     return plain(*arrays) and all(array is None or array.flags.writeable for array in arrays)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
-
 from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32
@@ -22,6 +20,7 @@ from cortex_lab.compute.cpu.microkernels.convolution_kernel import (
 from cortex_lab.compute.cpu.native import clear_block, copy_block
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import LANES, first_lanes, load, store
+from cortex_lab.compute.kernel import Array
 from cortex_lab.compute.work import Work
 
 SHAPES = ((4, 2), (8, 1))
@@ -42,11 +41,7 @@ def weight_gradient_pays(geometry: tuple[int, ...]) -> bool:
 
 
 def weight_gradient(
-    x: np.ndarray,
-    dy: np.ndarray,
-    sums: np.ndarray,
-    geometry: tuple[int, ...],
-    pieces: Sequence[tuple[int, ...]],
+    x: Array, dy: Array, sums: Array, geometry: tuple[int, ...], pieces: Sequence[tuple[int, ...]]
 ) -> Work:
     """What finds the gradient (taps, channels, filters), flat, of each piece: (number, start and stop row).
 

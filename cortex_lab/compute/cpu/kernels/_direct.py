@@ -15,6 +15,7 @@ from cortex_lab.compute.cpu.microkernels.convolution_kernel import REGISTERS, sl
 from cortex_lab.compute.cpu.native import clear_block, copy_block
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import LANES, choose, every, first_lanes, is_finite, load, store
+from cortex_lab.compute.kernel import Array
 from cortex_lab.compute.work import Work, join
 
 HEIGHTS = (4, 6, 7, 8, 12, 14, 16)
@@ -41,7 +42,7 @@ PLAIN = (None, None, None, False)
 
 
 def forward(
-    x: np.ndarray, w: np.ndarray, out: np.ndarray, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN
+    x: Array, w: Array, out: Array, geometry: tuple[int, ...], ending: tuple[Any, ...] = PLAIN
 ) -> Work | None:
     """What does the whole convolution, if tiles can do it; None if not.
 
@@ -119,7 +120,7 @@ def vectors_for(filters: int) -> int:
 
 
 def _multiply_pixels(
-    x: np.ndarray, w: np.ndarray, out: np.ndarray, channels: int, filters: int, ending: tuple[Any, ...]
+    x: Array, w: Array, out: Array, channels: int, filters: int, ending: tuple[Any, ...]
 ) -> list[Work]:
     vectors = vectors_for(filters)
     depth = _depth(channels, vectors * LANES)
@@ -130,7 +131,7 @@ def _multiply_pixels(
     return [pack, work(_product_kernel(PRODUCTS[vectors], vectors), before, pieces)]
 
 
-def _thinned(x: np.ndarray, out_height: int, out_width: int, sh: int, sw: int) -> tuple[Any, list[Work]]:
+def _thinned(x: Array, out_height: int, out_width: int, sh: int, sw: int) -> tuple[Any, list[Work]]:
     """The pixels that strides of a 1 x 1 convolution look at, side by side, and what puts them there."""
     rows = len(x) * out_height
     size = rows * out_width * x.shape[3]
@@ -167,9 +168,7 @@ def is_padded(geometry: tuple[int, ...]) -> bool:
     return top > 0 or left > 0 or reach[0] > height or reach[1] > width
 
 
-def _packing(
-    w: np.ndarray, channels: int, filters: int, panel: int, depth: int, scale: np.ndarray
-) -> tuple[Any, Work]:
+def _packing(w: Array, channels: int, filters: int, panel: int, depth: int, scale: Array) -> tuple[Any, Work]:
     """Memory for packed weights, and what packs them: panels of filters, in parts of `depth` channels.
 
     A part is (kh, depth, kw, panel). The next convolution uses the memory as well.

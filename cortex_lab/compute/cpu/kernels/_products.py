@@ -22,6 +22,7 @@ from cortex_lab.compute.cpu.microkernels.product_kernel import PANEL, STRIDE, TA
 from cortex_lab.compute.cpu.native import clear_block, copy_block, transpose_block
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import LANES, every, first_lanes, load, store
+from cortex_lab.compute.kernel import Array
 from cortex_lab.compute.work import Work
 
 DEEP = 160
@@ -51,14 +52,7 @@ def tiles_fit(rows: int, columns: int) -> bool:
     return _ON and rows >= 4 and 5 * rows * columns >= filled
 
 
-def multiply(
-    a: np.ndarray,
-    b: np.ndarray,
-    b_turned: int,
-    out: np.ndarray,
-    bias: np.ndarray | None = None,
-    code: int = 0,
-) -> Work:
+def multiply(a: Array, b: Array, b_turned: int, out: Array, bias: Array | None = None, code: int = 0) -> Work:
     """What does out = f(a @ op(b) + bias), a (rows, inner).
 
     op transposes where the flag is 1, `bias` may be None.
@@ -73,7 +67,7 @@ def multiply(
     return work(_multiply, flat, whole, _rooms)
 
 
-def multiply_turned(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Work:
+def multiply_turned(a: Array, b: Array, out: Array) -> Work:
     """What does out = a' @ b for a (inner, rows)."""
     (inner, rows), columns = a.shape, out.shape[1]
     arrays = a.reshape(-1), b.reshape(-1), out.reshape(-1)

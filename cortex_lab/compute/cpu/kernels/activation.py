@@ -15,7 +15,7 @@ from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import activation
 from cortex_lab.compute.kernels.activation import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
 from cortex_lab.compute.work import Call, in_turn
@@ -31,7 +31,7 @@ _BEND, _CUBIC = np.float32(GELU_SCALE), np.float32(GELU_CUBIC)
 
 
 @activation.activate.override("cpu")
-def activate(ops: OpsLike, name: str, x: np.ndarray, out: np.ndarray, alpha: float = 1.0) -> Any:
+def activate(ops: OpsLike, name: str, x: Array, out: Array, alpha: float = 1.0) -> Any:
     if name not in CODES or not plain(x) or not writable(out) or x.shape != out.shape:
         return NotImplemented
     ways = (_activate_normal, _part_of_normal) if name == "gelu" else (_activate, _part)
@@ -40,7 +40,7 @@ def activate(ops: OpsLike, name: str, x: np.ndarray, out: np.ndarray, alpha: flo
 
 @activation.activate_gradient.override("cpu")
 def activate_gradient(
-    ops: OpsLike, name: str, x: Any, y: np.ndarray, dy: np.ndarray, out: np.ndarray, alpha: float = 1.0
+    ops: OpsLike, name: str, x: Any, y: Array, dy: Array, out: Array, alpha: float = 1.0
 ) -> Any:
     if name not in CODES or not plain(x, y, dy) or not writable(out) or not y.shape == dy.shape == out.shape:
         return NotImplemented
@@ -55,7 +55,7 @@ def activate_gradient(
 
 
 @activation.bias_activate.override("cpu")
-def bias_activate(ops: OpsLike, y: np.ndarray, bias: np.ndarray | None, name: str, alpha: float = 1.0) -> Any:
+def bias_activate(ops: OpsLike, y: Array, bias: Array | None, name: str, alpha: float = 1.0) -> Any:
     if name not in CODES or not plain(bias) or not writable(y):
         return NotImplemented
     if name == "gelu":

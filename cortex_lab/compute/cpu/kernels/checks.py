@@ -11,7 +11,7 @@ from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import checks
 
 GRAIN = 65_536
@@ -19,7 +19,7 @@ _SPREAD = np.uint32(checks.SPREAD)
 
 
 @checks.all_finite.override("cpu")
-def all_finite(ops: OpsLike, a: np.ndarray) -> Any:
+def all_finite(ops: OpsLike, a: Array) -> Any:
     if not plain(a):
         return NotImplemented
     if a.size <= GRAIN:
@@ -50,7 +50,7 @@ def _all_finite(values):
 
 
 @checks.checksum.override("cpu")
-def checksum(ops: OpsLike, words: np.ndarray) -> Any:
+def checksum(ops: OpsLike, words: Array) -> Any:
     if words.dtype != np.uint32 or words.ndim != 1 or not words.flags.c_contiguous:
         return NotImplemented
     if len(words) <= GRAIN:
@@ -81,7 +81,7 @@ def _checksum(words, start, spread):
 
 
 @checks.count_hits.override("cpu")
-def count_hits(ops: OpsLike, scores: np.ndarray, classes: np.ndarray) -> Any:
+def count_hits(ops: OpsLike, scores: Array, classes: Array) -> Any:
     if not plain(scores) or classes.dtype != np.int64 or not classes.flags.c_contiguous:
         return NotImplemented
     return partial(_count_hits, scores, classes)

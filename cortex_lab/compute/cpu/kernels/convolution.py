@@ -14,7 +14,7 @@ from cortex_lab.compute.cpu.kernels._arrays import FLOAT32, plain, writable
 from cortex_lab.compute.cpu.kernels._mending import mend_input_gradient, mend_weight_gradient
 from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import activate, bias_activate
 from cortex_lab.compute.kernels.convolution import Padding, Pair
@@ -27,14 +27,7 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @convolution.convolve.override("cpu")
 def convolve(
-    ops: OpsLike,
-    x: np.ndarray,
-    w: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
-    groups: int,
+    ops: OpsLike, x: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Any:
     if not plain(x, w) or not writable(out):
         return NotImplemented
@@ -44,19 +37,9 @@ def convolve(
 
 @convolution.convolve_and.override("cpu")
 def convolve_and(
-    ops: OpsLike,
-    x: np.ndarray,
-    w: np.ndarray,
-    scale: np.ndarray | None,
-    shift: np.ndarray | None,
-    addend: np.ndarray | None,
-    name: str,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
-    groups: int,
-) -> Any:
+    ops: OpsLike, x: Array, w: Array, scale: Array | None, shift: Array | None, addend: Array | None,
+    name: str, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int,
+) -> Any:  # fmt: skip
     if not plain(x, w, scale, shift, addend) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, w.shape, out.shape, strides, padding, dilation, groups)
@@ -79,15 +62,9 @@ def convolve_and(
 
 @convolution.convolve_weight_gradient.override("cpu")
 def convolve_weight_gradient(
-    ops: OpsLike,
-    x: np.ndarray,
-    dy: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    ops: OpsLike, x: Array, dy: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair,
     groups: int,
-) -> Any:
+) -> Any:  # fmt: skip
     if not plain(x, dy) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, out.shape, dy.shape, strides, padding, dilation, groups)
@@ -107,15 +84,9 @@ def convolve_weight_gradient(
 
 @convolution.convolve_input_gradient.override("cpu")
 def convolve_input_gradient(
-    ops: OpsLike,
-    dy: np.ndarray,
-    w: np.ndarray,
-    out: np.ndarray,
-    strides: Pair,
-    padding: Padding,
-    dilation: Pair,
+    ops: OpsLike, dy: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair,
     groups: int,
-) -> Any:
+) -> Any:  # fmt: skip
     if not plain(dy, w) or not writable(out):
         return NotImplemented
     turned = _turned_padding(w.shape, padding, dilation)
@@ -133,7 +104,7 @@ def convolve_input_gradient(
     return work(_input_gradient, (*flat, geometry), pieces, partial(_room, geometry), blas=True)
 
 
-def _convolution(x: np.ndarray, w: np.ndarray, out: np.ndarray, geometry: tuple[int, ...]) -> Work:
+def _convolution(x: Array, w: Array, out: Array, geometry: tuple[int, ...]) -> Work:
     """What does a convolution, by tiles or by BLAS."""
     whole = _direct.forward(x, w, out, geometry)
     if whole is not None:

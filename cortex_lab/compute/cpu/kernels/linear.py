@@ -18,7 +18,7 @@ from cortex_lab.compute.cpu.kernels.activation import _activate_gradient as bend
 from cortex_lab.compute.cpu.native import gemm
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import linear
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, bias_activate
 from cortex_lab.compute.kernels.convolution import slopes_and_sums
@@ -32,7 +32,7 @@ _NONE, _FLAT = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
 
 
 @linear.matmul.override("cpu")
-def matmul(ops: OpsLike, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Any:
+def matmul(ops: OpsLike, a: Array, b: Array, out: Array) -> Any:
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     if a_turned:
         a = a.T
@@ -65,9 +65,7 @@ def matmul(ops: OpsLike, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Any:
 
 
 @linear.dense.override("cpu")
-def dense(
-    ops: OpsLike, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, name: str, out: np.ndarray
-) -> Any:
+def dense(ops: OpsLike, x: Array, w: Array, bias: Array | None, name: str, out: Array) -> Any:
     (rows, inner), columns = x.shape, out.shape[1]
     if name in CODES and name != "gelu" and w.shape == (inner, columns) and len(out) == rows and w.size > 0:
         small = rows * columns * inner <= SMALL_PRODUCT
@@ -83,16 +81,9 @@ def dense(
 
 @linear.dense_gradient.override("cpu")
 def dense_gradient(
-    ops: OpsLike,
-    x: np.ndarray,
-    name: str,
-    z: np.ndarray | None,
-    y: np.ndarray,
-    dy: np.ndarray,
-    dz: np.ndarray | None,
-    dw: np.ndarray,
-    d_bias: np.ndarray | None,
-) -> Any:
+    ops: OpsLike, x: Array, name: str, z: Array | None, y: Array, dy: Array, dz: Array | None, dw: Array,
+    d_bias: Array | None,
+) -> Any:  # fmt: skip
     (rows, inner), columns = x.shape, dw.shape[1]
     source, slopes, written = None, dy, None
     if name != "linear":
@@ -152,7 +143,7 @@ def _product(a, b, out, a_turned, b_turned, row, row_end, column, column_end):
 
 
 @linear.sum_rows.override("cpu")
-def sum_rows(ops: OpsLike, a: np.ndarray, out: np.ndarray) -> Any:
+def sum_rows(ops: OpsLike, a: Array, out: Array) -> Any:
     if not plain(a) or not writable(out) or out.shape != a.shape[-1:]:
         return NotImplemented
     rows = a.reshape(-1, a.shape[-1])
@@ -192,16 +183,16 @@ def add_up(parts, out):
 
 
 @linear.add.override("cpu")
-def add(ops: OpsLike, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Any:
+def add(ops: OpsLike, a: Array, b: Array, out: Array) -> Any:
     return _elementwise(_add, a, b, out)
 
 
 @linear.multiply.override("cpu")
-def multiply(ops: OpsLike, a: np.ndarray, b: np.ndarray | float, out: np.ndarray) -> Any:
+def multiply(ops: OpsLike, a: Array, b: Array | float, out: Array) -> Any:
     return _elementwise(_multiply, a, b, out)
 
 
-def _elementwise(kernel: Callable[..., Any], a: np.ndarray, b: Any, out: np.ndarray) -> Any:
+def _elementwise(kernel: Callable[..., Any], a: Array, b: Any, out: Array) -> Any:
     # NumPy is as quick as anything within the caches; beyond them two cores have more bandwidth than one.
     if out.size <= SMALL_SUM or not plain(a, b) or not writable(out) or not a.shape == b.shape == out.shape:
         return NotImplemented
@@ -222,7 +213,7 @@ def _multiply(a, b, out, start, stop):
 
 
 @linear.norm.override("cpu")
-def norm(ops: OpsLike, a: np.ndarray) -> Any:
+def norm(ops: OpsLike, a: Array) -> Any:
     if not plain(a) or a.size > 2**40:
         return NotImplemented
     return partial(_norm, a.reshape(-1))

@@ -16,7 +16,7 @@ from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store, total
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.work import Work
 
@@ -27,12 +27,7 @@ _NOTHING = np.zeros((0, 0), np.float32)
 
 @losses.softmax_cross_entropy.override("cpu")
 def softmax_cross_entropy(
-    ops: OpsLike,
-    logits: np.ndarray,
-    classes: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    gradient: np.ndarray | None,
+    ops: OpsLike, logits: Array, classes: Array, weights: Array, rows: Array, gradient: Array | None
 ) -> Any:
     call = _cross_entropy_of(logits, classes, weights, rows, _NOTHING if gradient is None else gradient)
     if call is None:
@@ -40,16 +35,14 @@ def softmax_cross_entropy(
     return partial(_scored, call, logits, classes, weights, rows, gradient)
 
 
-def _scored(call: Callable[[], list[float]], *given: np.ndarray | None) -> tuple[Any, Any]:
+def _scored(call: Callable[[], list[float]], *given: Array | None) -> tuple[Any, Any]:
     found, hits = call()
     # A class that does not exist: the reference says so.
     return (found, int(hits)) if hits >= 0 else losses.softmax_cross_entropy.reference(np, *given)
 
 
 @remembered
-def _cross_entropy_of(
-    logits: np.ndarray, classes: np.ndarray, weights: np.ndarray, rows: np.ndarray, slopes: np.ndarray
-) -> Any:
+def _cross_entropy_of(logits: Array, classes: Array, weights: Array, rows: Array, slopes: Array) -> Any:
     if not plain(logits, weights) or not writable(rows, slopes) or logits.ndim != 2 or len(logits) == 0:
         return None
     if classes.dtype != np.int64 or not classes.flags.c_contiguous:
@@ -70,21 +63,14 @@ def _cross_entropy_of(
 
 @losses.squared_error.override("cpu")
 def squared_error(
-    ops: OpsLike,
-    y: np.ndarray,
-    target: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    gradient: np.ndarray | None,
+    ops: OpsLike, y: Array, target: Array, weights: Array, rows: Array, gradient: Array | None
 ) -> Any:
     call = _squared_error_of(y, target, weights, rows, _NOTHING if gradient is None else gradient)
     return NotImplemented if call is None else held((y, target, weights, rows, gradient), call)
 
 
 @remembered
-def _squared_error_of(
-    y: np.ndarray, target: np.ndarray, weights: np.ndarray, rows: np.ndarray, slopes: np.ndarray
-) -> Work | None:
+def _squared_error_of(y: Array, target: Array, weights: Array, rows: Array, slopes: Array) -> Work | None:
     if not plain(y, target, weights) or not writable(rows, slopes) or y.size == 0:
         return None
     if y.shape != target.shape or rows.shape != (len(y),) or weights.shape != rows.shape:

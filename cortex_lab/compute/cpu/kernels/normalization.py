@@ -12,7 +12,7 @@ from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, is_finite, load, store
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import normalization
 from cortex_lab.compute.work import Work, in_turn
 
@@ -24,15 +24,9 @@ _NONE = np.zeros(0, np.float32)
 
 @normalization.batch_normalize.override("cpu")
 def batch_normalize(
-    ops: OpsLike,
-    x: np.ndarray,
-    gamma: np.ndarray | None,
-    beta: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    out: np.ndarray,
-    epsilon: float,
-) -> Any:
+    ops: OpsLike, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array,
+    out: Array, epsilon: float,
+) -> Any:  # fmt: skip
     if not plain(x, gamma, beta) or not writable(out, mean, variance) or x.shape != out.shape:
         return NotImplemented
     rows, features = x.shape
@@ -46,15 +40,9 @@ def batch_normalize(
 
 @normalization.normalize_columns.override("cpu")
 def normalize_columns(
-    ops: OpsLike,
-    x: np.ndarray,
-    gamma: np.ndarray | None,
-    beta: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    out: np.ndarray,
-    epsilon: float,
-) -> Any:
+    ops: OpsLike, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array,
+    out: Array, epsilon: float,
+) -> Any:  # fmt: skip
     if not plain(x, gamma, beta, mean, variance) or not writable(out) or x.shape != out.shape:
         return NotImplemented
     scale, shift = np.empty((2, x.shape[1]), np.float32)
@@ -64,17 +52,9 @@ def normalize_columns(
 
 @normalization.batch_normalize_gradient.override("cpu")
 def batch_normalize_gradient(
-    ops: OpsLike,
-    x: np.ndarray,
-    dy: np.ndarray,
-    gamma: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    d_gamma: np.ndarray | None,
-    d_beta: np.ndarray | None,
-    out: np.ndarray | None,
-    epsilon: float,
-) -> Any:
+    ops: OpsLike, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array,
+    d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float,
+) -> Any:  # fmt: skip
     if not plain(x, dy, gamma, mean, variance) or not writable(d_gamma, d_beta, out) or x.shape != dy.shape:
         return NotImplemented
     parts, totals = _totals(_products, (x, dy, mean), x.shape)
@@ -86,7 +66,7 @@ def batch_normalize_gradient(
     return in_turn(*calls)
 
 
-def _given(*vectors: np.ndarray | None) -> tuple[Any, ...]:
+def _given(*vectors: Array | None) -> tuple[Any, ...]:
     """The vectors, an empty one for None."""
     return tuple(_NONE if vector is None else vector for vector in vectors)
 

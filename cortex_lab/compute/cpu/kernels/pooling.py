@@ -12,7 +12,7 @@ from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.native import clear_block
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, either, every, first_lanes, is_nan, load, store
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import pooling
 from cortex_lab.compute.kernels.pooling import Padding, Pair
 
@@ -24,13 +24,7 @@ _NO_WINNER = np.zeros((1, 1, 1, 16), np.int32)
 
 @pooling.pool_max.override("cpu")
 def pool_max(
-    ops: OpsLike,
-    x: np.ndarray,
-    out: np.ndarray,
-    winner: np.ndarray | None,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
+    ops: OpsLike, x: Array, out: Array, winner: Array | None, size: Pair, strides: Pair, padding: Padding
 ) -> Any:
     if not plain(x) or not writable(out) or not _is_winner(winner, out):
         return NotImplemented
@@ -41,13 +35,7 @@ def pool_max(
 
 @pooling.pool_max_gradient.override("cpu")
 def pool_max_gradient(
-    ops: OpsLike,
-    dy: np.ndarray,
-    winner: np.ndarray,
-    out: np.ndarray,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
+    ops: OpsLike, dy: Array, winner: Array, out: Array, size: Pair, strides: Pair, padding: Padding
 ) -> Any:
     if not plain(dy) or not writable(out) or winner is None or not _is_winner(winner, dy):
         return NotImplemented
@@ -57,13 +45,7 @@ def pool_max_gradient(
 
 @pooling.pool_average.override("cpu")
 def pool_average(
-    ops: OpsLike,
-    x: np.ndarray,
-    out: np.ndarray,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
-    count_padding: bool,
+    ops: OpsLike, x: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> Any:
     if not plain(x) or not writable(out):
         return NotImplemented
@@ -74,13 +56,7 @@ def pool_average(
 
 @pooling.pool_average_gradient.override("cpu")
 def pool_average_gradient(
-    ops: OpsLike,
-    dy: np.ndarray,
-    out: np.ndarray,
-    size: Pair,
-    strides: Pair,
-    padding: Padding,
-    count_padding: bool,
+    ops: OpsLike, dy: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool
 ) -> Any:
     if not plain(dy) or not writable(out):
         return NotImplemented
@@ -89,7 +65,7 @@ def pool_average_gradient(
     return work(_share_out, (dy, out, share, *geometry), _pieces(out))
 
 
-def _is_winner(winner: np.ndarray | None, like: np.ndarray) -> bool:
+def _is_winner(winner: Array | None, like: Array) -> bool:
     if winner is None:
         return True
     return (
@@ -100,14 +76,12 @@ def _is_winner(winner: np.ndarray | None, like: np.ndarray) -> bool:
     )
 
 
-def _shares(
-    x: np.ndarray, out: np.ndarray, size: Pair, strides: Pair, padding: Padding, count_padding: bool
-) -> Any:
+def _shares(x: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> Any:
     counts = pooling._counts(x.shape, out.shape, size, strides, padding, count_padding)
     return (1 / counts[0, :, :, 0]).astype(np.float32)
 
 
-def _pieces(x: np.ndarray) -> list[tuple[int, int]]:
+def _pieces(x: Array) -> list[tuple[int, int]]:
     return get_workers().split(len(x), -(-GRAIN // max(1, x[0].size)))
 
 

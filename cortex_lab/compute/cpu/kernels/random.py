@@ -13,7 +13,7 @@ from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.philox import WORDS, at_least, philox_words, upper_bits
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import LANES, choose, every, first_lanes, load, store
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import random
 from cortex_lab.compute.work import Work
 
@@ -28,9 +28,7 @@ _LOWER, _UPPER = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @random.random_uniform.override("cpu")
-def random_uniform(
-    ops: OpsLike, out: np.ndarray, seed: int | np.ndarray, step: int | np.ndarray, stream: int
-) -> Any:
+def random_uniform(ops: OpsLike, out: Array, seed: int | Array, step: int | Array, stream: int) -> Any:
     keys = _keys(seed, step)
     if not writable(out) or keys is None:
         return NotImplemented
@@ -38,9 +36,7 @@ def random_uniform(
 
 
 @random.random_normal.override("cpu")
-def random_normal(
-    ops: OpsLike, out: np.ndarray, seed: int | np.ndarray, step: int | np.ndarray, stream: int
-) -> Any:
+def random_normal(ops: OpsLike, out: Array, seed: int | Array, step: int | Array, stream: int) -> Any:
     keys = _keys(seed, step)
     if not writable(out) or keys is None:
         return NotImplemented
@@ -51,7 +47,7 @@ def random_normal(
 
 @random.dropout_mask.override("cpu")
 def dropout_mask(
-    ops: OpsLike, out: np.ndarray, rate: float, seed: int | np.ndarray, step: int | np.ndarray, stream: int
+    ops: OpsLike, out: Array, rate: float, seed: int | Array, step: int | Array, stream: int
 ) -> Any:
     keys = _keys(seed, step)
     if round(rate * 2**32) >= 2**32 or not writable(out) or keys is None:
@@ -61,15 +57,9 @@ def dropout_mask(
 
 @random.dropout.override("cpu")
 def dropout(
-    ops: OpsLike,
-    x: np.ndarray,
-    mask: np.ndarray,
-    out: np.ndarray,
-    rate: float,
-    seed: int | np.ndarray,
-    step: int | np.ndarray,
+    ops: OpsLike, x: Array, mask: Array, out: Array, rate: float, seed: int | Array, step: int | Array,
     stream: int,
-) -> Any:
+) -> Any:  # fmt: skip
     keys = _keys(seed, step)
     if round(rate * 2**32) >= 2**32 or not plain(x) or not writable(mask, out) or keys is None:
         return NotImplemented
@@ -78,15 +68,13 @@ def dropout(
     return _masking(rate, keys, stream, mask, x, out)
 
 
-def _masking(
-    rate: float, keys: tuple[Any, Any], stream: int, mask: np.ndarray, x: np.ndarray, out: np.ndarray
-) -> Work:
+def _masking(rate: float, keys: tuple[Any, Any], stream: int, mask: Array, x: Array, out: Array) -> Work:
     dropping = np.uint64(round(rate * 2**32)), np.float32(1 / (1 - rate))
     arrays = (array.reshape(-1) for array in (mask, x, out))
     return work(_mask, (*keys, np.uint64(stream), *arrays, *dropping), _groups(mask.size))
 
 
-def _keys(seed: int | np.ndarray, step: int | np.ndarray) -> tuple[Any, Any] | None:
+def _keys(seed: int | Array, step: int | Array) -> tuple[Any, Any] | None:
     """Seed and step as arrays () of words, in their own memory where they are arrays; None for other ones."""
     found = []
     for key in (seed, step):

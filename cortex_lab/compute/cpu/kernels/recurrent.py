@@ -25,7 +25,7 @@ from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import recurrent as reference
 from cortex_lab.compute.work import Call, join
 
@@ -39,21 +39,10 @@ _FLAT = np.zeros(0, np.float32)
 
 @reference.lstm.override("cpu")
 def lstm(
-    ops: OpsLike,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    bias: np.ndarray | None,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    cells: np.ndarray | None,
-    hidden: np.ndarray | None,
-    last: np.ndarray | None,
-    activation: str,
-    recurrent_activation: str,
-    reverse: bool,
-) -> Any:
+    ops: OpsLike, x: Array, kernel: Array, recurrent: Array, bias: Array | None, mask: Array | None,
+    start: tuple[Array, ...] | None, gates: Array, cells: Array | None, hidden: Array | None,
+    last: Array | None, activation: str, recurrent_activation: str, reverse: bool,
+) -> Any:  # fmt: skip
     if mask is not None or (activation, recurrent_activation) != ("tanh", "sigmoid"):
         return NotImplemented
     arrays = (x, kernel, recurrent, bias, *(start or (None, None)), gates, cells, hidden, last)
@@ -63,9 +52,8 @@ def lstm(
 
 @remembered
 def _sequence_of(
-    x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray | None, h: np.ndarray | None,
-    c: np.ndarray | None, gates: np.ndarray, cells: np.ndarray | None, hidden: np.ndarray | None,
-    last: np.ndarray | None, reverse: bool,
+    x: Array, kernel: Array, recurrent: Array, bias: Array | None, h: Array | None, c: Array | None,
+    gates: Array, cells: Array | None, hidden: Array | None, last: Array | None, reverse: bool,
 ) -> Call | None:  # fmt: skip
     """What does an LSTM; None if it cannot be done here."""
     if not plain(x, kernel, recurrent, bias, h, c) or not writable(gates, cells, hidden, last):
@@ -104,25 +92,11 @@ def _sequence_of(
 
 @reference.lstm_gradient.override("cpu")
 def lstm_gradient(
-    ops: OpsLike,
-    x: np.ndarray,
-    kernel: np.ndarray,
-    recurrent: np.ndarray,
-    mask: np.ndarray | None,
-    start: tuple[np.ndarray, ...] | None,
-    gates: np.ndarray,
-    cells: np.ndarray,
-    hidden: np.ndarray,
-    dy: np.ndarray,
-    dx: np.ndarray | None,
-    d_kernel: np.ndarray,
-    d_recurrent: np.ndarray,
-    d_bias: np.ndarray | None,
-    work: np.ndarray,
-    activation: str,
-    recurrent_activation: str,
-    reverse: bool,
-) -> Any:
+    ops: OpsLike, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
+    start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array, dx: Array | None,
+    d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str,
+    recurrent_activation: str, reverse: bool,
+) -> Any:  # fmt: skip
     if mask is not None or (activation, recurrent_activation) != ("tanh", "sigmoid"):
         return NotImplemented
     if not writable(work):
@@ -135,9 +109,9 @@ def lstm_gradient(
 
 @remembered
 def _differentiation_of(
-    x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, h: np.ndarray | None, c: np.ndarray | None,
-    gates: np.ndarray, cells: np.ndarray, hidden: np.ndarray, dy: np.ndarray, dx: np.ndarray | None,
-    d_kernel: np.ndarray, d_recurrent: np.ndarray, d_bias: np.ndarray | None, reverse: bool,
+    x: Array, kernel: Array, recurrent: Array, h: Array | None, c: Array | None, gates: Array, cells: Array,
+    hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None,
+    reverse: bool,
 ) -> Call | None:  # fmt: skip
     """What finds the gradients of an LSTM; None if it cannot be done here."""
     if not plain(x, kernel, recurrent, h, c, gates, cells, hidden, dy):
@@ -367,8 +341,8 @@ def _gradient(
 
 @compiled
 def _bend_back(
-    gates, gate, cells, at_cell, past, at_past, arriving, felt, handed, at_handed, dc_all, at_dc, slopes, to,
-    units,
+    gates, gate, cells, at_cell, past, at_past, arriving, felt, handed, at_handed, dc_all, at_dc, slopes,
+    to, units,
 ):  # fmt: skip
     """One row of one step: the gradients before its four activations, and that of the cell before it."""
     one = every(_ONE)

@@ -14,7 +14,7 @@ from cortex_lab.compute.cpu.kernels.activation import CODES, activate_lanes_grad
 from cortex_lab.compute.cpu.kernels.linear import add_up
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import convolution
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, activate_gradient
 from cortex_lab.compute.kernels.linear import sum_rows
@@ -30,13 +30,7 @@ _ZERO = np.float32(0)
 
 @convolution.slopes_and_sums.override("cpu")
 def slopes_and_sums(
-    ops: OpsLike,
-    name: str,
-    z: Any,
-    y: np.ndarray,
-    dy: np.ndarray,
-    dz: np.ndarray,
-    total: np.ndarray | None,
+    ops: OpsLike, name: str, z: Any, y: Array, dy: Array, dz: Array, total: Array | None
 ) -> Any:
     if not plain(z, y, dy) or not writable(dz, total) or not y.shape == dy.shape == dz.shape:
         return NotImplemented

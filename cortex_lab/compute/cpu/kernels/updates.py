@@ -12,7 +12,7 @@ from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.remembered import held, remembered
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import updates
 
 GRAIN = 32_768
@@ -21,14 +21,9 @@ LARGEST = np.finfo(np.float32).max
 
 @updates.update_sgd.override("cpu")
 def update_sgd(
-    ops: OpsLike,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    velocity: np.ndarray | None,
-    learning_rate: float,
-    momentum: float,
-    nesterov: bool,
-) -> Any:
+    ops: OpsLike, params: Array, gradient: Array, velocity: Array | None, learning_rate: float,
+    momentum: float, nesterov: bool,
+) -> Any:  # fmt: skip
     if velocity is None:
         update = _update_of(_descend, 1, params, gradient)
         return NotImplemented if update is None else held((params, gradient), update, learning_rate)
@@ -40,18 +35,9 @@ def update_sgd(
 
 @updates.update_adam.override("cpu")
 def update_adam(
-    ops: OpsLike,
-    params: np.ndarray,
-    gradient: np.ndarray,
-    mean: np.ndarray,
-    square: np.ndarray,
-    learning_rate: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    step: int,
-    weight_decay: float,
-) -> Any:
+    ops: OpsLike, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float,
+    beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float,
+) -> Any:  # fmt: skip
     update = _update_of(_adam, 6, params, gradient, mean, square)
     if update is None:
         return NotImplemented
@@ -70,7 +56,7 @@ def _adam_by(
 
 @remembered
 def _update_of(
-    kernel: Callable[..., Any], count: int, params: np.ndarray, gradient: np.ndarray, *state: np.ndarray
+    kernel: Callable[..., Any], count: int, params: Array, gradient: Array, *state: Array
 ) -> _Update | None:
     if params.ndim != 1 or not plain(gradient) or not writable(params, *state):
         return None

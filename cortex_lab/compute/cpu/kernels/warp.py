@@ -11,16 +11,14 @@ from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.kernel import OpsLike
+from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import warp
 
 GRAIN = 32_768
 
 
 @warp.warp_affine.override("cpu")
-def warp_affine(
-    ops: OpsLike, x: np.ndarray, matrices: np.ndarray, tones: np.ndarray, nearest: bool, out: np.ndarray
-) -> Any:
+def warp_affine(ops: OpsLike, x: Array, matrices: Array, tones: Array, nearest: bool, out: Array) -> Any:
     if not plain(x) or not writable(out) or x.shape != out.shape or x.ndim != 4 or out.size == 0:
         return NotImplemented
     if matrices.dtype != np.float64 or tones.dtype != np.float64 or not len(matrices) == len(x) == len(tones):
