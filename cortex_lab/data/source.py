@@ -52,10 +52,10 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ArraySource:
-    """The rows of one array (n, *shape), which may be mapped from a file."""
+class _Whole:
+    """Rows that lie in one place (n, *shape)."""
 
-    array: np.ndarray
+    array: Any
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,6 +68,13 @@ class ArraySource:
     def __len__(self) -> int:
         return len(self.array)
 
+
+@dataclass(frozen=True, eq=False)
+class ArraySource(_Whole):
+    """The rows of one array (n, *shape), which may be mapped from a file."""
+
+    array: np.ndarray
+
     def take(self, rows: Numbers) -> np.ndarray:
         # Not `array.take`: of what is not contiguous, it copies all to take some.
         return self.array[rows].astype(self.dtype, copy=False)
@@ -76,34 +83,20 @@ class ArraySource:
         self.array[rows] = values
 
 
-@dataclass(frozen=True, eq=False)
-class HDF5Source:
+class HDF5Source(_Whole):
     """The rows of an `h5py.Dataset`, whose file must stay open."""
-
-    dataset: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.dataset.shape[1:]
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.dataset.dtype.newbyteorder("=")
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def take(self, rows: Numbers) -> np.ndarray:
         if isinstance(rows, slice) and (rows.step or 1) > 0:
-            return self.dataset[rows].astype(self.dtype, copy=False)
+            return self.array[rows].astype(self.dtype, copy=False)
         # HDF5 reads rows in the order of the file, each once.
         there, places = np.unique(numbers(rows, len(self)), return_inverse=True)
-        return self.dataset[there].astype(self.dtype, copy=False)[places]
+        return self.array[there].astype(self.dtype, copy=False)[places]
 
     def put(self, rows: Numbers, values: np.ndarray) -> None:
         there = numbers(rows, len(self))
         for row, value in zip(there, np.broadcast_to(values, (len(there), *self.shape)), strict=True):
-            self.dataset[row] = value
+            self.array[row] = value
 
 
 @dataclass(frozen=True, eq=False)

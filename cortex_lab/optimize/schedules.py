@@ -14,9 +14,7 @@ from cortex_lab.optimize.schedule import Schedule, rate_at
 
 
 @dataclass(frozen=True)
-class StepDecay(Schedule):
-    """`initial`, multiplied by `factor` after every `every` updates."""
-
+class _Decay(Schedule):
     initial: float
     every: int
     factor: float = 0.1
@@ -25,23 +23,19 @@ class StepDecay(Schedule):
         checks.number("initial", self.initial, least=0)
         checks.number("factor", self.factor, least=0)
         checks.whole("every", self.every, least=1)
+
+
+@dataclass(frozen=True)
+class StepDecay(_Decay):
+    """`initial`, multiplied by `factor` after every `every` updates."""
 
     def __call__(self, step: int) -> float:
         return self.initial * self.factor ** (step // self.every)
 
 
 @dataclass(frozen=True)
-class ExponentialDecay(Schedule):
+class ExponentialDecay(_Decay):
     """`initial`, falling smoothly by `factor` in every `every` updates."""
-
-    initial: float
-    every: int
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        checks.number("initial", self.initial, least=0)
-        checks.number("factor", self.factor, least=0)
-        checks.whole("every", self.every, least=1)
 
     def __call__(self, step: int) -> float:
         return self.initial * self.factor ** (step / self.every)

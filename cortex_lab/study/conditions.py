@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -75,44 +75,37 @@ def as_condition(condition: Condition | str) -> Condition:
     return condition
 
 
-@dataclass(frozen=True)
-class Both(Condition):
+@dataclass(frozen=True, repr=False)
+class _Joined(Condition):
     left: Condition
     right: Condition
+
+    sign: ClassVar[str]
 
     @property
     def keys(self) -> tuple[str, ...]:
         return (*self.left.keys, *self.right.keys)
+
+    def check(self, trace: Trace) -> None:
+        self.left.check(trace)
+        self.right.check(trace)
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} {self.sign} {self.right!r})"
+
+
+class Both(_Joined):
+    sign = "&"
 
     def met(self, trace: Trace, start: int) -> bool:
         return self.left.met(trace, start) and self.right.met(trace, start)
 
-    def check(self, trace: Trace) -> None:
-        self.left.check(trace)
-        self.right.check(trace)
 
-    def __repr__(self) -> str:
-        return f"({self.left!r} & {self.right!r})"
-
-
-@dataclass(frozen=True)
-class Either(Condition):
-    left: Condition
-    right: Condition
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return (*self.left.keys, *self.right.keys)
+class Either(_Joined):
+    sign = "|"
 
     def met(self, trace: Trace, start: int) -> bool:
         return self.left.met(trace, start) or self.right.met(trace, start)
-
-    def check(self, trace: Trace) -> None:
-        self.left.check(trace)
-        self.right.check(trace)
-
-    def __repr__(self) -> str:
-        return f"({self.left!r} | {self.right!r})"
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,11 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-import ipywidgets
-
 from cortex_lab.study import Session
 from cortex_lab.widgets.channel import Channel, Panel
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
-from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, mark, write
+from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, Widget, mark, write
 
 
 class Commanded(Protocol):
@@ -171,7 +169,7 @@ class Controls:
         """Every widget, children before their boxes."""
         found: list[Any] = []
 
-        def collect(widget: ipywidgets.Widget) -> None:
+        def collect(widget: Widget) -> None:
             for child in getattr(widget, "children", ()):
                 collect(child)
             found.append(widget)
@@ -190,7 +188,7 @@ def error_html(error: BaseException) -> str:
     )
 
 
-def _show(widget: ipywidgets.Widget, value: object) -> None:
+def _show(widget: Widget, value: object) -> None:
     write(widget, disabled=value is None)
     if value is not None:
         write(widget, value=value)
@@ -223,7 +221,7 @@ def _count(text: str, lowest: int, highest: int, value: int, tooltip: str) -> Co
     return number
 
 
-def _group(*widgets: ipywidgets.Widget) -> Row:
+def _group(*widgets: Widget) -> Row:
     group = Row(widgets)
     group.add_class("cortex-group")
     return group

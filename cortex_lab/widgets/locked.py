@@ -8,6 +8,8 @@ import ipywidgets
 
 from cortex_lab.widgets.lock import widget_lock
 
+Widget = ipywidgets.Widget
+
 
 class Locked:
     """Mixin: whoever writes to the widget, and every message from the browser, holds `widget_lock`.
@@ -67,7 +69,7 @@ class Column(Locked, ipywidgets.VBox):
     """Widgets one below the other."""
 
 
-def write(widget: ipywidgets.Widget, **values: object) -> None:
+def write(widget: Widget, **values: object) -> None:
     """Set those traits that differ, so that nothing is sent for what is already so."""
     for name, value in values.items():
         if getattr(widget, name) != value:

@@ -49,12 +49,7 @@ class BatchNormalization(Layer):
         return shapes[0]
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        shape, found = self._features(shapes[0]), {}
-        if self.scale:
-            found["gamma"] = Parameter(shape, self.gamma_initializer)
-        if self.center:
-            found["beta"] = Parameter(shape, self.beta_initializer)
-        return found
+        return _gamma_and_beta(self, self._features(shapes[0]))
 
     def state(self, *shapes: Shape) -> dict[str, Parameter]:
         shape = self._features(shapes[0])
@@ -142,12 +137,7 @@ class LayerNormalization(Layer):
         return shapes[0]
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        shape, found = self._features(shapes[0]), {}
-        if self.scale:
-            found["gamma"] = Parameter(shape, self.gamma_initializer)
-        if self.center:
-            found["beta"] = Parameter(shape, self.beta_initializer)
-        return found
+        return _gamma_and_beta(self, self._features(shapes[0]))
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         places = Buffer(shapes[0][: len(shapes[0]) - len(self._features(shapes[0]))])
@@ -189,3 +179,12 @@ class LayerNormalization(Layer):
                 "put a Permute before it"
             )
         return shape[first:]
+
+
+def _gamma_and_beta(layer: BatchNormalization | LayerNormalization, shape: Shape) -> dict[str, Parameter]:
+    found = {}
+    if layer.scale:
+        found["gamma"] = Parameter(shape, layer.gamma_initializer)
+    if layer.center:
+        found["beta"] = Parameter(shape, layer.beta_initializer)
+    return found

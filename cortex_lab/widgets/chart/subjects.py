@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -67,3 +67,23 @@ def checked_layer(layer: str, known: list[str], what: str = "layer") -> str:
     if layer not in known:
         raise KeyError(f"there is no {what} {layer!r}; there are {', '.join(known) or 'none'}")
     return layer
+
+
+class OfOneLayer:
+    """Of a view that shows one of its `layers`, a knob to turn."""
+
+    session: Session
+    layers: list[str]
+    layers_are: ClassVar[str] = "layer"
+    """What to call them where there is none of a name."""
+    _layer: str | None
+
+    @property
+    def layer(self) -> str | None:
+        """Name of the layer that is shown."""
+        return self._layer
+
+    @layer.setter
+    def layer(self, name: str) -> None:
+        network_of(self.session)
+        self._layer = checked_layer(name, self.layers, self.layers_are)

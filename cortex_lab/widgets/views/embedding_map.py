@@ -13,7 +13,7 @@ import pandas as pd
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
-from cortex_lab.widgets.chart.subjects import checked_layer, dataset_of, has_dataset, held_out, network_of
+from cortex_lab.widgets.chart.subjects import OfOneLayer, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 MOST_ROWS = 500
@@ -42,7 +42,7 @@ class Map:
         return f"activations of step {self.step:,}, {stage}" + (f", {self.told}" if self.told else "")
 
 
-class EmbeddingMap(View[Map]):
+class EmbeddingMap(OfOneLayer, View[Map]):
     """Held-out rows placed by t-SNE of what a layer makes of them, colored by label.
 
     It is a Process of its own under a Session of its own (`layout`), which `advance` moves on by one
@@ -95,16 +95,6 @@ class EmbeddingMap(View[Map]):
             self._read_rows(rows)
         if layer is not None:
             self.layer = layer
-
-    @property
-    def layer(self) -> str | None:
-        """Name of the layer whose activations are mapped."""
-        return self._layer
-
-    @layer.setter
-    def layer(self, name: str) -> None:
-        network_of(self.session)
-        self._layer = checked_layer(name, self.layers)
 
     @property
     def settled(self) -> bool:

@@ -14,7 +14,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Plot
 from cortex_lab.widgets.chart.scales import StickyLimit
-from cortex_lab.widgets.chart.subjects import checked_layer, network_of
+from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 SAMPLE = 16384
@@ -65,7 +65,7 @@ class Histograms:
         return told
 
 
-class WeightHistogram(View[Histograms]):
+class WeightHistogram(OfOneLayer, View[Histograms]):
     """Histograms of the chosen layer's parameters, over the outline of how they were at first.
 
     While the training runs a fixed random sample of at most 16384 values stands for each parameter, its
@@ -75,6 +75,7 @@ class WeightHistogram(View[Histograms]):
     title = "Weights"
     height = 120
     rank = 30
+    layers_are = "layer with parameters called"
 
     def __init__(self, session: Session, layer: str | None = None) -> None:
         super().__init__(session)
@@ -95,16 +96,6 @@ class WeightHistogram(View[Histograms]):
             self._layer = self.layers[0] if self.layers else None
         if layer is not None:
             self.layer = layer
-
-    @property
-    def layer(self) -> str | None:
-        """Name of the layer whose parameters are shown."""
-        return self._layer
-
-    @layer.setter
-    def layer(self, name: str) -> None:
-        network_of(self.session)
-        self._layer = checked_layer(name, self.layers, "layer with parameters called")
 
     @property
     def knobs(self) -> tuple[Knob, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from cortex_lab.compute.cpu.simd import choose, either, every, first_lanes, is_n
 from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import pooling
 from cortex_lab.compute.kernels.pooling import Padding, Pair
+from cortex_lab.compute.work import Work
 
 GRAIN = 16_384
 INT32 = np.dtype(np.int32)
@@ -28,9 +30,8 @@ def pool_max(
 ) -> Any:
     if not plain(x) or not writable(out) or not _is_winner(winner, out):
         return NotImplemented
-    geometry = (*size, *strides, padding[0][0], padding[1][0])
     keep = winner is not None
-    return work(_largest, (x, out, winner if keep else _NO_WINNER, keep, *geometry), _pieces(x))
+    return _of_images(_largest, x, (x, out, winner if keep else _NO_WINNER, keep), size, strides, padding)
 
 
 @pooling.pool_max_gradient.override("cpu")
@@ -39,8 +40,7 @@ def pool_max_gradient(
 ) -> Any:
     if not plain(dy) or not writable(out) or winner is None or not _is_winner(winner, dy):
         return NotImplemented
-    geometry = (*size, *strides, padding[0][0], padding[1][0])
-    return work(_to_winners, (dy, winner, out, *geometry), _pieces(out))
+    return _of_images(_to_winners, out, (dy, winner, out), size, strides, padding)
 
 
 @pooling.pool_average.override("cpu")
@@ -50,8 +50,7 @@ def pool_average(
     if not plain(x) or not writable(out):
         return NotImplemented
     share = _shares(x, out, size, strides, padding, count_padding)
-    geometry = (*size, *strides, padding[0][0], padding[1][0])
-    return work(_mean, (x, out, share, *geometry), _pieces(x))
+    return _of_images(_mean, x, (x, out, share), size, strides, padding)
 
 
 @pooling.pool_average_gradient.override("cpu")
@@ -61,8 +60,7 @@ def pool_average_gradient(
     if not plain(dy) or not writable(out):
         return NotImplemented
     share = _shares(out, dy, size, strides, padding, count_padding)
-    geometry = (*size, *strides, padding[0][0], padding[1][0])
-    return work(_share_out, (dy, out, share, *geometry), _pieces(out))
+    return _of_images(_share_out, out, (dy, out, share), size, strides, padding)
 
 
 def _is_winner(winner: Array | None, like: Array) -> bool:
@@ -81,8 +79,17 @@ def _shares(x: Array, out: Array, size: Pair, strides: Pair, padding: Padding, c
     return (1 / counts[0, :, :, 0]).astype(np.float32)
 
 
-def _pieces(x: Array) -> list[tuple[int, int]]:
-    return get_workers().split(len(x), -(-GRAIN // max(1, x[0].size)))
+def _of_images(
+    kernel: Callable[..., Any],
+    images: Array,
+    arrays: tuple[Any, ...],
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
+) -> Work:
+    """What calls `kernel` on pieces of the images, with the arrays and how windows lie on an image."""
+    pieces = get_workers().split(len(images), -(-GRAIN // max(1, images[0].size)))
+    return work(kernel, (*arrays, *size, *strides, padding[0][0], padding[1][0]), pieces)
 
 
 @piecework
