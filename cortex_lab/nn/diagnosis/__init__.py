@@ -13,6 +13,7 @@
 | `apart`       | validation rows beside training rows                                        |
 | `simple`      | nearest neighbors and a linear model, which know nothing of the network     |
 | `labels`      | whether targets have to do with inputs, whatever the network                |
+| `noise`       | labels that are wrong here and there                                        |
 | `earlier`     | what did lasting harm before something was edited by hand                   |
 | `start`       | how the network began: its weights, its gradients, what was dead from there |
 | `held_back`   | clipping, decay and penalties, by experiments without them                  |

@@ -11,6 +11,7 @@ from cortex_lab.nn.diagnosis.sample import Sample
 from cortex_lab.nn.diagnosis.study import Study
 
 MOST_ROWS, MOST_COLUMNS = 1200, 2048
+FEW, MANY = 5, 20  # neighbors
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,10 @@ def best_model(x: np.ndarray, y: np.ndarray) -> Simple | None:
         return None
     if y.ndim == 1:
         one_hot = np.eye(int(y.max()) + 1)[y.astype(int)]
-        guesses = [one_hot[nearest_rows(x, 5)].mean(axis=1).argmax(axis=1), _ridge(x, one_hot).argmax(axis=1)]
+        nearest = nearest_rows(x, MANY if len(x) > 5 * MANY else FEW)
+        # Many neighbors see through labels that are often wrong.
+        guesses = [one_hot[nearest[:, :few]].mean(axis=1).argmax(axis=1) for few in (FEW, MANY)]
+        guesses.append(_ridge(x, one_hot).argmax(axis=1))
         return max((_of_labels(guess, y) for guess in guesses), key=lambda told: told.z)
     guesses = [y[nearest_rows(x, 5)].mean(axis=1), _ridge(x, y)]
     return max((_of_values(guess, y) for guess in guesses), key=lambda told: told.z)
