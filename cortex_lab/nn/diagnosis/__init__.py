@@ -15,6 +15,7 @@
 | `labels`      | whether targets have to do with inputs, whatever the network                |
 | `noise`       | labels that are wrong here and there                                        |
 | `earlier`     | what did lasting harm before something was edited by hand                   |
+| `mended`      | the training that would have been without a cause that hides others         |
 | `start`       | how the network began: its weights, its gradients, what was dead from there |
 | `held_back`   | clipping, decay and penalties, by experiments without them                  |
 | `step_size`   | rate, momentum and schedule, by experiment                                  |
@@ -25,6 +26,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +38,7 @@ from cortex_lab.nn.diagnosis import (
     held_back,
     labels,
     leakage,
+    mended,
     numbers,
     outcome,
     start,
@@ -48,8 +51,13 @@ from cortex_lab.nn.diagnosis.study import Case, Study
 __all__ = ["Case", "Diagnosis", "Finding", "diagnose"]
 
 CAUSES = (numbers.find, description.find, data.find, leakage.find, apart.find, labels.find)
-STORY = (earlier.find, start.find, held_back.find, step_size.find)
-"""How it went: what did harm before an edit comes before what does now."""
+HIDDEN = (data.find, leakage.find, apart.find, labels.find)
+"""What cannot be looked at while numbers are missing."""
+STORY = (start.find, held_back.find, step_size.find)
+"""How it went, each looked at with what was found before put right."""
+
+
+_RIGHT = "That is so with what stands above put right."
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -65,10 +73,15 @@ def diagnose(case: Case) -> Diagnosis:
     with np.errstate(all="ignore"):
         for find in CAUSES:
             _add(find, study, causes, notes)
-        for find in STORY:
-            # A cause from before would only be told once more, by what it left behind.
-            if not study.told_earlier:
-                _add(find, study, causes, notes)
+        told = _put_right(study, causes)
+        if study.rows.bad and told is not study:
+            for find in HIDDEN:
+                _add(find, told, causes, notes)
+        _add(earlier.find, study, causes, notes)
+        # A cause from before would only be told once more, by what it left behind.
+        for find in () if study.told_earlier else STORY:
+            told = _put_right(told, causes)
+            _add(find, told, causes, notes)
         _add(numbers.overflow, study, causes, notes, causes)
         symptoms_found: list[Finding] = []
         _add(symptoms.find, study, symptoms_found, notes, causes)
@@ -77,12 +90,25 @@ def diagnose(case: Case) -> Diagnosis:
     return Diagnosis([*causes, *symptoms_found], notes, study.skipped)
 
 
+def _put_right(study: Study, causes: list[Finding]) -> Study:
+    """The study with what was found so far put right, where it hides other things and that can be done."""
+    try:
+        return mended.without(study, causes) or study
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        study.skipped.append(f"what else is wrong ({error})")
+        return study
+
+
 def _add(
     find: Callable[..., Iterable[tuple[Finding, bool]]], study: Study, found: list, notes: list, *more: list
 ) -> None:
     """Add what `find` finds: to `found` what is wrong, to `notes` the rest."""
     try:
         for finding, wrong in find(study, *more):
+            if study.put_right:
+                if any(each.kind == finding.kind for each in (*found, *notes)):
+                    continue
+                finding = replace(finding, sentence=f"{finding.sentence} {_RIGHT}")
             (found if wrong else notes).append(finding)
     except (ValueError, TypeError, LookupError, ArithmeticError, np.linalg.LinAlgError) as error:
         # A diagnosis of something odd still says all else.

@@ -92,6 +92,10 @@ def _features(study: Study, inputs: dict[str, np.ndarray]) -> np.ndarray:
             counts = np.zeros((len(x), int(flat.max()) + 1))
             np.add.at(counts, (np.arange(len(x))[:, None], flat), 1)
             x = counts
+        if x.ndim > 2:
+            # Of channels of their own units each counts alike.
+            scale = x.std(axis=tuple(range(x.ndim - 1)), dtype=np.float64)
+            x = x / np.where(scale > 1e-12, scale, 1)
         found.append(spread_out(x.reshape(len(x), -1).astype(np.float64), alike=x.ndim > 2))
     return np.concatenate(found, axis=1)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.nn.diagnosis import passes, sample
+from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean
 from cortex_lab.nn.examine.fault import Fault
 from cortex_lab.nn.train.training import Training
@@ -104,6 +105,7 @@ class Study:
         self.steps = case.now.step_number - case.origin
         self.skipped: list[str] = []
         self.told_earlier, self.known_too_high = False, float("inf")
+        self.put_right: tuple[Finding, ...] = ()
         self._present, self._beginning = self.now.snapshot(), self.start.snapshot()
         self._tried: dict[str, np.ndarray] = {}
         self._steps_to_try: int | None = None
@@ -211,7 +213,7 @@ class Study:
         """The losses of the first steps since the start, run again as they were; None if that is too long."""
         if not self.sound:
             return None
-        if self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS:
+        if self.too_long:
             self.skipped.append(f"experiments, because a step takes {self.case.step_seconds:.2g} s")
             return None
         losses = self.run("as it was", lambda training: None)
@@ -219,6 +221,11 @@ class Study:
             self.skipped.append(f"experiments, because {len(losses)} steps take {4 * RUN_SECONDS:.2g} s")
             return None
         return losses
+
+    @property
+    def too_long(self) -> bool:
+        """Whether steps are too long to experiment with."""
+        return self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS
 
     def run(
         self, name: str, change: Change, from_now: bool = False, fresh: Change | None = None

@@ -1,0 +1,111 @@
+"""The training as it would be without a cause that hides others: begun again with that put right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.nn.diagnosis.finding import Finding
+from cortex_lab.nn.diagnosis.sample import Sample
+from cortex_lab.nn.diagnosis.study import MOST_STEPS, RUN_SECONDS, Study
+from cortex_lab.nn.train.training import Training
+
+SCALED = ("input_scale", "target_scale")
+LEFT_OUT = ("not_finite", "input_outlier", "target_outlier")
+EDITED = (
+    "initialization", "dead_units", "saturated_units", "weight_decay", "clipping", "dropout", "noise",
+    "epsilon", "momentum_high", "frozen",
+)  # fmt: skip
+"""Kinds whose edits put right what they name."""
+FEWEST = 8  # rows without which nothing is learned
+
+
+def without(study: Study, causes: Iterable[Finding]) -> Study | None:
+    """The study of a training in which `causes` are put right, as many steps long; None if none can be."""
+    new = [cause for cause in causes if cause not in study.put_right]
+    scaled = [cause for cause in new if cause.kind in SCALED]
+    ours = [cause for cause in new if cause.where != "validation"]
+    left_out = [cause for cause in ours if cause.kind in LEFT_OUT and cause.rows]
+    larger = [cause for cause in new if "batch_size" in cause.options]
+    edited = [cause for cause in new if cause.kind in EDITED and cause.edits]
+    penalized = [cause for cause in new if cause.kind == "penalty"]
+    right, rows = [*scaled, *left_out, *larger, *edited, *penalized], study.rows
+    if not right or rows.error or study.too_long:
+        return None
+    start = study.start.clone()
+    if scaled or left_out or larger:
+        size = larger[0].options["batch_size"] if larger else study.now.batches.batch_size
+        source = _source(study, scaled, left_out, size)
+        if source.length < FEWEST:
+            return None
+        start.loader.read(source)
+        start = start.clone()
+    for name, value in (edit for cause in edited for edit in cause.edits):
+        start.edit(name, value)
+    if penalized:
+        start.update.drop_penalties()
+    now, losses = _gone_on(start, study.steps)
+    case = replace(study.case, now=now, start=start, fault=None, losses=losses, at=None)
+    made = Study(case)
+    made.put_right = (*study.put_right, *right)
+    if scaled or not study.validation:
+        # Validation rows are as they were, so they are no longer to be compared.
+        made.validation = None
+    return made
+
+
+def _gone_on(start: Training, steps: int) -> tuple[Training, np.ndarray]:
+    """A copy after as many steps as there is time for, and their losses."""
+    training, losses = start.clone(), []
+    training.loader.trust()
+    until = time.perf_counter() + 2 * RUN_SECONDS
+    for step in range(steps):
+        training.whole_step()
+        losses.append(training.measure("loss"))
+        late = step >= MOST_STEPS and time.perf_counter() > until
+        if late or not np.isfinite(losses[-1]) or time.perf_counter() > until + 2 * RUN_SECONDS:
+            break
+    return training, np.array(losses)
+
+
+class _Rows:
+    """Sampled rows as a source of batches."""
+
+    def __init__(self, inputs: Any, targets: Any, rows: np.ndarray, batch_size: int) -> None:
+        self.inputs, self.targets, self.rows = inputs, targets, rows
+        self.length, self.batch_size = len(rows), min(batch_size, max(len(rows), 1))
+        self.steps_per_epoch = max(self.length // self.batch_size, 1)
+
+    def fetch(self, step: int) -> Any:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.Generator(np.random.Philox(key=[epoch, 3])).permutation(self.length)
+        chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
+        inputs, targets = (
+            {name: part[chosen] for name, part in each.items()} for each in (self.inputs, self.targets)
+        )
+        return SimpleNamespace(inputs=inputs, targets=targets, rows=self.rows[chosen], weights=None)
+
+
+def _source(study: Study, scaled: list[Finding], left_out: list[Finding], batch_size: int) -> _Rows:
+    rows: Sample = study.rows
+    stay = ~np.isin(rows.rows, [row for cause in left_out for row in cause.rows])
+    inputs, targets = (
+        {name: part[stay] for name, part in each.items()} for each in (rows.inputs, rows.targets)
+    )
+    for cause in scaled:
+        parts = inputs if cause.kind == "input_scale" else targets
+        parts[cause.where] = standardized(parts[cause.where])
+    return _Rows(inputs, targets, rows.rows[stay], batch_size)
+
+
+def standardized(values: np.ndarray) -> np.ndarray:
+    """Columns, or channels, of mean 0 and standard deviation 1."""
+    axes = tuple(range(max(values.ndim - 1, 1)))
+    x = values.astype(np.float64) - values.mean(axis=axes, dtype=np.float64)
+    spread = x.std(axis=axes)
+    return (x / np.where(spread > 0, spread, 1)).astype(np.float32)
