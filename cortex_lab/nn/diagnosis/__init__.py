@@ -14,7 +14,7 @@
 | `simple`      | nearest neighbors and a linear model, which know nothing of the network     |
 | `labels`      | whether targets have to do with inputs, whatever the network                |
 | `noise`       | labels that are wrong here and there                                        |
-| `earlier`     | what did lasting harm before something was edited by hand                   |
+| `earlier`     | what did lasting harm before an edit by hand, or in an earlier session      |
 | `mended`      | the training that would have been without a cause that hides others         |
 | `start`       | how the network began: its weights, its gradients, what was dead from there |
 | `held_back`   | clipping, decay and penalties, by experiments without them                  |
@@ -78,16 +78,23 @@ def diagnose(case: Case) -> Diagnosis:
             for find in HIDDEN:
                 _add(find, told, causes, notes)
         _add(earlier.find, study, causes, notes)
+        _add(earlier.find_unseen, told, causes, notes)
+        study.told_earlier |= told.told_earlier
         # A cause from before would only be told once more, by what it left behind.
         for find in () if study.told_earlier else STORY:
             told = _put_right(told, causes)
             _add(find, told, causes, notes)
+        rescaled = any(cause.kind in mended.SCALED for cause in told.put_right)
+        if rescaled and not any(cause.kind == "learning_rate_high" for cause in causes):
+            # A rate that scaled numbers would bear is too high as they are.
+            _add(step_size.find_high, study, causes, notes)
         _add(numbers.overflow, study, causes, notes, causes)
         symptoms_found: list[Finding] = []
         _add(symptoms.find, study, symptoms_found, notes, causes)
-        if not causes:
+        # Labels that are wrong are learned by heart like others.
+        if all(cause.kind == "label_noise" for cause in causes):
             _add(outcome.find, study, causes, notes)
-    return Diagnosis([*causes, *symptoms_found], notes, study.skipped)
+    return Diagnosis([*causes, *symptoms_found], notes, dict.fromkeys(study.skipped))
 
 
 def _put_right(study: Study, causes: list[Finding]) -> Study:

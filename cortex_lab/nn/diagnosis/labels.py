@@ -34,16 +34,12 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     for name, target in study.rows.targets.items():
         if study.objective.losses[name].predicts == "values":
             yield from ((finding, True) for finding in _classes_as_values(study, name, target))
-    if len(study.rows) < FEWEST_ROWS:
-        return
     for name, target in study.rows.targets.items():
-        told = simple(study, name)
-        if told is None:
-            continue
-        if told.z < SURE and not _network_knows(study):
+        told = simple(study, name) if len(study.rows) >= FEWEST_ROWS else None
+        if told is not None and told.z < SURE and not _network_knows(study):
             yield _nothing_to_learn(study, name, told), True
         elif (labels := labels_of(study, name, target)) is not None:
-            yield from noise.find(study, name, labels, told.skill)
+            yield from noise.find(study, name, labels)
 
 
 def _network_knows(study: Study) -> bool:

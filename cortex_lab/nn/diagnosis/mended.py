@@ -13,6 +13,7 @@ import numpy as np
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.sample import Sample
 from cortex_lab.nn.diagnosis.study import MOST_STEPS, RUN_SECONDS, Study
+from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.training import Training
 
 SCALED = ("input_scale", "target_scale")
@@ -52,11 +53,36 @@ def without(study: Study, causes: Iterable[Finding]) -> Study | None:
     now, losses = _gone_on(start, study.steps)
     case = replace(study.case, now=now, start=start, fault=None, losses=losses, at=None)
     made = Study(case)
-    made.put_right = (*study.put_right, *right)
+    made.skipped, made.put_right = study.skipped, (*study.put_right, *right)
     if scaled or not study.validation:
         # Validation rows are as they were, so they are no longer to be compared.
         made.validation = None
     return made
+
+
+def anew(study: Study) -> Study | None:
+    """The study of a training from fresh weights, by an optimizer that knows nothing; what rests is kept.
+
+    For a session that goes on from an earlier one, of which nothing but the weights is left.
+    """
+    if study.too_long or not study.sound:
+        return None
+    start = study.start.clone()
+    network, frozen = start.network, start.frozen.nodes
+    drawn = Network(network.graph, seed=network.seed, ops=network.ops)
+    names = [name for name in network.parameters if name.split("/")[0] not in frozen]
+    for name in names:
+        start.edit(f"weights[{name!r}]", network.ops.to_numpy(drawn.parameters[name]))
+    for name in network.states:
+        if name.split("/")[0] not in frozen:
+            start.edit(f"state[{name!r}]", network.ops.to_numpy(drawn.states[name]))
+    shapes = {name: array.shape for name, array in network.parameters.items()}
+    state = start.optimizer.init(network.ops, network.params, shapes)
+    start.restore(start.snapshot() | {"optimizer_state": state})
+    now, losses = _gone_on(start, study.now.step_number)
+    edits = {start.step_number: tuple(f"weights[{name!r}]" for name in names)}
+    case = replace(study.case, now=now, start=start, fault=None, losses=losses, edits=edits, at=None)
+    return Study(replace(case, origin=start.step_number))
 
 
 def _gone_on(start: Training, steps: int) -> tuple[Training, np.ndarray]:

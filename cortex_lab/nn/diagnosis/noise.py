@@ -7,8 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cortex_lab.nn.diagnosis.data import labels_of
 from cortex_lab.nn.diagnosis.finding import Finding, listed
-from cortex_lab.nn.diagnosis.simple import agreement, distances, elsewhere, features, nearest_rows
+from cortex_lab.nn.diagnosis.simple import (
+    agreement,
+    best_model,
+    distances,
+    elsewhere,
+    features,
+    features_of_both,
+    nearest_rows,
+    simple,
+)
 from cortex_lab.nn.diagnosis.study import Study
 
 # Measured ranges: healthy | faulty.
@@ -21,6 +31,7 @@ INSIDE = 0.12  # the same among the third of rows whose neighbors agree most: 0 
 CLEAR = 0.76  # how far those agree; less is said by what tells too little: 0.5 to 0.75 | 0.8 and more
 SKILL = 0.45  # of the neighbors, from chance to perfect, below which they are no judge of labels
 # Of the third of rows of which a smooth model is surest, those with another label.
+SIGNAL = 3.0  # standard errors above chance, below which there is none
 ENOUGH_ROWS = 300
 MISTAKEN, HALF = 0.13, 0.48  # 0 to 0.12 | 0.16 to 0.42; beyond, the model is no judge
 WEAK = 0.48  # of these rows, from chance to perfect, below which inputs may just be weak: -0.2 to 0.48 | 0.8
@@ -63,14 +74,18 @@ class Mistakes:
         )  # fmt: skip
 
 
-def find(study: Study, name: str, labels: np.ndarray, skill: float) -> Iterator[tuple[Finding, bool]]:
-    """Wrong labels of output `name`; `skill` is that of simple models, from chance to perfect."""
-    x = features(study)
-    y = labels[: len(x)]
+def find(study: Study, name: str, labels: np.ndarray) -> Iterator[tuple[Finding, bool]]:
+    """Wrong labels of output `name`, by neighbors and a smooth model."""
+    x, y, ours = _rows(study, name, labels)
     known = np.flatnonzero(y >= 0)
     if len(known) < FEWEST_ROWS or np.bincount(y[known]).max() > MAJORITY * len(known):
         return
-    x, y, rows = x[known], y[known], study.rows.rows[known]
+    x, y = x[known], y[known]
+    # Of validation rows, which stand at the end, no numbers are given.
+    rows = np.concatenate([study.rows.rows[:ours], np.full(len(known), -1)])[known]
+    told = best_model(x, y) if len(study.rows) < FEWEST_ROWS else simple(study, name)
+    if told is None or told.z < SIGNAL:
+        return
     votes = np.eye(int(y.max()) + 1)[y[nearest_rows(x, MANY_NEIGHBORS)]]
     few, many = votes[:, :NEIGHBORS].mean(axis=1), votes.mean(axis=1)
     other = few.argmax(axis=1) != y
@@ -81,8 +96,8 @@ def find(study: Study, name: str, labels: np.ndarray, skill: float) -> Iterator[
     odd = np.flatnonzero(other & agreed)
     odd = odd[np.argsort(-few[odd].max(axis=1), kind="stable")]
     clear = float(many.max(axis=1)[inside].mean()) > CLEAR
-    told = skill > SKILL and agreed.sum() >= FEWEST_ROWS // 2 and len(odd) > 0
-    near = told and against > AGAINST and within > INSIDE and clear
+    telling = told.skill > SKILL and agreed.sum() >= FEWEST_ROWS // 2 and len(odd) > 0
+    near = telling and against > AGAINST and within > INSIDE and clear
     smooth = None
     if within > INSIDE and len(y) >= ENOUGH_ROWS:
         smooth = _smooth(x[:MOST_ROWS], y[:MOST_ROWS])
@@ -98,16 +113,28 @@ def find(study: Study, name: str, labels: np.ndarray, skill: float) -> Iterator[
             f"far from where classes meet ({smooth.share:.0%}) as near it"
         )
         yield _wrong(rows[wrong], len(sure), said, smooth.share, MISTAKEN), True
-    elif told:
+    elif telling:
         finding = _wrong(rows[odd], int(agreed.sum()), said, against, AGAINST)
         note = f"{finding.sentence.partition(';')[0]}."
         yield replace(finding, sentence=note, remedy="", edits=()), False
 
 
+def _rows(study: Study, name: str, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Features, labels, and how many of them are training rows: where those are few, validation rows help."""
+    theirs = study.validation
+    others = labels_of(study, name, theirs.targets[name]) if theirs else None
+    if len(study.rows) >= FEWEST_ROWS or theirs is None or others is None:
+        x = features(study)
+        return x, labels[: len(x)], len(x)
+    x, z = features_of_both(study, theirs)
+    return np.concatenate([x, z]), np.concatenate([labels[: len(x)], others[: len(z)]]), len(x)
+
+
 def _wrong(rows: np.ndarray, of: int, said: str, value: float, bound: float) -> Finding:
+    count, rows = len(rows), rows[rows >= 0]
     return Finding(
         "label_noise", "data", value, bound,
-        f"{len(rows)} of {of} rows ({said}: rows {listed(rows)}; their labels may be wrong.",
+        f"{count} of {of} rows ({said}: rows {listed(rows)}; their labels may be wrong.",
         rows=tuple(int(row) for row in rows),
         remedy="Look at them, and leave out the bad ones: "
         'session.edit("excluded_rows", session.diagnose().of("label_noise")[0].rows)',

@@ -43,12 +43,8 @@ def elsewhere(study: Study, name: str) -> tuple[np.ndarray, list[np.ndarray]] | 
     y, z = (answers(study, name, rows) if rows else None for rows in (study.rows, theirs))
     if y is None or z is None or theirs is None or y.shape[1:] != z.shape[1:]:
         return None
-    counts = len(study.rows.rows[:MOST_ROWS]), len(theirs.rows[:MOST_ROWS])
-    both = {key: np.concatenate([ours[:MOST_ROWS], theirs.inputs[key][:MOST_ROWS]])
-            for key, ours in study.rows.inputs.items()}  # fmt: skip
-    features_of_both = _features(study, both)
-    x, at = features_of_both[: counts[0]], features_of_both[counts[0] :]
-    y, z = y[: counts[0]], z[: counts[1]]
+    x, at = features_of_both(study, theirs)
+    y, z = y[: len(x)], z[: len(at)]
     known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(axis=1)
     x, y = x[known], y[known]
     labels = y.ndim == 1
@@ -57,6 +53,14 @@ def elsewhere(study: Study, name: str) -> tuple[np.ndarray, list[np.ndarray]] | 
     mean = values.mean(axis=0)
     guesses = [values[nearest].mean(axis=1), at @ _linear(x, values - mean) + mean]
     return z, [guess.argmax(axis=1) for guess in guesses] if labels else guesses
+
+
+def features_of_both(study: Study, theirs: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Training rows and others as rows of numbers of about one size."""
+    both = {key: np.concatenate([ours[:MOST_ROWS], theirs.inputs[key][:MOST_ROWS]])
+            for key, ours in study.rows.inputs.items()}  # fmt: skip
+    found, count = _features(study, both), len(study.rows.rows[:MOST_ROWS])
+    return found[:count], found[count:]
 
 
 def agreement(guess: np.ndarray, y: np.ndarray) -> Simple:
