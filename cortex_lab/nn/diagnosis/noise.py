@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cortex_lab.compute.cpu.blas_threads import one_blas_thread
 from cortex_lab.nn.diagnosis.data import labels_of
 from cortex_lab.nn.diagnosis.finding import Finding, listed
 from cortex_lab.nn.diagnosis.simple import (
@@ -32,13 +33,16 @@ CLEAR = 0.76  # how far those agree; less is said by what tells too little: 0.5 
 SKILL = 0.45  # of the neighbors, from chance to perfect, below which they are no judge of labels
 # Of the third of rows of which a smooth model is surest, those with another label.
 SIGNAL = 3.0  # standard errors above chance, below which there is none
-ENOUGH_ROWS = 300
 MISTAKEN, HALF = 0.13, 0.48  # 0 to 0.12 | 0.16 to 0.42; beyond, the model is no judge
 WEAK = 0.48  # of these rows, from chance to perfect, below which inputs may just be weak: -0.2 to 0.48 | 0.8
 # Where classes overlap mistakes become fewer away from the boundary, and wrong labels are anywhere: how sure
 # it is that they become fewer among the surest half, two thirds, and all, in standard errors.
 IN_HALF, IN_MOST, IN_ALL = 1.8, 2.0, 2.0  # 1.5 to 4, 2 to 5, 2 to 10 | -4 to 1.5, -3 to 1.8, -3 to 2
-OVERLAP = 3.0  # and among the surest two thirds, beyond which neighbors are misled: 3 to 7 | -3 to 2.5
+# Among two thirds and all together, beyond which neighbors are misled: 5 to 13 | -3 to 5. Few rows say less.
+LEVEL, LEVEL_PER_ROW = 4.8, 0.018
+# Of two classes a gentle slope from one to the other looks like labels that are wrong; then the model must
+# tell more, and mistakes be as many everywhere.
+OF_TWO_LEVEL, OF_TWO_SURE = 1.0, 7.0  # 1.2 to 13 | -5 to 1; standard errors above chance: 5 to 6 | 7 to 14
 SURE = 4.5  # standard errors above chance
 AHEAD = 0.1  # accuracy on validation rows by which a network is ahead of simple models that are no judge
 WIDTHS, STRENGTHS = (0.03, 0.2, 1.0), (0.003, 0.03, 0.3, 3.0, 30.0)
@@ -65,13 +69,24 @@ class Mistakes:
         return float(np.corrcoef(np.arange(len(other)), other)[0, 1] * np.sqrt(len(other)))
 
     @property
+    def rise(self) -> float:
+        return self.rises(1) + self.rises(2 / 3)
+
+    @property
+    def is_level(self) -> bool:
+        """Whether mistakes may be as many where the model is sure, so that neighbors can be believed."""
+        return self.rise < min(LEVEL, LEVEL_PER_ROW * len(self.order))
+
+    @property
     def is_wrong_anywhere(self) -> bool:
         """Whether there are many, and as many where the model is sure."""
         known = 1 - self.share * self.classes / (self.classes - 1)
         level = self.rises(1 / 2) < IN_HALF and self.rises(2 / 3) < IN_MOST
-        return MISTAKEN < self.share < HALF and self.z > SURE and level and (
-            known > WEAK or self.rises(1) < IN_ALL
-        )  # fmt: skip
+        if self.classes == 2:
+            clear = self.z > OF_TWO_SURE and self.rise < OF_TWO_LEVEL
+        else:
+            clear = self.z > SURE and (known > WEAK or self.rises(1) < IN_ALL)
+        return MISTAKEN < self.share < HALF and level and clear
 
 
 def find(study: Study, name: str, labels: np.ndarray) -> Iterator[tuple[Finding, bool]]:
@@ -99,9 +114,10 @@ def find(study: Study, name: str, labels: np.ndarray) -> Iterator[tuple[Finding,
     telling = told.skill > SKILL and agreed.sum() >= FEWEST_ROWS // 2 and len(odd) > 0
     near = telling and against > AGAINST and within > INSIDE and clear
     smooth = None
-    if within > INSIDE and len(y) >= ENOUGH_ROWS:
-        smooth = _smooth(x[:MOST_ROWS], y[:MOST_ROWS])
-        near = near and smooth.rises(2 / 3) < OVERLAP
+    if within > INSIDE:
+        # With many threads so small a thing takes several times as long.
+        smooth = one_blas_thread.within(lambda: _smooth(x[:MOST_ROWS], y[:MOST_ROWS]))
+        near = near and smooth.is_level
     said = f"{against:.0%}) have another label than {AGREED:.0%} and more of their nearest neighbors"
     if near:
         yield _wrong(rows[odd], int(agreed.sum()), said, against, AGAINST), True
@@ -157,13 +173,15 @@ def _network_is_ahead(study: Study, name: str) -> bool:
 
 def _smooth(x: np.ndarray, y: np.ndarray) -> Mistakes:
     """A kernel ridge regression on classes, each row left out in turn (Craven and Wahba, 1979)."""
+    from scipy.linalg import eigh
+
     one_hot = np.eye(int(y.max()) + 1)[y]
     target = one_hot - one_hot.mean(axis=0)
     apart = distances(x, x)
     usual = np.median(apart[np.triu_indices(len(x), 1)]) + 1e-12
     best, least = target, np.inf
     for width in WIDTHS:
-        values, vectors = np.linalg.eigh(np.exp(-apart / (2 * width * usual)))
+        values, vectors = eigh(np.exp(-apart / (2 * width * usual)))
         across = vectors.T @ target
         for strength in STRENGTHS:
             kept = np.maximum(values, 0) / (np.maximum(values, 0) + strength)
