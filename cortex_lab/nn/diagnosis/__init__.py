@@ -4,6 +4,7 @@
 |---------------|-----------------------------------------------------------------------------|
 | `finding`     | what a diagnosis consists of                                                |
 | `sample`      | rows of the data as the network sees them                                   |
+| `work`        | how long things should take, whatever the machine                           |
 | `passes`      | outputs, gradients and losses of passes that change nothing                 |
 | `study`       | the training as it is and as it began; experiments on copies of it          |
 | `numbers`     | what is not finite                                                          |
@@ -65,7 +66,7 @@ def diagnose(case: Case) -> Diagnosis:
 
     Looks at the data, the description, the start and the history; where causes look alike it experiments, by
     running up to 80 steps again with one thing changed. Works on the copies in `case` only, for a few seconds
-    at most where steps are short.
+    where steps are short.
     """
     study = Study(case)
     causes: list[Finding] = []

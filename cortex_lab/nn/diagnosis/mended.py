@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.nn.diagnosis import work
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.sample import Sample
-from cortex_lab.nn.diagnosis.study import MOST_STEPS, RUN_SECONDS, Study
+from cortex_lab.nn.diagnosis.study import RUN_SECONDS, Study
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.training import Training
 
@@ -50,7 +50,7 @@ def without(study: Study, causes: Iterable[Finding]) -> Study | None:
         start.edit(name, value)
     if penalized:
         start.update.drop_penalties()
-    now, losses = _gone_on(start, study.steps)
+    now, losses = _gone_on(study, start, study.steps)
     case = replace(study.case, now=now, start=start, fault=None, losses=losses, at=None)
     made = Study(case)
     made.skipped, made.put_right = study.skipped, (*study.put_right, *right)
@@ -79,22 +79,22 @@ def anew(study: Study) -> Study | None:
     shapes = {name: array.shape for name, array in network.parameters.items()}
     state = start.optimizer.init(network.ops, network.params, shapes)
     start.restore(start.snapshot() | {"optimizer_state": state})
-    now, losses = _gone_on(start, study.now.step_number)
+    now, losses = _gone_on(study, start, study.now.step_number)
     edits = {start.step_number: tuple(f"weights[{name!r}]" for name in names)}
     case = replace(study.case, now=now, start=start, fault=None, losses=losses, edits=edits, at=None)
     return Study(replace(case, origin=start.step_number))
 
 
-def _gone_on(start: Training, steps: int) -> tuple[Training, np.ndarray]:
-    """A copy after as many steps as there is time for, and their losses."""
+def _gone_on(study: Study, start: Training, steps: int) -> tuple[Training, np.ndarray]:
+    """A copy after as many steps as there should be time for, and their losses."""
     training, losses = start.clone(), []
     training.loader.trust()
-    until = time.perf_counter() + 2 * RUN_SECONDS
-    for step in range(steps):
+    clock, most = study.case.clock, int(2 * RUN_SECONDS / max(study.case.step_seconds, 1e-9))
+    until = clock() + 2 * work.PATIENCE * RUN_SECONDS
+    for _ in range(min(steps, max(most, study.steps_to_try))):
         training.whole_step()
         losses.append(training.measure("loss"))
-        late = step >= MOST_STEPS and time.perf_counter() > until
-        if late or not np.isfinite(losses[-1]) or time.perf_counter() > until + 2 * RUN_SECONDS:
+        if not np.isfinite(losses[-1]) or clock() > until:
             break
     return training, np.array(losses)
 
