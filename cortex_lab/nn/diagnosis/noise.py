@@ -40,9 +40,9 @@ WEAK = 0.48  # of these rows, from chance to perfect, below which inputs may jus
 IN_HALF, IN_MOST, IN_ALL = 1.8, 2.0, 2.0  # 1.5 to 4, 2 to 5, 2 to 10 | -4 to 1.5, -3 to 1.8, -3 to 2
 # Among two thirds and all together, beyond which neighbors are misled: 5 to 13 | -3 to 5. Few rows say less.
 LEVEL, LEVEL_PER_ROW = 4.8, 0.018
-# Of two classes a gentle slope from one to the other looks like labels that are wrong; then the model must
-# tell more, and mistakes be as many everywhere.
-OF_TWO_LEVEL, OF_TWO_SURE = 1.0, 7.0  # 1.2 to 13 | -5 to 1; standard errors above chance: 5 to 6 | 7 to 14
+# Of two classes a gentle slope from one to the other looks like labels that are wrong: then a model that knows
+# so much, in standard errors above chance, is asked for, and mistakes that do not become more at all.
+OF_TWO_SURE, OF_TWO_LEVEL = 7.0, 1.0  # among two thirds and all together: 1 to 13 | -5 to 1
 SURE = 4.5  # standard errors above chance
 AHEAD = 0.1  # accuracy on validation rows by which a network is ahead of simple models that are no judge
 WIDTHS, STRENGTHS = (0.03, 0.2, 1.0), (0.003, 0.03, 0.3, 3.0, 30.0)
