@@ -81,11 +81,14 @@ def find_unseen(study: Study) -> Iterator[tuple[Finding, bool]]:
     for finding in found:
         remedy = re.sub(r"session\.rewind\(step=\d+\); ", "", finding.remedy)
         study.told_earlier = True
-        yield replace(
-            finding,
-            sentence=f"{finding.sentence} {_ANEW.format(step=step)}",
-            remedy=f"Train fresh weights, without resume_from. {remedy}",
-        ), True
+        yield (
+            replace(
+                finding,
+                sentence=f"{finding.sentence} {_ANEW.format(step=step)}",
+                remedy=f"Train fresh weights, without resume_from. {remedy}",
+            ),
+            True,
+        )
     if not found and fresh.loss_now < LASTS * study.loss_now:
         study.told_earlier = True
         yield Finding(

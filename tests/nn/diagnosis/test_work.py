@@ -38,7 +38,9 @@ def test_what_takes_many_times_as_long_as_it_should_is_left():
 
 def test_time_is_read_nowhere_but_from_the_clock_of_the_case():
     for path in Path(diagnosis.__file__).parent.glob("*.py"):
-        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        names = {
+            node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)
+        }
         assert path.name == "study.py" or not names & {"perf_counter", "monotonic", "process_time"}, path
 
 
