@@ -40,7 +40,7 @@ WEAK = 0.48  # of these rows, from chance to perfect, below which inputs may jus
 IN_HALF, IN_MOST, IN_ALL = 1.8, 2.0, 2.0  # 1.5 to 4, 2 to 5, 2 to 10 | -4 to 1.5, -3 to 1.8, -3 to 2
 # Among two thirds and all together, beyond which neighbors are misled: 5 to 13 | -3 to 5. Few rows say less.
 LEVEL, LEVEL_PER_ROW = 4.8, 0.018
-# Of two classes a gentle slope from one to the other looks like labels that are wrong: so a model is asked for that
+# Of two classes a gentle slope from one to the other looks like wrong labels: so a model is asked for that
 # knows more, in standard errors above chance, and mistakes that do not become more at all.
 OF_TWO_SURE, OF_TWO_LEVEL = 7.0, 1.0  # among two thirds and all together: 1 to 13 | -5 to 1
 SURE = 4.5  # standard errors above chance
