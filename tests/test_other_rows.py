@@ -19,7 +19,7 @@ def trained(data, units=3, loss="softmax_cross_entropy", **options):
     return cl.train(cl.Network([cl.Dense(units)], 2), data, loss, cl.Adam(0.1), batch_size=60, **options)
 
 
-def labelled(labels):
+def labeled(labels):
     frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=np.asarray(labels)[CLASSES])
     session = trained(cl.data.Dataset(frame, ["a", "b"], "k"))
     session.step(40)
@@ -42,7 +42,7 @@ WAYS = {
 )
 @pytest.mark.parametrize("kept", [(0, 1, 2), (0, 1), (2,)], ids=str)
 def test_labels_are_labels_however_they_are_given_or_it_is_asked_which_is_meant(way, labels, kept):
-    session, frame = labelled(labels)
+    session, frame = labeled(labels)
     some = frame[np.isin(CLASSES, kept)]
     order = np.sort(np.unique(np.asarray(labels)))
     x = some[["a", "b"]].to_numpy(np.float32)
@@ -86,7 +86,7 @@ def test_numbers_that_are_neither_labels_nor_ids_are_refused_by_name(case, dtype
 
 
 def test_a_type_that_would_merge_labels_is_no_remedy():
-    session, frame = labelled([False, True, True])
+    session, frame = labeled([False, True, True])
     with pytest.raises(ValueError, match=r"of type int, .* of type bool, .*: frame\['k'\].map"):
         session.score(frame.assign(k=CLASSES))
     with pytest.raises(ValueError, match=r"of type int, .* of type bool, .*: frame\['k'\].astype\('bool'\)"):
@@ -94,7 +94,7 @@ def test_a_type_that_would_merge_labels_is_no_remedy():
 
 
 def test_ids_of_the_training_are_ids():
-    session, frame = labelled([1, 2, 3])
+    session, frame = labeled([1, 2, 3])
     assert session.score(session.dataset.arrays()) == session.score(frame)
 
 

@@ -56,7 +56,7 @@ def is_column(frame: pd.DataFrame, target: Any) -> bool:
     return scalar and target is not None and target in frame.columns
 
 
-def labelled(targets: Any, reading: str, loss: str) -> tuple[Any, pd.Index | None]:
+def labeled(targets: Any, reading: str, loss: str) -> tuple[Any, pd.Index | None]:
     """Words as what a loss reads of them, with the labels that the codes stand for; else as they are."""
     values = targets.array if isinstance(targets, pd.Series) else targets
     words = np.asarray(values)
@@ -82,14 +82,14 @@ def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
 def coded_by_output(targets: Any, reading: str, loss: str, by_output: Mapping[str, str]) -> tuple[Any, Any]:
     """Targets as arrays of numbers and, where they were words, what words; dicts by output where they are."""
     if not isinstance(targets, Mapping):
-        return (targets, None) if targets is None else labelled(targets, reading, loss)
+        return (targets, None) if targets is None else labeled(targets, reading, loss)
     if by_output and set(by_output) != set(targets):
         raise ValueError(
             f"targets and losses are by the name of an output, and there are targets for {shown(targets)}, "
             f"losses for {shown(by_output)}; name them alike"
         )
     readings = {name: by_output.get(name, reading) for name in targets}
-    coded = {name: labelled(each, readings[name], loss) for name, each in targets.items()}
+    coded = {name: labeled(each, readings[name], loss) for name, each in targets.items()}
     words = {name: labels for name, (_, labels) in coded.items() if labels is not None}
     return {name: each for name, (each, _) in coded.items()}, words or None
 

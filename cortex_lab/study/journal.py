@@ -8,7 +8,7 @@ from typing import Any
 
 from cortex_lab.study.events import Event
 from cortex_lab.study.history import History, replay
-from cortex_lab.study.manual_edits import Hands
+from cortex_lab.study.manual_edits import ManualEdits
 from cortex_lab.study.observation import Observation
 from cortex_lab.study.process import Process
 from cortex_lab.study.recorder import Recorder
@@ -32,7 +32,7 @@ class Journal:
         self.trace = recorder.trace
         self.events: list[Event] = []
         self.history = history
-        self.hands = Hands(process)
+        self.manual_edits = ManualEdits(process)
         self.first_step = self.completed = process.step_number
         self.seconds = self.seconds_at_snapshot = 0.0
         # The process may be in no state at all: only a replay brings it back.
@@ -48,14 +48,14 @@ class Journal:
         self._present: Mapping[str, Any] | None = None
         self._unfinished: Callable[[], None] | None = None
         history.add(process.step_number, process.snapshot())
-        self.hands.note()
+        self.manual_edits.note()
 
     @property
     def observation(self) -> Observation:
         """The step just completed."""
         if self._observation is None:
             self._observation = Observation(self.process, self.recorder.latest, self._buffers_whole)
-        if self.hands.untold and not self._observation.edited:
+        if self.manual_edits.untold and not self._observation.edited:
             self._observation = self._observation.after_edit()
         return self._observation
 
@@ -98,12 +98,12 @@ class Journal:
         self._log(values.items(), phase)
 
     def log_changes_by_hand(self, phase: str | None) -> None:
-        """Log what was changed in place since the hands were noted."""
-        found = self.hands.changes()
+        """Log what was changed in place since they were noted."""
+        found = self.manual_edits.changes()
         if found:
             self._log(copy.deepcopy(found), phase)
         else:
-            self.hands.forget()
+            self.manual_edits.forget()
 
     def replace_events(self, count: int, events: Iterable[Event], also: Callable[[], None]) -> None:
         """Have `events` in the place of all but the first `count`, and do what goes with it."""
@@ -206,7 +206,7 @@ class Journal:
         def logged() -> None:
             self._observation = self.observation.after_edit()
             self.torn = False
-            self.hands.forget()
+            self.manual_edits.forget()
 
         self.replace_events(len(self.events), events, logged)
         for event in events:
@@ -221,7 +221,7 @@ class Journal:
         self.seconds_at_snapshot = self.seconds
         self._observation = self._recorded(whole)
         # Buffers were filled anew: what is noted from here on counts.
-        self.hands.forget()
+        self.manual_edits.forget()
         self._untold = tell
         self._present = None
         self.torn = False

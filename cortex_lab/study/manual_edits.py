@@ -10,7 +10,7 @@ import numpy as np
 from cortex_lab.study.process import Digesting, EditedInPlace, Foretelling, Process
 
 
-class Hands:
+class ManualEdits:
     """Notices which of a process's `editable` arrays were changed between two moments, bit by bit."""
 
     def __init__(self, process: Process) -> None:

@@ -251,8 +251,8 @@ class Stepper:
         # Who only visits has nothing to be undone, unless it edits.
         if error is not None and (journal.moving or (stepping and not isinstance(error, UpdateHeldBack))):
             self._recover(error)
-        if not journal.hands.watching:
-            journal.hands.note()
+        if not journal.manual_edits.watching:
+            journal.manual_edits.note()
         if self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
             self._handler = None

@@ -44,7 +44,7 @@ class _Binary(_Elementwise):
 class BinaryCrossEntropy(_Binary):
     """-(t log p + (1 - t) log(1 - p)), the mean over a row's outputs p, which are probabilities.
 
-    Targets t from 0 to 1, of the outputs' shape; `label_smoothing` pulls them towards 1/2 by that share. p is
+    Targets t from 0 to 1, of the outputs' shape; `label_smoothing` pulls them toward 1/2 by that share. p is
     kept 1e-7 away from 0 and 1; one outside makes its row NaN. `SigmoidCrossEntropy` needs no such limit.
     """
 
@@ -63,7 +63,7 @@ class BinaryCrossEntropy(_Binary):
 class SigmoidCrossEntropy(_Binary):
     """Binary cross-entropy of sigmoid(outputs), from the raw outputs: exact where a sigmoid would round to 0.
 
-    Targets from 0 to 1, of the outputs' shape; `label_smoothing` pulls them towards 1/2 by that share.
+    Targets from 0 to 1, of the outputs' shape; `label_smoothing` pulls them toward 1/2 by that share.
     """
 
     label_smoothing: float = 0.0

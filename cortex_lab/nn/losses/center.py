@@ -20,7 +20,7 @@ class CenterLoss(Loss):
     loss a small weight. Outputs (rows, features), class ids (rows,); negative ids mean "unknown".
 
     The centers, `classes` of them, start at 0 and are state, not parameters: after each update they move
-    towards the batch's features, a center with n rows by `rate` * n / (1 + n) of the way to their mean.
+    toward the batch's features, a center with n rows by `rate` * n / (1 + n) of the way to their mean.
     """
 
     classes: int

@@ -244,7 +244,7 @@ def _add_gradients(
 
 
 def edge(reader: str, position: int) -> str:
-    """How the gradient a node passes to its input number `position` is labelled."""
+    """How the gradient a node passes to its input number `position` is labeled."""
     # No node has ">" in its name, and the loss is a reader too: so no two readers have one label.
     return f"{reader}>{position}" if position or reader == "loss" else reader
 

@@ -34,7 +34,7 @@ def phase_names(plan: Plan, augments: bool) -> tuple[str, ...]:
     )
 
 
-class Program:
+class StepPhases:
     """What a step does after its fetch, found out once for each number of rows.
 
     `names` are those of its phases. `augment` is called in the phase of this name; `finish` in the last, with
@@ -103,22 +103,22 @@ def settling_of(network: Network, objective: TotalLoss, loaded: LoadedBatch) -> 
     return [*calls, partial(objective.settle, loaded.slots)] if objective.state else calls
 
 
-def _is_known(program: Phases) -> bool:
+def _is_known(phases: Phases) -> bool:
     """Whether the calls of all layers have been found out."""
-    return all(run.calls is not None for _, runs in program for run in runs if isinstance(run, Replayed))
+    return all(run.calls is not None for _, runs in phases for run in runs if isinstance(run, Replayed))
 
 
-def _in_one_go(ops: Ops, program: Phases) -> Whole:
+def _in_one_go(ops: Ops, phases: Phases) -> Whole:
     """Each call with the last phase that is over after it; kernels are one with neighbors, across layers."""
     calls: list[tuple[str, Callable[[], Any]]] = []
-    for phase, runs in program:
+    for phase, runs in phases:
         for run in runs:
             own = run.calls if isinstance(run, Replayed) and run.calls is not None else [run]
             calls += [(phase, call) for call in own]
-    phases = ["fetch", *(phase for phase, _ in program)]
+    names = ["fetch", *(phase for phase, _ in phases)]
     found, done = [], 0
     for call, made in ops.join(call for _, call in calls):
         done += made
-        over = phases.index(calls[done][0]) - 1 if done < len(calls) else len(phases) - 1
-        found.append((call, phases[over]))
+        over = names.index(calls[done][0]) - 1 if done < len(calls) else len(names) - 1
+        found.append((call, names[over]))
     return found

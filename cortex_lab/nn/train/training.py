@@ -28,7 +28,7 @@ from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.labels import take_names
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
-from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
+from cortex_lab.nn.train.phases import Calls, StepPhases, phase_names, settling_of
 from cortex_lab.nn.train.update import Update
 from cortex_lab.nn.train.validation import Validation, checked_rows
 from cortex_lab.optimize import Optimizer
@@ -121,7 +121,7 @@ class Training:
         self._validation = Validation(self.objective, rows, Metrics(metrics, self.objective))
         self.validate_every = checks.plain(validate_every) or batches.steps_per_epoch
         self.phases = phase_names(free, bool(augmenter))
-        self._program = Program(
+        self._step_phases = StepPhases(
             self.phases, network, self.objective, self.update, self._augment, self._finish
         )
         self._measures = Measures(
@@ -224,7 +224,7 @@ class Training:
         if self.tap is not None:
             self.tap("fetch", step, self.buffers)
         yield "fetch"
-        for phase, runs in self._program.phases(loaded):
+        for phase, runs in self._step_phases.phases(loaded):
             self.network.ops.flushed(lambda runs=runs: [run() for run in runs])
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
@@ -244,7 +244,7 @@ class Training:
         self.reached = "fetch"
 
         def whole() -> None:
-            for call, over in self._program.whole(loaded):
+            for call, over in self._step_phases.whole(loaded):
                 call()
                 self.reached = over
 
@@ -356,7 +356,7 @@ class Training:
         # What was bound stays readable until the next step binds anew.
         self.update.frozen, executor = self._resting(frozen, self.batches.batch_size)
         self.loader.load_into(executor)
-        self._program.forget()
+        self._step_phases.forget()
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
