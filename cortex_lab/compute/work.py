@@ -38,6 +38,7 @@ def joined(calls: Iterable[Call]) -> list[tuple[Call, int]]:
 
 
 def _joined(calls: Iterable[Call]) -> Iterator[tuple[Call, int]]:
+    # Only neighbors, and only of one kind: the order is kept, and one backend's work is no part of another's.
     for kind, group in groupby(calls, lambda call: type(call) if isinstance(call, Work) else None):
         some = list(group)
         if kind is None:

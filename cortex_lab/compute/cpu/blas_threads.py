@@ -40,6 +40,7 @@ class _OneBlasThread:
         with self._lock:
             self._inside.add(me)
             if self._before is None:
+                # By the first that enters: what others find inside is the 1 that it set.
                 self._before = [library.get_num_threads() or 1 for library in _blas_libraries()]
                 self._set(self._before, [1] * len(self._before))
 

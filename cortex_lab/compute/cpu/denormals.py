@@ -29,8 +29,10 @@ FLUSH = np.uint32(0x8040)
 @intrinsic
 def _read(typing):
     def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
+        # `restore` wants something to put back, also where nothing was changed.
         if not IS_X86:
             return ir.Constant(INT, 0)
+        # The register is read and written through memory only.
         held = cgutils.alloca_once(builder, INT)
         call(builder, "llvm.x86.sse.stmxcsr", VOID, [builder.bitcast(held, POINTER)])
         return builder.load(held)
@@ -59,6 +61,7 @@ def held():
 def flush():
     """Let denormal numbers count as zero in this thread; returns what `restore` takes."""
     before = _read()
+    # Numba makes 64 bits of what is joined, and the register has 32.
     _write(np.uint32(before | FLUSH))
     return before
 

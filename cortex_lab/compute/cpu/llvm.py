@@ -72,12 +72,14 @@ def call(builder: Builder, name: str, result: ir.Type, arguments: Values, **opti
 def splat(builder: Builder, value: Value) -> Value:
     """The vector that has `value` in every lane."""
     kind = ir.VectorType(value.type, LANES)
+    # In the form that LLVM knows for a broadcast, which processors do while they load.
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(INT, 0))
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(INTS, [0] * LANES))
 
 
 def first_lanes(builder: Builder, count: Value) -> Value:
     """The mask of the first `count` (a word) lanes; of all of them from sixteen on."""
+    # With a sign: past the end of an array fewer than no lanes are left, and loops ask all the same.
     order = ir.Constant(ir.VectorType(WORD, LANES), list(range(LANES)))
     return builder.icmp_signed("<", order, splat(builder, count))
 

@@ -44,6 +44,7 @@ def philox_words(typing, block, stream, step, step_high, seed, seed_high):
             )
         return context.make_tuple(builder, result, _in_order(builder, c0, c1, c2, c3))
 
+    # 64 bits, though 32 count: numbers that are narrower do not stay so in Numba.
     return result(*[types.uint64] * 6), generate
 
 
@@ -90,6 +91,7 @@ def upper_bits(typing, words):
 
     def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         bits = builder.lshr(values[0], ir.Constant(INTS, [8] * LANES))
+        # With a sign, which 24 bits do not reach: without AVX-512, x86 knows no other conversion.
         return builder.sitofp(bits, FLOATS)
 
     return floats(integers), generate

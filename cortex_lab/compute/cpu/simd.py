@@ -135,6 +135,7 @@ def _arithmetic(function: Callable[..., Any], instruction: str) -> None:
 
 def _comparison(function: Callable[..., Any], sign: str) -> None:
     def generate(builder: Builder, kind: types.Type, a: Value, b: Value) -> Value:
+        # Ordered: with NaN nothing is so, as in NumPy.
         return builder.fcmp_ordered(sign, a, b) if kind == floats else builder.icmp_signed(sign, a, b)
 
     _operator(function, lambda kind: mask if kind in (floats, integers) else None, generate)

@@ -168,6 +168,7 @@ def serve(state, worker, patience):
     left = patience
     while left > 0:
         if _take(state, worker):
+            # A thread that has just worked is likely to be wanted again soon.
             left = patience
             continue
         if _read(state, BUSY) == 0:
@@ -191,6 +192,7 @@ def advance(state, records, at, patience):
 @compiled
 def _advance(state, records, at, patience):
     if at >= 0:
+        # Only whoever has the pool reads and writes this word.
         state[AT] = at
         _write(state, ERROR, 0)
         _write(state, BUSY, 1)
@@ -201,6 +203,7 @@ def _advance(state, records, at, patience):
             _write(state, BUSY, 0)
             return state[AT] - 1 if failed else ALL_DONE
         count = records[start + COUNT]
+        # What nobody is to share needs no ticket.
         if count == 1 or patience == ALONE:
             for piece in range(count):
                 if _perform(records, start, piece, 0) != 0:
@@ -212,6 +215,7 @@ def _advance(state, records, at, patience):
             state[RECORD + i] = records[start + i]
         state[OPEN] = count
         _write(state, DONE, 0)
+        # The upper bits stay 0: a word has a sign, and must not turn negative.
         kernel = ((_read(state, TICKET) >> 32) + 1) & 0x3FFFFFFF
         _write(state, TICKET, kernel << 32 | count << 16)
         while _take(state, 0):
@@ -244,10 +248,12 @@ def looks(seconds: float) -> int:
         begin = time.perf_counter()
         serve(state, 0, trial)
         times.append(time.perf_counter() - begin)
+    # The quickest of three: in the others somebody else had the core.
     return max(1, round(trial * seconds / min(times)))
 
 
 def new_state() -> np.ndarray:
     """The words that the workers of a pool share, from a line of the cache on."""
+    # NumPy begins an array anywhere in a line.
     room = np.zeros(STATE + 8, np.int64)
     return room[-room.ctypes.data % 64 // 8 :][:STATE]

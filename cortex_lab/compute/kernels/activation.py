@@ -35,6 +35,7 @@ def activate(xp: ModuleType, name: str, x: Array, out: Array, alpha: float = 1.0
     elif name == "leaky_relu":
         out[...] = xp.where(x > 0, x, alpha * x)
     elif name == "elu":
+        # `where` is given both sides: exp of what is large and not asked for would overflow.
         out[...] = xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
     elif name == "selu":
         out[...] = SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(x, 0)))
@@ -55,6 +56,7 @@ def activate(xp: ModuleType, name: str, x: Array, out: Array, alpha: float = 1.0
     elif name == "softplus":
         out[...] = xp.logaddexp(x, xp.zeros((), x.dtype))
     elif name == "softmax":
+        # Less the largest: no exp overflows, and one of them is 1, so that nothing is divided by 0.
         exponentials = xp.exp(x - x.max(axis=-1, keepdims=True))
         xp.divide(exponentials, exponentials.sum(axis=-1, keepdims=True), out=out)
     elif name == "linear":
@@ -69,6 +71,7 @@ def activate_gradient(
 ) -> None:
     """out = dy * f'(x), given y = f(x); `x` is read only for the activations in `NEEDS_INPUT`."""
     if name == "relu":
+        # A product, not a choice: what is not a number in dy must stay so.
         xp.multiply(dy, y > 0, out=out)
     elif name == "leaky_relu":
         out[...] = xp.where(y > 0, dy, alpha * dy)

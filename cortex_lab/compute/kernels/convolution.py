@@ -70,6 +70,7 @@ def convolve_input_gradient(
     """out = gradient with respect to x of a convolution whose output has gradient `dy`."""
     (top, bottom), (left, right) = padding
     n, height, width, channels_in = out.shape
+    # With the border, which windows hang over: what falls on it is cut off at the end.
     padded = xp.zeros((n, height + top + bottom, width + left + right, channels_in), out.dtype)
     for tap, window in taps(w.shape, dy.shape, strides, dilation):
         for channels, filters in _groups(w.shape, groups):

@@ -12,6 +12,7 @@ def look_up(xp: ModuleType, table: Array, ids: Array, out: Array) -> None:
     """out[i] = table[ids[i]]; IndexError for an id that is not in the table."""
     if ids.dtype.kind not in "iu":
         raise TypeError(f"ids come straight from an input of the network, got an array of {ids.dtype}")
+    # NumPy takes -1 for the last row, and CuPy any id at all for some row.
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= len(table):
         wrong = low if low < 0 else high

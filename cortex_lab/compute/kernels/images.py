@@ -72,6 +72,7 @@ def _enlarge(xp: ModuleType, x: Array, factor: int) -> Any:
     """x (n, length, m) interpolated to (n, length * factor, m)."""
     n, length, m = x.shape
     out = xp.empty((n, length, factor, m), x.dtype)
+    # Beyond its ends the image goes on as it ends.
     before = xp.concatenate([x[:, :1], x[:, :-1]], axis=1)
     after = xp.concatenate([x[:, 1:], x[:, -1:]], axis=1)
     for phase, place in _places(factor):

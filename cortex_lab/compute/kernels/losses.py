@@ -28,6 +28,7 @@ def softmax_cross_entropy(
     """
     known = classes >= 0
     chosen = xp.where(known, classes, 0)[:, None]
+    # Less the largest: no exp overflows, and the sum of them is 1 at least.
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = xp.exp(shifted)
     total = exponentials.sum(axis=1, keepdims=True)

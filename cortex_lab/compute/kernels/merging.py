@@ -16,6 +16,7 @@ def largest(xp: ModuleType, xs: Sequence[Any], winner: Array | None, out: Array)
     `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
     """
     if winner is not None:
+        # Before the maximum: that may be written over the first of them.
         stacked = xp.stack(list(xs))
         winner[...] = stacked.argmax(axis=0)
     xp.maximum(xs[0], xs[1], out=out)

@@ -88,6 +88,7 @@ def layer_normalize(
     x, out: (rows, features), out may be x; gamma, beta: (features,); `mean` and `variance` (rows,) are
     written, or None when no gradient will be asked for.
     """
+    # All that is asked of x comes first: `out` may be x.
     center = xp.mean(x, axis=1, keepdims=True)
     spread = xp.mean(xp.square(x - center), axis=1, keepdims=True)
     if mean is not None and variance is not None:

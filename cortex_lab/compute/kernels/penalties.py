@@ -33,4 +33,5 @@ def limit_norm(xp: ModuleType, params: Array, limit: float) -> None:
     """params[..., unit], the weights of every unit, shortened to the norm `limit` where they are longer."""
     columns = params.reshape(-1, params.shape[-1])
     norms = xp.sqrt((columns * columns).sum(axis=0))
+    # Divided by the limit at least: a unit whose weights are all 0 has no norm to divide by.
     columns *= xp.minimum(1, limit / xp.maximum(norms, limit))

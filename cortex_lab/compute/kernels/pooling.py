@@ -30,6 +30,7 @@ def pool_max(
         winner[...] = 0
     for place, (pixels, outputs) in enumerate(windows(x.shape, out.shape, size, strides, padding)):
         seen, best = x[pixels], out[outputs]
+        # No comparison with NaN is true, and NaN is to come out of a window that it is in.
         better = (seen > best) | xp.isnan(seen)
         if winner is not None:
             winner[outputs][better] = place

@@ -60,6 +60,7 @@ def philox(xp: ModuleType, count: int, seed: int, step: int, stream: int) -> Any
     # Signed, an array of one would make float64 of the words below; read here, a GPU would be waited for.
     seed, step = (key.astype(xp.uint64) if hasattr(key, "astype") else key for key in (seed, step))
     blocks = -(-count // 4)
+    # Words of 32 bits in 64, which hold a product of two of them whole.
     index = xp.arange(blocks, dtype=xp.uint64)
     full = xp.ones_like(index)
     c0, c1, c2, c3 = index, full * (stream & _LOW), full * (step & _LOW), full * (step >> 32 & _LOW)

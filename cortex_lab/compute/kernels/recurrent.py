@@ -195,6 +195,7 @@ def states_before(
 
 
 def select(xp: ModuleType, mask: Array | None, t: int, seen: Array | float, unseen: Array | float) -> Any:
+    # A choice, not a product: what is not a number in a step that does not count must not come through.
     return seen if mask is None else xp.where(mask[:, t, None] > 0.5, seen, unseen)
 
 

@@ -24,6 +24,7 @@ def update_sgd(
     momentum. Returns whether the gradient was finite, and the parameters that were still are.
     """
     learning_rate = float(learning_rate)
+    # Before the update: what was lost earlier is not this one's fault.
     finite, lost = xp.isfinite(gradient).all(), ~xp.isfinite(params)
     if velocity is None:
         params -= learning_rate * gradient
@@ -45,6 +46,7 @@ def update_adam(
     first. Returns whether the gradient was finite, and the parameters that were still are.
     """
     learning_rate, step = float(learning_rate), int(step)
+    # As in `update_sgd`: what was lost earlier is not this one's fault.
     lost = ~xp.isfinite(params)
     mean *= beta_1
     mean += (1 - beta_1) * gradient
@@ -53,6 +55,7 @@ def update_adam(
     if weight_decay:
         params *= 1 - learning_rate * weight_decay
     corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
+    # Both means begin at 0, and are too small by a known factor while they are young.
     params -= (learning_rate / (1 - beta_1**step)) * mean / corrected
     return xp.isfinite(gradient).all() & (lost | xp.isfinite(params)).all()
 

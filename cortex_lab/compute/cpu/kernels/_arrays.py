@@ -16,6 +16,7 @@ def plain(*arrays: Array | None) -> bool:
     for array in arrays:
         if array is None:
             continue
+        # No subclasses: what a masked array says of its elements, a kernel would not hear.
         if type(array) is not np.ndarray or array.dtype != FLOAT32 or not array.flags.c_contiguous:
             return False
     return True

@@ -91,6 +91,7 @@ def _spread_out(dy, padded, row, rows, width, filters, panel, border):
     everything = first_lanes(16)
     for p in range(0, filters, panel):
         for r in range(row, row + rows):
+            # Taps that look past the ends of a row find nothing there.
             clear_block(padded, to, border * panel)
             to += border * panel
             at = r * width * filters + p
@@ -128,6 +129,7 @@ def _sliding_kernel(tall: int, vectors: int, taps: int) -> Any:
             with_border(x, image, padded, 0, geometry, first, first + count)
             _spread_out(dy, slopes, row, count, out_width, filters, panel, taps - 1)
             for p in range(0, filters, panel):
+                # Behind the first zeros: tap 0 begins with the first slope, the others before it.
                 at = p // panel * count * slope_line + (taps - 1) * panel
                 for i in range(kh):
                     for k in range(0, channels, tall):

@@ -173,9 +173,11 @@ def _packing(w: Array, channels: int, filters: int, panel: int, depth: int, scal
 
     A part is (kh, depth, kw, panel). The next convolution uses the memory as well.
     """
+    # The last panel goes beyond the filters: a tile multiplies whole vectors, and finds zeros there.
     panels = -(-filters // panel)
     kh, kw = w.shape[:2]
     size = kh * kw * channels * panel
+    # Of one room, whoever packs: one work has the pool at a time, and fills it before it reads it.
     packed = get_workers().room(0, "packed weights", FLOAT32, panels * size)
     settings = (scale, kh, kw, channels, filters, panel, depth)
     pieces = get_workers().split(panels, -(-131_072 // size), turns=1)

@@ -30,6 +30,7 @@ def mend_weight_gradient(x, dy, out, geometry):
         geometry
     )
     zero = every(_ZERO)
+    # Hardly ever more than this one look at the sums.
     if not _some(out, 0, out.shape[0], True):
         return
     for weight in range(kh * kw * channels):
@@ -58,6 +59,7 @@ def mend_input_gradient(dy, w, out, geometry):
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
     )
+    # Zeros of a border spoil a sum by weights that are not finite, and by nothing else.
     if not _some(w, 0, w.shape[0], False):
         return
     for pixel in range(out.shape[0] // filters):
@@ -87,6 +89,7 @@ def _some(values, start, count, only_nan):
     for at in range(start, start + count, 16):
         value = load(values, at, first_lanes(start + count - at))
         if not only_nan:
+            # Infinity becomes NaN, so that there is one question to ask.
             value = choose(is_finite(value), value, not_a_number)
         wild = either(wild, is_nan(value))
     return total(choose(wild, one, zero)) > 0

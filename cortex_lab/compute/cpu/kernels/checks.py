@@ -73,6 +73,7 @@ def _note_checksum(words, found, k, start, stop):
 
 @compiled
 def _checksum(words, start, spread):
+    # Back to 32 bits after each step, as the reference has them: Numba reckons in 64.
     total, place = np.uint64(0), np.uint32(np.uint32(start) * spread)
     for i in range(words.shape[0]):
         total += np.uint64(words[i]) * np.uint64(place | np.uint32(1))

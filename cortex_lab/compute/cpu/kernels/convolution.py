@@ -183,6 +183,7 @@ def _forward(x, w, out, geometry, start, stop, tile, patches):
     )
     inputs, outputs = channels // groups, filters // groups
     patch = kh * kw * inputs
+    # Where pixels are patches, BLAS reads them where they lie.
     bare = patch == inputs and sh == 1 and sw == 1 and top == 0 and left == 0
     bare = bare and out_height == height and out_width == width
     for first in range(start, stop, tile):
@@ -266,6 +267,7 @@ def _gather(x, patches, geometry, first, last, group):
         image, row = r // out_height, r % out_height
         for column in range(out_width):
             ix = column * sw - left
+            # Most patches lie inside: a row of their taps is then one block.
             inside = ix >= 0 and ix + kw <= width and whole
             for i in range(kh):
                 iy = row * sh - top + i * dh
@@ -296,6 +298,7 @@ def _gather_taps(x, patches, geometry, first, last, group):
         for j in range(kw):
             to = (i * kw + j) * pixels
             offset = j * dw - left
+            # The columns whose tap lies in the image; all others see zeros.
             low = min(out_width, max(0, -(offset // sw)))
             high = max(low, min(out_width, (width - 1 - offset) // sw + 1))
             for r in range(first, last):

@@ -86,6 +86,7 @@ def _squared_error_of(y: Array, target: Array, weights: Array, rows: Array, slop
 def _squared_error(y, target, weights, rows, slopes, count, start, stop):
     part = np.empty(16, np.float32)
     for i in range(start, stop):
+        # float32 before it is spread: `every` takes anything else for a whole number.
         scale, summed = every(weights[i] * np.float32(2 / count)), 0.0
         # Short float32 sums in registers, added up in float64.
         for first in range(i * count, (i + 1) * count, 2048):

@@ -75,6 +75,7 @@ def _is_winner(winner: Array | None, like: Array) -> bool:
 
 
 def _shares(x: Array, out: Array, size: Pair, strides: Pair, padding: Padding, count_padding: bool) -> Any:
+    # Divided once here: a product is many times as quick in the loops.
     counts = pooling._counts(x.shape, out.shape, size, strides, padding, count_padding)
     return (1 / counts[0, :, :, 0]).astype(np.float32)
 

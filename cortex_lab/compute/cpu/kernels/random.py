@@ -79,8 +79,10 @@ def _keys(seed: int | Array, step: int | Array) -> tuple[Any, Any] | None:
     found = []
     for key in (seed, step):
         if not isinstance(key, np.ndarray):
+            # A negative number is taken by its bits, as the reference takes it.
             found.append(np.array(int(key) & _WORD, np.uint64))
         elif key.shape == () and key.dtype.kind in "iu" and key.itemsize == 8 and key.flags.writeable:
+            # The same memory and not a copy: who captured the draw writes other keys into it.
             found.append(key.view(np.uint64))
         else:
             return None

@@ -304,6 +304,7 @@ def _gradient(
     seen = room[tall * (back + units) : tall * (back + units + together * inner)]
     slopes = room[tall * (back + units + together * inner) :]
     clear_block(room, 0, room.shape[0])
+    # Steps whose slopes wait for their product with inputs, and whether sums are there to add it to.
     held, added = 0, 0
     for place in range(steps - 1, -1, -1):
         t = steps - 1 - place if reverse else place

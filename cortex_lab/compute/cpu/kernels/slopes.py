@@ -43,6 +43,7 @@ def slopes_and_sums(
     pieces = get_workers().split(rows, -(-GRAIN // columns))
     sums = np.empty((len(pieces), columns))
     tasks = [(k, *piece) for k, piece in enumerate(pieces)]
+    # Down its columns, a wide matrix would be read in lines that lie far apart.
     kernel = _differentiate_rows if columns > WIDE else _differentiate
     slopes = work(kernel, (*arrays, sums, CODES[name]), tasks, partial(_part_of_sums, columns))
     return in_turn(slopes, work(add_up, (sums, total)))

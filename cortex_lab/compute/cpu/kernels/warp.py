@@ -51,6 +51,7 @@ def _warp(x, matrices, tones, nearest, out, start, stop):
                     upper, lower = a + right * (b - a), d + right * (e - d)
                     value = upper + down * (lower - upper)
                     if math.isnan(value):
+                        # Infinity less infinity, if not NaN itself.
                         value = _mixed(a, b, d, e, down, right)
                     out[n, i, j, c] = factor * value + summand
 

@@ -204,6 +204,7 @@ class _Sums:
     keep: Value
 
     def __post_init__(self) -> None:
+        # Below 0 for a vector beyond the last column, which then has no lanes.
         bounds = [self.builder.sub(self.columns, word(LANES * t)) for t in range(self.vectors)]
         self.masks = [first_lanes(self.builder, end) for end in bounds]
 

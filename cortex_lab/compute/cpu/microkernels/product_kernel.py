@@ -100,6 +100,7 @@ def multiply_panel(
 
         wanted = builder.icmp_signed("!=", keep, word(0))
         state = pa, pb, tile.read(wanted)
+        # Several steps and one line fetched ahead, then what steps are left.
         state = _repeat(builder, builder.sdiv(steps, word(STRIDE)), state, stride)
         state = _repeat(builder, builder.srem(steps, word(STRIDE)), state, single)
         tile.write(state[2])
@@ -120,6 +121,7 @@ def _repeat(builder: Builder, times: Value, state: State, body: Callable[..., St
     builder.position_at_end(inside)
     new_pa, new_pb, new_sums = body(pa, pb, sums, count)
     next_count = builder.add(count, word(1))
+    # The body may have begun other blocks; what goes back is the last of them.
     end = builder.block
     builder.branch(head)
     for phi, first, again in (
@@ -154,6 +156,7 @@ class _Tile:
 
     def write(self, sums: Values) -> None:
         for row in range(TALL):
+            # Not by an empty mask: to memory that is not there, a store of nothing is slow.
             with self.builder.if_then(self.exists[row]):
                 for t in range(VECTORS):
                     place = vector_at(self.builder, self.rows[row], number=t)
