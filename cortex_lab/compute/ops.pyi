@@ -334,12 +334,13 @@ class Ops:
         kernels/losses.py
         """
 
-    def softmax_cross_entropy(self, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> tuple[Any, Any]:
+    def softmax_cross_entropy(self, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any, found: Any=None) -> tuple[Any, Any] | None:
         """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
         rows[i] = -log softmax(logits[i])[classes[i]]; gradient[i] = weights[i] * (softmax(logits[i]) - one hot).
         A negative class id is an unknown label: its row has loss 0 and gradient 0. `gradient` may be None.
-        Returns the weighted sum of the losses, and how many classes are where their row is highest.
+        Returns the weighted sum of the losses, and how many classes are where their row is highest; or leaves
+        them in `found` (2,) float64 instead: who is not to stop for a class that does not exist leaves -1 there.
 
         kernels/losses.py
         """

@@ -17,6 +17,15 @@ def is_built_in(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == PACKAGE
 
 
+def replays_own_only(cls: type, *methods: str) -> None:
+    """Have a class that replaces one of these methods replay its calls only where it says so itself.
+
+    What its base promises of them, `replays`, was not promised of those.
+    """
+    if "replays" not in vars(cls) and any(name in vars(cls) for name in methods):
+        cls.replays = False  # type: ignore[attr-defined]
+
+
 class NotDefined(ValueError):
     """A description names a class of one's own that is not defined yet; the text says what to import."""
 

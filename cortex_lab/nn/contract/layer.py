@@ -56,7 +56,8 @@ class Slots(SimpleNamespace):
     node's own number.
 
     A loss sees y and dy of its output (dy is None where no gradient is wanted), its `target`, the `weights`
-    and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`.
+    and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`, an array (2,) for
+    a loss that `replays`.
     """
 
     # Arrays are the backend's: NumPy's, or CuPy's, which are used alike.
@@ -74,7 +75,7 @@ class Slots(SimpleNamespace):
     target: np.ndarray
     weights: np.ndarray
     rows: np.ndarray
-    found: tuple[Any, Any] | None
+    found: Any
 
 
 class Layer(Described):

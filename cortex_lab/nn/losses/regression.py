@@ -15,6 +15,7 @@ class _Elementwise(Loss):
 
     function: ClassVar[str]
     parameter: float = 0.0
+    replays = True
 
     def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.elementwise_loss(self.function, at.y, at.target, at.weights, at.rows, at.dy, self.parameter)
@@ -25,6 +26,7 @@ class MeanSquaredError(_Elementwise):
     """Mean over a row's elements of (output - target)**2; targets have the shape of the outputs."""
 
     function = "squared"
+    replays = True
 
     def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.squared_error(at.y, at.target, at.weights, at.rows, at.dy)
