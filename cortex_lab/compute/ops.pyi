@@ -117,6 +117,12 @@ class Ops:
         kernels/checks.py
         """
 
+    def note_finite(self, a: Any, finite: Any) -> None:
+        """`finite`, an array () of bool, becomes False if an element is NaN or infinite; else it stays.
+
+        kernels/checks.py
+        """
+
     def convolve(self, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom).
 
@@ -618,11 +624,12 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_adam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float) -> Any:
+    def update_adam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float, finite: Any=None) -> Any:
         """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
         `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-        first. Returns whether the gradient was finite, and the parameters that were still are.
+        first. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+        `finite`.
 
         kernels/updates.py
         """
@@ -633,8 +640,8 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_nadam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
-        """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one.
+    def update_nadam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum_decay: float, momentum_product: float) -> None:
+        """Nadam (Dozat 2016), `step` counting from 1; `momentum_product` is that of all steps up to this one.
 
         kernels/updates.py
         """
@@ -648,11 +655,12 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_sgd(self, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool) -> Any:
+    def update_sgd(self, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool, finite: Any=None) -> Any:
         """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
         With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-        momentum. Returns whether the gradient was finite, and the parameters that were still are.
+        momentum. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+        `finite`.
 
         kernels/updates.py
         """

@@ -14,6 +14,7 @@ from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.optimize import Optimizer
+from cortex_lab.optimize.replaying import ReplayedUpdate
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Update:
     frozen: Frozen
     penalties: BoundPenalties | None
     loss_state: Mapping[str, Any]
+    replayed: ReplayedUpdate | None = None
+    """Updates of an optimizer that `replays`, once there was one."""
 
     @classmethod
     def of(
@@ -154,7 +157,13 @@ class Update:
 
     def _optimize(self, state: dict[str, Any]) -> bool:
         network, ops = self.network, self.network.ops
-        finite = self.optimizer.update(ops, network.params, network.gradient, state)
+        optimizer, given = self.optimizer, (network.params, network.gradient)
+        if state is not self.state or not optimizer.replays or type(optimizer).update is not Optimizer.update:
+            finite = optimizer.update(ops, *given, state)
+        else:
+            if self.replayed is None or not self.replayed.is_of(optimizer, state):
+                self.replayed = ReplayedUpdate(optimizer, ops, *given, state)
+            finite = self.replayed()
         if self.penalties:
             self.penalties.constrain(ops)
         return finite

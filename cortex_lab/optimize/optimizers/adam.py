@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cortex_lab.compute.kernels.updates import nadam_momentum
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
@@ -14,6 +15,7 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba 2015): steps scaled by running means of the gradient and of its square."""
 
     decays_itself: ClassVar[bool] = True
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.001
     beta_1: float = 0.9
@@ -31,10 +33,12 @@ class Adam(Optimizer):
         return ("mean", "square")
 
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
-        return ops.update_adam(
+        finite = state.get("finite")
+        said = ops.update_adam(
             params, gradient, state["mean"], state["square"], rate,
-            self.beta_1, self.beta_2, self.epsilon, state["updates"], self.weight_decay,
+            self.beta_1, self.beta_2, self.epsilon, state["updates"], self.weight_decay, finite,
         )  # fmt: skip
+        return said if finite is None else finite
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Nadam(Adam):
     """
 
     decays_itself: ClassVar[bool] = False
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.002
     momentum_decay: float = 0.004
@@ -63,13 +68,12 @@ class Nadam(Adam):
     def memory(self, ops: Any, params: Any) -> dict[str, Any]:
         return {**super().memory(ops, params), "momentum_product": 1.0}
 
+    def advance(self, state: dict[str, Any]) -> None:
+        super().advance(state)
+        state["momentum_product"] *= nadam_momentum(self.beta_1, self.momentum_decay, state["updates"])
+
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
-        now, following = (self._momentum(state["updates"] + ahead) for ahead in (0, 1))
-        state["momentum_product"] *= now
         ops.update_nadam(
             params, gradient, state["mean"], state["square"], rate, self.beta_1, self.beta_2, self.epsilon,
-            state["updates"], now, following, state["momentum_product"],
+            state["updates"], self.momentum_decay, state["momentum_product"],
         )  # fmt: skip
-
-    def _momentum(self, step: int) -> float:
-        return self.beta_1 * (1 - 0.5 * 0.96 ** (step * self.momentum_decay))

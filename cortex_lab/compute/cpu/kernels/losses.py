@@ -32,7 +32,7 @@ def softmax_cross_entropy(
     if found is None:
         call = _cross_entropy_said(*arrays)
         return NotImplemented if call is None else partial(_scored, call, *arrays[:-1], gradient)
-    if found.shape != (2,) or found.dtype != np.float64:
+    if found.shape != (2,) or found.dtype != np.float64 or not found.flags.writeable:
         return NotImplemented
     call = _cross_entropy_of(*arrays, found)
     return NotImplemented if call is None else call.holding((*arrays, found))
