@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.penalties import BoundPenalties
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.copies import copied, put_back
@@ -156,14 +157,19 @@ class Update:
             return self._optimize(state)
 
     def _optimize(self, state: dict[str, Any]) -> bool:
-        network, ops = self.network, self.network.ops
-        optimizer, given = self.optimizer, (network.params, network.gradient)
-        if state is not self.state or not optimizer.replays or type(optimizer).update is not Optimizer.update:
-            finite = optimizer.update(ops, *given, state)
-        else:
+        network, optimizer = self.network, self.optimizer
+        given = network.ops, network.params, network.gradient, state
+        if state is self.state and _replays(optimizer, network.ops):
             if self.replayed is None or not self.replayed.is_of(optimizer, state):
-                self.replayed = ReplayedUpdate(optimizer, ops, *given, state)
+                self.replayed = ReplayedUpdate(optimizer, *given)
             finite = self.replayed()
+        else:
+            finite = optimizer.update(*given)
         if self.penalties:
-            self.penalties.constrain(ops)
+            self.penalties.constrain(network.ops)
         return finite
+
+
+def _replays(optimizer: Optimizer, ops: Ops) -> bool:
+    # On a GPU, who reads numbers out of arrays waits for all that it was told to do before.
+    return optimizer.replays and type(optimizer).update is Optimizer.update and ops.xp is np
