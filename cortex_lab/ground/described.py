@@ -18,11 +18,12 @@ def is_built_in(cls: type) -> bool:
 
 
 def replays_own_only(cls: type, *methods: str) -> None:
-    """Have a class that replaces one of these methods replay its calls only where it says so itself.
+    """Have a class of one's own that replaces one of these methods replay its calls only if it says so.
 
-    What its base promises of them, `replays`, was not promised of those.
+    What its base promises by `replays` was not promised of those.
     """
-    if "replays" not in vars(cls) and any(name in vars(cls) for name in methods):
+    said = vars(cls)
+    if not is_built_in(cls) and "replays" not in said and any(name in said for name in methods):
         cls.replays = False  # type: ignore[attr-defined]
 
 

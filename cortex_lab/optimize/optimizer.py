@@ -39,8 +39,8 @@ class Optimizer(Described):
     """Whether `apply` only calls kernels, each time with the same arrays and hyper-parameters.
 
     It is then run once for a training; after that the calls it made are made again, and what changes from
-    update to update, the `rate` and the numbers of the state, lies in arrays (). A class that brings an
-    `apply` of its own says so itself.
+    update to update, the `rate` and the numbers of the state, lies in arrays (). A class of one's own that
+    brings an `apply` says so itself.
     """
 
     learning_rate: Rate = field(default=0.001, kw_only=True)

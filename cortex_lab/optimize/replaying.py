@@ -21,13 +21,13 @@ class ReplayedUpdate:
         optimizer.complete(ops, params, state)
         self._optimizer, self._state = optimizer, state
         self._ops, self._params, self._gradient = ops, params, gradient
-        self._names = [name for name, value in state.items() if hasattr(value, "shape")]
-        self._arrays = [state[name] for name in self._names]
         self.numbers = {
             name: ops.zeros((), "int64" if name == "updates" else "float64")
             for name, value in state.items()
             if isinstance(value, (int, float))
         }
+        self._names = [name for name in state if name not in self.numbers]
+        self._others = [state[name] for name in self._names]
         self.rate, self.shrinkage = ops.zeros((), "float64"), ops.zeros((), "float64")
         self.finite = ops.zeros((), "bool")
         self.calls: list[Callable[[], Any]] | None = None
@@ -40,9 +40,9 @@ class ReplayedUpdate:
             if optimizer != self._optimizer.replace(learning_rate=optimizer.learning_rate):
                 return False
             self._optimizer = optimizer
-        if state is not self._state or len(state) != len(self._arrays) + len(self.numbers):
+        if state is not self._state or len(state) != len(self._others) + len(self.numbers):
             return False
-        return all(map(is_, map(state.get, self._names), self._arrays))
+        return all(map(is_, map(state.get, self._names), self._others))
 
     def begin(self) -> None:
         """Write what is of the next update alone."""

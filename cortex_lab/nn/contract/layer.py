@@ -12,7 +12,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.described import Described, Registry
+from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.nn.contract.describable import DESCRIBED, WHOLE, Shape
 from cortex_lab.nn.contract.describable import describable as describable
 from cortex_lab.nn.contract.initializers import resolve
@@ -106,7 +106,7 @@ class Layer(Described):
     """Whether `forward` and `backward` only call kernels, each time with the same arrays and numbers.
 
     They are then run once for each number of rows; after that the calls they made are made again. While a
-    node is frozen, they are run every time.
+    node is frozen, they are run every time. A class of one's own that brings one of them says so itself.
     """
     carries_activation: ClassVar[bool] = False
     """Whether the activation behind it counts as the one that follows what comes before it."""
@@ -114,6 +114,7 @@ class Layer(Described):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        replays_own_only(cls, "forward", "backward")
         LAYERS.add(cls)
 
     def _look_at_settings(self) -> None:

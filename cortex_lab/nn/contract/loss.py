@@ -36,8 +36,8 @@ class Loss(Described):
     replays: ClassVar[bool] = False
     """Whether `evaluate` only calls kernels, each time with the same arrays and numbers.
 
-    It is then run once for each number of rows; after that the calls it made are made again. A class that
-    brings an `evaluate` of its own says so itself.
+    It is then run once for each number of rows; after that the calls it made are made again. A class of one's
+    own that brings an `evaluate` says so itself.
     """
 
     @property

@@ -26,7 +26,6 @@ class MeanSquaredError(_Elementwise):
     """Mean over a row's elements of (output - target)**2; targets have the shape of the outputs."""
 
     function = "squared"
-    replays = True
 
     def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.squared_error(at.y, at.target, at.weights, at.rows, at.dy)

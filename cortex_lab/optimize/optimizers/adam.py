@@ -56,7 +56,6 @@ class Nadam(Adam):
     """
 
     decays_itself: ClassVar[bool] = False
-    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.002
     momentum_decay: float = 0.004
