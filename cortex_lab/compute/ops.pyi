@@ -640,8 +640,8 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_nadam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum_decay: float, momentum_product: float) -> None:
-        """Nadam (Dozat 2016), `step` counting from 1; `momentum_product` is that of all steps up to this one.
+    def update_nadam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
+        """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one.
 
         kernels/updates.py
         """

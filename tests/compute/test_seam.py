@@ -44,7 +44,7 @@ CHANGING = {
     "dropout": (None, None, None, 0.3, "seed", "step", 2),
     "update_sgd": (None, None, None, "rate", 0.9, True),
     "update_adam": (None, None, None, None, "rate", 0.9, 0.99, 1e-8, "step", 0.1),
-    "update_nadam": (None, None, None, None, "rate", 0.9, 0.99, 1e-8, "step", 0.004, "rate"),
+    "update_nadam": (None, None, None, None, "rate", 0.9, 0.99, 1e-8, "step", "rate", "rate", "rate"),
     "update_adagrad": (None, None, None, "rate", 1e-7),
     "update_adadelta": (None, None, None, None, "rate", 0.9, 1e-7),
     "update_rmsprop": (None, None, None, None, None, "rate", 0.9, 0.8, 1e-7),

@@ -87,12 +87,13 @@ def update_nadam(
     beta_2: float,
     epsilon: float,
     step: int,
-    momentum_decay: float,
+    momentum: float,
+    next_momentum: float,
     momentum_product: float,
 ) -> None:
-    """Nadam (Dozat 2016), `step` counting from 1; `momentum_product` is that of all steps up to this one."""
-    learning_rate, step, momentum_product = float(learning_rate), int(step), float(momentum_product)
-    momentum, next_momentum = (nadam_momentum(beta_1, momentum_decay, at) for at in (step, step + 1))
+    """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one."""
+    learning_rate, step, momentum = float(learning_rate), int(step), float(momentum)
+    next_momentum, momentum_product = float(next_momentum), float(momentum_product)
     mean *= beta_1
     mean += (1 - beta_1) * gradient
     square *= beta_2
@@ -200,11 +201,6 @@ def clip_by_norm(xp: Any, gradient: Any, limit: float, out: Any) -> None:
     """
     norm = float(xp.sqrt(xp.sum(xp.square(gradient, dtype=xp.float64))))
     xp.multiply(gradient, limit / norm if limit < norm < float("inf") else 1.0, out=out)
-
-
-def nadam_momentum(beta_1: float, momentum_decay: float, step: int) -> float:
-    """The momentum of a step, which counts from 1: a little over beta_1 / 2 at first, beta_1 in the end."""
-    return beta_1 * (1 - 0.5 * 0.96 ** (step * momentum_decay))
 
 
 def _said(xp: Any, params: Any, gradient: Any, lost: Any, finite: Any) -> Any:

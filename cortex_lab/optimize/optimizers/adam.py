@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from cortex_lab.compute.kernels.updates import nadam_momentum
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
@@ -65,14 +64,20 @@ class Nadam(Adam):
         checks.number("momentum_decay", self.momentum_decay, least=0)
 
     def memory(self, ops: Any, params: Any) -> dict[str, Any]:
-        return {**super().memory(ops, params), "momentum_product": 1.0}
+        momenta = {"momentum": 0.0, "next_momentum": 0.0, "momentum_product": 1.0}
+        return {**super().memory(ops, params), **momenta}
 
     def advance(self, state: dict[str, Any]) -> None:
         super().advance(state)
-        state["momentum_product"] *= nadam_momentum(self.beta_1, self.momentum_decay, state["updates"])
+        step = state["updates"]
+        state["momentum"], state["next_momentum"] = self._momentum(step), self._momentum(step + 1)
+        state["momentum_product"] *= state["momentum"]
 
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
         ops.update_nadam(
             params, gradient, state["mean"], state["square"], rate, self.beta_1, self.beta_2, self.epsilon,
-            state["updates"], self.momentum_decay, state["momentum_product"],
+            state["updates"], state["momentum"], state["next_momentum"], state["momentum_product"],
         )  # fmt: skip
+
+    def _momentum(self, step: int) -> float:
+        return self.beta_1 * (1 - 0.5 * 0.96 ** (step * self.momentum_decay))
