@@ -18,8 +18,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from cortex_lab.compute.blas_threads import one_blas_thread
 from cortex_lab.compute.cpu import work_stealing as stealing
-from cortex_lab.compute.cpu.blas_threads import one_blas_thread
 from cortex_lab.compute.cpu.denormals import flush
 from cortex_lab.compute.cpu.machine import worker_count
 from cortex_lab.compute.work import Work
