@@ -17,6 +17,12 @@ def all_finite(xp: ModuleType, a: Array) -> bool:
 
 
 @kernel
+def note_finite(xp: ModuleType, a: Array, finite: Array) -> None:
+    """`finite`, an array () of bool, becomes False if an element is NaN or infinite; else it stays."""
+    finite &= xp.isfinite(a).all()
+
+
+@kernel
 def checksum(xp: ModuleType, words: Array) -> int:
     """The sum of `words` (n,) uint32, each times an odd number of its own, modulo 2**64.
 

@@ -1,7 +1,8 @@
 """Optimizer updates over the flat parameter vector, in place.
 
 Rates, steps and the like are numbers, or arrays () of one, which are read when the update is made: a captured
-step has another rate each time.
+step has another rate each time. `finite`, where it is given, is an array () of bool, which becomes False if
+the gradient was not finite, or parameters that were no longer are.
 """
 
 from __future__ import annotations
@@ -16,37 +17,39 @@ from cortex_lab.compute.kernels.signs import sign
 @kernel
 def update_sgd(
     xp: ModuleType, params: Array, gradient: Array, velocity: Array | None, learning_rate: float,
-    momentum: float, nesterov: bool,
+    momentum: float, nesterov: bool, finite: Array | None = None,
 ) -> Any:  # fmt: skip
     """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
     With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-    momentum. Returns whether the gradient was finite, and the parameters that were still are.
+    momentum. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+    `finite`.
     """
     learning_rate = float(learning_rate)
     # Before the update: what was lost earlier is not this one's fault.
-    finite, lost = xp.isfinite(gradient).all(), ~xp.isfinite(params)
+    lost = ~xp.isfinite(params)
     if velocity is None:
         params -= learning_rate * gradient
-        return finite & (lost | xp.isfinite(params)).all()
+        return _said(xp, params, gradient, lost, finite)
     velocity *= momentum
     velocity += gradient
     params -= learning_rate * (gradient + momentum * velocity if nesterov else velocity)
-    return finite & (lost | xp.isfinite(params)).all()
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
 def update_adam(
     xp: ModuleType, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float,
     beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float,
+    finite: Array | None = None,
 ) -> Any:  # fmt: skip
     """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
     `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-    first. Returns whether the gradient was finite, and the parameters that were still are.
+    first. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+    `finite`.
     """
     learning_rate, step = float(learning_rate), int(step)
-    # As in `update_sgd`: what was lost earlier is not this one's fault.
     lost = ~xp.isfinite(params)
     mean *= beta_1
     mean += (1 - beta_1) * gradient
@@ -57,7 +60,7 @@ def update_adam(
     corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
     # Both means begin at 0, and are too small by a known factor while they are young.
     params -= (learning_rate / (1 - beta_1**step)) * mean / corrected
-    return xp.isfinite(gradient).all() & (lost | xp.isfinite(params)).all()
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
@@ -163,3 +166,12 @@ def clip_by_norm(xp: ModuleType, gradient: Array, limit: float, out: Array) -> N
     """
     norm = float(xp.sqrt(xp.sum(xp.square(gradient, dtype=xp.float64))))
     xp.multiply(gradient, limit / norm if limit < norm < float("inf") else 1.0, out=out)
+
+
+def _said(xp: ModuleType, params: Array, gradient: Array, lost: Array, finite: Array | None) -> Any:
+    """Whether the gradient was finite, and the parameters are that were not `lost` before; or None, noted."""
+    said = xp.isfinite(gradient).all() & (lost | xp.isfinite(params)).all()
+    if finite is None:
+        return said
+    finite &= said
+    return None

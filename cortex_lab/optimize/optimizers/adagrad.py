@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ class Adagrad(Optimizer):
 
     `initial` is what the sum starts from.
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.01
     initial: float = 0.0
@@ -50,6 +52,8 @@ class Adadelta(Optimizer):
     A step is the gradient times RMS(earlier steps) / RMS(gradients), so there is little to tune;
     `learning_rate` scales it, 1 being the paper's.
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 1.0
     rho: float = 0.95

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ class SGD(Optimizer):
     With `nesterov`, params -= learning_rate * (g + momentum * v) (Sutskever et al. 2013, as PyTorch writes
     it).
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.01
     momentum: float = 0.0
@@ -37,5 +39,6 @@ class SGD(Optimizer):
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
     ) -> Any:
-        velocity = state["velocity"] if self.momentum else None
-        return ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov)
+        velocity, finite = state["velocity"] if self.momentum else None, state.get("finite")
+        said = ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov, finite)
+        return said if finite is None else finite

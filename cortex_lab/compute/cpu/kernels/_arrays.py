@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cortex_lab.compute.kernel import Array
 
@@ -25,3 +26,15 @@ def plain(*arrays: Array | None) -> bool:
 def writable(*arrays: Array | None) -> bool:
     """Whether all are C-contiguous float32 arrays that may be written to; None counts as one."""
     return plain(*arrays) and all(array is None or array.flags.writeable for array in arrays)
+
+
+def flag(array: object) -> bool:
+    """Whether this is an array () of bool that may be written to."""
+    return type(array) is np.ndarray and array.shape == () and array.dtype == bool and array.flags.writeable
+
+
+def number(value: Array | float, dtype: DTypeLike) -> np.ndarray | None:
+    """A number as an array () of this dtype, itself where it is one; None for any other array."""
+    if not isinstance(value, np.ndarray):
+        return np.array(value, dtype)
+    return value if value.shape == () and value.dtype == dtype else None
