@@ -377,13 +377,28 @@ class Ops:
     def batch_normalize(self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
-        x, out: (rows, features); all others (features,); `mean` and `variance` are written.
+        x, out: (rows, features), out may be x; all others (features,); `mean` and `variance` are written.
 
         kernels/normalization.py
         """
 
     def batch_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
-        """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta.
+        """Gradients of `batch_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None.
+
+        kernels/normalization.py
+        """
+
+    def group_normalize(self, x: Any, groups: int, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
+        """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with those of each row's groups of channels.
+
+        x, out: (rows, places, channels), out may be x; gamma, beta: (channels,); `mean` and `variance` (rows,
+        groups) are written, or None when no gradient will be asked for.
+
+        kernels/normalization.py
+        """
+
+    def group_normalize_gradient(self, x: Any, dy: Any, groups: int, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
+        """Gradients of `group_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None.
 
         kernels/normalization.py
         """
@@ -398,7 +413,7 @@ class Ops:
         """
 
     def layer_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
-        """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta.
+        """Gradients of `layer_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None.
 
         kernels/normalization.py
         """
@@ -426,6 +441,21 @@ class Ops:
 
     def normalize_columns(self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x.
+
+        kernels/normalization.py
+        """
+
+    def rms_normalize(self, x: Any, gamma: Any, squares: Any, out: Any, epsilon: float) -> None:
+        """out = gamma * x / sqrt(squares + epsilon), squares being the mean of each row's; out may be x.
+
+        x, out: (rows, features); gamma: (features,); `squares` (rows,) is written, or None when no gradient will
+        be asked for.
+
+        kernels/normalization.py
+        """
+
+    def rms_normalize_gradient(self, x: Any, dy: Any, gamma: Any, squares: Any, d_gamma: Any, out: Any, epsilon: float) -> None:
+        """Gradients of `rms_normalize` with respect to x (into `out`) and gamma; out may be dy, or None.
 
         kernels/normalization.py
         """

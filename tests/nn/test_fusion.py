@@ -85,6 +85,7 @@ CASES = {
     "a block that ends otherwise": (block(last=Tanh()), 3),
     "a block with something between": (block(Tanh), 3),
     "an activation of its own": (chain(Conv2D(16, 3, activation="relu"), BatchNormalization()), 2),
+    "normalized along rows": (chain(Conv2D(16, 3), BatchNormalization(axis=1), ReLU()), 3),
     "normalized per element": (chain(Conv2D(16, 3), BatchNormalization(per_element=True), ReLU()), 3),
     "another activation": (chain(Conv2D(16, 3), Tanh()), 2),
 }

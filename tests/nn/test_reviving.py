@@ -17,7 +17,9 @@ from tests.nn.cases import CASES
 
 WITH_PARAMETERS = [case for case in CASES if case.layer.parameters(*case.shapes)]
 # What the layer before it would have to do: they have no weights into units, so alone they have none to draw.
-WITHOUT_UNITS = {"Embedding", "BatchNormalization", "LayerNormalization", "PReLU"}
+WITHOUT_UNITS = {
+    "Embedding", "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "PReLU",
+}  # fmt: skip
 
 
 def stand_in(network, seed=3, step=7, optimizer=None):

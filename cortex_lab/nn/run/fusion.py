@@ -59,7 +59,7 @@ def _chain_from(graph: Graph, node: PlacedNode, kept: Collection[str], taken: se
     nodes, inputs = [node.name], list(node.inputs)
     normalization, relu = None, False
     ahead = _only_reader(graph, nodes[-1], kept)
-    if ahead and type(ahead.layer) is BatchNormalization and not ahead.layer.per_element:
+    if ahead and _is_per_channel(ahead):
         normalization = ahead
         nodes.append(ahead.name)
         ahead = _only_reader(graph, nodes[-1], kept)
@@ -79,6 +79,11 @@ def _only_reader(graph: Graph, name: str, kept: Collection[str]) -> PlacedNode |
         return None
     reader = graph.nodes[readers[0]]
     return reader if reader.inputs.count(name) == 1 else None
+
+
+def _is_per_channel(node: PlacedNode) -> bool:
+    layer = node.layer
+    return type(layer) is BatchNormalization and layer._axes(node.out_shape) == (len(node.out_shape) - 1,)
 
 
 def _is_relu(layer: Any) -> bool:
