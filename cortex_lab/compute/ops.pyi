@@ -95,6 +95,27 @@ class Ops:
         kernels/activation.py
         """
 
+    def attention_softmax(self, x: Any, mask: Any, causal: bool, scale: float, out: Any) -> None:
+        """out = softmax over the keys that a query sees of scale * x, and 0 for the others; out may be x.
+
+        x, out: (rows, heads, queries, keys). `mask` (rows, keys), or None: keys where it is 0 are seen by nobody.
+        With `causal`, none is seen that comes after the query. A query that sees nothing gets 0 everywhere.
+
+        kernels/attention.py
+        """
+
+    def attention_softmax_gradient(self, y: Any, dy: Any, scale: float, out: Any) -> None:
+        """out = gradient of `attention_softmax` with respect to x, from its output; out may be dy.
+
+        kernels/attention.py
+        """
+
+    def batched_matmul(self, a: Any, b: Any, out: Any) -> None:
+        """out = a @ b for each of the leading axes; any views, as of heads that lie side by side in a step.
+
+        kernels/attention.py
+        """
+
     def all_finite(self, a: Any) -> bool:
         """Whether no element is NaN or infinite.
 

@@ -19,7 +19,12 @@ WITH_PARAMETERS = [case for case in CASES if case.layer.parameters(*case.shapes)
 # What the layer before it would have to do: they have no weights into units, so alone they have none to draw.
 WITHOUT_UNITS = {
     "Embedding", "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "PReLU",
+    "Attention",
 }  # fmt: skip
+
+
+# Their parameters whose names begin so lead to every channel.
+MIXING = {"SeparableConv2D": "depthwise_kernel", "MultiHeadAttention": ("query", "value", "key")}
 
 
 def stand_in(network, seed=3, step=7, optimizer=None):
@@ -85,8 +90,8 @@ def test_a_unit_is_what_leads_to_one_channel_of_the_output(case):
         for name, own in expected.items():
             np.testing.assert_array_equal(found[name], own)
     everything = changed(training, "layer", range(width))
-    mixing = "depthwise_kernel" if isinstance(case.layer, cl.SeparableConv2D) else "none"
-    assert all(every.all() != name.endswith(mixing) for name, every in everything.items())
+    mixing = MIXING.get(type(case.layer).__name__, "none")
+    assert all(every.all() != name.split("/")[1].startswith(mixing) for name, every in everything.items())
     with pytest.raises(ValueError, match=f"'layer' has the units 0 to {width - 1}, got "):
         changed(training, "layer", [width])
 
