@@ -15,11 +15,16 @@ from cortex_lab.nn.train.reviving import revive
 from tests.nn.bench import LayerBench
 from tests.nn.cases import CASES
 
-WITH_PARAMETERS = [case for case in CASES if case.layer.parameters(*case.shapes)]
+# Of one value that is seen, all gradients of who sees it are 0 but for rounding.
+WITH_PARAMETERS = [
+    case
+    for case in CASES
+    if case.layer.parameters(*case.shapes) and case.name != "MultiHeadAttention-masked"
+]
 # What the layer before it would have to do: they have no weights into units, so alone they have none to draw.
 WITHOUT_UNITS = {
-    "Embedding", "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "PReLU",
-    "Attention",
+    "Embedding", "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
+    "PReLU", "Attention",
 }  # fmt: skip
 
 
