@@ -404,13 +404,13 @@ class Ops:
         """
 
     def batch_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
-        """Gradients of `batch_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None.
+        """Gradients of `batch_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
 
         kernels/normalization.py
         """
 
     def group_normalize(self, x: Any, groups: int, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
-        """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with those of each row's groups of channels.
+        """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, by each row's groups of channels.
 
         x, out: (rows, places, channels), out may be x; gamma, beta: (channels,); `mean` and `variance` (rows,
         groups) are written, or None when no gradient will be asked for.
@@ -419,7 +419,7 @@ class Ops:
         """
 
     def group_normalize_gradient(self, x: Any, dy: Any, groups: int, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
-        """Gradients of `group_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None.
+        """Gradients of `group_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
 
         kernels/normalization.py
         """
@@ -434,7 +434,7 @@ class Ops:
         """
 
     def layer_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
-        """Gradients of `layer_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None.
+        """Gradients of `layer_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
 
         kernels/normalization.py
         """

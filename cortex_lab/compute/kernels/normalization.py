@@ -69,7 +69,7 @@ def batch_normalize_gradient(
     out: Any,
     epsilon: float,
 ) -> None:
-    """Gradients of `batch_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None."""
+    """Gradients of `batch_normalize` with respect to x (`out`, which may be dy or None), gamma and beta."""
     scale = 1 / xp.sqrt(variance + epsilon)
     normalized = (x - mean) * scale
     along = xp.sum(dy * normalized, axis=0, dtype=xp.float64).astype(x.dtype)
@@ -123,7 +123,7 @@ def layer_normalize_gradient(
     out: Any,
     epsilon: float,
 ) -> None:
-    """Gradients of `layer_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None."""
+    """Gradients of `layer_normalize` with respect to x (`out`, which may be dy or None), gamma and beta."""
     scale = 1 / xp.sqrt(variance + epsilon)[:, None]
     normalized = (x - mean[:, None]) * scale
     if d_gamma is not None:
@@ -179,7 +179,7 @@ def group_normalize(
     out: Any,
     epsilon: float,
 ) -> None:
-    """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with those of each row's groups of channels.
+    """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, by each row's groups of channels.
 
     x, out: (rows, places, channels), out may be x; gamma, beta: (channels,); `mean` and `variance` (rows,
     groups) are written, or None when no gradient will be asked for.
@@ -211,7 +211,7 @@ def group_normalize_gradient(
     out: Any,
     epsilon: float,
 ) -> None:
-    """Gradients of `group_normalize` with respect to x (into `out`), gamma and beta; out may be dy, or None."""
+    """Gradients of `group_normalize` with respect to x (`out`, which may be dy or None), gamma and beta."""
     shape = len(x), x.shape[1], groups, x.shape[2] // groups
     scale = 1 / xp.sqrt(variance + epsilon)[:, None, :, None]
     slopes, normalized = dy.reshape(shape), (x.reshape(shape) - mean[:, None, :, None]) * scale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from cortex_lab.ground import checks
@@ -25,9 +26,9 @@ def row_axis(what: str, axis: Any, shape: Shape) -> int:
 def row_axes(what: str, value: Any, shape: Shape) -> tuple[int, ...]:
     """Which axes of a row one axis or several name, in order; ValueError for one that is named twice."""
     chosen = sorted(row_axis(what, axis, shape) for axis in axes(value))
-    twice = [axis for axis, other in zip(chosen, chosen[1:], strict=False) if axis == other]
+    twice = [axis for axis, other in pairwise(chosen) if axis == other]
     if twice:
-        raise ValueError(f"{what} names the axis {twice[0] + 1} of rows of shape {shape} twice, got {value!r}")
+        raise ValueError(f"{what} names the axis {twice[0] + 1} of rows {shape} twice, got {value!r}")
     return tuple(chosen)
 
 

@@ -124,7 +124,7 @@ class Layer(Described):
         return self.in_place
 
     def wants_mask_of(self, shapes: tuple[Shape, ...]) -> int | None:
-        """Of a layer that takes a mask, which of its inputs, of these rows, has none yet; None if all is there."""
+        """Of a layer that takes a mask, which input still wants one; `shapes` are the rows of all."""
         return 0 if len(shapes) == 1 else None
 
     def out_shape(self, *shapes: Shape) -> Shape:

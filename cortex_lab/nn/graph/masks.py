@@ -12,9 +12,9 @@ from cortex_lab.nn.layers.masking import Mask
 def with_masks(nodes: Iterable[Node], shapes: Mapping[str, Shape]) -> Iterator[Node]:
     """`nodes`, in an order in which each comes after what it reads, with a `Mask` node where one is wanted.
 
-    A layer with `takes_mask` that reads masked steps, and has no mask of its own, gets "NAME_mask" as its last
-    input, NAME being the embedding. Layers with `keeps_steps` pass masks on, others do not. What has been
-    wired before is left as it is, so a description that is read back stays the same. `shapes` are the rows of
+    A layer with `takes_mask` that reads masked steps, and has no mask of its own, gets "NAME_mask" as its
+    last input, NAME being the embedding. Layers with `keeps_steps` pass masks on, others do not. What has
+    been wired before is left as it is, so a description that is read back stays the same. `shapes` are the rows of
     inputs and of the nodes that were given so far: whoever takes the nodes adds each before the next.
     """
     nodes = list(nodes)

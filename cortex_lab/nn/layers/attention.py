@@ -55,7 +55,7 @@ class _Attention(Layer):
         if value[0] != key[0]:
             raise ValueError(f"{kind} wants a key for each value, got {key[0]} steps for {value[0]}")
         if mask is not None and mask != value[:1]:
-            raise ValueError(f"{kind} wants a mask of row shape ({value[0]},), that of its values, got {mask}")
+            raise ValueError(f"{kind} wants a mask of row shape ({value[0]},), as its values, got {mask}")
         return given[0], value, key
 
     def _weights(self, heads: int, shapes: tuple[Shape, ...]) -> dict[str, Buffer]:
@@ -209,7 +209,9 @@ class MultiHeadAttention(_Attention):
         units = self.out_shape(*shapes)[1]
         mixing = (self.num_heads, self._value_dim, units)
         found["output_kernel"] = Parameter(mixing, self.kernel_initializer)
-        return {**found, "output_bias": Parameter((units,), self.bias_initializer)} if self.use_bias else found
+        if self.use_bias:
+            found["output_bias"] = Parameter((units,), self.bias_initializer)
+        return found
 
     def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
         units = np.arange(self.out_shape(*shapes)[1])

@@ -115,7 +115,7 @@ class _Affine(_Normalization):
 class BatchNormalization(_Affine):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta (Ioffe and Szegedy 2015).
 
-    In training, mean and variance are the batch's, taken per channel (`axis`, which counts the batch as 0) or,
+    In training, mean and variance are the batch's, taken per channel (`axis`, where 0 is the batch) or,
     with `per_element`, for each element of a row; outside, their moving averages, which the update phase of a
     step moves by momentum * moving + (1 - momentum) * batch. The variance is the biased one, as in Keras 3.
     While it is frozen, it uses the moving averages in training, too, and leaves them as they are. Parameters:
