@@ -71,6 +71,30 @@ class Ops:
         kernels/activation.py
         """
 
+    def limited_relu(self, x: Any, slope: float, limit: float, threshold: float, out: Any) -> None:
+        """out = min(x, limit) where x > threshold, slope * (x - threshold) elsewhere; `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def limited_relu_gradient(self, x: Any, dy: Any, slope: float, limit: float, threshold: float, out: Any) -> None:
+        """out = gradient of `limited_relu` with respect to x; 0 from the limit on.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across(self, x: Any, out: Any) -> None:
+        """out = logarithm of the softmax over the middle axis of x (rows, classes, places); `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across_gradient(self, y: Any, dy: Any, out: Any) -> None:
+        """out = gradient of `log_softmax_across` with respect to x.
+
+        kernels/activation.py
+        """
+
     def parametric_relu(self, x: Any, slope: Any, out: Any) -> None:
         """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes.
 

@@ -82,4 +82,4 @@ def _only_reader(graph: Graph, name: str, kept: Collection[str]) -> PlacedNode |
 
 
 def _is_relu(layer: Any) -> bool:
-    return type(layer) is ReLU or (type(layer) is Activation and layer.activation == "relu")
+    return type(layer) in (ReLU, Activation) and layer.function == "relu"
