@@ -406,7 +406,7 @@ class Ops:
         """
 
     def sum_copies(self, a: Any, out: Any) -> None:
-        """out = a summed along the axes in which `out`, of as many, has length 1: the gradient of broadcasting.
+        """out = a summed along the axes in which `out`, of as many, has length 1: broadcasting undone.
 
         kernels/merging.py
         """

@@ -1,8 +1,8 @@
 """Activation functions and their derivatives.
 
 A derivative is taken either from the activation's output (most: the input need not be kept) or from its
-input. `NEEDS_INPUT` lists the second kind. Softmax and log_softmax run over the last axis. "gelu" is the exact one, with the
-error function; "gelu_tanh" its approximation (Hendrycks and Gimpel 2016).
+input. `NEEDS_INPUT` lists the second kind. Softmax and log_softmax run over the last axis.
+"gelu" is the exact one, with the error function; "gelu_tanh" its approximation (Hendrycks and Gimpel 2016).
 """
 
 from __future__ import annotations

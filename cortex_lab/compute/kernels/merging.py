@@ -39,7 +39,7 @@ def largest_gradient(xp: Any, dy: Any, winner: Any, index: int, out: Any) -> Non
 
 @kernel
 def sum_copies(xp: Any, a: Any, out: Any) -> None:
-    """out = a summed along the axes in which `out`, of as many, has length 1: the gradient of broadcasting."""
+    """out = a summed along the axes in which `out`, of as many, has length 1: broadcasting undone."""
     axes = tuple(axis for axis, length in enumerate(out.shape) if length == 1)
     xp.sum(a, axis=axes, out=out, keepdims=True)
 

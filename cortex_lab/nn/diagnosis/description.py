@@ -44,8 +44,8 @@ def _softmax(study: Study) -> Iterator[Finding]:
         if function in ("softmax", "log_softmax") and node.out_shape[-1] == 1:
             yield Finding(
                 "softmax_of_one", name, 1, 2,
-                f"The softmax of {name!r} is over one unit, so it is {int(function == 'softmax')} whatever comes in, and "
-                "nothing can be learned through it.",
+                f"The softmax of {name!r} is over one unit, so it is {int(function == 'softmax')} whatever "
+                "comes in, and nothing can be learned through it.",
                 remedy='End it in "sigmoid" for yes or no, or give it a unit for each class.',
             )  # fmt: skip
         elif function_of(network, name) == "softmax":

@@ -38,8 +38,8 @@ class Dot(Layer):
         (first, one), (second, other) = ((shape, self._axis(shapes, i)) for i, shape in enumerate(shapes))
         if first[one] != second[other]:
             raise ValueError(
-                f"Dot wants axes of one length, got {first[one]} and {second[other]} along {self.axes} of rows "
-                f"{first} and {second}"
+                f"Dot wants axes of one length, got {first[one]} and {second[other]} along {self.axes} of "
+                f"rows {first} and {second}"
             )
         return (*_without(first, one), *_without(second, other)) or (1,)
 
@@ -62,7 +62,9 @@ class Dot(Layer):
 
     def forward(self, ops: Ops, at: Slots) -> None:
         parts = [at.left, at.right] if at.training else [at.spare_left, at.spare_right]
-        norms = [at.left_norms, at.right_norms] if at.training else [at.spare_left_norms, at.spare_right_norms]
+        norms = [at.spare_left_norms, at.spare_right_norms]
+        if at.training:
+            norms = [at.left_norms, at.right_norms]
         for x, part, norm, order, turned in zip(at.xs, parts, norms, at.orders, at.turned, strict=True):
             ops.permute_axes(x, part.reshape(-1, *turned), order)
             if self.normalize:

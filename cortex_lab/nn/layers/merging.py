@@ -30,8 +30,8 @@ class _Merging(Layer):
             return np.broadcast_shapes(*shapes)
         except ValueError:
             raise ValueError(
-                f"{type(self).__name__} wants inputs of one shape, or of lengths that are the same or 1 on "
-                f"every axis, got {_listed(shapes)}"
+                f"{type(self).__name__} wants inputs of one shape, got {_listed(shapes)}; only axes "
+                "of length 1 are broadcast"
             ) from None
 
     def scratch(self, *shapes: Shape) -> dict[str, Buffer]:

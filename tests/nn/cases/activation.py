@@ -131,6 +131,17 @@ CASES = [
     Case(PReLU(shared_axes=-1), ((2, 3),), "per-place", oracle=_prelu),
     *[
         Case(layer, ((6,),), "far-out", _far_out)
-        for layer in (Softplus(), Sigmoid(), Swish(), GELU(), Softmax(), ELU(), SELU(), Mish(), HardSwish(), LogSoftmax())
+        for layer in (
+            Softplus(),
+            Sigmoid(),
+            Swish(),
+            GELU(),
+            Softmax(),
+            ELU(),
+            SELU(),
+            Mish(),
+            HardSwish(),
+            LogSoftmax(),
+        )
     ],
 ]

@@ -172,7 +172,9 @@ CASES = [
     Case(UpSampling1D(), ((3, 2),), oracle=lambda xs, p: xs[0].repeat_interleave(2, 1)),
     Case(UpSampling1D(3), ((1, 2),), "three", oracle=lambda xs, p: xs[0].repeat_interleave(3, 1)),
     Case(ZeroPadding1D(), ((3, 2),), oracle=lambda xs, p: functional().pad(xs[0], (0, 0, 1, 1))),
-    Case(ZeroPadding1D((2, 0)), ((3, 2),), "before", oracle=lambda xs, p: functional().pad(xs[0], (0, 0, 2, 0))),
+    Case(
+        ZeroPadding1D((2, 0)), ((3, 2),), "before", oracle=lambda xs, p: functional().pad(xs[0], (0, 0, 2, 0))
+    ),
     Case(Cropping1D(), ((4, 2),), oracle=lambda xs, p: xs[0][:, 1:-1]),
     Case(Cropping1D((0, 2)), ((4, 2),), "after", oracle=lambda xs, p: xs[0][:, :-2]),
     Case(Concatenate(), ((2, 3, 1), (2, 3, 4), (2, 3, 2)), "channels", oracle=_joined(3)),
