@@ -1,15 +1,16 @@
 """Do the networks learn what they should? Scores on rows held out, three seeds each, the worst one judged.
 
-MNIST is read from the folder named by CORTEX_LAB_DATA. `--set processes=3` trains three seeds side by side,
-each with its share of the cores.
+MNIST and the photographs are read from the folder named by CORTEX_LAB_DATA. `--set processes=3` trains three
+seeds side by side, each with its share of the cores.
 """
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import statistics
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ import numpy as np
 
 import cortex_lab as cl
 from benchmarks.harness import Row
+from benchmarks.workloads import photographs
 
 OPTIONS = {"only": "", "seeds": 3, "processes": 1}
+PACKAGES = ("torch",)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,11 @@ def hundred_layers(seed: int) -> tuple[float, float]:
     return accuracy[True], accuracy[True] - accuracy[False]
 
 
+def residual(seed: int) -> tuple[float, float]:
+    """Test accuracy of ResNet-20 after thirty epochs of 10,000 photographs, ours and PyTorch's."""
+    return photographs.ours(seed, epochs=30), photographs.pytorch(seed, epochs=30)
+
+
 def _two_spirals(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two interleaved spirals of one and a half turns."""
     random, y = np.random.default_rng(seed), np.arange(rows) % 2
@@ -190,11 +198,30 @@ def _train(job: tuple[str, int]) -> tuple[float, ...]:
 
 
 def _rows(name: str, found: list[tuple[float, ...]], seeds: int) -> Iterator[Row]:
+    if name in AGAINST_PYTORCH:
+        yield _against_pytorch(name, *zip(*found, strict=True))
+        return
     for bar, values in zip(PROBLEMS[name][1], zip(*found, strict=True), strict=True):
         worst = min(values) if bar.better == "higher" else max(values)
         what, unit, better = bar.what, bar.unit, bar.better
         yield Row(what=f"{what}, worst of {seeds} seeds", value=worst, unit=unit, bar=bar.bar, better=better)
         yield Row(what=f"{what}, median", value=statistics.median(values), unit=unit, better=better)
+
+
+def _against_pytorch(name: str, ours: Sequence[float], theirs: Sequence[float]) -> Row:
+    """Our mean beside theirs, held to no less than theirs by one standard error of their difference."""
+    mine, peer = statistics.mean(ours), statistics.mean(theirs)
+    variances = [statistics.variance(values) if len(values) > 1 else 0.0 for values in (ours, theirs)]
+    error = math.sqrt(sum(variances) / len(ours))
+    return Row(
+        what=f"{AGAINST_PYTORCH[name]}, mean of {len(ours)} seeds, standard error {error:.4f}",
+        value=mine,
+        unit="accuracy",
+        peer="PyTorch",
+        peer_value=peer,
+        bar=1 - error / peer,
+        better="higher",
+    )
 
 
 @contextmanager
@@ -228,4 +255,6 @@ PROBLEMS: dict[str, tuple[Callable[[int], tuple[float, ...]], tuple[Bar, ...]]] 
             Bar("a hundred layers, accuracy gained by shortcuts", "accuracy", 0.4),
         ),
     ),
+    "photographs": (residual, ()),
 }
+AGAINST_PYTORCH = {"photographs": "ResNet-20, 10,000 photographs, 30 epochs"}
