@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cortex_lab.compute.backend import Backend
 from cortex_lab.compute.kernels.convolution import Padding
 from cortex_lab.compute.kernels.convolution import Pair
+from cortex_lab.compute.kernels.reducing import Axes
 from cortex_lab.compute.work import Call
 from dataclasses import dataclass
 from dataclasses import field
@@ -67,6 +68,30 @@ class Ops:
 
     def bias_activate(self, y: Any, bias: Any, name: str, alpha: float=1.0) -> None:
         """y = f(y + bias) in place; `bias` of shape (channels,), or None.
+
+        kernels/activation.py
+        """
+
+    def limited_relu(self, x: Any, slope: float, limit: float, threshold: float, out: Any) -> None:
+        """out = min(x, limit) where x > threshold, slope * (x - threshold) elsewhere; `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def limited_relu_gradient(self, x: Any, dy: Any, slope: float, limit: float, threshold: float, out: Any) -> None:
+        """out = gradient of `limited_relu` with respect to x; 0 from the limit on.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across(self, x: Any, out: Any) -> None:
+        """out = logarithm of the softmax over the middle axis of x (rows, classes, places); `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across_gradient(self, y: Any, dy: Any, out: Any) -> None:
+        """out = gradient of `log_softmax_across` with respect to x.
 
         kernels/activation.py
         """
@@ -378,19 +403,31 @@ class Ops:
     def largest(self, xs: Sequence[Any], winner: Any, out: Any) -> None:
         """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
-        `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
+        `winner` may be None when no gradient will be asked for, and `out` may be xs[0]. Inputs are broadcast.
 
         kernels/merging.py
         """
 
     def largest_gradient(self, dy: Any, winner: Any, index: int, out: Any) -> None:
-        """out = gradient of `largest` with respect to xs[index].
+        """out = gradient of `largest`, or of `smallest`, with respect to xs[index].
 
         kernels/merging.py
         """
 
     def put_columns(self, x: Any, start: int, out: Any) -> None:
         """out[:, start : start + width] = x, for x of shape (rows, width).
+
+        kernels/merging.py
+        """
+
+    def smallest(self, xs: Sequence[Any], winner: Any, out: Any) -> None:
+        """out = elementwise minimum of `xs`; all else as in `largest`.
+
+        kernels/merging.py
+        """
+
+    def sum_copies(self, a: Any, out: Any) -> None:
+        """out = a summed along the axes in which `out`, of as many, has length 1: broadcasting undone.
 
         kernels/merging.py
         """
@@ -621,6 +658,56 @@ class Ops:
         """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left.
 
         kernels/recurrent_gru.py
+        """
+
+    def dot_rows(self, a: Any, b: Any, out: Any) -> None:
+        """out[n, i, j] = sum over k of a[n, i, k] * b[n, j, k].
+
+        kernels/reducing.py
+        """
+
+    def dot_rows_gradient(self, a: Any, b: Any, dy: Any, da: Any, db: Any) -> None:
+        """Gradients of `dot_rows` with respect to a and b, each of which may be None.
+
+        kernels/reducing.py
+        """
+
+    def max_along(self, x: Any, axes: Axes, winner: Any, out: Any) -> None:
+        """out = the largest of x along `axes`, which out has with length 1.
+
+        `winner` (int32, as out, or None) = which it was, counted along the axes: the first of equals.
+
+        kernels/reducing.py
+        """
+
+    def max_along_gradient(self, dy: Any, axes: Axes, winner: Any, out: Any) -> None:
+        """out = gradient of `max_along` with respect to x: all of it to the winner.
+
+        kernels/reducing.py
+        """
+
+    def sum_along(self, x: Any, axes: Axes, factor: float, out: Any) -> None:
+        """out = factor * the sum of x along `axes`; which `out` has with length 1.
+
+        kernels/reducing.py
+        """
+
+    def sum_along_gradient(self, dy: Any, factor: float, out: Any) -> None:
+        """out = gradient of `sum_along` with respect to x; dy has the axes that were summed with length 1.
+
+        kernels/reducing.py
+        """
+
+    def unit_length(self, x: Any, norms: Any, out: Any) -> None:
+        """out = x over its Euclidean norm along the last axis; `out` may be x, `norms` keeps the divisors.
+
+        kernels/reducing.py
+        """
+
+    def unit_length_gradient(self, y: Any, dy: Any, norms: Any, out: Any) -> None:
+        """out = gradient of `unit_length` with respect to x; `out` may be dy.
+
+        kernels/reducing.py
         """
 
     def keep_largest(self, x: Any, k: int, kept: Any, out: Any) -> None:

@@ -12,6 +12,7 @@ from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots,
 
 CELL_ACTIVATIONS = (
     "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "elu", "selu", "softplus",
+    "softsign",
 )  # fmt: skip
 """Those whose derivative follows from their output, so that nothing else need be kept."""
 

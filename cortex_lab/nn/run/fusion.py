@@ -63,7 +63,7 @@ def _chain_from(graph: Graph, node: PlacedNode, kept: Collection[str], taken: se
         normalization = ahead
         nodes.append(ahead.name)
         ahead = _only_reader(graph, nodes[-1], kept)
-    if ahead and type(ahead.layer) is Add and len(ahead.inputs) == 2 and ahead.name not in taken:
+    if ahead and _adds_two_alike(ahead) and ahead.name not in taken:
         inputs += [source for source in ahead.inputs if source != nodes[-1]]
         nodes.append(ahead.name)
         ahead = _only_reader(graph, nodes[-1], kept)
@@ -86,5 +86,9 @@ def _is_per_channel(node: PlacedNode) -> bool:
     return type(layer) is BatchNormalization and layer._axes(node.out_shape) == (len(node.out_shape) - 1,)
 
 
+def _adds_two_alike(node: PlacedNode) -> bool:
+    return type(node.layer) is Add and len(node.inputs) == 2 and len(set(node.in_shapes)) == 1
+
+
 def _is_relu(layer: Any) -> bool:
-    return type(layer) is ReLU or (type(layer) is Activation and layer.activation == "relu")
+    return type(layer) in (ReLU, Activation) and layer.function == "relu"

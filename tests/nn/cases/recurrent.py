@@ -145,6 +145,7 @@ for cell in (SimpleRNN, LSTM, GRU):
 CASES += [
     _plain(SimpleRNN(5, activation="relu", return_sequences=True), "relu"),
     Case(SimpleRNN(5, activation="softplus"), SEQUENCE, "softplus"),
+    Case(SimpleRNN(5, activation="softsign"), SEQUENCE, "softsign"),
     Case(LSTM(5, activation="softplus", recurrent_activation="tanh"), SEQUENCE, "other-activations"),
     Case(LSTM(5, unit_forget_bias=False), SEQUENCE, "no-forget-bias", oracle=_oracle(LSTM(5))),
     Case(GRU(5, activation="softplus", recurrent_activation="tanh"), SEQUENCE, "other-activations"),
