@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import cortex_lab as cl
+from cortex_lab.data.batches import Batch
 
 ROWS = 240
 random = np.random.default_rng(0)
@@ -53,6 +54,43 @@ def test_labels_are_labels_however_they_are_given_or_it_is_asked_which_is_meant(
         assert set(some.k) <= {0, 1, 2} != set(order)
     else:
         assert found == pytest.approx(right)
+
+
+NEITHER = "are neither labels of 'k', which are .*, nor class ids, which are 0 to 2"
+NUMBERS = {
+    "labels are words": (["1", "2", "3"], CLASSES + 1, r"for labels of 'k', .*'2', '3'; .*astype\(str\)"),
+    "may be words": (["1", "2", "3"], np.maximum(CLASSES, 1), r"may be labels of 'k', .*astype\(str\)"),
+    "words in full": (["01", "02", "03"], CLASSES + 1, "for labels of 'k', which are '01'"),
+    "other numbers": ([10, 20, 30], CLASSES + 1, f"targets 3, which {NEITHER}"),
+    "names": (["x", "y", "z"], CLASSES + 1, f"targets 3, which {NEITHER}"),
+    "no such id": ([0, 1, 2], CLASSES + 1, f"targets 3, which {NEITHER}"),
+    "times": (pd.to_datetime(["2020", "2021", "2022"]), CLASSES + 1, f"targets 3, which {NEITHER}"),
+}
+
+
+@pytest.mark.parametrize("dtype", [int, "uint8", "float32"])
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers_that_are_neither_labels_nor_ids_are_refused_by_name(case, dtype):
+    labels, targets, message = NUMBERS[case]
+    # A network may have more units than there are labels, for those that are to come.
+    frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=np.asarray(labels)[CLASSES])
+    data = cl.data.Dataset(frame, ["a", "b"], "k")
+    session, targets = trained(data, units=5), targets.astype(dtype)
+    for given in (targets, targets.tolist(), targets[:, None]):
+        with pytest.raises(ValueError, match=message):
+            session.score((X, given))
+        with pytest.raises(ValueError, match=message):
+            trained(data, 5, validation=(X, given))
+    if case == "labels are words":
+        assert session.score((X, (CLASSES + 1).astype(str))) == session.score(data)
+
+
+def test_a_type_that_would_merge_labels_is_no_remedy():
+    session, frame = labelled([False, True, True])
+    with pytest.raises(ValueError, match=r"of type int, .* of type bool, .*: frame\['k'\].map"):
+        session.score(frame.assign(k=CLASSES))
+    with pytest.raises(ValueError, match=r"of type int, .* of type bool, .*: frame\['k'\].astype\('bool'\)"):
+        session.score(frame.assign(k=CLASSES % 2))
 
 
 def test_ids_of_the_training_are_ids():
@@ -151,3 +189,72 @@ def test_a_descent_starts_anew_where_its_value_was_finite(function):
     session.step(50)
     session.rewind(session.fault.last_good)
     assert np.isfinite(session.process.measure("value")) and np.isfinite(session.process.gradient).all()
+
+
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+LABELS = pd.Series(CLASSES, name="k")
+BATCHES = {
+    "a dataset's": ["a", "b"],
+    "a dataset's, by name": {"input": ["a", "b"]},
+}
+HELD_OUT = {
+    "in order": (FRAME, LABELS),
+    "columns in another order": (FRAME[["b", "a"]], LABELS),
+    "and others": (FRAME.assign(z=0.0)[["z", "b", "a"]], LABELS),
+    "by name": ({"input": FRAME[["b", "a"]]}, LABELS),
+}
+
+
+def by_hand(batches, validation):
+    network = cl.Network([cl.Dense(3)], 2)
+    return cl.Training(network, batches, "softmax_cross_entropy", cl.Adam(), validation=validation)
+
+
+def on_batches(batches, validation):
+    return trained(batches, validation=validation).process
+
+
+@pytest.mark.parametrize("made", [by_hand, on_batches])
+@pytest.mark.parametrize("batches", BATCHES)
+@pytest.mark.parametrize("held_out", HELD_OUT)
+def test_batches_of_columns_meet_other_rows_by_name(made, batches, held_out):
+    x, _ = HELD_OUT[held_out]
+    data = cl.data.Dataset(FRAME.assign(k=CLASSES), BATCHES[batches], "k")
+    training, right = made(data.batches(60), HELD_OUT[held_out]), made(data.batches(60), (X, CLASSES))
+    assert training.measure("validation_loss") == right.measure("validation_loss")
+    again, _ = training.checked_rows(x, LABELS)
+    np.testing.assert_array_equal(again["input"], X.astype(np.float32))
+    np.testing.assert_array_equal(training.network.predict(x), training.network.predict(X))
+    with pytest.raises(KeyError, match="no column 'b'"):
+        made(data.batches(60), (FRAME[["a"]], LABELS))
+    # What the network has learned in one order it does not go on with in another.
+    swapped = cl.data.Dataset(FRAME.assign(k=CLASSES), ["b", "a"], "k").batches(60)
+    with pytest.raises(ValueError, match=r"the network was trained on the columns .*'a', 'b'"):
+        cl.Training(training.network, swapped, "softmax_cross_entropy", cl.Adam())
+
+
+@pytest.mark.parametrize("made", [by_hand, on_batches])
+@pytest.mark.parametrize("part", ["inputs", "targets"])
+def test_rows_whose_indexes_differ_are_refused_by_hand_too(made, part):
+    arrays = cl.data.Batches(X, CLASSES, batch_size=60)
+    x, y = (FRAME[::-1], LABELS) if part == "inputs" else (FRAME, LABELS[::-1])
+    for call in (
+        lambda: made(arrays, (x, y)),
+        lambda: made(arrays, ({"input": x}, y)),
+        lambda: made(arrays, None).checked_rows(x, y),
+        lambda: made(Served(x, y), None).rehearse("fetch"),
+    ):
+        with pytest.raises(ValueError, match="do not have the same index, so which rows belong together"):
+            call()
+
+
+class Served:
+    """Batches of one's own."""
+
+    batch_size, steps_per_epoch = ROWS, 1
+
+    def __init__(self, x, y):
+        self.batch = Batch(x, y, np.arange(ROWS))
+
+    def fetch(self, step):
+        return self.batch

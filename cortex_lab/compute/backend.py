@@ -27,6 +27,8 @@ class Backend:
 
     capture: Callable[[Iterable[Call]], Call] = _again
     """Makes one call of many. What records calls below Python, as a CUDA graph does, goes in here."""
+    denormals: Callable[[], Any] = _leave
+    """How this thread counts denormal numbers now: what `restore` takes."""
     flush: Callable[[], Any] = _leave
-    """Has denormal numbers count as zero in this thread, where they are slow; gives what `restore` takes."""
+    """Has denormal numbers count as zero in this thread, where they are slow."""
     restore: Callable[[Any], None] = _leave_as_it_was

@@ -7,8 +7,8 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from types import ModuleType, TracebackType
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from cortex_lab.ground import checks
 
 for _module in pkgutil.iter_modules(kernels.__path__):
     importlib.import_module(f"{kernels.__name__}.{_module.name}")
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,16 @@ class Ops:
         """
         return self.backend.capture(calls)
 
-    def flushing(self) -> Flushing:
-        """Context in which denormal numbers count as zero in this thread, where they would be slow."""
-        return Flushing(self.backend)
+    def flushed(self, act: Callable[[], Result]) -> Result:
+        """The result of `act()`; denormal numbers count as zero meanwhile in this thread, if slow."""
+        backend = self.backend
+        before = backend.denormals()
+        # No context manager: these calls are C's, so that an interrupt finds no place between them and `try`.
+        try:
+            backend.flush()
+            return act()
+        finally:
+            backend.restore(before)
 
 
 class Recording:
@@ -100,25 +109,6 @@ class Recording:
             return result
 
         return call
-
-
-class Flushing:
-    """Throws a thread's switch for denormal numbers, and puts it back as it was found."""
-
-    # A class and not a generator, which would take a microsecond: a step stands in it.
-    __slots__ = ("_backend", "_before")
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._before: Any = 0
-
-    def __enter__(self) -> None:
-        self._before = self._backend.flush()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._backend.restore(self._before)
 
 
 # A kernel of such a name could never be asked for.

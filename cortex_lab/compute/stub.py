@@ -30,7 +30,9 @@ def written() -> str:
     kernels = [kernel for kernel in REGISTRY.values() if kernel.reference.__module__.startswith(PACKAGE)]
     body = []
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.Assign):
+            body.append(ast.unparse(node))
+        elif isinstance(node, ast.FunctionDef):
             body.append("\n" + _declared(node))
         elif isinstance(node, ast.ClassDef):
             body.append("\n" + _class(node))

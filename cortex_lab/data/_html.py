@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data._pictures import image_tag, value_range
+from cortex_lab.data.roles import as_list
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 
@@ -30,24 +31,27 @@ _STYLE = """<style>
 </style>"""
 
 
-def dataset_html(
-    name: str,
-    facts: list[str],
-    splits: list[str],
-    frame: pd.DataFrame,
-    inputs: list,
-    goals: list,
-    class_counts: pd.Series | None,
-) -> str:
-    """Title, facts, sizes of splits, the first rows with pictures, and rows per class."""
+def dataset_html(data: Any, shapes: str, targets: dict[str, Any], splits: list[str]) -> str:
+    """Title, facts, sizes of splits, the first rows of a Dataset with pictures, and rows per class.
+
+    `shapes` are those of its inputs, and `targets` the columns of its targets, by name.
+    """
+    classes = data.classes if isinstance(data.target, dict) else dict.fromkeys(targets, data.classes)
+    goals = {name: as_list(columns) for name, columns in targets.items()}
+    facts = [f"{len(data):,} rows", f"inputs {shapes} from {_names(data.columns)}"]
+    facts += ["no target"] if not goals else []
+    for name, columns in goals.items():
+        values, of = f"values of {_names(columns)} to predict", classes[name]
+        facts.append(values if of is None else f"{len(of)} classes in {_names(columns)}")
+    first = [column for columns in goals.values() for column in columns]
     return (
-        f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(name)}</b> · {" · ".join(facts)}</div>'
-        f'<div class="muted">{" · ".join(splits)}</div>{_table(frame, inputs, goals)}'
-        f"{_class_bars(class_counts)}</div>"
+        f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(data.name)}</b> · {" · ".join(facts)}</div>'
+        f'<div class="muted">{" · ".join(splits)}</div>{_table(data.frame, data.columns, first)}'
+        f"{_class_bars(data.class_counts)}</div>"
     )
 
 
-def column_names(columns: list) -> str:
+def _names(columns: list) -> str:
     """The first of some names of columns."""
     names = [str(name) for name in columns]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""

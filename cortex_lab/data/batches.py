@@ -103,10 +103,11 @@ class _PickedBatch(Batch):
             source._inputs[own].put(picked, into, seen_as_picture)
             if twins:
                 seen[own] = into, seen_as_picture
+        # Asked first of what a training brings: the protocol is slow to be asked for.
+        by_name = type(targets) is dict or isinstance(targets, Mapping)
         if not source._named_targets:
-            each = targets.values() if isinstance(targets, Mapping) else targets
-            wanted = [("targets", into) for into in each]
-        elif isinstance(targets, Mapping):
+            wanted = [("targets", into) for into in (targets.values() if by_name else targets)]
+        elif by_name:
             wanted = list(targets.items())
         else:
             raise TypeError(f"targets are put by name: {', '.join(source._targets)}")
@@ -138,6 +139,8 @@ class Batches:
         The rows to serve, positions in `inputs`; None serves all.
     excluded
         Rows to leave out.
+    reads
+        The names of the columns of each input, where they have some.
 
     Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
@@ -153,7 +156,9 @@ class Batches:
         shuffle: bool = True,
         rows: Iterable[int] | None = None,
         excluded: Iterable[int] = (),
+        reads: Mapping[str, list] | None = None,
     ) -> None:
+        self.reads = reads
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)

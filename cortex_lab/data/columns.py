@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from cortex_lab.data.source import ArraySource, Source, as_sliced, copied, froze
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.ground import checks
+from cortex_lab.ground.categories import categories_of, holds_words, one_hot
 from cortex_lab.ground.float32 import as_float32, check_float32, remedy
 from cortex_lab.ground.pieces import pieces
 
@@ -70,9 +72,25 @@ def held(frame: pd.DataFrame) -> pd.DataFrame:
     return own
 
 
-def read_inputs(frame: pd.DataFrame, names: list) -> np.ndarray | Source:
+Categories = Mapping[Hashable, list[str]]
+
+
+def categories_among(frame: pd.DataFrame, names: list) -> dict[Hashable, list[str]]:
+    """By name, the categories of those of the columns that hold words."""
+    columns = {name: _column(frame, name) for name in names}
+    return {name: categories_of(each, name) for name, each in columns.items() if holds_words(each)}
+
+
+def read_inputs(
+    frame: pd.DataFrame,
+    names: list,
+    categories: Categories = MappingProxyType({}),
+    of: str = "the frame",
+    rows: Any = slice(None),
+) -> np.ndarray | Source:
     """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) float32.
 
+    A column with `categories` becomes a column of 0 and 1 for each of them, which are looked for in `rows`.
     A tensor column that is in a file stays there, as numbers of its own dtype.
     KeyError for a missing column; ValueError for one that is not numeric, not complete or not finite.
     """
@@ -83,7 +101,17 @@ def read_inputs(frame: pd.DataFrame, names: list) -> np.ndarray | Source:
         raise ValueError(
             f"inputs are one tensor column or numeric columns; {tensors[0]!r} is a tensor column"
         )
-    return _tensor(frame, names[0]) if tensors else _numbers(frame, names, "inputs")
+    if tensors:
+        return _tensor(frame, names[0])
+    if not any(name in categories for name in names):
+        return _numbers(frame, names, "inputs")
+    parts = [
+        one_hot(_column(frame, name), categories[name], name, of, rows)
+        if name in categories
+        else _numbers(frame, [name], "inputs")
+        for name in names
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def _tensor(frame: pd.DataFrame, name: Hashable) -> np.ndarray | Source:
@@ -122,14 +150,18 @@ def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
         values[:, position] = as_float32(numbers, f"column {name!r}")
         broken = ~np.isfinite(values[:, position])
         _refuse_rows(
-            broken, frame, f"column {name!r} is NaN or infinite", f"dropna(subset=[{name!r}]) or fillna"
+            broken,
+            frame,
+            f"column {name!r} is NaN or infinite",
+            f"dropna(subset=[{name!r}]) or fillna(frame[{name!r}].median())",
         )
     return values
 
 
 def _column(frame: pd.DataFrame, name: Any) -> pd.Series:
     if name not in frame.columns:
-        raise KeyError(f"the frame has no column {name!r}; it has {', '.join(map(repr, frame.columns))}")
+        there = ", ".join(map(repr, frame.columns))
+        raise KeyError(f"the frame has no column {name!r}; it has {there}{checks.near(name, frame.columns)}")
     column = frame[name]
     if isinstance(column, pd.DataFrame):
         raise ValueError(f"the frame has more than one column {name!r}; rename one")

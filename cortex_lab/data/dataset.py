@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data._html import column_names, dataset_html
+from cortex_lab.data._html import dataset_html
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
-from cortex_lab.data.columns import held, read_inputs, with_tensor_columns
-from cortex_lab.data.frames import weights_of_rows
-from cortex_lab.data.roles import Columns, Goal, as_list, chosen, rows_of
+from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
+from cortex_lab.data.frames import numbered, weights_of_rows
+from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, rows_of
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
 from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
@@ -36,11 +36,14 @@ class Dataset:
         Taken as it is now; changing it later changes nothing here.
     inputs
         A tensor column (or a column with one array per row), one numeric column, or a list of those, be it
-        an Index or an array of names. For a network with several inputs, a dict of those by input name.
+        an Index or an array of names. For a network with several inputs, a dict of those by input name. None
+        is the tensor column "image", or else every column that is no target. A column of words is read as one
+        column of 0 and 1 for each category: `categories` has them by column, `features` names the columns.
     target
         A column. The loss decides whether it is read as classes, as yes or no, or as values to predict; while
         there is none, floats are values and anything else is a label. A list of numeric columns predicts
-        several values. For a network with several outputs, a dict of those by output name. None for none.
+        several values. For a network with several outputs, a dict of those by output name. None for none,
+        and "inputs" for the inputs themselves, as an autoencoder learns them.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
@@ -56,7 +59,7 @@ class Dataset:
     def __init__(
         self,
         frame: pd.DataFrame,
-        inputs: Columns | Mapping[str, Columns] = "image",
+        inputs: Columns | Mapping[str, Columns] | None = None,
         target: Columns | Mapping[str, Columns] | None = "label",
         splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
@@ -66,13 +69,17 @@ class Dataset:
         if len(frame) == 0:
             raise ValueError("the frame has no rows")
         self._index = frame.index
-        frame = frame.reset_index(drop=frame.index.equals(pd.RangeIndex(len(frame))))
+        inputs = others_than(frame, target, splits) if inputs is None else inputs
+        frame = numbered(frame)
         self.name = name
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
+        if self.target == "inputs" and "inputs" not in frame.columns and not isinstance(self.inputs, dict):
+            self.target = self.inputs
         frame = with_tensor_columns(frame, self.columns)
         single = [each for each in self._goals.values() if not isinstance(each, list)]
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
+        self.categories = categories_among(self._whole, self.columns)
         self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
@@ -139,8 +146,10 @@ class Dataset:
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
             return same
         same = copy.copy(self)
-        same.inputs, same.target = other.inputs, other.target
-        same._inputs = {name: self._inputs_of(columns) for name, columns in other.reads.items()}
+        same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
+        same._inputs = {
+            name: self._inputs_of(columns, other.categories) for name, columns in other.reads.items()
+        }
         for name, rows in same._inputs.items():
             if rows.shape != other._inputs[name].shape:
                 raise ValueError(
@@ -150,19 +159,32 @@ class Dataset:
         same._targets = {name: self._goal_like(same, other, name) for name in other._goals}
         return same
 
-    def inputs_of(self, columns: list) -> np.ndarray:
-        """(n, *shape): what a network that reads these columns, in this order, is given of these rows."""
-        return self._inputs_of(columns).take(self.rows)
+    def inputs_of(self, columns: list, categories: Categories | None = None) -> np.ndarray:
+        """(n, *shape): what a network that reads these columns, in this order, is given of these rows.
 
-    def _inputs_of(self, columns: list) -> Rows:
-        known = next((name for name, own in self.reads.items() if own == columns), None)
-        if known is not None:
-            return self._inputs[known]
+        `categories` are those that it has learned; None for those that are here.
+        """
+        return self._inputs_of(columns, categories).take(self.rows)
+
+    def _inputs_of(self, columns: list, categories: Categories | None = None) -> Rows:
         self._wanted(columns)
-        return self._read(columns)
+        if categories is None:
+            categories = categories_among(self._whole, columns)
+        known = next((name for name, own in self.reads.items() if own == columns), None)
+        if known is not None and all(self.categories.get(c) == categories.get(c) for c in columns):
+            return self._inputs[known]
+        return self._read(columns, categories)
 
-    def _read(self, columns: list) -> Rows:
-        return rows_of(read_inputs(with_tensor_columns(self._whole, columns), columns), columns)
+    def _read(self, columns: list, categories: Categories | None = None) -> Rows:
+        frame = with_tensor_columns(self._whole, columns)
+        known = self.categories if categories is None else categories
+        rows = slice(None) if categories is None else self.rows
+        return rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
+
+    @property
+    def features(self) -> list[str]:
+        """What each number of a row of the inputs is: a column, or one of its categories ("city=Rome")."""
+        return features_of(self.columns, self.categories)
 
     def _wanted(self, columns: list) -> None:
         missing = [name for name in columns if name not in self._whole.columns]
@@ -174,6 +196,9 @@ class Dataset:
 
     def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
         columns = self._goals[name]
+        if isinstance(columns, list) and any(column in self.categories for column in columns):
+            # An autoencoder's target: words as its inputs have them.
+            return Goal(rows_of(read_inputs(self._whole, columns, self.categories), columns, True), None)
         values, labels = read_targets(self._whole, columns, reading, loss)
         return Goal(rows_of(values, columns, targets=True), labels)
 
@@ -344,6 +369,7 @@ class Dataset:
             seed=seed,
             shuffle=shuffle,
             rows=self.rows,
+            reads=self.reads,
         )
 
     def __len__(self) -> int:
@@ -362,14 +388,6 @@ class Dataset:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
 
     def _repr_html_(self) -> str:
-        goals = [as_list(goal) for goal in self._goals.values()]
-        facts = [f"{len(self):,} rows", f"inputs {self._shapes()} from {column_names(self.columns)}"]
-        facts += ["no target"] if not goals else []
-        for goal, columns in zip(self._targets.values(), goals, strict=True):
-            names, classes = column_names(columns), goal.classes
-            values = f"values of {names} to predict"
-            facts.append(values if classes is None else f"{len(classes)} classes in {names}")
         splits = [f"{name} {len(rows):,}" for name, rows in self.splits.items()] or ["not split"]
         splits += [self._note] if self._note else []
-        first = [column for columns in goals for column in columns]
-        return dataset_html(self.name, facts, splits, self.frame, self.columns, first, self.class_counts)
+        return dataset_html(self, self._shapes(), self._goals, splits)

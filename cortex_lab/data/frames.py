@@ -23,6 +23,23 @@ def names_among(inputs: Any) -> Any:
     return {name: part.columns.tolist() for name, part in frames.items()} or None
 
 
+def byte_columns(inputs: Any) -> list:
+    """Names of the columns that hold bytes among the frames in `inputs`."""
+    frames = [each for each in _pandas(inputs) if isinstance(each, pd.DataFrame)]
+    return [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
+
+
+def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with rows numbered 0, 1, ...; an index that said something else becomes a column."""
+    if frame.index.equals(pd.RangeIndex(len(frame))):
+        return frame.reset_index(drop=True)
+    index = frame.index
+    # A name that a column has already is given up.
+    names = [None if name in frame.columns else name for name in index.names]
+    frame = frame.set_axis(index.set_names(names), axis=0) if names != list(index.names) else frame
+    return frame.reset_index()
+
+
 def common_index(inputs: Any, targets: Any) -> pd.Index | None:
     """The index of all frames and columns in a pair; None if there are none, ValueError if they differ."""
     indexes = [each.index for part in (inputs, targets) for each in _pandas(part)]
@@ -60,6 +77,12 @@ def weights_of_rows(
                 )
             sample_weight = sample_weight.loc[index]
     return one_weight_each(sample_weight, rows)
+
+
+def _are_bytes(dtype: Any) -> bool:
+    # Nullable, sparse and Arrow's dtypes know what their numbers are.
+    numbers = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+    return isinstance(numbers, np.dtype) and numbers == np.uint8
 
 
 def _pandas(part: Any) -> Iterator[pd.Series | pd.DataFrame]:

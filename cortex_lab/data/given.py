@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,11 @@ import pandas as pd
 
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.frames import common_index, names_among, weights_of_rows
+from cortex_lab.data.forms import as_data, coded_by_output, in_words, inputs_of
+from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
-from cortex_lab.data.targets import known_codes, shown, weights_by_code
+from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
 from cortex_lab.ground.float32 import refuse_masked, refuse_missing
 
 VALIDATION = (
@@ -33,6 +34,9 @@ class Given:
         have none, or where the dataset's inputs have names.
     index: that of the frames and columns among arrays; None where there are none.
     chosen: which rows of the arrays to train on; None for all.
+    byte_columns: those of the input columns that hold bytes.
+    labels: the words that the class ids in the arrays stand for, if they were given as words; by output name
+        of several.
     """
 
     reading: str
@@ -43,28 +47,23 @@ class Given:
     columns: Any = None
     index: pd.Index | None = None
     chosen: np.ndarray | None = None
+    byte_columns: Sequence = ()
+    labels: Any = None
 
     @classmethod
     def of(cls, data: Any, reading: str, loss: str, by_output: Mapping[str, str] | None = None) -> Given:
         """`data` as `loss` reads it, or as several read it, by output; an error for what it cannot be."""
         if hasattr(data, "fetch"):
-            return cls(reading, data)
-        if isinstance(data, pd.DataFrame):
-            raise TypeError(
-                "a frame alone does not say what is learned from what; give "
-                "cortex_lab.data.Dataset(frame, inputs=[...], target=...)"
-            )
+            reads = getattr(data, "reads", None)
+            alone = next(iter(reads.values())) if reads and len(reads) == 1 else reads
+            return cls(reading, data, columns=alone)
+        data = as_data(data)
         dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
             index = common_index(inputs, targets)
             if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
                 dataset = _joined(inputs, targets)
-            elif isinstance(targets, Mapping):
-                raise TypeError(
-                    "targets by output name come from batches of your own, which have fetch(step); a "
-                    "pair has one array of targets"
-                )
         if dataset is not None:
             if isinstance(dataset.target, dict) and by_output:
                 _refuse_unmatched(dataset, by_output)
@@ -72,10 +71,21 @@ class Given:
             else:
                 dataset = dataset.read_as(reading, loss)
             named = isinstance(dataset.inputs, dict)
-            return cls(reading, dataset=dataset, columns=None if named else dataset.columns)
-        columns = names_among(inputs)
-        inputs = _inputs_of(inputs, columns, "the data")
-        return cls(reading, inputs=inputs, targets=_targets(targets, reading), columns=columns, index=index)
+            found, columns = byte_columns(dataset.frame[dataset.columns]), None if named else dataset.columns
+            return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
+        columns, found = names_among(inputs), byte_columns(inputs)
+        inputs = inputs_of(inputs, columns, "the data")
+        targets, labels = coded_by_output(targets, reading, loss, by_output or {})
+        targets = _by_output(targets, reading, by_output or {})
+        return cls(
+            reading,
+            inputs=inputs,
+            targets=targets,
+            columns=columns,
+            index=index,
+            byte_columns=found,
+            labels=labels,
+        )
 
     @property
     def data(self) -> Any:
@@ -114,9 +124,16 @@ class Given:
 
     @property
     def classes(self) -> list[str] | None:
-        """How the labels of a dataset with one nameless target print."""
+        """How the labels of one nameless target print, of a dataset or given as words."""
+        if self.labels is not None and not isinstance(self.labels, dict):
+            return [str(label) for label in self.labels]
         classes = None if self.dataset is None else self.dataset.classes
         return None if isinstance(classes, dict) else classes
+
+    @property
+    def categories(self) -> dict:
+        """Those of the columns of words that are read, by column."""
+        return {} if self.dataset is None else self.dataset.categories
 
     def batches(self, batch_size: int, seed: int) -> Any:
         """The rows to train on, in batches."""
@@ -143,7 +160,8 @@ class Given:
                 raise KeyError(f"there is no split {validation!r} to validate on; {VALIDATION}")
             return self, None
         if not size:
-            return self, rows_of(validation, self.dataset, self.columns, self.reading, "validation")
+            rows = rows_of(validation, self.dataset, self.columns, self.reading, "validation", self.labels)
+            return self, rows
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
         if self.dataset is not None:
@@ -177,7 +195,7 @@ class Given:
 
     def by_code(self, class_weight: Mapping[Any, float]) -> Mapping[Any, float]:
         """Weights by class, with the codes of a dataset's labels for keys."""
-        labels = None if self.dataset is None else self.dataset.labels
+        labels = self.labels if self.dataset is None else self.dataset.labels
         if isinstance(labels, dict):
             labels = next(iter(labels.values())) if len(labels) == 1 else None
         return class_weight if labels is None else weights_by_code(labels, class_weight)
@@ -196,13 +214,21 @@ class Given:
 
 
 def rows_of(
-    data: Any, dataset: Dataset | None, columns: list | dict | None, reading: str, role: str
+    data: Any,
+    dataset: Dataset | None,
+    columns: list | dict | None,
+    reading: str,
+    role: str,
+    words: Any = None,
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
-    the order of the training's, and their class ids are those that `dataset.arrays()` gives.
+    the order of the training's, and their class ids are those that `dataset.arrays()` gives. `words` are
+    those that the ids in the training's arrays stand for.
     """
+    if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
+        data = as_data(data)
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name=role)
     if isinstance(data, Dataset):
@@ -227,15 +253,22 @@ def rows_of(
     if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
         return _rows_by_name(inputs, targets, dataset, reading, role)
     columns = columns if dataset is None else dataset.columns
-    labels = None if dataset is None else dataset.labels
-    return _inputs_of(inputs, columns, role), _targets(_coded(targets, dataset, labels, role), reading)
+    if dataset is None and isinstance(targets, Mapping):
+        known = words if isinstance(words, dict) else {}
+        named = {name: in_words(each, known.get(name), role) for name, each in targets.items()}
+        return inputs_of(inputs, columns, role), named
+    labels = words if dataset is None else dataset.labels
+    coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
+    categories = {} if dataset is None else dataset.categories
+    return inputs_of(inputs, columns, role, categories), _targets(coded, reading)
 
 
 def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
     """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
-    if isinstance(inputs, pd.DataFrame):
-        inputs = Dataset(inputs, dataset.inputs, None, name=role).arrays()[0]
-    inputs = _inputs_of(inputs, dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns, role)
+    columns = dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns
+    if isinstance(inputs, pd.DataFrame) and isinstance(dataset.inputs, dict):
+        inputs = dict.fromkeys(columns, inputs)
+    inputs = inputs_of(inputs, columns, role, dataset.categories)
     if not isinstance(dataset.target, dict):
         return inputs, _targets(_coded(targets, dataset, dataset.labels, role), reading)
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
@@ -248,22 +281,6 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
     return inputs, {name: _targets(each, readings[name]) for name, each in coded.items()}
 
 
-def _inputs_of(inputs: Any, columns: Any, role: str) -> Any:
-    """Inputs with each frame read by the names that its own input has, if it has some."""
-    if isinstance(inputs, Mapping):
-        alone = columns if len(inputs) == 1 else None
-        names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
-        return {name: _inputs_of(part, names.get(name), role) for name, part in inputs.items()}
-    if not isinstance(inputs, pd.DataFrame):
-        return inputs
-    if isinstance(columns, Mapping):
-        if len(columns) > 1:
-            return {name: _inputs_of(inputs, each, role) for name, each in columns.items()}
-        columns = next(iter(columns.values()), None)
-    columns = inputs.columns.tolist() if columns is None else columns
-    return Dataset(inputs, columns, None, name=role).inputs_of(columns)
-
-
 def _coded(
     targets: Any, dataset: Dataset | None, labels: pd.Index | None, role: str, name: str | None = None
 ) -> Any:
@@ -273,7 +290,7 @@ def _coded(
     column: Any = dataset.target if name is None else dataset.target[name]
     if isinstance(targets, pd.Series) or (targets is not None and _are_words(targets)):
         return known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
-    return _codes_of_numbers(targets, labels, column, dataset.name)
+    return codes_of_numbers(targets, labels, column, role, dataset.name)
 
 
 def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
@@ -290,25 +307,6 @@ def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
             f"there is a loss for {missing[0]!r}, and {dataset.name!r} has the targets "
             f"{shown(dataset.target)}; name one for it: target={{{missing[0]!r}: column}}"
         )
-
-
-def _codes_of_numbers(targets: Any, labels: pd.Index, column: Any, name: str) -> Any:
-    """Numbers in an array as class ids: they are ids, or labels; ValueError where they may be either."""
-    values = np.asarray(targets)
-    if values.dtype.kind not in "biuf" or labels.tolist() == list(range(len(labels))):
-        return targets
-    # A negative number that is no label says that a class is unknown.
-    found = np.array([each for each in np.unique(values) if each >= 0 or each in labels])
-    are_ids = bool(np.isin(found, np.arange(len(labels))).all())
-    are_labels = found.size > 0 and set(found.tolist()) <= set(labels.tolist())
-    if are_ids and are_labels:
-        raise ValueError(
-            f"the targets {shown(found)} may be labels of {column!r}, which are {shown(labels)}, or "
-            f"class ids, which are 0 to {len(labels) - 1}; give labels as pandas.Series(y), or a Dataset"
-        )
-    if not are_labels:
-        return targets
-    return known_codes(labels, pd.DataFrame({column: values.reshape(-1)}), column, "the array", name)
 
 
 def _nameless(data: Dataset, columns: list | dict | None, reading: str) -> tuple[Any, Any]:
@@ -349,6 +347,12 @@ def _joined(
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
     return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+
+
+def _by_output(targets: Any, reading: str, readings: Mapping[str, str]) -> Any:
+    if not isinstance(targets, Mapping):
+        return _targets(targets, reading)
+    return {name: _targets(each, readings.get(name, reading)) for name, each in targets.items()}
 
 
 def _targets(targets: Any, reading: str) -> Any:

@@ -14,6 +14,8 @@ from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data._rows import Rows
 from cortex_lab.data.columns import listed
 from cortex_lab.data.source import Source
+from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground.checks import near
 
 Columns: TypeAlias = Hashable | Iterable[Hashable]
 
@@ -42,6 +44,47 @@ def chosen(frame: pd.DataFrame, columns: Columns | Mapping[str, Columns] | None)
         )
     named = {name: listed(frame, each) for name, each in columns.items()}
     return {name: each if named[name] is None else named[name] for name, each in columns.items()}
+
+
+def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:
+    """The columns that are inputs where nothing is said: pictures called "image", or all but the targets.
+
+    KeyError that says what to type if the target is none of the columns.
+    """
+    if "image" in frame.columns and _holds_arrays(frame["image"]):
+        return "image"
+    wanted = chosen(frame, target)
+    goals = [] if wanted is None else list(wanted.values()) if isinstance(wanted, dict) else [wanted]
+    goals = [column for goal in goals for column in as_list(goal)]
+    for column in goals:
+        if column not in frame.columns and column != "inputs":
+            there = ", ".join(map(repr, frame.columns))
+            raise KeyError(
+                f"the frame has no column {column!r} to be predicted; say which is, target=..., of {there}"
+                f"{near(column, frame.columns)}"
+            )
+    found = [column for column in frame.columns if column not in goals]
+    if splits is not None and not isinstance(splits, Mapping) and isinstance(splits, Hashable):
+        found = [column for column in found if column != splits]
+    if not found:
+        raise ValueError(f"beside {goals[0]!r} the frame has no column that could be an input")
+    return found
+
+
+def features_of(columns: list, categories: Mapping[Hashable, list[str]]) -> list[str]:
+    """A name for each number that is read of these columns."""
+    return [
+        f"{column}={each}" if each is not None else str(column)
+        for column in columns
+        for each in categories.get(column, [None])
+    ]
+
+
+def _holds_arrays(column: Any) -> bool:
+    if isinstance(column, pd.DataFrame):
+        return False
+    first = column.iloc[0] if column.dtype == object and len(column) else None
+    return isinstance(column.dtype, TensorDtype) or isinstance(first, (np.ndarray, list, tuple))
 
 
 def as_list(columns: Any) -> list:

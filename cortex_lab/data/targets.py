@@ -62,11 +62,12 @@ def known_codes(
     strange = asked[codes[asked] < 0]
     if len(strange):
         theirs, ours = {_kind(each) for each in column.iloc[strange]}, {_kind(each) for each in labels}
+        cast = _cast(column.iloc[strange], labels, sorted(ours)[0])
         if len(strange) == len(asked) and not theirs & ours and theirs - {"float"} != ours:
             raise ValueError(
                 f"the labels in {target!r} of {name} are of type {', '.join(sorted(theirs))}, "
                 f"{shown(column.iloc[strange].unique(), 5)}, those that {other!r} was trained on of type "
-                f"{', '.join(sorted(ours))}, {shown(labels)}: frame[{target!r}].astype({sorted(ours)[0]!r})"
+                f"{', '.join(sorted(ours))}, {shown(labels)}: frame[{target!r}].{cast}"
             )
         way_out = f"Leave those rows out: frame[frame[{target!r}].isin([...])]"
         if len(strange) == len(asked):
@@ -77,6 +78,40 @@ def known_codes(
             f"{shown(labels)}. {way_out}"
         )
     return codes
+
+
+def codes_of_numbers(targets: Any, labels: pd.Index, column: Hashable, role: str, name: str) -> Any:
+    """Class ids of numbers that are ids or labels; ValueError where they may be both, or neither.
+
+    What is no array of whole numbers (n,) or (n, 1) is left as it is, for a loss to judge.
+    """
+    values = np.asarray(targets)
+    values = values[:, 0] if values.shape[1:] == (1,) else values
+    if values.dtype.kind not in "biuf" or values.ndim != 1 or not (values == np.floor(values)).all():
+        return targets
+    named, ids = [_as_number(label) for label in labels], list(range(len(labels)))
+    # A negative number that is no label says that a class is unknown.
+    found = [int(each) for each in np.unique(values) if each >= 0 or each in named]
+    are_ids, are_labels = set(found) <= set(ids), bool(found) and set(found) <= set(named)
+    if are_ids and (not are_labels or named == ids):
+        return targets
+    are_words = named != labels.tolist()
+    if are_labels and not are_ids and not are_words:
+        return known_codes(labels, pd.DataFrame({column: values}), column, role, name)
+    theirs = f"labels of {column!r}, which are {shown(labels)}"
+    numbered = f"class ids, which are 0 to {ids[-1]}"
+    remedy = "in their own type: y.astype(str)" if are_words else "as pandas.Series(y)"
+    if are_labels and are_ids:
+        raise ValueError(
+            f"the targets {shown(found)} may be {theirs}, or {numbered}; give labels {remedy}, or a Dataset"
+        )
+    if are_labels:
+        raise ValueError(f"{role} has the targets {shown(found)} for {theirs}; give them {remedy}")
+    strange = [each for each in found if each not in named and each not in ids]
+    raise ValueError(
+        f"{role} has the targets {shown(strange or found)}, which are neither {theirs}, nor {numbered}; "
+        "leave those rows out, or give labels that were trained on"
+    )
 
 
 def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict[int, float]:
@@ -197,7 +232,8 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     column = _column(frame, name)
     if is_float_dtype(column.dtype):
         _read_numbers(column)
-        return column
+        # pandas has no index of float16 to look labels up in.
+        return column.astype(np.float32) if column.dtype == np.float16 else column
     remedy = f"dropna(subset=[{name!r}])"
     _refuse_rows(column.isna().to_numpy(bool), frame, f"label column {name!r} has no label", remedy)
     if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
@@ -228,6 +264,25 @@ def _refuse_look_alikes(name: Hashable, labels: Iterable[Any]) -> None:
                     f"label column {name!r} mixes {_plain(other)!r} ({_kind(other)}) and {_plain(label)!r} "
                     f"({_kind(label)}); make its labels of one type, for instance frame[{name!r}].astype(str)"
                 )
+
+
+def _cast(column: pd.Series, labels: pd.Index, kind: str) -> str:
+    """What makes labels of one of another type, to be typed behind the column."""
+    found = column.drop_duplicates()
+    try:
+        cast = found.astype(kind)
+        whole = cast.is_unique and cast.isin(labels).any()
+    except (TypeError, ValueError):
+        whole = False
+    return f"astype({kind!r})" if whole else "map({...})"
+
+
+def _as_number(label: Any) -> Any:
+    """The number that a word spells, if it does; any other label as it is."""
+    try:
+        return float(label) if isinstance(label, str) else _plain(label)
+    except ValueError:
+        return label
 
 
 def _kind(label: Any) -> str:

@@ -112,10 +112,17 @@ def choice(name: str, value: Any, choices: Iterable[str]) -> str:
     """One of these names; of many, the error says which are near."""
     choices, found = list(choices), plain(value)
     if not isinstance(found, str) or found not in choices:
-        near = difflib.get_close_matches(found, choices) if isinstance(found, str) else []
-        meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise WrongArgument(f"{name} must be {_listed(choices)}, got {shown(value)}{meant}")
+        raise WrongArgument(f"{name} must be {_listed(choices)}, got {shown(value)}{near(found, choices)}")
     return found
+
+
+def near(name: Any, names: Iterable[Any], most: int = 2) -> str:
+    """"; did you mean ...?" with the nearest of these names, whatever their case; nothing if none is near."""
+    if not isinstance(name, str):
+        return ""
+    spelled = {each.lower(): each for each in names if isinstance(each, str)}
+    found = difflib.get_close_matches(name.lower(), spelled, most)
+    return f"; did you mean {' or '.join(repr(spelled[each]) for each in found)}?" if found else ""
 
 
 def seed(name: str, value: Any) -> int:

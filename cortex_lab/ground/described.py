@@ -88,7 +88,8 @@ class Registry(dict[str, type]):
 
     def _unknown(self, kind: Any) -> ValueError:
         there = ", ".join([*sorted(self), *sorted(self.others)])
-        return ValueError(f"there is no {self.what} {checks.shown(kind)}; there are {there}")
+        meant = checks.near(kind, [*self, *self.others])
+        return ValueError(f"there is no {self.what} {checks.shown(kind)}{meant or f'; there are {there}'}")
 
     def named(self, name: Any) -> list[str]:
         """What descriptions call those of `others` that have this name."""

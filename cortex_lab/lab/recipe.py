@@ -122,8 +122,12 @@ class Recipe:
         parts: dict[Any, np.ndarray] = {}
         for name, columns in data.reads.items():
             array = inputs[name]
-            if array.ndim == 2 and array.shape[1] == len(columns):
-                parts |= {column: array[:, at] for at, column in enumerate(columns)}
+            widths = [len(data.categories.get(column, "1")) for column in columns]
+            if array.ndim == 2 and array.shape[1] == sum(widths):
+                at = np.cumsum([0, *widths])
+                for column, first, end in zip(columns, at[:-1], at[1:], strict=True):
+                    words = column in data.categories
+                    parts[column] = array[:, first:end].argmax(axis=1) if words else array[:, first]
             else:
                 parts[columns[0]] = array
         for name, column in named.items():
@@ -135,6 +139,9 @@ class Recipe:
             name: f"list({self._arrays(part, source)})" if part.ndim > 1 else self._arrays(part, source)
             for name, part in parts.items()
         }
+        for column, words in data.categories.items():
+            made = source.imported("pandas", "Categorical")
+            written[column] = f"{made}.from_codes({self._arrays(parts[column], source)}, {source.of(words)})"
         for name, column in named.items():
             if labels[name] is not None:
                 written[column] = self._labels(labels[name], targets[name], source)

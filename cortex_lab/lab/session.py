@@ -53,11 +53,14 @@ class TrainingSession(Session):
         snapshot_budget: int = 256 * 2**20,
         recipe: Recipe | None = None,
         shared: Iterable[Any] = (),
+        labels: Any = None,
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
         self.recipe = recipe
         self._shared = tuple(shared)
+        # The words that class ids in arrays stand for.
+        self._labels = labels
         # Of earlier steps, from the file that it goes on from.
         self._networks: dict[int, Network] = {}
 
@@ -181,10 +184,19 @@ class TrainingSession(Session):
             self.process, first, self.events, loaded_as(self.recipe.data), self.goes_through_faults
         )
 
+    def __repr__(self) -> str:
+        words, dataset = self.network.categories, self.dataset
+        if dataset is None or not words:
+            return super().__repr__()
+        columns = dataset.columns
+        read = [f"{name!r} ({', '.join(words[name])})" if name in words else repr(name) for name in columns]
+        said = f"reads {', '.join(read)}; words as 0 and 1 for each, numbers as they are"
+        return f"{super().__repr__()}\n  predicts {dataset.target!r}; {said}"
+
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
         training: Any = process
-        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared)
+        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, labels=self._labels)
         sibling._networks = self._networks
         return sibling
 
@@ -201,7 +213,8 @@ class TrainingSession(Session):
 
         def put_back() -> None:
             # All at once, so that nobody sees the weights of two steps; the edits then say what was done.
-            with ours.turns:
+            with ours.turns.lock:
+                ours.turns.await_readers()
                 ours.ops.copy(network.params, out=ours.params)
                 ours.ops.copy(network.state, out=ours.state)
 
@@ -233,7 +246,7 @@ class TrainingSession(Session):
         reading, _ = reading_of(training.losses)
         reads = self.network.reads
         inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score")
+            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels)
         )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)

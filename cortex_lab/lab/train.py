@@ -18,7 +18,8 @@ from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Network
 from cortex_lab.nn.contract.loss import reading_of
-from cortex_lab.nn.run.pictures import bytes_among, large_among, refuse_other_scale, say_how_bytes_are_seen
+from cortex_lab.nn.run.ids import NoSuchId
+from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_wrong_classes, weights_of
@@ -67,7 +68,10 @@ def train(
         The network to train, in place.
     data
         A Dataset (its training rows are used), or a pair (inputs, targets): of arrays, or of a frame and a
-        column, which are read as a Dataset is. A loss of classes reads labels as classes, a loss of values
+        column, which are read as a Dataset is. Of (frame, "price") all columns but "price" are inputs, of a
+        frame alone all but the one called "target", "label", "y" or "class". Columns of words are read as one
+        column of 0 and 1 for each category; the network keeps which. Targets may be words, or a dict of
+        arrays by output name. A loss of classes reads labels as classes, a loss of values
         reads numbers as they are, one of yes or no reads two labels, or shares from 0 to 1. In an array,
         classes are ids 0, 1, ..., and a negative id says that a row's class is unknown: it teaches nothing.
     loss
@@ -154,25 +158,27 @@ def train(
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
-    training = setup.training(
-        network,
-        batches,
-        row_weights=weights_of(given, class_weight, sample_weight, class_count(network, loss)),
-        validation=held_out,
-    )
+    row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
+    try:
+        training = setup.training(network, batches, row_weights, held_out)
+    except NoSuchId as error:
+        raise error.called(reads) from None
     refuse_wrong_classes(training.objective, given)
     classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
-        load_training(training, saved, new_optimizer, {"reads": reads, "classes": classes})
-    network.reads, network.classes = reads, classes
-    if isinstance(batches, Batches):
-        network.saw_bytes = bytes_among(network, batches.inputs)
-        network.saw_large = large_among(network, batches.inputs)
+        names = {"reads": reads, "categories": given.categories, "classes": classes}
+        load_training(training, saved, new_optimizer, names)
+    network.reads, network.categories, network.classes = reads, given.categories, classes
+    served: Any = batches if isinstance(batches, Batches) else batches.fetch(0)
+    if served is batches:
+        # Of batches of one's own, a training has looked at the first.
+        note_scale(network, batches.inputs)
         if training.validation is not None:
             refuse_other_scale(network, training.validation[0])
-        of_values = training.objective.reads_values
-        say_how_bytes_are_seen(network.graph, batches.inputs, batches.targets, of_values)
+    of_values = training.objective.reads_values
+    of_bytes = [name for name, columns in reads.items() if set(columns) <= set(whole.byte_columns)]
+    say_how_bytes_are_seen(network.graph, served.inputs, served.targets, of_values, of_bytes)
     if isinstance(validation, str) or np.isscalar(validation):
         held_out = validation
     if sample_weight is not None:
@@ -181,7 +187,7 @@ def train(
     kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
     setup = replace(setup, validation=held_out, sample_weight=sample_weight, optimizer=given_optimizer)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer)
-    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared)
+    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)
         saved.study.follow(session, probes is None, new_optimizer)

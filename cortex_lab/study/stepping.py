@@ -65,7 +65,8 @@ class Stepper:
         def take() -> Stop:
             stop, taken = (None, 0) if to is None else (self._advance_to(to), n)
             while stop is None and taken < n:
-                stop = self._stopped_by_request() or self._walk_on()
+                stop = None if self._pause is None else self._stopped_by_request()
+                stop = stop or self._walk_on()
                 taken += 1
             return stop or self._stop("step", f"{n} step{'' if n == 1 else 's'} taken")
 

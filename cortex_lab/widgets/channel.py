@@ -33,7 +33,7 @@ _PARTS = (
 
 
 def _script(*names: str) -> str:
-    # An ES module made of a blob cannot import its neighbours, and nothing may come from a network.
+    # An ES module made of a blob cannot import its neighbors, and nothing may come from a network.
     return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
@@ -62,12 +62,18 @@ class Channel(Locked, anywidget.AnyWidget):
     bench = traitlets.Unicode().tag(sync=True)
     palette = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, bench: str, heard: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        bench: str,
+        heard: Callable[[dict[str, Any]], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.sequence = 0
         self.asked = 0
         self.drawn = 0
         self.heard_at = 0.0
         self._heard = heard
+        self._clock = clock
         self._pages: dict[str, tuple[float, frozenset[str]]] = {}
         super().__init__(bench=bench, palette=PALETTE)
         self.on_msg(self._receive)
@@ -110,7 +116,7 @@ class Channel(Locked, anywidget.AnyWidget):
         self.send({"type": "ping", "sequence": self.sequence, "answer": True})
 
     def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
-        self.heard_at = time.monotonic()
+        self.heard_at = self._clock()
         page = str(message.get("page", ""))
         if message.get("type") == "hello":
             self._pages = {name: seen for name, seen in self._pages.items() if seen[0] > self.heard_at - 60}

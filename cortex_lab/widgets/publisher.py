@@ -43,6 +43,8 @@ class Publisher:
         Whether the training runs; only then is there something that frames could cost.
     deaf
         Whether acknowledgements cannot arrive, because a cell keeps the kernel from hearing them.
+    clock
+        The time in seconds, by which the channel notes when it heard a page, too.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class Publisher:
         interval: float = 0.1,
         silence: float = 10.0,
         share: float = 0.01,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.channel = channel
         self.interval = interval
         self.silence = silence
         self.share = share
+        self.clock = clock
         self.published = 0
         self.pings = 0
         self._settle = settle
@@ -93,7 +97,7 @@ class Publisher:
         self._next_ping = 1.0
         if self._waiting:
             # Nothing was sent since, so this is how long the answer took.
-            prompt = time.monotonic() - self._sent_at < PROMPT
+            prompt = self.clock() - self._sent_at < PROMPT
             self._answers = ANSWERS[prompt]
             self._wake.set()
 
@@ -107,14 +111,17 @@ class Publisher:
 
     def _loop(self) -> None:
         while not self._closing:
-            woken = self._wake.wait(self._patience())
+            self._turn()
+
+    def _turn(self) -> None:
+        woken = self._wake.wait(self._patience())
+        self._wake.clear()
+        # Whatever woke us, frames keep their distance; the changes of the meantime come along.
+        while not self._closing and (early := self._sent_at + self._distance() - self.clock()) > 0:
+            woken = self._wake.wait(early) or woken
             self._wake.clear()
-            # Whatever woke us, frames keep their distance; the changes of the meantime come along.
-            while not self._closing and (early := self._sent_at + self._distance() - time.monotonic()) > 0:
-                woken = self._wake.wait(early) or woken
-                self._wake.clear()
-            if not self._closing:
-                self._round(woken)
+        if not self._closing:
+            self._round(woken)
 
     def _distance(self) -> float:
         return self._rest if self._training() else self.interval
@@ -125,28 +132,28 @@ class Publisher:
         return 1.0 if self._waiting else 30.0
 
     def _round(self, woken: bool) -> None:
-        if woken or not self._training() or time.monotonic() - self._settled_at > 1:
-            self._settled_at = time.monotonic()
+        if woken or not self._training() or self.clock() - self._settled_at > 1:
+            self._settled_at = self.clock()
             self._settle()
         channel = self.channel
         if not channel.connected:
             return
         self._waiting = channel.drawn < channel.asked
-        if self._waiting and not self._may_go_on(time.monotonic()):
+        if self._waiting and not self._may_go_on(self.clock()):
             return
         # Processor time, not wall time: waiting for a safe point costs nobody anything.
-        came, began = time.monotonic(), time.thread_time()
+        came, began = self.clock(), time.thread_time()
         panels, kept_waiting = self._frames(channel.visible())
         if panels:
             # What cannot be heard keeps its distance, too: it waits for the answer, then for time.
             spared = self._training() and not self._deaf()
             answer = not spared or channel.sequence >= channel.asked + self._answers - 1
             # Said before, too, since the answer may be there before `publish` returns.
-            self._sent_at = time.monotonic()
+            self._sent_at = self.clock()
             waited = self._sent_at - came
             self._waiting = answer
             channel.publish(panels, answer)
-            self._sent_at = time.monotonic()
+            self._sent_at = self.clock()
             self.published += 1
             cost = time.thread_time() - began + kept_waiting
             # Long steps keep us waiting, and that counts as distance.

@@ -19,7 +19,7 @@ class _Command:
 
 
 class Trainer:
-    """Carries out commands one after the other; when there are none, calls `idle`.
+    """Carries out commands one after the other, once started; when there are none, calls `idle`.
 
     `idle()` does one short piece of work and returns the seconds after which it wants to be called again,
     or None when it has nothing to do until `nudge`. Nothing is ever raised or printed here: the last

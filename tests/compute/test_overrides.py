@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from cortex_lab.compute.cpu.kernels import _direct
 from cortex_lab.compute.cpu.pool import Workers, get_workers
 from cortex_lab.compute.kernel import REGISTRY
 from tests.compute.cases import CASES, Case, Draw
+from tests.waiting import wait_for_rest
 
 OPS = get_ops("cpu")
 ACCELERATED = sorted(name for name, kernel in REGISTRY.items() if "cpu" in kernel.overrides)
@@ -91,7 +91,7 @@ def test_same_bits_twice_whoever_works(name: str, seed: int, monkeypatch: pytest
     first = accelerated(name, made)
     again = accelerated(name, made)
     # Helpers that are still awake find out that nothing more comes.
-    time.sleep(0.01)
+    wait_for_rest(get_workers())
     monkeypatch.setattr(get_workers(), "_helped", lambda wanted: [])
     serially = accelerated(name, made)
     for result, found in (again, serially):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -19,6 +18,7 @@ from cortex_lab.compute.cpu.machine import IS_X86, PORTABLE
 from cortex_lab.compute.cpu.pool import Workers, get_workers
 from cortex_lab.compute.cpu.remembered import remembered
 from cortex_lab.compute.work import Work, in_turn, join, joined
+from tests.waiting import wait_for_rest
 
 below_python = pytest.mark.skipif(PORTABLE, reason="work goes through Python here")
 
@@ -161,14 +161,14 @@ def test_an_interrupt_waits_for_helpers_and_leaves_the_pool_in_order(three: Work
     # A shell may have had this process ignore interrupts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        threading.Timer(0.02, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
+            threading.Timer(0.02, signal.raise_signal, [signal.SIGINT]).start()
             for _ in range(200):
                 slow()
     finally:
         signal.signal(signal.SIGINT, before)
     held = numbers.copy()
-    time.sleep(0.05)
+    wait_for_rest(three)
     np.testing.assert_array_equal(numbers, held)
     out = np.ones(30, np.float32)
     work(_double, (out,), pieces_of(30, 6))()
@@ -183,10 +183,7 @@ def test_helpers_fall_asleep_and_wake_again(three: Workers):
         out[:] = 1
         double()
         assert (out == 2).all()
-        deadline = time.monotonic() + 5
-        while any(helper.awake for helper in three._helpers) and time.monotonic() < deadline:
-            time.sleep(0.001)
-        assert not any(helper.awake for helper in three._helpers)
+        wait_for_rest(three)
 
 
 def test_small_numbers_are_zero_inside_and_not_after():

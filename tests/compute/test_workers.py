@@ -43,11 +43,10 @@ def test_blas_threads_are_limited_inside_and_put_back_after():
     a, out = np.ones((300, 300), np.float32), np.empty((300, 300), np.float32)
     get_ops("cpu").matmul(a, a, out=out)
     assert threads_of_blas() == [2] * len(_blas_libraries())
-    with one_blas_thread, one_blas_thread:
-        inside.append(threads_of_blas())
+    one_blas_thread.within(lambda: one_blas_thread.within(lambda: inside.append(threads_of_blas())))
     assert inside == [[1] * len(_blas_libraries())]
-    with pytest.raises(ValueError), one_blas_thread:
-        raise ValueError
+    with pytest.raises(ZeroDivisionError):
+        one_blas_thread.within(lambda: 1 / 0)
     assert threads_of_blas() == [2] * len(_blas_libraries())
 
 
@@ -57,8 +56,7 @@ def test_blas_threads_are_limited_from_every_thread():
     seen: list[list[int]] = []
 
     def limit() -> None:
-        with one_blas_thread:
-            seen.append(threads_of_blas())
+        one_blas_thread.within(lambda: seen.append(threads_of_blas()))
         seen.append(threads_of_blas())
 
     for _ in range(2):

@@ -227,6 +227,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Node", "name inputs shares", "None|text|[]", "a name"),
     ("Node", "inputs", "empty text", "a name, as an input may have any"),
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
+    ("Dataset", "inputs", "None", "all but the target"),
     ("Dataset*", "name", "None|text", "a name"),
     ("Batches", "targets rows excluded", "None|[]|{}", "none, or all"),
     ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),

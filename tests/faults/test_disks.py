@@ -6,7 +6,6 @@ import errno
 import gc
 import os
 import stat
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from cortex_lab.nn import Network
 from cortex_lab.study import Trace
 from tests.faults import damage, disks, hostile
 from tests.faults.tally import Tally
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -191,9 +191,7 @@ def test_a_full_disk_is_shown_once_and_the_stream_goes_on_when_there_is_room(tmp
     monkeypatch.setattr("cortex_lab.study.tracefile.show_once", shown.append)
     with disks.limited(300):
         file = trace.stream_to(path)
-        deadline = time.monotonic() + 10
-        while file.error is None and time.monotonic() < deadline:
-            file._done.wait(0.01)
+        wait_until(lambda: file.error is not None, "a full disk")
     assert file.error.errno == errno.ENOSPC and len(shown) == 1 and "free some space" in shown[0]
     file.write()
     assert file.error is None and file._at.rows == 20

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cortex_lab.study import Probe, Session
-from tests.faults import interrupts
+from tests.faults import interrupts, signals
 from tests.faults.tally import Tally
 from tests.study.walker import Walker
 
@@ -30,6 +30,11 @@ def test_an_interrupt_at_a_bytecode_and_two_in_a_row(tally, name, tight):
 @pytest.mark.parametrize("name", interrupts.OF_TRAINING)
 def test_an_interrupt_of_a_training_whose_rate_falls_on_a_plateau(tally, name):
     interrupts.interrupt(tally, name, every=1409, tight=True, twice=[25])
+
+
+@pytest.mark.parametrize("name", signals.ACTS)
+def test_a_signal_leaves_no_turn_no_switch_and_no_limit_behind(tally, name):
+    signals.interrupt(tally, name, every=3)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])

@@ -26,7 +26,7 @@ class Disturbed:
 
     def output(self, x, step=0, seed=0):
         self.bound.buffers["input"][...] = x
-        self.at.step, self.at.seed = step, seed
+        self.at.step[...], self.at.seed[...] = step, seed
         self.bound.steps[0][1]()
         return self.bound.buffers[self.name].copy()
 

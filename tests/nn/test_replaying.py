@@ -122,3 +122,36 @@ def _training(layers: list) -> Training:
     batches = cl.data.Batches(x, random.integers(0, 5, len(x)), batch_size=64)
     network = cl.Network([*layers, cl.Dropout(0.2), cl.Dense(5)], x.shape[1:])
     return Training(network, batches, "softmax_cross_entropy", cl.Adam(1e-2))
+
+
+@pytest.mark.parametrize("layer", [case.layer for case in cases.CASES if case.layer.random], ids=repr)
+def test_layers_that_draw_are_run_once_and_again_when_their_strength_is_edited(layer, monkeypatch):
+    """Seed and step lie in arrays; the strength is a number of the calls that were found."""
+    runs, disturb = [], type(layer).disturb
+
+    def counted(self, ops, at):
+        runs.append(None)
+        disturb(self, ops, at)
+
+    def masks(training, rate):
+        training.edit(f"hyperparameter['{training.network.layers[0]}.{field}']", rate)
+        for _ in range(2):
+            training.whole_step()
+            yield training.buffers[training.network.layers[0]].copy()
+
+    field = next(iter(layer.constants((40,))))
+    made = {name: [] for name in ("whole", "anew")}
+    for name, found in made.items():
+        inputs = np.linspace(1, 2, 320).reshape(8, 40)
+        batches = cl.data.Batches(inputs, np.zeros(8, int), batch_size=8)
+        network = cl.Network([layer, cl.Dense(2)], (40,))
+        training = Training(network, batches, "softmax_cross_entropy", cl.SGD(0.1), seed=2**63 + 5)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(layer), "disturb", counted)
+            patch.setattr(type(layer), "replays", name == "whole")
+            for rate in (0.3, 0.6):
+                found += masks(training, rate)
+    assert len(runs) == 2 + 4
+    for ours, other in zip(*made.values(), strict=True):
+        assert np.array_equal(ours, other)
+    assert len({array.tobytes() for array in made["whole"]}) == 4

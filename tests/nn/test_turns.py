@@ -68,6 +68,12 @@ def in_thread(function):
 # Whose turn it is -------------------------------------------------------------------------------------
 
 
+def change(turns, act):
+    with turns.lock:
+        turns.await_readers()
+        return act()
+
+
 class Visitor(threading.Thread):
     """A thread that reads or changes until it is told to leave."""
 
@@ -77,9 +83,7 @@ class Visitor(threading.Thread):
         self.start()
 
     def run(self):
-        with self.turn:
-            self.inside.set()
-            self.leave.wait(SECONDS)
+        self.turn(lambda: self.inside.set() or self.leave.wait(SECONDS))
 
     def gone(self):
         self.leave.set()
@@ -89,12 +93,12 @@ class Visitor(threading.Thread):
 
 def test_several_read_at_once_and_a_change_waits_for_them_and_keeps_others_waiting():
     turns = Turns()
-    readers = [Visitor(turns.reading()) for _ in range(2)]
+    readers = [Visitor(turns.reading) for _ in range(2)]
     assert all(reader.inside.wait(SECONDS) for reader in readers)
-    writer = Visitor(turns)
+    writer = Visitor(partial(change, turns))
     while not turns._waiting:
         pass
-    late = Visitor(turns.reading())
+    late = Visitor(turns.reading)
     assert readers[0].gone() and not writer.inside.is_set()
     assert readers[1].gone() and writer.inside.wait(SECONDS) and not late.inside.is_set()
     assert writer.gone() and late.inside.wait(SECONDS) and late.gone()
@@ -102,25 +106,28 @@ def test_several_read_at_once_and_a_change_waits_for_them_and_keeps_others_waiti
 
 def test_a_thread_does_not_wait_for_itself():
     turns = Turns()
-    with turns, turns.reading(), turns, turns.reading():
-        pass
-    with turns.reading(), turns.reading(), turns:
-        pass
-    with turns.reading():
-        writer = Visitor(turns)
+    reading, changing = turns.reading, partial(change, turns)
+    assert changing(lambda: reading(lambda: changing(lambda: reading(lambda: 1)))) == 1
+    assert reading(lambda: reading(lambda: changing(lambda: 2))) == 2
+
+    def read():
+        writer = Visitor(changing)
         while not turns._waiting:
             pass
-        with turns.reading():
-            assert not writer.inside.is_set()
+        reading(lambda: None)
+        assert not writer.inside.is_set()
+        return writer
+
+    writer = reading(read)
     assert writer.inside.wait(SECONDS) and writer.gone()
 
 
 def test_an_error_ends_a_turn():
     turns = Turns()
-    for turn in (turns.reading, lambda: turns):
-        with pytest.raises(ZeroDivisionError), turn():
-            raise ZeroDivisionError
-    assert in_thread(lambda: turns.__enter__() or turns.__exit__(None, None, None)) is None
+    for turn in (turns.reading, partial(change, turns)):
+        with pytest.raises(ZeroDivisionError):
+            turn(lambda: 1 / 0)
+    assert in_thread(lambda: change(turns, lambda: 3)) == 3
 
 
 # While a session trains -------------------------------------------------------------------------------

@@ -244,3 +244,13 @@ def test_it_is_a_command() -> None:
         [sys.executable, "-m", "benchmarks", "list"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("ours", "ok"), [([0.81, 0.80, 0.81], True), ([0.80, 0.80, 0.80], False)])
+def test_an_accuracy_may_fall_behind_pytorchs_by_one_standard_error(ours, ok):
+    accuracy = importlib.import_module("benchmarks.accuracy")
+    theirs = [0.80, 0.82, 0.81]
+    (row,) = accuracy._rows("photographs", list(zip(ours, theirs, strict=True)), 3)
+    error = math.sqrt((np.var(ours, ddof=1) + np.var(theirs, ddof=1)) / 3)
+    assert row.ok is ok
+    assert row.peer_value == pytest.approx(0.81) and row.bar == pytest.approx(1 - error / 0.81)

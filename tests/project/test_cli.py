@@ -9,13 +9,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cortex_lab import cli
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -308,20 +309,22 @@ def test_jupyterlab_serves_the_tour(tmp_path: Path) -> None:
     )
     try:
         address = f"http://127.0.0.1:{port}/?token=secret"
-        deadline = time.monotonic() + 60
         landed = ""
-        while not landed and time.monotonic() < deadline and server.poll() is None:
-            try:
-                with urllib.request.urlopen(address, timeout=5) as answer:
-                    landed = answer.geturl()
-            except OSError:
-                time.sleep(0.2)
+
+        def answers() -> bool:
+            nonlocal landed
+            # It says that it is running before it listens, so there is nothing to hear but the answer.
+            with suppress(OSError), urllib.request.urlopen(address, timeout=60) as answer:
+                landed = answer.geturl()
+            return bool(landed) or server.poll() is not None
+
+        wait_until(answers, "JupyterLab serves a page")
         assert "/lab/tree/00_tour.ipynb" in landed, (tmp_path / "log").read_text()
         with urllib.request.urlopen(
-            address.replace("/?", "/api/contents/00_tour.ipynb?"), timeout=5
+            address.replace("/?", "/api/contents/00_tour.ipynb?"), timeout=60
         ) as answer:
             assert json.load(answer)["content"]["cells"]
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
         log.close()

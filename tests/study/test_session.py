@@ -83,9 +83,9 @@ def test_a_run_can_be_paused_from_another_thread_and_resumed():
     stops = []
     thread = threading.Thread(target=lambda: stops.append(session.run(until=steps(10**9))))
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     session.pause()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive() and stops[0].kind == "pause" and not session.running
     assert session.step_number == len(session.trace) >= 5
 
@@ -110,12 +110,12 @@ def test_a_second_thread_cannot_step_a_running_session():
     session.subscribe(lambda notice: begun.set())
     thread = threading.Thread(target=session.run, name="the trainer")
     thread.start()
-    begun.wait(10)
+    begun.wait(60)
     for call in (session.step, session.run, lambda: session.rewind(0)):
         with pytest.raises(SessionBusy, match="the trainer"):
             call()
     session.pause()
-    thread.join(10)
+    thread.join(60)
     assert session.step().kind == "step"
 
 
@@ -134,7 +134,7 @@ def test_nobody_at_rest_can_step_the_session_that_called_it(where):
         session.subscribe(lambda notice: step() if notice.kind == "step" else None)
         session.step()
     else:
-        session.between_steps(step).result(10)
+        session.between_steps(step).result(60)
     assert len(seen) == 1
     session.step()
 

@@ -76,15 +76,15 @@ def test_visitors_of_a_running_session_see_whole_steps_in_the_stepping_thread():
     session.subscribe(lambda notice: begun.set())
     thread = threading.Thread(target=session.run)
     thread.start()
-    begun.wait(10)
+    begun.wait(60)
 
     def look():
         return session.phase, len(session.trace) - session.step_number, threading.current_thread()
 
     futures = [session.between_steps(look) for _ in range(50)]
-    assert {future.result(10) for future in futures} == {(None, 0, thread)}
+    assert {future.result(60) for future in futures} == {(None, 0, thread)}
     session.pause()
-    thread.join(10)
+    thread.join(60)
 
 
 def test_no_visitor_is_left_waiting_when_the_stepping_ends_in_any_way():
@@ -96,7 +96,7 @@ def test_no_visitor_is_left_waiting_when_the_stepping_ends_in_any_way():
         def hold(phase, process=process, session=session, ending=ending, inside=inside, go_on=go_on):
             if process.step_number == 3:
                 inside.set()
-                go_on.wait(10)
+                go_on.wait(60)
                 if ending == "error":
                     raise ArithmeticError("planted")
                 if ending == "pause":
@@ -110,19 +110,19 @@ def test_no_visitor_is_left_waiting_when_the_stepping_ends_in_any_way():
 
         thread = threading.Thread(target=run)
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(60)
         futures = [session.between_steps(lambda: "seen") for _ in range(3)]
         assert not any(future.done() for future in futures)
         go_on.set()
-        assert [future.result(10) for future in futures] == ["seen"] * 3
-        thread.join(10)
+        assert [future.result(60) for future in futures] == ["seen"] * 3
+        thread.join(60)
 
 
 def test_a_visitor_that_fails_or_is_cancelled_harms_nobody():
     session = Session(Walker())
     failed = session.between_steps(lambda: 1 / 0)
     assert isinstance(failed.exception(10), ZeroDivisionError)
-    assert session.between_steps(lambda: 1).result(10) == 1
+    assert session.between_steps(lambda: 1).result(60) == 1
     assert session.step().step == 1
 
 
@@ -168,7 +168,7 @@ def test_visits_from_many_threads_while_steps_come_and_go_all_end():
 
     def visit():
         for _ in range(200):
-            ended.append(session.between_steps(lambda: session.phase).result(10))
+            ended.append(session.between_steps(lambda: session.phase).result(60))
 
     threads = [threading.Thread(target=visit) for _ in range(4)]
     for thread in threads:

@@ -67,19 +67,19 @@ def kinds_of_widget() -> list[type]:
     while found:
         kinds.append(found.pop())
         found += kinds[-1].__subclasses__()
-    return [kind for kind in kinds if kind not in (Locked, Channel)]
+    return kinds[1:]
 
 
 @pytest.mark.parametrize("kind", kinds_of_widget(), ids=lambda kind: kind.__name__)
 def test_collecting_a_closed_widget_waits_for_nobody(kind):
-    widget = kind()
+    widget = kind("bench", print) if issubclass(kind, Channel) else kind()
     widget.close()
     widget.itself = widget
     del widget
     with widget_lock:
         collecting = threading.Thread(target=gc.collect)
         collecting.start()
-        collecting.join(20)
+        collecting.join(60)
         assert not collecting.is_alive()
 
 

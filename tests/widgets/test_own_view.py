@@ -13,7 +13,8 @@ import pytest
 
 from cortex_lab.widgets import Bench
 from cortex_lab.widgets.views import VIEWS
-from tests.widgets.toys import Page, ToySession, wait_until
+from tests.waiting import wait_until
+from tests.widgets.toys import Page, ToySession
 
 SOURCE = '''
 """How large the parameters are, over the steps somebody looked at."""

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from cortex_lab.widgets import Bench
-from tests.widgets.toys import ToySession, wait_until
+from tests.waiting import wait_until
+from tests.widgets.toys import ToySession
 
 
 class Notebook:
@@ -41,7 +42,7 @@ def test_the_bench_and_its_picture_are_outputs_of_their_own(notebook):
     (live, _), (saved, options) = notebook.shown[:2]
     assert live is bench.controls.box and options["raw"] and bench.id in options["display_id"]
     assert f'class="cortex-lab-static-{bench.id}"' in saved["text/html"]
-    wait_until(notebook.pictures, "the first picture", 30)
+    wait_until(notebook.pictures, "the first picture")
     bundle = notebook.pictures()[0]
     png = base64.b64decode(bundle["image/png"])
     assert png.startswith(b"\x89PNG") and bundle["image/png"] in bundle["text/html"] and bundle["text/plain"]
@@ -52,13 +53,13 @@ def test_the_bench_and_its_picture_are_outputs_of_their_own(notebook):
 
 def test_the_picture_is_renewed_when_training_rests_and_on_closing_not_while_it_runs(notebook):
     bench = Bench(ToySession(seconds=0.001), map=False).show()
-    wait_until(notebook.pictures, "the first picture", 30)
+    wait_until(notebook.pictures, "the first picture")
     bench.run_button.click()
     wait_until(lambda: bench.session.step_number > 150, "some steps")
     assert len(notebook.pictures()) == 1
     bench.pause_button.click()
     bench.wait()
-    wait_until(lambda: len(notebook.pictures()) == 2, "the picture of the pause", 30)
+    wait_until(lambda: len(notebook.pictures()) == 2, "the picture of the pause")
     bench.session.step()
     bench.close()
     assert len(notebook.pictures()) == 3
@@ -92,7 +93,7 @@ def test_a_picture_that_cannot_be_drawn_does_not_take_the_bench_with_it(notebook
     bench = Bench(ToySession(), map=False)
     bench.picture._paint = lambda: 1 / 0
     bench.show()
-    wait_until(lambda: bench.picture.error is not None, "the failure", 10)
+    wait_until(lambda: bench.picture.error is not None, "the failure")
     bench.step_button.click()
     assert bench.wait().session.step_number == 1
     bench.close()

@@ -231,13 +231,16 @@ class TestEmbeddingMap:
         pytest.importorskip("openTSNE")
         session = ToySession()
         view = EmbeddingMap(session)
-        view.patience = 0.0
+        now = 0.0
+        view.patience, view.clock = 8.0, lambda: now
         view.advance(), view.advance()
-        view.patience = 10.0
         calls = session.network.calls
         session.step()
-        wanted = view.advance()
-        assert wanted is not None and 5 < wanted <= 10 and session.network.calls == calls
+        assert view.advance() == 8.0
+        now = 5.0
+        assert view.advance() == 3.0 and session.network.calls == calls
+        now = 8.0
+        assert view.advance() == 0.0 and session.network.calls > calls
 
     def test_it_rests_while_training_and_when_stopped(self):
         session = ToySession()

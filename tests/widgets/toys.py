@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.study import Probe, Session, every
+from tests.waiting import PATIENCE
 
 SIZE = 16
 
@@ -145,7 +145,6 @@ class Page:
         self.draws = draws
         self.visible = [*bench.views]
         self.frames: list[dict[str, Any]] = []
-        self.arrived: list[float] = []
         self.pings = 0
         self.buffers: list[bytes] = []
         self._send = bench.channel.send
@@ -164,7 +163,6 @@ class Page:
             self.pings += 1
         else:
             self.frames.append(content)
-            self.arrived.append(time.monotonic())
             self.buffers = buffers or []
         if self.draws:
             self.say("drawn", sequence=content["sequence"])
@@ -181,13 +179,6 @@ class Page:
         return np.frombuffer(self.buffers[0], dtype, length, offset)
 
 
-def wait_until(condition: Any, what: str, seconds: float = 10.0) -> None:
-    deadline, never = time.monotonic() + seconds, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        never.wait(0.005)
-
-
 def go_round(publisher: Any, times: int = 5) -> None:
     """Wake the publisher so often, each time until it has looked whether there is something to send."""
     done = threading.Semaphore(0)
@@ -200,5 +191,5 @@ def go_round(publisher: Any, times: int = 5) -> None:
     publisher._round = counted
     for _ in range(times):
         publisher.wake()
-        assert done.acquire(timeout=10), "the publisher does not wake"
+        assert done.acquire(timeout=PATIENCE), "the publisher does not wake"
     del publisher._round

@@ -41,7 +41,9 @@ def _bring_in() -> Backend:
         importlib.import_module(f"{overrides.__name__}.{module.name}")
     importlib.import_module("cortex_lab.compute.cpu.trial").check()
     denormals = importlib.import_module("cortex_lab.compute.cpu.denormals")
-    return Backend(flush=denormals.flush, restore=denormals.restore) if denormals.IS_X86 else Backend()
+    if not denormals.IS_X86:
+        return Backend()
+    return Backend(denormals=denormals.held, flush=denormals.flush, restore=denormals.restore)
 
 
 def _leave_out() -> None:

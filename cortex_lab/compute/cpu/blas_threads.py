@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 class _OneBlasThread:
-    """Context in which the BLAS that compiled kernels call uses one thread; entered and left by any thread.
+    """While `within(act)` acts, in any thread, the BLAS that compiled kernels call uses one thread.
 
     BLAS has one such number per process, so it is put back when the last one leaves.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside = 0
-        self._before: list[int] = []
+        self._inside: set[object] = set()
+        self._before: list[int] | None = None
 
-    def __enter__(self) -> None:
+    def within(self, act: Callable[[], Result]) -> Result:
+        me = object()
+        # Left twice, since leaving can be interrupted as well.
+        try:
+            try:
+                self._enter(me)
+                return act()
+            finally:
+                self._leave(me)
+        finally:
+            self._leave(me)
+
+    def _enter(self, me: object) -> None:
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
+            self._inside.add(me)
+            if self._before is None:
                 self._before = [library.get_num_threads() or 1 for library in _blas_libraries()]
-                self._set([1] * len(self._before))
+                self._set(self._before, [1] * len(self._before))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def _leave(self, me: object) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._set(self._before)
+            self._inside.discard(me)
+            if not self._inside and self._before is not None:
+                self._set(self._before, self._before)
+                self._before = None
 
-    def _set(self, counts: Sequence[int]) -> None:
-        for library, before, count in zip(_blas_libraries(), self._before, counts, strict=True):
+    @staticmethod
+    def _set(befores: Sequence[int], counts: Sequence[int]) -> None:
+        for library, before, count in zip(_blas_libraries(), befores, counts, strict=True):
             if before != 1:
                 _set_threads(library, count)
 

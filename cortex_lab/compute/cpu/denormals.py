@@ -47,6 +47,12 @@ def _write(typing, value):
 
 
 @compiled
+def held():
+    """The register as it is; `restore` takes it."""
+    return _read()
+
+
+@compiled
 def flush():
     """Let denormal numbers count as zero in this thread; returns what `restore` takes."""
     before = _read()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 from cortex_lab.compute.cpu.blas_threads import one_blas_thread
-from cortex_lab.compute.cpu.pool import NOTHING, Workers, get_workers
+from cortex_lab.compute.cpu.pool import Workers, get_workers
 from cortex_lab.compute.work import Work
 
 Part = tuple[Any, tuple[Any, ...], Sequence[tuple[int, ...]], Callable[[int], tuple[Any, ...]] | None, bool]
@@ -24,9 +24,15 @@ class PlainWork(Work):
         self.names = [kernel.__name__ for kernel, *_ in parts]
 
     def __call__(self) -> None:
+        if any(blas for *_, blas in self.parts):
+            one_blas_thread.within(self._perform)
+        else:
+            self._perform()
+
+    def _perform(self) -> None:
         workers = get_workers()
         # Rooms belong to the pool, which is one thread's at a time.
-        with one_blas_thread if any(blas for *_, blas in self.parts) else NOTHING, workers.busy:
+        with workers.busy:
             for kernel, before, pieces, rooms, _ in self.parts:
                 try:
                     _share(workers, kernel, before, pieces, rooms)

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import lru_cache, partial
 from itertools import pairwise
 from queue import SimpleQueue
@@ -35,7 +34,6 @@ PATIENCE = 0.5e-3
 """Seconds for which a helper looks for more work before it falls asleep."""
 WAIT = 50e-6
 """Seconds for which the caller looks whether a helper is done before it gives up its place on the core."""
-NOTHING = nullcontext()
 # Windows has no sched_yield; a sleep of no time gives way there.
 _give_way: Callable[[], None] = getattr(os, "sched_yield", partial(time.sleep, 0))
 
@@ -104,10 +102,13 @@ class Workers:
 
     def perform(self, work: SharedWork) -> None:
         """Do what `work` says, from its first kernel to its last; small numbers count as zero meanwhile."""
-        with one_blas_thread if work.blas else NOTHING, self.busy:
-            failed = self._perform(work)
+        failed = one_blas_thread.within(lambda: self._alone(work)) if work.blas else self._alone(work)
         if failed >= 0:
             raise RuntimeError(f"the compiled kernel {work.names[failed]!r} failed")
+
+    def _alone(self, work: SharedWork) -> int:
+        with self.busy:
+            return self._perform(work)
 
     def _perform(self, work: SharedWork) -> int:
         if self._state is None:

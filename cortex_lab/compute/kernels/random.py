@@ -54,8 +54,8 @@ def dropout(xp: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step: 
 
 def philox(xp: Any, count: int, seed: int, step: int, stream: int) -> Any:
     """`count` words (uint32) of the draw (seed, step, stream)."""
-    # As Python's numbers: an array of one would make float64 of the words below.
-    seed, step = int(seed), int(step)
+    # Signed, an array of one would make float64 of the words below; read here, a GPU would be waited for.
+    seed, step = (key.astype(xp.uint64) if hasattr(key, "astype") else key for key in (seed, step))
     blocks = -(-count // 4)
     index = xp.arange(blocks, dtype=xp.uint64)
     full = xp.ones_like(index)

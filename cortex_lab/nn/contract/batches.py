@@ -30,8 +30,9 @@ class BatchSource(Protocol):
 
     Inputs are seen as `Network.seen` says. A source may have `targets_are`, the name of the input whose
     numbers are the targets, too: if its bytes are pictures, a loss of values sees the targets in the same
-    way; no others are ever divided. It may have `check_unchanged()`, which raises an error if arrays that it
-    serves were changed, and `excluding(rows)`, the source without these rows.
+    way; no others are ever divided. It may have `reads`, the columns of each input by its name, by which
+    tables of other rows are read, `check_unchanged()`, which raises an error if arrays that it serves were
+    changed, and `excluding(rows)`, the source without these rows.
     """
 
     @property

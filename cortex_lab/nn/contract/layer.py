@@ -52,7 +52,8 @@ class Slots(SimpleNamespace):
     layers with several inputs. `dx` (or an entry of `dxs`) is None where nothing wants it. Each parameter `p`
     is `p`, its gradient `d_p`; state, declared buffers and constants go by their names. `training` says which
     mode this is, `frozen` whether the node's parameters rest. What is random is drawn by (`seed`, `step`,
-    `stream`), the last of which is the node's own.
+    `stream`): arrays () that hold what they are at each step, to be handed to kernels as they are, and the
+    node's own number.
 
     A loss sees y and dy of its output (dy is None where no gradient is wanted), its `target`, the `weights`
     and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`.
@@ -67,8 +68,8 @@ class Slots(SimpleNamespace):
     dy: Any
     training: bool
     frozen: bool
-    seed: int
-    step: int
+    seed: np.ndarray
+    step: np.ndarray
     stream: int
     target: np.ndarray
     weights: np.ndarray
@@ -90,6 +91,8 @@ class Layer(Described):
     """Whether its output is its input's memory in another shape; it then has nothing to run."""
     input_dtype: ClassVar[str | None] = None
     """What it reads an input of the network as: None is the backend's dtype, "int32" ids, "any" either."""
+    id_count: ClassVar[int | None] = None
+    """Of a layer that looks up ids: how many there are, from 0; None where any will do."""
     reads_raw: ClassVar[bool] | bool = False
     """Whether it reads bytes of an input of the network as they are; those of pictures else become 0 to 1."""
     in_place: ClassVar[bool] = False

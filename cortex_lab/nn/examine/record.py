@@ -47,9 +47,6 @@ class StepRecord:
         """The buffers that it is in; None before the first."""
         return self.loaded and self.loaded.bound
 
-    def begin(self, step: int) -> None:
-        self.step, self.under_way = step, True
-
     def change(self, name: str, values: np.ndarray) -> None:
         """Have the update add these to a parameter."""
         self.changes = {**self.changes, name: values}

@@ -33,6 +33,10 @@ class Embedding(Layer):
         positive("input_dim", self.input_dim)
         positive("output_dim", self.output_dim)
 
+    @property
+    def id_count(self) -> int:  # type: ignore[override]
+        return self.input_dim
+
     def out_shape(self, *shapes: Shape) -> Shape:
         return (*shapes[0], self.output_dim)
 

@@ -12,11 +12,12 @@ from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots
 class _Noise(Layer):
     """Disturbs its input in training and hands it on unchanged outside.
 
-    Draws are keyed by (seed, step, node), so a step can be run again with the same ones. The strength is read
-    from `at` at every call: a session may change it there.
+    Draws are keyed by (seed, step, node), so a step can be run again with the same ones. The strength is a
+    number in `at`: where a session changes it, the calls made with the one before are forgotten.
     """
 
     random = True
+    replays = True
     in_place = True
     carries_activation = True
 

@@ -29,13 +29,23 @@ class Bound:
     buffers: dict[str, Any]
     slots: dict[str, Slots]
     steps: list[Step] = field(default_factory=list)
+    version: int = 0
+    """Grows when calls that were found out are not to be made again."""
+
+    def forget_calls(self) -> None:
+        """Have the layers' calls found out anew: a number that they were made with has changed."""
+        for _, run in self.steps:
+            if isinstance(run, Replayed):
+                run.forget()
+        self.version += 1
 
 
 class Executor:
     """Runs a plan on a backend, with all memory allocated once for up to `capacity` rows.
 
     Batches of fewer rows use the front of each buffer. The views of a row count are made when it is first
-    seen and kept, so a step allocates nothing.
+    seen and kept, so a step allocates nothing. `seed` and `step`, arrays () that stay where they are, key
+    what layers draw: who runs a training step writes them before it.
     """
 
     def __init__(self, plan: Plan, ops: Ops, arrays: Mapping[str, Mapping[str, Any]], capacity: int) -> None:
@@ -47,6 +57,7 @@ class Executor:
         # Only one node works at a time, so all share the room of the hungriest.
         sizes = (_scratch_places(node, capacity, ops.dtype)[1] for node in plan.graph.nodes.values())
         self._scratch = ops.zeros((max(sizes),))
+        self.seed, self.step = ops.zeros((), "uint64"), ops.zeros((), "int64")
         self._bound: dict[int, Bound] = {}
 
     @property
@@ -84,7 +95,8 @@ class Executor:
         ]
         slots = Slots(
             x=xs[0], xs=xs, y=buffers[name], dx=dxs[0], dxs=dxs, dy=buffers.get(f"gradient:{name}"),
-            training=plan.training, frozen=name in plan.frozen, seed=0, step=0, stream=stream,
+            training=plan.training, frozen=name in plan.frozen,
+            seed=self.seed, step=self.step, stream=stream,
         )  # fmt: skip
         named = {
             **self._arrays[name],

@@ -18,6 +18,7 @@ from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.executor import Bound, Executor
+from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.tables import is_table, read_table, read_tables
@@ -45,10 +46,12 @@ class Network:
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
     `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
     inputs whose bytes (uint8) are seen as 0 to 1: see `seen`. `reads` are the columns of a table that it was
-    trained on, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
+    trained on, by input name, `categories` what was in its columns of words, and `classes` the names of what
+    its outputs stand for, where `train` was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
-    the next update waits for it. `turns` sees to that: what changes weights runs `with network.turns:`.
+    the next update waits for it. `turns` sees to that: what changes weights holds
+    `network.turns.lock`.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Network:
         self.turns = Turns()
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
         self.reads: dict[str, list]
+        self.categories: dict[Any, list[str]]
         self.classes: list[str] | None
         self.saw_bytes: frozenset[str]
         self.saw_large: frozenset[str]
@@ -109,8 +113,10 @@ class Network:
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.classes, self.saw_bytes, self.saw_large = {}, None, frozenset(), frozenset()
-        with self.turns:
+        self.reads, self.categories, self.classes = {}, {}, None
+        self.saw_bytes, self.saw_large = frozenset(), frozenset()
+        with self.turns.lock:
+            self.turns.await_readers()
             for index, (name, spec) in enumerate({**self._specs, **self._state_specs}.items()):
                 random = np.random.Generator(np.random.Philox(key=[seed, index]))
                 initializer = spec.initializer
@@ -187,11 +193,14 @@ class Network:
         rows = len(next(iter(inputs.values())))
         free = self._evaluators.setdefault(keep, [])
         executor = self._borrowed(free, keep, min(rows, EVALUATION_ROWS))
+
+        def run() -> None:
+            for start in range(0, rows, executor.capacity):
+                part = slice(start, min(start + executor.capacity, rows))
+                visit(part, self._run(executor, inputs, part))
+
         try:
-            with self.turns.reading():
-                for start in range(0, rows, executor.capacity):
-                    part = slice(start, min(start + executor.capacity, rows))
-                    visit(part, self._run(executor, inputs, part))
+            self.turns.reading(run)
         finally:
             free.append(executor)
 
@@ -204,13 +213,17 @@ class Network:
         """
         return as_picture(values) if name in self.pictures else values
 
-    def checked_inputs(self, x: Any) -> dict[str, np.ndarray]:
-        """`x` as arrays by input name; ValueError naming the input that does not fit."""
-        x = read_table(x, self.reads) if is_table(x) else x
+    def checked_inputs(self, x: Any, data_rows: Any = None) -> dict[str, np.ndarray]:
+        """`x` as arrays by input name; ValueError naming the input that does not fit.
+
+        Ids that a table does not have are named with their rows, which are `data_rows` of the data, if given.
+        """
+        learned = self.categories, self.ops.dtype
+        x = read_table(x, self.reads, *learned) if is_table(x) else x
         named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
         if set(named) != set(self.graph.inputs):
             raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
-        named = read_tables(named, self.reads)
+        named = read_tables(named, self.reads, *learned)
         rows = None
         for name, shape in self.graph.inputs.items():
             refuse_masked(named[name], f"input {name!r}")
@@ -226,20 +239,14 @@ class Network:
                 raise TypeError(
                     f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
                 )
-            readers = (self.graph.nodes[reader].layer for reader in self.graph.consumers[name])
-            reads_ids = any(layer.input_dtype == "int32" for layer in readers)
-            if reads_ids and array.dtype.kind == "f" and (array != np.floor(array)).any():
-                raise ValueError(f"input {name!r} wants ids, which are whole numbers")
-            if reads_ids and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
-                raise ValueError(f"input {name!r} wants ids, which are below 2**31, got {array.max()}")
-            if not reads_ids and self.ops.dtype == np.float32:
+            refuse_no_ids(self.graph, name, array, self.reads.get(name), data_rows)
+            if self.ops.dtype == np.float32 and not reads_ids(self.graph, name):
                 check_float32(array, f"input {name!r}")
             rows = len(array) if rows is None else rows
             if len(array) != rows or rows == 0:
                 raise ValueError(
                     f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
                 )
-        refuse_other_scale(self, named)
         return named
 
     def save(self, path: str | os.PathLike) -> None:
@@ -247,9 +254,12 @@ class Network:
 
         OSError that says why if it cannot be written.
         """
-        with self.turns.reading():
+
+        def save() -> None:
             description, arrays = saving.describe_network(self)
             saving.write(path, {"kind": "network", **description}, arrays)
+
+        self.turns.reading(save)
 
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
@@ -268,6 +278,7 @@ class Network:
         with saving.reading(path, "reads"):
             names = saving.names_of(description)
             network.reads, network.classes = names["reads"], names["classes"]
+            network.categories = names["categories"]
             network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
             network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
         saving.fill_network(network, arrays, path)
@@ -276,10 +287,9 @@ class Network:
     def copy(self) -> Network:
         """A network of its own with the same weights."""
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
-        with self.turns.reading():
-            self.ops.copy(self.params, out=twin.params)
-            self.ops.copy(self.state, out=twin.state)
-        twin.reads, twin.classes = self.reads, self.classes
+        pairs = ((self.params, twin.params), (self.state, twin.state))
+        self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
+        twin.reads, twin.categories, twin.classes = self.reads, self.categories, self.classes
         twin.saw_bytes, twin.saw_large = self.saw_bytes, self.saw_large
         return twin
 
@@ -290,14 +300,17 @@ class Network:
         """
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
         network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
+        network.categories = self.categories
         network.saw_bytes = self.saw_bytes & set(network.graph.inputs)
         network.saw_large = self.saw_large & set(network.graph.inputs)
         kept = set(self.graph.ancestors(at))
-        with self.turns.reading():
-            for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states)):
-                for name in theirs:
-                    if name.split("/")[0] in kept:
-                        self.ops.copy(ours[name], out=theirs[name])
+        pairs = [
+            (ours[name], theirs[name])
+            for ours, theirs in ((self.parameters, network.parameters), (self.states, network.states))
+            for name in theirs
+            if name.split("/")[0] in kept
+        ]
+        self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
         return network
 
     def summary(self) -> Any:
@@ -324,6 +337,7 @@ class Network:
 
     def _evaluate(self, x: Any, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
         inputs = self.checked_inputs(x)
+        refuse_other_scale(self, inputs)
         rows = len(next(iter(inputs.values())))
         results: dict[str, np.ndarray] = {}
 
@@ -350,10 +364,7 @@ class Network:
         for name, values in inputs.items():
             seen = self.seen(name, values[part])
             bound.buffers[name][...] = self.ops.asarray(seen, bound.buffers[name].dtype)
-        with self.ops.flushing():
-            for _, run in bound.steps:
-                if run is not None:
-                    run()
+        self.ops.flushed(lambda: [run() for _, run in bound.steps if run is not None])
         return bound
 
     @staticmethod

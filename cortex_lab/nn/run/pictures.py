@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,20 +52,18 @@ def is_bytes(values: Any) -> bool:
     return getattr(values, "dtype", None) == np.uint8
 
 
-def bytes_among(network: Any, inputs: Any) -> frozenset[str]:
-    """The inputs that are given as pictures of bytes."""
-    named = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
-    return frozenset(name for name in network.pictures if is_bytes(named.get(name)))
+def note_scale(network: Any, inputs: Any) -> None:
+    """Remember the scale of the pictures that a network is trained on: as `saw_bytes` and `saw_large`.
 
-
-def large_among(network: Any, inputs: Any) -> frozenset[str]:
-    """The inputs whose pictures are given as other numbers than bytes, and go far beyond 1."""
+    Those are bytes, or other numbers that go far beyond 1. What it saw before counts unless this says
+    otherwise.
+    """
     named = inputs if isinstance(inputs, Mapping) else {next(iter(network.graph.inputs)): inputs}
-    return frozenset(
-        name
-        for name in network.pictures & set(named)
-        if not is_bytes(named[name]) and _largest(named[name]) > BEYOND
-    )
+    given = {name: named[name] for name in network.pictures if name in named}
+    small = frozenset(name for name, values in given.items() if is_bytes(values))
+    large = frozenset(name for name in set(given) - small if _largest(given[name]) > BEYOND)
+    network.saw_bytes = network.saw_bytes - large | small
+    network.saw_large = network.saw_large - small | large
 
 
 def refuse_other_scale(network: Any, inputs: Mapping[str, np.ndarray]) -> None:
@@ -89,16 +87,21 @@ def refuse_other_scale(network: Any, inputs: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def say_how_bytes_are_seen(graph: Graph, inputs: Any, targets: Any, of_values: bool) -> None:
+def say_how_bytes_are_seen(
+    graph: Graph, inputs: Any, targets: Any, of_values: bool, of_byte_columns: Container[str] = ()
+) -> None:
     """Warn, once in a process, of bytes that stay 0 to 255 where 0 to 1 may have been expected.
 
-    `of_values` says whether a loss reads the targets as values, and not as the picture that an input is.
+    `of_values` says whether a loss reads the targets as values, and not as the picture that an input is;
+    `of_byte_columns` are the inputs that are columns of a table, all of bytes.
     Bytes that are only 0 and 1, and those that a layer wants as they are, need no word.
     """
     pictures = picture_inputs(graph)
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
     for name, values in named.items():
-        if name in graph.inputs and name not in pictures and not reads_raw(graph, name) and _large(values):
+        if name not in graph.inputs or name in pictures or reads_raw(graph, name):
+            continue
+        if _large(values) or (name in of_byte_columns and _largest(values) > 1):
             _say_once(
                 f"input {name!r} is bytes in rows {values.shape[1:]}, which are taken as numbers, 0 to 255; "
                 "divide by 255 if they are pixels, or give rows (height, width) or (height, width, channels)"

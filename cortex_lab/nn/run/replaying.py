@@ -22,6 +22,10 @@ class Replayed:
         """What it calls, once that is known."""
         self._again: Callable[[], Any] | None = None
 
+    def forget(self) -> None:
+        """Find out anew what it calls."""
+        self.calls = self._again = None
+
     def __call__(self) -> None:
         if self._again is not None:
             self._again()

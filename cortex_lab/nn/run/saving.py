@@ -102,6 +102,8 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
         description["saw_large"] = sorted(network.saw_large)
     if network.reads and _kept(network.reads):
         description["reads"] = network.reads
+    if network.categories and _kept(network.reads):
+        description["categories"] = [[name, labels] for name, labels in network.categories.items()]
     if network.classes:
         description["classes"] = network.classes
     return description, arrays
@@ -113,7 +115,11 @@ def names_of(description: Mapping[str, Any]) -> dict[str, Any]:
         name: [tuple(column) if isinstance(column, list) else column for column in columns]
         for name, columns in description.get("reads", {}).items()
     }
-    return {"reads": reads, "classes": description.get("classes")}
+    categories = {
+        tuple(name) if isinstance(name, list) else name: labels
+        for name, labels in description.get("categories", ())
+    }
+    return {"reads": reads, "categories": categories, "classes": description.get("classes")}
 
 
 def whole_number(path: str | os.PathLike, description: Mapping[str, Any], entry: str) -> int:
@@ -141,7 +147,8 @@ def fill_network(
 ) -> None:
     """Put saved arrays into a network of the same description; nothing is changed if one does not fit."""
     check_network(path, network.graph, arrays)
-    with network.turns:
+    with network.turns.lock:
+        network.turns.await_readers()
         for group, targets in (("parameters", network.parameters), ("states", network.states)):
             for name, target in targets.items():
                 target[...] = network.ops.asarray(arrays[f"{group}/{name}"])

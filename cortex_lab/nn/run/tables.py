@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from cortex_lab.ground import checks
+from cortex_lab.ground.categories import one_hot
 from cortex_lab.ground.float32 import as_float32, remedy
 
 
@@ -16,52 +18,76 @@ def is_table(x: Any) -> bool:
     return hasattr(x, "arrays") or hasattr(x, "columns")
 
 
-def read_tables(named: Mapping[str, Any], reads: Mapping[str, list]) -> dict[str, Any]:
+def read_tables(
+    named: Mapping[str, Any], reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: Any
+) -> dict[str, Any]:
     """Inputs by name, with each frame and Dataset among them read by the columns of its own input.
 
     ValueError if frames differ in their index: which rows belong together could not be told.
     """
-    indexes = [part.index for part in named.values() if isinstance(part, (pd.DataFrame, pd.Series))]
+    refuse_other_rows(named)
+    known = {name: {name: reads[name]} if name in reads else {} for name in named}
+    return {
+        name: read_table(part, known[name], categories, dtype) if is_table(part) else part
+        for name, part in named.items()
+    }
+
+
+def refuse_other_rows(*given: Any) -> None:
+    """ValueError for frames and columns, also in dicts, whose indexes differ."""
+    parts = [part for each in given for part in (each.values() if isinstance(each, Mapping) else [each])]
+    indexes = [part.index for part in parts if isinstance(part, (pd.DataFrame, pd.Series))]
     if any(not index.equals(indexes[0]) for index in indexes):
         raise ValueError(
-            f"the frames for {', '.join(named)} do not have the same index, so which rows belong together "
-            "cannot be told; put them in one order, frame.loc[other.index], or drop the indexes: "
+            "the frames and columns given together do not have the same index, so which rows belong together "
+            "cannot be told; put them in one order, targets.loc[inputs.index], or drop the indexes: "
             ".reset_index(drop=True)"
         )
-    known = {name: {name: reads[name]} if name in reads else {} for name in named}
-    return {name: read_table(part, known[name]) if is_table(part) else part for name, part in named.items()}
 
 
-def read_table(table: Any, reads: Mapping[str, list]) -> Any:
+def read_table(
+    table: Any, reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: Any = np.float32
+) -> Any:
     """The columns `reads`, in their order, of a frame or a Dataset, as the network was trained on them.
 
-    Where the network knows no names, a Dataset gives its own inputs, a frame all its columns. KeyError for a
-    missing column; ValueError for one with gaps, or that is not numeric.
+    Columns of words become 0 and 1 by the `categories` that it has learned. Where the network knows no names,
+    a Dataset gives its own inputs, a frame all its columns. KeyError for a missing column; ValueError for one
+    with gaps or words that were not learned, or that is not numeric.
     """
     if len(reads) > 1:
-        return {name: read_table(table, {name: columns}) for name, columns in reads.items()}
+        return {
+            name: read_table(table, {name: columns}, categories, dtype) for name, columns in reads.items()
+        }
     columns = next(iter(reads.values()), None)
     if hasattr(table, "arrays"):
         named = columns is not None and hasattr(table, "inputs_of")
-        return table.inputs_of(columns) if named else table.arrays()[0]
+        return table.inputs_of(columns, categories) if named else table.arrays()[0]
     columns = list(table.columns) if columns is None else columns
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise KeyError(
             f"the frame has no column {missing[0]!r}, which the network was trained on; it reads "
             f"{', '.join(map(repr, columns))}: frame.rename(columns={{...}}) gives a column its name"
+            f"{checks.near(missing[0], table.columns)}"
         )
-    parts = [_values(table[name]) for name in columns]
+    twice = [name for name in columns if isinstance(table[name], pd.DataFrame)]
+    if twice:
+        raise ValueError(f"the frame has more than one column {twice[0]!r}; rename one")
+    parts = [
+        one_hot(table[name], categories[name], name) if name in categories else _values(table[name], dtype)
+        for name in columns
+    ]
     return parts[0] if len(parts) == 1 and parts[0].ndim > 1 else np.column_stack(parts)
 
 
-def _values(column: pd.Series) -> np.ndarray:
+def _values(column: pd.Series, dtype: Any) -> np.ndarray:
     kind = getattr(column.dtype, "kind", "O")
     if kind != "c" and (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
         # Whole numbers may be too long for float64, too.
         exact = kind in "iu" and not column.isna().any()
         numbers = column.to_numpy(kind + "8") if exact else column.to_numpy(np.float64, na_value=np.nan)
-        values = as_float32(numbers, f"column {column.name!r}")
+        single = dtype == np.float32
+        values = as_float32(numbers, f"column {column.name!r}") if single else numbers.astype(dtype)
         if not np.isfinite(values).all():
             raise ValueError(
                 f"column {column.name!r} is NaN or infinite in {(~np.isfinite(values)).sum()} of "

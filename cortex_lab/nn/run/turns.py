@@ -3,61 +3,60 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
+
+from cortex_lab.study.settling import settled
+
+Result = TypeVar("Result")
 
 
 class Turns:
-    """Whose turn it is: `with turns:` changes the weights, `with turns.reading():` reads them.
+    """Whose turn it is: `turns.reading(act)` reads the weights. What changes them begins so:
+
+        with turns.lock:
+            turns.await_readers()
 
     Who changes them waits until those that read are done, and who comes to read meanwhile waits for it. No
-    thread waits for itself: what it reads or changes within a turn of its own, it may.
+    thread waits for itself: what it reads or changes within a turn of its own, it may. An interrupt leaves
+    no turn behind: the lock itself is entered and left in C, where there is no place for one.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._moved = threading.Condition(self._lock)
-        self._readers: dict[int, int] = {}
+        self.lock = threading.RLock()
+        self._moved = threading.Condition(self.lock)
+        self._readers: dict[object, int] = {}
         self._waiting = 0
 
-    def __enter__(self) -> None:
-        # An update of the smallest network takes microseconds, so all it pays for is the lock.
-        self._lock.acquire()
+    def await_readers(self) -> None:
+        """Wait until no other thread reads; for who holds the lock."""
+        # An update of the smallest network takes microseconds, so all it pays for is the look.
         if self._readers:
-            try:
-                self._wait_for_readers()
-            except BaseException:
-                self._lock.release()
-                raise
+            self._wait_for_readers()
 
-    def __exit__(self, kind: Any, error: Any, where: Any) -> None:
-        self._lock.release()
+    def reading(self, act: Callable[[], Result]) -> Result:
+        """The result of `act()`, while the weights stay as they are."""
+        turn, me = object(), threading.get_ident()
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """The weights stay as they are for the length of the block, if it is left in the thread it is in."""
-        me = threading.get_ident()
-        before = self._readers.get(me, 0)
-        try:
-            with self._moved:
-                while self._waiting and not before:
+        def enter_and_act() -> Result:
+            with self.lock:
+                while self._waiting and me not in self._readers.values():
                     self._moved.wait()
-                self._readers[me] = before + 1
-            yield
-        finally:
-            with self._moved:
-                if before:
-                    self._readers[me] = before
-                else:
-                    self._readers.pop(me, None)
-                    self._moved.notify_all()
+                self._readers[turn] = me
+            return act()
+
+        def leave(_: BaseException | None) -> None:
+            with self.lock:
+                self._readers.pop(turn, None)
+                self._moved.notify_all()
+
+        return settled(enter_and_act, leave)
 
     def _wait_for_readers(self) -> None:
         me = threading.get_ident()
         self._waiting += 1
         try:
-            while any(reader != me for reader in self._readers):
+            while any(reader != me for reader in self._readers.values()):
                 self._moved.wait()
         finally:
             self._waiting -= 1

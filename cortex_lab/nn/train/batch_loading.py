@@ -13,6 +13,8 @@ from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale
+from cortex_lab.nn.run.tables import refuse_other_rows
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.hyperparameters import Hyperparameters
 from cortex_lab.nn.train.objective import TotalLoss
@@ -44,14 +46,18 @@ class BatchLoader:
         self.checked_until = source.steps_per_epoch
         self.hyperparameters = Hyperparameters(network.graph)
         self.bounds: dict[int, Bound] = {}
+        # Where batches of a number of rows go, found out once: each step comes by here.
+        self._places: dict[int, tuple[Bound, Mapping[str, Slots], dict[str, Any], dict[str, Any]]] = {}
         self._network, self._objective = network, objective
-        self._random = [name for name, node in network.graph.nodes.items() if node.layer.random]
+        self._draws = any(node.layer.random for node in network.graph.nodes.values())
+        executor.seed.fill(seed)
         self._can_put = network.ops.xp is np
 
     def load_into(self, executor: Executor) -> None:
         """From now on, load into the buffers of this one."""
         self.executor = executor
-        self.bounds = {}
+        self.bounds, self._places = {}, {}
+        executor.seed.fill(self.seed)
         self.hyperparameters.forget_bounds()
 
     def load(self, step: int) -> LoadedBatch:
@@ -62,16 +68,13 @@ class BatchLoader:
         batch = self.source.fetch(step)
         unchecked = step < self.checked_until
         if not unchecked and self._can_put and getattr(batch, "unread", False):
-            bound = self._bind(len(batch))  # type: ignore[arg-type]
-            slots = self._objective.slots(bound, self.executor.plan)
-            targets = {name: at.target for name, at in slots.items()}
-            batch.put(self.augmenter.places(bound), targets, self._network.pictures)  # type: ignore[attr-defined]
+            bound, slots, inputs, targets = self._places_of(len(batch))  # type: ignore[arg-type]
+            batch.put(inputs, targets, self._network.pictures)  # type: ignore[attr-defined]
         else:
             bound, slots = self._load_arrays(batch, unchecked)
         self._load_weights(bound.rows, batch, slots)
-        for name in self._random:
-            at = bound.slots[name]
-            at.seed, at.step = self.seed, step
+        if self._draws:
+            self.executor.step.fill(step)
         return LoadedBatch(step, batch, bound, slots)
 
     def augment(self, loaded: LoadedBatch) -> None:
@@ -107,12 +110,24 @@ class BatchLoader:
             self.hyperparameters.put_into(bound)
         return bound
 
+    def _places_of(self, rows: int) -> tuple[Bound, Mapping[str, Slots], dict[str, Any], dict[str, Any]]:
+        found = self._places.get(rows)
+        if found is None:
+            bound = self._bind(rows)
+            slots = self._objective.slots(bound, self.executor.plan)
+            targets = {name: at.target for name, at in slots.items()}
+            found = self._places[rows] = bound, slots, self.augmenter.places(bound), targets
+        return found
+
     def _load_arrays(self, batch: Batch, check: bool) -> tuple[Bound, Mapping[str, Slots]]:
         """Load a batch that is made of arrays, checked before the first of them is loaded."""
         inputs, objective, network = self._named(batch.inputs), self._objective, self._network
         bound = self._bind(len(next(iter(inputs.values()))))
         if check:
-            inputs = network.checked_inputs(inputs)
+            refuse_other_rows(inputs, batch.targets)
+            inputs = network.checked_inputs(inputs, batch.rows)
+            refuse_other_scale(network, inputs)
+            note_scale(network, inputs)
         places = self.augmenter.places(bound)
         for name, values in inputs.items():
             if check:

@@ -143,7 +143,7 @@ def load_training(
         theirs = saving.names_of(description).get(name)
         if theirs and ours and theirs != ours:
             raise ValueError(
-                f"{path} was saved from a training on other {'columns' if name == 'reads' else 'classes'}: "
+                f"{path} was saved from a training on other {'columns' if name == 'reads' else name}: "
                 f"{theirs}, here {ours}; give the data as they were"
             )
     step, batches = saving.whole_number(path, description, "step"), _left_in(training, saved)

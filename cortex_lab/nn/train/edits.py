@@ -134,7 +134,8 @@ def edit(training: Editable, name: str, value: Any) -> None:
     if found is None or change is None or (found[2] is None) != (found[1] in _OF_THE_WHOLE):
         known = ", ".join(each if each in _OF_THE_WHOLE else f"{each}['...']" for each in EDITS)
         raise KeyError(f"a training has no {name!r} to edit; there are {known}")
-    with training.network.turns:
+    with training.network.turns.lock:
+        training.network.turns.await_readers()
         change(training, value) if found[2] is None else change(training, _unquoted(found[2]), value)
 
 

@@ -50,8 +50,11 @@ class Hyperparameters:
     def _put(self) -> None:
         for name, described in self.described.items():
             node, _, field = name.rpartition(".")
+            value = self.edited.get(name, described)
             for bound in self._bounds:
-                setattr(bound.slots[node], field, self.edited.get(name, described))
+                if getattr(bound.slots[node], field) != value:
+                    setattr(bound.slots[node], field, value)
+                    bound.forget_calls()
 
 
 def _described(graph: Graph) -> dict[str, float]:

@@ -76,6 +76,15 @@ def refuse_misread(objective: TotalLoss, targets: Any) -> None:
             check_float32(np.asarray(values), f"targets of {name!r}")
 
 
+def take_names(network: Network, batches: Any) -> None:
+    """Let a network that knows no names of columns read tables as these batches were read."""
+    inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
+    if len(inputs) == len(reads) == 1:
+        reads = {inputs[0]: next(iter(reads.values()))}
+    refuse_another_order(network, reads, None)
+    network.reads = network.reads or dict(reads)
+
+
 def refuse_another_order(network: Network, reads: dict[str, list], classes: list[str] | None) -> None:
     """ValueError if the network has learned these columns, or classes, in other places."""
     afresh = "or begin afresh with network.initialize(seed)"

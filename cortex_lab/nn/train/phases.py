@@ -19,6 +19,8 @@ Calls = list[Callable[[], Any]]
 Phases = list[tuple[str, Calls]]
 Whole = list[tuple[Callable[[], Any], str]]
 
+_UNKNOWN: tuple[int, Whole] = (-1, [])
+
 
 def phase_names(plan: Plan, augments: bool) -> tuple[str, ...]:
     """The phases of a step of `plan`, in order."""
@@ -52,7 +54,7 @@ class Program:
         self._network, self._objective, self._update = network, objective, update
         self._augment, self._finish = augment, finish
         self._phases: dict[int, Phases] = {}
-        self._whole: dict[int, Whole] = {}
+        self._whole: dict[int, tuple[int, Whole]] = {}
 
     def forget(self) -> None:
         """Find it all out anew: other nodes rest, and other memory is used."""
@@ -67,12 +69,13 @@ class Program:
 
     def whole(self, loaded: LoadedBatch) -> Whole:
         """Those of a step that is not looked at on its way, each with the last phase over after it."""
-        found = self._whole.get(loaded.bound.rows)
-        if found is None:
+        bound = loaded.bound
+        version, found = self._whole.get(bound.rows, _UNKNOWN)
+        if version != bound.version:
             phases = self.phases(loaded)
             found = _in_one_go(self._network.ops, phases)
             if _is_known(phases):
-                self._whole[loaded.bound.rows] = found
+                self._whole[bound.rows] = bound.version, found
         return found
 
     def _made(self, loaded: LoadedBatch) -> Phases:

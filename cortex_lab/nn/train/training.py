@@ -17,7 +17,7 @@ from cortex_lab.nn.examine.measures import Measures, stands
 from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
 from cortex_lab.nn.run.executor import Executor
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.run.pictures import targets_are_pictures
+from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, targets_are_pictures
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.train import edits
 from cortex_lab.nn.train.arguments import check_arguments
@@ -25,6 +25,7 @@ from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
+from cortex_lab.nn.train.labels import take_names
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
@@ -96,6 +97,7 @@ class Training:
     ) -> None:
         check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
         self.network = network
+        take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
         self.penalties = None if penalties is None else Penalties.of(penalties)
@@ -115,7 +117,7 @@ class Training:
         self.update = Update.of(network, optimizer, resting, bound_penalties, self.objective.state)
         self.loader = BatchLoader(network, self.objective, batches, executor, augmenter, row_weights, seed)
         self.record = StepRecord()
-        rows = validation and self.checked_rows(*validation, "validation")
+        rows = validation and checked_rows(self.objective, *validation, "validation")
         self._validation = Validation(self.objective, rows, Metrics(metrics, self.objective))
         self.validate_every = checks.plain(validate_every) or batches.steps_per_epoch
         self.phases = phase_names(free, bool(augmenter))
@@ -125,6 +127,10 @@ class Training:
         self._measures = Measures(
             network, self.objective, self.record, self.update, self.loader, self._validation
         ).by_key
+        if network.pictures:
+            note_scale(network, network.checked_inputs(batches.fetch(0).inputs))
+            if rows:
+                refuse_other_scale(network, rows[0])
 
     # What its parts hold, to be read here.
     optimizer = property(attrgetter("update.optimizer"))
@@ -219,9 +225,7 @@ class Training:
             self.tap("fetch", step, self.buffers)
         yield "fetch"
         for phase, runs in self._program.phases(loaded):
-            with self.network.ops.flushing():
-                for run in runs:
-                    run()
+            self.network.ops.flushed(lambda runs=runs: [run() for run in runs])
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
@@ -238,16 +242,21 @@ class Training:
             return
         loaded = self._fetch(self.step_number)
         self.reached = "fetch"
-        with self.network.ops.flushing():
+
+        def whole() -> None:
             for call, over in self._program.whole(loaded):
                 call()
                 self.reached = over
+
+        self.network.ops.flushed(whole)
 
     def checked_rows(
         self, inputs: Any, targets: Any, role: str = "the data to score"
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Rows to score: inputs and targets by name; ValueError for what does not fit, or is not finite."""
-        return checked_rows(self.objective, inputs, targets, role)
+        rows = checked_rows(self.objective, inputs, targets, role)
+        refuse_other_scale(self.network, rows[0])
+        return rows
 
     def measure(self, key: str) -> float:
         """The value of `key` for the step just completed, or right before its update for the one under way.
@@ -278,8 +287,7 @@ class Training:
         loaded = self.record.loaded
         if loaded is None:
             return None
-        settling = settling_of(self.network, self.objective, loaded)
-        after = self.update.foreseen(self.record.changes, settling)
+        after = self.update.foreseen(self.record.changes, settling_of(self.network, self.objective, loaded))
         return find_fault(self.network, loaded, self.objective.state, after)
 
     def is_whole(self) -> bool:
@@ -305,7 +313,8 @@ class Training:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         copy = self.network.ops.copy
-        with self.network.turns:
+        with self.network.turns.lock:
+            self.network.turns.await_readers()
             copy(snapshot["params"], out=self.network.params)
             copy(snapshot["state"], out=self.network.state)
             put_back(copy, snapshot["loss_state"], self.objective.state)
@@ -370,10 +379,8 @@ class Training:
         return resting, self.network.executor(plan, batch_size)
 
     def _fetch(self, step: int) -> LoadedBatch:
-        record = self.record
-        record.begin(step)
-        record.loaded = loaded = self.loader.load(step)
-        record.changes = {}
+        self.record.step, self.record.under_way, self.record.changes = step, True, {}
+        self.record.loaded = loaded = self.loader.load(step)
         return loaded
 
     def _augment(self) -> None:
@@ -383,7 +390,8 @@ class Training:
     def _finish(self, settling: Calls) -> None:
         """The only phase that changes what a step leaves behind."""
         network, record = self.network, self.record
-        with network.turns:
+        with network.turns.lock:
+            network.turns.await_readers()
             if record.params_before is not None:
                 network.ops.copy(network.params, out=record.params_before)
             self.tainted = not self.update.make(record.changes, settling)

@@ -64,7 +64,9 @@ class Update:
 
         Whether the gradient was finite, and all is that it leaves.
         """
-        return self._make(self.state, changes, settling)
+        if changes or settling or self.frozen.parts:
+            return self._make(self.state, changes, settling)
+        return self._optimize(self.state)
 
     @contextmanager
     def foreseen(
@@ -73,7 +75,8 @@ class Update:
         """Inside, weights and what layers and losses remember are what `make` would leave."""
         network = self.network
         arrays = [network.params, network.state, *self.loss_state.values()]
-        with network.turns:
+        with network.turns.lock:
+            network.turns.await_readers()
             before = [array.copy() for array in arrays]
             try:
                 with np.errstate(all="ignore"):
@@ -87,7 +90,8 @@ class Update:
         """By parameter, the change that `make` would add now."""
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
-        with network.turns:
+        with network.turns.lock:
+            network.turns.await_readers()
             before = network.params.copy()
             self._move(copied(self.state))
             change = network.ops.to_numpy(network.params - before)
@@ -131,8 +135,6 @@ class Update:
         self, state: dict[str, Any], changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
     ) -> bool:
         network, ops = self.network, self.network.ops
-        if not changes and not settling and not self.frozen.parts:
-            return self._optimize(state)
         by_hand = {name: network.parameters[name] + ops.asarray(change) for name, change in changes.items()}
         finite = self._move(state)
         for name, values in by_hand.items():

@@ -8,6 +8,8 @@ import numpy as np
 
 from cortex_lab.ground.float32 import refuse_missing
 from cortex_lab.nn.contract.loss import WrongRows
+from cortex_lab.nn.run.ids import NoSuchId
+from cortex_lab.nn.run.tables import refuse_other_rows
 from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics, resolve_metric
 from cortex_lab.nn.train.objective import TotalLoss
@@ -17,7 +19,11 @@ Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 def checked_rows(objective: TotalLoss, inputs: Any, targets: Any, role: str) -> Rows:
     """Rows beside those trained on, by name; ValueError that names their `role` for what does not fit."""
-    named = objective.network.checked_inputs(inputs)
+    refuse_other_rows(inputs, targets)
+    try:
+        named = objective.network.checked_inputs(inputs)
+    except NoSuchId as error:
+        raise error.among(role) from None
     for name, values in named.items():
         refuse_missing(values, f"input {name!r} of {role}")
     try:
@@ -85,13 +91,20 @@ class Validation:
             raise KeyError("there are no validation rows; give some with validation=(inputs, targets)")
         objective, network = self._objective, self._objective.network
         inputs, targets = self.rows
-        # Loss, accuracy and metrics are asked for one after the other, mostly with the same weights.
-        with network.turns.reading():
+        kept = self._kept
+
+        def measure() -> tuple[tuple[int, ...], Any]:
             vectors = (network.params, network.state, *objective.state.values())
             read = tuple(network.digest(vector) for vector in vectors)
-            if self._kept is not None and self._kept[0] == read:
-                return self._kept[1]
-            scores, outputs = objective.means(inputs, targets, self.metrics.outputs)
+            if kept is not None and kept[0] == read:
+                return read, None
+            return read, objective.means(inputs, targets, self.metrics.outputs)
+
+        # Loss, accuracy and metrics are asked for one after the other, mostly with the same weights.
+        read, measured = network.turns.reading(measure)
+        if kept is not None and measured is None:
+            return kept[1]
+        scores, outputs = measured
         found = {**scores, **self.metrics.attempt(outputs, targets)}
         self._kept = read, found
         return found

@@ -76,6 +76,7 @@ class EmbeddingMap(View[Map]):
         self.moving = True
         self.pinned: int | None = None
         self.patience = 0.15
+        self.clock: Callable[[], float] = time.monotonic
         self._perplexity = perplexity
         self._seed = seed
         self._failure: str | None = None
@@ -164,9 +165,9 @@ class EmbeddingMap(View[Map]):
             subject = self._subject()
             if subject != self._laid_out:
                 if self._seen[0] != subject:
-                    self._seen = (subject, time.monotonic())
+                    self._seen = (subject, self.clock())
                 # Somebody who steps quickly should not wait for a map of every step in between.
-                left = self._seen[1] + self.patience - time.monotonic()
+                left = self._seen[1] + self.patience - self.clock()
                 if self._picture is None or self._picture.layer != self._layer:
                     return self._guarded(self._begin)
                 if left > 0:

@@ -12,9 +12,9 @@ from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.philox import WORDS, at_least, philox_words, upper_bits
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import LANES, choose, every, first_lanes, load, store
 from cortex_lab.compute.kernels import random
+from cortex_lab.compute.work import Work
 
 GRAIN = 32_768
 _BLOCKS = np.uint64(LANES)
@@ -22,54 +22,63 @@ _UNIT = np.float32(2**-24)
 _ZERO = np.float32(0)
 _DEEP = 1024
 _NONE = np.zeros(0, np.float32)
+_WORD = 2**64 - 1
+_LOWER, _UPPER = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @random.random_uniform.override("cpu")
-def random_uniform(ops: Any, out: Any, seed: int, step: int, stream: int) -> Any:
-    if not writable(out):
+def random_uniform(ops: Any, out: Any, seed: Any, step: Any, stream: int) -> Any:
+    keys = _keys(seed, step)
+    if not writable(out) or keys is None:
         return NotImplemented
-    return held((out,), _uniform_into(out), seed, step, stream)
+    return work(_uniform, (*keys, np.uint64(stream), out.reshape(-1)), _groups(out.size))
 
 
 @random.random_normal.override("cpu")
-def random_normal(ops: Any, out: Any, seed: int, step: int, stream: int) -> Any:
-    if not writable(out):
+def random_normal(ops: Any, out: Any, seed: Any, step: Any, stream: int) -> Any:
+    keys = _keys(seed, step)
+    if not writable(out) or keys is None:
         return NotImplemented
-    return held((out,), _normal_into(out), seed, step, stream)
+    half = (out.size + 1) // 2
+    pieces = get_workers().split(half, GRAIN // 4)
+    return work(_normal, (*keys, np.uint64(stream), out.reshape(-1), half), pieces)
 
 
 @random.dropout_mask.override("cpu")
-def dropout_mask(ops: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> Any:
-    if round(rate * 2**32) >= 2**32 or not writable(out):
+def dropout_mask(ops: Any, out: Any, rate: float, seed: Any, step: Any, stream: int) -> Any:
+    keys = _keys(seed, step)
+    if round(rate * 2**32) >= 2**32 or not writable(out) or keys is None:
         return NotImplemented
-    return held((out,), _mask_into(rate, out, _NONE, _NONE), seed, step, stream)
+    return _masking(rate, keys, stream, out, _NONE, _NONE)
 
 
 @random.dropout.override("cpu")
-def dropout(ops: Any, x: Any, mask: Any, out: Any, rate: float, seed: int, step: int, stream: int) -> Any:
-    if round(rate * 2**32) >= 2**32 or not plain(x) or not writable(mask, out):
+def dropout(ops: Any, x: Any, mask: Any, out: Any, rate: float, seed: Any, step: Any, stream: int) -> Any:
+    keys = _keys(seed, step)
+    if round(rate * 2**32) >= 2**32 or not plain(x) or not writable(mask, out) or keys is None:
         return NotImplemented
     if not x.shape == mask.shape == out.shape:
         return NotImplemented
-    return held((mask, x, out), _mask_into(rate, mask, x, out), seed, step, stream)
+    return _masking(rate, keys, stream, mask, x, out)
 
 
-@remembered
-def _uniform_into(out: Any) -> _Drawing:
-    return _Drawing(_uniform, (out.reshape(-1),), _groups(out.size))
-
-
-@remembered
-def _normal_into(out: Any) -> _Drawing:
-    half = (out.size + 1) // 2
-    return _Drawing(_normal, (out.reshape(-1), half), get_workers().split(half, GRAIN // 4))
-
-
-@remembered
-def _mask_into(rate: float, mask: Any, x: Any, out: Any) -> _Drawing:
+def _masking(rate: float, keys: tuple[Any, Any], stream: int, mask: Any, x: Any, out: Any) -> Work:
     dropping = np.uint64(round(rate * 2**32)), np.float32(1 / (1 - rate))
     arrays = (array.reshape(-1) for array in (mask, x, out))
-    return _Drawing(_mask, (*arrays, *dropping), _groups(mask.size))
+    return work(_mask, (*keys, np.uint64(stream), *arrays, *dropping), _groups(mask.size))
+
+
+def _keys(seed: Any, step: Any) -> tuple[Any, Any] | None:
+    """Seed and step as arrays () of words, in their own memory where they are arrays; None for other ones."""
+    found = []
+    for key in (seed, step):
+        if not isinstance(key, np.ndarray):
+            found.append(np.array(int(key) & _WORD, np.uint64))
+        elif key.shape == () and key.dtype.kind in "iu" and key.itemsize == 8 and key.flags.writeable:
+            found.append(key.view(np.uint64))
+        else:
+            return None
+    return found[0], found[1]
 
 
 def _groups(size: int) -> list[tuple[int, int]]:
@@ -78,29 +87,21 @@ def _groups(size: int) -> list[tuple[int, int]]:
     return [(WORDS * i, min(WORDS * j, size)) for i, j in groups]
 
 
-class _Drawing:
-    """Draws numbers with a kernel, by seed, step and stream."""
-
-    def __init__(self, kernel: Any, before: tuple[Any, ...], pieces: list[tuple[int, int]]) -> None:
-        self._keys = np.zeros(5, np.uint64)
-        self._work = work(kernel, (self._keys, *before), pieces, keep=False)
-
-    def __call__(self, seed: int, step: int, stream: int) -> None:
-        # Read here, as they may be arrays that hold another number by now.
-        seed, step = int(seed), int(step)
-        self._keys[:] = [part & 0xFFFFFFFF for part in (stream, step, step >> 32, seed, seed >> 32)]
-        self._work()
-
-
 @piecework
-def _uniform(keys, out, start, stop):
-    _fill(keys, out, start, stop, start // 4)
+def _uniform(seed, step, stream, out, start, stop):
+    _fill(seed, step, stream, out, start, stop, start // 4)
 
 
 @compiled
-def _fill(keys, out, start, stop, block):
+def _halves(step, seed):
+    """The lower and upper 32 bits of each."""
+    return step & _LOWER, step >> _UPPER, seed & _LOWER, seed >> _UPPER
+
+
+@compiled
+def _fill(seed, step, stream, out, start, stop, block):
     """out[start:stop] = uniform numbers from counter `block` on."""
-    stream, step, step_high, seed, seed_high = keys[0], keys[1], keys[2], keys[3], keys[4]
+    step, step_high, seed, seed_high = _halves(step[()], seed[()])
     counter, unit = np.uint64(block), every(_UNIT)
     for at in range(start, stop, WORDS):
         words = philox_words(counter, stream, step, step_high, seed, seed_high)
@@ -111,9 +112,9 @@ def _fill(keys, out, start, stop, block):
 
 
 @piecework
-def _mask(keys, mask, x, out, threshold, scale, start, stop):
+def _mask(seed, step, stream, mask, x, out, threshold, scale, start, stop):
     """The mask and, unless x is empty, out = x * mask."""
-    stream, step, step_high, seed, seed_high = keys[0], keys[1], keys[2], keys[3], keys[4]
+    step, step_high, seed, seed_high = _halves(step[()], seed[()])
     block = np.uint64(start // 4)
     kept, dropped = every(scale), every(_ZERO)
     for at in range(start, stop, WORDS):
@@ -129,14 +130,14 @@ def _mask(keys, mask, x, out, threshold, scale, start, stop):
 
 
 @piecework
-def _normal(keys, out, half, start, stop):
+def _normal(seed, step, stream, out, half, start, stop):
     near, far = np.empty(_DEEP + 2 * WORDS, np.float32), np.empty(_DEEP + 2 * WORDS, np.float32)
     for first in range(start, stop, _DEEP):
         count = min(_DEEP, stop - first)
         # A counter gives four words; what begins between two of them is drawn from the one before.
         for words, place in ((near, first), (far, half + first)):
             room = words[: place % 4 + count]
-            _fill(keys, room, 0, room.shape[0], place // 4)
+            _fill(seed, step, stream, room, 0, room.shape[0], place // 4)
         for i in range(count):
             radius = math.sqrt(-2.0 * math.log(np.float64(near[first % 4 + i]) + 2.0**-24))
             angle = 2 * math.pi * np.float64(far[(half + first) % 4 + i])

@@ -1,0 +1,120 @@
+"""The ways in which people hand over what is to be learned from, as a Dataset or a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.data.columns import Categories
+from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.targets import known_codes, read_targets, shown
+from cortex_lab.ground.checks import near
+
+TARGETS = ("target", "label", "y", "class")
+"""What the column to be predicted is called, in a frame that is given alone."""
+
+
+def as_data(data: Any) -> Any:
+    """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+    if isinstance(data, pd.DataFrame):
+        named = [name for name in TARGETS if name in data.columns]
+        if len(named) != 1:
+            said = f"both {named[0]!r} and {named[1]!r} could be" if named else "say which column is"
+            example = data.columns[-1] if len(data.columns) else "price"
+            raise TypeError(
+                f"a frame alone does not say what is learned from what: {said} to be predicted; give "
+                f"(frame, {example!r}) to predict {example!r} from the other columns, of "
+                f"{shown(data.columns)}"
+            )
+        return Dataset(data, target=named[0])
+    if isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], pd.DataFrame):
+        frame, target = data
+        if is_column(frame, target):
+            return Dataset(frame, target=target)
+        if isinstance(target, str):
+            raise KeyError(
+                f"the frame has no column {target!r} to be predicted; it has "
+                f"{shown(frame.columns)}{near(target, frame.columns)}"
+            )
+    return data
+
+
+def is_column(frame: pd.DataFrame, target: Any) -> bool:
+    """Whether this names a column of the frame, several, or some by output."""
+    if isinstance(target, str) and target == "inputs":
+        return True
+    if isinstance(target, Mapping):
+        return bool(target) and all(is_column(frame, each) for each in target.values())
+    if isinstance(target, (list, pd.Index)):
+        names = list(target)
+        return 0 < len(names) != len(frame) and all(is_column(frame, each) for each in names)
+    scalar = isinstance(target, Hashable) and not isinstance(target, (pd.Series, pd.DataFrame))
+    return scalar and target is not None and target in frame.columns
+
+
+def labelled(targets: Any, reading: str, loss: str) -> tuple[Any, pd.Index | None]:
+    """Words as what a loss reads of them, with the labels that the codes stand for; else as they are."""
+    values = targets.array if isinstance(targets, pd.Series) else targets
+    words = np.asarray(values)
+    if words.dtype.kind not in "OUST" or words.ndim not in (1, 2) or words.shape[1:] not in ((), (1,)):
+        return targets, None
+    column = pd.Series(words.reshape(-1)) if not isinstance(targets, pd.Series) else targets
+    if isinstance(column.dtype, pd.CategoricalDtype) or column.map(type).eq(str).all():
+        column = column.reset_index(drop=True).rename("targets")
+        return read_targets(column.to_frame(), "targets", reading, loss)  # type: ignore[return-value]
+    return targets, None
+
+
+def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
+    """Targets given as words as the ids that these had in the training's arrays; others as they are."""
+    if words is None or targets is None or isinstance(targets, Mapping):
+        return targets
+    if pd.Series(np.asarray(targets).reshape(-1)).infer_objects().dtype.kind in "biuf":
+        return targets
+    frame = pd.DataFrame({"targets": np.asarray(targets).reshape(-1)})
+    return known_codes(words, frame, "targets", role, "the data")
+
+
+def coded_by_output(targets: Any, reading: str, loss: str, by_output: Mapping[str, str]) -> tuple[Any, Any]:
+    """Targets as arrays of numbers and, where they were words, what words; dicts by output where they are."""
+    if not isinstance(targets, Mapping):
+        return (targets, None) if targets is None else labelled(targets, reading, loss)
+    if by_output and set(by_output) != set(targets):
+        raise ValueError(
+            f"targets and losses are by the name of an output, and there are targets for {shown(targets)}, "
+            f"losses for {shown(by_output)}; name them alike"
+        )
+    readings = {name: by_output.get(name, reading) for name in targets}
+    coded = {name: labelled(each, readings[name], loss) for name, each in targets.items()}
+    words = {name: labels for name, (_, labels) in coded.items() if labels is not None}
+    return {name: each for name, (each, _) in coded.items()}, words or None
+
+
+def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({})) -> Any:
+    """Inputs with each frame read by the names that its own input has, if it has some.
+
+    Words are read by the `categories` of the training; ValueError for a column of words that has none.
+    """
+    if isinstance(inputs, Mapping):
+        alone = columns if len(inputs) == 1 else None
+        names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
+        return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+    if not isinstance(inputs, pd.DataFrame):
+        return inputs
+    if isinstance(columns, Mapping):
+        if len(columns) > 1:
+            return {name: inputs_of(inputs, each, role, categories) for name, each in columns.items()}
+        columns = next(iter(columns.values()), None)
+    columns = inputs.columns.tolist() if columns is None else columns
+    data = Dataset(inputs, columns, None, name=role)
+    unknown = [column for column in data.categories if column not in categories]
+    if unknown:
+        raise ValueError(
+            f"column {unknown[0]!r} of {role} holds words, which are read in a Dataset alone: train on "
+            "Dataset(frame, target=...), or on (frame, the name of a column)"
+        )
+    return data.inputs_of(columns, categories)

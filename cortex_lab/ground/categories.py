@@ -1,0 +1,78 @@
+"""Columns of words as numbers: for each category a column of 0 and 1, in the order they were learned in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.ground import checks
+
+MOST = 100
+"""More different words than these are names or texts, unless the column is a pandas.Categorical."""
+
+
+def holds_words(column: pd.Series) -> bool:
+    """Whether the cells of a column are words, or it is categorical."""
+    if isinstance(column.dtype, (pd.CategoricalDtype, pd.StringDtype)):
+        return True
+    return column.dtype == object and all(isinstance(cell, str) for cell in column[column.notna()])
+
+
+def categories_of(column: pd.Series, name: Hashable) -> list[str]:
+    """What the cells of a column of words are, as they print: in the order of a categorical, or sorted.
+
+    ValueError for numbers that are written as words, for more words than are categories, and for two
+    categories that print alike.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        found = [str(each) for each in column.cat.categories]
+        if len(set(found)) < len(found):
+            raise ValueError(f"two categories of column {name!r} print alike; give them other names")
+        return found
+    found = sorted(set(column.dropna()))
+    numbers = pd.to_numeric(pd.Series(found, dtype=object), errors="coerce").notna()
+    if len(found) > 1 and numbers.mean() > 0.5:
+        some = "" if numbers.all() else f", all but such as {np.array(found, object)[~numbers][0]!r}"
+        raise ValueError(
+            f"column {name!r} holds numbers written as words{some}: frame[{name!r}] = "
+            f'pandas.to_numeric(frame[{name!r}], errors="coerce") makes numbers of them'
+        )
+    if len(found) > MOST:
+        raise ValueError(
+            f"column {name!r} holds {len(found)} different words, as names do, such as {found[0]!r}; leave "
+            f'it out, frame.drop(columns={name!r}), or say that they are categories: .astype("category")'
+        )
+    return found
+
+
+def one_hot(
+    column: pd.Series, categories: list[str], name: Hashable, of: str = "the frame", rows: Any = slice(None)
+) -> np.ndarray:
+    """(n, categories) of 0 and 1; ValueError for a gap, or a category that is not known, among `rows`."""
+    asked = np.arange(len(column))[rows]
+    gaps = asked[column.isna().to_numpy(bool)[asked]]
+    if len(gaps):
+        raise ValueError(
+            f"column {name!r} of {of} has gaps in {len(gaps)} of {len(asked)} rows (first: "
+            f"{', '.join(map(str, gaps[:5]))}); name them, "
+            f'frame[{name!r}] = frame[{name!r}].astype(str).fillna("missing"), or leave those rows out: '
+            f"frame.dropna(subset=[{name!r}])"
+        )
+    words = column.astype(object).map(str)
+    codes = pd.Index(categories).get_indexer(pd.Index(words))
+    strange = asked[codes[asked] < 0]
+    if len(strange):
+        there = ", ".join(map(repr, categories[:8])) + ", ..." * (len(categories) > 8)
+        raise ValueError(
+            f"column {name!r} of {of} holds {words.iloc[strange[0]]!r}, in {(codes[asked] < 0).sum()} of "
+            f"{len(asked)} rows, which was not among what was learned from, {there}"
+            f"{checks.near(words.iloc[strange[0]], categories)}; leave those rows out: "
+            f"frame[frame[{name!r}].isin([...])]"
+        )
+    found = np.zeros((len(column), len(categories)), np.float32)
+    known = np.flatnonzero(codes >= 0)
+    found[known, codes[known]] = 1
+    return found

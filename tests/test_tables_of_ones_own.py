@@ -1,0 +1,155 @@
+"""One's own table: numbers, words and labels in the forms that people hand over, read alike everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cortex_lab as cl
+
+ROWS = 40
+WORDS = {
+    "strings": lambda words: words,
+    "objects": lambda words: words.astype(object),
+    "categories": lambda words: words.astype(pd.CategoricalDtype(["Rome", "Oslo", "Bern"])),
+    "nullable strings": lambda words: words.astype("string"),
+}
+
+
+def table(kind="strings", rows=ROWS):
+    random = np.random.default_rng(0)
+    words = pd.Series(np.array(["Bern", "Oslo", "Rome"])[np.arange(rows) % 3])
+    frame = pd.DataFrame({"age": random.normal(size=rows), "city": WORDS[kind](words)})
+    return frame.assign(garden=frame["age"] > 0, price=random.normal(size=rows))
+
+
+def trained(data, inputs, units=1, loss="mean_squared_error", **options):
+    session = cl.train(
+        cl.Network([cl.Dense(units)], inputs), data, loss, cl.Adam(0.1), batch_size=8, **options
+    )
+    session.step(3)
+    return session
+
+
+FORMS = {
+    "a frame and a column": lambda frame: (frame, "price"),
+    "a frame with a target": lambda frame: frame.rename(columns={"price": "target"}),
+    "frame and column apart": lambda frame: (frame.drop(columns="price"), frame["price"]),
+    "a Dataset": lambda frame: cl.data.Dataset(frame, target="price"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", WORDS)
+def test_every_form_reads_every_kind_of_words_alike(form, kind):
+    frame = table(kind)
+    ours = trained(FORMS[form](frame), 5)
+    order = ["Rome", "Oslo", "Bern"] if kind == "categories" else ["Bern", "Oslo", "Rome"]
+    assert ours.network.categories == {"city": order} and "'city' (" in repr(ours)
+    by_hand = pd.get_dummies(frame["city"])[order].to_numpy(float)
+    x = np.column_stack([frame["age"], by_hand, frame["garden"]])
+    theirs = trained((x.astype(np.float32), frame["price"].to_numpy(np.float32)), 5)
+    assert ours.trace["loss"].tolist() == theirs.trace["loss"].tolist()
+    # Other rows are read as those that were learned from, whichever words they have.
+    some = frame[frame["city"].astype(str) == "Oslo"]
+    assert (ours.network.predict(some) == ours.network.predict(x[some.index])).all()
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_words_of_a_pair_are_read_as_those_that_were_learned_from(named):
+    frame = table()
+    inputs = {"input": ["age", "city", "garden"]} if named else ["age", "city", "garden"]
+    session = trained(cl.data.Dataset(frame, inputs, "price"), 5)
+    some = frame[frame["city"] == "Oslo"]
+    pairs = (some[["age", "city", "garden"]], some["price"]), (some, some["price"].to_numpy(np.float32))
+    scores = [session.score(pair) for pair in pairs]
+    assert scores[0] == scores[1] == session.score(some)
+    with pytest.raises(ValueError, match="'Wien'"):
+        session.score((some.assign(city="Wien"), pairs[1][1]))
+
+
+def test_what_was_learned_of_words_is_saved_and_a_new_one_is_named(tmp_path):
+    frame = table()
+    session = trained((frame, "price"), 5, validation=0.2)
+    session.save(tmp_path / "it.h5")
+    network = cl.Network.load(tmp_path / "it.h5")
+    assert (network.predict(frame) == session.network.predict(frame)).all()
+    other = frame.assign(city=["Osloo", *frame["city"][1:]])
+    for read in (network.predict, session.score):
+        with pytest.raises(ValueError, match=r"'city' of .* holds 'Osloo', in 1 of .*did you mean 'Oslo'"):
+            read(other)
+    again = trained((frame, "price"), 5, validation=0.2)
+    assert "Categorical.from_codes" in str(again.script())
+
+
+BAD = {
+    "a missing column": (lambda f: (f, "prize"), KeyError, "no column 'prize'.*did you mean 'price'"),
+    "a frame alone": (lambda f: f, TypeError, r"give \(frame, 'price'\)"),
+    "a gap among words": (
+        lambda f: (f.assign(city=[None, *f["city"][1:]]), "price"), ValueError, "'city'.*gaps"
+    ),
+    "a gap among numbers": (lambda f: (f.assign(age=np.nan), "price"), ValueError, "'age' is NaN.*median"),
+    "numbers as words": (lambda f: (f.assign(city=f["age"].astype(str)), "price"), ValueError, "to_numeric"),
+    "names": (
+        lambda f: (pd.concat([f] * 3, ignore_index=True).assign(city=[f"n{i}" for i in range(120)]), "price"),
+        ValueError, "120 different words.*drop",
+    ),
+    "two columns of one name": (lambda f: (pd.concat([f, f[["age"]]], axis=1), "price"), ValueError, "'age'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_named_with_what_to_type(case):
+    make, error, message = BAD[case]
+    with pytest.raises(error, match=message) as caught:
+        trained(make(table()), 5)
+    assert len(str(caught.value)) < 420
+
+
+LABELS = {
+    "an array": lambda words: words,
+    "a list": lambda words: words.tolist(),
+    "a column of its own": lambda words: words[:, None],
+    "a Series": pd.Series,
+    "a categorical": lambda words: pd.Series(pd.Categorical(words)),
+}
+
+
+@pytest.mark.parametrize("form", LABELS)
+def test_labels_beside_arrays_may_be_words(form):
+    ids = np.arange(ROWS) % 3
+    x, words = np.eye(4, dtype=np.float32)[ids], np.array(["ant", "bee", "cow"])[ids]
+    session = trained((x, LABELS[form](words)), 4, 3, "softmax_cross_entropy", validation=0.2)
+    by_id = trained((x, ids), 4, 3, "softmax_cross_entropy", validation=0.2)
+    assert session.trace["loss"].tolist() == by_id.trace["loss"].tolist()
+    assert session.network.classes == ["ant", "bee", "cow"]
+    assert session.score((x, LABELS[form](words))) == session.score((x, ids))
+    with pytest.raises(ValueError, match="'dog'"):
+        session.score((x[:1], ["dog"]))
+
+
+def test_targets_may_be_a_dict_by_output():
+    ids, x = np.arange(ROWS) % 3, np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
+    heads = [cl.Node(cl.Dense(3), "a", ("body",)), cl.Node(cl.Dense(1), "b", ("body",))]
+    network = cl.Network([cl.Node(cl.Dense(4), "body"), *heads], 4)
+    losses = {"a": "softmax_cross_entropy", "b": "mean_squared_error"}
+    targets = {"a": np.array(["ant", "bee", "cow"])[ids], "b": x[:, 0]}
+    session = cl.train(network, (x, targets), losses, cl.Adam(), batch_size=8)
+    session.step(2)
+    assert session.score((x, targets))["loss"] > 0
+    with pytest.raises(ValueError, match="targets for 'a', losses for 'a', 'b'"):
+        cl.train(network, (x, {"a": ids}), losses, cl.Adam())
+
+
+def test_an_index_is_no_input_and_an_autoencoder_learns_its_inputs():
+    frame = table()
+    for index in (
+        pd.Index(range(5, 5 + ROWS), name="age"),
+        pd.Index([f"r{i}" for i in range(ROWS)], name="id"),
+    ):
+        assert cl.data.Dataset(frame.set_index(index), target="price").columns == ["age", "city", "garden"]
+    data = cl.data.Dataset(frame.drop(columns="price"), target="inputs")
+    assert data.features == ["age", "city=Bern", "city=Oslo", "city=Rome", "garden"]
+    assert (data.arrays()[0] == data.arrays()[1]).all()
+    trained(data, 5, 5)
