@@ -36,6 +36,9 @@ HYPER_PARAMETERS = [
     (lambda: layers.LayerNormalization(epsilon=-1), "epsilon must be a finite number over 0, got -1"),
     (lambda: layers.LocalResponseNormalization(size=0), "size must be a whole number of at least 1, got 0"),
     (lambda: layers.LocalResponseNormalization(k=0.0), "k must be positive"),
+    (lambda: layers.TimeDistributed(3), r"layer must be a layer such as Conv2D\(8, 3\), got 3"),
+    (lambda: layers.TimeDistributed(layers.GRU(3, stateful=4)), "leave stateful out of the GRU"),
+    (lambda: layers.TimeDistributed(layers.Embedding(3, 2, mask_zero=True)), "leave mask_zero out of"),
     (lambda: layers.Rescaling(None), "scale must be a finite number, got None"),
     (lambda: layers.Rescaling(float("inf")), "scale must be a finite number, got inf"),
     (lambda: layers.Normalization(mean=1.0), "mean and variance go together: give both, or neither"),
@@ -52,7 +55,10 @@ HYPER_PARAMETERS = [
 ]
 
 SHAPES = [
-    (layers.Dense(3), [(2, 2, 1)], r"Dense wants .* or \(steps, features\), got \(2, 2, 1\) \(put a Flatten"),
+    (layers.TimeDistributed(layers.Dense(3)), [(4,)], r"wants rows of shape \(steps, ...\), got \(4,\)"),
+    (layers.TimeDistributed(layers.Add()), [(4, 3)], "Add wants at least two inputs, got 1"),
+    (layers.TimeDistributed(layers.Conv2D(3, 3)), [(4, 4, 1)], r"Conv2D wants rows .*, got \(4, 1\)"),
+    (layers.RepeatVector(3), [(2, 2)], r"RepeatVector wants .* got \(2, 2\) \(put a Flatten before it\)"),
     (layers.Conv2D(3, 3), [(4, 4)], r"Conv2D wants rows of shape \(height, width, channels\), got \(4, 4\)"),
     (layers.Conv2D(3, 5), [(4, 9, 1)], "a window of 5 does not fit into height 4"),
     (layers.Conv2D(2, 3, dilation_rate=4), [(9, 5, 1)], "a window of 9 does not fit into width 5"),
