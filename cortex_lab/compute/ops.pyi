@@ -627,8 +627,10 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def lstm_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, cells: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, work: Any, activation: str, recurrent_activation: str, reverse: bool) -> None:
+    def lstm_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, cells: Any, hidden: Any, dy: Any, d_cell: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_start: Any, work: Any, activation: str, recurrent_activation: str, reverse: bool) -> None:
         """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left.
+
+        `d_cell` (n, units) arrives at the last of the cells; None stands for zeros.
 
         kernels/recurrent.py
         """
@@ -639,7 +641,7 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def simple_rnn_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, work: Any, activation: str, reverse: bool) -> None:
+    def simple_rnn_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_start: Any, work: Any, activation: str, reverse: bool) -> None:
         """Gradients of `simple_rnn`, from the `gates` and `hidden` it left.
 
         kernels/recurrent.py
@@ -656,7 +658,7 @@ class Ops:
         kernels/recurrent_gru.py
         """
 
-    def gru_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, recalled: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_recurrent_bias: Any, work: Any, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
+    def gru_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, recalled: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_recurrent_bias: Any, d_start: Any, work: Any, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
         """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left.
 
         kernels/recurrent_gru.py

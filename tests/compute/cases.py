@@ -375,9 +375,10 @@ def lstm_gradient(draw: Draw) -> Case:
     kept = draw.numbers(n, steps, units), np.tanh(draw.numbers(n, steps, units))
     dy = draw.pick(draw.numbers(n, steps, units), draw.numbers(n, units))
     dx, d_bias = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(4 * units))
-    outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, poison(n, steps, 4 * units)
-    made = [*arrays, None, start, gates, *kept, dy, dx, *outputs]
-    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (9, 10, 11, 12))
+    d_cell, d_start = draw.pick(None, draw.numbers(n, units)), draw.pick(None, poison(n, 2 * units))
+    outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, d_start
+    made = [*arrays, None, start, gates, *kept, dy, d_cell, dx, *outputs, poison(n, steps, 4 * units)]
+    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (10, 11, 12, 13, 14))
 
 
 @case
