@@ -40,8 +40,7 @@ class Update:
         loss_state: Mapping[str, Any],
     ) -> Update:
         """An update before the first step."""
-        shapes = {name: array.shape for name, array in network.parameters.items()}
-        state = optimizer.init(network.ops, network.params, shapes)
+        state = optimizer.init(network.ops, network.params, _shapes(network))
         return cls(network, optimizer, state, frozen, penalties, loss_state)
 
     @property
@@ -109,7 +108,12 @@ class Update:
 
     def set(self, **hyperparameters: Any) -> None:
         """Have the optimizer go on with other hyper-parameters."""
-        self.optimizer = self.optimizer.replace(**hyperparameters)
+        optimizer = self.optimizer.replace(**hyperparameters)
+        parts = optimizer.parts(_shapes(self.network))
+        for name in ("decayed", "scaled"):
+            self.state.pop(name, None)
+        self.state.update(parts)
+        self.optimizer = optimizer
 
     def drop_penalties(self) -> None:
         """Go on without penalties and limits."""
@@ -158,3 +162,7 @@ class Update:
         if self.penalties:
             self.penalties.constrain(ops)
         return finite
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in network.parameters.items()}
