@@ -18,6 +18,7 @@ class _Attention(Layer):
 
     several_inputs = True
     takes_mask = True
+    replays = True
     dropout: float
     use_causal_mask: bool
 
@@ -32,10 +33,6 @@ class _Attention(Layer):
     @property
     def random(self) -> bool:  # type: ignore[override]
         return self.dropout > 0
-
-    @property
-    def replays(self) -> bool:  # type: ignore[override]
-        return not self.random
 
     def wants_mask_of(self, shapes: tuple[Shape, ...]) -> int | None:
         return None if len(shapes) > 1 and len(shapes[-1]) == 1 else min(len(shapes) - 1, 1)
