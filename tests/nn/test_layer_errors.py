@@ -61,6 +61,7 @@ SHAPES = [
     (layers.TimeDistributed(layers.Dense(3)), [(4,)], r"wants rows of shape \(steps, ...\), got \(4,\)"),
     (layers.TimeDistributed(layers.Add()), [(4, 3)], "Add wants at least two inputs, got 1"),
     (layers.TimeDistributed(layers.Conv2D(3, 3)), [(4, 4, 1)], r"Conv2D wants rows .*, got \(4, 1\)"),
+    (layers.PositionEmbedding(), [(4,)], r"PositionEmbedding wants rows of shape \(steps, features\), got"),
     (layers.RepeatVector(3), [(2, 2)], r"RepeatVector wants .* got \(2, 2\) \(put a Flatten before it\)"),
     (layers.Conv2D(3, 3), [(4, 4)], r"Conv2D wants rows of shape \(height, width, channels\), got \(4, 4\)"),
     (layers.Conv2D(3, 5), [(4, 9, 1)], "a window of 5 does not fit into height 4"),

@@ -24,7 +24,7 @@ WITH_PARAMETERS = [
 # What the layer before it would have to do: they have no weights into units, so alone they have none to draw.
 WITHOUT_UNITS = {
     "Embedding", "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
-    "PReLU", "Attention",
+    "PReLU", "Attention", "PositionEmbedding",
 }  # fmt: skip
 # The state of an LSTM has two channels for each of its units.
 IN_PARTS = tuple(f"LSTM-{label}" for label in ("end", "end-backwards", "end-stateful", "begin-end"))
