@@ -115,10 +115,11 @@ class Optimizer(Described):
         """
         rate = self.rate(state["updates"])
         whole, gradient = gradient, self._clipped(ops, gradient, state)
-        decayed, scaled = state.get("decayed"), state.get("scaled")
-        before = [params[start:stop].copy() for start, stop, _ in scaled] if scaled else []
+        decayed: Any = state.get("decayed")
+        scaled: Any = state.get("scaled")
+        before = None if scaled is None else [params[start:stop].copy() for start, stop, _ in scaled]
         if decayed is not None:
-            for start, stop in decayed if self.weight_decay else ():
+            for start, stop in decayed:
                 ops.decay_weights(params[start:stop], rate * self.weight_decay)
         elif self.weight_decay and not self.decays_itself:
             ops.decay_weights(params, rate * self.weight_decay)
@@ -129,12 +130,8 @@ class Optimizer(Described):
         state["updates"] += 1
         doer = self if decayed is None else self._undecayed
         finite = doer.apply(ops, params, gradient, state, rate)
-        for (start, stop, factor), was in zip(scaled or (), before, strict=True):
-            # Every optimizer's step is as long as the rate says.
-            part = params[start:stop]
-            part -= was
-            part *= factor
-            part += was
+        if before is not None:
+            _scale_steps(params, scaled, before)
         if finite is None:
             return ops.all_finite(whole) and ops.all_finite(params)
         return bool(finite) and (gradient is whole or ops.all_finite(whole))
@@ -190,6 +187,16 @@ class Optimizer(Described):
         if self.clip_norm is not None:
             ops.clip_by_norm(gradient, self.clip_norm, clipped)
         return clipped
+
+
+def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:
+    """Make the steps of the parts `scaled`, (start, stop, factor) each, longer or shorter by their factors."""
+    # The step of every optimizer is as long as its rate says.
+    for (start, stop, factor), was in zip(scaled, before, strict=True):
+        part = params[start:stop]
+        part -= was
+        part *= factor
+        part += was
 
 
 optimizer_from_dict = OPTIMIZERS.from_dict
