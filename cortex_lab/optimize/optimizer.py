@@ -190,7 +190,7 @@ class Optimizer(Described):
 
 
 def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:
-    """Make the steps of the parts `scaled`, (start, stop, factor) each, longer or shorter by their factors."""
+    """Make the steps of the parts `scaled`, each (start, stop, factor), as long as their factors say."""
     # The step of every optimizer is as long as its rate says.
     for (start, stop, factor), was in zip(scaled, before, strict=True):
         part = params[start:stop]
