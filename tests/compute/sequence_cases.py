@@ -65,6 +65,31 @@ def rms_normalize_gradient(draw: Draw) -> Case:
     return Case([x, dy, gamma, squares, d_gamma, draw.pick(None, poison(rows, features)), 1e-6], (4, 5))
 
 
+def _grouped(draw: Draw) -> tuple[tuple[int, int, int], int]:
+    groups = draw.size(1, 5)
+    return (draw.size(1, 4, 9), draw.size(1, 12, 300), groups * draw.size(1, 9)), groups
+
+
+@case
+def group_normalize(draw: Draw) -> Case:
+    shape, groups = _grouped(draw)
+    x = draw.numbers(*shape) + 3 * draw.numbers(shape[0], 1, 1)
+    gamma, beta = draw.pick(None, draw.numbers(shape[2])), draw.pick(None, draw.numbers(shape[2]))
+    kept = draw.pick((None, None), (poison(shape[0], groups), poison(shape[0], groups)))
+    return Case([x, groups, gamma, beta, *kept, poison(*shape), 1e-3], (4, 5, 6))
+
+
+@case
+def group_normalize_gradient(draw: Draw) -> Case:
+    shape, groups = _grouped(draw)
+    x, dy = draw.numbers(*shape), draw.numbers(*shape)
+    mean, variance = draw.numbers(shape[0], groups), draw.positive(shape[0], groups)
+    gamma = draw.pick(None, draw.numbers(shape[2]))
+    slopes = draw.pick((None, None), (poison(shape[2]), poison(shape[2])))
+    outputs = *slopes, draw.pick(None, poison(*shape))
+    return Case([x, dy, groups, gamma, mean, variance, *outputs, 1e-3], (6, 7, 8))
+
+
 def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
     n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
     arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
