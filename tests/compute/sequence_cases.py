@@ -90,6 +90,29 @@ def group_normalize_gradient(draw: Draw) -> Case:
     return Case([x, dy, groups, gamma, mean, variance, *outputs, 1e-3], (6, 7, 8))
 
 
+def _reduced(draw: Draw) -> tuple[list[int], tuple[int, ...], list[int]]:
+    shape = [draw.size(1, 3, 20), draw.size(1, 5, 30), draw.size(1, 4), draw.size(4, 40)]
+    axes = draw.pick((0,), (1,), (2,), (1, 2), (0, 1))
+    return shape, axes, [1 if axis in axes else length for axis, length in enumerate(shape)]
+
+
+@case
+def max_along(draw: Draw) -> Case:
+    shape, axes, left = _reduced(draw)
+    # Whole numbers, of which many are equal.
+    x = draw.random.integers(-2, 3, shape).astype(np.float32)
+    winner = draw.pick(None, poison(*left, dtype=np.int32))
+    return Case([x, axes, winner, poison(*left)], (2, 3), exact=True)
+
+
+@case
+def max_along_gradient(draw: Draw) -> Case:
+    shape, axes, left = _reduced(draw)
+    count = int(np.prod([shape[axis] for axis in axes]))
+    winner = draw.random.integers(0, count, left, np.int32)
+    return Case([draw.numbers(*left), axes, winner, poison(*shape)], (3,), exact=True)
+
+
 def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
     n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
     arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
