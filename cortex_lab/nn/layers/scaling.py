@@ -74,7 +74,10 @@ class Normalization(Layer):
             raise ValueError("mean and variance go together: give both, or neither and adapt to data")
         if self.mean is not None:
             for name in ("mean", "variance"):
-                values = checks.finite(name, getattr(self, name), "a number, or an array of finite numbers")
+                wanted = "a number, or an array of finite numbers"
+                values = checks.finite(name, getattr(self, name), wanted)
+                if values.dtype == bool:
+                    raise checks.refused(name, wanted, getattr(self, name))
                 object.__setattr__(self, name, _nested(values))
             if np.min(self.variance) < 0:
                 raise checks.refused("variance", "at least 0 everywhere", self.variance)
