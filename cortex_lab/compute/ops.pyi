@@ -163,6 +163,12 @@ class Ops:
         kernels/checks.py
         """
 
+    def note_finite(self, a: Any, finite: Any) -> None:
+        """`finite`, an array () of bool, becomes False if an element is NaN or infinite; else it stays.
+
+        kernels/checks.py
+        """
+
     def convolve(self, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom).
 
@@ -380,12 +386,13 @@ class Ops:
         kernels/losses.py
         """
 
-    def softmax_cross_entropy(self, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> tuple[Any, Any]:
+    def softmax_cross_entropy(self, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any, found: Any=None) -> tuple[Any, Any] | None:
         """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
         rows[i] = -log softmax(logits[i])[classes[i]]; gradient[i] = weights[i] * (softmax(logits[i]) - one hot).
         A negative class id is an unknown label: its row has loss 0 and gradient 0. `gradient` may be None.
-        Returns the weighted sum of the losses, and how many classes are where their row is highest.
+        Returns the weighted sum of the losses, and how many classes are where their row is highest; or leaves
+        them in `found` (2,) float64 instead: who is not to stop for a class that does not exist leaves -1 there.
 
         kernels/losses.py
         """
@@ -757,11 +764,12 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_adam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float) -> Any:
+    def update_adam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float, finite: Any=None) -> Any:
         """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
         `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-        first. Returns whether the gradient was finite, and the parameters that were still are.
+        first. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+        `finite`.
 
         kernels/updates.py
         """
@@ -787,11 +795,12 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_sgd(self, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool) -> Any:
+    def update_sgd(self, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool, finite: Any=None) -> Any:
         """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
         With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-        momentum. Returns whether the gradient was finite, and the parameters that were still are.
+        momentum. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+        `finite`.
 
         kernels/updates.py
         """

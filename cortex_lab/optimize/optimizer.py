@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.described import Described, Registry
+from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.optimize import by_pattern
 from cortex_lab.optimize.schedule import SCHEDULES
 
@@ -41,6 +41,13 @@ class Optimizer(Described):
 
     decays_itself: ClassVar[bool] = False
     """Whether `apply` does the weight decay, in the same pass."""
+    replays: ClassVar[bool] = False
+    """Whether `apply` only calls kernels, each time with the same arrays and hyper-parameters.
+
+    It is then run once for a training; after that the calls it made are made again, and what changes from
+    update to update, the `rate` and the numbers of the state, lies in arrays (). A class of one's own that
+    brings an `apply` says so itself.
+    """
 
     learning_rate: Rate = field(default=0.001, kw_only=True)
     weight_decay: float = field(default=0.0, kw_only=True)
@@ -53,6 +60,7 @@ class Optimizer(Described):
         super().__init_subclass__(**options)
         # Said here so that @dataclass leaves it: what equals its default need not be read every time.
         cls.__repr__ = Optimizer.__repr__  # type: ignore[method-assign]
+        replays_own_only(cls, "apply")
         OPTIMIZERS.add(cls)
 
     def __post_init__(self) -> None:
@@ -77,10 +85,16 @@ class Optimizer(Described):
         """All that it remembers, before the first update: `arrays`, unless it is more than that."""
         return {name: ops.zeros(params.shape, params.dtype) for name in self.arrays}
 
+    def advance(self, state: dict[str, Any]) -> None:
+        """Make the numbers of `state` those of the next update: "updates" counts it from now on."""
+        state["updates"] += 1
+
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
         """Change `params` and `state` in place; state["updates"] counts this update already.
 
         Returns whether the gradient was finite and what was in `params` still is, or None if it did not look.
+        Where its calls are to be made again, state["finite"] is an array for a kernel to note it in, which is
+        returned.
         """
         raise TypeError(f"{type(self).__name__} must define apply(ops, params, gradient, state, rate)")
 
@@ -114,27 +128,46 @@ class Optimizer(Described):
         Returns whether the gradient was finite, and what was in `params` still is.
         """
         rate = self.rate(state["updates"])
-        whole, gradient = gradient, self._clipped(ops, gradient, state)
+        self.complete(ops, params, state)
+        self.advance(state)
+        doer: Any = self
         decayed: Any = state.get("decayed")
         scaled: Any = state.get("scaled")
         before = None if scaled is None else [params[start:stop].copy() for start, stop, _ in scaled]
         if decayed is not None:
+            doer = self._undecayed
             for start, stop in decayed:
                 ops.decay_weights(params[start:stop], rate * self.weight_decay)
-        elif self.weight_decay and not self.decays_itself:
-            ops.decay_weights(params, rate * self.weight_decay)
-        for name in self.arrays:
-            # An edit may have asked for more memory than `init` did, such as a momentum where there was none.
-            if name not in state:
-                state[name] = ops.zeros(params.shape, params.dtype)
-        state["updates"] += 1
-        doer = self if decayed is None else self._undecayed
-        finite = doer.apply(ops, params, gradient, state, rate)
+        clipped = doer.prepare(ops, params, gradient, state, rate * self.weight_decay)
+        finite = doer.apply(ops, params, clipped, state, rate)
         if before is not None:
             _scale_steps(params, scaled, before)
         if finite is None:
-            return ops.all_finite(whole) and ops.all_finite(params)
-        return bool(finite) and (gradient is whole or ops.all_finite(whole))
+            return ops.all_finite(gradient) and ops.all_finite(params)
+        return bool(finite) and (clipped is gradient or ops.all_finite(gradient))
+
+    def complete(self, ops: Any, params: Any, state: dict[str, Any]) -> None:
+        """Give `state` the arrays that an edit asks for and `init` did not, such as those of a momentum."""
+        for name in self.arrays:
+            if name not in state:
+                state[name] = ops.zeros(params.shape, params.dtype)
+        if "clipped" not in state and not (self.clip_norm is None and self.clip_value is None):
+            state["clipped"] = ops.zeros(params.shape, params.dtype)
+
+    def prepare(
+        self, ops: Any, params: Any, gradient: Any, state: Mapping[str, Any], shrinkage: float
+    ) -> Any:
+        """What comes before `apply`: weights shrink by their decay; the gradient as `apply` is to see it."""
+        if self.weight_decay and not self.decays_itself:
+            ops.decay_weights(params, shrinkage)
+        seen = gradient
+        if self.clip_value is not None:
+            ops.clip_by_value(seen, self.clip_value, state["clipped"])
+            seen = state["clipped"]
+        if self.clip_norm is not None:
+            ops.clip_by_norm(seen, self.clip_norm, state["clipped"])
+            seen = state["clipped"]
+        return seen
 
     def rate(self, updates: int) -> float:
         """The learning rate of the update that follows `updates` others: the number, or the schedule's."""
@@ -173,20 +206,6 @@ class Optimizer(Described):
     @cached_property
     def _undecayed(self) -> Any:
         return self.replace(weight_decay=0.0)
-
-    def _clipped(self, ops: Any, gradient: Any, state: dict[str, Any]) -> Any:
-        if self.clip_norm is None and self.clip_value is None:
-            return gradient
-        # Clipping may have been switched on by `replace` after the state was made.
-        clipped = state.get("clipped")
-        if clipped is None:
-            clipped = state["clipped"] = ops.zeros(gradient.shape, gradient.dtype)
-        if self.clip_value is not None:
-            ops.clip_by_value(gradient, self.clip_value, clipped)
-            gradient = clipped
-        if self.clip_norm is not None:
-            ops.clip_by_norm(gradient, self.clip_norm, clipped)
-        return clipped
 
 
 def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:

@@ -119,6 +119,11 @@ def all_finite(draw: Draw) -> Case:
 
 
 @case
+def note_finite(draw: Draw) -> Case:
+    return Case([*all_finite(draw).args, np.array(draw.pick(True, True, False))], (1,), exact=True)
+
+
+@case
 def checksum(draw: Draw) -> Case:
     size = draw.size(1, 300, 200_000)
     return Case([draw.random.integers(0, 2**32, size, dtype=np.uint32)], ())
@@ -264,7 +269,8 @@ def softmax_cross_entropy(draw: Draw) -> Case:
     ids = draw.random.integers(-1, classes, n)
     gradient = draw.pick(None, poison(n, classes))
     logits = draw.numbers(n, classes, scale=20)
-    return Case([logits, ids, draw.positive(n), poison(n), gradient], (3, 4))
+    found = draw.pick(None, np.full(2, np.nan))
+    return Case([logits, ids, draw.positive(n), poison(n), gradient, found], (3, 4, 5))
 
 
 @case
@@ -281,7 +287,8 @@ def squared_error(draw: Draw) -> Case:
 def update_sgd(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     velocity = draw.pick(None, draw.numbers(n))
-    return Case([draw.numbers(n), draw.numbers(n), velocity, 0.01, 0.9, draw.pick(True, False)], (0, 2))
+    settings = [0.01, 0.9, draw.pick(True, False), draw.pick(None, np.array(True))]
+    return Case([draw.numbers(n), draw.numbers(n), velocity, *settings], (0, 2, 6))
 
 
 @case
@@ -289,7 +296,7 @@ def update_adam(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     arrays = [draw.numbers(n), draw.numbers(n), draw.numbers(n), draw.positive(n)]
     settings = [0.01, 0.9, 0.999, 1e-8, draw.size(1, 1000), draw.pick(0.0, 0.1)]
-    return Case([*arrays, *settings], (0, 2, 3))
+    return Case([*arrays, *settings, draw.pick(None, np.array(True))], (0, 2, 3, 10))
 
 
 def _keys(draw: Draw) -> list[int]:

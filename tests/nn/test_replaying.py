@@ -160,3 +160,29 @@ def test_layers_that_draw_are_run_once_and_again_when_their_strength_is_edited(c
     for ours, other in zip(*made.values(), strict=True):
         assert np.array_equal(ours, other)
     assert len({array.tobytes() for array in made["whole"]}) == 4
+
+
+@pytest.mark.parametrize("kind", sorted({type(case.layer) for case in REPLAYING}, key=repr))
+@pytest.mark.parametrize("method", ["forward", "backward"])
+def test_what_a_layer_replays_is_not_promised_of_a_method_of_ones_own(kind: type, method: str):
+    own = type("Own", (kind,), {method: lambda self, ops, at: None})
+    assert kind.replays and not own.replays and type("Below", (own,), {}).replays is False
+    assert type("Saying", (kind,), {method: lambda self, ops, at: None, "replays": True}).replays
+    assert type("Renamed", (kind,), {}).replays
+
+
+def test_a_pass_of_ones_own_is_run_at_each_step():
+    passes = []
+
+    class Growing(cl.Dense):
+        """Stronger with each pass, which no kernel knows of."""
+
+        def forward(self, ops, at):
+            super().forward(ops, at)
+            passes.append(None)
+            at.y *= len(passes)
+
+    training = _training([Growing(4)])
+    for step in range(1, 4):
+        training.whole_step()
+        assert len(passes) == step

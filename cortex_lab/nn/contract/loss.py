@@ -9,7 +9,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.described import Described, Registry
+from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
 
 LOSSES = Registry("loss", snake_case)
@@ -33,6 +33,12 @@ class Loss(Described):
     """Whether targets are class ids, so that accuracy has a meaning."""
     link: ClassVar[str | None] | str | None = None
     """What makes probabilities of the outputs: "softmax", "sigmoid", or None where nothing has to."""
+    replays: ClassVar[bool] = False
+    """Whether `evaluate` only calls kernels, each time with the same arrays and numbers.
+
+    It is then run once for each number of rows; after that the calls it made are made again. A class of one's
+    own that brings an `evaluate` says so itself.
+    """
 
     @property
     def predicts(self) -> str:
@@ -46,6 +52,7 @@ class Loss(Described):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        replays_own_only(cls, "evaluate")
         LOSSES.add(cls)
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
@@ -90,7 +97,7 @@ class Loss(Described):
 
         Where `at.dy` is not None, also fill it with the gradient of sum(weights * rows) with respect to y.
         A loss that comes by them on its way returns sum(weights * rows) and how many targets are where y is
-        highest.
+        highest; one that `replays` has a kernel leave them in `at.found` (2,) float64, NaN before.
         """
         raise TypeError(f"{type(self).__name__} must define evaluate(ops, at)")
 
