@@ -101,7 +101,7 @@ class Layer(Described):
     random: ClassVar[bool] = False
     """Whether its training pass draws random numbers."""
     takes_mask: ClassVar[bool] = False
-    """Whether a second input says which steps of the first count."""
+    """Whether a last input may say which steps of one before it count; `wants_mask_of` says which."""
     replays: ClassVar[bool] = False
     """Whether `forward` and `backward` only call kernels, each time with the same arrays and numbers.
 
@@ -127,6 +127,10 @@ class Layer(Described):
     def keeps_steps(self) -> bool:
         """Whether each step of its output comes from that step of its inputs, so that it has their mask."""
         return self.in_place
+
+    def wants_mask_of(self, shapes: tuple[Shape, ...]) -> int | None:
+        """Of a layer that takes a mask, which input still wants one; `shapes` are the rows of all."""
+        return 0 if len(shapes) == 1 else None
 
     def out_shape(self, *shapes: Shape) -> Shape:
         """Shape of a row of the output; ValueError that says what it wanted if the inputs do not fit."""

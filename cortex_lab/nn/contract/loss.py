@@ -76,6 +76,7 @@ class Loss(Described):
         if targets.shape[1:] != wanted:
             raise ValueError(
                 f"{type(self).__name__} wants targets of row shape {wanted}, got {targets.shape[1:]}"
+                + _of_whole_rows(wanted, targets)
             )
         _refuse_holes(targets, "targets")
         return targets
@@ -180,6 +181,7 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
         raise ValueError(
             f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
             + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
+            + _of_whole_rows(shape, targets)
         )
     found = np.unique(targets[targets < 0]).tolist() if targets.size and targets.min() < 0 else []
     if found and found not in ([-1], [-100]):
@@ -196,6 +198,12 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             bad,
         )
     return targets.astype(np.int64)
+
+
+def _of_whole_rows(wanted: Shape, targets: np.ndarray) -> str:
+    """What to do about outputs that answer for many places of a row, where targets are of the whole of it."""
+    many = len(wanted) > max(targets.ndim - 1, 1)
+    return "; for one answer about a whole row, put a Flatten before the last Dense" if many else ""
 
 
 def _whole(targets: np.ndarray) -> np.ndarray:

@@ -44,8 +44,7 @@ class Update:
         loss_state: Mapping[str, Any],
     ) -> Update:
         """An update before the first step."""
-        shapes = {name: array.shape for name, array in network.parameters.items()}
-        state = optimizer.init(network.ops, network.params, shapes)
+        state = optimizer.init(network.ops, network.params, _shapes(network))
         return cls(network, optimizer, state, frozen, penalties, loss_state)
 
     @property
@@ -113,7 +112,12 @@ class Update:
 
     def set(self, **hyperparameters: Any) -> None:
         """Have the optimizer go on with other hyper-parameters."""
-        self.optimizer = self.optimizer.replace(**hyperparameters)
+        optimizer = self.optimizer.replace(**hyperparameters)
+        parts = optimizer.parts(_shapes(self.network))
+        for name in ("decayed", "scaled"):
+            self.state.pop(name, None)
+        self.state.update(parts)
+        self.optimizer = optimizer
 
     def drop_penalties(self) -> None:
         """Go on without penalties and limits."""
@@ -170,6 +174,13 @@ class Update:
         return finite
 
 
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in network.parameters.items()}
+
+
 def _replays(optimizer: Optimizer, ops: Ops) -> bool:
+    if optimizer.weight_decay_excludes or optimizer.learning_rate_factors:
+        # Then an update is made in parts.
+        return False
     # On a GPU, who reads numbers out of arrays waits for all that it was told to do before.
     return optimizer.replays and type(optimizer).update is Optimizer.update and ops.xp is np
