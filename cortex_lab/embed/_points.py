@@ -50,7 +50,7 @@ class Points:
 
     @cached_property
     def _scaled(self) -> np.ndarray:
-        """The points, times a power of two if the squares of their numbers would leave the range of floats."""
+        """The points, times a power of two if squares of their numbers would leave the range of floats."""
         largest = float(np.abs(self.x).max())
         if 1e-9 < largest < 1e15:
             return self.x

@@ -25,8 +25,8 @@ def all_pairs(x: np.ndarray, perplexity: float) -> np.ndarray:
     for i, row in enumerate(distances):
         others = np.arange(n) != i
         row = row[others] - row[others].min()
-        low, high = -700.0, 700.0
-        for _ in range(200):
+        low, high = -100.0, 100.0
+        for _ in range(70):
             middle = (low + high) / 2
             near = np.exp(-row * np.exp(middle))
             near /= near.sum()
@@ -100,10 +100,10 @@ def test_divergence_is_that_of_the_map_the_step_started_from(name, iterations):
 
 @pytest.mark.parametrize("size", [1e-4, 3.0, 30.0, 300.0, 1e5])
 def test_divergence_of_a_map_of_any_size(size):
-    start = np.random.default_rng(1).normal(0, size, (600, 2)) + size
-    process = TSNE(normal(600), perplexity=20, initial=start)
+    start = np.random.default_rng(1).normal(0, size, (200, 2)) + size
+    process = TSNE(normal(200), perplexity=20, initial=start)
     advance(process, 1)
-    wanted = divergence(all_pairs(normal(600), 20), start)
+    wanted = divergence(all_pairs(normal(200), 20), start)
     assert process.measure("kl_divergence") == pytest.approx(wanted, rel=1e-6)
 
 
