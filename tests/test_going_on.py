@@ -212,3 +212,40 @@ def test_an_autoencoder_goes_on_with_the_words_it_knows():
     x, y = session.dataset.arrays()
     np.testing.assert_array_equal(x, y)
     assert session.dataset.features == ["a", "b", "c=blue", "c=green", "c=red"]
+
+
+GIVEN = {
+    "ids": lambda y, ids: ids,
+    "a list of ids": lambda y, ids: ids.tolist(),
+    "a column of ids": lambda y, ids: pd.Series(ids),
+    "reals": lambda y, ids: ids.astype("float32"),
+    "bytes": lambda y, ids: ids.astype("uint8"),
+    "bools": lambda y, ids: ids > 0,
+    "a unit to itself": lambda y, ids: ids[:, None],
+    "unknown ones": lambda y, ids: np.where(ids == 0, -1, ids),
+}
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("given", GIVEN)
+def test_ids_are_no_words(given, by_name):
+    words, ids = np.array(["cat", "dog"])[np.arange(60) % 2], np.arange(60) % 2
+    x = random.normal(size=(60, 2))
+
+    def named(y):
+        return {"dense_1": y} if by_name else y
+
+    session = cl.train(cl.Network([cl.Dense(2)], 2), (x, named(words)), *OPTIONS)
+    other = GIVEN[given](words, ids)
+    remedy = "numpy.array(['cat', 'dog'])[y]"
+    for call in (
+        lambda: session.score((x, named(other))),
+        lambda: cl.train(
+            cl.Network([cl.Dense(2)], 2), (x, named(words)), *OPTIONS, validation=(x, named(other))
+        ),
+    ):
+        with pytest.raises(ValueError, match="numbers for targets, and the training had words") as told:
+            call()
+        assert remedy in str(told.value)
+    followed = eval(remedy, {"numpy": np, "y": ids})
+    assert session.score((x, named(followed))) == session.score((x, named(words)))

@@ -80,11 +80,18 @@ def labelled(
 
 
 def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
-    """Targets given as words as the ids that these had in the training's arrays; others as they are."""
+    """Targets given as words as the ids that these had in the training's arrays.
+
+    As they are where the training had no words; ValueError for numbers where it had some.
+    """
     if words is None or targets is None or isinstance(targets, Mapping):
         return targets
     if pd.Series(np.asarray(targets).reshape(-1)).infer_objects().dtype.kind in "biuf":
-        return targets
+        named = words.tolist() if len(words) <= 8 else "network.classes"
+        raise ValueError(
+            f"{role} has numbers for targets, and the training had words, {shown(words)}: give the words; of "
+            f"ids that number those from 0, numpy.array({named})[y]"
+        )
     frame = pd.DataFrame({"targets": np.asarray(targets).reshape(-1)})
     return known_codes(words, frame, "targets", role, "the data")
 

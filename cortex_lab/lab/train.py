@@ -22,7 +22,7 @@ from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
-from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
+from cortex_lab.nn.train.checkpoint import check_validated, load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, refuse_wrong_classes, weights_of
 from cortex_lab.nn.train.names import give_names, learned_names
 from cortex_lab.optimize import Optimizer
@@ -117,7 +117,7 @@ def train(
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
         and broke at; `session.resume()` goes on with its last run. ValueError that names what is set up in
         another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
-        look on and may be others.
+        look on and may be others; `validation=None` goes on without the validation rows that it had.
     new_optimizer
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
@@ -168,6 +168,7 @@ def train(
     refuse_wrong_classes(training.objective, given)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
+        check_validated(training, saved, validation)
         load_training(training, saved, new_optimizer, names)
     give_names(network, **names)
     served: Any = batches if isinstance(batches, Batches) else batches.fetch(0)
