@@ -1,4 +1,4 @@
-"""What is cut from a table means the same rows, by its index, wherever weights are given or rows are chosen."""
+"""What is cut from a table means the same rows, by its index, where weights are given or rows are chosen."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ WAYS = {
     "splits": lambda data, frame, rows: Dataset(frame, ["a", "b"], "y", splits={"test": rows}).test.rows,
     "excluded_rows": lambda data, frame, rows: excluded(data, rows),
     "excluding": lambda data, frame, rows: data.batches(4).excluding(rows).excluded,
-    "excluded beside an array": lambda data, frame, rows: excluded((frame[["a", "b"]], data.arrays()[1]), rows),
+    "beside an array": lambda data, frame, rows: excluded((frame[["a", "b"]], data.arrays()[1]), rows),
 }
 
 

@@ -84,7 +84,8 @@ class Dataset:
         self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
-        self.splits = {name: frozen(rows) for name, rows in read_splits(splits, self._whole, self._index).items()}
+        read = read_splits(splits, self._whole, self._index)
+        self.splits = {name: frozen(rows) for name, rows in read.items()}
         self._note = ""
 
     # Readings ----------------------------------------------------------------------------------------

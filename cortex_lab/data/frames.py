@@ -149,9 +149,10 @@ def _readings(own: pd.Index, rows: np.ndarray, whole: pd.Index | None) -> Iterat
         return
     if _are_numbers(own) and own.is_unique and numbered.isin(own).all():
         yield own.get_indexer(numbered)
-    if named is not None and (not _are_numbers(own) or _are_numbers(named)):
-        if own.is_unique and own.nlevels == named.nlevels and named.isin(own).all():
-            yield own.get_indexer(named)
+    if named is None or (_are_numbers(own) and not _are_numbers(named)):
+        return
+    if own.is_unique and own.nlevels == named.nlevels and named.isin(own).all():
+        yield own.get_indexer(named)
 
 
 def _are_bytes(dtype: Any) -> bool:

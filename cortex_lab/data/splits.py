@@ -21,7 +21,7 @@ class CannotStratify(ValueError):
 
 
 def read_splits(
-    splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame, index: pd.Index
+    splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame, index: pd.Index | None = None
 ) -> dict[str, np.ndarray]:
     """Rows of each split, sorted; from {name: row numbers or bools} or from a column of split names.
 
