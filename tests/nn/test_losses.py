@@ -267,7 +267,7 @@ def test_an_output_that_does_not_fit(layers, loss, message):
         (lambda: CenterLoss(3, rate=2), "rate must be above 0"),
         (lambda: CensorLoss("softmax_cross_entropy"), "not a loss of single elements"),
         (lambda: loss_from_dict({"kind": "nothing"}), "there is no loss 'nothing'"),
-        (lambda: loss_from_dict({"kind": "huber", "width": 1}), "huber does not take these settings"),
+        (lambda: loss_from_dict({"kind": "huber", "width": 1}), "huber: Huber takes no width=: it takes delta"),
     ],
 )
 def test_a_loss_that_makes_no_sense(make, message):

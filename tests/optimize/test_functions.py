@@ -100,11 +100,11 @@ def test_kinks_are_where_the_gradient_jumps() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"kind": "Rosenbruck"}, "no function 'Rosenbruck'; there are Absolute, Ackley"),
+        ({"kind": "Rosenbruck"}, "no function 'Rosenbruck'; did you mean 'Rosenbrock'"),
         ({"kind": "Rosenbrock", "dimension": 1}, "dimension must be a whole number of at least 2, got 1"),
         ({"kind": "Sphere", "dimension": 2.5}, "dimension must be a whole number, got 2.5"),
         ({"kind": "Paraboloid", "curvature": [1, -1]}, "curvatures over 0"),
-        ({"kind": "Sphere", "radius": 1}, "Sphere does not take these settings"),
+        ({"kind": "Sphere", "radius": 1}, "Sphere takes no radius=: it takes dimension"),
     ],
 )
 def test_bad_descriptions(data: dict, message: str) -> None:
