@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,16 @@ TARGETS = ("target", "label", "y", "class")
 
 def as_data(data: Any) -> Any:
     """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+    if isinstance(data, (str, os.PathLike)):
+        raise TypeError(
+            f"data cannot be the name of a file: read it first, frame = pandas.read_csv({str(data)!r}), and "
+            "give (frame, 'the column to be predicted')"
+        )
+    if isinstance(data, (tuple, list)) and len(data) == 4:
+        raise TypeError(
+            "data are one pair, (X_train, y_train), with validation=(X_test, y_test) beside it; what "
+            "train_test_split gives is X_train, X_test, y_train, y_test"
+        )
     if isinstance(data, pd.DataFrame):
         named = [name for name in TARGETS if name in data.columns]
         if len(named) != 1:

@@ -151,6 +151,91 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
 }
 """By what a keyword is called elsewhere, squeezed: names it may have here, or what to type if none fits."""
 
+_NETWORK = "cl.Network([layer, ...], input_shape)"
+NAMES: dict[str, str] = {
+    "sequential": _NETWORK,
+    "model": _NETWORK,
+    "module": _NETWORK,
+    "functional": _NETWORK,
+    "mlp": "cl.Network([cl.Dense(64, activation='relu'), cl.Dense(1)], input_shape)",
+    "mlpclassifier": "cl.Network([cl.Dense(64, activation='relu'), cl.Dense(classes)], input_shape)",
+    "mlpregressor": "cl.Network([cl.Dense(64, activation='relu'), cl.Dense(1)], input_shape)",
+    "input": "cl.Network(layers, input_shape=...)",
+    "inputlayer": "cl.Network(layers, input_shape=...)",
+    "linear": "cl.Dense",
+    "fullyconnected": "cl.Dense",
+    "conv2d": "cl.Conv2D",
+    "convtranspose2d": "cl.Conv2DTranspose",
+    "convolution2d": "cl.Conv2D",
+    "convolution1d": "cl.Conv1D",
+    "maxpool2d": "cl.MaxPooling2D",
+    "maxpool1d": "cl.MaxPooling1D",
+    "avgpool2d": "cl.AveragePooling2D",
+    "avgpool1d": "cl.AveragePooling1D",
+    "averagepool2d": "cl.AveragePooling2D",
+    "adaptiveavgpool2d": "cl.GlobalAveragePooling2D",
+    "globalavgpool2d": "cl.GlobalAveragePooling2D",
+    "globalmaxpool2d": "cl.GlobalMaxPooling2D",
+    "batchnorm": "cl.BatchNormalization",
+    "batchnorm1d": "cl.BatchNormalization",
+    "batchnorm2d": "cl.BatchNormalization",
+    "layernorm": "cl.LayerNormalization",
+    "localresponsenorm": "cl.LocalResponseNormalization",
+    "silu": "cl.Swish",
+    "rnn": "cl.SimpleRNN",
+    "upsample": "cl.UpSampling2D",
+    "zeropad2d": "cl.ZeroPadding2D",
+    "concat": "cl.Concatenate",
+    "cat": "cl.Concatenate",
+    "mseloss": "cl.MeanSquaredError",
+    "l1loss": "cl.MeanAbsoluteError",
+    "smoothl1loss": "cl.Huber",
+    "huberloss": "cl.Huber",
+    "crossentropyloss": "cl.SoftmaxCrossEntropy",
+    "bceloss": "cl.BinaryCrossEntropy",
+    "bcewithlogitsloss": "cl.SigmoidCrossEntropy",
+    "sparsecategoricalcrossentropy": "cl.CategoricalCrossEntropy, or cl.SoftmaxCrossEntropy of raw outputs",
+    "earlystopping": "session.run(cl.stalled('validation_loss', patience=5))",
+    "modelcheckpoint": "session.restore_best(); session.save('it.h5')",
+    "reducelronplateau": "cl.ReduceOnPlateau",
+    "steplr": "cl.StepDecay",
+    "cosineannealinglr": "cl.CosineDecay",
+    "cosineannealing": "cl.CosineDecay",
+    "onecyclelr": "cl.OneCycle",
+    "dataset": "cl.data.Dataset",
+    "dataloader": "dataset.batches(32), though cl.train(network, dataset, batch_size=32) does without",
+    "tensordataset": "cl.train(network, (inputs, targets)) does without",
+    "tsne": "cl.embed.TSNE",
+    "load": "cl.data.load('digits'), cl.Network.load('it.h5')",
+    "loadmodel": "cl.Network.load('it.h5')",
+    "save": "network.save('it.h5'), session.save('it.h5')",
+    "fit": "cl.train(network, data)",
+    "compile": "cl.train(network, data, loss, optimizer)",
+    "trainer": "cl.train(network, data)",
+    "learner": "cl.train(network, data)",
+    "seed": "cl.Network(..., seed=0), cl.train(..., seed=0)",
+    "setseed": "cl.Network(..., seed=0), cl.train(..., seed=0)",
+    "manualseed": "cl.Network(..., seed=0), cl.train(..., seed=0)",
+    "tensor": "arrays are NumPy's",
+    "layers": "they are here: cl.Dense, cl.Conv2D, ...; cl.nn.layers is their room",
+    "losses": "they are here: cl.MeanSquaredError, ...; cl.nn.losses is their room",
+    "optim": "they are here: cl.Adam, cl.SGD, ...; cl.optimize is their room",
+    "optimizers": "they are here: cl.Adam, cl.SGD, ...; cl.optimize is their room",
+    "initializers": "cl.nn.initializers",
+    "callbacks": "session.subscribe(function)",
+    "datasets": "cl.data.load('digits')",
+    "earlystop": "session.run(cl.stalled('validation_loss', patience=5))",
+}
+"""By what is imported elsewhere, squeezed: what it is here."""
+
+
+def elsewhere(name: str, known: Iterable[str]) -> str:
+    """"; say ..." with what the class or function `name` of others is here; nothing if nobody can tell."""
+    known = [each for each in known if not each.startswith("_")]
+    same = [f"cl.{each}" for each in known if squeezed(each) == squeezed(name)]
+    found = same[0] if same else NAMES.get(squeezed(name))
+    return f"; say {found}" if found else checks.near(name, known)
+
 
 def remedy(name: str, known: Iterable[str]) -> str:
     """What to type instead of the keyword `name`, of those that are `known`; nothing if nobody can tell."""
@@ -180,7 +265,8 @@ def told(function: Function) -> Function:
     def called(*args: Any, **options: Any) -> Any:
         for name in options:
             if name not in parameters:
-                raise unknown_keyword(function.__name__, name, known)
+                owner = function.__qualname__.removesuffix(".__init__")
+                raise unknown_keyword(owner, name, known)
         return function(*args, **options)
 
     return called  # type: ignore[return-value]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import told
 from cortex_lab.study.breakpoints import Breakpoint, Breakpoints
-from cortex_lab.study.conditions import Condition, as_condition, require_recorded
+from cortex_lab.study.conditions import Condition, as_condition, require_recorded, steps
 from cortex_lab.study.events import Event, Stop
 from cortex_lab.study.forking import Fork, fork
 from cortex_lab.study.history import History
@@ -198,13 +200,18 @@ class Session:
             raise KeyError(f"a step has no phase {to!r}; its phases are {', '.join(self.phases)}")
         return self._stepper.step(n, to, force)
 
-    def run(self, until: Condition | str | None = None, force: bool = False) -> Stop:
+    @told
+    def run(self, until: Condition | str | int | None = None, force: bool = False) -> Stop:
         """Step until the condition is met, or `pause()`, or Ctrl-C; None means until paused.
+
+        A whole number is that many steps.
 
         Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
         under way is completed and the state is whole. `force` is as in `step`.
         """
         checks.flag("force", force)
+        if isinstance(until, Integral) and not isinstance(until, bool):
+            until = steps(checks.whole("until", until, least=1))
         condition = None if until is None else as_condition(until)
         if condition is not None:
             require_recorded(condition, self.trace, self.recorded_keys)

@@ -11,11 +11,13 @@ import numpy as np
 
 from cortex_lab.compute import Ops, as_ops
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import Answering, told
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
+from cortex_lab.nn.run.answers import ANSWERS
 from cortex_lab.nn.run.arrays import Arrays
 from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
@@ -27,7 +29,7 @@ EVALUATION_ROWS = 256
 MEMORY = ("params", "gradient", "state", "parameters", "gradients", "states")
 
 
-class Network:
+class Network(Answering):
     """Layers bound to parameters: describes itself, predicts, and is what a Training trains.
 
     Parameters
@@ -55,6 +57,9 @@ class Network:
     `network.turns.lock`.
     """
 
+    answers = ANSWERS
+
+    @told
     def __init__(
         self,
         layers: Graph | Iterable[Entry],
@@ -175,6 +180,10 @@ class Network:
         """
         outputs = self._evaluate(x, ())
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+    def __call__(self, x: Any) -> Any:
+        """What `predict` says of rows `x`."""
+        return self.predict(x)
 
     def activations(self, x: Any, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""

@@ -96,14 +96,14 @@ class Training:
         metrics: Any = None,
         seed: int = 0,
     ) -> None:
-        check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
+        given = network, batches, optimizer, row_weights, validation, validate_every, seed
+        optimizer = check_arguments(*given)
         self.network = network
         take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
         self.penalties = None if penalties is None else Penalties.of(penalties)
-        self.seed = checks.seed("seed", seed)
-        self.step_number = 0
+        self.seed, self.step_number = checks.seed("seed", seed), 0
         self.tap: Tap | None = None
         self.tainted = False
         self.reached: str | None = None
