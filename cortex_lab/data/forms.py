@@ -13,6 +13,7 @@ import pandas as pd
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.targets import known_codes, read_targets, shown
+from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 
 TARGETS = ("target", "label", "y", "class")
@@ -114,6 +115,8 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
         return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+    if checks.is_sparse(inputs):
+        raise checks.sparse(f"an input of {role}", "an array of numbers")
     if not isinstance(inputs, pd.DataFrame):
         return inputs
     if isinstance(columns, Mapping):

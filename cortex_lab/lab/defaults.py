@@ -72,11 +72,11 @@ def said(why: Mapping[str, str], losses: Mapping[str, Loss]) -> list[str]:
 def _resolved(network: Network, name: str, loss: Any, look: Look | None) -> Any:
     """A loss by another name as the loss it is here; anything else as it was given."""
     made = resolve_loss(loss, ends_in(network.graph, name), network.graph.shape(name))
-    shares = look is not None and look.kind == "one column per class"
     plain = isinstance(loss, str) and made.to_dict()["kind"] == loss
     if plain or isinstance(loss, Loss):
         return loss
-    columns = shares and look.shape == network.graph.shape(name)
+    shape = network.graph.shape(name)
+    columns = look is not None and look.kind == "one column per class" and look.shape == shape
     if isinstance(made, (SoftmaxCrossEntropy, CategoricalCrossEntropy)) and columns:
         made = replace(made, one_hot=True)
     return made

@@ -97,7 +97,7 @@ class Layer(Described):
     """What it reads an input of the network as: None is the backend's dtype, "int32" ids, "any" either."""
     id_count: ClassVar[int | None] = None
     """Of a layer that looks up ids: how many there are, from 0; None where any will do."""
-    reads_raw: ClassVar[bool] | bool = False
+    reads_raw: ClassVar[bool] = False
     """Whether it reads bytes of an input of the network as they are; those of pictures else become 0 to 1."""
     in_place: ClassVar[bool] = False
     """Whether `forward` outside training may write its output over its first input."""
