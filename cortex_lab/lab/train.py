@@ -17,6 +17,7 @@ from cortex_lab.data.given import Given
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, said
+from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -26,7 +27,7 @@ from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
-from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_wrong_classes, weights_of
+from cortex_lab.nn.train.labels import class_count, refuse_another_order, weights_of
 from cortex_lab.optimize import Optimizer, as_optimizer
 from cortex_lab.study import Probe
 
@@ -176,19 +177,21 @@ def train(
             warnings.warn(f"{there}: every batch holds all of them", UserWarning, stacklevel=3)
         batch_size = len(given.rows)
     batches = given.batches(batch_size, seed)
+    first = batches.fetch(0)
+    refuse_unfitting_inputs(network.graph, first.inputs, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
     try:
         training = setup.training(network, batches, row_weights, held_out)
     except NoSuchId as error:
         raise error.called(reads) from None
-    refuse_wrong_classes(training.objective, given)
+    refuse_unfitting_targets(training, given, first)
     classes = given.classes
     refuse_another_order(network, reads, classes)
     if saved is not None:
         names = {"reads": reads, "categories": given.categories, "classes": classes}
         load_training(training, saved, new_optimizer, names)
     network.reads, network.categories, network.classes = reads, given.categories, classes
-    served: Any = batches if isinstance(batches, Batches) else batches.fetch(0)
+    served: Any = batches if isinstance(batches, Batches) else first
     if served is batches:
         # Of batches of one's own, a training has looked at the first.
         note_scale(network, batches.inputs)
