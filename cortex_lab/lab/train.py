@@ -141,6 +141,7 @@ def train(
     if resume_from is not None:
         checks.path("resume_from", resume_from)
     saved = None if resume_from is None else read_training(resume_from)
+    named: Any = optimizer
     if optimizer is None and saved is None and not new_optimizer:
         optimizer = "adam"
     given_optimizer: Any = None if optimizer is None else as_optimizer(optimizer)
@@ -207,7 +208,10 @@ def train(
     # Of arrays, what the batches keep: the ones given may be changed.
     kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
     setup = replace(setup, validation=held_out, sample_weight=sample_weight, optimizer=given_optimizer)
-    recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, said(why, training.losses))
+    chosen = said(why, training.losses)
+    if given_optimizer is not None and given_optimizer is not named:
+        chosen.append(f"learns by {given_optimizer!r}")
+    recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)

@@ -131,7 +131,10 @@ def resolve_loss(loss: Any, *output: Any) -> Loss:
     elif isinstance(loss, type) and issubclass(loss, Loss):
         loss = LOSSES.kind_of(loss)
     elif callable(loss):
-        raise checks.refused("the loss", "a loss or its name, such as 'mean_squared_error'", loss)
+        raise checks.WrongArgument(
+            "the loss must be a loss or its name, such as 'mean_squared_error', got a function; one of your "
+            "own is a class, see cortex_lab.Loss"
+        )
     own = LOSSES.named(loss)
     if own and loss in LOSSES:
         name = LOSSES[loss].__name__
