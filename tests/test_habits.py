@@ -256,8 +256,8 @@ def table() -> str:
         "# Habits",
         "",
         "What people type who come from Keras, PyTorch or scikit-learn, and what happens. Written by",
-        "`python -m tests.test_habits`, which types each line. `net` ends in three raw outputs, `soft` in a",
-        "softmax, `one` in one raw output, `sigmoid` in a sigmoid; `frame` is a table with words in a column.",
+        "`python -m tests.test_habits`, which types each line. `net` ends in three raw outputs, `soft` in",
+        "a softmax, `one` in one raw output, `sigmoid` in a sigmoid; `frame` is a table with words in it.",
     ]
     for group, habits in HABITS.items():
         lines += ["", f"## {group}", "", "| typed | what happens |", "|---|---|"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.train.best_networks import best_networks
 from cortex_lab.nn.train.checkpoint import save_training
 from cortex_lab.nn.train.metrics import Metrics
@@ -80,6 +81,16 @@ class TrainingSession(Answering, Session):
         batch was fetched.
         """
         return self.at_rest(self._frame)
+
+    @property
+    def gradients(self) -> Mapping[str, np.ndarray]:
+        """The gradient of each parameter, of the step under way or the last one; LookupError before any.
+
+        `session.edit("gradient['dense_1/kernel']", array)` changes one, stopped inside a step.
+        """
+        if self.process.record.loaded is None:
+            raise LookupError("no gradient has been found yet; take a step, or session.step(to='update')")
+        return self.at_rest(lambda: Shown.of(self.network.ops, self.network.gradients))
 
     def diagnose(self) -> Diagnosis:
         """What is wrong with this training, in words: causes before what follows from them, with remedies.

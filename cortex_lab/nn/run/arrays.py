@@ -82,5 +82,5 @@ class Shown(dict[str, np.ndarray]):
     def __setitem__(self, name: str, array: Any) -> None:
         raise TypeError(
             f"to assign {name!r} here would change nothing; for a parameter say network.parameters[name] = "
-            "array, or session.edit(\"weights['...']\", array)"
+            "array or session.edit(\"weights['...']\", array), for a gradient \"gradient['...']\""
         )

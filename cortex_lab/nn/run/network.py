@@ -21,6 +21,7 @@ from cortex_lab.nn.run.answers import ANSWERS
 from cortex_lab.nn.run.arrays import Arrays
 from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
+from cortex_lab.nn.run.gradients import gradient_of
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.turns import Turns
@@ -195,6 +196,28 @@ class Network(Answering):
                 raise KeyError(f"there is no layer {name!r}; there are {', '.join(self.layers)}")
         found = self._evaluate(x, tuple(wanted))
         return {name: found[name] for name in wanted}
+
+    @told
+    def gradient_of(
+        self,
+        output: str | None = None,
+        wrt: str = "input",
+        *,
+        rows: Any,
+        unit: Any = None,
+        per_row: bool = True,
+    ) -> np.ndarray:
+        """The gradient of an output for `rows` with respect to `wrt`, as NumPy: what would change it, how.
+
+            network.gradient_of("head", wrt="conv2d_1", rows=x, unit=3)
+
+        `output` is a node, None the only output; of it `unit` is asked, a number or one for each row, None
+        for the sum of all. `wrt` is an input, a node (its output) or a parameter such as "dense_1/kernel".
+        Each row has a gradient of its own, (rows, *shape of wrt); without `per_row` they are summed. The
+        network is that of `predict`: nothing is dropped, statistics are those learned. Of bytes that are
+        pictures it is the gradient of what they are seen as, 0 to 1.
+        """
+        return gradient_of(self, output, wrt, rows, unit, checks.flag("per_row", per_row))
 
     def evaluate_batches(
         self,
