@@ -31,6 +31,17 @@ _STYLE = """<style>
 </style>"""
 
 
+def dataset_text(data: Any, shapes: str, targets: dict[str, Any], note: str) -> str:
+    """A line that says what a Dataset is."""
+    goal = f"target {data.target!r}" if targets else "no target"
+    classes = data.classes if isinstance(data.target, dict) else {"": data.classes}
+    counts = [str(len(names)) for names in classes.values() if names is not None]
+    goal += f" ({' and '.join(counts)} classes)" if counts else ""
+    parts = "".join(f", {name} {len(rows)}" for name, rows in data.splits.items())
+    parts += f" ({note})" if note else ""
+    return f"<Dataset {data.name!r}: {len(data)} rows, inputs {data.inputs!r} {shapes}, {goal}{parts}>"
+
+
 def dataset_html(data: Any, shapes: str, targets: dict[str, Any], splits: list[str]) -> str:
     """Title, facts, sizes of splits, the first rows of a Dataset with pictures, and rows per class.
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -157,6 +157,7 @@ class Batches:
         rows: Iterable[int] | None = None,
         excluded: Iterable[int] = (),
         reads: Mapping[str, list] | None = None,
+        dtype: Any = np.float32,
     ) -> None:
         self.reads = reads
         self._named = isinstance(inputs, Mapping)
@@ -164,11 +165,11 @@ class Batches:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
         called = {name: f"input {name!r}" if self._named else "inputs" for name in parts}
-        self._inputs = {name: Rows.of(array, called=called[name]) for name, array in parts.items()}
+        self._inputs = {name: Rows.of(array, False, called[name], dtype) for name, array in parts.items()}
         self._named_targets = isinstance(targets, Mapping)
         goals = dict(targets) if isinstance(targets, Mapping) else {"targets": targets}
         self._targets = {
-            name: Rows.of(goal, targets=True, called=f"target {name!r}" if self._named_targets else "targets")
+            name: Rows.of(goal, True, f"target {name!r}" if self._named_targets else "targets", dtype)
             for name, goal in goals.items()
             if goal is not None
         }

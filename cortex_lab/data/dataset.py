@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data._html import dataset_html
+from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
 from cortex_lab.data.frames import numbered, weights_of_rows
-from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, rows_of
+from cortex_lab.data.roles import Columns, Goal, as_list, chosen, exactly, features_of, others_than, rows_of
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
 from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
@@ -71,7 +71,7 @@ class Dataset:
         self._index = frame.index
         inputs = others_than(frame, target, splits) if inputs is None else inputs
         frame = numbered(frame)
-        self.name = name
+        self.name, self._note, self._exact = name, "", False
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
         if self.target == "inputs" and "inputs" not in frame.columns and not isinstance(self.inputs, dict):
             self.target = self.inputs
@@ -84,7 +84,6 @@ class Dataset:
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
         self.splits = {name: frozen(rows) for name, rows in read_splits(splits, self._whole).items()}
-        self._note = ""
 
     # Readings ----------------------------------------------------------------------------------------
 
@@ -141,6 +140,8 @@ class Dataset:
         """
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
+        if other._exact and not self._exact:
+            return self.exact().like(other)
         if self._whole is other._whole:
             same = copy.copy(other)
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
@@ -179,7 +180,22 @@ class Dataset:
         frame = with_tensor_columns(self._whole, columns)
         known = self.categories if categories is None else categories
         rows = slice(None) if categories is None else self.rows
-        return rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
+        read = rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
+        return self._kept(read, columns, known)
+
+    def _kept(self, rows: Rows, columns: Any, categories: Categories | None = None) -> Rows:
+        known = self.categories if categories is None else categories
+        return exactly(self._whole, columns, rows, known) if self._exact else rows
+
+    def exact(self) -> Dataset:
+        """The same rows as the float64 that they were given as, for a network of such numbers."""
+        other = copy.copy(self)
+        other._exact = True
+        other._inputs = {name: other._kept(rows, self.reads[name]) for name, rows in self._inputs.items()}
+        for name, goal in self._targets.items():
+            rows = other._kept(goal.rows, self._goals[name])
+            other._targets = {**other._targets, name: Goal(rows, goal.labels)}
+        return other
 
     @property
     def features(self) -> list[str]:
@@ -198,9 +214,10 @@ class Dataset:
         columns = self._goals[name]
         if isinstance(columns, list) and any(column in self.categories for column in columns):
             # An autoencoder's target: words as its inputs have them.
-            return Goal(rows_of(read_inputs(self._whole, columns, self.categories), columns, True), None)
+            read = rows_of(read_inputs(self._whole, columns, self.categories), columns, True)
+            return Goal(self._kept(read, columns), None)
         values, labels = read_targets(self._whole, columns, reading, loss)
-        return Goal(rows_of(values, columns, targets=True), labels)
+        return Goal(self._kept(rows_of(values, columns, targets=True), columns), labels)
 
     def _goal_like(self, same: Dataset, other: Dataset, name: str) -> Goal:
         columns, labels = other._goals[name], other._targets[name].labels
@@ -217,13 +234,8 @@ class Dataset:
         """The rows to learn from: all of them while nothing is split."""
         return self if not self.splits else self._split("train")
 
-    @property
-    def validation(self) -> Dataset:
-        return self._split("validation")
-
-    @property
-    def test(self) -> Dataset:
-        return self._split("test")
+    validation = property(lambda self: self._split("validation"))
+    test = property(lambda self: self._split("test"))
 
     def split(
         self,
@@ -236,8 +248,8 @@ class Dataset:
 
         `test` and `validation` are fractions or numbers of rows; `test=None` keeps the test rows there are.
         With `stratify`, every class is dealt out in the same proportions (of several targets, those of the
-        first that has classes). ValueError if that cannot be done;
-        but where labels are numbers, which may be values to predict, the rows are then dealt out at random.
+        first that has classes). ValueError if that cannot be done; but where labels are numbers, which may be
+        values to predict, the rows are then dealt out at random.
         """
         checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
@@ -376,13 +388,7 @@ class Dataset:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        goal = "no target" if self.target is None else f"target {self.target!r}"
-        counts = [str(len(goal.classes)) for goal in self._targets.values() if goal.classes is not None]
-        goal += f" ({' and '.join(counts)} classes)" if counts else ""
-        parts = "".join(f", {name} {len(rows)}" for name, rows in self.splits.items())
-        parts += f" ({self._note})" if self._note else ""
-        inputs = f"inputs {self.inputs!r} {self._shapes()}"
-        return f"<Dataset {self.name!r}: {len(self)} rows, {inputs}, {goal}{parts}>"
+        return dataset_text(self, self._shapes(), self._goals, self._note)
 
     def _shapes(self) -> str:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())

@@ -170,6 +170,7 @@ def train(
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
     whole = Given.of(data, reading, name, by_output)
+    whole = whole if network.ops.dtype == np.float32 else whole.exact()
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     if given.source is None and batch_size > len(given.rows):
@@ -177,7 +178,7 @@ def train(
             there = f"batch_size={batch_size} is more than the {len(given.rows)} rows to train on"
             warnings.warn(f"{there}: every batch holds all of them", UserWarning, stacklevel=3)
         batch_size = len(given.rows)
-    batches = given.batches(batch_size, seed)
+    batches = given.batches(batch_size, seed, network.ops.dtype)
     first = batches.fetch(0)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
