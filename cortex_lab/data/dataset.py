@@ -11,6 +11,7 @@ import pandas as pd
 
 from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data.answers import Answers
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
 from cortex_lab.data.frames import numbered, weights_of_rows
@@ -24,7 +25,7 @@ from cortex_lab.ground import checks
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset:
+class Dataset(Answers):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's

@@ -51,7 +51,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "nhidden": ("units",),
     "hiddensize": ("units",),
     "hiddenunits": ("units",),
-    "size": ("units", "kernel_size", "pool_size"),
+    "size": ("units", "kernel_size", "pool_size", "batch_size"),
     "outchannels": ("filters",),
     "nfilters": ("filters",),
     "kernel": ("kernel_size",),
@@ -117,6 +117,8 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "val": ("validation", _VALIDATION),
     "valdata": ("validation", _VALIDATION),
     "testsize": ("test", "validation"),
+    "validationsize": ("validation", _VALIDATION),
+    "valsize": ("validation", _VALIDATION),
     "trainsize": ("what the others leave is trained on; say test=0.2",),
     "shuffle": ("rows are shuffled anew in every epoch, by seed=; leave it out",),
     "randomstate": ("seed",),
@@ -280,6 +282,10 @@ class Answering:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            own = getattr(type(self), name, None)
+            if isinstance(own, property) and own.fget is not None:
+                # It is there, and raised what it has to say.
+                return own.fget(self)
             said = f"{type(self).__name__!r} object has no attribute {name!r}"
             if not name.startswith("_"):
                 answer = self.answers.get(name)
