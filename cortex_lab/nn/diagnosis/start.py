@@ -12,7 +12,7 @@ from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
 from cortex_lab.nn.diagnosis.study import Study, again
-from cortex_lab.nn.diagnosis.units import dead_share, revival, saturated_share
+from cortex_lab.nn.diagnosis.units import NARROW, dead_share, revival, saturated_share
 
 # Measured ranges: healthy | faulty.
 # standard deviation x root of fan in: 0.4 to 1.5 | 6.6 and more, 0.01 and less
@@ -111,7 +111,8 @@ def _units(study: Study) -> Iterator[Finding]:
     for name in network.graph.nodes:
         dead, share = dead_share(network, outputs, name), saturated_share(network, outputs, name)
         since = f"from step {study.start.step_number} on" if study.start.step_number else "from the start"
-        if dead is not None and dead.mean() > DEAD:
+        # A unit or two may be so by chance.
+        if dead is not None and dead.mean() > DEAD and len(dead) > NARROW:
             edit, remedy = revival(network, name, np.flatnonzero(dead))
             # What is dead behind it would stay so.
             for other in list(network.graph.nodes)[list(network.graph.nodes).index(name) + 1 :]:
@@ -131,7 +132,7 @@ def _units(study: Study) -> Iterator[Finding]:
                 units=tuple(np.flatnonzero(dead).tolist()), remedy=remedy, edits=edit,
             )  # fmt: skip
             return
-        if share is not None and share.mean() > SATURATED:
+        if share is not None and share.mean() > SATURATED and len(share) > NARROW:
             edit, remedy = revival(network, name, np.flatnonzero(share > 0.5))
             yield Finding(
                 "saturated_units", name, float(share.mean()), SATURATED,
