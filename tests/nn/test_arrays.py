@@ -76,6 +76,14 @@ def test_memory_is_not_replaced(name):
         setattr(net, name, getattr(cl.Network([cl.Dense(3)], 2), name))
 
 
+def test_memory_is_changed_in_place():
+    net = network()
+    before = net.params.copy()
+    net.params *= 2
+    net.parameters["dense_1/kernel"] *= 2
+    assert (net.params[:6] == 4 * before[:6]).all() and (net.params[6:] == 2 * before[6:]).all()
+
+
 def test_arrays_are_not_taken_away():
     with pytest.raises(TypeError, match="network keeps its arrays"):
         network().parameters.clear()

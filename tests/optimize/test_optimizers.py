@@ -315,7 +315,7 @@ def test_bad_hyper_parameters(name: str, value: object, message: str) -> None:
     ("data", "message"),
     [
         ({"kind": "Adaam"}, "no optimizer 'Adaam'; did you mean 'Adam'"),
-        ({"kind": "Adam", "beta_3": 0.9}, "Adam: Adam takes no beta_3=: did you mean 'beta_1' or 'beta_2'"),
+        ({"kind": "Adam", "beta_3": 0.9}, "Adam takes no beta_3=: did you mean 'beta_"),
         ({"kind": "SGD", "nesterov": True}, "nesterov needs a momentum above 0"),
         ({"kind": "SGD", "learning_rate": {"kind": "Cosine"}}, "no schedule 'Cosine'; did you mean"),
         ({}, "no optimizer None"),

@@ -113,7 +113,8 @@ class Network(Answering):
         self.initialize(seed)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in MEMORY and name in self.__dict__:
+        # `network.params *= 2` sets what it changed in place.
+        if name in MEMORY and self.__dict__.get(name, value) is not value:
             part = "[name]" if name.endswith("s") and name != "params" else "[...]"
             raise AttributeError(f"a network keeps its memory; write into it: network.{name}{part} = array")
         super().__setattr__(name, value)
