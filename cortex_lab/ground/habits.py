@@ -242,13 +242,15 @@ def elsewhere(name: str, known: Iterable[str]) -> str:
 def remedy(name: str, known: Iterable[str]) -> str:
     """What to type instead of the keyword `name`, of those that are `known`; nothing if nobody can tell."""
     known = list(known)
+    same = [each for each in known if squeezed(each) == squeezed(name)]
+    if same:
+        return f"it is called {same[0]}= here"
     for each in KEYWORDS.get(squeezed(name), ()):
         if each in known:
             return f"it is called {each}= here"
         if not each.isidentifier():
             return each
-    same = [each for each in known if squeezed(each) == squeezed(name)]
-    return f"it is called {same[0]}= here" if same else checks.near(name, known).removeprefix("; ")
+    return checks.near(name, known).removeprefix("; ")
 
 
 def unknown_keyword(what: str, name: str, known: Iterable[str]) -> checks.WrongArgument:
