@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -31,15 +32,15 @@ _STYLE = """<style>
 </style>"""
 
 
-def dataset_text(data: Any, shapes: str, targets: dict[str, Any], note: str) -> str:
-    """A line that says what a Dataset is."""
-    goal = f"target {data.target!r}" if targets else "no target"
-    classes = data.classes if isinstance(data.target, dict) else {"": data.classes}
-    counts = [str(len(names)) for names in classes.values() if names is not None]
+def dataset_text(data: Any, shapes: str, goals: Iterable[Any]) -> str:
+    """One line on a data set."""
+    goal = "no target" if data.target is None else f"target {data.target!r}"
+    counts = [str(len(each.classes)) for each in goals if each.classes is not None]
     goal += f" ({' and '.join(counts)} classes)" if counts else ""
     parts = "".join(f", {name} {len(rows)}" for name, rows in data.splits.items())
-    parts += f" ({note})" if note else ""
-    return f"<Dataset {data.name!r}: {len(data)} rows, inputs {data.inputs!r} {shapes}, {goal}{parts}>"
+    parts += f" ({data._note})" if data._note else ""
+    inputs = f"inputs {data.inputs!r} {shapes}"
+    return f"<Dataset {data.name!r}: {len(data)} rows, {inputs}, {goal}{parts}>"
 
 
 def dataset_html(data: Any, shapes: str, targets: dict[str, Any], splits: list[str]) -> str:

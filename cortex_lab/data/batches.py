@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -141,6 +142,8 @@ class Batches:
         Rows to leave out.
     reads
         The names of the columns of each input, where they have some.
+    categories, classes
+        By column of words what its numbers stand for, and what class ids do, by name where targets have some.
 
     Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
@@ -157,9 +160,11 @@ class Batches:
         rows: Iterable[int] | None = None,
         excluded: Iterable[int] = (),
         reads: Mapping[str, list] | None = None,
+        categories: Mapping[Hashable, list[str]] = MappingProxyType({}),
+        classes: Any = None,
         dtype: Any = np.float32,
     ) -> None:
-        self.reads = reads
+        self.reads, self.categories, self.classes = reads, categories, classes
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)

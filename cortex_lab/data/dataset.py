@@ -14,11 +14,22 @@ from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.answers import Answers
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
+from cortex_lab.data.exact import in_float64, kept_exact
 from cortex_lab.data.frames import numbered, weights_of_rows
-from cortex_lab.data.roles import Columns, Goal, as_list, chosen, exactly, features_of, others_than, rows_of
+from cortex_lab.data.learned import Learned, named_classes
+from cortex_lab.data.roles import (
+    Columns,
+    Goal,
+    as_list,
+    chosen,
+    features_of,
+    others_than,
+    refuse_missing,
+    rows_of,
+)
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
-from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
+from cortex_lab.data.targets import are_numbers, known_codes, read_targets
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
@@ -86,6 +97,8 @@ class Dataset(Answers):
         self.rows = frozen(np.arange(len(frame)))
         self.splits = {name: frozen(rows) for name, rows in read_splits(splits, self._whole).items()}
 
+    exact = in_float64
+
     # Readings ----------------------------------------------------------------------------------------
 
     @property
@@ -116,16 +129,22 @@ class Dataset(Answers):
             return self.target
         return {} if self.target is None else {"targets": self.target}
 
-    def read_as(self, reading: str | Mapping[str, str], loss: str = "the loss") -> Dataset:
+    def read_as(
+        self, reading: str | Mapping[str, str], loss: str = "the loss", learned: Learned | None = None
+    ) -> Dataset:
         """The same rows with the target read as "classes", "yes or no" or "values", as `loss` wants it.
 
-        Targets by name may be read in ways of their own, by name. This dataset itself if it is read so
-        already; ValueError, with the ways out, if it cannot be.
+        Targets by name may be read in ways of their own, by name. Labels that a network has `learned` keep
+        the codes they have there. This dataset itself if it is read so already; ValueError, with the ways
+        out, if it cannot be.
         """
         goals = dict(self._targets)
         for name, goal in goals.items():
             wanted = reading if isinstance(reading, str) else reading[name]
-            if wanted != ("values" if goal.labels is None else "classes"):
+            known = None if learned is None else learned.goal(self, name, wanted)
+            if known is not None:
+                goals[name] = known
+            elif wanted != ("values" if goal.labels is None else "classes"):
                 goals[name] = self._goal(name, wanted, loss)
         if all(goal is self._targets[name] for name, goal in goals.items()):
             return self
@@ -169,7 +188,7 @@ class Dataset(Answers):
         return self._inputs_of(columns, categories).take(self.rows)
 
     def _inputs_of(self, columns: list, categories: Categories | None = None) -> Rows:
-        self._wanted(columns)
+        refuse_missing(self._whole, columns, self.name)
         if categories is None:
             categories = categories_among(self._whole, columns)
         known = next((name for name, own in self.reads.items() if own == columns), None)
@@ -182,49 +201,27 @@ class Dataset(Answers):
         known = self.categories if categories is None else categories
         rows = slice(None) if categories is None else self.rows
         read = rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
-        return self._kept(read, columns, known)
-
-    def _kept(self, rows: Rows, columns: Any, categories: Categories | None = None) -> Rows:
-        known = self.categories if categories is None else categories
-        return exactly(self._whole, columns, rows, known) if self._exact else rows
-
-    def exact(self) -> Dataset:
-        """The same rows as the float64 that they were given as, for a network of such numbers."""
-        other = copy.copy(self)
-        other._exact = True
-        other._inputs = {name: other._kept(rows, self.reads[name]) for name, rows in self._inputs.items()}
-        for name, goal in self._targets.items():
-            rows = other._kept(goal.rows, self._goals[name])
-            other._targets = {**other._targets, name: Goal(rows, goal.labels)}
-        return other
+        return kept_exact(self, read, columns, known)
 
     @property
     def features(self) -> list[str]:
         """What each number of a row of the inputs is: a column, or one of its categories ("city=Rome")."""
         return features_of(self.columns, self.categories)
 
-    def _wanted(self, columns: list) -> None:
-        missing = [name for name in columns if name not in self._whole.columns]
-        if missing:
-            raise KeyError(
-                f"{self.name!r} has no column {missing[0]!r}, which was trained on; it has "
-                f"{shown(self._whole.columns)}: frame.rename(columns={{...}}) gives a column its name"
-            )
-
     def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
         columns = self._goals[name]
         if isinstance(columns, list) and any(column in self.categories for column in columns):
             # An autoencoder's target: words as its inputs have them.
             read = rows_of(read_inputs(self._whole, columns, self.categories), columns, True)
-            return Goal(self._kept(read, columns), None)
+            return Goal(kept_exact(self, read, columns, self.categories), None)
         values, labels = read_targets(self._whole, columns, reading, loss)
-        return Goal(self._kept(rows_of(values, columns, targets=True), columns), labels)
+        return Goal(kept_exact(self, rows_of(values, columns, targets=True), columns, {}), labels)
 
     def _goal_like(self, same: Dataset, other: Dataset, name: str) -> Goal:
         columns, labels = other._goals[name], other._targets[name].labels
         if labels is None:
             return same._goal(name, "values", f"{other.name!r}")
-        self._wanted([columns])
+        refuse_missing(self._whole, [columns], self.name)
         codes = known_codes(labels, self._whole, columns, repr(self.name), other.name, self.rows)
         return Goal(rows_of(codes, columns, targets=True), labels)
 
@@ -383,13 +380,15 @@ class Dataset(Answers):
             shuffle=shuffle,
             rows=self.rows,
             reads=self.reads,
+            categories=self.categories,
+            classes=named_classes(self.classes),
         )
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return dataset_text(self, self._shapes(), self._goals, self._note)
+        return dataset_text(self, self._shapes(), self._targets.values())
 
     def _shapes(self) -> str:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())

@@ -12,10 +12,10 @@ import pandas as pd
 
 from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data._rows import Rows
-from cortex_lab.data.columns import Categories, listed
-from cortex_lab.data.source import Source, settled
+from cortex_lab.data.columns import listed
+from cortex_lab.data.source import Source
+from cortex_lab.data.targets import shown
 from cortex_lab.data.tensor import TensorDtype
-from cortex_lab.ground.categories import one_hot
 from cortex_lab.ground.checks import near
 
 Columns: TypeAlias = Hashable | Iterable[Hashable]
@@ -72,6 +72,16 @@ def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:
     return found
 
 
+def refuse_missing(frame: pd.DataFrame, columns: list, name: str) -> None:
+    """KeyError for a column that was trained on and is not in the frame."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise KeyError(
+            f"{name!r} has no column {missing[0]!r}, which was trained on; it has "
+            f"{shown(frame.columns)}: frame.rename(columns={{...}}) gives a column its name"
+        )
+
+
 def features_of(columns: list, categories: Mapping[Hashable, list[str]]) -> list[str]:
     """A name for each number that is read of these columns."""
     return [
@@ -90,24 +100,6 @@ def _holds_arrays(column: Any) -> bool:
 
 def as_list(columns: Any) -> list:
     return columns if isinstance(columns, list) else [columns]
-
-
-def exactly(frame: pd.DataFrame, columns: Any, rows: Rows, categories: Categories) -> Rows:
-    """`rows` of these columns as float64, as they were given, if they were rounded to float32."""
-    names = as_list(columns)
-    if rows.dtype != np.float32:
-        return rows
-    if isinstance(frame[names[0]].dtype, TensorDtype):
-        values: Any = settled(frame[names[0]].array.source)  # type: ignore[union-attr]
-    else:
-        parts = [
-            one_hot(frame[name], categories[name], name)
-            if name in categories
-            else frame[name].to_numpy(np.float64, na_value=np.nan)[:, np.newaxis]
-            for name in names
-        ]
-        values = np.concatenate(parts, axis=1).reshape(len(frame), *rows.shape)
-    return Rows(values, called=f"column {', '.join(map(repr, names))}", private=True, dtype=np.float64)
 
 
 def rows_of(values: np.ndarray | Source, columns: Any, targets: bool = False) -> Rows:

@@ -14,6 +14,7 @@ from cortex_lab.data import Batches
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.forms import as_data
 from cortex_lab.data.given import Given
+from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, said
@@ -26,8 +27,9 @@ from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
-from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
-from cortex_lab.nn.train.labels import class_count, refuse_another_order, weights_of
+from cortex_lab.nn.train.checkpoint import check_validated, load_training, optimizer_of, read_training
+from cortex_lab.nn.train.labels import class_count, weights_of
+from cortex_lab.nn.train.names import give_names, learned_names
 from cortex_lab.optimize import Optimizer, as_optimizer
 from cortex_lab.study import Probe
 
@@ -125,7 +127,7 @@ def train(
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
         and broke at; `session.resume()` goes on with its last run. ValueError that names what is set up in
         another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
-        look on and may be others.
+        look on and may be others; `validation=None` goes on without the validation rows that it had.
     new_optimizer
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
@@ -169,7 +171,7 @@ def train(
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
-    whole = Given.of(data, reading, name, by_output)
+    whole = Given.of(data, reading, name, by_output, Learned(**learned_names(network)))
     whole = whole if network.ops.dtype == np.float32 else whole.exact()
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
@@ -187,12 +189,11 @@ def train(
     except NoSuchId as error:
         raise error.called(reads) from None
     refuse_unfitting_targets(training, given, first)
-    classes = given.classes
-    refuse_another_order(network, reads, classes)
+    names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
-        names = {"reads": reads, "categories": given.categories, "classes": classes}
+        check_validated(training, saved, validation)
         load_training(training, saved, new_optimizer, names)
-    network.reads, network.categories, network.classes = reads, given.categories, classes
+    give_names(network, **names)
     served: Any = batches if isinstance(batches, Batches) else first
     if served is batches:
         # Of batches of one's own, a training has looked at the first.

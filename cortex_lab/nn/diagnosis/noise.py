@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cortex_lab.compute.cpu.blas_threads import one_blas_thread
+from cortex_lab.compute import one_blas_thread
 from cortex_lab.nn.diagnosis.data import labels_of
 from cortex_lab.nn.diagnosis.finding import Finding, listed
 from cortex_lab.nn.diagnosis.simple import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -118,6 +119,23 @@ def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
         with saving.reading(saved.path, "optimizer"):
             return optimizer_from_dict(saved.description["optimizer"])
     return as_optimizer(given)
+
+
+def check_validated(training: Training, saved: Saved, validation: Any) -> None:
+    """ValueError where the saved training was validated and this one is not; a warning where None says so."""
+    if training.validation is not None or saved.description.get("validation_rows") is None:
+        return
+    if validation is not None:
+        raise ValueError(
+            f"{saved.path} was saved from a training with validation rows, and here there are none; give the "
+            "same, validation=(inputs, targets), or say that it goes on without: validation=None"
+        )
+    warnings.warn(
+        f"{saved.path} was saved from a training with validation rows; it goes on without, so what waits for "
+        "them, such as a condition, waits in vain",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def load_training(
