@@ -29,7 +29,7 @@ from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_b
 from cortex_lab.nn.train.best_networks import best_of
 from cortex_lab.nn.train.checkpoint import check_validated, load_training, optimizer_of, read_training
 from cortex_lab.nn.train.labels import class_count, weights_of
-from cortex_lab.nn.train.names import give_names, learned_names
+from cortex_lab.nn.train.names import checked_names, give_names, learned_names
 from cortex_lab.optimize import Optimizer, as_optimizer
 from cortex_lab.study import Probe
 
@@ -182,6 +182,7 @@ def train(
         batch_size = len(given.rows)
     batches = given.batches(batch_size, seed, network.ops.dtype)
     first = batches.fetch(0)
+    checked_names(network, batches)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
     try:

@@ -35,13 +35,19 @@ def give_names(
 
 def take_names(network: Network, batches: Any) -> None:
     """Let a network that knows no names read tables as these batches were; ValueError for others."""
+    reads, categories, classes = checked_names(network, batches)
+    if any(network.reads.get(name) != columns for name, columns in reads.items()):
+        give_names(network, reads, categories, classes)
+
+
+def checked_names(network: Network, batches: Any) -> tuple[dict[str, list], Mapping[Any, list[str]], Any]:
+    """Columns by input, categories and classes of batches; ValueError where the network has learned others."""
     inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
     if len(inputs) == len(reads) == 1:
         reads = {inputs[0]: next(iter(reads.values()))}
     categories, classes = getattr(batches, "categories", {}), getattr(batches, "classes", None)
     refuse_other_names(learned_names(network), reads, categories, classes)
-    if any(network.reads.get(name) != columns for name, columns in reads.items()):
-        give_names(network, reads, categories, classes)
+    return reads, categories, classes
 
 
 def refuse_other_names(
