@@ -11,6 +11,7 @@ import pandas as pd
 
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.targets import known_codes, read_targets, shown
 from cortex_lab.ground.checks import near
@@ -71,11 +72,14 @@ def labelled(
     column = pd.Series(words.reshape(-1)) if not isinstance(targets, pd.Series) else targets
     if isinstance(column.dtype, pd.CategoricalDtype) or column.map(type).eq(str).all():
         column = column.reset_index(drop=True).rename("targets")
-        if column.notna().all():
-            known = learned.codes(column, reading, name, "targets", slice(None))
-            if known is not None:
-                return known
-        return read_targets(column.to_frame(), "targets", reading, loss)  # type: ignore[return-value]
+        try:
+            if column.notna().all():
+                known = learned.codes(column, reading, name, "targets", slice(None))
+                if known is not None:
+                    return known
+            return read_targets(column.to_frame(), "targets", reading, loss)  # type: ignore[return-value]
+        except ValueError as error:
+            raise of_arrays(error, "targets") from None
     return targets, None
 
 
@@ -93,7 +97,10 @@ def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
             f"ids that number those from 0, numpy.array({named})[y]"
         )
     frame = pd.DataFrame({"targets": np.asarray(targets).reshape(-1)})
-    return known_codes(words, frame, "targets", role, "the data")
+    try:
+        return known_codes(words, frame, "targets", role, "the data")
+    except ValueError as error:
+        raise of_arrays(error, "targets") from None
 
 
 def coded_by_output(

@@ -63,13 +63,16 @@ def known_codes(
     if len(strange):
         theirs, ours = {_kind(each) for each in column.iloc[strange]}, {_kind(each) for each in labels}
         cast = _cast(column.iloc[strange], labels, sorted(ours)[0])
+        if theirs == {"bytes"}:
+            cast = "str.decode('utf-8')"
         if len(strange) == len(asked) and not theirs & ours and theirs - {"float"} != ours:
             raise ValueError(
                 f"the labels in {target!r} of {name} are of type {', '.join(sorted(theirs))}, "
                 f"{shown(column.iloc[strange].unique(), 5)}, those that {other!r} was trained on of type "
                 f"{', '.join(sorted(ours))}, {shown(labels)}: frame[{target!r}].{cast}"
             )
-        way_out = f"Leave those rows out: frame[frame[{target!r}].isin([...])]"
+        some = labels.tolist() if len(labels) <= 8 and _kind(labels[0]) in ("str", "int") else "[...]"
+        way_out = f"Leave those rows out: frame[frame[{target!r}].isin({some})]"
         if len(strange) == len(asked):
             way_out = f"Give the same names: frame[{target!r}].map({{...}})"
         raise ValueError(
