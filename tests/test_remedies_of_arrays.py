@@ -42,8 +42,11 @@ REFUSED = {
     ),
 }
 REMEDY = re.compile(
-    r"(?P<keep>keep = .*?); x\[keep\], numpy.asarray\(y\)\[keep\]|(?P<y>(numpy|pandas)\.\S+?\(y\b.*?(?=, or |;|$))"
-    r"|(?P<decoded>numpy\.char\.decode.*?\)\))|(?P<typed>numpy\.asarray\(y\)\.\S+?\))|(?P<column>frame\['kind'\])(?=,)"
+    r"(?P<keep>keep = .*?); x\[keep\], numpy.asarray\(y\)\[keep\]"
+    r"|(?P<y>(numpy|pandas)\.\S+?\(y\b.*?(?=, or |;|$))"
+    r"|(?P<decoded>numpy\.char\.decode.*?\)\))"
+    r"|(?P<typed>numpy\.asarray\(y\)\.\S+?\))"
+    r"|(?P<column>frame\['kind'\])(?=,)"
 )
 
 

@@ -53,7 +53,7 @@ class Dataset:
         A column. The loss decides whether it is read as classes, as yes or no, or as values to predict; while
         there is none, floats are values and anything else is a label. A list of numeric columns predicts
         several values. For a network with several outputs, a dict of those by output name. None for none,
-        and "inputs" for the inputs themselves, as an autoencoder learns them.
+        and "inputs" for the inputs themselves, as an autoencoder learns them, by the names that they have.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
@@ -83,8 +83,8 @@ class Dataset:
         frame = numbered(frame)
         self.name = name
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
-        if self.target == "inputs" and "inputs" not in frame.columns and not isinstance(self.inputs, dict):
-            self.target = self.inputs
+        self._autoencodes = self.target == "inputs" and "inputs" not in frame.columns
+        self.target = self.inputs if self._autoencodes else self.target
         frame = with_tensor_columns(frame, self.columns)
         single = [each for each in self._goals.values() if not isinstance(each, list)]
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
@@ -163,6 +163,7 @@ class Dataset:
             return same
         same = copy.copy(self)
         same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
+        same._autoencodes = other._autoencodes
         same._inputs = {
             name: self._inputs_of(columns, other.categories) for name, columns in other.reads.items()
         }
@@ -204,8 +205,10 @@ class Dataset:
 
     def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
         columns = self._goals[name]
+        if self._autoencodes:
+            return Goal(self._inputs[name if isinstance(self.inputs, dict) else "inputs"], None)
         if isinstance(columns, list) and any(column in self.categories for column in columns):
-            # An autoencoder's target: words as its inputs have them.
+            # An autoencoder's target, too: words as its inputs have them.
             return Goal(rows_of(read_inputs(self._whole, columns, self.categories), columns, True), None)
         values, labels = read_targets(self._whole, columns, reading, loss)
         return Goal(rows_of(values, columns, targets=True), labels)

@@ -166,9 +166,12 @@ def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
     """ValueError for a target without a loss, or a loss without a target."""
     alone = [name for name in dataset.target if name not in by_output]
     if alone:
+        told = "{name of the output: column}"
+        if dataset._autoencodes and len(by_output) == len(dataset.reads):
+            told = repr(dict(zip(by_output, dataset.reads.values(), strict=True)))
         raise ValueError(
             f"{dataset.name!r} has a target {alone[0]!r}, and there are losses for {shown(by_output)}; name "
-            "targets as the outputs: Dataset(frame, target={name of the output: column})"
+            f"targets as the outputs: Dataset(frame, target={told})"
         )
     missing = [name for name in by_output if name not in dataset.target]
     if missing:
