@@ -282,7 +282,8 @@ class Dataset:
     def select(self, rows: Iterable[int], name: str | None = None) -> Dataset:
         """The dataset of these rows only, in this order; IndexError for a row that is not here.
 
-        Rows are given by number, or as one bool for each row that is here.
+        Rows are given by number, or as one bool for each row that is here. They keep their numbers, by which
+        batches are shuffled: a Dataset of a frame with these rows alone has them in other batches.
         """
         if name is not None:
             checks.text("name", name, "a part")

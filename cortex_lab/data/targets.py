@@ -261,7 +261,8 @@ def _refuse_words(frame: pd.DataFrame, columns: list) -> None:
             made = f"frame[{name!r}] = frame[{name!r}] == {_plain(labels[-1])!r}"
             raise ValueError(
                 f"column {name!r} holds words, {shown(labels, 3)}, and the targets {shown(columns)} in a "
-                f"list are numbers; make it yes or no, {made}, or predict it alone: target={name!r}, or target={{name of an output: {name!r}, ...}}"
+                f"list are numbers; make it yes or no, {made}, or predict it alone: target={name!r}, or "
+                f"target={{name of an output: {name!r}, ...}}"
             )
 
 
