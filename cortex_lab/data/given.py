@@ -160,7 +160,8 @@ class Given:
             return self.source
         if self.dataset is not None:
             return self.dataset.train.batches(batch_size, seed=seed)
-        return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, rows=self.chosen)
+        own = {"rows": self.chosen, "index": self.index}
+        return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, **own)
 
     def validated(self, validation: Any, seed: int) -> tuple[Given, tuple[Any, Any] | None]:
         """What is left to train on, and (inputs, targets) of the rows to validate on, if there are any.
@@ -201,8 +202,8 @@ class Given:
         """The weights of all the rows given, in their order; ValueError if there are not as many."""
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
-        rows = _length(self.inputs)
-        return weights_of_rows(sample_weight, rows, self.index, self.index, f"the {rows} rows of the data")
+        rows = np.arange(_length(self.inputs))
+        return weights_of_rows(sample_weight, rows, self.index, f"the {len(rows)} rows of the data")
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""

@@ -146,6 +146,11 @@ class TrainingSession(Session):
         self._put_back(network)
         return best
 
+    def edit(self, name: str, value: Any) -> None:
+        # What is logged is what a script can hold.
+        named = getattr(self.process.batches, "row_numbers", None)
+        super().edit(name, named(value) if name == "excluded_rows" and named else value)
+
     def rewind(self, step: int) -> None:
         self._check_data()
         super().rewind(step)
@@ -170,7 +175,7 @@ class TrainingSession(Session):
         try:
             self._check_data()
         except ValueError as error:
-            told = f"{error} The file goes on with the data as they were alone."
+            told = f"{error}. The file goes on with the data as they were alone"
             warnings.warn(told, UserWarning, stacklevel=2)
         warn_of(left_out(self), "cannot be saved")
         for each in unreached:
@@ -238,8 +243,7 @@ class TrainingSession(Session):
             frame = whole.loc[rows].copy()
         else:
             target = np.array(self.network.ops.to_numpy(next(iter(slots.values())).target))
-            frame = pd.DataFrame({"target": list(target)}, index=rows)
-        frame.index.name = "row"
+            frame = pd.DataFrame({"target": list(target)}, index=pd.Index(rows, name="row"))
         return frame.assign(loss=training.objective.losses_of_rows(slots))
 
     def _score(self, data: Any, metrics: Any) -> dict[str, float]:

@@ -102,8 +102,8 @@ def train(
         Weights by class, {label: weight}, where labels are the column's own values, in arrays the class ids;
         or "balanced".
     sample_weight
-        (rows,): how much each row of `data` counts, in the order of its rows; for a Dataset, a Series in
-        another order is matched by the row numbers in its index.
+        (rows,): how much each row of `data` counts, in the order of its rows. A Series is matched by its
+        index: by row numbers if that is called "row", as in a Dataset's own frame, else by that of the frame.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
     frozen
