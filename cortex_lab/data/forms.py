@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.targets import known_codes, read_targets, shown
+from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 
 TARGETS = ("target", "label", "y", "class")
@@ -22,6 +24,16 @@ TARGETS = ("target", "label", "y", "class")
 
 def as_data(data: Any) -> Any:
     """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+    if isinstance(data, (str, os.PathLike)):
+        raise TypeError(
+            f"data cannot be the name of a file: read it first, frame = pandas.read_csv({str(data)!r}), and "
+            "give (frame, 'the column to be predicted')"
+        )
+    if isinstance(data, (tuple, list)) and len(data) == 4:
+        raise TypeError(
+            "data are one pair, (X_train, y_train), with validation=(X_test, y_test) beside it; what "
+            "train_test_split gives is X_train, X_test, y_train, y_test"
+        )
     if isinstance(data, pd.DataFrame):
         named = [name for name in TARGETS if name in data.columns]
         if len(named) != 1:
@@ -129,6 +141,8 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
         return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+    if checks.is_sparse(inputs):
+        raise checks.sparse(f"an input of {role}", "an array of numbers")
     if not isinstance(inputs, pd.DataFrame):
         return inputs
     if isinstance(columns, Mapping):

@@ -154,13 +154,17 @@ class Given:
         """Those of the columns of words that are read, by column."""
         return getattr(self.source if self.dataset is None else self.dataset, "categories", {})
 
-    def batches(self, batch_size: int, seed: int) -> Any:
-        """The rows to train on, in batches."""
+    def exact(self) -> Given:
+        """The same, numbers of a dataset as float64."""
+        return self if self.dataset is None else replace(self, dataset=self.dataset.exact())
+
+    def batches(self, batch_size: int, seed: int, dtype: Any = np.float32) -> Any:
+        """The rows to train on, in batches; numbers of arrays as `dtype`."""
         if self.source is not None:
             return self.source
         if self.dataset is not None:
             return self.dataset.train.batches(batch_size, seed=seed)
-        own = {"rows": self.chosen, "index": self.index}
+        own = {"rows": self.chosen, "index": self.index, "dtype": dtype}
         return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, **own)
 
     def validated(self, validation: Any, seed: int) -> tuple[Given, tuple[Any, Any] | None]:
@@ -234,12 +238,7 @@ class Given:
 
 
 def rows_of(
-    data: Any,
-    dataset: Dataset | None,
-    columns: list | dict | None,
-    reading: str,
-    role: str,
-    words: Any = None,
+    data: Any, dataset: Dataset | None, columns: Any, reading: str, role: str, words: Any = None,
     categories: Categories = MappingProxyType({}),
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.

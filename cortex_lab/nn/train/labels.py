@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground.float32 import check_float32, refuse_masked
-from cortex_lab.nn.contract.loss import SIGNED, TooFewClasses, resolve_loss, row_weights
+from cortex_lab.nn.contract.loss import SIGNED, resolve_loss, row_weights
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.objective import TotalLoss
 
@@ -50,19 +49,17 @@ def class_count(network: Network, loss: Any) -> int | None:
 
 
 def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
-    """ValueError for targets that a loss of classes cannot read, of all rows to train on.
+    """ValueError for targets that a loss of classes, or of yes or no, cannot read, of all rows to train on.
 
     In arrays also for class ids that look like labels from a negative number on. A negative id is unknown:
     where ids count up from it, as many as there are classes, one of them would silently never be learned.
     """
-    of_classes = [name for name, loss in objective.losses.items() if loss.of_classes]
-    if given.source is not None or not of_classes or given.learned is None:
+    looked_at = [name for name, loss in objective.losses.items() if loss.reads != "values"]
+    if given.source is not None or not looked_at or given.learned is None:
         return
     targets = objective.by_output(given.learned)
-    for name in of_classes:
-        # What has too many classes in some rows can be trained on without them; a step names them.
-        with suppress(TooFewClasses):
-            objective.losses[name].check_targets(targets[name], objective.network.graph.shape(name))
+    for name in looked_at:
+        objective.losses[name].check_targets(targets[name], objective.network.graph.shape(name))
         if given.dataset is None:
             _refuse_signed(objective, name, targets[name])
 
