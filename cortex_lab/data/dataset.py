@@ -46,7 +46,7 @@ class Dataset(Answers):
         A column. The loss decides whether it is read as classes, as yes or no, or as values to predict; while
         there is none, floats are values and anything else is a label. A list of numeric columns predicts
         several values. For a network with several outputs, a dict of those by output name. None for none,
-        and "inputs" for the inputs themselves, as an autoencoder learns them.
+        and "inputs" for the inputs themselves, as an autoencoder learns them, by the names that they have.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
@@ -76,8 +76,8 @@ class Dataset(Answers):
         frame = numbered(frame)
         self.name, self._note, self._exact = name, "", False
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
-        if self.target == "inputs" and "inputs" not in frame.columns and not isinstance(self.inputs, dict):
-            self.target = self.inputs
+        self._autoencodes = self.target == "inputs" and "inputs" not in frame.columns
+        self.target = self.inputs if self._autoencodes else self.target
         frame = with_tensor_columns(frame, self.columns)
         single = [each for each in self._goals.values() if not isinstance(each, list)]
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
@@ -127,9 +127,8 @@ class Dataset(Answers):
     ) -> Dataset:
         """The same rows with the target read as "classes", "yes or no" or "values", as `loss` wants it.
 
-        Targets by name may be read in ways of their own, by name. Labels that a network has `learned` keep
-        the codes they have there. This dataset itself if it is read so already; ValueError, with the ways
-        out, if it cannot be.
+        By name where targets have names. Labels that a network has `learned` keep its codes. This dataset
+        itself if it is read so already; ValueError, with the ways out, if it cannot be.
         """
         goals = dict(self._targets)
         for name, goal in goals.items():
@@ -155,12 +154,12 @@ class Dataset(Answers):
             return self
         if other._exact and not self._exact:
             return self.exact().like(other)
+        same = copy.copy(other if self._whole is other._whole else self)
         if self._whole is other._whole:
-            same = copy.copy(other)
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
             return same
-        same = copy.copy(self)
         same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
+        same._autoencodes = other._autoencodes
         same._inputs = {
             name: self._inputs_of(columns, other.categories) for name, columns in other.reads.items()
         }
@@ -203,8 +202,10 @@ class Dataset(Answers):
 
     def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
         columns = self._goals[name]
+        if self._autoencodes:
+            return Goal(self._inputs[name if isinstance(self.inputs, dict) else "inputs"], None)
         if isinstance(columns, list) and any(column in self.categories for column in columns):
-            # An autoencoder's target: words as its inputs have them.
+            # An autoencoder's target, too: words as its inputs have them.
             read = rows_of(read_inputs(self._whole, columns, self.categories), columns, True)
             return Goal(kept_exact(self, read, columns, self.categories), None)
         values, labels = read_targets(self._whole, columns, reading, loss)
@@ -275,7 +276,8 @@ class Dataset(Answers):
         """The dataset of these rows only, in this order; IndexError for a row that is not here.
 
         Rows are given by number, or as one bool for each row that is here; a Series of bools is matched by
-        its index, as weights are, and an Index may hold labels of the frame given here.
+        its index, as weights are, and an Index may hold labels of the frame given here. They keep their
+        numbers, and batches are shuffled by those: not as the same rows in a frame of their own are.
         """
         if name is not None:
             checks.text("name", name, "a part")

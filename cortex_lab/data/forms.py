@@ -12,6 +12,7 @@ import pandas as pd
 
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.targets import known_codes, read_targets, shown
 from cortex_lab.ground import checks
@@ -83,11 +84,14 @@ def labelled(
     column = pd.Series(words.reshape(-1)) if not isinstance(targets, pd.Series) else targets
     if isinstance(column.dtype, pd.CategoricalDtype) or column.map(type).eq(str).all():
         column = column.reset_index(drop=True).rename("targets")
-        if column.notna().all():
-            known = learned.codes(column, reading, name, "targets", slice(None))
-            if known is not None:
-                return known
-        return read_targets(column.to_frame(), "targets", reading, loss)  # type: ignore[return-value]
+        try:
+            if column.notna().all():
+                known = learned.codes(column, reading, name, "targets", slice(None))
+                if known is not None:
+                    return known
+            return read_targets(column.to_frame(), "targets", reading, loss)  # type: ignore[return-value]
+        except ValueError as error:
+            raise of_arrays(error, "targets") from None
     return targets, None
 
 
@@ -105,7 +109,10 @@ def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
             f"ids that number those from 0, numpy.array({named})[y]"
         )
     frame = pd.DataFrame({"targets": np.asarray(targets).reshape(-1)})
-    return known_codes(words, frame, "targets", role, "the data")
+    try:
+        return known_codes(words, frame, "targets", role, "the data")
+    except ValueError as error:
+        raise of_arrays(error, "targets") from None
 
 
 def coded_by_output(
@@ -173,9 +180,12 @@ def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
     """ValueError for a target without a loss, or a loss without a target."""
     alone = [name for name in dataset.target if name not in by_output]
     if alone:
+        told = "{name of the output: column}"
+        if dataset._autoencodes and len(by_output) == len(dataset.reads):
+            told = repr(dict(zip(by_output, dataset.reads.values(), strict=True)))
         raise ValueError(
             f"{dataset.name!r} has a target {alone[0]!r}, and there are losses for {shown(by_output)}; name "
-            "targets as the outputs: Dataset(frame, target={name of the output: column})"
+            f"targets as the outputs: Dataset(frame, target={told})"
         )
     missing = [name for name in by_output if name not in dataset.target]
     if missing:

@@ -15,11 +15,12 @@ from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.forms import as_data, coded_by_output, in_words, inputs_of, joined, refuse_unmatched
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
+from cortex_lab.data.in_arrays import described, of_arrays, targets_of
 from cortex_lab.data.learned import NOTHING, Learned, named_classes
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
-from cortex_lab.ground.float32 import refuse_masked, refuse_missing
+from cortex_lab.ground.float32 import refuse_missing
 
 VALIDATION = (
     "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
@@ -283,7 +284,7 @@ def rows_of(
     labels = words if dataset is None else dataset.labels
     coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
     categories = categories if dataset is None else dataset.categories
-    return inputs_of(inputs, columns, role, categories), _targets(coded, reading)
+    return inputs_of(inputs, columns, role, categories), targets_of(coded, reading)
 
 
 def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
@@ -293,7 +294,7 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
         inputs = dict.fromkeys(columns, inputs)
     inputs = inputs_of(inputs, columns, role, dataset.categories)
     if not isinstance(dataset.target, dict):
-        return inputs, _targets(_coded(targets, dataset, dataset.labels, role), reading)
+        return inputs, targets_of(_coded(targets, dataset, dataset.labels, role), reading)
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
         raise ValueError(
             f"{role}: the targets of {dataset.name!r} have names, so those here are a dict by name, with "
@@ -301,7 +302,7 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
         )
     coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
     readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
-    return inputs, {name: _targets(each, readings[name]) for name, each in coded.items()}
+    return inputs, {name: targets_of(each, readings[name]) for name, each in coded.items()}
 
 
 def _coded(
@@ -312,7 +313,11 @@ def _coded(
         return targets
     column: Any = dataset.target if name is None else dataset.target[name]
     if isinstance(targets, pd.Series) or (targets is not None and _are_words(targets)):
-        return known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
+        given = pd.DataFrame({column: np.asarray(targets).reshape(-1)})
+        try:
+            return known_codes(labels, given, column, role, dataset.name)
+        except ValueError as error:
+            raise of_arrays(error, column) from None
     return codes_of_numbers(targets, labels, column, role, dataset.name)
 
 
@@ -337,48 +342,18 @@ def _nameless(
 
 def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{role} cannot be {_described(data)}: {wanted}")
+        raise TypeError(f"{role} cannot be {described(data)}: {wanted}")
     return data[0], data[1]
 
 
 def _by_output(targets: Any, reading: str, readings: Mapping[str, str]) -> Any:
     if not isinstance(targets, Mapping):
-        return _targets(targets, reading)
-    return {name: _targets(each, readings.get(name, reading)) for name, each in targets.items()}
-
-
-def _targets(targets: Any, reading: str) -> Any:
-    """Targets as an array of numbers, or several by name; ValueError for gaps in what are classes."""
-    if targets is None or isinstance(targets, Mapping):
-        return targets
-    refuse_masked(targets, "targets")
-    targets = np.asarray(targets)
-    if targets.dtype == object:
-        targets = pd.Series(targets.ravel()).infer_objects().to_numpy().reshape(targets.shape)
-    if targets.ndim and (reading == "classes" or targets.dtype == object):
-        missing = np.flatnonzero(pd.isna(targets).reshape(len(targets), -1).any(axis=1))
-        if len(missing):
-            unknown = ", or say that their class is unknown: numpy.where(pandas.isna(y), -1, y)"
-            raise ValueError(
-                f"targets are missing in {len(missing)} of {len(targets)} rows (first: "
-                f"{missing[:5].tolist()}); leave those rows out{unknown if reading == 'classes' else ''}"
-            )
-    if targets.dtype.kind not in "biufc":
-        raise ValueError(
-            f"targets hold {_described(targets.flat[0])} ({targets.dtype}), and in arrays they are numbers: "
-            "number the classes with labels, ids = numpy.unique(targets, return_inverse=True), or use a "
-            "cortex_lab.data.Dataset"
-        )
-    return targets
+        return targets_of(targets, reading)
+    return {name: targets_of(each, readings.get(name, reading)) for name, each in targets.items()}
 
 
 def _are_words(targets: Any) -> bool:
     return not isinstance(targets, Mapping) and np.asarray(targets).dtype.kind in "OUST"
-
-
-def _described(value: Any) -> str:
-    text = repr(value.item() if isinstance(value, np.generic) else value)
-    return text if len(text) <= 40 else f"a {type(value).__name__}"
 
 
 def _length(inputs: Any) -> int:

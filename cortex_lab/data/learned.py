@@ -85,7 +85,7 @@ class Learned:
             same.inputs = {
                 name: reads[name] if isinstance(each, list) else each for name, each in data.inputs.items()
             }
-        if isinstance(data.target, list):
+        if data._autoencodes or isinstance(data.target, list):
             # An autoencoder's are what its inputs are.
             same.target = same.inputs if data.target == data.inputs else data.target
             same._targets = {name: same._goal(name) for name in same._goals}

@@ -83,11 +83,12 @@ def require(frame: pd.DataFrame, columns: list, name: str) -> None:
 
 
 def features_of(columns: list, categories: Mapping[Hashable, list[str]]) -> list[str]:
-    """A name for each number that is read of these columns."""
+    """A name for each number that is read of these columns; in quotes where two would be called alike."""
+    parts = [(column, each) for column in columns for each in categories.get(column, [None])]
+    names = [str(column) if each is None else f"{column}={each}" for column, each in parts]
     return [
-        f"{column}={each}" if each is not None else str(column)
-        for column in columns
-        for each in categories.get(column, [None])
+        name if names.count(name) == 1 else repr(column) if each is None else f"{column!r}={each!r}"
+        for name, (column, each) in zip(names, parts, strict=True)
     ]
 
 

@@ -22,6 +22,7 @@ from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground.categories import holds_words
 from cortex_lab.ground.float32 import numbers_of
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
@@ -37,6 +38,7 @@ def read_targets(
     the ways out, where it cannot be read so.
     """
     if isinstance(target, list):
+        _refuse_words(frame, target)
         return _numbers(frame, target, "targets"), None
     if isinstance(_column(frame, target).dtype, TensorDtype):
         return _tensor(frame, target), None
@@ -64,13 +66,16 @@ def known_codes(
     if len(strange):
         theirs, ours = {_kind(each) for each in column.iloc[strange]}, {_kind(each) for each in labels}
         cast = _cast(column.iloc[strange], labels, sorted(ours)[0])
+        if theirs == {"bytes"}:
+            cast = "str.decode('utf-8')"
         if len(strange) == len(asked) and not theirs & ours and theirs - {"float"} != ours:
             raise ValueError(
                 f"the labels in {target!r} of {name} are of type {', '.join(sorted(theirs))}, "
                 f"{shown(column.iloc[strange].unique(), 5)}, those that {other!r} was trained on of type "
                 f"{', '.join(sorted(ours))}, {shown(labels)}: frame[{target!r}].{cast}"
             )
-        way_out = f"Leave those rows out: frame[frame[{target!r}].isin([...])]"
+        some = labels.tolist() if len(labels) <= 8 and _kind(labels[0]) in ("str", "int") else "[...]"
+        way_out = f"Leave those rows out: frame[frame[{target!r}].isin({some})]"
         if len(strange) == len(asked):
             way_out = f"Give the same names: frame[{target!r}].map({{...}})"
         raise ValueError(
@@ -254,6 +259,20 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     remedy = f"frame[frame[{name!r}].str.strip() != ''], or give them a name of their own"
     _refuse_rows(column.isin(blank).to_numpy(bool), frame, f"label column {name!r} is blank", remedy)
     return column.infer_objects() if column.dtype == object else column
+
+
+def _refuse_words(frame: pd.DataFrame, columns: list) -> None:
+    """ValueError for a column of words among several that are predicted at once."""
+    for name in columns:
+        column = _column(frame, name)
+        if holds_words(column) and len(column.dropna()):
+            labels = column.dropna().drop_duplicates().sort_values().tolist()
+            made = f"frame[{name!r}] = frame[{name!r}] == {_plain(labels[-1])!r}"
+            raise ValueError(
+                f"column {name!r} holds words, {shown(labels, 3)}, and the targets {shown(columns)} in a "
+                f"list are numbers; make it yes or no, {made}, or predict it alone: target={name!r}, or "
+                f"target={{name of an output: {name!r}, ...}}"
+            )
 
 
 def _read_numbers(column: pd.Series) -> np.ndarray:

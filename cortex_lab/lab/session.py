@@ -126,8 +126,9 @@ class TrainingSession(Answering, Session):
 
     @told
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
-        """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
+        """How good the network is now on `data`: mean "loss", "accuracy" if it has one output, of classes.
 
+        Of several outputs, metrics say how good each is: `metrics={name of an output: "accuracy"}`.
         Rows whose target is unknown do not count; NaN where none is known. `data` is the name of one of the
         dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
         targets). `metrics` are as in `train`, None for those that the training was given.
@@ -186,6 +187,11 @@ class TrainingSession(Answering, Session):
         named in a warning. Between two steps only: ValueError inside one.
         """
         unreached = self.at_rest(lambda: self._save(path))
+        try:
+            self._check_data()
+        except ValueError as error:
+            told = f"{error}. The file goes on with the data as they were alone"
+            warnings.warn(told, UserWarning, stacklevel=2)
         warn_of(left_out(self), "cannot be saved")
         for each in unreached:
             warnings.warn(each, UserWarning, stacklevel=2)

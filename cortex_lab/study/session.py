@@ -43,7 +43,8 @@ class Session:
         Bytes that snapshots may take. `rewind` replays from the nearest one.
 
     `stop_on_fault` says whether an update that the process itself finds faulty, such as one with NaN in it,
-    is held back; `fault` is then the last one found, and `fault.last_good` a step to rewind to. It goes on
+    is held back; `fault` then says what, and `fault.last_good` is a step to rewind to, until a rewind, or a
+    step that went through. It goes on
     after a repair, which is any edit, or by `force`. A repair of what lasts, such as weights or rows, begins
     the step anew; one of its gradient lets it go on.
     """
@@ -147,7 +148,7 @@ class Session:
     @property
     def goes_through_faults(self) -> bool:
         """Whether a faulty update may have been made on the way, which a script then must not hold back."""
-        return self.fault is not None or not self.stop_on_fault
+        return self._stepper.had_faults or not self.stop_on_fault
 
     @property
     def clock(self) -> Callable[[], float]:

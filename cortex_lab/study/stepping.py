@@ -42,6 +42,7 @@ class Stepper:
         self.phase: str | None = None
         self.error: BaseException | None = None
         self.fault: Any = None
+        self.had_faults = False
         self.stop_on_fault = True
         # While an update is held back: how many events there were when it was.
         self.held: int | None = None
@@ -109,6 +110,7 @@ class Stepper:
         def go_back() -> None:
             self._abandon_step()
             self.journal.rewind(step)
+            self.fault = None
 
         self.moving(go_back)
 
@@ -197,6 +199,8 @@ class Stepper:
             self.journal.go_back_to(self.journal.completed, keep_edits=True)
             return self._walk_on(trusting=False)
         self._walk = self.phase = None
+        if not self._forced:
+            self.fault = None
         self._whole = self._forced = False
         self.journal.seconds += self.clock() - began
         self.journal.complete_step(bool(self.subscribers.of_steps), self.clock)
@@ -224,7 +228,7 @@ class Stepper:
         journal = self.journal
         last_good = last_whole_step(self.process, journal.history, journal.events, journal.completed)
         self.fault = (fault if hasattr(fault, "since") else Fault(fault)).since(last_good)
-        self.held = len(journal.events)
+        self.held, self.had_faults = len(journal.events), True
         return self._stop("fault", str(self.fault), self.phase)
 
     def _go_on_from_fault(self, force: bool) -> None:

@@ -215,3 +215,19 @@ def test_select_by_bools(pictures):
         dataset.select(series.reset_index(drop=True))
     with pytest.raises(IndexError, match="12 bools do not choose from 3 rows"):
         dataset.select(np.ones(12, bool))
+
+
+ALIKE = {
+    "a column and a category": {"a": ["x", "y"] * 3, "a=x": np.arange(6.0)},
+    "two categories": {"a": ["b=c", "d"] * 3, "a=b": ["c", "d"] * 3},
+    "a number and its word": {1: np.arange(6.0), "1": np.arange(6.0)},
+    "none": {"a": ["x", "y"] * 3, "b": np.arange(6.0)},
+}
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_no_two_features_are_called_alike(case):
+    frame = pd.DataFrame(ALIKE[case])
+    data = Dataset(frame, list(frame.columns), None)
+    assert len(set(data.features)) == len(data.features) == data.arrays()[0].shape[1]
+    assert case != "none" or data.features == ["a=x", "a=y", "b"]

@@ -143,3 +143,15 @@ def test_pooling_hands_nan_on():
         assert np.isnan(Network([layer], (4, 4, 1)).predict(image)).sum() == 1
     for layer in (layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D()):
         assert np.isnan(Network([layer], (4, 4, 1)).predict(image)).all()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [layers.Flatten(), layers.Reshape((6,)), layers.Dense(6), layers.Activation("relu"), layers.Dropout(0.1)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_table_that_no_input_leads_to_is_told_when_the_network_is_made(before):
+    shape = (6,) if isinstance(before, (layers.Dense, layers.Activation, layers.Dropout)) else (2, 3)
+    with pytest.raises(ValueError, match=r"'embedding_1' reads ids, which come straight from an input"):
+        Network([before, layers.Embedding(10, 4)], shape)
+    Network([layers.Embedding(10, 4)], (6,)).predict(np.zeros((2, 6), int))

@@ -12,6 +12,9 @@ import numpy as np
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.network import Network
 
+# Finite, and hardly learned.
+LARGE = 1e6
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -22,7 +25,8 @@ class Fault:
     positions in the data of the rows of the batch in which it does: all of the batch for a gradient that sums
     over rows, none for weights. Where all of it is finite and the update itself would go too far, `tensor`
     are the first weights that would be lost, and `phase` is "update". `last_good_step`, or `last_good`, is
-    the last step with finite weights, to be rewound to; None if this session has none.
+    the last step with finite weights, to be rewound to; None if this session has none. `largest` is the size
+    of the largest weight before the update: finite weights may still be too large to learn from.
     """
 
     tensor: str
@@ -33,6 +37,7 @@ class Fault:
     values: tuple[str, ...]
     step: int
     last_good_step: int | None
+    largest: float = 0.0
 
     @property
     def last_good(self) -> int | None:
@@ -66,11 +71,30 @@ class Fault:
             )
         anew = f"session.rewind(step={good})"
         if good == self.step - 1:
-            return f"the weights are still those of step {good}, from which {anew} starts anew"
-        return f"what was learned is not finite since step {good + 1}; {anew} goes back to before that"
+            still = f"the weights are still those of step {good}"
+            if self.largest > LARGE:
+                return (
+                    f"{still}, finite, but up to {self.largest:.0e}; {anew} starts anew from them, and "
+                    "session.diagnose() says whether a step before that is better"
+                )
+            return f"{still}, from which {anew} starts anew"
+        return (
+            f"what was learned is not finite since step {good + 1}; {anew} goes back to before that, and "
+            "session.diagnose() says whether a step before is better"
+        )
 
 
 def find_fault(
+    network: Network, loaded: LoadedBatch, loss_state: Mapping[str, Any], after: AbstractContextManager[None]
+) -> Fault | None:
+    """What `_find` finds, with the size of the weights."""
+    fault = _find(network, loaded, loss_state, after)
+    if fault is None:
+        return None
+    return replace(fault, largest=float(network.ops.xp.abs(network.params).max()))
+
+
+def _find(
     network: Network, loaded: LoadedBatch, loss_state: Mapping[str, Any], after: AbstractContextManager[None]
 ) -> Fault | None:
     """The first tensor that is not finite, if the gradient of the step under way is not, or what its update

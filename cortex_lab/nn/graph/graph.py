@@ -60,6 +60,12 @@ class Graph:
         for node in placed.values():
             for name in dict.fromkeys(node.inputs):
                 consumers[name] += (node.name,)
+                if node.layer.input_dtype == "int32" and name not in shapes:
+                    raise ValueError(
+                        f"{node.name!r} reads ids, which come straight from an input of the network, and "
+                        f"here from {name!r}; put it first and the others behind it, or give the input the "
+                        f"shape {placed[name].out_shape} at once"
+                    )
         if outputs is not None:
             outputs = checks.listed("outputs", outputs, "a list of names of nodes")
         ends = tuple(outputs) if outputs is not None else tuple(n for n in placed if not consumers[n])
