@@ -17,7 +17,7 @@ from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weigh
 from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, rows_of
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
-from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
+from cortex_lab.data.targets import are_numbers, known_codes, read_targets, refuse_unknown, shown
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
@@ -129,6 +129,8 @@ class Dataset:
             wanted = reading if isinstance(reading, str) else reading[name]
             if wanted != ("values" if goal.labels is None else "classes"):
                 goals[name] = self._goal(name, wanted, loss)
+            if wanted != "values" and goals[name].labels is not None:
+                refuse_unknown(self._whole, self._goals[name], goals[name].labels)
         if all(goal is self._targets[name] for name, goal in goals.items()):
             return self
         other = copy.copy(self)
@@ -321,10 +323,7 @@ class Dataset:
 
     @property
     def input_shape(self) -> Any:
-        """Shape of one sample: (8, 8, 1) for small gray images, (k,) for k numeric columns.
-
-        Where inputs have names, a dict of their shapes.
-        """
+        """Shape of one sample, (8, 8, 1) for small gray images, (k,) for k columns; a dict of named ones."""
         shapes = {name: rows.shape for name, rows in self._inputs.items()}
         return shapes if isinstance(self.inputs, dict) else shapes["inputs"]
 

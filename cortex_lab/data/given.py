@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.forms import as_data, coded_by_output, in_words, inputs_of
+from cortex_lab.data.forms import as_data, coded_by_output, in_words, inputs_of, target_pieces
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
@@ -77,15 +77,8 @@ class Given:
         inputs = inputs_of(inputs, columns, "the data")
         targets, labels = coded_by_output(targets, reading, loss, by_output or {})
         targets = _by_output(targets, reading, by_output or {})
-        return cls(
-            reading,
-            inputs=inputs,
-            targets=targets,
-            columns=columns,
-            index=index,
-            byte_columns=found,
-            labels=labels,
-        )
+        read = {"inputs": inputs, "targets": targets, "labels": labels}
+        return cls(reading, **read, columns=columns, index=index, byte_columns=found)
 
     @property
     def data(self) -> Any:
@@ -106,6 +99,10 @@ class Given:
             return _picked(self.targets, self.rows)
         targets = self.dataset.train.target_arrays()
         return next(iter(targets.values())) if isinstance(targets, dict) and len(targets) == 1 else targets
+
+    def learned_in_pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
+        """Numbers of rows to train on and their targets, a few megabytes at a time, of those in memory."""
+        return target_pieces(self.dataset, self.targets, self.rows)
 
     def reads(self, inputs: Iterable[str]) -> dict[str, list]:
         """The columns that each of a network's inputs reads; ValueError unless they are called alike."""
@@ -332,9 +329,7 @@ def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _joined(
-    inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset"
-) -> Dataset:
+def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):

@@ -133,6 +133,24 @@ def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict
     return found
 
 
+def refuse_unknown(frame: pd.DataFrame, target: Hashable, labels: pd.Index) -> None:
+    """ValueError for numbers of which a negative one may be a class, or say that a class is unknown.
+
+    -1 is a class beside 1, and beside 0 and 1; so is any category of a categorical column.
+    """
+    if not are_numbers(labels) or isinstance(frame[target].dtype, pd.CategoricalDtype):
+        return
+    found, below = labels.tolist(), [label for label in labels if label < 0]
+    if below not in ([-1], [-100]) or found in ([-1, 1], [-1, 0, 1]):
+        return
+    mark, column = int(below[0]), f"frame[{target!r}]"
+    raise ValueError(
+        f"column {target!r} holds {mark} beside the labels {shown(labels[1:])}: if it says that a class is "
+        f"unknown, leave those rows out, frame[{column} != {mark}], or give arrays, {column}.to_numpy(), in "
+        f'which it does; if it is a class, say so: {column}.astype("category")'
+    )
+
+
 def are_numbers(labels: pd.Index | None) -> bool:
     """Whether labels are numbers, so that they may be values to predict as well."""
     return labels is not None and is_numeric_dtype(labels.dtype) and not is_bool_dtype(labels.dtype)

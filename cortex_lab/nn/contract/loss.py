@@ -230,7 +230,12 @@ def _several_columns(targets: np.ndarray, classes: int) -> str:
 def _refuse_holes(targets: np.ndarray, called: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
     if len(bad):
-        raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
+        unknown = "CensorLoss(...) takes NaN for unknown" if called == "targets" else "say -1 for unknown"
+        raise WrongRows(
+            f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}; leave those rows out, "
+            f"y[numpy.isfinite(y)] and their inputs, or {unknown}",
+            bad,
+        )
 
 
 def row_weights(
