@@ -365,7 +365,13 @@ def test_a_target_that_does_not_fit_is_named_by_its_row_in_the_data(case):
     y[17] = wrong
     units = 2 if "softmax" in case else 1
     net = cl.Network([cl.Dense(units)], 2, seed=0)
-    session = cl.train(net, (np.zeros((20, 2)), y), case.split(",")[0], cl.Adam(), batch_size=4)
+    loss, x = case.split(",")[0], np.zeros((20, 2))
+    if "too large" not in case:
+        with pytest.raises(ValueError, match=rf"{message}.*\[17\]"):
+            cl.train(net, (x, y), loss, cl.Adam(), batch_size=4)
+    # Batches of one's own, and classes that some rows have too many of, are looked at as they come by.
+    data = (x, y) if "too large" in case else cl.data.Batches(x, y, batch_size=4)
+    session = cl.train(net, data, loss, cl.Adam(), batch_size=4)
     with pytest.raises(ValueError, match=rf"{message}.*\[17\]"):
         session.step(5)
     session.edit("excluded_rows", [17])

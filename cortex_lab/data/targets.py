@@ -22,6 +22,7 @@ from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import numbers_of
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
@@ -116,9 +117,13 @@ def codes_of_numbers(targets: Any, labels: pd.Index, column: Hashable, role: str
 
 
 def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict[int, float]:
-    """`class_weight` by code, given by label, or by a label's printed name; KeyError for an unknown label."""
+    """`class_weight` by code, given by label, or by a label's printed name if only one has it.
+
+    ValueError for an unknown label, for one that is given two weights, and for what is no weight.
+    """
     by_label = {_key(label): code for code, label in enumerate(labels)}
-    by_name = {str(label): code for code, label in enumerate(labels)}
+    names = [str(label) for label in labels]
+    by_name = {name: code for code, name in enumerate(names) if names.count(name) == 1}
     found: dict[int, float] = {}
     for label, weight in class_weight.items():
         code = by_label.get(_key(label), by_name.get(label) if isinstance(label, str) else None)
@@ -129,7 +134,12 @@ def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict
             raise ValueError(
                 f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}"
             )
-        found[code] = weight
+        weight = checks.number(f"the weight of class {_plain(label)!r}", weight, least=0)
+        if found.setdefault(code, weight) != weight:
+            raise ValueError(
+                f"class_weight gives the class {_plain(labels[code])!r} two weights, {found[code]!r} and "
+                f"{weight!r}; leave one out"
+            )
     return found
 
 

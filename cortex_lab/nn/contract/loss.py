@@ -283,7 +283,7 @@ def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | Non
         if not number or (truth and targets.dtype != bool) or class_id not in known:
             there = ", ".join(map(str, known[:20].tolist()))
             raise ValueError(f"class_weight is by class id, and {class_id!r} is none; there are {there}")
-        weights[ids == class_id] = weight
+        weights[ids == class_id] = checks.number(f"the weight of class {class_id!r}", weight, least=0)
     return weights
 
 

@@ -23,6 +23,7 @@ from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.tables import is_table, read_table, read_tables
 from cortex_lab.nn.run.turns import Turns
+from cortex_lab.nn.run.views import Views
 
 EVALUATION_ROWS = 256
 
@@ -382,7 +383,7 @@ def _views(flat: Any, specs: Mapping[str, Parameter]) -> dict[str, Any]:
         size = math.prod(spec.shape)
         views[name] = flat[start : start + size].reshape(spec.shape)
         start += size
-    return views
+    return Views(views)
 
 
 def _join(shape: tuple[int, ...]) -> str:

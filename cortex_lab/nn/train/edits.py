@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.float32 import check_range
 from cortex_lab.nn.examine.record import StepRecord
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.reviving import Learning, revive
@@ -156,6 +157,8 @@ def _fitting(training: Editable, arrays: Any, name: str, value: Any) -> np.ndarr
     if name not in arrays:
         raise KeyError(f"the network has no {name!r}; it has {', '.join(arrays) or 'nothing of the kind'}")
     value = checks.numbers("value", value, f"a number or an array of them for {name!r}")
+    # Who edits in a NaN or an infinity means it; one that came about by rounding nobody meant.
+    check_range(value, f"the value for {name!r}", training.network.ops.dtype)
     value = value.astype(training.network.ops.dtype)
     if value.shape not in ((), arrays[name].shape):
         raise ValueError(f"{name!r} has the shape {arrays[name].shape}, got {value.shape}")
