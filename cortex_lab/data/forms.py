@@ -122,7 +122,9 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
     return data.inputs_of(columns, categories)
 
 
-def target_pieces(dataset: Dataset | None, targets: Any, rows: np.ndarray) -> Iterator[tuple[np.ndarray, Any]]:
+def target_pieces(
+    dataset: Dataset | None, targets: Any, rows: np.ndarray
+) -> Iterator[tuple[np.ndarray, Any]]:
     """Numbers of rows and the targets that these have in a dataset, or in arrays, a few megabytes at a time.
 
     None where some lie in a file, which is read once only.

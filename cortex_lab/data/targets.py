@@ -267,7 +267,7 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
         found = column.astype(known.get(column.dtype, column.dtype))
         if found.nunique() != len(np.unique(column)):
             raise ValueError(
-                f"column {name!r} holds {column.dtype} of which float64 does not keep all apart; subtract the "
+                f"column {name!r} holds {column.dtype}, and float64 does not keep all apart; subtract the "
                 f"smallest first: frame[{name!r}] - frame[{name!r}].min()"
             )
         return found

@@ -33,8 +33,9 @@ class _Binary(_Elementwise):
         outside = ~((targets >= 0) & (targets <= 1)).reshape(len(targets), -1).all(axis=1)
         if outside.any():
             marks = np.unique(targets[(targets < 0) | (targets > 1)]).tolist()
-            unknown = "; where that is unknown, leave those rows out, y[y >= 0] and their inputs, or say NaN to "
-            say = f"{unknown}CensorLoss({snake_case(type(self).__name__)!r})" if marks in ([-1], [-100]) else ""
+            own = f"CensorLoss({snake_case(type(self).__name__)!r})"
+            unknown = f"; where that is unknown, leave those rows out, y[y >= 0], or give NaN and {own}"
+            say = unknown if marks in ([-1], [-100]) else ""
             raise WrongRows(
                 f"{type(self).__name__} wants targets from 0 to 1, got {targets.min():g} to {targets.max():g}"
                 f"; first such rows {{rows}}{say}",

@@ -18,8 +18,9 @@ class Turns:
             turns.await_readers()
 
     Who changes them waits until those that read are done, and who comes to read meanwhile waits for that
-    one change, so neither keeps the other waiting for ever. No thread waits for itself: what it reads or changes within a turn of its own, it may. An interrupt leaves
-    no turn behind: the lock itself is entered and left in C, where there is no place for one.
+    one change, so neither keeps the other waiting for ever. No thread waits for itself: what it reads or
+    changes within a turn of its own, it may. An interrupt leaves no turn behind: the lock itself is entered
+    and left in C, where there is no place for one.
     """
 
     def __init__(self) -> None:

@@ -74,7 +74,7 @@ def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
 
 
 def _some_known(objective: TotalLoss, name: str, targets: Any, rows: np.ndarray) -> bool:
-    """Whether a target is known; ValueError, naming `rows` of the data, for those that the loss cannot read."""
+    """Whether a target is known; ValueError, naming `rows` of the data, for what the loss cannot read."""
     loss = objective.losses[name]
     try:
         if targets is None:
