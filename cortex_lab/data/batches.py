@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -143,6 +144,8 @@ class Batches:
         Rows to leave out.
     reads
         The names of the columns of each input, where they have some.
+    categories, classes
+        By column of words what its numbers stand for, and what class ids do, by name where targets have some.
     index
         The index of the frame that the rows came in, by which pandas objects choose rows; None for none.
 
@@ -161,9 +164,12 @@ class Batches:
         rows: Iterable[int] | None = None,
         excluded: Iterable[int] = (),
         reads: Mapping[str, list] | None = None,
+        categories: Mapping[Hashable, list[str]] = MappingProxyType({}),
+        classes: Any = None,
         index: pd.Index | None = None,
     ) -> None:
-        self.reads, self._index = reads, index
+        self.reads, self.categories, self.classes = reads, categories, classes
+        self._index = index
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)

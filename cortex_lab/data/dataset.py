@@ -9,15 +9,25 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data._html import dataset_html
+from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
 from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weights_of_rows
-from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, rows_of
+from cortex_lab.data.learned import Learned, named_classes
+from cortex_lab.data.roles import (
+    Columns,
+    Goal,
+    as_list,
+    chosen,
+    features_of,
+    others_than,
+    refuse_missing,
+    rows_of,
+)
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
-from cortex_lab.data.targets import are_numbers, known_codes, read_targets, refuse_unknown, shown
+from cortex_lab.data.targets import are_numbers, known_codes, read_targets, refuse_unknown
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
@@ -84,8 +94,7 @@ class Dataset:
         self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
-        read = read_splits(splits, self._whole, self._index)
-        self.splits = {name: frozen(rows) for name, rows in read.items()}
+        self.splits = read_splits(splits, self._whole, self._index)
         self._note = ""
 
     # Readings ----------------------------------------------------------------------------------------
@@ -118,18 +127,24 @@ class Dataset:
             return self.target
         return {} if self.target is None else {"targets": self.target}
 
-    def read_as(self, reading: str | Mapping[str, str], loss: str = "the loss") -> Dataset:
+    def read_as(
+        self, reading: str | Mapping[str, str], loss: str = "the loss", learned: Learned | None = None
+    ) -> Dataset:
         """The same rows with the target read as "classes", "yes or no" or "values", as `loss` wants it.
 
-        Targets by name may be read in ways of their own, by name. This dataset itself if it is read so
-        already; ValueError, with the ways out, if it cannot be.
+        Targets by name may be read in ways of their own, by name. Labels that a network has `learned` keep
+        the codes they have there. This dataset itself if it is read so already; ValueError, with the ways
+        out, if it cannot be.
         """
         goals = dict(self._targets)
         for name, goal in goals.items():
             wanted = reading if isinstance(reading, str) else reading[name]
-            if wanted != ("values" if goal.labels is None else "classes"):
+            known = None if learned is None else learned.goal(self, name, wanted)
+            if known is not None:
+                goals[name] = known
+            elif wanted != ("values" if goal.labels is None else "classes"):
                 goals[name] = self._goal(name, wanted, loss)
-            if wanted != "values" and goals[name].labels is not None:
+            if known is None and wanted != "values" and goals[name].labels is not None:
                 refuse_unknown(self._whole, self._goals[name], goals[name].labels)
         if all(goal is self._targets[name] for name, goal in goals.items()):
             return self
@@ -171,7 +186,7 @@ class Dataset:
         return self._inputs_of(columns, categories).take(self.rows)
 
     def _inputs_of(self, columns: list, categories: Categories | None = None) -> Rows:
-        self._wanted(columns)
+        refuse_missing(self._whole, columns, self.name)
         if categories is None:
             categories = categories_among(self._whole, columns)
         known = next((name for name, own in self.reads.items() if own == columns), None)
@@ -190,14 +205,6 @@ class Dataset:
         """What each number of a row of the inputs is: a column, or one of its categories ("city=Rome")."""
         return features_of(self.columns, self.categories)
 
-    def _wanted(self, columns: list) -> None:
-        missing = [name for name in columns if name not in self._whole.columns]
-        if missing:
-            raise KeyError(
-                f"{self.name!r} has no column {missing[0]!r}, which was trained on; it has "
-                f"{shown(self._whole.columns)}: frame.rename(columns={{...}}) gives a column its name"
-            )
-
     def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
         columns = self._goals[name]
         if isinstance(columns, list) and any(column in self.categories for column in columns):
@@ -210,7 +217,7 @@ class Dataset:
         columns, labels = other._goals[name], other._targets[name].labels
         if labels is None:
             return same._goal(name, "values", f"{other.name!r}")
-        self._wanted([columns])
+        refuse_missing(self._whole, [columns], self.name)
         codes = known_codes(labels, self._whole, columns, repr(self.name), other.name, self.rows)
         return Goal(rows_of(codes, columns, targets=True), labels)
 
@@ -360,8 +367,7 @@ class Dataset:
         A Series is matched by row numbers if its index is called "row", as that of `frame`, else by that of
         the frame given here; one with no index of its own by the order of the rows.
         """
-        of = f"the {len(self)} rows of {self.name!r}"
-        return weights_of_rows(sample_weight, self.rows, self._index, of)
+        return weights_of_rows(sample_weight, self.rows, self._index, f"{len(self)} rows of {self.name!r}")
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
         """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""
@@ -375,19 +381,15 @@ class Dataset:
             rows=self.rows,
             reads=self.reads,
             index=self._index,
+            categories=self.categories,
+            classes=named_classes(self.classes),
         )
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        goal = "no target" if self.target is None else f"target {self.target!r}"
-        counts = [str(len(goal.classes)) for goal in self._targets.values() if goal.classes is not None]
-        goal += f" ({' and '.join(counts)} classes)" if counts else ""
-        parts = "".join(f", {name} {len(rows)}" for name, rows in self.splits.items())
-        parts += f" ({self._note})" if self._note else ""
-        inputs = f"inputs {self.inputs!r} {self._shapes()}"
-        return f"<Dataset {self.name!r}: {len(self)} rows, {inputs}, {goal}{parts}>"
+        return dataset_text(self, self._shapes(), self._targets.values())
 
     def _shapes(self) -> str:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())

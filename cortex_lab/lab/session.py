@@ -248,9 +248,9 @@ class TrainingSession(Session):
                 raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
             data = getattr(self.dataset, data)
         reading, _ = reading_of(training.losses)
-        reads = self.network.reads
+        reads, words = self.network.reads, self.network.categories
         inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels)
+            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words)
         )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)

@@ -15,7 +15,7 @@ import numpy as np
 
 import cortex_lab as cl
 from cortex_lab.compute import get_ops
-from cortex_lab.compute.cpu.blas_threads import one_blas_thread
+from cortex_lab.compute.blas_threads import one_blas_thread
 from tests.faults.tally import Tally
 
 SOURCES = (str(Path(cl.__file__).parent), __file__)

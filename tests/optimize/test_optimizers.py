@@ -317,7 +317,7 @@ def test_bad_hyper_parameters(name: str, value: object, message: str) -> None:
         ({"kind": "Adaam"}, "no optimizer 'Adaam'; did you mean 'Adam'"),
         ({"kind": "Adam", "beta_3": 0.9}, "Adam does not take these settings"),
         ({"kind": "SGD", "nesterov": True}, "nesterov needs a momentum above 0"),
-        ({"kind": "SGD", "learning_rate": {"kind": "Cosine"}}, "no schedule 'Cosine'; did you mean 'CosineDecay'"),
+        ({"kind": "SGD", "learning_rate": {"kind": "Cosine"}}, "'Cosine'; did you mean 'CosineDecay'"),
         ({}, "no optimizer None"),
     ],
 )
