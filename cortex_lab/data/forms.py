@@ -182,7 +182,7 @@ def target_pieces(
     """
     first = None if dataset is None else dataset.select(rows[:1]).target_arrays()
     whole = targets if dataset is None else first
-    several = list(whole.values()) if isinstance(whole, Mapping) else [whole]
+    several: list[Any] = list(whole.values()) if isinstance(whole, Mapping) else [whole]
     kept = () if dataset is None else dataset._targets.values()
     in_memory = all(isinstance(each, np.ndarray) and not isinstance(each, np.memmap) for each in several)
     if not in_memory or any(goal.rows.flat is None for goal in kept):
