@@ -207,7 +207,7 @@ class Given:
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
         rows = np.arange(_length(self.inputs))
-        return weights_of_rows(sample_weight, rows, self.index, f"the {len(rows)} rows of the data")
+        return weights_of_rows(sample_weight, rows, self.index, f"{len(rows)} rows of the data")
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""
