@@ -20,7 +20,7 @@ from cortex_lab.data.learned import Learned, named_classes
 from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, require, rows_of
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
-from cortex_lab.data.targets import are_numbers, known_codes, read_targets
+from cortex_lab.data.targets import are_numbers, known_codes, read_targets, refuse_unknown
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
@@ -87,8 +87,7 @@ class Dataset(Answers):
         self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
-        read = read_splits(splits, self._whole, self._index)
-        self.splits = {name: frozen(rows) for name, rows in read.items()}
+        self.splits = read_splits(splits, self._whole, self._index)
 
     exact = in_float64
 
@@ -138,6 +137,8 @@ class Dataset(Answers):
                 goals[name] = known
             elif wanted != ("values" if goal.labels is None else "classes"):
                 goals[name] = self._goal(name, wanted, loss)
+            if known is None and wanted != "values" and goals[name].labels is not None:
+                refuse_unknown(self._whole, self._goals[name], goals[name].labels)
         if all(goal is self._targets[name] for name, goal in goals.items()):
             return self
         other = copy.copy(self)
@@ -324,10 +325,7 @@ class Dataset(Answers):
 
     @property
     def input_shape(self) -> Any:
-        """Shape of one sample: (8, 8, 1) for small gray images, (k,) for k numeric columns.
-
-        Where inputs have names, a dict of their shapes.
-        """
+        """Shape of one sample, (8, 8, 1) for small gray images, (k,) for k columns; a dict of named ones."""
         shapes = {name: rows.shape for name, rows in self._inputs.items()}
         return shapes if isinstance(self.inputs, dict) else shapes["inputs"]
 
@@ -364,8 +362,7 @@ class Dataset(Answers):
         A Series is matched by row numbers if its index is called "row", as that of `frame`, else by that of
         the frame given here; one with no index of its own by the order of the rows.
         """
-        of = f"the {len(self)} rows of {self.name!r}"
-        return weights_of_rows(sample_weight, self.rows, self._index, of)
+        return weights_of_rows(sample_weight, self.rows, self._index, f"{len(self)} rows of {self.name!r}")
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
         """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,7 @@ from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.targets import known_codes, read_targets, shown
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
+from cortex_lab.ground.pieces import PIECE
 
 TARGETS = ("target", "label", "y", "class")
 """What the column to be predicted is called, in a frame that is given alone."""
@@ -193,3 +195,30 @@ def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
             f"there is a loss for {missing[0]!r}, and {dataset.name!r} has the targets "
             f"{shown(dataset.target)}; name one for it: target={{{missing[0]!r}: column}}"
         )
+
+
+def target_pieces(
+    dataset: Dataset | None, targets: Any, rows: np.ndarray
+) -> Iterator[tuple[np.ndarray, Any]]:
+    """Numbers of rows and the targets that these have in a dataset, or in arrays, a few megabytes at a time.
+
+    None where some lie in a file, which is read once only.
+    """
+    first = None if dataset is None else dataset.select(rows[:1]).target_arrays()
+    whole = targets if dataset is None else first
+    several: list[Any] = list(whole.values()) if isinstance(whole, Mapping) else [whole]
+    kept = () if dataset is None else dataset._targets.values()
+    in_memory = all(isinstance(each, np.ndarray) and not isinstance(each, np.memmap) for each in several)
+    if not in_memory or any(goal.rows.flat is None for goal in kept):
+        return
+    row = sum(math.prod(each.shape[1:]) * each.itemsize for each in several)
+    step = max(1, PIECE // max(1, row))
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        if dataset is not None:
+            found = dataset.select(some).target_arrays()
+        elif isinstance(targets, Mapping):
+            found = {name: each[some] for name, each in targets.items()}
+        else:
+            found = targets[some]
+        yield some, found

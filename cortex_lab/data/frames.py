@@ -66,7 +66,7 @@ def weights_of_rows(
 ) -> np.ndarray:
     """One weight for each of the `rows`, as float64; a Series is matched by its index, as `by_row` says."""
     if isinstance(sample_weight, pd.Series):
-        sample_weight = by_row(sample_weight, rows, whole, "sample_weight", of)
+        sample_weight = by_row(sample_weight, rows, whole, "sample_weight", f"the {of}")
     return one_weight_each(sample_weight, len(rows))
 
 

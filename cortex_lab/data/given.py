@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,15 @@ import pandas as pd
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.forms import as_data, coded_by_output, in_words, inputs_of, joined, refuse_unmatched
+from cortex_lab.data.forms import (
+    as_data,
+    coded_by_output,
+    in_words,
+    inputs_of,
+    joined,
+    refuse_unmatched,
+    target_pieces,
+)
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.in_arrays import described, of_arrays, targets_of
 from cortex_lab.data.learned import NOTHING, Learned, named_classes
@@ -93,15 +101,8 @@ class Given:
         inputs = inputs_of(inputs, columns, "the data")
         targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
         targets = _by_output(targets, reading, by_output or {})
-        return cls(
-            reading,
-            inputs=inputs,
-            targets=targets,
-            columns=columns,
-            index=index,
-            byte_columns=found,
-            labels=labels,
-        )
+        read = {"inputs": inputs, "targets": targets, "labels": labels}
+        return cls(reading, **read, columns=columns, index=index, byte_columns=found)
 
     @property
     def data(self) -> Any:
@@ -122,6 +123,10 @@ class Given:
             return _picked(self.targets, self.rows)
         targets = self.dataset.train.target_arrays()
         return next(iter(targets.values())) if isinstance(targets, dict) and len(targets) == 1 else targets
+
+    def learned_in_pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
+        """Numbers of rows to train on and their targets, a few megabytes at a time, of those in memory."""
+        return target_pieces(self.dataset, self.targets, self.rows)
 
     def reads(self, inputs: Iterable[str]) -> dict[str, list]:
         """The columns that each of a network's inputs reads; ValueError unless they are called alike."""
@@ -207,7 +212,7 @@ class Given:
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
         rows = np.arange(_length(self.inputs))
-        return weights_of_rows(sample_weight, rows, self.index, f"the {len(rows)} rows of the data")
+        return weights_of_rows(sample_weight, rows, self.index, f"{len(rows)} rows of the data")
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""

@@ -11,6 +11,7 @@ import pandas as pd
 from cortex_lab.data._draws import SPLIT_STREAM, checked_seed, row_keys
 from cortex_lab.data._rows import positions
 from cortex_lab.data.frames import row_numbers
+from cortex_lab.data.source import frozen
 from cortex_lab.ground import checks
 
 NAMES = ("train", "validation", "test")
@@ -59,7 +60,7 @@ def read_splits(
         if len(rest) == 0:
             raise ValueError(f"{' and '.join(read)} take every row; none is left to train on")
         read = {"train": rest, **read}
-    return read
+    return {name: frozen(rows) for name, rows in read.items()}
 
 
 def draw_split(

@@ -22,6 +22,7 @@ from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground import checks
 from cortex_lab.ground.categories import holds_words
 from cortex_lab.ground.float32 import numbers_of
 
@@ -121,9 +122,13 @@ def codes_of_numbers(targets: Any, labels: pd.Index, column: Hashable, role: str
 
 
 def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict[int, float]:
-    """`class_weight` by code, given by label, or by a label's printed name; KeyError for an unknown label."""
+    """`class_weight` by code, given by label, or by a label's printed name if only one has it.
+
+    ValueError for an unknown label, for one that is given two weights, and for what is no weight.
+    """
     by_label = {_key(label): code for code, label in enumerate(labels)}
-    by_name = {str(label): code for code, label in enumerate(labels)}
+    names = [str(label) for label in labels]
+    by_name = {name: code for code, name in enumerate(names) if names.count(name) == 1}
     found: dict[int, float] = {}
     for label, weight in class_weight.items():
         code = by_label.get(_key(label), by_name.get(label) if isinstance(label, str) else None)
@@ -134,8 +139,31 @@ def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict
             raise ValueError(
                 f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}"
             )
-        found[code] = weight
+        weight = checks.number(f"the weight of class {_plain(label)!r}", weight, least=0)
+        if found.setdefault(code, weight) != weight:
+            raise ValueError(
+                f"class_weight gives the class {_plain(labels[code])!r} two weights, {found[code]!r} and "
+                f"{weight!r}; leave one out"
+            )
     return found
+
+
+def refuse_unknown(frame: pd.DataFrame, target: Hashable, labels: pd.Index) -> None:
+    """ValueError for numbers of which a negative one may be a class, or say that a class is unknown.
+
+    -1 is a class beside 1, and beside 0 and 1; so is any category of a categorical column.
+    """
+    if not are_numbers(labels) or isinstance(frame[target].dtype, pd.CategoricalDtype):
+        return
+    found, below = labels.tolist(), [label for label in labels if label < 0]
+    if below not in ([-1], [-100]) or found in ([-1, 1], [-1, 0, 1]):
+        return
+    mark, column = int(below[0]), f"frame[{target!r}]"
+    raise ValueError(
+        f"column {target!r} holds {mark} beside the labels {shown(labels[1:])}: if it says that a class is "
+        f"unknown, leave those rows out, frame[{column} != {mark}], or give arrays, {column}.to_numpy(), in "
+        f'which it does; if it is a class, say so: {column}.astype("category")'
+    )
 
 
 def are_numbers(labels: pd.Index | None) -> bool:
@@ -244,8 +272,8 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
         found = column.astype(known.get(column.dtype, column.dtype))
         if found.nunique() != len(np.unique(column)):
             raise ValueError(
-                f"column {name!r} holds {column.dtype} of which float64 does not keep all apart; subtract "
-                f"the smallest first: frame[{name!r}] - frame[{name!r}].min()"
+                f"column {name!r} holds {column.dtype}, and float64 does not keep all apart; subtract the "
+                f"smallest first: frame[{name!r}] - frame[{name!r}].min()"
             )
         return found
     remedy = f"dropna(subset=[{name!r}])"

@@ -288,7 +288,7 @@ def test_row_weights_of_classes_and_samples():
 @pytest.mark.parametrize(
     ("targets", "class_weight", "sample_weight", "message"),
     [
-        ([0, 1], {0: -1}, None, r"finite and at least 0; rows \[0\]"),
+        ([0, 1], {0: -1}, None, r"the weight of class 0 must be a finite number of at least 0"),
         ([0, 1], None, [np.nan, 1], r"rows \[0\]"),
         ([0, 1], None, [1, 2, 3], r"must be \(2,\), got \(3,\)"),
         ([0, 1], None, [0, 0], "every row has the weight 0"),

@@ -119,7 +119,7 @@ class WrongRows(ValueError):
 
     def at(self, places: Any) -> WrongRows:
         """The same of the data, in which the rows given are at `places`."""
-        return WrongRows(self.text, np.asarray(places)[self.rows])
+        return type(self)(self.text, np.asarray(places)[self.rows])
 
 
 class TooFewClasses(WrongRows):
@@ -256,7 +256,12 @@ def _several_columns(targets: np.ndarray, classes: int) -> str:
 def _refuse_holes(targets: np.ndarray, called: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
     if len(bad):
-        raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
+        unknown = "CensorLoss(...) takes NaN for unknown" if called == "targets" else "say -1 for unknown"
+        raise WrongRows(
+            f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}; leave those rows out, "
+            f"y[numpy.isfinite(y)] and their inputs, or {unknown}",
+            bad,
+        )
 
 
 def row_weights(
@@ -304,7 +309,7 @@ def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | Non
         if not number or (truth and targets.dtype != bool) or class_id not in known:
             there = ", ".join(map(str, known[:20].tolist()))
             raise ValueError(f"class_weight is by class id, and {class_id!r} is none; there are {there}")
-        weights[ids == class_id] = weight
+        weights[ids == class_id] = checks.number(f"the weight of class {class_id!r}", weight, least=0)
     return weights
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground.float32 import check_float32, refuse_masked
-from cortex_lab.nn.contract.loss import SIGNED, resolve_loss, row_weights
+from cortex_lab.nn.contract.loss import SIGNED, WrongRows, resolve_loss, row_weights
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.objective import TotalLoss
 
@@ -49,19 +49,40 @@ def class_count(network: Network, loss: Any) -> int | None:
 
 
 def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
-    """ValueError for targets that a loss of classes, or of yes or no, cannot read, of all rows to train on.
+    """ValueError for targets in memory that a loss cannot read, of all rows to train on, or if none is known.
 
     In arrays also for class ids that look like labels from a negative number on. A negative id is unknown:
     where ids count up from it, as many as there are classes, one of them would silently never be learned.
     """
-    looked_at = [name for name, loss in objective.losses.items() if loss.reads != "values"]
-    if given.source is not None or not looked_at or given.learned is None:
+    if given.source is not None or given.learned is None:
         return
-    targets = objective.by_output(given.learned)
-    for name in looked_at:
-        objective.losses[name].check_targets(targets[name], objective.network.graph.shape(name))
-        if given.dataset is None:
-            _refuse_signed(objective, name, targets[name])
+    of_classes = [name for name, loss in objective.losses.items() if loss.of_classes]
+    learned = objective.by_output(given.learned) if of_classes else {}
+    known = {name: _some_known(objective, name, learned[name], given.rows) for name in of_classes}
+    if given.dataset is None:
+        for name in of_classes:
+            _refuse_signed(objective, name, learned[name])
+    for rows, some in given.learned_in_pieces():
+        for name, targets in objective.by_output(some).items():
+            if name not in of_classes:
+                found = _some_known(objective, name, targets, rows)
+                known[name] = known.get(name, False) or found
+    for name in [name for name, some in known.items() if not some]:
+        raise ValueError(
+            f"every target of {name!r} is unknown, so there is nothing to learn from; give those of some rows"
+        )
+
+
+def _some_known(objective: TotalLoss, name: str, targets: Any, rows: np.ndarray) -> bool:
+    """Whether a target is known; ValueError, naming `rows` of the data, for what the loss cannot read."""
+    loss = objective.losses[name]
+    try:
+        if targets is None:
+            return True
+        known = loss.known(loss.check_targets(targets, objective.network.graph.shape(name)))
+    except WrongRows as error:
+        raise error.at(rows) from None
+    return known is None or bool(known.any())
 
 
 def refuse_misread(objective: TotalLoss, targets: Any) -> None:

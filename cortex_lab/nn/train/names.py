@@ -41,7 +41,7 @@ def take_names(network: Network, batches: Any) -> None:
 
 
 def checked_names(network: Network, batches: Any) -> tuple[dict[str, list], Mapping[Any, list[str]], Any]:
-    """Columns by input, categories and classes of batches; ValueError where the network has learned others."""
+    """Columns by input, categories and classes of batches; ValueError if the network has learned others."""
     inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
     if len(inputs) == len(reads) == 1:
         reads = {inputs[0]: next(iter(reads.values()))}
