@@ -14,7 +14,7 @@ from benchmarks import Row
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
-from tests.faults import damage, disks, hostile, interrupts, junk
+from tests.faults import damage, disks, hostile, interrupts, junk, signals
 from tests.faults.tally import Tally
 
 OPTIONS = {"only": "", "damaged": 2000, "pages": 102, "kills": 400, "every": 7}
@@ -102,12 +102,18 @@ def _quickly(read: Callable[[], Any]) -> None:
 def interrupted_sessions(tally: Tally, folder: Path, options: Any) -> None:
     for name in interrupts.SCENARIOS:
         for tight in (False, True):
-            interrupts.interrupt(tally, name, options.every, tight, twice=[0, 9, 40, 150, 400])
+            interrupts.interrupt(tally, name, options.every, tight, twice=[0, 1, 3, 8, 20])
 
 
 def interrupted_trainings(tally: Tally, folder: Path, options: Any) -> None:
-    for name in interrupts.OF_TRAINING:
-        interrupts.interrupt(tally, name, 3 * options.every, True, twice=[9, 150])
+    for name in (*interrupts.OF_TRAINING, *interrupts.OF_DESCENT):
+        interrupts.interrupt(tally, name, 7 * options.every, True, twice=[1, 8])
+        interrupts.interrupt(tally, name, options.every, True, by=signals.Signal)
+
+
+def signals_inside(tally: Tally, folder: Path, options: Any) -> None:
+    for name in signals.ACTS:
+        signals.interrupt(tally, name, every=1)
 
 
 PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
@@ -120,6 +126,7 @@ PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
     "hostile networks": hostile_files,
     "hostile traces": hostile_traces,
     "interrupts of a session": interrupted_sessions,
-    "interrupts of a training": interrupted_trainings,
+    "interrupts of trainings and descents": interrupted_trainings,
+    "signals inside a network's work": signals_inside,
     "junk arguments": junk_arguments,
 }
