@@ -6,7 +6,6 @@ import copy
 import zlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +15,7 @@ from cortex_lab.data._draws import checked_seed, row_keys
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.source import Source, frozen
 from cortex_lab.ground import checks
+from cortex_lab.ground.forks import cached_property
 
 Given: TypeAlias = ArrayLike | Source | Rows
 Kept: TypeAlias = np.ndarray | Source

@@ -175,7 +175,7 @@ class Trace:
         # What was recorded since the last time its files were written; after this they have no trace to ask.
         for file in getattr(self, "_files", ()):
             with contextlib.suppress(OSError):
-                file.write_from(self)
+                file.release(self)
 
     def __repr__(self) -> str:
         return f"<Trace: {len(self)} steps of {', '.join(key for key in self.keys if key != 'step')}>"

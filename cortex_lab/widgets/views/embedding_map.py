@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
@@ -85,7 +86,7 @@ class EmbeddingMap(View[Map]):
         self._seen: tuple[Hashable, float] = (None, 0.0)
         self._iterations = 0
         self._version = 0
-        self._turn = threading.Lock()
+        self._turn = forks.freed(threading.Lock())
         self.layers: list[str] = []
         self._layer: str | None = None
         if getattr(session, "network", None) is not None:
