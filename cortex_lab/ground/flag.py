@@ -25,4 +25,6 @@ class Flag:
 
     def take(self, timeout: float | None = None) -> bool:
         """Wait until it is raised, and lower it; False when the time is over first."""
-        return self._lowered.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+        return self._lowered.acquire(
+            timeout=-1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
+        )

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cortex_lab.ground import forks
+from cortex_lab.ground import checks, forks
 from cortex_lab.ground.flag import Flag
 from cortex_lab.study import Notice, Session
 from cortex_lab.study.settling import settled
@@ -61,6 +61,8 @@ class Bench:
         interval: float = 0.1,
     ) -> None:
         make_channel, make_controls, open_widgets = front_end()
+        checks.flag("map", map)
+        checks.number("interval", interval, over=0, most=3600)
         self.session = session
         chosen = {"weight_histogram": layer, "embedding_map": map_layer, "activations": pinned}
         self.views = views_of(session, chosen, without=set() if map else {"embedding_map"})
@@ -122,6 +124,7 @@ class Bench:
 
         The map may still be moving then, and the browser may still be drawing.
         """
+        checks.number("timeout", timeout, least=0)
         deadline = time.monotonic() + timeout
         done = Flag()
         if self.trainer.wait(timeout):
@@ -141,22 +144,12 @@ class Bench:
         """The status line as text."""
         return status_text(status_panel(self.session, self.error))
 
-    @property
-    def loss_curve(self) -> Any:
-        return self.views["loss_curve"]
+    loss_curve: Any = property(lambda self: self.views["loss_curve"])
+    weight_histogram: Any = property(lambda self: self.views["weight_histogram"])
+    activations: Any = property(lambda self: self.views["activations"])
 
-    @property
-    def weight_histogram(self) -> Any:
-        return self.views["weight_histogram"]
-
-    @property
-    def activations(self) -> Any:
-        return self.views["activations"]
-
-    @property
-    def embedding_map(self) -> Any:
-        """The map; None if it was opened without."""
-        return self.views.get("embedding_map")
+    embedding_map: Any = property(lambda self: self.views.get("embedding_map"))
+    """The map; None if it was opened without."""
 
     @property
     def layer(self) -> str | None:
@@ -208,6 +201,9 @@ class Bench:
         self.trainer.refuse_a_child()
         if (view, knob) in self._knobs:
             self._knobs[view, knob].check(value)
+        elif not hasattr(self.views[view], knob):
+            known = ", ".join(name for each, name in self._knobs if each == view)
+            raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
         self._share(view, knob)
         self.trainer.nudge()
@@ -215,12 +211,16 @@ class Bench:
 
     def step(self, n: int | None = None) -> None:
         """What a click on Step does: pause if need be, then take `n` steps (None: what the bench says)."""
-        count = int(self.controls.step_size.value) if n is None else n
+        count = int(self.controls.step_size.value) if n is None else checks.whole("n", n, least=0)
         self._stepping(lambda: self.session.step(count))
 
     def step_to(self, phase: str | None = None) -> None:
         """What a click on Step to does."""
-        target = self.controls.phase_chooser.value if phase is None else phase
+        target = (
+            self.controls.phase_chooser.value
+            if phase is None
+            else checks.choice("phase", phase, self.session.phases)
+        )
         self._stepping(lambda: self.session.step(to=target))
 
     def run(self) -> None:
@@ -234,7 +234,7 @@ class Bench:
 
     def rewind(self, step: int | None = None) -> None:
         """What a click on Rewind does."""
-        target = int(self.controls.rewind_step.value) if step is None else step
+        target = int(self.controls.rewind_step.value) if step is None else checks.whole("step", step)
         self._stepping(lambda: self.session.rewind(target))
 
     def png(self) -> bytes:
@@ -299,7 +299,7 @@ class Bench:
 
     def _end_picture(self) -> None:
         self.picture.join(10.0)
-        if self.trainer.close() and self.picture.displayed and self._picture_due:
+        if hasattr(self, "trainer") and self.trainer.close() and self.picture.displayed and self._picture_due:
             self.picture.draw_now()
             self._picture_due = False
         self.picture.refresh()
@@ -318,7 +318,7 @@ class Bench:
         What it raises is shown in the bench and kept in `error`.
         """
         self.trainer.refuse_a_child()
-        self._requests.put(request)
+        self._requests.put(checks.function("request", request))
         self.publisher.wake()
 
     def _stepping(self, action: Callable[[], Any]) -> None:

@@ -88,7 +88,7 @@ class Trainer:
         self.refuse_a_child()
         with self._lock:
             wanted = self._serial
-            return self._moved.wait_for(lambda: self._finished >= wanted, timeout)
+            return self._moved.wait_for(lambda: self._finished >= wanted, min(timeout, threading.TIMEOUT_MAX))
 
     def close(self, timeout: float = 10.0) -> bool:
         """Stop what is going on and end the thread; False if it did not end in time."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import forks
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
@@ -38,6 +40,8 @@ def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as missing:
         raise ImportError("pictures need matplotlib: pip install 'cortex-lab[lab]'") from missing
+    # One for all figures, which a forked child would find held.
+    forks.freed(getattr(Figure, "_render_lock", None) or threading.Lock())
     figure = Figure(figsize=size, dpi=dpi, facecolor="white")
     FigureCanvasAgg(figure)
     return figure

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cortex_lab.ground import forks
+from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
@@ -78,8 +78,9 @@ class EmbeddingMap(View[Map]):
         self.pinned: int | None = None
         self.patience = 0.15
         self.clock: Callable[[], float] = time.monotonic
-        self._perplexity = perplexity
-        self._seed = seed
+        self._perplexity = checks.number("perplexity", perplexity, over=0)
+        self._seed = checks.seed("seed", seed)
+        checks.whole("rows", rows, least=1)
         self._failure: str | None = None
         self._picture: Map | None = None
         self._laid_out: Hashable = None
