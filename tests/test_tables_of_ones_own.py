@@ -124,7 +124,9 @@ def test_labels_beside_arrays_may_be_words(form):
     by_id = trained((x, ids), 4, 3, "softmax_cross_entropy", validation=0.2)
     assert session.trace["loss"].tolist() == by_id.trace["loss"].tolist()
     assert session.network.classes == ["ant", "bee", "cow"]
-    assert session.score((x, LABELS[form](words))) == session.score((x, ids))
+    assert session.score((x, LABELS[form](words))) == by_id.score((x, ids))
+    with pytest.raises(ValueError, match="the training had words"):
+        session.score((x, ids))
     with pytest.raises(ValueError, match="'dog'"):
         session.score((x[:1], ["dog"]))
 

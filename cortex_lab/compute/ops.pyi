@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cortex_lab.compute.backend import Backend
 from cortex_lab.compute.kernels.convolution import Padding
 from cortex_lab.compute.kernels.convolution import Pair
+from cortex_lab.compute.kernels.reducing import Axes
 from cortex_lab.compute.work import Call
 from dataclasses import dataclass
 from dataclasses import field
@@ -73,6 +74,30 @@ class Ops:
         kernels/activation.py
         """
 
+    def limited_relu(self, x: Any, slope: float, limit: float, threshold: float, out: Any) -> None:
+        """out = min(x, limit) where x > threshold, slope * (x - threshold) elsewhere; `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def limited_relu_gradient(self, x: Any, dy: Any, slope: float, limit: float, threshold: float, out: Any) -> None:
+        """out = gradient of `limited_relu` with respect to x; 0 from the limit on.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across(self, x: Any, out: Any) -> None:
+        """out = logarithm of the softmax over the middle axis of x (rows, classes, places); `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across_gradient(self, y: Any, dy: Any, out: Any) -> None:
+        """out = gradient of `log_softmax_across` with respect to x.
+
+        kernels/activation.py
+        """
+
     def parametric_relu(self, x: Any, slope: Any, out: Any) -> None:
         """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes.
 
@@ -97,6 +122,27 @@ class Ops:
         kernels/activation.py
         """
 
+    def attention_softmax(self, x: Any, mask: Any, causal: bool, scale: float, out: Any) -> None:
+        """out = softmax over the keys that a query sees of scale * x, and 0 for the others; out may be x.
+
+        x, out: (rows, heads, queries, keys). `mask` (rows, keys), or None: keys where it is 0 are seen by nobody.
+        With `causal`, none is seen that comes after the query. A query that sees nothing gets 0 everywhere.
+
+        kernels/attention.py
+        """
+
+    def attention_softmax_gradient(self, y: Any, dy: Any, scale: float, out: Any) -> None:
+        """out = gradient of `attention_softmax` with respect to x, from its output; out may be dy.
+
+        kernels/attention.py
+        """
+
+    def batched_matmul(self, a: Any, b: Any, out: Any) -> None:
+        """out = a @ b for each of the leading axes; any views, as of heads that lie side by side in a step.
+
+        kernels/attention.py
+        """
+
     def all_finite(self, a: Any) -> bool:
         """Whether no element is NaN or infinite.
 
@@ -113,6 +159,12 @@ class Ops:
 
     def count_hits(self, scores: Any, classes: Any) -> int:
         """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first if equal.
+
+        kernels/checks.py
+        """
+
+    def note_finite(self, a: Any, finite: Any) -> None:
+        """`finite`, an array () of bool, becomes False if an element is NaN or infinite; else it stays.
 
         kernels/checks.py
         """
@@ -334,12 +386,13 @@ class Ops:
         kernels/losses.py
         """
 
-    def softmax_cross_entropy(self, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> tuple[Any, Any]:
+    def softmax_cross_entropy(self, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any, found: Any=None) -> tuple[Any, Any] | None:
         """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
         rows[i] = -log softmax(logits[i])[classes[i]]; gradient[i] = weights[i] * (softmax(logits[i]) - one hot).
         A negative class id is an unknown label: its row has loss 0 and gradient 0. `gradient` may be None.
-        Returns the weighted sum of the losses, and how many classes are where their row is highest.
+        Returns the weighted sum of the losses, and how many classes are where their row is highest; or leaves
+        them in `found` (2,) float64 instead: who is not to stop for a class that does not exist leaves -1 there.
 
         kernels/losses.py
         """
@@ -359,13 +412,13 @@ class Ops:
     def largest(self, xs: Sequence[Any], winner: Any, out: Any) -> None:
         """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
-        `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
+        `winner` may be None when no gradient will be asked for, and `out` may be xs[0]. Inputs are broadcast.
 
         kernels/merging.py
         """
 
     def largest_gradient(self, dy: Any, winner: Any, index: int, out: Any) -> None:
-        """out = gradient of `largest` with respect to xs[index].
+        """out = gradient of `largest`, or of `smallest`, with respect to xs[index].
 
         kernels/merging.py
         """
@@ -376,16 +429,43 @@ class Ops:
         kernels/merging.py
         """
 
+    def smallest(self, xs: Sequence[Any], winner: Any, out: Any) -> None:
+        """out = elementwise minimum of `xs`; all else as in `largest`.
+
+        kernels/merging.py
+        """
+
+    def sum_copies(self, a: Any, out: Any) -> None:
+        """out = a summed along the axes in which `out`, of as many, has length 1: broadcasting undone.
+
+        kernels/merging.py
+        """
+
     def batch_normalize(self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
-        x, out: (rows, features); all others (features,); `mean` and `variance` are written.
+        x, out: (rows, features), out may be x; all others (features,); `mean` and `variance` are written.
 
         kernels/normalization.py
         """
 
     def batch_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
-        """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta.
+        """Gradients of `batch_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
+
+        kernels/normalization.py
+        """
+
+    def group_normalize(self, x: Any, groups: int, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
+        """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, by each row's groups of channels.
+
+        x, out: (rows, places, channels), out may be x; gamma, beta: (channels,); `mean` and `variance` (rows,
+        groups) are written, or None when no gradient will be asked for.
+
+        kernels/normalization.py
+        """
+
+    def group_normalize_gradient(self, x: Any, dy: Any, groups: int, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
+        """Gradients of `group_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
 
         kernels/normalization.py
         """
@@ -400,7 +480,7 @@ class Ops:
         """
 
     def layer_normalize_gradient(self, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any, out: Any, epsilon: float) -> None:
-        """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta.
+        """Gradients of `layer_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
 
         kernels/normalization.py
         """
@@ -428,6 +508,21 @@ class Ops:
 
     def normalize_columns(self, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x.
+
+        kernels/normalization.py
+        """
+
+    def rms_normalize(self, x: Any, gamma: Any, squares: Any, out: Any, epsilon: float) -> None:
+        """out = gamma * x / sqrt(squares + epsilon), squares being the mean of each row's; out may be x.
+
+        x, out: (rows, features); gamma: (features,); `squares` (rows,) is written, or None when no gradient will
+        be asked for.
+
+        kernels/normalization.py
+        """
+
+    def rms_normalize_gradient(self, x: Any, dy: Any, gamma: Any, squares: Any, d_gamma: Any, out: Any, epsilon: float) -> None:
+        """Gradients of `rms_normalize` with respect to x (into `out`) and gamma; out may be dy, or None.
 
         kernels/normalization.py
         """
@@ -539,8 +634,10 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def lstm_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, cells: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, work: Any, activation: str, recurrent_activation: str, reverse: bool) -> None:
+    def lstm_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, cells: Any, hidden: Any, dy: Any, d_cell: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_start: Any, work: Any, activation: str, recurrent_activation: str, reverse: bool) -> None:
         """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left.
+
+        `d_cell` (n, units) arrives at the last of the cells; None stands for zeros.
 
         kernels/recurrent.py
         """
@@ -551,7 +648,7 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def simple_rnn_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, work: Any, activation: str, reverse: bool) -> None:
+    def simple_rnn_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_start: Any, work: Any, activation: str, reverse: bool) -> None:
         """Gradients of `simple_rnn`, from the `gates` and `hidden` it left.
 
         kernels/recurrent.py
@@ -568,10 +665,60 @@ class Ops:
         kernels/recurrent_gru.py
         """
 
-    def gru_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, recalled: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_recurrent_bias: Any, work: Any, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
+    def gru_gradient(self, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, recalled: Any, hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_recurrent_bias: Any, d_start: Any, work: Any, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
         """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left.
 
         kernels/recurrent_gru.py
+        """
+
+    def dot_rows(self, a: Any, b: Any, out: Any) -> None:
+        """out[n, i, j] = sum over k of a[n, i, k] * b[n, j, k].
+
+        kernels/reducing.py
+        """
+
+    def dot_rows_gradient(self, a: Any, b: Any, dy: Any, da: Any, db: Any) -> None:
+        """Gradients of `dot_rows` with respect to a and b, each of which may be None.
+
+        kernels/reducing.py
+        """
+
+    def max_along(self, x: Any, axes: Axes, winner: Any, out: Any) -> None:
+        """out = the largest of x along `axes`, which out has with length 1.
+
+        `winner` (int32, as out, or None) = which it was, counted along the axes: the first of equals.
+
+        kernels/reducing.py
+        """
+
+    def max_along_gradient(self, dy: Any, axes: Axes, winner: Any, out: Any) -> None:
+        """out = gradient of `max_along` with respect to x: all of it to the winner.
+
+        kernels/reducing.py
+        """
+
+    def sum_along(self, x: Any, axes: Axes, factor: float, out: Any) -> None:
+        """out = factor * the sum of x along `axes`; which `out` has with length 1.
+
+        kernels/reducing.py
+        """
+
+    def sum_along_gradient(self, dy: Any, factor: float, out: Any) -> None:
+        """out = gradient of `sum_along` with respect to x; dy has the axes that were summed with length 1.
+
+        kernels/reducing.py
+        """
+
+    def unit_length(self, x: Any, norms: Any, out: Any) -> None:
+        """out = x over its Euclidean norm along the last axis; `out` may be x, `norms` keeps the divisors.
+
+        kernels/reducing.py
+        """
+
+    def unit_length_gradient(self, y: Any, dy: Any, norms: Any, out: Any) -> None:
+        """out = gradient of `unit_length` with respect to x; `out` may be dy.
+
+        kernels/reducing.py
         """
 
     def keep_largest(self, x: Any, k: int, kept: Any, out: Any) -> None:
@@ -617,11 +764,12 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_adam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float) -> Any:
+    def update_adam(self, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float, finite: Any=None) -> Any:
         """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
         `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-        first. Returns whether the gradient was finite, and the parameters that were still are.
+        first. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+        `finite`.
 
         kernels/updates.py
         """
@@ -647,11 +795,12 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_sgd(self, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool) -> Any:
+    def update_sgd(self, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool, finite: Any=None) -> Any:
         """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
         With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-        momentum. Returns whether the gradient was finite, and the parameters that were still are.
+        momentum. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+        `finite`.
 
         kernels/updates.py
         """

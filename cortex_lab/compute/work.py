@@ -21,6 +21,10 @@ class Work:
     def __call__(self) -> None:
         raise NotImplementedError
 
+    def holding(self, arrays: Sequence[Any]) -> Self:
+        """The same work, which keeps these arrays: work that is remembered knows only where they lie."""
+        return self
+
     @classmethod
     def of(cls, works: Sequence[Self]) -> Self:
         """The work that is these, one after the other."""

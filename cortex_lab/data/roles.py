@@ -13,6 +13,7 @@ from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data._rows import Rows
 from cortex_lab.data.columns import listed
 from cortex_lab.data.source import Source
+from cortex_lab.data.targets import shown
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground.checks import near
 from cortex_lab.ground.forks import cached_property
@@ -69,6 +70,16 @@ def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:
     if not found:
         raise ValueError(f"beside {goals[0]!r} the frame has no column that could be an input")
     return found
+
+
+def require(frame: pd.DataFrame, columns: list, name: str) -> None:
+    """KeyError for a column that was trained on and is not in the frame."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise KeyError(
+            f"{name!r} has no column {missing[0]!r}, which was trained on; it has "
+            f"{shown(frame.columns)}: frame.rename(columns={{...}}) gives a column its name"
+        )
 
 
 def features_of(columns: list, categories: Mapping[Hashable, list[str]]) -> list[str]:

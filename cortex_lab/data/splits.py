@@ -10,6 +10,7 @@ import pandas as pd
 
 from cortex_lab.data._draws import SPLIT_STREAM, checked_seed, row_keys
 from cortex_lab.data._rows import positions
+from cortex_lab.data.frames import row_numbers
 from cortex_lab.ground import checks
 
 NAMES = ("train", "validation", "test")
@@ -19,8 +20,12 @@ class CannotStratify(ValueError):
     """A class has too few rows to be dealt out in proportion."""
 
 
-def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def read_splits(
+    splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame, index: pd.Index | None = None
+) -> dict[str, np.ndarray]:
     """Rows of each split, sorted; from {name: row numbers or bools} or from a column of split names.
+
+    `index` is the frame's own, by which pandas objects that choose rows are read.
 
     Without "train", it is what the others leave. ValueError for an unknown name, an empty split, or a row in
     two of them.
@@ -38,7 +43,8 @@ def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame
     for name in (*(name for name in NAMES if name in splits), *splits):
         if name not in NAMES:
             raise ValueError(f"splits are called {', '.join(NAMES)}, not {name!r}")
-        rows = np.asarray(splits[name])
+        every = np.arange(len(frame))
+        rows = np.asarray(row_numbers(splits[name], every, index, f"the {len(frame)} rows of the frame"))
         if rows.dtype == bool:
             if rows.shape != (len(frame),):
                 raise ValueError(f"split {name!r} has {rows.size} bools for a frame of {len(frame)} rows")

@@ -22,6 +22,7 @@ from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground.float32 import numbers_of
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
 Coded = tuple[np.ndarray, pd.Index]
@@ -145,7 +146,7 @@ def shown(labels: Iterable[Any], most: int = 8) -> str:
 
 def _classes(column: pd.Series, loss: str) -> Read:
     if is_float_dtype(column.dtype):
-        values = _read_numbers(column)
+        values = numbers_of(column)
         broken = values != np.floor(values)
         if broken.any():
             raise ValueError(
@@ -231,9 +232,17 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     """The column, without gaps and with labels that can be told apart; objects that are numbers as such."""
     column = _column(frame, name)
     if is_float_dtype(column.dtype):
-        _read_numbers(column)
-        # pandas has no index of float16 to look labels up in.
-        return column.astype(np.float32) if column.dtype == np.float16 else column
+        broken, remedy = ~np.isfinite(numbers_of(column)), f"dropna(subset=[{name!r}])"
+        _refuse_rows(broken, frame, f"column {name!r} is NaN or infinite", remedy)
+        # pandas has no index of float16, nor of longdouble, to look labels up in.
+        known = {np.dtype(np.float16): np.float32, np.dtype(np.longdouble): np.float64}
+        found = column.astype(known.get(column.dtype, column.dtype))
+        if found.nunique() != len(np.unique(column)):
+            raise ValueError(
+                f"column {name!r} holds {column.dtype} of which float64 does not keep all apart; subtract "
+                f"the smallest first: frame[{name!r}] - frame[{name!r}].min()"
+            )
+        return found
     remedy = f"dropna(subset=[{name!r}])"
     _refuse_rows(column.isna().to_numpy(bool), frame, f"label column {name!r} has no label", remedy)
     if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.embed._pairs import affinities_of_all_pairs
 from cortex_lab.ground import checks
 from cortex_lab.ground.forks import cached_property
 
 # openTSNE's own rule for the gradient, at the size where interpolation begins to pay.
 _BARNES_HUT_BELOW = 10_000
 _EXACT_NEIGHBORS_BELOW = 5_000
+# Up to here an (n, n) matrix of affinities is kept.
+_ALL_PAIRS_UP_TO = 2_000
 _PAIRS_AT_ONCE = 2**16
 
 
@@ -40,10 +43,25 @@ class Points:
         return (
             opentsne("affinity")
             .PerplexityBasedNN(
-                self.x, self.perplexity, method=method, random_state=self.seed, n_jobs=self.n_jobs
+                self._scaled, self.perplexity, method=method, random_state=self.seed, n_jobs=self.n_jobs
             )
             .P
         )
+
+    @cached_property
+    def _scaled(self) -> np.ndarray:
+        """The points, times a power of two if squares of their numbers would leave the range of floats."""
+        largest = float(np.abs(self.x).max())
+        if 1e-9 < largest < 1e15:
+            return self.x
+        return np.ldexp(self.x, -np.frexp(largest)[1]).astype(self.x.dtype)
+
+    @cached_property
+    def _all_pairs(self) -> tuple[np.ndarray, float]:
+        """The affinities of all pairs (n, n), and the sum of all p log p."""
+        p = affinities_of_all_pairs(self._scaled, self.perplexity)
+        some = p[p > 0]
+        return p, float(some @ np.log(some))
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -54,16 +72,20 @@ class Points:
         return affinities.row[upper], affinities.col[upper], 2 * p, 2 * float(p @ np.log(p))
 
     def divergence(self, positions: np.ndarray) -> float | None:
-        """KL divergence of the map, over all pairs; None for so many points that `gradient` estimates it."""
+        """KL divergence of the map; None for so many points that `gradient` estimates it."""
         if len(positions) >= _BARNES_HUT_BELOW:
             return None
+        if len(positions) <= _ALL_PAIRS_UP_TO:
+            affinities, negative_entropy = self._all_pairs
+            similarities, attraction = _similarities(positions, affinities)
+            return float(np.maximum(negative_entropy + attraction + np.log(similarities), 0.0))
         i, j, affinity, negative_entropy = self._pairs
         distance = np.zeros(len(i))
         for axis in positions.T.copy():
             between = axis[i] - axis[j]
             distance += between * between
         attraction = affinity @ np.log1p(distance)
-        return float(np.maximum(negative_entropy + attraction + np.log(_similarities(positions)), 0.0))
+        return float(np.maximum(negative_entropy + attraction + np.log(_similarities(positions)[0]), 0.0))
 
     def gradient(self, positions: np.ndarray, exaggeration: float) -> tuple[float, np.ndarray]:
         """The map's divergence as the gradient's tree or interpolation estimates it, and the gradient (n, 2).
@@ -100,27 +122,34 @@ class Points:
         Kobak and Berens, The art of using t-SNE for single-cell transcriptomics (2019).
         """
         # A single feature still gives a picture: a line.
-        x = self.x if self.x.shape[1] > 1 else np.column_stack([self.x, np.zeros(len(self.x), self.x.dtype)])
+        x = self._scaled
+        x = x if x.shape[1] > 1 else np.column_stack([x, np.zeros(len(x), x.dtype)])
         return opentsne("initialization").pca(x.astype(np.float64), random_state=self.seed)
 
 
-def _similarities(positions: np.ndarray) -> float:
-    """The sum of 1 / (1 + squared distance) over all ordered pairs of points."""
+def _similarities(positions: np.ndarray, affinities: np.ndarray | None = None) -> tuple[float, float]:
+    """The sum of 1 / (1 + squared distance) over all ordered pairs of points.
+
+    With their `affinities` (n, n), also the sum of those times log(1 + squared distance).
+    """
     n = len(positions)
     y = positions - positions.mean(axis=0)
     square, ones = (y**2).sum(axis=1), np.ones(n)
     # 1 + |a|^2 - 2ab + |b|^2 as one product of matrices.
     left = np.column_stack([-2 * y, square + 1, ones])
     right = np.stack([*y.T, ones, square])
-    total, rows = 0.0, max(1, _PAIRS_AT_ONCE // n)
+    total, attraction, rows = 0.0, 0.0, max(1, _PAIRS_AT_ONCE // n)
     for start in range(0, n, rows):
         here = left[start : start + rows] @ right[:, start:]
         # What a wide map loses in the product would else weigh more than pairs far from each other.
         np.maximum(here, 1.0, out=here)
+        if affinities is not None:
+            pulled = np.log(here) * affinities[start : start + rows, start:]
+            attraction += 2 * float(pulled.sum()) - float(pulled[:, :rows].sum())
         np.reciprocal(here, out=here)
         np.fill_diagonal(here, 0.0)
         total += 2 * float(here.sum()) - float(here[:, :rows].sum())
-    return total
+    return total, attraction
 
 
 def opentsne(module: str) -> Any:

@@ -17,6 +17,16 @@ def is_built_in(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == PACKAGE
 
 
+def replays_own_only(cls: type, *methods: str) -> None:
+    """Have a class of one's own that replaces one of these methods replay its calls only if it says so.
+
+    What its base promises by `replays` was not promised of those.
+    """
+    said = vars(cls)
+    if not is_built_in(cls) and "replays" not in said and any(name in said for name in methods):
+        cls.replays = False  # type: ignore[attr-defined]
+
+
 class NotDefined(ValueError):
     """A description names a class of one's own that is not defined yet; the text says what to import."""
 

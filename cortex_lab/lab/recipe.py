@@ -149,7 +149,8 @@ class Recipe:
 
     def _labels(self, labels: Any, codes: np.ndarray, source: SourceText) -> str:
         """The labels of a dataset as its own column has them, to be read again by any loss."""
-        if labels.dtype != object and len(np.unique(codes)) == len(labels):
+        sorted_alike = labels.dtype != object and labels.is_monotonic_increasing
+        if sorted_alike and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()
             if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
                 return self._arrays(values[codes], source)

@@ -145,6 +145,11 @@ class TrainingSession(Session):
         self._put_back(network)
         return best
 
+    def edit(self, name: str, value: Any) -> None:
+        # What is logged is what a script can hold.
+        named = getattr(self.process.batches, "row_numbers", None)
+        super().edit(name, named(value) if name == "excluded_rows" and named else value)
+
     def rewind(self, step: int) -> None:
         self._check_data()
         super().rewind(step)
@@ -232,8 +237,7 @@ class TrainingSession(Session):
             frame = whole.loc[rows].copy()
         else:
             target = np.array(self.network.ops.to_numpy(next(iter(slots.values())).target))
-            frame = pd.DataFrame({"target": list(target)}, index=rows)
-        frame.index.name = "row"
+            frame = pd.DataFrame({"target": list(target)}, index=pd.Index(rows, name="row"))
         return frame.assign(loss=training.objective.losses_of_rows(slots))
 
     def _score(self, data: Any, metrics: Any) -> dict[str, float]:
@@ -244,9 +248,9 @@ class TrainingSession(Session):
                 raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
             data = getattr(self.dataset, data)
         reading, _ = reading_of(training.losses)
-        reads = self.network.reads
+        reads, words = self.network.reads, self.network.categories
         inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels)
+            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words)
         )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)

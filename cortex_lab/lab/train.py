@@ -12,6 +12,7 @@ import numpy as np
 from cortex_lab.data import Batches
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.given import Given
+from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
@@ -21,8 +22,9 @@ from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
-from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
-from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_wrong_classes, weights_of
+from cortex_lab.nn.train.checkpoint import check_validated, load_training, optimizer_of, read_training
+from cortex_lab.nn.train.labels import class_count, refuse_wrong_classes, weights_of
+from cortex_lab.nn.train.names import give_names, learned_names
 from cortex_lab.optimize import Optimizer
 from cortex_lab.study import Probe
 
@@ -100,8 +102,8 @@ def train(
         Weights by class, {label: weight}, where labels are the column's own values, in arrays the class ids;
         or "balanced".
     sample_weight
-        (rows,): how much each row of `data` counts, in the order of its rows; for a Dataset, a Series in
-        another order is matched by the row numbers in its index.
+        (rows,): how much each row of `data` counts, in the order of its rows. A Series is matched by its
+        index: by row numbers if that is called "row", as in a Dataset's own frame, else by that of the frame.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
     frozen
@@ -115,7 +117,7 @@ def train(
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
         and broke at; `session.resume()` goes on with its last run. ValueError that names what is set up in
         another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
-        look on and may be others.
+        look on and may be others; `validation=None` goes on without the validation rows that it had.
     new_optimizer
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
@@ -154,7 +156,7 @@ def train(
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
-    whole = Given.of(data, reading, name, by_output)
+    whole = Given.of(data, reading, name, by_output, Learned(**learned_names(network)))
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
     batches = given.batches(batch_size, seed)
@@ -164,12 +166,11 @@ def train(
     except NoSuchId as error:
         raise error.called(reads) from None
     refuse_wrong_classes(training.objective, given)
-    classes = given.classes
-    refuse_another_order(network, reads, classes)
+    names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
-        names = {"reads": reads, "categories": given.categories, "classes": classes}
+        check_validated(training, saved, validation)
         load_training(training, saved, new_optimizer, names)
-    network.reads, network.categories, network.classes = reads, given.categories, classes
+    give_names(network, **names)
     served: Any = batches if isinstance(batches, Batches) else batches.fetch(0)
     if served is batches:
         # Of batches of one's own, a training has looked at the first.

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.described import Described, Registry
+from cortex_lab.ground.described import Described, Registry, replays_own_only
+from cortex_lab.ground.forks import cached_property
+from cortex_lab.optimize import by_pattern
 from cortex_lab.optimize.schedule import SCHEDULES
 
 OPTIMIZERS = Registry("optimizer", parts=(SCHEDULES,))
@@ -29,22 +31,36 @@ class Optimizer(Described):
     `weight_decay` shrinks all parameters by learning_rate * weight_decay before each update, decoupled from
     the gradient (Loshchilov and Hutter 2019); for a penalty inside the loss, use an L2 penalty there. In a
     training, parameters that no loss leads to are left as they are.
+    `weight_decay_excludes` names parameters that do not shrink, by patterns such as "*/bias"; the word
+    "biases_and_norms" is all biases, gammas, betas and whatever else has a single axis.
+    `learning_rate_factors` makes the steps of parameters longer or shorter, by pattern: {"conv2d_*": 0.1}.
+    A name has the product of all factors whose pattern it matches; weight decay goes with the rate.
     `clip_value` limits each element of the gradient to [-clip_value, clip_value]; then `clip_norm` shortens
     the whole gradient to that Euclidean norm if it is longer (Pascanu et al. 2013; Keras' global_clipnorm).
     """
 
     decays_itself: ClassVar[bool] = False
     """Whether `apply` does the weight decay, in the same pass."""
+    replays: ClassVar[bool] = False
+    """Whether `apply` only calls kernels, each time with the same arrays and hyper-parameters.
+
+    It is then run once for a training; after that the calls it made are made again, and what changes from
+    update to update, the `rate` and the numbers of the state, lies in arrays (). A class of one's own that
+    brings an `apply` says so itself.
+    """
 
     learning_rate: Rate = field(default=0.001, kw_only=True)
     weight_decay: float = field(default=0.0, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     clip_value: float | None = field(default=None, kw_only=True)
+    weight_decay_excludes: Any = field(default=(), kw_only=True)
+    learning_rate_factors: Any = field(default=(), kw_only=True)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # Said here so that @dataclass leaves it: what equals its default need not be read every time.
         cls.__repr__ = Optimizer.__repr__  # type: ignore[method-assign]
+        replays_own_only(cls, "apply")
         OPTIMIZERS.add(cls)
 
     def __post_init__(self) -> None:
@@ -53,6 +69,10 @@ class Optimizer(Described):
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 checks.number(name, getattr(self, name), over=0)
+        excludes = by_pattern.patterns("weight_decay_excludes", self.weight_decay_excludes)
+        factors = by_pattern.factors("learning_rate_factors", self.learning_rate_factors)
+        object.__setattr__(self, "weight_decay_excludes", excludes)
+        object.__setattr__(self, "learning_rate_factors", factors)
 
     # To be written by an optimizer ------------------------------------------------------------------
 
@@ -65,10 +85,16 @@ class Optimizer(Described):
         """All that it remembers, before the first update: `arrays`, unless it is more than that."""
         return {name: ops.zeros(params.shape, params.dtype) for name in self.arrays}
 
+    def advance(self, state: dict[str, Any]) -> None:
+        """Make the numbers of `state` those of the next update: "updates" counts it from now on."""
+        state["updates"] += 1
+
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
         """Change `params` and `state` in place; state["updates"] counts this update already.
 
         Returns whether the gradient was finite and what was in `params` still is, or None if it did not look.
+        Where its calls are to be made again, state["finite"] is an array for a kernel to note it in, which is
+        returned.
         """
         raise TypeError(f"{type(self).__name__} must define apply(ops, params, gradient, state, rate)")
 
@@ -80,11 +106,21 @@ class Optimizer(Described):
         """State for a vector like `params`, before the first update.
 
         `shapes` are those of the arrays that make up the vector, by name and in their order, if it has any.
+        ValueError for a pattern that no name matches.
         """
-        state = {"updates": 0, **self.memory(ops, params)}
+        state = {"updates": 0, **self.memory(ops, params), **self.parts(shapes)}
         if self.clip_norm is not None or self.clip_value is not None:
             state["clipped"] = ops.zeros(params.shape, params.dtype)
         return state
+
+    def parts(self, shapes: Mapping[str, tuple[int, ...]] | None) -> dict[str, Any]:
+        """What the state says of the parts of the vector that are named in patterns, if any are."""
+        found: dict[str, Any] = {}
+        if self.weight_decay_excludes:
+            found["decayed"] = by_pattern.decayed_parts(self.weight_decay_excludes, shapes)
+        if self.learning_rate_factors:
+            found["scaled"] = by_pattern.scaled_parts(self.learning_rate_factors, shapes)
+        return found
 
     def update(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any]) -> bool:
         """Change `params` (and `state`) in place by one update along `gradient`, which is left as it is.
@@ -92,18 +128,46 @@ class Optimizer(Described):
         Returns whether the gradient was finite, and what was in `params` still is.
         """
         rate = self.rate(state["updates"])
-        whole, gradient = gradient, self._clipped(ops, gradient, state)
-        if self.weight_decay and not self.decays_itself:
-            ops.decay_weights(params, rate * self.weight_decay)
+        self.complete(ops, params, state)
+        self.advance(state)
+        doer: Any = self
+        decayed: Any = state.get("decayed")
+        scaled: Any = state.get("scaled")
+        before = None if scaled is None else [params[start:stop].copy() for start, stop, _ in scaled]
+        if decayed is not None:
+            doer = self._undecayed
+            for start, stop in decayed:
+                ops.decay_weights(params[start:stop], rate * self.weight_decay)
+        clipped = doer.prepare(ops, params, gradient, state, rate * self.weight_decay)
+        finite = doer.apply(ops, params, clipped, state, rate)
+        if before is not None:
+            _scale_steps(params, scaled, before)
+        if finite is None:
+            return ops.all_finite(gradient) and ops.all_finite(params)
+        return bool(finite) and (clipped is gradient or ops.all_finite(gradient))
+
+    def complete(self, ops: Any, params: Any, state: dict[str, Any]) -> None:
+        """Give `state` the arrays that an edit asks for and `init` did not, such as those of a momentum."""
         for name in self.arrays:
-            # An edit may have asked for more memory than `init` did, such as a momentum where there was none.
             if name not in state:
                 state[name] = ops.zeros(params.shape, params.dtype)
-        state["updates"] += 1
-        finite = self.apply(ops, params, gradient, state, rate)
-        if finite is None:
-            return ops.all_finite(whole) and ops.all_finite(params)
-        return bool(finite) and (gradient is whole or ops.all_finite(whole))
+        if "clipped" not in state and not (self.clip_norm is None and self.clip_value is None):
+            state["clipped"] = ops.zeros(params.shape, params.dtype)
+
+    def prepare(
+        self, ops: Any, params: Any, gradient: Any, state: Mapping[str, Any], shrinkage: float
+    ) -> Any:
+        """What comes before `apply`: weights shrink by their decay; the gradient as `apply` is to see it."""
+        if self.weight_decay and not self.decays_itself:
+            ops.decay_weights(params, shrinkage)
+        seen = gradient
+        if self.clip_value is not None:
+            ops.clip_by_value(seen, self.clip_value, state["clipped"])
+            seen = state["clipped"]
+        if self.clip_norm is not None:
+            ops.clip_by_norm(seen, self.clip_norm, state["clipped"])
+            seen = state["clipped"]
+        return seen
 
     def rate(self, updates: int) -> float:
         """The learning rate of the update that follows `updates` others: the number, or the schedule's."""
@@ -139,19 +203,19 @@ class Optimizer(Described):
         said = [f"{f.name}={getattr(self, f.name)!r}" for f in others if getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join([repr(getattr(self, rate.name)), *said])})"
 
-    def _clipped(self, ops: Any, gradient: Any, state: dict[str, Any]) -> Any:
-        if self.clip_norm is None and self.clip_value is None:
-            return gradient
-        # Clipping may have been switched on by `replace` after the state was made.
-        clipped = state.get("clipped")
-        if clipped is None:
-            clipped = state["clipped"] = ops.zeros(gradient.shape, gradient.dtype)
-        if self.clip_value is not None:
-            ops.clip_by_value(gradient, self.clip_value, clipped)
-            gradient = clipped
-        if self.clip_norm is not None:
-            ops.clip_by_norm(gradient, self.clip_norm, clipped)
-        return clipped
+    @cached_property
+    def _undecayed(self) -> Any:
+        return self.replace(weight_decay=0.0)
+
+
+def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:
+    """Make the steps of the parts `scaled`, each (start, stop, factor), as long as their factors say."""
+    # The step of every optimizer is as long as its rate says.
+    for (start, stop, factor), was in zip(scaled, before, strict=True):
+        part = params[start:stop]
+        part -= was
+        part *= factor
+        part += was
 
 
 optimizer_from_dict = OPTIMIZERS.from_dict

@@ -68,9 +68,12 @@ class Gate:
             raise
 
     def admit(self) -> None:
-        """Call every waiting visitor; for the owner only, between two steps."""
+        """Call the visitors that are waiting now; for the owner only, between two steps.
+
+        Those that come meanwhile, as who looks in a loop does, wait for the next step.
+        """
         with self.resting():
-            while self.visitors:
+            for _ in range(len(self.visitors)):
                 _call(*self.visitors[0])
                 self.visitors.popleft()
 
@@ -140,9 +143,11 @@ class Gate:
         return future
 
     def _admit_if_idle(self) -> None:
-        # Looked at again each time: a visitor that came meanwhile must not be left waiting.
-        while self.visitors and not self._owner:
+        if self.visitors and not self._owner:
             self._admit_as(_Call())
+        # A visitor that came meanwhile must not be left waiting, nor keep this thread for ever.
+        if self.visitors and not self._owner:
+            threading.Thread(target=self._admit_if_idle, name="visits", daemon=True).start()
 
     def _admit_as(self, call: _Call) -> None:
         def admit() -> None:

@@ -68,8 +68,9 @@ def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) ->
     assert saved.count() == 1 and not saved.is_visible(), "the saved picture shows beside the live bench"
 
     before = lab.value("len(session.trace)")
+    stood = lab.value("session.step_number")
     bench.click("Step")
-    bench.wait_for_step(lab.value("session.step_number"))
+    bench.wait_for_step(stood + 1)
     assert lab.value("len(session.trace)") == before + 1
 
     bench.click("Run")

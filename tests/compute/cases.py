@@ -119,6 +119,11 @@ def all_finite(draw: Draw) -> Case:
 
 
 @case
+def note_finite(draw: Draw) -> Case:
+    return Case([*all_finite(draw).args, np.array(draw.pick(True, True, False))], (1,), exact=True)
+
+
+@case
 def checksum(draw: Draw) -> Case:
     size = draw.size(1, 300, 200_000)
     return Case([draw.random.integers(0, 2**32, size, dtype=np.uint32)], ())
@@ -264,7 +269,8 @@ def softmax_cross_entropy(draw: Draw) -> Case:
     ids = draw.random.integers(-1, classes, n)
     gradient = draw.pick(None, poison(n, classes))
     logits = draw.numbers(n, classes, scale=20)
-    return Case([logits, ids, draw.positive(n), poison(n), gradient], (3, 4))
+    found = draw.pick(None, np.full(2, np.nan))
+    return Case([logits, ids, draw.positive(n), poison(n), gradient, found], (3, 4, 5))
 
 
 @case
@@ -281,7 +287,8 @@ def squared_error(draw: Draw) -> Case:
 def update_sgd(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     velocity = draw.pick(None, draw.numbers(n))
-    return Case([draw.numbers(n), draw.numbers(n), velocity, 0.01, 0.9, draw.pick(True, False)], (0, 2))
+    settings = [0.01, 0.9, draw.pick(True, False), draw.pick(None, np.array(True))]
+    return Case([draw.numbers(n), draw.numbers(n), velocity, *settings], (0, 2, 6))
 
 
 @case
@@ -289,7 +296,7 @@ def update_adam(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     arrays = [draw.numbers(n), draw.numbers(n), draw.numbers(n), draw.positive(n)]
     settings = [0.01, 0.9, 0.999, 1e-8, draw.size(1, 1000), draw.pick(0.0, 0.1)]
-    return Case([*arrays, *settings], (0, 2, 3))
+    return Case([*arrays, *settings, draw.pick(None, np.array(True))], (0, 2, 3, 10))
 
 
 def _keys(draw: Draw) -> list[int]:
@@ -350,36 +357,6 @@ def batch_normalize_gradient(draw: Draw) -> Case:
     return Case([x, dy, gamma, mean, variance, *outputs, 1e-3], (5, 6, 7))
 
 
-def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
-    n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
-    arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
-    return [*arrays, draw.numbers(units, 4 * units, scale=0.5)], (n, steps, features, units)
-
-
-@case
-def lstm(draw: Draw) -> Case:
-    arrays, (n, steps, _, units) = _lstm(draw)
-    bias = draw.pick(None, draw.numbers(4 * units))
-    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
-    kept = draw.pick((None, None), (poison(n, steps, units), poison(n, steps, units)))
-    last = draw.pick(None, poison(n, units))
-    made = [*arrays, bias, None, start, poison(n, steps, 4 * units), *kept, last]
-    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (6, 7, 8, 9))
-
-
-@case
-def lstm_gradient(draw: Draw) -> Case:
-    arrays, (n, steps, features, units) = _lstm(draw)
-    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
-    gates = draw.random.random((n, steps, 4 * units), dtype=np.float32)
-    kept = draw.numbers(n, steps, units), np.tanh(draw.numbers(n, steps, units))
-    dy = draw.pick(draw.numbers(n, steps, units), draw.numbers(n, units))
-    dx, d_bias = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(4 * units))
-    outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, poison(n, steps, 4 * units)
-    made = [*arrays, None, start, gates, *kept, dy, dx, *outputs]
-    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (9, 10, 11, 12))
-
-
 @case
 def warp_affine(draw: Draw) -> Case:
     shape = draw.size(1, 3, 60), draw.size(1, 17), draw.size(1, 17), draw.size(1, 5)
@@ -387,3 +364,6 @@ def warp_affine(draw: Draw) -> Case:
     matrices = identity + draw.random.standard_normal((shape[0], 2, 3)) * [0.3, 0.3, 3.0]
     tones = draw.random.standard_normal((shape[0], 2))
     return Case([draw.numbers(*shape), matrices, tones, draw.pick(True, False), poison(*shape)], (4,))
+
+
+from tests.compute import sequence_cases  # noqa: E402, F401 - rows of the same table

@@ -13,6 +13,7 @@ PACKAGE = ROOT / "cortex_lab"
 COMPUTE = "cortex_lab.compute"
 # From the ground up. A module imports from floors below its own; on one floor, only from those before it.
 FLOORS = (
+    "blas_threads",
     "kernel",
     "work",
     "backend",
@@ -22,7 +23,6 @@ FLOORS = (
     "kernels.recurrent",
     "kernels",
     "cpu.machine",
-    "cpu.blas_threads",
     "cpu.numba_inside",
     "cpu.jit",
     "cpu.llvm",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,51 @@ def test_numbers_that_change_from_step_to_step_may_be_arrays(backend: str, name:
         for a, b, given in zip(ours, theirs, CHANGING[name], strict=True):
             if given is None:
                 np.testing.assert_array_equal(ops.to_numpy(a), ops.to_numpy(b))
+
+
+def noting() -> dict[str, tuple[int, int]]:
+    """Kernels that note whether all is finite, each with where its parameters and its gradient stand."""
+    given = {name: list(signature(kernel.reference).parameters)[1:] for name, kernel in REGISTRY.items()}
+    vectors = {name: [a for a in ("params", "gradient", "a") if a in names] for name, names in given.items()}
+    return {
+        name: (names.index(vectors[name][0]), names.index(vectors[name][-1]))
+        for name, names in given.items()
+        if "finite" in names
+    }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", noting())
+def test_what_is_not_finite_is_noted_wherever_it_lies_and_stays_noted(backend: str, name: str):
+    """Long enough to be shared out; parameters that were lost before are nobody's news."""
+    ops, size, (of_params, of_gradient) = get_ops(backend), 200_001, noting()[name]
+    numbers = [*CHANGING.get(name, (None,))]
+    finite = ops.zeros((), "bool")
+    args = [ops.asarray(np.full(size, 0.5)) if a is None else {"rate": 0.1, "step": 1}.get(str(a), a)
+            for a in numbers]  # fmt: skip
+
+    def noted() -> bool:
+        with np.errstate(all="ignore"):
+            getattr(ops, name)(*args, finite)
+        return bool(finite)
+
+    finite.fill(True)
+    assert noted()
+    for place in (0, size // 2, size - 1):
+        for wrong in (np.nan, np.inf, -np.inf):
+            args[of_gradient][place] = wrong
+            assert not noted()
+            # All is well again but for what the update made of it.
+            for array in args:
+                if hasattr(array, "shape"):
+                    array[...] = 0.5
+            assert not noted()
+            finite.fill(True)
+            assert noted()
+        if of_params != of_gradient:
+            args[of_params][place] = np.nan
+            assert noted()
+            args[of_params][place] = 0.5
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cortex_lab.compute import get_ops
-from cortex_lab.compute.cpu.blas_threads import _blas_libraries, one_blas_thread
+from cortex_lab.compute.blas_threads import _blas_libraries, one_blas_thread
 from cortex_lab.compute.cpu.machine import worker_count
 from cortex_lab.compute.cpu.pool import TURNS, WORTH, Workers, get_workers
 

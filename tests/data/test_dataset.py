@@ -208,7 +208,10 @@ def test_columns_go_by_any_name(a, cells):
 
 def test_select_by_bools(pictures):
     dataset = Dataset(pictures).select([5, 2, 9])
-    for mask in ([True, False, True], np.array([True, False, True]), pd.Series([True, False, True])):
+    series = pd.Series([True, False, True], [9, 2, 5])
+    for mask in ([True, False, True], np.array([True, False, True]), series):
         assert dataset.select(mask).rows.tolist() == [5, 9]
+    with pytest.raises(ValueError, match=r"the index of rows is not that of.*rows\.to_numpy\(\)"):
+        dataset.select(series.reset_index(drop=True))
     with pytest.raises(IndexError, match="12 bools do not choose from 3 rows"):
         dataset.select(np.ones(12, bool))

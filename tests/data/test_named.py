@@ -129,7 +129,8 @@ def test_other_rows_meet_several_by_name_on_every_path(tmp_path):
         for name, array in session.network.predict(given).items():
             np.testing.assert_array_equal(array, outputs[name])
     assert session.score("test").keys() == scores.keys()
-    assert session.network.reads == data.reads and session.network.classes is None
+    assert session.network.reads == data.reads
+    assert session.network.classes == {"kind": ["ant", "bee", "cow"]}
     session.network.save(tmp_path / "network.h5")
     loaded = cl.Network.load(tmp_path / "network.h5")
     np.testing.assert_array_equal(loaded.predict(other)["size"], outputs["size"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import cortex_lab as cl
 from cortex_lab.compute import get_ops
-from cortex_lab.compute.cpu.blas_threads import one_blas_thread
+from cortex_lab.compute.blas_threads import one_blas_thread
 from tests.faults.interrupts import PLACES, X, Y
 from tests.faults.tally import Tally
 

@@ -26,6 +26,7 @@ OTHERWISE = {
     ("compute/cpu/pool.py", "Thread"): "a child has a pool of its own",
     ("compute/cpu/plain_work.py", "ThreadPoolExecutor"): "they belong to a pool",
     ("ground/flag.py", "Lock"): "held by nobody, but lowered",
+    ("study/gate.py", "Thread"): "nobody in a child waits for visitors of its parent",
     ("study/tracefile.py", "RLock"): "a child compares the process first, and writes nothing",
     ("study/tracefile.py", "Thread"): "a child compares the process first, and writes nothing",
     ("widgets/picture.py", "Thread"): "a child sees that it is not alive",

@@ -298,3 +298,10 @@ def test_row_weights_of_classes_and_samples():
 def test_row_weights_that_make_no_sense(targets, class_weight, sample_weight, message):
     with pytest.raises(ValueError, match=message):
         row_weights(np.array(targets), class_weight, sample_weight)
+
+
+@pytest.mark.parametrize("targets", [np.zeros(6, int), np.eye(3)[[0, 1, 2, 0, 1, 2]]], ids=["ids", "columns"])
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error", "binary_cross_entropy"])
+def test_answers_for_every_place_where_one_is_meant(name, targets):
+    with pytest.raises(ValueError, match=r"wants .*; for one answer about a whole row, put a Flatten before"):
+        resolve_loss(name).check_targets(targets, (4, 4, 3))

@@ -314,10 +314,10 @@ def test_bad_hyper_parameters(name: str, value: object, message: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"kind": "Adaam"}, "no optimizer 'Adaam'; there are Adadelta, Adagrad, Adam"),
+        ({"kind": "Adaam"}, "no optimizer 'Adaam'; did you mean 'Adam'"),
         ({"kind": "Adam", "beta_3": 0.9}, "Adam does not take these settings"),
         ({"kind": "SGD", "nesterov": True}, "nesterov needs a momentum above 0"),
-        ({"kind": "SGD", "learning_rate": {"kind": "Cosine"}}, "no schedule 'Cosine'; there are CosineDecay"),
+        ({"kind": "SGD", "learning_rate": {"kind": "Cosine"}}, "'Cosine'; did you mean 'CosineDecay'"),
         ({}, "no optimizer None"),
     ],
 )

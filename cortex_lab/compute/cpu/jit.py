@@ -29,11 +29,17 @@ OPTIONS = {
     "no_cfunc_wrapper": True,
 }
 
+EXACT = {**OPTIONS, "fastmath": False}
+
 if PORTABLE:
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` compiled when first called, without the GIL."""
         return numba.jit(**OPTIONS)(function)
+
+    def exact(function: Callable[..., Any]) -> Callable[..., Any]:
+        """`compiled`, each operation as it is written: as Python would do it."""
+        return numba.jit(**EXACT)(function)
 
     piecework = compiled
 
@@ -46,6 +52,10 @@ else:
         What compiled functions call is compiled apart from what Python calls, without the way in for Python.
         """
         return kept(CompiledForPython(function, targetoptions=OPTIONS, pipeline_class=OwnCode), "")
+
+    def exact(function: Callable[..., Any]) -> Callable[..., Any]:
+        """`compiled`, each operation as it is written: as Python would do it."""
+        return kept(CompiledForPython(function, targetoptions=EXACT, pipeline_class=OwnCode), "")
 
     def piecework(function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` compiled for workers and compiled functions; Python calls it through `work` only."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import Any, Self
 
-from cortex_lab.compute.cpu.blas_threads import one_blas_thread
+from cortex_lab.compute.blas_threads import one_blas_thread
 from cortex_lab.compute.cpu.pool import Workers, get_workers
 from cortex_lab.compute.work import Work
 

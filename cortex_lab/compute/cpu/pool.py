@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import lru_cache, partial
 from itertools import pairwise
 from queue import SimpleQueue
@@ -17,8 +18,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from cortex_lab.compute.blas_threads import one_blas_thread
 from cortex_lab.compute.cpu import work_stealing as stealing
-from cortex_lab.compute.cpu.blas_threads import one_blas_thread
 from cortex_lab.compute.cpu.denormals import flush
 from cortex_lab.compute.cpu.machine import worker_count
 from cortex_lab.compute.work import Work
@@ -56,6 +57,11 @@ class SharedWork(Work):
     def __call__(self) -> None:
         # Asked for at each call: a forked child has a pool of its own.
         get_workers().perform(self)
+
+    def holding(self, arrays: Sequence[Any]) -> Self:
+        other = copy(self)
+        other.kept = [*self.kept, arrays]
+        return other
 
     @classmethod
     def of(cls, works: Sequence[Self]) -> Self:

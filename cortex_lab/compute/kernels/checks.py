@@ -17,6 +17,12 @@ def all_finite(xp: Any, a: Any) -> bool:
 
 
 @kernel
+def note_finite(xp: Any, a: Any, finite: Any) -> None:
+    """`finite`, an array () of bool, becomes False if an element is NaN or infinite; else it stays."""
+    finite &= xp.isfinite(a).all()
+
+
+@kernel
 def checksum(xp: Any, words: Any) -> int:
     """The sum of `words` (n,) uint32, each times an odd number of its own, modulo 2**64.
 

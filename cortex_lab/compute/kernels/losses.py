@@ -17,13 +17,14 @@ EPSILON = 1e-7
 
 @kernel
 def softmax_cross_entropy(
-    xp: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any
-) -> tuple[Any, Any]:
+    xp: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any, found: Any = None
+) -> tuple[Any, Any] | None:
     """Per-row loss and the gradient of the weighted sum, from logits (n, classes) and class ids (n,).
 
     rows[i] = -log softmax(logits[i])[classes[i]]; gradient[i] = weights[i] * (softmax(logits[i]) - one hot).
     A negative class id is an unknown label: its row has loss 0 and gradient 0. `gradient` may be None.
-    Returns the weighted sum of the losses, and how many classes are where their row is highest.
+    Returns the weighted sum of the losses, and how many classes are where their row is highest; or leaves
+    them in `found` (2,) float64 instead: who is not to stop for a class that does not exist leaves -1 there.
     """
     known = classes >= 0
     chosen = xp.where(known, classes, 0)[:, None]
@@ -37,7 +38,11 @@ def softmax_cross_entropy(
         one_hot = xp.arange(logits.shape[1])[None, :] == chosen
         gradient -= one_hot
         gradient *= xp.where(known, weights, 0)[:, None]
-    return weights @ rows, xp.count_nonzero(logits.argmax(axis=1) == classes)
+    said = weights @ rows, xp.count_nonzero(logits.argmax(axis=1) == classes)
+    if found is None:
+        return said
+    found[0], found[1] = said
+    return None
 
 
 @kernel

@@ -88,6 +88,7 @@ def gru_gradient(
     d_recurrent: Any,
     d_bias: Any,
     d_recurrent_bias: Any,
+    d_start: Any,
     work: Any,
     activation: str,
     recurrent_activation: str,
@@ -116,6 +117,8 @@ def gru_gradient(
             from_candidate = behind * reset
         from_switches = work[:, t, both] @ recurrent[:, both].T
         dh = here * update + from_switches + from_candidate + passed_by(xp, mask, t, dh)
+    if d_start is not None:
+        d_start[...] = dh
     weight_gradients(xp, x, kernel, before, work, dx, d_kernel, d_recurrent)
 
     # The candidate's recurrent kernel met h and d_candidate with the reset gate on one of them.

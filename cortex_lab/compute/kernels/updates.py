@@ -1,7 +1,8 @@
 """Optimizer updates over the flat parameter vector, in place.
 
 Rates, steps and the like are numbers, or arrays () of one, which are read when the update is made: a captured
-step has another rate each time.
+step has another rate each time. `finite`, where it is given, is an array () of bool, which becomes False if
+the gradient was not finite, or parameters that were no longer are.
 """
 
 from __future__ import annotations
@@ -14,22 +15,30 @@ from cortex_lab.compute.kernels.signs import sign
 
 @kernel
 def update_sgd(
-    xp: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
+    xp: Any,
+    params: Any,
+    gradient: Any,
+    velocity: Any,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool,
+    finite: Any = None,
 ) -> Any:
     """velocity = momentum * velocity + gradient; params -= learning_rate * velocity.
 
     With `nesterov`, params -= learning_rate * (gradient + momentum * velocity). `velocity` is None without
-    momentum. Returns whether the gradient was finite, and the parameters that were still are.
+    momentum. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+    `finite`.
     """
     learning_rate = float(learning_rate)
-    finite, lost = xp.isfinite(gradient).all(), ~xp.isfinite(params)
+    lost = ~xp.isfinite(params)
     if velocity is None:
         params -= learning_rate * gradient
-        return finite & (lost | xp.isfinite(params)).all()
+        return _said(xp, params, gradient, lost, finite)
     velocity *= momentum
     velocity += gradient
     params -= learning_rate * (gradient + momentum * velocity if nesterov else velocity)
-    return finite & (lost | xp.isfinite(params)).all()
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
@@ -45,11 +54,13 @@ def update_adam(
     epsilon: float,
     step: int,
     weight_decay: float,
+    finite: Any = None,
 ) -> Any:
     """Adam (Kingma and Ba 2015, algorithm 1); `step` counts from 1.
 
     `weight_decay` is decoupled (Loshchilov and Hutter 2019): params shrink by learning_rate * weight_decay
-    first. Returns whether the gradient was finite, and the parameters that were still are.
+    first. Returns whether the gradient was finite, and the parameters that were still are, or says it in
+    `finite`.
     """
     learning_rate, step = float(learning_rate), int(step)
     lost = ~xp.isfinite(params)
@@ -61,7 +72,7 @@ def update_adam(
         params *= 1 - learning_rate * weight_decay
     corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
     params -= (learning_rate / (1 - beta_1**step)) * mean / corrected
-    return xp.isfinite(gradient).all() & (lost | xp.isfinite(params)).all()
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
@@ -190,3 +201,12 @@ def clip_by_norm(xp: Any, gradient: Any, limit: float, out: Any) -> None:
     """
     norm = float(xp.sqrt(xp.sum(xp.square(gradient, dtype=xp.float64))))
     xp.multiply(gradient, limit / norm if limit < norm < float("inf") else 1.0, out=out)
+
+
+def _said(xp: Any, params: Any, gradient: Any, lost: Any, finite: Any) -> Any:
+    """Whether the gradient was finite, and the parameters are that were not `lost` before; or None, noted."""
+    said = xp.isfinite(gradient).all() & (lost | xp.isfinite(params)).all()
+    if finite is None:
+        return said
+    finite &= said
+    return None

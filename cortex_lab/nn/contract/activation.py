@@ -8,8 +8,8 @@ from cortex_lab.compute import NEEDS_INPUT, Ops
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 
 ACTIVATIONS = (
-    "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softmax", "softplus",
-    "elu", "selu", "gelu", "gelu_tanh", "swish",
+    "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softmax", "log_softmax", "softplus",
+    "softsign", "exponential", "elu", "selu", "gelu", "gelu_tanh", "swish", "hard_swish", "mish",
 )  # fmt: skip
 """What `activation=` takes; "elu" has alpha 1. Activations with a free parameter are layers of their own."""
 

@@ -171,7 +171,11 @@ INITIALIZERS = {
 
 _BY_ACTIVATION = {
     **dict.fromkeys(
-        ("relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "gelu_tanh", "swish"), "he_normal"
+        (
+            "relu", "relu6", "limited_relu", "leaky_relu", "prelu", "elu", "gelu", "gelu_tanh", "swish",
+            "hard_swish", "mish",
+        ),
+        "he_normal",
     ),
     "selu": "lecun_normal",
 }

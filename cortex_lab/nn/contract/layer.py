@@ -12,7 +12,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.described import Described, Registry
+from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.nn.contract.describable import DESCRIBED, WHOLE, Shape
 from cortex_lab.nn.contract.describable import describable as describable
 from cortex_lab.nn.contract.initializers import resolve
@@ -56,7 +56,8 @@ class Slots(SimpleNamespace):
     node's own number.
 
     A loss sees y and dy of its output (dy is None where no gradient is wanted), its `target`, the `weights`
-    and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`.
+    and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`, an array (2,) for
+    a loss that `replays`.
     """
 
     # Arrays are the backend's: NumPy's, or CuPy's, which are used alike.
@@ -74,7 +75,7 @@ class Slots(SimpleNamespace):
     target: np.ndarray
     weights: np.ndarray
     rows: np.ndarray
-    found: tuple[Any, Any] | None
+    found: Any
 
 
 class Layer(Described):
@@ -100,12 +101,12 @@ class Layer(Described):
     random: ClassVar[bool] = False
     """Whether its training pass draws random numbers."""
     takes_mask: ClassVar[bool] = False
-    """Whether a second input says which steps of the first count."""
+    """Whether a last input may say which steps of one before it count; `wants_mask_of` says which."""
     replays: ClassVar[bool] = False
     """Whether `forward` and `backward` only call kernels, each time with the same arrays and numbers.
 
     They are then run once for each number of rows; after that the calls they made are made again. While a
-    node is frozen, they are run every time.
+    node is frozen, they are run every time. A class of one's own that brings one of them says so itself.
     """
     carries_activation: ClassVar[bool] = False
     """Whether the activation behind it counts as the one that follows what comes before it."""
@@ -113,6 +114,7 @@ class Layer(Described):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        replays_own_only(cls, "forward", "backward")
         LAYERS.add(cls)
 
     def _look_at_settings(self) -> None:
@@ -125,6 +127,10 @@ class Layer(Described):
     def keeps_steps(self) -> bool:
         """Whether each step of its output comes from that step of its inputs, so that it has their mask."""
         return self.in_place
+
+    def wants_mask_of(self, shapes: tuple[Shape, ...]) -> int | None:
+        """Of a layer that takes a mask, which input still wants one; `shapes` are the rows of all."""
+        return 0 if len(shapes) == 1 else None
 
     def out_shape(self, *shapes: Shape) -> Shape:
         """Shape of a row of the output; ValueError that says what it wanted if the inputs do not fit."""

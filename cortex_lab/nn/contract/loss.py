@@ -9,7 +9,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.described import Described, Registry
+from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
 
 LOSSES = Registry("loss", snake_case)
@@ -33,6 +33,12 @@ class Loss(Described):
     """Whether targets are class ids, so that accuracy has a meaning."""
     link: ClassVar[str | None] | str | None = None
     """What makes probabilities of the outputs: "softmax", "sigmoid", or None where nothing has to."""
+    replays: ClassVar[bool] = False
+    """Whether `evaluate` only calls kernels, each time with the same arrays and numbers.
+
+    It is then run once for each number of rows; after that the calls it made are made again. A class of one's
+    own that brings an `evaluate` says so itself.
+    """
 
     @property
     def predicts(self) -> str:
@@ -46,6 +52,7 @@ class Loss(Described):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        replays_own_only(cls, "evaluate")
         LOSSES.add(cls)
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
@@ -69,6 +76,7 @@ class Loss(Described):
         if targets.shape[1:] != wanted:
             raise ValueError(
                 f"{type(self).__name__} wants targets of row shape {wanted}, got {targets.shape[1:]}"
+                + _of_whole_rows(wanted, targets)
             )
         _refuse_holes(targets, "targets")
         return targets
@@ -89,7 +97,7 @@ class Loss(Described):
 
         Where `at.dy` is not None, also fill it with the gradient of sum(weights * rows) with respect to y.
         A loss that comes by them on its way returns sum(weights * rows) and how many targets are where y is
-        highest.
+        highest; one that `replays` has a kernel leave them in `at.found` (2,) float64, NaN before.
         """
         raise TypeError(f"{type(self).__name__} must define evaluate(ops, at)")
 
@@ -173,6 +181,7 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
         raise ValueError(
             f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
             + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
+            + _of_whole_rows(shape, targets)
         )
     found = np.unique(targets[targets < 0]).tolist() if targets.size and targets.min() < 0 else []
     if found and found not in ([-1], [-100]):
@@ -189,6 +198,12 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             bad,
         )
     return targets.astype(np.int64)
+
+
+def _of_whole_rows(wanted: Shape, targets: np.ndarray) -> str:
+    """What to do about outputs that answer for many places of a row, where targets are of the whole of it."""
+    many = len(wanted) > max(targets.ndim - 1, 1)
+    return "; for one answer about a whole row, put a Flatten before the last Dense" if many else ""
 
 
 def _whole(targets: np.ndarray) -> np.ndarray:

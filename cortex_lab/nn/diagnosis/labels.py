@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cortex_lab.nn.diagnosis import noise
 from cortex_lab.nn.diagnosis.data import class_ids, is_an_input, labels_of
-from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.simple import (
     Simple,
     answers,
@@ -21,12 +22,6 @@ from cortex_lab.nn.diagnosis.study import Study, tail
 # Measured ranges: healthy | faulty.
 SURE = 3.0  # standard errors above chance: 4 and more | -1.9 to 2.3
 FEWEST_ROWS = 100
-NEIGHBORS, MANY_NEIGHBORS = 10, 20
-AGREED = 0.7  # share of neighbors that makes a row's label expected
-AGAINST = 0.08  # share of such rows with another label: 0.007 to 0.034 | 0.15 and more
-INSIDE = 0.12  # the same among the third of rows whose neighbors agree most: 0 to 0.11 | 0.15 to 0.26
-CLEAR = 0.76  # how far those agree; less is said by what tells too little: 0.5 to 0.75 | 0.8 and more
-SKILL = 0.45  # of the neighbors, from chance to perfect, below which they are no judge of labels
 BETTER = 0.93  # validation loss over that of a constant answer, below which the network itself shows signal
 SOON = 0.8  # the same of batches of the first epoch, before they are learned: they are few
 LARGEST_SHIFT = 3
@@ -39,18 +34,12 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     for name, target in study.rows.targets.items():
         if study.objective.losses[name].predicts == "values":
             yield from ((finding, True) for finding in _classes_as_values(study, name, target))
-    if len(study.rows) < FEWEST_ROWS:
-        return
     for name, target in study.rows.targets.items():
-        told = simple(study, name)
-        if told is None:
-            continue
-        if told.z < SURE and not _network_knows(study):
+        told = simple(study, name) if len(study.rows) >= FEWEST_ROWS else None
+        if told is not None and told.z < SURE and not _network_knows(study):
             yield _nothing_to_learn(study, name, told), True
-        elif told.skill > SKILL:
-            labels = labels_of(study, name, target)
-            if labels is not None:
-                yield from _noise(study, labels)
+        elif (labels := labels_of(study, name, target)) is not None:
+            yield from noise.find(study, name, labels)
 
 
 def _network_knows(study: Study) -> bool:
@@ -107,45 +96,6 @@ def _shifted(study: Study, name: str) -> tuple[int, float] | None:
         if told is not None and told.z > 2 * SURE and (best is None or told.z > best[1]):
             best = by, told.z
     return best
-
-
-def _noise(study: Study, labels: np.ndarray) -> Iterator[tuple[Finding, bool]]:
-    x = features(study)
-    y = labels[: len(x)]
-    known = np.flatnonzero(y >= 0)
-    if len(known) < FEWEST_ROWS or np.bincount(y[known]).max() > 0.8 * len(known):
-        return
-    x, y = x[known], y[known]
-    nearest = nearest_rows(x, MANY_NEIGHBORS)
-    votes = np.eye(int(y.max()) + 1)[y[nearest]]
-    few, many = votes[:, :NEIGHBORS].mean(axis=1), votes.mean(axis=1)
-    other = few.argmax(axis=1) != y
-    agreed = few.max(axis=1) >= AGREED
-    # Where classes overlap, neighbors far inside one still agree with each other and with the row.
-    inside = many.max(axis=1) >= np.quantile(many.max(axis=1), 2 / 3)
-    against, within = (float(other[part].mean()) if part.any() else 0.0 for part in (agreed, inside))
-    odd = np.flatnonzero(other & agreed)
-    odd = odd[np.argsort(-few[odd].max(axis=1), kind="stable")]
-    rows = study.rows.rows[known[odd]]
-    if agreed.sum() < FEWEST_ROWS // 2 or not len(odd):
-        return
-    clear = float(many.max(axis=1)[inside].mean()) > CLEAR
-    noisy = against > AGAINST and within > INSIDE and clear
-    said = (
-        f"{len(odd)} of {int(agreed.sum())} rows ({against:.0%}) have another label than {AGREED:.0%} and "
-        "more of "
-        f"their nearest neighbors: rows {listed(rows)}"
-    )
-    excluded = sorted(int(row) for row in rows)
-    yield Finding(
-        "label_noise", "data", against, AGAINST,
-        f"{said}; their labels may be wrong." if noisy else f"{said}.",
-        rows=tuple(int(row) for row in rows),
-        remedy="Look at them, and leave out the bad ones: "
-        'session.edit("excluded_rows", session.diagnose().of("label_noise")[0].rows)'
-        if noisy else "",
-        edits=(("excluded_rows", excluded),),
-    ), noisy  # fmt: skip
 
 
 def _classes_as_values(study: Study, name: str, target: np.ndarray) -> Iterator[Finding]:

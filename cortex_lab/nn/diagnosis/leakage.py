@@ -15,6 +15,7 @@ from cortex_lab.nn.diagnosis.study import Study
 TOLD = 0.97  # share of a column's variance that the label explains: 0 to 0.95 | 0.99 and more
 USUAL = 0.7  # and of the median of the other columns
 SURE = 3.0  # standard errors above chance that the other columns say something, too
+FEWEST = 4  # rows of a class that say something of a column
 COPIED = 0.999  # correlation of one column with a target of values: 0 to 0.99 | 1
 
 
@@ -56,13 +57,17 @@ def _leakage(study: Study) -> Iterator[tuple[Finding, bool]]:
 
 def _explained(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """For each column, the share of its variance that lies between the classes."""
-    known = labels >= 0
+    # A class of a row or two is told by chance, by whatever is unusual in that row.
+    known = np.isin(labels, [label for label in np.unique(labels[labels >= 0])
+                             if (labels == label).sum() >= FEWEST])  # fmt: skip
     x, labels = x[known].astype(np.float64), labels[known]
     total, between = x.var(axis=0), np.zeros(x.shape[1])
     for label in np.unique(labels):
         own = x[labels == label]
         between += len(own) * (own.mean(axis=0) - x.mean(axis=0)) ** 2
-    return np.where(total > 0, between / len(x) / np.where(total > 0, total, 1), 0)
+    told = np.where(total > 0, between / max(len(x), 1) / np.where(total > 0, total, 1), 0)
+    # As many classes as rows would explain anything.
+    return 1 - (1 - told) * (len(x) - 1) / max(len(x) - len(np.unique(labels)), 1)
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.simple import simple
 from cortex_lab.nn.diagnosis.step_size import highest_rate
 from cortex_lab.nn.diagnosis.study import Study, tail
+from cortex_lab.nn.diagnosis.units import NARROW, bottlenecks, dead_share, saturated_share
 from cortex_lab.nn.train.training import Training
 
 # Measured ranges: healthy | faulty.
@@ -21,6 +22,7 @@ LEARNED, WORSE = 0.4, 3.0  # training loss over a constant answer's; validation 
 POOR = 0.3  # and validation loss over a constant answer's: 0 to 0.2 | 0.5 and more
 BEHIND = 0.1  # score of simple models less the network's: -0.1 to 0.05 | 0.15 and more
 GOOD = 0.5  # of simple models, below which they are no proof that more units would do
+STOPPED = 0.95  # share of rows for which a unit says nothing: 0 to 0.9 | 1
 FLAT = 0.97  # loss after 80 steps more over that before: 0.5 to 0.95 | 0.98 and more
 # loss after 80 steps at another rate over that at the rate of now: 0.3 to 0.85 | 0.95 and more
 ELSEWHERE = 0.9
@@ -33,7 +35,7 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     if over is not None:
         yield over, True
         return
-    under = _underfitting(study)
+    under = _underfitting(study) or _too_narrow(study)
     if under is not None:
         yield under, True
 
@@ -101,14 +103,10 @@ def _underfitting(study: Study) -> Finding | None:
             continue
         if study.later_loss < FLAT * study.loss_now or _goes_on(study):
             continue
-        narrow = [
-            n
-            for n, node in study.network.graph.nodes.items()
-            if node.out_shape[-1] <= 2 < study.network.graph.shape(name)[-1]
-            and n not in study.network.graph.outputs
-        ]
+        narrow = bottlenecks(study.network, name)
         which = (
-            f", and {narrow[0]!r} lets only {study.network.graph.shape(narrow[0])[-1]} numbers through"
+            f", and {narrow[0]!r} lets no more than {study.network.graph.shape(narrow[0])[-1]} "
+            f"number{'s' * (study.network.graph.shape(narrow[0])[-1] > 1)} through"
             if narrow
             else ""
         )
@@ -119,6 +117,26 @@ def _underfitting(study: Study) -> Finding | None:
             f"{told.score:.2f}; it is too small{which}.",
             remedy="Give it more units or a hidden layer more.",
         )  # fmt: skip
+    return None
+
+
+def _too_narrow(study: Study) -> Finding | None:
+    """A layer of a unit or two behind which nothing is learned: one that stops stops all."""
+    if study.learned or study.steps < 40:
+        return None
+    for name in study.network.graph.outputs:
+        for narrow in bottlenecks(study.network, name):
+            shares = (of(study.network, study.outputs_now, narrow) for of in (dead_share, saturated_share))
+            stopped = any(share is not None and (share > STOPPED).all() for share in shares)
+            if stopped or (study.later_loss >= FLAT * study.loss_now and not _goes_on(study)):
+                count = study.network.graph.shape(narrow)[-1]
+                said = f"{count} number{'s' * (count > 1)} through" + ", and is at its end" * stopped
+                return Finding(
+                    "underfitting", narrow, count, NARROW,
+                    f"The network underfits: {narrow!r} lets no more than {said}; the loss stays at "
+                    f"{study.loss_now:.3g}, where a constant answer has {study.baseline:.3g}.",
+                    remedy=f"Give {narrow!r} more units.",
+                )  # fmt: skip
     return None
 
 

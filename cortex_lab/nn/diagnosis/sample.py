@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.nn.diagnosis import work
 from cortex_lab.nn.train.training import Training
 
 MOST_ROWS = 2000
@@ -50,19 +50,22 @@ class Sample:
         return len(self.rows)
 
 
-def of_training(training: Training, most: int, seconds: float) -> Sample:
+Clock = Callable[[], float]
+
+
+def of_training(training: Training, most: int, seconds: float, clock: Clock) -> Sample:
     """The first `most` rows of the epoch under way, and a look at all others for as long as `seconds`."""
     epoch = training.batches.steps_per_epoch
     first = training.step_number // epoch * epoch
-    return _gathered(training, range(first, first + epoch), most, seconds)
+    return _gathered(training, range(first, first + epoch), most, seconds, clock)
 
 
-def of_validation(training: Training, most: int, seconds: float) -> Sample:
+def of_validation(training: Training, most: int, seconds: float, clock: Clock) -> Sample:
     """The validation rows, by the way that the training rows take."""
     inputs, targets = training.validation or ({}, {})
     rows, size = len(next(iter(inputs.values()))), training.batches.batch_size
     training.loader.read(_Pieces(inputs, targets, rows, size))
-    return _gathered(training, range(training.batches.steps_per_epoch), most, seconds)
+    return _gathered(training, range(training.batches.steps_per_epoch), most, seconds, clock)
 
 
 class _Pieces:
@@ -79,12 +82,12 @@ class _Pieces:
         return SimpleNamespace(inputs=inputs, targets=targets, rows=rows, weights=None)
 
 
-def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sample:
+def _gathered(training: Training, steps: range, most: int, seconds: float, clock: Clock) -> Sample:
     """What the steps fetch. `training` is a copy, whose rows are no longer checked."""
-    sample, parts, until = Sample(), [], time.perf_counter() + seconds
+    sample, until, should = Sample(), clock() + work.PATIENCE * seconds, 0.0
     parts, targets, kept = [], [], 0
     for number, step in enumerate(steps):
-        if kept >= most and time.perf_counter() > until:
+        if kept >= most and (should > seconds or clock() > until):
             sample.whole = False
             break
         # Looked at here, where a number that is missing is no error.
@@ -98,6 +101,7 @@ def _gathered(training: Training, steps: range, most: int, seconds: float) -> Sa
         rows = np.asarray(loaded.batch.rows)
         x = {name: to_numpy(loaded.bound.buffers[name]) for name in training.network.graph.inputs}
         y = {name: to_numpy(at.target) for name, at in loaded.slots.items()}
+        should += work.look_seconds(len(rows), sum(part.size for each in (x, y) for part in each.values()))
         weights = to_numpy(next(iter(loaded.slots.values())).weights)
         sample.weighted = sample.weighted or bool(len(weights) and np.ptp(weights) > 1e-6 * weights.max())
         sample.bad += _not_finite(training, x, y, rows)

@@ -11,6 +11,7 @@ from cortex_lab.nn.diagnosis.sample import Sample
 from cortex_lab.nn.diagnosis.study import Study
 
 MOST_ROWS, MOST_COLUMNS = 1200, 2048
+FEW, MANY = 5, 20  # neighbors
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,8 @@ def elsewhere(study: Study, name: str) -> tuple[np.ndarray, list[np.ndarray]] | 
     y, z = (answers(study, name, rows) if rows else None for rows in (study.rows, theirs))
     if y is None or z is None or theirs is None or y.shape[1:] != z.shape[1:]:
         return None
-    counts = len(study.rows.rows[:MOST_ROWS]), len(theirs.rows[:MOST_ROWS])
-    both = {key: np.concatenate([ours[:MOST_ROWS], theirs.inputs[key][:MOST_ROWS]])
-            for key, ours in study.rows.inputs.items()}  # fmt: skip
-    features_of_both = _features(study, both)
-    x, at = features_of_both[: counts[0]], features_of_both[counts[0] :]
-    y, z = y[: counts[0]], z[: counts[1]]
+    x, at = features_of_both(study, theirs)
+    y, z = y[: len(x)], z[: len(at)]
     known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(axis=1)
     x, y = x[known], y[known]
     labels = y.ndim == 1
@@ -56,6 +53,14 @@ def elsewhere(study: Study, name: str) -> tuple[np.ndarray, list[np.ndarray]] | 
     mean = values.mean(axis=0)
     guesses = [values[nearest].mean(axis=1), at @ _linear(x, values - mean) + mean]
     return z, [guess.argmax(axis=1) for guess in guesses] if labels else guesses
+
+
+def features_of_both(study: Study, theirs: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Training rows and others as rows of numbers of about one size."""
+    both = {key: np.concatenate([ours[:MOST_ROWS], theirs.inputs[key][:MOST_ROWS]])
+            for key, ours in study.rows.inputs.items()}  # fmt: skip
+    found, count = _features(study, both), len(study.rows.rows[:MOST_ROWS])
+    return found[:count], found[count:]
 
 
 def agreement(guess: np.ndarray, y: np.ndarray) -> Simple:
@@ -91,6 +96,10 @@ def _features(study: Study, inputs: dict[str, np.ndarray]) -> np.ndarray:
             counts = np.zeros((len(x), int(flat.max()) + 1))
             np.add.at(counts, (np.arange(len(x))[:, None], flat), 1)
             x = counts
+        if x.ndim > 2:
+            # Of channels of their own units each counts alike.
+            scale = x.std(axis=tuple(range(x.ndim - 1)), dtype=np.float64)
+            x = x / np.where(scale > 1e-12, scale, 1)
         found.append(spread_out(x.reshape(len(x), -1).astype(np.float64), alike=x.ndim > 2))
     return np.concatenate(found, axis=1)
 
@@ -122,7 +131,10 @@ def best_model(x: np.ndarray, y: np.ndarray) -> Simple | None:
         return None
     if y.ndim == 1:
         one_hot = np.eye(int(y.max()) + 1)[y.astype(int)]
-        guesses = [one_hot[nearest_rows(x, 5)].mean(axis=1).argmax(axis=1), _ridge(x, one_hot).argmax(axis=1)]
+        nearest = nearest_rows(x, MANY if len(x) > 5 * MANY else FEW)
+        # Many neighbors see through labels that are often wrong.
+        guesses = [one_hot[nearest[:, :few]].mean(axis=1).argmax(axis=1) for few in (FEW, MANY)]
+        guesses.append(_ridge(x, one_hot).argmax(axis=1))
         return max((_of_labels(guess, y) for guess in guesses), key=lambda told: told.z)
     guesses = [y[nearest_rows(x, 5)].mean(axis=1), _ridge(x, y)]
     return max((_of_values(guess, y) for guess in guesses), key=lambda told: told.z)

@@ -12,7 +12,7 @@ from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import rms
 from cortex_lab.nn.diagnosis.study import Study, again
-from cortex_lab.nn.diagnosis.units import dead_share, revival, saturated_share
+from cortex_lab.nn.diagnosis.units import NARROW, dead_share, revival, saturated_share
 
 # Measured ranges: healthy | faulty.
 # standard deviation x root of fan in: 0.4 to 1.5 | 6.6 and more, 0.01 and less
@@ -111,7 +111,8 @@ def _units(study: Study) -> Iterator[Finding]:
     for name in network.graph.nodes:
         dead, share = dead_share(network, outputs, name), saturated_share(network, outputs, name)
         since = f"from step {study.start.step_number} on" if study.start.step_number else "from the start"
-        if dead is not None and dead.mean() > DEAD:
+        # A unit or two may be so by chance.
+        if dead is not None and dead.mean() > DEAD and len(dead) > NARROW:
             edit, remedy = revival(network, name, np.flatnonzero(dead))
             # What is dead behind it would stay so.
             for other in list(network.graph.nodes)[list(network.graph.nodes).index(name) + 1 :]:
@@ -131,7 +132,7 @@ def _units(study: Study) -> Iterator[Finding]:
                 units=tuple(np.flatnonzero(dead).tolist()), remedy=remedy, edits=edit,
             )  # fmt: skip
             return
-        if share is not None and share.mean() > SATURATED:
+        if share is not None and share.mean() > SATURATED and len(share) > NARROW:
             edit, remedy = revival(network, name, np.flatnonzero(share > 0.5))
             yield Finding(
                 "saturated_units", name, float(share.mean()), SATURATED,
@@ -201,7 +202,8 @@ def _memory(study: Study) -> Iterator[Finding]:
     if any(type(node.layer).__name__ == "Mask" for node in graph.nodes.values()):
         return
     for name, node in graph.nodes.items():
-        if f"{name}/recurrent_kernel" not in network.parameters or node.in_shapes[0][0] < LONG:
+        shape = node.in_shapes[0]
+        if f"{name}/recurrent_kernel" not in network.parameters or len(shape) != 2 or shape[0] < LONG:
             continue
         source = node.inputs[0]
         gradients = passes.gradients(study.start)
@@ -219,7 +221,7 @@ def _memory(study: Study) -> Iterator[Finding]:
             if not getattr(node.layer, "go_backwards", False)
             else last / max(first, 1e-30)
         )
-        said = f"over {node.in_shapes[0][0]} steps, the first one counts {ratio:.2g} times what the last does"
+        said = f"over {shape[0]} steps, the first one counts {ratio:.2g} times what the last does"
         if ratio < FORGOTTEN and study.steps >= 50:
             yield gradient_finding("vanishing_gradients", name, ratio, FORGOTTEN, said)
         elif ratio > AMPLIFIED:

@@ -38,6 +38,12 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
     yield from ((finding, True) for finding in found)
 
 
+def find_high(study: Study) -> Iterator[tuple[Finding, bool]]:
+    """A rate that is too high, alone."""
+    if study.had is not None:
+        yield from ((finding, True) for finding in _high(study))
+
+
 def rate_is_too_high(study: Study) -> tuple[float, float, float] | None:
     """(factor, loss with it, loss as it was) of a lower rate that does better; None if none does."""
     return study.once("rate too high", lambda: _lower_rate(study))
@@ -79,9 +85,9 @@ def highest_rate(study: Study) -> float:
     return max(study.start.optimizer.rate(update) for update in _updates(study))
 
 
-def _updates(study: Study) -> list[int]:
+def _updates(study: Study, since_ever: bool = False) -> list[int]:
     last = int(study.now.optimizer_state["updates"])
-    first = int(study.start.optimizer_state["updates"])
+    first = 0 if since_ever else int(study.start.optimizer_state["updates"])
     return sorted({int(update) for update in np.linspace(first, max(last, first), 200)})
 
 
@@ -169,7 +175,7 @@ def _schedule(study: Study) -> Iterator[Finding]:
     optimizer = study.now.optimizer
     if not callable(optimizer.learning_rate) or not study.steps:
         return
-    updates = _updates(study)
+    updates = _updates(study, since_ever=True)
     rates = [optimizer.rate(update) for update in updates]
     peak, now = max(rates), rates[-1]
     if now > ENDED * peak or study.recent_loss < LEFT * study.baseline:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground.forks import cached_property
-from cortex_lab.nn.diagnosis import passes, sample
+from cortex_lab.nn.diagnosis import passes, sample, work
+from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean
 from cortex_lab.nn.examine.fault import Fault
 from cortex_lab.nn.train.training import Training
@@ -23,9 +24,9 @@ RATES = "initial", "final", "peak", "values", "start", "then"
 """The fields of schedules that are learning rates."""
 MOST_STEPS, FEWEST_STEPS = 80, 8
 RUN_SECONDS = 0.6
-"""How long an experiment may take, measured by the steps of the first."""
+"""How long an experiment should take at most, by the work in its steps."""
 LOOK_SECONDS = 0.5
-"""How long looking at rows, and passing them forward, may take."""
+"""How long looking at rows, and passing them forward, should take at most."""
 
 Change = Callable[[Training], None]
 
@@ -36,7 +37,8 @@ class Case:
 
     Since `origin` nothing was edited by hand, so steps from there can be run again with one thing changed;
     `edits` are the names of what was, by step, from the first that can be reached. `losses` are those of all
-    steps; `at` gives a copy as of a step, with or without what was edited there.
+    steps; `at` gives a copy as of a step, with or without what was edited there. `step_seconds` is how long
+    a step should take by its work; the `clock` stops only what takes many times as long as that.
     """
 
     now: Training
@@ -47,6 +49,7 @@ class Case:
     losses: np.ndarray | None = None
     edits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     at: Callable[..., Training] | None = None
+    clock: Callable[[], float] = time.perf_counter
 
     @classmethod
     def of(cls, session: Session) -> Case:
@@ -60,7 +63,7 @@ class Case:
         history = copy.copy(session.history)
         # The median, because the first steps may have waited for kernels to be compiled.
         took = np.diff(session.trace["seconds"])
-        seconds = float(np.median(took)) if len(took) > 2 else 0.0
+        seconds = work.step_seconds(now, float(np.median(took)) if len(took) > 2 else 0.0)
 
         def at(step: int, edited: bool = True) -> Training:
             known = [each for made, each in events if made < step + edited]
@@ -104,9 +107,9 @@ class Study:
         self.steps = case.now.step_number - case.origin
         self.skipped: list[str] = []
         self.told_earlier, self.known_too_high = False, float("inf")
+        self.put_right: tuple[Finding, ...] = ()
         self._present, self._beginning = self.now.snapshot(), self.start.snapshot()
         self._tried: dict[str, np.ndarray] = {}
-        self._steps_to_try: int | None = None
         self._known: dict[str, Any] = {}
         self.hits: dict[str, float] = {}
         self.moved = float("nan")
@@ -121,7 +124,7 @@ class Study:
 
     @cached_property
     def rows(self) -> sample.Sample:
-        found = sample.of_training(self.now.clone(), self._most_rows, LOOK_SECONDS)
+        found = sample.of_training(self.now.clone(), self._most_rows, LOOK_SECONDS, self.case.clock)
         if not found.whole:
             self.skipped.append(f"all but {len(found.all_rows)} rows of the data")
         return found
@@ -130,7 +133,7 @@ class Study:
     def validation(self) -> sample.Sample | None:
         if not self.now.validation:
             return None
-        return sample.of_validation(self.now.clone(), self._most_rows, LOOK_SECONDS)
+        return sample.of_validation(self.now.clone(), self._most_rows, LOOK_SECONDS, self.case.clock)
 
     @property
     def _most_rows(self) -> int:
@@ -211,14 +214,26 @@ class Study:
         """The losses of the first steps since the start, run again as they were; None if that is too long."""
         if not self.sound:
             return None
-        if self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS:
+        if self.too_long:
             self.skipped.append(f"experiments, because a step takes {self.case.step_seconds:.2g} s")
             return None
         losses = self.run("as it was", lambda training: None)
         if len(losses) < FEWEST_STEPS:
-            self.skipped.append(f"experiments, because {len(losses)} steps take {4 * RUN_SECONDS:.2g} s")
+            most = work.PATIENCE * RUN_SECONDS
+            self.skipped.append(f"experiments, because {len(losses)} steps take {most:.2g} s")
             return None
         return losses
+
+    @property
+    def too_long(self) -> bool:
+        """Whether steps are too long to experiment with."""
+        return self.case.step_seconds * FEWEST_STEPS > RUN_SECONDS
+
+    @property
+    def steps_to_try(self) -> int:
+        """How many steps an experiment has."""
+        should = RUN_SECONDS / max(self.case.step_seconds, 1e-9)
+        return int(np.clip(should, FEWEST_STEPS, MOST_STEPS))
 
     def run(
         self, name: str, change: Change, from_now: bool = False, fresh: Change | None = None
@@ -237,27 +252,24 @@ class Study:
         training.restore(began_as)
         training.loader.trust()
         change(training)
-        most, classifies = self._steps_to_try or MOST_STEPS, self.objective.classifies
+        most, classifies = self.steps_to_try, self.objective.classifies
         losses, hits = np.full(most, np.inf), np.zeros(most)
-        began = time.perf_counter()
+        clock = self.case.clock
+        began = clock()
         for step in range(most):
             training.whole_step()
             losses[step] = training.measure("loss")
             hits[step] = training.measure("accuracy") if classifies else 0
             if step == 0:
                 # The first step is the dearest: layers find out what they call.
-                began = time.perf_counter()
+                began = clock()
             if not np.isfinite(losses[step]):
                 losses[step:] = np.inf
                 break
-            took = time.perf_counter() - began
-            enough = step >= FEWEST_STEPS or took > 4 * RUN_SECONDS
-            if self._steps_to_try is None and took > RUN_SECONDS and enough:
-                losses = losses[:step]
+            if clock() - began > work.PATIENCE * RUN_SECONDS:
+                losses = losses[: step + 1]
                 break
-        # What breaks off does not say how long steps take.
-        if self._steps_to_try is None and np.isfinite(losses).all():
-            self._steps_to_try = len(losses)
+        if np.isnan(self.moved) and np.isfinite(losses).all():
             to_numpy = training.network.ops.to_numpy
             before, after = to_numpy(self._beginning["params"]), to_numpy(training.network.params)
             way, size = np.linalg.norm(after - before), np.linalg.norm(before)
@@ -270,7 +282,7 @@ class Study:
     def later_loss(self) -> float:
         """The mean loss of the sampled rows after as many steps more as an experiment takes."""
         training = self.now.clone()
-        for _ in range(self._steps_to_try or FEWEST_STEPS):
+        for _ in range(self.steps_to_try):
             training.whole_step()
         return known_mean(training.objective.row_losses(self.rows.inputs, self.rows.targets))
 

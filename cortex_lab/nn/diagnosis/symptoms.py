@@ -11,10 +11,10 @@ from cortex_lab.nn.diagnosis import passes
 from cortex_lab.nn.diagnosis.finding import Finding, listed
 from cortex_lab.nn.diagnosis.start import gradient_finding
 from cortex_lab.nn.diagnosis.study import RUN_SECONDS, Study
-from cortex_lab.nn.diagnosis.units import dead_share, kernel_owner, revival, saturated_share
+from cortex_lab.nn.diagnosis.units import bottlenecks, dead_share, kernel_owner, revival, saturated_share
 
 # Measured ranges: healthy | faulty.
-DEAD = 0.5  # share of a layer's units that give 0 for every row: 0 to 0.4 | 0.7 and more
+DEAD = 0.6  # share of a layer's units that give 0 for every row: 0 to 0.55 | 0.7 and more
 SATURATED_SHARE = 0.95
 SATURATED = 0.5  # share of a layer's units that are so for nearly all rows: 0 to 0.2 | 0.6 and more
 VANISHING, EXPLODING = 1e-3, 1e3  # norm of a layer's gradient over the last's: 0.02 to 30 | 1e-5, 1e5
@@ -54,7 +54,12 @@ def _units(study: Study) -> Iterator[tuple[Finding, bool]]:
 def _dead(study: Study, name: str, dead: np.ndarray) -> tuple[Finding, bool]:
     units = np.flatnonzero(dead)
     edits, remedy = revival(study.network, name, units)
-    lost = _out_of_reach(study, name, units)
+    owner = kernel_owner(study.network, name)
+    source = study.network.graph.nodes[owner].inputs[0] if owner else ""
+    # Of what one or two units of one sign say, half of all units see nothing.
+    narrow = any(source in bottlenecks(study.network, output) for output in study.network.graph.outputs)
+    at_start = dead_share(study.network, study.outputs_at_start, name)
+    lost = at_start is not None and _out_of_reach(study, name, np.flatnonzero(dead & at_start))
     finding = Finding(
         "dead_units", name, float(dead.mean()), DEAD,
         f"{len(units)} of {len(dead)} units of {name!r} are dead: {listed(units)} gave 0 for every row "
@@ -62,7 +67,7 @@ def _dead(study: Study, name: str, dead: np.ndarray) -> tuple[Finding, bool]:
         f"gradient reaches their weights{_since(study, name, dead_share, len(units))}.",
         units=tuple(units.tolist()), remedy=remedy, edits=edits,
     )  # fmt: skip
-    return finding, lost or (dead.mean() > DEAD and not study.learned)
+    return finding, lost or (dead.mean() > DEAD and not study.learned and not narrow)
 
 
 def _out_of_reach(study: Study, name: str, units: np.ndarray) -> bool:

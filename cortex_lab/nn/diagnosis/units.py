@@ -11,6 +11,19 @@ from cortex_lab.nn.examine.measures import function_of
 SATURATED_VALUE = 0.98
 """How far from the middle, where the bounds are 1, an output is at its bounds."""
 
+NARROW = 2
+"""Units of a hidden layer through which hardly anything goes."""
+
+
+def bottlenecks(network: Any, output: str) -> list[str]:
+    """The hidden layers before `output` that are narrower than it, or of a single unit."""
+    graph = network.graph
+    widest = min(NARROW, max(graph.shape(output)[-1] - 1, 1))
+    return [
+        name for name, node in graph.nodes.items()
+        if node.out_shape[-1] <= widest and name not in graph.outputs and name in graph.ancestors(output)
+    ]  # fmt: skip
+
 
 def dead_share(network: Any, outputs: dict[str, np.ndarray], name: str) -> np.ndarray | None:
     """Of a rectified layer, which units gave 0 for every row; None for others."""

@@ -49,12 +49,12 @@ class Graph:
         Errors name the node, what it got and what it wanted. `outputs` None means the nodes nothing reads.
         """
         shapes = _input_shapes(input_shape)
-        ordered = with_masks(_order(flatten(layers, shapes), shapes))
         placed: dict[str, PlacedNode] = {}
-        for node in ordered:
-            inputs = node.inputs or ()
-            in_shapes = tuple(placed[name].out_shape if name in placed else shapes[name] for name in inputs)
-            placed[node.name or ""] = _place(node, in_shapes, placed)
+        known = dict(shapes)
+        for node in with_masks(_order(flatten(layers, shapes), shapes), known):
+            name = node.name or ""
+            placed[name] = _place(node, tuple(known[source] for source in node.inputs or ()), placed)
+            known[name] = placed[name].out_shape
         _check_inputs(shapes, placed)
         consumers: dict[str, tuple[str, ...]] = {name: () for name in (*shapes, *placed)}
         for node in placed.values():

@@ -70,6 +70,7 @@ class SoftmaxCrossEntropy(_Categorical):
     label_smoothing: float = 0.0
     one_hot: bool = False
     link = "softmax"
+    replays = True
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         super().check_output(name, shape, activation)
@@ -81,7 +82,8 @@ class SoftmaxCrossEntropy(_Categorical):
 
     def evaluate(self, ops: Ops, at: Slots) -> tuple[Any, Any] | None:
         if at.y.ndim == 2 and not self.one_hot and not self.label_smoothing:
-            return ops.softmax_cross_entropy(at.y, at.target, at.weights, at.rows, at.dy)
+            found = getattr(at, "found", None)
+            return ops.softmax_cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, found)
         ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, True)
         return None
 
@@ -96,6 +98,7 @@ class CategoricalCrossEntropy(_Categorical):
 
     label_smoothing: float = 0.0
     one_hot: bool = False
+    replays = True
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         super().check_output(name, shape, activation)

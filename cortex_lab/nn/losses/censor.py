@@ -23,6 +23,7 @@ class CensorLoss(Loss):
     """
 
     loss: Any = "mean_squared_error"
+    replays = True
 
     def __post_init__(self) -> None:
         loss = resolve_loss(self.loss)

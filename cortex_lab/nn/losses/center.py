@@ -25,6 +25,7 @@ class CenterLoss(Loss):
 
     classes: int
     rate: float = 0.5
+    replays = True
 
     def __post_init__(self) -> None:
         positive("classes", self.classes)

@@ -15,6 +15,7 @@ class _Elementwise(Loss):
 
     function: ClassVar[str]
     parameter: float = 0.0
+    replays = True
 
     def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.elementwise_loss(self.function, at.y, at.target, at.weights, at.rows, at.dy, self.parameter)

@@ -100,7 +100,10 @@ class Network:
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
         self.reads: dict[str, list]
         self.categories: dict[Any, list[str]]
-        self.classes: list[str] | None
+        # The labels of one output; by name of several.
+        self.classes: list[str] | dict[str, list[str]] | None
+        # What the weights were when it was given names that were not learned yet.
+        self.named_at: int | None
         self.saw_bytes: frozenset[str]
         self.saw_large: frozenset[str]
         self.initialize(seed)
@@ -113,7 +116,7 @@ class Network:
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.categories, self.classes = {}, {}, None
+        self.reads, self.categories, self.classes, self.named_at = {}, {}, None, None
         self.saw_bytes, self.saw_large = frozenset(), frozenset()
         with self.turns.lock:
             self.turns.await_readers()
@@ -290,7 +293,7 @@ class Network:
         pairs = ((self.params, twin.params), (self.state, twin.state))
         self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
         twin.reads, twin.categories, twin.classes = self.reads, self.categories, self.classes
-        twin.saw_bytes, twin.saw_large = self.saw_bytes, self.saw_large
+        twin.saw_bytes, twin.saw_large, twin.named_at = self.saw_bytes, self.saw_large, self.named_at
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:

@@ -18,16 +18,17 @@ class Turns:
         with turns.lock:
             turns.await_readers()
 
-    Who changes them waits until those that read are done, and who comes to read meanwhile waits for it. No
-    thread waits for itself: what it reads or changes within a turn of its own, it may. An interrupt leaves
-    no turn behind: the lock itself is entered and left in C, where there is no place for one.
+    Who changes them waits until those that read are done, and who comes to read meanwhile waits for that
+    one change, so neither keeps the other waiting for ever. No thread waits for itself: what it reads or
+    changes within a turn of its own, it may. An interrupt leaves no turn behind: the lock itself is entered
+    and left in C, where there is no place for one.
     """
 
     def __init__(self) -> None:
         self.lock = forks.freed(threading.RLock())
         self._moved = threading.Condition(self.lock)
         self._readers: dict[object, int] = {}
-        self._waiting = 0
+        self._waiting = self._changes = 0
         self._torn = False
         forks.told(self)
 
@@ -44,7 +45,8 @@ class Turns:
         def enter_and_act() -> Result:
             with self.lock:
                 self._refuse_if_torn()
-                while self._waiting and me not in self._readers.values():
+                changes = self._changes
+                while self._waiting and changes == self._changes and me not in self._readers.values():
                     self._moved.wait()
                 self._readers[turn] = me
             return act()
@@ -82,4 +84,5 @@ class Turns:
                 self._moved.wait()
         finally:
             self._waiting -= 1
+            self._changes += 1
             self._moved.notify_all()

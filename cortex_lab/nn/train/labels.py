@@ -76,32 +76,6 @@ def refuse_misread(objective: TotalLoss, targets: Any) -> None:
             check_float32(np.asarray(values), f"targets of {name!r}")
 
 
-def take_names(network: Network, batches: Any) -> None:
-    """Let a network that knows no names of columns read tables as these batches were read."""
-    inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
-    if len(inputs) == len(reads) == 1:
-        reads = {inputs[0]: next(iter(reads.values()))}
-    refuse_another_order(network, reads, None)
-    network.reads = network.reads or dict(reads)
-
-
-def refuse_another_order(network: Network, reads: dict[str, list], classes: list[str] | None) -> None:
-    """ValueError if the network has learned these columns, or classes, in other places."""
-    afresh = "or begin afresh with network.initialize(seed)"
-    for name, columns in reads.items():
-        known = network.reads.get(name, columns)
-        if columns != known and set(columns) == set(known):
-            raise ValueError(
-                f"the network was trained on the columns {known}, in this order, and the data have them as "
-                f"{columns}; name them in its order, inputs={known}, {afresh}"
-            )
-    if classes and network.classes and classes != network.classes and set(classes) <= set(network.classes):
-        raise ValueError(
-            f"the network was trained on the classes {', '.join(network.classes)}, in this order, and the "
-            f"data have {', '.join(classes)}; make the labels a pandas.Categorical of those, {afresh}"
-        )
-
-
 def _refuse_signed(objective: TotalLoss, name: str, targets: Any) -> None:
     if not objective.losses[name].of_classes or np.size(targets) == 0 or np.min(targets) >= 0:
         return

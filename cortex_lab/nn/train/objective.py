@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from cortex_lab.nn.run.executor import Bound
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import as_picture
 from cortex_lab.nn.run.plan import Plan
+from cortex_lab.nn.run.replaying import Replayed
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.study.missing import MISSING
 
@@ -51,6 +53,9 @@ class TotalLoss:
         self._first = next(answering, next(iter(self.losses)))
         self._count = network.ops.xp.count_nonzero
         self._hits = network.ops.count_hits
+        # Only compiled kernels do; to ask of a GPU would be to wait for it.
+        in_memory = network.ops.xp is np
+        self._noting = [name for name, loss in self.losses.items() if loss.replays and in_memory]
         self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
 
     @property
@@ -110,7 +115,24 @@ class TotalLoss:
     def evaluate(self, slots: Mapping[str, Slots]) -> None:
         """Fill each row's loss, and the gradient of the total with respect to each output."""
         for name, loss in self.losses.items():
-            slots[name].found = loss.evaluate(self.network.ops, slots[name])
+            _evaluate(loss, self.network.ops, slots[name])
+        self.check(slots)
+
+    def evaluations(self, slots: Mapping[str, Slots]) -> list[Callable[[], None]]:
+        """What `evaluate` does before its check, as calls to be made at each step."""
+        ops, losses = self.network.ops, self.losses.items()
+        return [
+            Replayed(loss.evaluate, ops, slots[name])
+            if loss.replays
+            else partial(_evaluate, loss, ops, slots[name])
+            for name, loss in losses
+        ]
+
+    def check(self, slots: Mapping[str, Slots]) -> None:
+        """ValueError if a target is a class that does not exist, for which no kernel stopped."""
+        for name in self._noting:
+            if slots[name].found[1] < 0:
+                self.losses[name].check_targets(slots[name].target, self.network.graph.shape(name))
 
     def settle(self, slots: Mapping[str, Slots]) -> None:
         for name, loss in self.losses.items():
@@ -118,6 +140,7 @@ class TotalLoss:
 
     def total(self, slots: Mapping[str, Slots]) -> float:
         """The loss of the batch: the weighted sum of its outputs' losses; NaN if no row counts."""
+        self.check(slots)
         total = _summed(slots)
         return total if total or any(at.weights.any() for at in slots.values()) else MISSING
 
@@ -131,7 +154,8 @@ class TotalLoss:
         """The share of the known classes that the highest output names; NaN if none is known."""
         at, target = slots[self._first], slots[self._first].target
         # Unknown classes are negative, and so never the highest output.
-        hits = int(at.found[1] if at.found else self._hits(at.y, target))
+        self.check(slots)
+        hits = int(self._hits(at.y, target) if _nothing_found(at) else at.found[1])
         known = self._known_classes(target)
         return hits / known if known else MISSING
 
@@ -224,7 +248,7 @@ class TotalLoss:
                 target=ops.zeros(shape, "int64" if loss.of_classes else None),
                 weights=ops.zeros((bound.rows,)),
                 rows=ops.zeros((bound.rows,)),
-                found=None,
+                found=ops.zeros((2,), "float64") + np.nan if loss.replays else None,
                 **{key.split("/")[1]: a for key, a in self.state.items() if key.split("/")[0] == name},
             )
         return slots
@@ -234,8 +258,22 @@ def _summed(slots: Mapping[str, Slots]) -> float:
     """The weighted sum of the rows' losses, of all outputs."""
     total = 0.0
     for at in slots.values():
-        total += float(at.found[0] if at.found else at.rows.dot(at.weights))
+        total += float(at.rows.dot(at.weights) if _nothing_found(at) else at.found[0])
     return total
+
+
+def _nothing_found(at: Slots) -> bool:
+    """Whether a loss said nothing of the whole batch; nor does it where the sum of losses is NaN."""
+    return at.found is None or at.found[0] != at.found[0]
+
+
+def _evaluate(loss: Loss, ops: Ops, at: Slots) -> None:
+    if loss.replays:
+        loss.evaluate(ops, at)
+        return
+    # None while it is asked, too: a loss that this one is made of says what it found, and leaves it nowhere.
+    at.found = None
+    at.found = loss.evaluate(ops, at)
 
 
 def _to_the_known(shares: np.ndarray | None) -> Any:

@@ -83,12 +83,14 @@ class Program:
         calls: dict[str, Calls] = {phase: [] for phase in self.names[1:]}
         if "augment" in calls:
             calls["augment"].append(self._augment)
-        calls["loss"].append(partial(objective.evaluate, loaded.slots))
+        calls["loss"] += objective.evaluations(loaded.slots)
         for phase, run in loaded.bound.steps:
             if run is not None:
                 calls[phase].append(run)
         # Before the update, so that the whole gradient can be looked at while the update is pending.
         calls[self.names[-2]] += self._update.finish_gradient()
+        # Here, so that the loss is one call with the layers around it: nothing that lasts has changed yet.
+        calls["update"].append(partial(objective.check, loaded.slots))
         calls["update"].append(partial(self._finish, settling_of(network, objective, loaded)))
         return list(calls.items())
 

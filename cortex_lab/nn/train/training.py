@@ -25,8 +25,8 @@ from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
-from cortex_lab.nn.train.labels import take_names
 from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.nn.train.names import take_names
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.phases import Calls, Program, phase_names, settling_of
 from cortex_lab.nn.train.update import Update

@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.penalties import BoundPenalties
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.optimize import Optimizer
+from cortex_lab.optimize.replaying import ReplayedUpdate
 from cortex_lab.study.settling import settled
 
 Result = TypeVar("Result")
@@ -31,6 +33,8 @@ class Update:
     frozen: Frozen
     penalties: BoundPenalties | None
     loss_state: Mapping[str, Any]
+    replayed: ReplayedUpdate | None = None
+    """Updates of an optimizer that `replays`, once there was one."""
 
     @classmethod
     def of(
@@ -42,8 +46,7 @@ class Update:
         loss_state: Mapping[str, Any],
     ) -> Update:
         """An update before the first step."""
-        shapes = {name: array.shape for name, array in network.parameters.items()}
-        state = optimizer.init(network.ops, network.params, shapes)
+        state = optimizer.init(network.ops, network.params, _shapes(network))
         return cls(network, optimizer, state, frozen, penalties, loss_state)
 
     @property
@@ -115,7 +118,12 @@ class Update:
 
     def set(self, **hyperparameters: Any) -> None:
         """Have the optimizer go on with other hyper-parameters."""
-        self.optimizer = self.optimizer.replace(**hyperparameters)
+        optimizer = self.optimizer.replace(**hyperparameters)
+        parts = optimizer.parts(_shapes(self.network))
+        for name in ("decayed", "scaled"):
+            self.state.pop(name, None)
+        self.state.update(parts)
+        self.optimizer = optimizer
 
     def drop_penalties(self) -> None:
         """Go on without penalties and limits."""
@@ -159,8 +167,26 @@ class Update:
             return self._optimize(state)
 
     def _optimize(self, state: dict[str, Any]) -> bool:
-        network, ops = self.network, self.network.ops
-        finite = self.optimizer.update(ops, network.params, network.gradient, state)
+        network, optimizer = self.network, self.optimizer
+        given = network.ops, network.params, network.gradient, state
+        if state is self.state and _replays(optimizer, network.ops):
+            if self.replayed is None or not self.replayed.is_of(optimizer, state):
+                self.replayed = ReplayedUpdate(optimizer, *given)
+            finite = self.replayed()
+        else:
+            finite = optimizer.update(*given)
         if self.penalties:
-            self.penalties.constrain(ops)
+            self.penalties.constrain(network.ops)
         return finite
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in network.parameters.items()}
+
+
+def _replays(optimizer: Optimizer, ops: Ops) -> bool:
+    if optimizer.weight_decay_excludes or optimizer.learning_rate_factors:
+        # Then an update is made in parts.
+        return False
+    # On a GPU, who reads numbers out of arrays waits for all that it was told to do before.
+    return optimizer.replays and type(optimizer).update is Optimizer.update and ops.xp is np

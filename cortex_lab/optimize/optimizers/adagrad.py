@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
@@ -15,6 +15,8 @@ class Adagrad(Optimizer):
 
     `initial` is what the sum starts from.
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.01
     initial: float = 0.0
@@ -45,6 +47,8 @@ class Adadelta(Optimizer):
     A step is the gradient times RMS(earlier steps) / RMS(gradients), so there is little to tune;
     `learning_rate` scales it, 1 being the paper's.
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 1.0
     rho: float = 0.95

@@ -14,6 +14,7 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba 2015): steps scaled by running means of the gradient and of its square."""
 
     decays_itself: ClassVar[bool] = True
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.001
     beta_1: float = 0.9
@@ -31,10 +32,12 @@ class Adam(Optimizer):
         return ("mean", "square")
 
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
-        return ops.update_adam(
+        finite = state.get("finite")
+        said = ops.update_adam(
             params, gradient, state["mean"], state["square"], rate,
-            self.beta_1, self.beta_2, self.epsilon, state["updates"], self.weight_decay,
+            self.beta_1, self.beta_2, self.epsilon, state["updates"], self.weight_decay, finite,
         )  # fmt: skip
+        return said if finite is None else finite
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,19 @@ class Nadam(Adam):
         checks.number("momentum_decay", self.momentum_decay, least=0)
 
     def memory(self, ops: Any, params: Any) -> dict[str, Any]:
-        return {**super().memory(ops, params), "momentum_product": 1.0}
+        momenta = {"momentum": 0.0, "next_momentum": 0.0, "momentum_product": 1.0}
+        return {**super().memory(ops, params), **momenta}
+
+    def advance(self, state: dict[str, Any]) -> None:
+        super().advance(state)
+        step = state["updates"]
+        state["momentum"], state["next_momentum"] = self._momentum(step), self._momentum(step + 1)
+        state["momentum_product"] *= state["momentum"]
 
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
-        now, following = (self._momentum(state["updates"] + ahead) for ahead in (0, 1))
-        state["momentum_product"] *= now
         ops.update_nadam(
             params, gradient, state["mean"], state["square"], rate, self.beta_1, self.beta_2, self.epsilon,
-            state["updates"], now, following, state["momentum_product"],
+            state["updates"], state["momentum"], state["next_momentum"], state["momentum_product"],
         )  # fmt: skip
 
     def _momentum(self, step: int) -> float:

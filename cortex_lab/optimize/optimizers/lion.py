@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
@@ -15,6 +15,8 @@ class Lion(Optimizer):
 
     Its rate wants to be 3 to 10 times smaller than Adam's, and its weight decay as much larger.
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.0001
     beta_1: float = 0.9

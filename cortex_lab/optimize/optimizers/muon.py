@@ -55,7 +55,7 @@ class Muon(Optimizer):
     def init(
         self, ops: Any, params: Any, shapes: Mapping[str, tuple[int, ...]] | None = None
     ) -> dict[str, Any]:
-        return {**super().init(ops, params), "matrices": self._matrices(shapes or {})}
+        return {**super().init(ops, params, shapes), "matrices": self._matrices(shapes or {})}
 
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> None:
         done = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
@@ -16,6 +16,8 @@ class RMSprop(Optimizer):
     `centered` divides by the running standard deviation instead (Graves 2013); `momentum` gives the steps
     momentum.
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.001
     rho: float = 0.9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
 from cortex_lab.optimize.optimizer import Optimizer, Rate
@@ -16,6 +16,8 @@ class SGD(Optimizer):
     With `nesterov`, params -= learning_rate * (g + momentum * v) (Sutskever et al. 2013, as PyTorch writes
     it).
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.01
     momentum: float = 0.0
@@ -32,5 +34,6 @@ class SGD(Optimizer):
         return ("velocity",) if self.momentum else ()
 
     def apply(self, ops: Any, params: Any, gradient: Any, state: dict[str, Any], rate: float) -> Any:
-        velocity = state["velocity"] if self.momentum else None
-        return ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov)
+        velocity, finite = state["velocity"] if self.momentum else None, state.get("finite")
+        said = ops.update_sgd(params, gradient, velocity, rate, self.momentum, self.nesterov, finite)
+        return said if finite is None else finite

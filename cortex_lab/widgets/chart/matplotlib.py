@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -41,7 +40,8 @@ def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
     except ModuleNotFoundError as missing:
         raise ImportError("pictures need matplotlib: pip install 'cortex-lab[lab]'") from missing
     # One for all figures, which a forked child would find held.
-    forks.freed(getattr(Figure, "_render_lock", None) or threading.Lock())
+    if (lock := getattr(Figure, "_render_lock", None)) is not None:
+        forks.freed(lock)
     figure = Figure(figsize=size, dpi=dpi, facecolor="white")
     FigureCanvasAgg(figure)
     return figure

@@ -9,9 +9,10 @@ import numpy as np
 
 from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.jit import compiled, piecework
-from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain
+from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, flag, plain
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.kernels import checks
+from cortex_lab.compute.work import Work
 
 GRAIN = 65_536
 _SPREAD = np.uint32(checks.SPREAD)
@@ -23,20 +24,31 @@ def all_finite(ops: Any, a: Any) -> Any:
         return NotImplemented
     if a.size <= GRAIN:
         return partial(_all_finite, a)
-    pieces = get_workers().split(a.size, GRAIN)
-    found = np.zeros(len(pieces), bool)
-    look = work(_note_finite, (a.reshape(-1), found), [(k, *piece) for k, piece in enumerate(pieces)])
+    finite = np.zeros((), bool)
+    look = _looking(a, finite)
 
     def ask() -> bool:
+        finite.fill(True)
         look()
-        return bool(found.all())
+        return bool(finite)
 
     return ask
 
 
+@checks.note_finite.override("cpu")
+def note_finite(ops: Any, a: Any, finite: Any) -> Any:
+    return _looking(a, finite) if plain(a) and flag(finite) else NotImplemented
+
+
+def _looking(a: Any, finite: Any) -> Work:
+    return work(_note_finite, (a.reshape(-1), finite), get_workers().split(a.size, GRAIN))
+
+
 @piecework
-def _note_finite(values, found, k, start, stop):
-    found[k] = _all_finite(values[start:stop])
+def _note_finite(values, finite, start, stop):
+    # Whoever else says so at the same time says the same.
+    if not _all_finite(values[start:stop]):
+        finite[()] = False
 
 
 @compiled

@@ -14,7 +14,7 @@ from cortex_lab.compute.cpu.functions import exp
 from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.cpu.remembered import held, remembered
+from cortex_lab.compute.cpu.remembered import remembered
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store, total
 from cortex_lab.compute.kernels import losses
 from cortex_lab.compute.work import Work
@@ -25,11 +25,17 @@ _NOTHING = np.zeros((0, 0), np.float32)
 
 
 @losses.softmax_cross_entropy.override("cpu")
-def softmax_cross_entropy(ops: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any) -> Any:
-    call = _cross_entropy_of(logits, classes, weights, rows, _NOTHING if gradient is None else gradient)
-    if call is None:
+def softmax_cross_entropy(
+    ops: Any, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any, found: Any = None
+) -> Any:
+    arrays = logits, classes, weights, rows, _NOTHING if gradient is None else gradient
+    if found is None:
+        call = _cross_entropy_said(*arrays)
+        return NotImplemented if call is None else partial(_scored, call, *arrays[:-1], gradient)
+    if found.shape != (2,) or found.dtype != np.float64 or not found.flags.writeable:
         return NotImplemented
-    return partial(_scored, call, logits, classes, weights, rows, gradient)
+    call = _cross_entropy_of(*arrays, found)
+    return NotImplemented if call is None else call.holding((*arrays, found))
 
 
 def _scored(call: Callable[[], list[float]], *given: Any) -> tuple[Any, Any]:
@@ -39,17 +45,11 @@ def _scored(call: Callable[[], list[float]], *given: Any) -> tuple[Any, Any]:
 
 
 @remembered
-def _cross_entropy_of(logits: Any, classes: Any, weights: Any, rows: Any, slopes: Any) -> Any:
-    if not plain(logits, weights) or not writable(rows, slopes) or logits.ndim != 2 or len(logits) == 0:
-        return None
-    if classes.dtype != np.int64 or not classes.flags.c_contiguous:
-        return None
-    if not weights.shape == rows.shape == classes.shape == logits.shape[:1]:
-        return None
-    if slopes is not _NOTHING and slopes.shape != logits.shape:
-        return None
+def _cross_entropy_said(*arrays: Any) -> Any:
     found = np.zeros(2)
-    call = work(_cross_entropy, (logits, classes, weights, rows, slopes, found), keep=False)
+    call = _cross_entropy_of(*arrays, found)
+    if call is None:
+        return None
 
     def run() -> list[float]:
         call()
@@ -58,10 +58,25 @@ def _cross_entropy_of(logits: Any, classes: Any, weights: Any, rows: Any, slopes
     return run
 
 
+@remembered
+def _cross_entropy_of(
+    logits: Any, classes: Any, weights: Any, rows: Any, slopes: Any, found: Any
+) -> Work | None:
+    if not plain(logits, weights) or not writable(rows, slopes) or logits.ndim != 2 or len(logits) == 0:
+        return None
+    if classes.dtype != np.int64 or not classes.flags.c_contiguous:
+        return None
+    if not weights.shape == rows.shape == classes.shape == logits.shape[:1]:
+        return None
+    if slopes is not _NOTHING and slopes.shape != logits.shape:
+        return None
+    return work(_cross_entropy, (logits, classes, weights, rows, slopes, found), keep=False)
+
+
 @losses.squared_error.override("cpu")
 def squared_error(ops: Any, y: Any, target: Any, weights: Any, rows: Any, gradient: Any) -> Any:
     call = _squared_error_of(y, target, weights, rows, _NOTHING if gradient is None else gradient)
-    return NotImplemented if call is None else held((y, target, weights, rows, gradient), call)
+    return NotImplemented if call is None else call.holding((y, target, weights, rows, gradient))
 
 
 @remembered

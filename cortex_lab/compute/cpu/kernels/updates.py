@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.compute.cpu.calling_convention import work
-from cortex_lab.compute.cpu.jit import piecework
-from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, plain, writable
+from cortex_lab.compute.cpu.jit import exact, piecework
+from cortex_lab.compute.cpu.kernels._arrays import EXPONENT, flag, number, plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.kernels import updates
+from cortex_lab.compute.work import Work
 
 GRAIN = 32_768
 LARGEST = np.finfo(np.float32).max
@@ -19,15 +21,18 @@ LARGEST = np.finfo(np.float32).max
 
 @updates.update_sgd.override("cpu")
 def update_sgd(
-    ops: Any, params: Any, gradient: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
+    ops: Any,
+    params: Any,
+    gradient: Any,
+    velocity: Any,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool,
+    finite: Any = None,
 ) -> Any:
     if velocity is None:
-        update = _update_of(_descend, 1, params, gradient)
-        return NotImplemented if update is None else held((params, gradient), update, learning_rate)
-    update = _update_of(_sgd, 3, params, gradient, velocity)
-    if update is None:
-        return NotImplemented
-    return held((params, gradient, velocity), update, learning_rate, momentum, nesterov)
+        return _updating(_descend, (params, gradient), finite, learning_rate, 0)
+    return _updating(_sgd, (params, gradient, velocity), finite, learning_rate, 0, momentum, nesterov)
 
 
 @updates.update_adam.override("cpu")
@@ -43,57 +48,66 @@ def update_adam(
     epsilon: float,
     step: int,
     weight_decay: float,
+    finite: Any = None,
 ) -> Any:
-    update = _update_of(_adam, 6, params, gradient, mean, square)
-    if update is None:
+    arrays = params, gradient, mean, square
+    return _updating(_adam, arrays, finite, learning_rate, step, beta_1, beta_2, epsilon, weight_decay)
+
+
+def _updating(
+    kernel: Any, arrays: tuple[Any, ...], finite: Any, rate: Any, step: Any, *settings: float
+) -> Any:
+    """An update of the vectors of a training: what says whether all was finite, or work that notes it."""
+    if finite is None:
+        update = _update_of(kernel, len(settings), *arrays)
+        return NotImplemented if update is None else held(arrays, update, rate, step, *settings)
+    rate, step = number(rate, np.float64), number(step, np.int64)
+    if rate is None or step is None or not flag(finite) or not _fit(*arrays):
         return NotImplemented
-    numbers = learning_rate, beta_1, beta_2, epsilon, step, weight_decay
-    return held((params, gradient, mean, square), _adam_by, update, *numbers)
-
-
-def _adam_by(
-    update: _Update, rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float
-) -> bool:
-    # Here and not where the arguments are looked at: they may be arrays that hold other numbers by now.
-    rate, step = float(rate), int(step)
-    kept = 1 - rate * weight_decay
-    return update(rate / (1 - beta_1**step), beta_1, beta_2, 1 / (1 - beta_2**step), epsilon, kept)
+    return _work(kernel, arrays, (rate, step, np.array(settings, np.float64), finite))
 
 
 @remembered
-def _update_of(kernel: Any, count: int, params: Any, gradient: Any, *state: Any) -> _Update | None:
+def _update_of(kernel: Any, settings: int, *arrays: Any) -> _Update | None:
+    return _Update(kernel, settings, arrays) if _fit(*arrays) else None
+
+
+def _fit(params: Any, gradient: Any, *state: Any) -> bool:
     if params.ndim != 1 or not plain(gradient) or not writable(params, *state):
-        return None
-    if any(array.shape != params.shape for array in (gradient, *state)):
-        return None
-    return _Update(kernel, count, (params, gradient, *state))
+        return False
+    return all(array.shape == params.shape for array in (gradient, *state))
+
+
+def _work(kernel: Any, arrays: tuple[Any, ...], numbers: tuple[Any, ...], keep: bool = True) -> Work:
+    pieces = get_workers().split(arrays[0].size, GRAIN)
+    return work(kernel, (*arrays, arrays[1].view(np.int32), *numbers), pieces, keep=keep)
 
 
 class _Update:
-    """An update of the vectors of a training, given `count` numbers; whether it met and left finite ones."""
+    """An update that is given its numbers each time; whether it met and left finite ones."""
 
-    def __init__(self, kernel: Any, count: int, arrays: tuple[Any, ...]) -> None:
-        pieces = get_workers().split(arrays[0].size, GRAIN)
-        self._numbers, self._finite = np.zeros(count), np.zeros(len(pieces), bool)
-        tasks = [(k, *piece) for k, piece in enumerate(pieces)]
-        before = (*arrays, arrays[1].view(np.int32), self._numbers, self._finite)
+    def __init__(self, kernel: Any, settings: int, arrays: tuple[Any, ...]) -> None:
+        self._rate, self._step, self._settings = np.zeros(()), np.zeros((), np.int64), np.zeros(settings)
+        self._finite = np.zeros((), bool)
         # It is remembered until the arrays are gone, so it must not keep them itself.
-        self._work = work(kernel, before, tasks, keep=False)
+        numbers = self._rate, self._step, self._settings, self._finite
+        self._work = _work(kernel, arrays, numbers, keep=False)
 
-    def __call__(self, *numbers: float) -> bool:
+    def __call__(self, rate: Any, step: Any, *settings: float) -> bool:
         # Whoever updates the same vectors at the same time gets in the way of more than these.
-        self._numbers[:] = numbers
+        self._rate[...], self._step[...], self._settings[:] = rate, step, settings
+        self._finite.fill(True)
         self._work()
-        return False not in self._finite.tolist()
+        return bool(self._finite)
 
 
 # Gradient and parameters pass by anyway: what looks for NaN in them costs nothing here. Of a gradient the
 # exponents tell; a comparison does of a parameter, which must be finite before an update to be lost by it.
 # Every scalar is made a float32 first: one float64 among them turns the whole loop into float64.
 @piecework
-def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop):
-    rate, beta_1, beta_2 = numbers[0], numbers[1], numbers[2]
-    correction, epsilon, kept = numbers[3], numbers[4], numbers[5]
+def _adam(params, gradient, mean, square, bits, rate, step, settings, finite, start, stop):
+    beta_1, beta_2, epsilon = settings[0], settings[1], settings[2]
+    rate, correction, kept = _corrected(rate[()], np.float64(step[()]), beta_1, beta_2, settings[3])
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     mean, square = mean[start:stop], square[start:stop]
     rate, epsilon, kept = np.float32(rate), np.float32(epsilon), np.float32(kept)
@@ -111,17 +125,25 @@ def _adam(params, gradient, mean, square, bits, numbers, finite, k, start, stop)
         p = kept * before - rate * m / (np.sqrt(s * correction) + epsilon)
         params[i] = p
         lost |= np.int32(abs(before) <= LARGEST) & np.int32(not abs(p) <= LARGEST)
-    finite[k] = exponent != EXPONENT and lost == 0
+    # Whoever else says so at the same time says the same.
+    if exponent == EXPONENT or lost != 0:
+        finite[()] = False
+
+
+@exact
+def _corrected(rate, step, beta_1, beta_2, weight_decay):
+    """The rate and the factor of the squares, corrected for the start from 0; the share of weights kept."""
+    return rate / (1 - math.pow(beta_1, step)), 1 / (1 - math.pow(beta_2, step)), 1 - rate * weight_decay
 
 
 @piecework
-def _sgd(params, gradient, velocity, bits, numbers, finite, k, start, stop):
-    learning_rate, momentum, nesterov = numbers[0], numbers[1], numbers[2] != 0
+def _sgd(params, gradient, velocity, bits, rate, step, settings, finite, start, stop):
+    nesterov = settings[1] != 0
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     velocity = velocity[start:stop]
-    rate, momentum = np.float32(learning_rate), np.float32(momentum)
+    rate, momentum = np.float32(rate[()]), np.float32(settings[0])
     # A number and not the constant 1, of which a compiler would make sums that round otherwise.
-    own = np.float32(numbers[2])
+    own = np.float32(settings[1])
     exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
@@ -131,14 +153,14 @@ def _sgd(params, gradient, velocity, bits, numbers, finite, k, start, stop):
         p = before - (rate * (own * gradient[i] + momentum * v) if nesterov else rate * v)
         params[i] = p
         lost |= np.int32(abs(before) <= LARGEST) & np.int32(not abs(p) <= LARGEST)
-    finite[k] = exponent != EXPONENT and lost == 0
+    if exponent == EXPONENT or lost != 0:
+        finite[()] = False
 
 
 @piecework
-def _descend(params, gradient, bits, numbers, finite, k, start, stop):
-    learning_rate = numbers[0]
+def _descend(params, gradient, bits, rate, step, settings, finite, start, stop):
     params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
-    rate = np.float32(learning_rate)
+    rate = np.float32(rate[()])
     exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
         exponent = max(exponent, np.int32(bits[i] & EXPONENT))
@@ -146,4 +168,5 @@ def _descend(params, gradient, bits, numbers, finite, k, start, stop):
         p = before - rate * gradient[i]
         params[i] = p
         lost |= np.int32(abs(before) <= LARGEST) & np.int32(not abs(p) <= LARGEST)
-    finite[k] = exponent != EXPONENT and lost == 0
+    if exponent == EXPONENT or lost != 0:
+        finite[()] = False

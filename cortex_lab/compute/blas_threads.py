@@ -1,4 +1,4 @@
-"""The threads of the BLAS that compiled kernels call, of which a worker wants one."""
+"""The threads of the BLAS that compiled kernels and small solvers call, of which they want one."""
 
 from __future__ import annotations
 
