@@ -13,7 +13,6 @@ from tests.faults import interrupts, signals
 from tests.faults.tally import Tally
 from tests.study.walker import Walker
 
-
 # What is raised while a generator is let go of, Python tells of and goes on.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
