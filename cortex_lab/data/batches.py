@@ -6,7 +6,6 @@ import copy
 import zlib
 from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -19,6 +18,7 @@ from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.frames import row_numbers
 from cortex_lab.data.source import Source, frozen
 from cortex_lab.ground import checks
+from cortex_lab.ground.forks import cached_property
 
 Given: TypeAlias = ArrayLike | Source | Rows
 Kept: TypeAlias = np.ndarray | Source

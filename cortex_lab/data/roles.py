@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ from cortex_lab.data.source import Source
 from cortex_lab.data.targets import shown
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground.checks import near
+from cortex_lab.ground.forks import cached_property
 
 Columns: TypeAlias = Hashable | Iterable[Hashable]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from cortex_lab.embed._pairs import affinities_of_all_pairs
 from cortex_lab.ground import checks
+from cortex_lab.ground.forks import cached_property
 
 # openTSNE's own rule for the gradient, at the size where interpolation begins to pay.
 _BARNES_HUT_BELOW = 10_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry, replays_own_only
+from cortex_lab.ground.forks import cached_property
 from cortex_lab.ground.spelling import spelled
 from cortex_lab.optimize import by_pattern
 from cortex_lab.optimize.schedule import SCHEDULES

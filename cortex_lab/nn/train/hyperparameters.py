@@ -54,8 +54,9 @@ class Hyperparameters:
             value = self.edited.get(name, described)
             for bound in self._bounds:
                 if getattr(bound.slots[node], field) != value:
-                    setattr(bound.slots[node], field, value)
+                    # First what has to be done whenever they differ.
                     bound.forget_calls()
+                    setattr(bound.slots[node], field, value)
 
 
 def _described(graph: Graph) -> dict[str, float]:

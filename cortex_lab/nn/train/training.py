@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.batches import BatchSource
-from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
 from cortex_lab.nn.examine.measures import Measures, stands
@@ -137,6 +137,7 @@ class Training:
     optimizer = property(attrgetter("update.optimizer"))
     optimizer_state = property(attrgetter("update.state"))
     frozen = property(attrgetter("update.frozen"))
+    losses = property(attrgetter("objective.losses"))
     batches = property(attrgetter("loader.source"))
     row_weights = property(attrgetter("loader.row_weights"))
     augmenter = property(attrgetter("loader.augmenter"))
@@ -159,11 +160,6 @@ class Training:
     def directions(self) -> dict[str, bool | None]:
         """Whether more of a metric is better, None where only its author knows."""
         return {f"validation_{key}": rising for key, rising in self.metrics.directions.items()}
-
-    @property
-    def losses(self) -> dict[str, Loss]:
-        """The losses by output name."""
-        return self.objective.losses
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -288,8 +284,9 @@ class Training:
         loaded = self.record.loaded
         if loaded is None:
             return None
-        after = self.update.foreseen(self.record.changes, settling_of(self.network, self.objective, loaded))
-        return find_fault(self.network, loaded, self.objective.state, after)
+        settling = settling_of(self.network, self.objective, loaded)
+        foreseen = partial(self.update.foreseen, self.record.changes, settling)
+        return find_fault(self.network, loaded, self.objective.state, foreseen)
 
     def is_whole(self) -> bool:
         """Whether the weights are finite, and the optimizer remembers no NaN."""
@@ -322,7 +319,8 @@ class Training:
         self.update.restore(snapshot["optimizer"], snapshot["optimizer_state"])
         self.loader.source = snapshot["batches"]
         self.step_number = snapshot["step"]
-        if snapshot["frozen"] != self.frozen.patterns:
+        # Who freezes and is interrupted leaves a plan of other nodes.
+        if snapshot["frozen"] != self.frozen.patterns or self.plan.frozen != self.frozen.nodes:
             self.freeze(snapshot["frozen"])
         if self.record.loaded is None:
             self.loader.begin_at(self.step_number)
@@ -356,8 +354,8 @@ class Training:
         """From the next step on, let the nodes named so rest, and all others learn; between two steps."""
         # What was bound stays readable until the next step binds anew.
         self.update.frozen, executor = self._resting(frozen, self.batches.batch_size)
-        self.loader.load_into(executor)
         self._program.forget()
+        self.loader.load_into(executor)
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +15,9 @@ from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.optimize import Optimizer
 from cortex_lab.optimize.replaying import ReplayedUpdate
+from cortex_lab.study.settling import settled
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -71,34 +73,38 @@ class Update:
             return self._make(self.state, changes, settling)
         return self._optimize(self.state)
 
-    @contextmanager
     def foreseen(
-        self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
-    ) -> Iterator[None]:
-        """Inside, weights and what layers and losses remember are what `make` would leave."""
+        self,
+        changes: Mapping[str, np.ndarray],
+        settling: Sequence[Callable[[], Any]],
+        look: Callable[[], Result],
+    ) -> Result:
+        """The result of `look()`, to which weights, and what layers and losses remember, are as `make` would
+        leave them."""
         network = self.network
         arrays = [network.params, network.state, *self.loss_state.values()]
+
+        def make_and_look() -> Result:
+            with np.errstate(all="ignore"):
+                self._make(copied(self.state), changes, settling)
+            return look()
+
+        def put_back(_: BaseException | None) -> None:
+            for array, values in zip(arrays, before, strict=True):
+                network.ops.copy(values, out=array)
+
         with network.turns.lock:
             network.turns.await_readers()
             before = [array.copy() for array in arrays]
-            try:
-                with np.errstate(all="ignore"):
-                    self._make(copied(self.state), changes, settling)
-                yield
-            finally:
-                for array, values in zip(arrays, before, strict=True):
-                    network.ops.copy(values, out=array)
+            return settled(make_and_look, put_back)
 
     def pending(self, changes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """By parameter, the change that `make` would add now."""
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
         with network.turns.lock:
-            network.turns.await_readers()
             before = network.params.copy()
-            self._move(copied(self.state))
-            change = network.ops.to_numpy(network.params - before)
-            network.ops.copy(before, out=network.params)
+            change = self.foreseen({}, (), lambda: network.ops.to_numpy(network.params - before))
         for name, array in network.parameters.items():
             own = change[start : start + array.size].reshape(array.shape)
             found[name] = changes.get(name, own)
