@@ -167,19 +167,19 @@ class Batches:
         categories: Mapping[Hashable, list[str]] = MappingProxyType({}),
         classes: Any = None,
         index: pd.Index | None = None,
+        dtype: Any = np.float32,
     ) -> None:
-        self.reads, self.categories, self.classes = reads, categories, classes
-        self._index = index
+        self.reads, self.categories, self.classes, self._index = reads, categories, classes, index
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
         called = {name: f"input {name!r}" if self._named else "inputs" for name in parts}
-        self._inputs = {name: Rows.of(array, called=called[name]) for name, array in parts.items()}
+        self._inputs = {name: Rows.of(array, False, called[name], dtype) for name, array in parts.items()}
         self._named_targets = isinstance(targets, Mapping)
         goals = dict(targets) if isinstance(targets, Mapping) else {"targets": targets}
         self._targets = {
-            name: Rows.of(goal, targets=True, called=f"target {name!r}" if self._named_targets else "targets")
+            name: Rows.of(goal, True, f"target {name!r}" if self._named_targets else "targets", dtype)
             for name, goal in goals.items()
             if goal is not None
         }

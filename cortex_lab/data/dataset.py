@@ -11,20 +11,13 @@ import pandas as pd
 
 from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data.answers import Answers
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
+from cortex_lab.data.exact import in_float64, kept_exact
 from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weights_of_rows
 from cortex_lab.data.learned import Learned, named_classes
-from cortex_lab.data.roles import (
-    Columns,
-    Goal,
-    as_list,
-    chosen,
-    features_of,
-    others_than,
-    refuse_missing,
-    rows_of,
-)
+from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, require, rows_of
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
 from cortex_lab.data.targets import are_numbers, known_codes, read_targets, refuse_unknown
@@ -34,7 +27,7 @@ from cortex_lab.ground import checks
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset:
+class Dataset(Answers):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's
@@ -81,7 +74,7 @@ class Dataset:
         self._index = frame.index
         inputs = others_than(frame, target, splits) if inputs is None else inputs
         frame = numbered(frame)
-        self.name = name
+        self.name, self._note, self._exact = name, "", False
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
         if self.target == "inputs" and "inputs" not in frame.columns and not isinstance(self.inputs, dict):
             self.target = self.inputs
@@ -95,7 +88,8 @@ class Dataset:
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
         self.splits = read_splits(splits, self._whole, self._index)
-        self._note = ""
+
+    exact = in_float64
 
     # Readings ----------------------------------------------------------------------------------------
 
@@ -160,6 +154,8 @@ class Dataset:
         """
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
+        if other._exact and not self._exact:
+            return self.exact().like(other)
         if self._whole is other._whole:
             same = copy.copy(other)
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
@@ -186,7 +182,7 @@ class Dataset:
         return self._inputs_of(columns, categories).take(self.rows)
 
     def _inputs_of(self, columns: list, categories: Categories | None = None) -> Rows:
-        refuse_missing(self._whole, columns, self.name)
+        require(self._whole, columns, self.name)
         if categories is None:
             categories = categories_among(self._whole, columns)
         known = next((name for name, own in self.reads.items() if own == columns), None)
@@ -198,7 +194,8 @@ class Dataset:
         frame = with_tensor_columns(self._whole, columns)
         known = self.categories if categories is None else categories
         rows = slice(None) if categories is None else self.rows
-        return rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
+        read = rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
+        return kept_exact(self, read, columns, known)
 
     @property
     def features(self) -> list[str]:
@@ -209,15 +206,16 @@ class Dataset:
         columns = self._goals[name]
         if isinstance(columns, list) and any(column in self.categories for column in columns):
             # An autoencoder's target: words as its inputs have them.
-            return Goal(rows_of(read_inputs(self._whole, columns, self.categories), columns, True), None)
+            read = rows_of(read_inputs(self._whole, columns, self.categories), columns, True)
+            return Goal(kept_exact(self, read, columns, self.categories), None)
         values, labels = read_targets(self._whole, columns, reading, loss)
-        return Goal(rows_of(values, columns, targets=True), labels)
+        return Goal(kept_exact(self, rows_of(values, columns, targets=True), columns, {}), labels)
 
     def _goal_like(self, same: Dataset, other: Dataset, name: str) -> Goal:
         columns, labels = other._goals[name], other._targets[name].labels
         if labels is None:
             return same._goal(name, "values", f"{other.name!r}")
-        refuse_missing(self._whole, [columns], self.name)
+        require(self._whole, [columns], self.name)
         codes = known_codes(labels, self._whole, columns, repr(self.name), other.name, self.rows)
         return Goal(rows_of(codes, columns, targets=True), labels)
 
@@ -228,13 +226,8 @@ class Dataset:
         """The rows to learn from: all of them while nothing is split."""
         return self if not self.splits else self._split("train")
 
-    @property
-    def validation(self) -> Dataset:
-        return self._split("validation")
-
-    @property
-    def test(self) -> Dataset:
-        return self._split("test")
+    validation = property(lambda self: self._split("validation"))
+    test = property(lambda self: self._split("test"))
 
     def split(
         self,
@@ -247,8 +240,8 @@ class Dataset:
 
         `test` and `validation` are fractions or numbers of rows; `test=None` keeps the test rows there are.
         With `stratify`, every class is dealt out in the same proportions (of several targets, those of the
-        first that has classes). ValueError if that cannot be done;
-        but where labels are numbers, which may be values to predict, the rows are then dealt out at random.
+        first that has classes). ValueError if that cannot be done; but where labels are numbers, which may be
+        values to predict, the rows are then dealt out at random.
         """
         checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
@@ -380,9 +373,9 @@ class Dataset:
             shuffle=shuffle,
             rows=self.rows,
             reads=self.reads,
-            index=self._index,
             categories=self.categories,
             classes=named_classes(self.classes),
+            index=self._index,
         )
 
     def __len__(self) -> int:

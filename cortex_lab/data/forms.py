@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Hashable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,7 @@ from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.targets import known_codes, read_targets, shown
+from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 from cortex_lab.ground.pieces import PIECE
 
@@ -23,6 +25,16 @@ TARGETS = ("target", "label", "y", "class")
 
 def as_data(data: Any) -> Any:
     """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+    if isinstance(data, (str, os.PathLike)):
+        raise TypeError(
+            f"data cannot be the name of a file: read it first, frame = pandas.read_csv({str(data)!r}), and "
+            "give (frame, 'the column to be predicted')"
+        )
+    if isinstance(data, (tuple, list)) and len(data) == 4:
+        raise TypeError(
+            "data are one pair, (X_train, y_train), with validation=(X_test, y_test) beside it; what "
+            "train_test_split gives is X_train, X_test, y_train, y_test"
+        )
     if isinstance(data, pd.DataFrame):
         named = [name for name in TARGETS if name in data.columns]
         if len(named) != 1:
@@ -124,6 +136,8 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
         return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+    if checks.is_sparse(inputs):
+        raise checks.sparse(f"an input of {role}", "an array of numbers")
     if not isinstance(inputs, pd.DataFrame):
         return inputs
     if isinstance(columns, Mapping):
@@ -176,7 +190,7 @@ def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
 def target_pieces(
     dataset: Dataset | None, targets: Any, rows: np.ndarray
 ) -> Iterator[tuple[np.ndarray, Any]]:
-    """Numbers of rows and the targets that these have in a dataset, or in arrays, a few megabytes at a time.
+    """Places among `rows`, and the targets there, in a dataset or in arrays, a few megabytes at a time.
 
     None where some lie in a file, which is read once only.
     """
@@ -197,4 +211,4 @@ def target_pieces(
             found = {name: each[some] for name, each in targets.items()}
         else:
             found = targets[some]
-        yield some, found
+        yield np.arange(start, start + len(some)), found

@@ -124,7 +124,7 @@ class Given:
         return next(iter(targets.values())) if isinstance(targets, dict) and len(targets) == 1 else targets
 
     def learned_in_pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
-        """Numbers of rows to train on and their targets, a few megabytes at a time, of those in memory."""
+        """Places among `rows` and the targets there, a few megabytes at a time, of those in memory."""
         return target_pieces(self.dataset, self.targets, self.rows)
 
     def reads(self, inputs: Iterable[str]) -> dict[str, list]:
@@ -158,13 +158,17 @@ class Given:
         """Those of the columns of words that are read, by column."""
         return getattr(self.source if self.dataset is None else self.dataset, "categories", {})
 
-    def batches(self, batch_size: int, seed: int) -> Any:
-        """The rows to train on, in batches."""
+    def exact(self) -> Given:
+        """The same, numbers of a dataset as float64."""
+        return self if self.dataset is None else replace(self, dataset=self.dataset.exact())
+
+    def batches(self, batch_size: int, seed: int, dtype: Any = np.float32) -> Any:
+        """The rows to train on, in batches; numbers of arrays as `dtype`."""
         if self.source is not None:
             return self.source
         if self.dataset is not None:
             return self.dataset.train.batches(batch_size, seed=seed)
-        own = {"rows": self.chosen, "index": self.index}
+        own = {"rows": self.chosen, "index": self.index, "dtype": dtype}
         return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, **own)
 
     def validated(self, validation: Any, seed: int) -> tuple[Given, tuple[Any, Any] | None]:
@@ -238,12 +242,7 @@ class Given:
 
 
 def rows_of(
-    data: Any,
-    dataset: Dataset | None,
-    columns: list | dict | None,
-    reading: str,
-    role: str,
-    words: Any = None,
+    data: Any, dataset: Dataset | None, columns: Any, reading: str, role: str, words: Any = None,
     categories: Categories = MappingProxyType({}),
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.

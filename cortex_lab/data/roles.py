@@ -72,7 +72,7 @@ def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:
     return found
 
 
-def refuse_missing(frame: pd.DataFrame, columns: list, name: str) -> None:
+def require(frame: pd.DataFrame, columns: list, name: str) -> None:
     """KeyError for a column that was trained on and is not in the frame."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:

@@ -100,6 +100,11 @@ def _count(name: str, size: float | int, n: int) -> int:
         if size > 0 and count == 0:
             raise ValueError(f"{name}={size} of {n} rows is no row at all; ask for more")
         return count
+    if np.ndim(size) or isinstance(size, pd.DataFrame):
+        raise TypeError(
+            f"{name} is a fraction of the rows, or a number of them; which rows is said when it is made: "
+            f"Dataset(..., splits={{{name!r}: rows}})"
+        )
     raise checks.refused(name, "a fraction from 0 to 1 or a number of rows", size)
 
 

@@ -267,8 +267,8 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
         found = column.astype(known.get(column.dtype, column.dtype))
         if found.nunique() != len(np.unique(column)):
             raise ValueError(
-                f"column {name!r} holds {column.dtype}, and float64 does not keep all apart; subtract the "
-                f"smallest first: frame[{name!r}] - frame[{name!r}].min()"
+                f"column {name!r} holds {column.dtype} of which float64 does not keep all apart; subtract "
+                f"the smallest first: frame[{name!r}] - frame[{name!r}].min()"
             )
         return found
     remedy = f"dropna(subset=[{name!r}])"

@@ -178,8 +178,22 @@ def checked_start(initial: Any, n: int, seed: int) -> np.ndarray:
     return positions
 
 
+def rows_and_labels(x: Any) -> tuple[Any, Any]:
+    """The inputs of a Dataset and the names of its labels; rows that are numbers as they are, and None."""
+    if not hasattr(x, "arrays"):
+        return x, None
+    rows, targets = x.arrays()
+    if isinstance(rows, dict):
+        if len(rows) > 1:
+            raise ValueError(f"a map is of one input; give one, x.arrays()[0][{next(iter(rows))!r}]")
+        rows = next(iter(rows.values()))
+    classes = getattr(x, "classes", None)
+    named = isinstance(classes, list) and targets is not None
+    return rows, np.array(classes)[targets] if named else None
+
+
 def _checked_rows(x: Any) -> np.ndarray:
-    x = checks.numbers("x", x, "(n, features) numbers")
+    x = checks.numbers("x", x, "(n, features) numbers or a Dataset")
     if x.ndim < 2:
         raise ValueError(f"x must be (n, features) numbers, got {x.dtype} of shape {x.shape}")
     if len(x) < 4:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.embed._points import Points, checked_start, opentsne
+from cortex_lab.embed._points import Points, checked_start, opentsne, rows_and_labels
 from cortex_lab.ground import checks
 from cortex_lab.study import Probe
 
@@ -57,7 +57,7 @@ class TSNE:
     Parameters
     ----------
     x
-        (n, ...) numbers, 4 rows or more; a row is flattened.
+        (n, ...) numbers, 4 rows or more; a row is flattened. A Dataset gives its inputs, and its labels.
     labels
         (n,), for whoever draws the map; not used here.
     perplexity
@@ -96,6 +96,8 @@ class TSNE:
         iterations_per_step = checks.whole("iterations_per_step", iterations_per_step, least=1)
         early_iterations = checks.whole("early_iterations", early_iterations, least=0)
         opentsne("tsne")
+        x, known = rows_and_labels(x)
+        labels = known if labels is None else labels
         points = Points(x, perplexity, seed, n_jobs)
         n = len(points.x)
         if labels is not None and len(checks.listed("labels", labels, f"{n} labels")) != n:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -26,13 +26,14 @@ LARGEST_ARRAYS = 16 * 2**20
 class Recipe:
     """What `train` was called with: data and setup, whose arrays are those that the training holds.
 
-    `file` is the one that it was to go on from, if it was.
+    `file` is the one that it was to go on from, if it was; `chosen` says what `train` chose itself.
     """
 
     data: Any
     setup: TrainingSetup
     file: FileAsRead | None = None
     new_optimizer: bool = False
+    chosen: Sequence[str] = ()
 
     def script(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,13 @@ import pandas as pd
 from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import Answering, told
+from cortex_lab.lab.answers import ANSWERS
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.train.best_networks import best_networks
 from cortex_lab.nn.train.checkpoint import save_training
 from cortex_lab.nn.train.metrics import Metrics
@@ -37,13 +40,14 @@ class Best:
     value: float
 
 
-class TrainingSession(Session):
+class TrainingSession(Answering, Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
     """
 
     process: Training
+    answers = ANSWERS
 
     def __init__(
         self,
@@ -78,6 +82,16 @@ class TrainingSession(Session):
         """
         return self.at_rest(self._frame)
 
+    @property
+    def gradients(self) -> Mapping[str, np.ndarray]:
+        """The gradient of each parameter, of the step under way or the last one; LookupError before any.
+
+        `session.edit("gradient['dense_1/kernel']", array)` changes one, stopped inside a step.
+        """
+        if self.process.record.loaded is None:
+            raise LookupError("no gradient has been found yet; take a step, or session.step(to='update')")
+        return self.at_rest(lambda: Shown.of(self.network.ops, self.network.gradients))
+
     def diagnose(self) -> Diagnosis:
         """What is wrong with this training, in words: causes before what follows from them, with remedies.
 
@@ -110,6 +124,7 @@ class TrainingSession(Session):
         position = int(np.argmax(values) if rising else np.argmin(values))
         return Best(int(steps[position]), key, float(values[position]))
 
+    @told
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
         """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
 
@@ -191,12 +206,14 @@ class TrainingSession(Session):
 
     def __repr__(self) -> str:
         words, dataset = self.network.categories, self.dataset
+        chosen = self.recipe.chosen if self.recipe is not None else ()
+        lines = [super().__repr__(), *(f"  {each}" for each in chosen)]
         if dataset is None or not words:
-            return super().__repr__()
+            return "\n".join(lines)
         columns = dataset.columns
         read = [f"{name!r} ({', '.join(words[name])})" if name in words else repr(name) for name in columns]
         said = f"reads {', '.join(read)}; words as 0 and 1 for each, numbers as they are"
-        return f"{super().__repr__()}\n  predicts {dataset.target!r}; {said}"
+        return "\n".join([*lines, f"  predicts {dataset.target!r}; {said}"])
 
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry, replays_own_only
+from cortex_lab.ground.spelling import spelled
 from cortex_lab.optimize import by_pattern
 from cortex_lab.optimize.schedule import SCHEDULES
 
@@ -219,3 +220,21 @@ def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:
 
 
 optimizer_from_dict = OPTIMIZERS.from_dict
+
+
+def as_optimizer(optimizer: Any) -> Optimizer:
+    """An optimizer; of a name such as "adam", or of a class, one with its defaults."""
+    if isinstance(optimizer, str):
+        name = spelled(optimizer, OPTIMIZERS, _OTHERS) or optimizer
+        if not OPTIMIZERS.has(name):
+            there = ", ".join(f"'{each.lower()}'" for each in OPTIMIZERS)
+            meant = checks.near(name, OPTIMIZERS)
+            said = meant or f"; there are {there}"
+            raise checks.WrongArgument(f"there is no optimizer {optimizer!r}{said}")
+        optimizer = OPTIMIZERS.find(name)
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        return optimizer()
+    return checks.instance("optimizer", optimizer, Optimizer, "an optimizer such as Adam(1e-3), or its name")
+
+
+_OTHERS = {"gd": "SGD", "gradientdescent": "SGD", "stochasticgradientdescent": "SGD"}

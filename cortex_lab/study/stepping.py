@@ -17,6 +17,7 @@ from cortex_lab.study.gate import Gate
 from cortex_lab.study.history import History
 from cortex_lab.study.journal import Journal
 from cortex_lab.study.process import Faulty, Process, StepsWhole, Tainted
+from cortex_lab.study.progress import Progress, progress_of
 from cortex_lab.study.recorder import Recorder
 from cortex_lab.study.subscribers import Subscribers
 
@@ -72,7 +73,7 @@ class Stepper:
 
         return self._tell_stop(self.moving(take, force))
 
-    def run(self, until: Condition | None, start: int | None, force: bool) -> Stop:
+    def run(self, until: Condition | None, start: int | None, force: bool, progress: bool = True) -> Stop:
         """Step until the condition is met, counted from the row `start`, None from here."""
         trace = self.journal.trace
 
@@ -80,6 +81,15 @@ class Stepper:
             begin = len(trace) if start is None else min(start, len(trace))
             self.last_run = (until, begin)
             self.subscribers.tell("run", until)
+            line = progress_of(trace, until, begin, self.clock) if progress else None
+            if line is None:
+                return walk(until, begin, None)
+            try:
+                return walk(until, begin, line)
+            finally:
+                line.close()
+
+        def walk(until: Condition | None, begin: int, line: Progress | None) -> Stop:
             while True:
                 stop = None if self._pause is None else self._stopped_by_request()
                 if stop is None and until is not None and until.met(trace, begin):
@@ -88,6 +98,8 @@ class Stepper:
                     stop = self._walk_on()
                 if stop is not None:
                     return stop
+                if line is not None and self.clock() >= line.due:
+                    line.show()
 
         return self._tell_stop(self.moving(run, force))
 

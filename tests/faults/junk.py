@@ -208,6 +208,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("train Training", "validation validate_every sample_weight row_weights resume_from", "None|0",
      "not asked for; without rows to validate on"),
     ("train Training Session", "validate_every snapshot_budget", "0|2**31|2**32", "any count"),
+    ("train", "loss optimizer", "None", "chosen by the last layer and the targets; Adam"),
     ("Training", "row_weights", "(2.5,)|mask", "a weight for each row"),
     ("session.step", "n to", "0|None", "no step; whole steps"),
     ("session.rewind session.network_at", "step", "0", "where this session began"),
@@ -249,10 +250,11 @@ TAKEN: list[tuple[str, str, str, str]] = [
      "groups shared_axes target_shape", "None|-1|0|2**31|2**32", "the input is known later"),
 ]  # fmt: skip
 LASTING = {
-    ("session.step", "n"): "2**31|2**32", ("Fork.step", "n"): "2**31|2**32", ("session.run", "until"): "None",
-    ("TSNE", "iterations_per_step"): "2**31|2**32",
+    ("session.step", "n"): "2**31|2**32", ("Fork.step", "n"): "2**31|2**32",
+    ("session.run", "until"): "None|2**31|2**32",
+    ("TSNE", "iterations_per_step"): "2**31|2**32", ("train", "batch_size"): "2**31|2**32",
 }  # fmt: skip
-"""What may go on as long as it takes, until it is interrupted: not tried."""
+"""What may go on as long as it takes, until it is interrupted, or is taken with a warning: not tried."""
 
 
 def taken(each: Call, argument: str, junk: str) -> str | None:

@@ -248,7 +248,8 @@ def test_unknown_elements_get_no_gradient():
         ([Dense(3), ReLU()], "binary_cross_entropy", "ends in relu.*end it in sigmoid"),
         ([Dense(3, activation="sigmoid")], "sigmoid_cross_entropy", "already applies sigmoid"),
         ([Dense(1)], "softmax_cross_entropy", "at least 2"),
-        ([Dense(3)], "hinge", "there is no loss 'hinge'; there are"),
+        ([Dense(3)], "hinge", "there is no loss 'hinge' here: 'cross_entropy' separates"),
+        ([Dense(3)], "nothing", "there is no loss 'nothing'; there are"),
         ([Dense(3)], "center_loss", r"give the loss itself: CenterLoss\(...\)"),
     ],
 )
@@ -267,7 +268,7 @@ def test_an_output_that_does_not_fit(layers, loss, message):
         (lambda: CenterLoss(3, rate=2), "rate must be above 0"),
         (lambda: CensorLoss("softmax_cross_entropy"), "not a loss of single elements"),
         (lambda: loss_from_dict({"kind": "nothing"}), "there is no loss 'nothing'"),
-        (lambda: loss_from_dict({"kind": "huber", "width": 1}), "huber does not take these settings"),
+        (lambda: loss_from_dict({"kind": "huber", "width": 1}), "Huber takes no width=: it takes delta"),
     ],
 )
 def test_a_loss_that_makes_no_sense(make, message):

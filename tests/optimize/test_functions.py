@@ -113,7 +113,7 @@ def test_kinks_are_where_the_gradient_jumps() -> None:
         ({"kind": "Rosenbrock", "dimension": 1}, "dimension must be a whole number of at least 2, got 1"),
         ({"kind": "Sphere", "dimension": 2.5}, "dimension must be a whole number, got 2.5"),
         ({"kind": "Paraboloid", "curvature": [1, -1]}, "curvatures over 0"),
-        ({"kind": "Sphere", "radius": 1}, "Sphere does not take these settings"),
+        ({"kind": "Sphere", "radius": 1}, "Sphere takes no radius=: it takes dimension"),
     ],
 )
 def test_bad_descriptions(data: dict, message: str) -> None:

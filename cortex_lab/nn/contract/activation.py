@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cortex_lab.compute import NEEDS_INPUT, Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 
 ACTIVATIONS = (
@@ -17,7 +18,8 @@ ACTIVATIONS = (
 def check_activation(name: str | None) -> None:
     """ValueError for an unknown activation."""
     if name is not None and name not in ACTIVATIONS:
-        raise ValueError(f"there is no activation {name!r}; there are {', '.join(ACTIVATIONS)}")
+        meant = checks.near(name, ACTIVATIONS)
+        raise ValueError(f"there is no activation {name!r}; there are {', '.join(ACTIVATIONS)}{meant}")
 
 
 def activation_buffers(name: str | None, shape: Shape) -> dict[str, Buffer]:

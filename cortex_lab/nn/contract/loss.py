@@ -11,6 +11,7 @@ from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
+from cortex_lab.nn.contract.loss_names import loss_name
 
 LOSSES = Registry("loss", snake_case)
 SIGNED = (
@@ -125,13 +126,23 @@ class TooFewClasses(WrongRows):
     """Class ids that are in order, but not below the number of classes."""
 
 
-def resolve_loss(loss: Any) -> Loss:
-    """The loss called so, or the object itself if it is one.
+def resolve_loss(loss: Any, *output: Any) -> Loss:
+    """The loss called so, also as others call it, or the object itself if it is one.
 
+    `output` are the activation and row shape of what it is on, which say which cross-entropy is meant.
     ValueError for a name that a built-in loss and one of your own share: give the loss itself then.
     """
     if isinstance(loss, Loss):
         return loss
+    if isinstance(loss, str) and not LOSSES.has(loss):
+        loss = loss_name(loss, LOSSES, *output)
+    elif isinstance(loss, type) and issubclass(loss, Loss):
+        loss = LOSSES.kind_of(loss)
+    elif callable(loss):
+        raise checks.WrongArgument(
+            "the loss must be a loss or its name, such as 'mean_squared_error', got a function; one of your "
+            "own is a class, see cortex_lab.Loss"
+        )
     own = LOSSES.named(loss)
     if own and loss in LOSSES:
         name = LOSSES[loss].__name__
@@ -169,6 +180,8 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     """
     targets = np.asarray(targets)
     wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
+    if targets.shape[1:] == (*shape, 1):
+        targets = targets[..., 0]
     if targets.ndim == len(shape) + 2 and targets.shape[-1] > 1:
         raise ValueError(f"this loss wants class ids {wanted}, got {_several_columns(targets, classes)}")
     if targets.dtype.kind == "f" and targets.ndim:
@@ -177,10 +190,8 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     if targets.dtype == bool:
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
-        alone = targets.shape[1:] == (1,) and not shape
         raise ValueError(
             f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
-            + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
             + _of_whole_rows(shape, targets)
         )
     found = np.unique(targets[targets < 0]).tolist() if targets.size and targets.min() < 0 else []

@@ -137,6 +137,8 @@ class Graph:
 
 
 def _input_shapes(input_shape: Any) -> dict[str, Shape]:
+    # A Dataset says it.
+    input_shape = getattr(input_shape, "input_shape", input_shape)
     named = input_shape if isinstance(input_shape, Mapping) else {"input": input_shape}
     shapes = {}
     for name, shape in named.items():

@@ -23,7 +23,7 @@ from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.saved import Saved
 from cortex_lab.nn.train.saved_study import SavedStudy, describe_study
 from cortex_lab.nn.train.training import Training
-from cortex_lab.optimize import Optimizer
+from cortex_lab.optimize import Optimizer, as_optimizer
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 from cortex_lab.study import Session
 
@@ -118,9 +118,7 @@ def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
     if saved is not None and given is None:
         with saving.reading(saved.path, "optimizer"):
             return optimizer_from_dict(saved.description["optimizer"])
-    if not isinstance(given, Optimizer):
-        raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {given!r}")
-    return given
+    return as_optimizer(given)
 
 
 def check_validated(training: Training, saved: Saved, validation: Any) -> None:

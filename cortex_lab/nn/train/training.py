@@ -15,6 +15,7 @@ from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
 from cortex_lab.nn.examine.measures import Measures, stands
 from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
+from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.run.executor import Executor
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, targets_are_pictures
@@ -95,14 +96,14 @@ class Training:
         metrics: Any = None,
         seed: int = 0,
     ) -> None:
-        check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
+        given = network, batches, optimizer, row_weights, validation, validate_every, seed
+        optimizer = check_arguments(*given)
         self.network = network
         take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
         self.penalties = None if penalties is None else Penalties.of(penalties)
-        self.seed = checks.seed("seed", seed)
-        self.step_number = 0
+        self.seed, self.step_number = checks.seed("seed", seed), 0
         self.tap: Tap | None = None
         self.tainted = False
         self.reached: str | None = None
@@ -176,7 +177,7 @@ class Training:
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
-        return {name: self.network.ops.to_numpy(array) for name, array in self.network.parameters.items()}
+        return Shown.of(self.network.ops, self.network.parameters)
 
     @property
     def editable(self) -> dict[str, np.ndarray]:
@@ -195,13 +196,13 @@ class Training:
     @property
     def buffers(self) -> dict[str, np.ndarray]:
         """Activations, gradients and parameters by name, of the batch last fetched."""
-        to_numpy, network = self.network.ops.to_numpy, self.network
+        network = self.network
         bound = self.bound or self.executor.bind(self.executor.capacity)
         arrays = {**bound.buffers, **network.parameters, **network.states}
         arrays |= {f"gradient:{name}": array for name, array in network.gradients.items()}
         for name, slots in self.objective.slots(bound, self.plan).items():
             arrays |= {f"loss:{name}": slots.rows, f"target:{name}": slots.target}
-        return {name: to_numpy(array) for name, array in arrays.items()}
+        return Shown.of(network.ops, arrays)
 
     def walk(self) -> Iterator[str]:
         """Perform one training step, phase by phase; parameters and state change in "update" only."""
