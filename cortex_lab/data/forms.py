@@ -200,7 +200,7 @@ def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
 def target_pieces(
     dataset: Dataset | None, targets: Any, rows: np.ndarray
 ) -> Iterator[tuple[np.ndarray, Any]]:
-    """Numbers of rows and the targets that these have in a dataset, or in arrays, a few megabytes at a time.
+    """Places among `rows`, and the targets there, in a dataset or in arrays, a few megabytes at a time.
 
     None where some lie in a file, which is read once only.
     """
@@ -221,4 +221,4 @@ def target_pieces(
             found = {name: each[some] for name, each in targets.items()}
         else:
             found = targets[some]
-        yield some, found
+        yield np.arange(start, start + len(some)), found

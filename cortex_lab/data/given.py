@@ -125,7 +125,7 @@ class Given:
         return next(iter(targets.values())) if isinstance(targets, dict) and len(targets) == 1 else targets
 
     def learned_in_pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
-        """Numbers of rows to train on and their targets, a few megabytes at a time, of those in memory."""
+        """Places among `rows` and the targets there, a few megabytes at a time, of those in memory."""
         return target_pieces(self.dataset, self.targets, self.rows)
 
     def reads(self, inputs: Iterable[str]) -> dict[str, list]:

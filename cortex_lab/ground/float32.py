@@ -200,17 +200,6 @@ def _columns(values: Sliced, piece: slice) -> np.ndarray:
     return part.reshape(-1, 1) if part.ndim == 1 else part.reshape(-1, part.shape[-1])
 
 
-def check_range(value: np.ndarray, called: str, dtype: np.dtype) -> None:
-    """ValueError for a number or an array of them that holds a finite one beyond `dtype`."""
-    with np.errstate(over="ignore"):
-        beyond = np.isinf(value.astype(dtype)) & ~np.isinf(value)
-    if beyond.any():
-        raise ValueError(
-            f"{called} holds {np.extract(beyond, value)[0]:.3g}, which is beyond {np.dtype(dtype).name} "
-            f"({np.finfo(dtype).max:.1e}); give a smaller one"
-        )
-
-
 def _check_range(values: np.ndarray, called: str, first: int) -> None:
     with np.errstate(over="ignore"):
         beyond = np.isinf(values.astype(np.float32))

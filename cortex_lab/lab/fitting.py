@@ -28,7 +28,8 @@ def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> No
     except TooFewClasses as error:
         raise _too_few(training, given, error) from None
     except WrongRows as error:
-        raise WrongRows(f"{_targets_of(given)}: {error.text}", error.rows) from None
+        rows = np.asarray(given.rows)[error.rows]
+        raise WrongRows(f"{_targets_of(given)}: {error.text}", rows) from None
 
 
 def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]) -> None:
@@ -92,6 +93,7 @@ def _target_remedy(got: Rows, wanted: Rows, shape: Rows, of_classes: bool) -> st
 
 def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueError:
     graph, objective = training.network.graph, training.objective
+    rows = np.asarray(given.rows)[error.rows]
     for name, values in objective.by_output(given.learned).items():
         loss, units = objective.losses[name], graph.shape(name)[-1]
         count = int(np.max(values, initial=-1)) + 1
@@ -99,11 +101,11 @@ def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueErr
             continue
         there = f"{_targets_of(given, name)} hold {count} classes{_named(given, name)}"
         if hasattr(loss, "classes"):
-            has = f"{type(loss).__name__} on {name!r} has {loss.classes}"
-            return TooFewClasses(f"{has}, and {there}; say {count}", error.rows)
+            kind = type(loss).__name__
+            return TooFewClasses(f"{kind} on {name!r} has {loss.classes}, and {there}; say {count}", rows)
         what = f"output {name!r}, a {type(graph.nodes[name].layer).__name__}, has {units} units"
         remedy = f"give it {count} units; first such rows {{rows}}"
-        return TooFewClasses(f"{what}, and {there}: {remedy}", error.rows)
+        return TooFewClasses(f"{what}, and {there}: {remedy}", rows)
     return error
 
 

@@ -44,7 +44,7 @@ def test_numbers_beyond_float32_are_not_edited_in(kind, beyond):
     arrays = {"state": network.states, "gradient": network.gradients}.get(kind, network.parameters)
     before = arrays[name].copy()
     for value in (beyond, np.where(np.arange(before.size) == 1, beyond, 0).reshape(before.shape)):
-        with pytest.raises(ValueError, match=rf"the value for '{name}'|value must be"):
+        with pytest.raises(ValueError, match="float32, which holds nothing like"):
             made.edit(f"{kind}[{name!r}]", value)
         np.testing.assert_array_equal(arrays[name], before)
     made.edit(f"{kind}[{name!r}]", 3.0)
@@ -56,19 +56,3 @@ def test_the_reference_takes_what_float64_holds():
     made = session("reference")
     made.edit("weights['dense_1/kernel']", 1e300)
     assert (made.network.parameters["dense_1/kernel"] == 1e300).all()
-
-
-def test_arrays_by_name_are_assigned_to_by_copying():
-    network = session().network
-    for arrays in (network.parameters, network.gradients, network.states):
-        name = next(iter(arrays))
-        before, flat = arrays[name], arrays[name].base
-        arrays[name] = np.full(before.shape, 2.0)
-        arrays[name] += 1
-        assert arrays[name] is before and (before == 3).all() and before.base is flat
-        for wrong, said in ((1e300, "beyond float32"), (np.ones(7), "has the shape"), ("a", "a number or")):
-            with pytest.raises(ValueError, match=said):
-                arrays[name] = wrong
-        with pytest.raises(KeyError, match="the network has no 'other'"):
-            arrays["other"] = 1.0
-        assert (before == 3).all()

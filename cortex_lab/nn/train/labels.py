@@ -58,14 +58,14 @@ def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
         return
     of_classes = [name for name, loss in objective.losses.items() if loss.of_classes]
     learned = objective.by_output(given.learned) if of_classes else {}
-    known = {name: _some_known(objective, name, learned[name], given.rows) for name in of_classes}
+    known = {name: _some_known(objective, name, learned[name]) for name in of_classes}
     if given.dataset is None:
         for name in of_classes:
             _refuse_signed(objective, name, learned[name])
-    for rows, some in given.learned_in_pieces():
+    for places, some in given.learned_in_pieces():
         for name, targets in objective.by_output(some).items():
             if name not in of_classes:
-                found = _some_known(objective, name, targets, rows)
+                found = _some_known(objective, name, targets, places)
                 known[name] = known.get(name, False) or found
     for name in [name for name, some in known.items() if not some]:
         raise ValueError(
@@ -73,15 +73,15 @@ def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
         )
 
 
-def _some_known(objective: TotalLoss, name: str, targets: Any, rows: np.ndarray) -> bool:
-    """Whether a target is known; ValueError, naming `rows` of the data, for what the loss cannot read."""
+def _some_known(objective: TotalLoss, name: str, targets: Any, places: Any = None) -> bool:
+    """Whether a target is known; ValueError for what the loss cannot read, which lies at `places`."""
     loss = objective.losses[name]
     try:
         if targets is None:
             return True
         known = loss.known(loss.check_targets(targets, objective.network.graph.shape(name)))
     except WrongRows as error:
-        raise error.at(rows) from None
+        raise error if places is None else error.at(places) from None
     return known is None or bool(known.any())
 
 
