@@ -14,10 +14,13 @@ from benchmarks import Row
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
-from tests.faults import damage, disks, hostile, interrupts, junk
+from tests.faults import damage, disks, forks, hostile, interrupts, junk, memory, signals
 from tests.faults.tally import Tally
 
-OPTIONS = {"only": "", "damaged": 2000, "pages": 102, "kills": 400, "every": 7}
+OPTIONS = {
+    "only": "", "damaged": 2000, "pages": 102, "kills": 400, "every": 7, "forks": 10, "steps": 10**6,
+    "benches": 1000,
+}  # fmt: skip
 PACKAGES = ("h5py",)
 LONGEST, LARGEST = 1.0, 200 * 2**10
 """Seconds, and KiB of memory, that a refusal may take."""
@@ -102,15 +105,38 @@ def _quickly(read: Callable[[], Any]) -> None:
 def interrupted_sessions(tally: Tally, folder: Path, options: Any) -> None:
     for name in interrupts.SCENARIOS:
         for tight in (False, True):
-            interrupts.interrupt(tally, name, options.every, tight, twice=[0, 9, 40, 150, 400])
+            interrupts.interrupt(tally, name, options.every, tight, twice=[0, 1, 3, 8, 20])
 
 
 def interrupted_trainings(tally: Tally, folder: Path, options: Any) -> None:
-    for name in interrupts.OF_TRAINING:
-        interrupts.interrupt(tally, name, 3 * options.every, True, twice=[9, 150])
+    for name in (*interrupts.OF_TRAINING, *interrupts.OF_DESCENT):
+        interrupts.interrupt(tally, name, 7 * options.every, True, twice=[1, 8])
+        interrupts.interrupt(tally, name, options.every, True, by=signals.Signal)
+
+
+def forked_children(tally: Tally, folder: Path, options: Any) -> None:
+    for what in forks.PARENT:
+        forks.while_the_parent(tally, folder, what, options.forks)
+    forks.while_a_bench_draws(tally, options.forks)
+
+
+def many_steps(tally: Tally, folder: Path, options: Any) -> None:
+    for name in memory.STUDIES:
+        memory.steps(tally, name, options.steps)
+
+
+def many_benches(tally: Tally, folder: Path, options: Any) -> None:
+    memory.benches(tally, options.benches)
+
+
+def signals_inside(tally: Tally, folder: Path, options: Any) -> None:
+    for name in signals.ACTS:
+        signals.interrupt(tally, name, every=1)
 
 
 PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
+    "a million steps, at most 12 MB": many_steps,
+    "a thousand benches, at most 5 MB": many_benches,
     "saving, with each call failing": saving_calls,
     "saving on a nearly full disk": full_disk_saving,
     "a trace on a nearly full disk": full_disk_trace,
@@ -120,6 +146,8 @@ PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
     "hostile networks": hostile_files,
     "hostile traces": hostile_traces,
     "interrupts of a session": interrupted_sessions,
-    "interrupts of a training": interrupted_trainings,
+    "interrupts of trainings and descents": interrupted_trainings,
+    "signals inside a network's work": signals_inside,
+    "forks beside threads at work": forked_children,
     "junk arguments": junk_arguments,
 }

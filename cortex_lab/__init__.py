@@ -48,13 +48,21 @@ def __getattr__(name: str) -> Any:
     else:
         found = _registered().get(name)
         if found is None:
-            raise AttributeError(f"module 'cortex_lab' has no attribute {name!r}")
+            raise AttributeError(f"module 'cortex_lab' has no attribute {name!r}{_answer(name)}")
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
     return sorted({*_NAMES, *_ROOMS, *_registered(), "__version__"})
+
+
+def _answer(name: str) -> str:
+    if name.startswith("_"):
+        return ""
+    from cortex_lab.ground.habits import elsewhere
+
+    return elsewhere(name, __dir__())
 
 
 def _registered() -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -181,7 +183,7 @@ def nothing_is_copied(monkeypatch):
 
 
 @pytest.mark.parametrize("made", NAMES)
-def test_a_large_array_that_was_changed_is_named_on_every_way_back(made, nothing_is_copied):
+def test_a_large_array_that_was_changed_is_named_on_every_way_back(made, nothing_is_copied, tmp_path):
     for name, called in NAMES[made].items():
         given = parts()
         session = made(given)
@@ -191,6 +193,9 @@ def test_a_large_array_that_was_changed_is_named_on_every_way_back(made, nothing
         for back in GOING_BACK.values():
             with pytest.raises(ValueError, match=rf"{called} \(.* MiB, .*\) was changed after it was given"):
                 back(session)
+        with pytest.warns(UserWarning) as told:
+            session.save(tmp_path / "run.h5")
+        assert any(re.search(f"{called} .*as they were", str(each.message)) for each in told)
         assert session.step_number == 4
         given[name][3] = before
         branch = session.fork(learning_rate=[0.05]).branches[0]

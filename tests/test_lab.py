@@ -300,7 +300,7 @@ def test_what_a_script_cannot_hold_is_refused(digits):
     with pytest.raises(ValueError, match="MiB of arrays"):
         big.script()
     with pytest.raises(TypeError, match="optimizer must be"):
-        cl.train(convolutional(digits), digits, "softmax_cross_entropy", "adam")
+        cl.train(convolutional(digits), digits, "softmax_cross_entropy", 1e-3)
 
 
 # Diagnosis -------------------------------------------------------------------------------------------

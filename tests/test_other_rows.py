@@ -229,6 +229,7 @@ def test_batches_of_columns_meet_other_rows_by_name(made, batches, held_out):
         made(data.batches(60), (FRAME[["a"]], LABELS))
     # What the network has learned in one order it does not go on with in another.
     swapped = cl.data.Dataset(FRAME.assign(k=CLASSES), ["b", "a"], "k").batches(60)
+    training.whole_step()
     with pytest.raises(ValueError, match=r"the network was trained on the columns .*'a', 'b'"):
         cl.Training(training.network, swapped, "softmax_cross_entropy", cl.Adam())
 

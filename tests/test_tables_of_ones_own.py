@@ -124,7 +124,9 @@ def test_labels_beside_arrays_may_be_words(form):
     by_id = trained((x, ids), 4, 3, "softmax_cross_entropy", validation=0.2)
     assert session.trace["loss"].tolist() == by_id.trace["loss"].tolist()
     assert session.network.classes == ["ant", "bee", "cow"]
-    assert session.score((x, LABELS[form](words))) == session.score((x, ids))
+    assert session.score((x, LABELS[form](words))) == by_id.score((x, ids))
+    with pytest.raises(ValueError, match="numbers for targets, and the training had words, 'ant', 'bee'"):
+        session.score((x, ids))
     with pytest.raises(ValueError, match="'dog'"):
         session.score((x[:1], ["dog"]))
 
@@ -153,3 +155,44 @@ def test_an_index_is_no_input_and_an_autoencoder_learns_its_inputs():
     assert data.features == ["age", "city=Bern", "city=Oslo", "city=Rome", "garden"]
     assert (data.arrays()[0] == data.arrays()[1]).all()
     trained(data, 5, 5)
+
+
+def houses(rows=400, seed=0):
+    """A table as people have it: numbers on their own scales, categories, and gaps."""
+    random = np.random.default_rng(seed)
+    city = random.choice(["Bern", "Oslo", "Rome"], rows)
+    area, rooms = random.normal(100, 30, rows), random.integers(1, 6, rows)
+    price = 3.0 * area + 40 * rooms + pd.Series(city).map({"Bern": 150, "Oslo": 50, "Rome": 0}).to_numpy()
+    frame = pd.DataFrame({"area": area, "rooms": rooms, "city": city, "garden": random.random(rows) > 0.5})
+    frame["price"] = price / 1000 + random.normal(0, 0.01, rows)
+    frame.loc[random.choice(rows, 30, replace=False), "area"] = np.nan
+    frame.loc[random.choice(rows, 30, replace=False), "city"] = None
+    return frame
+
+
+def test_a_table_with_gaps_says_what_to_type_until_it_is_trained_and_scored():
+    frame = houses()
+    with pytest.raises(ValueError, match=r"column 'area' is NaN.*fillna\(frame\['area'\].median\(\)\)"):
+        cl.data.Dataset(frame.dropna(subset="city"), target="price")
+    frame["area"] = frame["area"].fillna(frame["area"].median()) / 100
+    with pytest.raises(ValueError, match=r"column 'city'.*fillna"):
+        cl.data.Dataset(frame, target="price")
+    frame["city"] = frame["city"].fillna("unknown")
+    data = cl.data.Dataset(frame, target="price").split(test=0.2, validation=0.1)
+    network = cl.Network([cl.Dense(32, activation="relu"), cl.Dense(1)], data)
+    session = cl.train(network, data, batch_size=16, metrics=["r2"])
+    session.run(cl.epochs(200))
+    assert "minimizes mean_squared_error" in repr(session) and "learns by Adam(0.001)" in repr(session)
+    assert session.score(metrics=["r2"])["r2"] > 0.7
+    assert network.predict(frame.head()).shape == (5, 1)
+
+
+def test_a_table_of_classes_is_trained_and_scored_in_three_lines():
+    frame = houses().dropna()
+    frame["dear"] = np.where(frame["price"] > frame["price"].median(), "dear", "cheap")
+    frame["area"] /= 100
+    network = cl.Network([cl.Dense(32, activation="relu"), cl.Dense(2)], 7)
+    session = cl.train(network, (frame, "dear"), validation=0.2)
+    session.run(cl.epochs(80))
+    assert "softmax_cross_entropy" in repr(session)
+    assert session.score(frame)["accuracy"] > 0.8

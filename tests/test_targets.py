@@ -208,7 +208,7 @@ def test_whole_numbers_in_arrays_are_values_or_ids_as_the_loss_says(dtype):
         ([0, None] * 6, r"targets are missing in 6 of 12 rows \(first: \[1, 3.*-1"),
         ([0, np.nan] * 6, "targets are missing in 6 of 12 rows.*-1"),
         (pd.array([0, pd.NA] * 6, "Int64"), "targets are missing in 6 of 12 rows.*-1"),
-        ([""] * 12, "'targets' is blank in 12 of 12"),
+        ([""] * 12, "targets is blank in 12 of 12"),
         ([-1, 1] * 6, "-1 to 1, and a negative class id means.*numpy.unique.*-100"),
         ([-1, 0, 1] * 4, "-1 to 1, and a negative class id means"),
     ],

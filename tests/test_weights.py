@@ -8,6 +8,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.data import Dataset
+from cortex_lab.data.targets import weights_by_code
 from tests.tables import LABELS, ROWS, table, trained
 
 # Weights ---------------------------------------------------------------------------------------------
@@ -36,6 +37,40 @@ def test_class_weights_are_by_the_labels_of_the_column(kind):
     for unknown in ("wasp", 99, None, True if kind != "bools" else 2):
         with pytest.raises(ValueError, match=r"class_weight has .*which is no label; they are"):
             trained(data, class_weight={unknown: 2.0}, **options)
+
+
+WRONG_WEIGHTS = ["5", [5], None, True, -1, np.nan, np.inf, 1j, np.array([1.0])]
+
+
+@pytest.mark.parametrize("kind", [*LABELS, "arrays", "words beside arrays"])
+def test_what_is_no_weight_is_refused_by_the_class(kind):
+    frame = table(LABELS.get(kind, LABELS["strings"]))
+    data = Dataset(frame, ["a", "b"], "y")
+    key = frame.y[0]
+    if "arrays" in kind:
+        data = (frame[["a", "b"]].to_numpy(), np.arange(ROWS) % 3 if kind == "arrays" else frame.y.to_numpy())
+        key = 0 if kind == "arrays" else key
+    for wrong in WRONG_WEIGHTS:
+        with pytest.raises(ValueError, match=r"the weight of class .* must be a finite number of at least 0"):
+            trained(data, class_weight={key: wrong})
+    if kind in ("numbers with gaps", "strings"):
+        assert trained(data, class_weight={key: np.float32(2), str(key): 2}) is not None
+    if kind == "numbers with gaps":
+        for both in ({key: 5, str(key): 0.1}, {str(key): 0.1, key: 5}):
+            with pytest.raises(ValueError, match=f"gives the class {key} two weights"):
+                trained(data, class_weight=both)
+
+
+def test_a_printed_name_that_two_labels_have_is_none():
+    class Label:
+        def __str__(self):
+            return "one"
+
+    one, other = Label(), Label()
+    labels = pd.Index([one, other], dtype=object)
+    with pytest.raises(ValueError, match="'one', which is no label"):
+        weights_by_code(labels, {"one": 1.0})
+    assert weights_by_code(labels, {one: 2.0, other: 3.0}) == {0: 2.0, 1: 3.0}
 
 
 def test_class_weights_of_arrays_are_by_class_id():

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from threadpoolctl import LibController
 
+from cortex_lab.ground import forks
+
 Result = TypeVar("Result")
+
+
+class _Inside:
+    """One call, of the thread that makes it."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
 
 
 class _OneBlasThread:
@@ -20,12 +29,13 @@ class _OneBlasThread:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside: set[object] = set()
+        self._lock = forks.freed(threading.Lock())
+        self._inside: set[_Inside] = set()
         self._before: list[int] | None = None
+        forks.told(self)
 
     def within(self, act: Callable[[], Result]) -> Result:
-        me = object()
+        me = _Inside()
         # Left twice, since leaving can be interrupted as well.
         try:
             try:
@@ -36,7 +46,7 @@ class _OneBlasThread:
         finally:
             self._leave(me)
 
-    def _enter(self, me: object) -> None:
+    def _enter(self, me: _Inside) -> None:
         with self._lock:
             self._inside.add(me)
             if self._before is None:
@@ -44,12 +54,20 @@ class _OneBlasThread:
                 self._before = [library.get_num_threads() or 1 for library in _blas_libraries()]
                 self._set(self._before, [1] * len(self._before))
 
-    def _leave(self, me: object) -> None:
+    def _leave(self, me: _Inside) -> None:
         with self._lock:
             self._inside.discard(me)
             if not self._inside and self._before is not None:
                 self._set(self._before, self._before)
                 self._before = None
+
+    def after_fork(self) -> None:
+        """In a child: nobody is inside, unless it was this thread that forked there."""
+        here = threading.get_ident()
+        self._inside = {each for each in self._inside if each.thread == here}
+        if not self._inside and self._before is not None:
+            self._set(self._before, self._before)
+            self._before = None
 
     @staticmethod
     def _set(befores: Sequence[int], counts: Sequence[int]) -> None:

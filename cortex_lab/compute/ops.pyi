@@ -9,6 +9,7 @@ from cortex_lab.compute.backend import Backend
 from cortex_lab.compute.kernels.activation import Array
 from cortex_lab.compute.kernels.convolution import Padding
 from cortex_lab.compute.kernels.convolution import Pair
+from cortex_lab.compute.kernels.reducing import Axes
 from cortex_lab.compute.work import Call
 from dataclasses import dataclass
 from dataclasses import field
@@ -75,6 +76,30 @@ class Ops:
         kernels/activation.py
         """
 
+    def limited_relu(self, x: Array, slope: float, limit: float, threshold: float, out: Array) -> None:
+        """out = min(x, limit) where x > threshold, slope * (x - threshold) elsewhere; `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def limited_relu_gradient(self, x: Array, dy: Array, slope: float, limit: float, threshold: float, out: Array) -> None:
+        """out = gradient of `limited_relu` with respect to x; 0 from the limit on.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across(self, x: Array, out: Array) -> None:
+        """out = logarithm of the softmax over the middle axis of x (rows, classes, places); `out` may be `x`.
+
+        kernels/activation.py
+        """
+
+    def log_softmax_across_gradient(self, y: Array, dy: Array, out: Array) -> None:
+        """out = gradient of `log_softmax_across` with respect to x.
+
+        kernels/activation.py
+        """
+
     def parametric_relu(self, x: Array, slope: Array, out: Array) -> None:
         """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes.
 
@@ -97,6 +122,27 @@ class Ops:
         """out = gradient of `softmax_across` with respect to x.
 
         kernels/activation.py
+        """
+
+    def attention_softmax(self, x: Array, mask: Array | None, causal: bool, scale: float, out: Array) -> None:
+        """out = softmax over the keys that a query sees of scale * x, and 0 for the others; out may be x.
+
+        x, out: (rows, heads, queries, keys). `mask` (rows, keys), or None: keys where it is 0 are seen by nobody.
+        With `causal`, none is seen that comes after the query. A query that sees nothing gets 0 everywhere.
+
+        kernels/attention.py
+        """
+
+    def attention_softmax_gradient(self, y: Array, dy: Array, scale: float, out: Array) -> None:
+        """out = gradient of `attention_softmax` with respect to x, from its output; out may be dy.
+
+        kernels/attention.py
+        """
+
+    def batched_matmul(self, a: Array, b: Array, out: Array) -> None:
+        """out = a @ b for each of the leading axes; any views, as of heads that lie side by side in a step.
+
+        kernels/attention.py
         """
 
     def all_finite(self, a: Array) -> bool:
@@ -368,13 +414,13 @@ class Ops:
     def largest(self, xs: Sequence[Any], winner: Array | None, out: Array) -> None:
         """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
-        `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
+        `winner` may be None when no gradient will be asked for, and `out` may be xs[0]. Inputs are broadcast.
 
         kernels/merging.py
         """
 
     def largest_gradient(self, dy: Array, winner: Array, index: int, out: Array) -> None:
-        """out = gradient of `largest` with respect to xs[index].
+        """out = gradient of `largest`, or of `smallest`, with respect to xs[index].
 
         kernels/merging.py
         """
@@ -385,16 +431,43 @@ class Ops:
         kernels/merging.py
         """
 
+    def smallest(self, xs: Sequence[Any], winner: Array | None, out: Array) -> None:
+        """out = elementwise minimum of `xs`; all else as in `largest`.
+
+        kernels/merging.py
+        """
+
+    def sum_copies(self, a: Array, out: Array) -> None:
+        """out = a summed along the axes in which `out`, of as many, has length 1: broadcasting undone.
+
+        kernels/merging.py
+        """
+
     def batch_normalize(self, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array, out: Array, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
-        x, out: (rows, features); all others (features,); `mean` and `variance` are written.
+        x, out: (rows, features), out may be x; all others (features,); `mean` and `variance` are written.
 
         kernels/normalization.py
         """
 
     def batch_normalize_gradient(self, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array, d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float) -> None:
-        """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta.
+        """Gradients of `batch_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
+
+        kernels/normalization.py
+        """
+
+    def group_normalize(self, x: Array, groups: int, gamma: Array | None, beta: Array | None, mean: Array | None, variance: Array | None, out: Array, epsilon: float) -> None:
+        """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, by each row's groups of channels.
+
+        x, out: (rows, places, channels), out may be x; gamma, beta: (channels,); `mean` and `variance` (rows,
+        groups) are written, or None when no gradient will be asked for.
+
+        kernels/normalization.py
+        """
+
+    def group_normalize_gradient(self, x: Array, dy: Array, groups: int, gamma: Array | None, mean: Array, variance: Array, d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float) -> None:
+        """Gradients of `group_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
 
         kernels/normalization.py
         """
@@ -409,7 +482,7 @@ class Ops:
         """
 
     def layer_normalize_gradient(self, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array, d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float) -> None:
-        """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta.
+        """Gradients of `layer_normalize` with respect to x (`out`, which may be dy or None), gamma and beta.
 
         kernels/normalization.py
         """
@@ -437,6 +510,21 @@ class Ops:
 
     def normalize_columns(self, x: Array, gamma: Array | None, beta: Array | None, mean: Array, variance: Array, out: Array, epsilon: float) -> None:
         """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics given; out may be x.
+
+        kernels/normalization.py
+        """
+
+    def rms_normalize(self, x: Array, gamma: Array | None, squares: Array | None, out: Array, epsilon: float) -> None:
+        """out = gamma * x / sqrt(squares + epsilon), squares being the mean of each row's; out may be x.
+
+        x, out: (rows, features); gamma: (features,); `squares` (rows,) is written, or None when no gradient will
+        be asked for.
+
+        kernels/normalization.py
+        """
+
+    def rms_normalize_gradient(self, x: Array, dy: Array, gamma: Array | None, squares: Array, d_gamma: Array | None, out: Array | None, epsilon: float) -> None:
+        """Gradients of `rms_normalize` with respect to x (into `out`) and gamma; out may be dy, or None.
 
         kernels/normalization.py
         """
@@ -548,8 +636,10 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def lstm_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str, recurrent_activation: str, reverse: bool) -> None:
+    def lstm_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array, d_cell: Array | None, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, d_start: Array | None, work: Array, activation: str, recurrent_activation: str, reverse: bool) -> None:
         """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left.
+
+        `d_cell` (n, units) arrives at the last of the cells; None stands for zeros.
 
         kernels/recurrent.py
         """
@@ -560,7 +650,7 @@ class Ops:
         kernels/recurrent.py
         """
 
-    def simple_rnn_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str, reverse: bool) -> None:
+    def simple_rnn_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, d_start: Array | None, work: Array, activation: str, reverse: bool) -> None:
         """Gradients of `simple_rnn`, from the `gates` and `hidden` it left.
 
         kernels/recurrent.py
@@ -577,10 +667,60 @@ class Ops:
         kernels/recurrent_gru.py
         """
 
-    def gru_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, recalled: Any, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, d_recurrent_bias: Array | None, work: Array, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
+    def gru_gradient(self, x: Array, kernel: Array, recurrent: Array, mask: Array | None, start: tuple[Array, ...] | None, gates: Array, recalled: Array, hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None, d_recurrent_bias: Array | None, d_start: Array | None, work: Array, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool) -> None:
         """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left.
 
         kernels/recurrent_gru.py
+        """
+
+    def dot_rows(self, a: Array, b: Array, out: Array) -> None:
+        """out[n, i, j] = sum over k of a[n, i, k] * b[n, j, k].
+
+        kernels/reducing.py
+        """
+
+    def dot_rows_gradient(self, a: Array, b: Array, dy: Array, da: Array | None, db: Array | None) -> None:
+        """Gradients of `dot_rows` with respect to a and b, each of which may be None.
+
+        kernels/reducing.py
+        """
+
+    def max_along(self, x: Array, axes: Axes, winner: Array | None, out: Array) -> None:
+        """out = the largest of x along `axes`, which out has with length 1.
+
+        `winner` (int32, as out, or None) = which it was, counted along the axes: the first of equals.
+
+        kernels/reducing.py
+        """
+
+    def max_along_gradient(self, dy: Array, axes: Axes, winner: Array, out: Array) -> None:
+        """out = gradient of `max_along` with respect to x: all of it to the winner.
+
+        kernels/reducing.py
+        """
+
+    def sum_along(self, x: Array, axes: Axes, factor: float, out: Array) -> None:
+        """out = factor * the sum of x along `axes`; which `out` has with length 1.
+
+        kernels/reducing.py
+        """
+
+    def sum_along_gradient(self, dy: Array, factor: float, out: Array) -> None:
+        """out = gradient of `sum_along` with respect to x; dy has the axes that were summed with length 1.
+
+        kernels/reducing.py
+        """
+
+    def unit_length(self, x: Array, norms: Array, out: Array) -> None:
+        """out = x over its Euclidean norm along the last axis; `out` may be x, `norms` keeps the divisors.
+
+        kernels/reducing.py
+        """
+
+    def unit_length_gradient(self, y: Array, dy: Array, norms: Array, out: Array) -> None:
+        """out = gradient of `unit_length` with respect to x; `out` may be dy.
+
+        kernels/reducing.py
         """
 
     def keep_largest(self, x: Array, k: int, kept: Array | None, out: Array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -29,6 +30,17 @@ _STYLE = """<style>
 .cortex-dataset .classes{display:flex;flex-wrap:wrap;gap:2px 14px;max-width:760px;font-size:12px}
 .cortex-dataset .bar{display:inline-block;height:8px;background:var(--jp-brand-color1,#2979c9)}
 </style>"""
+
+
+def dataset_text(data: Any, shapes: str, goals: Iterable[Any]) -> str:
+    """One line on a data set."""
+    goal = "no target" if data.target is None else f"target {data.target!r}"
+    counts = [str(len(each.classes)) for each in goals if each.classes is not None]
+    goal += f" ({' and '.join(counts)} classes)" if counts else ""
+    parts = "".join(f", {name} {len(rows)}" for name, rows in data.splits.items())
+    parts += f" ({data._note})" if data._note else ""
+    inputs = f"inputs {data.inputs!r} {shapes}"
+    return f"<Dataset {data.name!r}: {len(data)} rows, {inputs}, {goal}{parts}>"
 
 
 def dataset_html(data: Any, shapes: str, targets: dict[str, Any], splits: list[str]) -> str:

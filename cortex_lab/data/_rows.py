@@ -21,10 +21,11 @@ BYTE_SCALE = np.float32(1 / 255)
 class Rows:
     """Rows laid out so that picking some is one fast copy, and which nobody else changes.
 
-    Bytes stay bytes, other numbers become float32. `targets` that are whole numbers are class ids and become
-    int64, unless they are bytes of more than one dimension: those may be pictures. `called` names the rows
-    in errors. Those that are not `private` are copied, or, if they are too many or in a file, `shared`
-    notices changes. What is in a file and not laid out so is read, and converted, when it is picked.
+    Bytes stay bytes, other numbers become float32, or another `dtype`. `targets` that are whole numbers are
+    class ids and become int64, unless they are bytes of more than one dimension: those may be pictures.
+    `called` names the rows in errors. Those that are not `private` are copied, or, if they are too many or in
+    a file, `shared` notices changes. What is in a file and not laid out so is read, and converted, when it is
+    picked.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Rows:
         targets: bool = False,
         called: str = "the array",
         private: bool = False,
+        dtype: Any = np.float32,
     ) -> None:
         refuse_masked(values, called)
         source = self.source = source_of(values)
@@ -43,8 +45,8 @@ class Rows:
             self.dtype = np.dtype(np.int64)
             _check_ids(given, called)
         else:
-            self.dtype = source.dtype if source.dtype == np.uint8 else np.dtype(np.float32)
-            if self.dtype != np.uint8:
+            self.dtype = source.dtype if source.dtype == np.uint8 else np.dtype(dtype)
+            if self.dtype == np.float32:
                 check_float32(given, called)
         self.shared: list[Shared] = []
         self.flat: np.ndarray | None = None
@@ -62,8 +64,10 @@ class Rows:
         return array.dtype == self.dtype and array.flags.c_contiguous and array.flags.aligned
 
     @classmethod
-    def of(cls, values: ArrayLike | Source | Rows, targets: bool = False, called: str = "the array") -> Rows:
-        return values if isinstance(values, Rows) else cls(values, targets, called)
+    def of(
+        cls, values: ArrayLike | Source | Rows, targets: bool, called: str, dtype: Any = np.float32
+    ) -> Rows:
+        return values if isinstance(values, Rows) else cls(values, targets, called, dtype=dtype)
 
     def __len__(self) -> int:
         return len(self.source)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from cortex_lab.data._draws import checked_seed, row_keys
 from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data.frames import row_numbers
 from cortex_lab.data.source import Source, frozen
 from cortex_lab.ground import checks
+from cortex_lab.ground.forks import cached_property
 
 Given: TypeAlias = ArrayLike | Source | Rows
 Kept: TypeAlias = np.ndarray | Source
@@ -141,6 +144,10 @@ class Batches:
         Rows to leave out.
     reads
         The names of the columns of each input, where they have some.
+    categories, classes
+        By column of words what its numbers stand for, and what class ids do, by name where targets have some.
+    index
+        The index of the frame that the rows came in, by which pandas objects choose rows; None for none.
 
     Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
@@ -157,18 +164,22 @@ class Batches:
         rows: Iterable[int] | None = None,
         excluded: Iterable[int] = (),
         reads: Mapping[str, list] | None = None,
+        categories: Mapping[Hashable, list[str]] = MappingProxyType({}),
+        classes: Any = None,
+        index: pd.Index | None = None,
+        dtype: Any = np.float32,
     ) -> None:
-        self.reads = reads
+        self.reads, self.categories, self.classes, self._index = reads, categories, classes, index
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)
         parts = dict(inputs) if isinstance(inputs, Mapping) else {"inputs": inputs}
         called = {name: f"input {name!r}" if self._named else "inputs" for name in parts}
-        self._inputs = {name: Rows.of(array, called=called[name]) for name, array in parts.items()}
+        self._inputs = {name: Rows.of(array, False, called[name], dtype) for name, array in parts.items()}
         self._named_targets = isinstance(targets, Mapping)
         goals = dict(targets) if isinstance(targets, Mapping) else {"targets": targets}
         self._targets = {
-            name: Rows.of(goal, targets=True, called=f"target {name!r}" if self._named_targets else "targets")
+            name: Rows.of(goal, True, f"target {name!r}" if self._named_targets else "targets", dtype)
             for name, goal in goals.items()
             if goal is not None
         }
@@ -253,8 +264,12 @@ class Batches:
     def excluding(self, rows: Iterable[int]) -> Batches:
         """The same batches without `rows` (positions in the frame); the others keep their relative order."""
         other = copy.copy(self)
-        other._leave_out(np.union1d(self.excluded, positions(rows, self._length)))
+        other._leave_out(np.union1d(self.excluded, positions(self.row_numbers(rows), self._length)))
         return other
+
+    def row_numbers(self, rows: Any) -> Any:
+        """Rows chosen by a pandas object as their numbers; others as they are."""
+        return row_numbers(rows, np.arange(self._length), self._index, f"the {self._length} rows of the data")
 
     def identity(self) -> dict[str, int]:
         """What is served and in which order, whatever is excluded, as numbers to tell data apart by."""

@@ -16,7 +16,7 @@ from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.ground import checks
 from cortex_lab.ground.categories import categories_of, holds_words, one_hot
-from cortex_lab.ground.float32 import as_float32, check_float32, remedy
+from cortex_lab.ground.float32 import as_float32, check_float32, numbers_of, remedy
 from cortex_lab.ground.pieces import pieces
 
 
@@ -144,10 +144,7 @@ def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
                 f"column {name!r} holds {column.dtype}, and {role} must be numbers; {remedy(kind)}, "
                 "or leave it out"
             )
-        # Whole numbers may be too long for float64, too.
-        exact = kind in "iu" and not column.isna().any()
-        numbers = column.to_numpy(kind + "8") if exact else column.to_numpy(np.float64, na_value=np.nan)
-        values[:, position] = as_float32(numbers, f"column {name!r}")
+        values[:, position] = as_float32(numbers_of(column), f"column {name!r}")
         broken = ~np.isfinite(values[:, position])
         _refuse_rows(
             broken,

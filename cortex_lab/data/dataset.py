@@ -9,22 +9,25 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data._html import dataset_html
+from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows, positions
+from cortex_lab.data.answers import Answers
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
-from cortex_lab.data.frames import numbered, weights_of_rows
-from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, rows_of
+from cortex_lab.data.exact import in_float64, kept_exact
+from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weights_of_rows
+from cortex_lab.data.learned import Learned, named_classes
+from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, require, rows_of
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
-from cortex_lab.data.targets import are_numbers, known_codes, read_targets, shown
+from cortex_lab.data.targets import are_numbers, known_codes, read_targets, refuse_unknown
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset:
+class Dataset(Answers):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's
@@ -43,7 +46,7 @@ class Dataset:
         A column. The loss decides whether it is read as classes, as yes or no, or as values to predict; while
         there is none, floats are values and anything else is a label. A list of numeric columns predicts
         several values. For a network with several outputs, a dict of those by output name. None for none,
-        and "inputs" for the inputs themselves, as an autoencoder learns them.
+        and "inputs" for the inputs themselves, as an autoencoder learns them, by the names that they have.
     splits
         {"train": rows, "validation": rows, "test": rows}, row numbers or bools, or the name of a column
         that says so for every row. `split` draws them at random.
@@ -71,20 +74,22 @@ class Dataset:
         self._index = frame.index
         inputs = others_than(frame, target, splits) if inputs is None else inputs
         frame = numbered(frame)
-        self.name = name
+        self.name, self._note, self._exact = name, "", False
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
-        if self.target == "inputs" and "inputs" not in frame.columns and not isinstance(self.inputs, dict):
-            self.target = self.inputs
+        self._autoencodes = self.target == "inputs" and "inputs" not in frame.columns
+        self.target = self.inputs if self._autoencodes else self.target
         frame = with_tensor_columns(frame, self.columns)
         single = [each for each in self._goals.values() if not isinstance(each, list)]
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
+        self._whole.index = numbers_of_rows(self._whole)
         self.categories = categories_among(self._whole, self.columns)
         self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
-        self.splits = {name: frozen(rows) for name, rows in read_splits(splits, self._whole).items()}
-        self._note = ""
+        self.splits = read_splits(splits, self._whole, self._index)
+
+    exact = in_float64
 
     # Readings ----------------------------------------------------------------------------------------
 
@@ -116,17 +121,24 @@ class Dataset:
             return self.target
         return {} if self.target is None else {"targets": self.target}
 
-    def read_as(self, reading: str | Mapping[str, str], loss: str = "the loss") -> Dataset:
+    def read_as(
+        self, reading: str | Mapping[str, str], loss: str = "the loss", learned: Learned | None = None
+    ) -> Dataset:
         """The same rows with the target read as "classes", "yes or no" or "values", as `loss` wants it.
 
-        Targets by name may be read in ways of their own, by name. This dataset itself if it is read so
-        already; ValueError, with the ways out, if it cannot be.
+        By name where targets have names. Labels that a network has `learned` keep its codes. This dataset
+        itself if it is read so already; ValueError, with the ways out, if it cannot be.
         """
         goals = dict(self._targets)
         for name, goal in goals.items():
             wanted = reading if isinstance(reading, str) else reading[name]
-            if wanted != ("values" if goal.labels is None else "classes"):
+            known = None if learned is None else learned.goal(self, name, wanted)
+            if known is not None:
+                goals[name] = known
+            elif wanted != ("values" if goal.labels is None else "classes"):
                 goals[name] = self._goal(name, wanted, loss)
+            if known is None and wanted != "values" and goals[name].labels is not None:
+                refuse_unknown(self._whole, self._goals[name], goals[name].labels)
         if all(goal is self._targets[name] for name, goal in goals.items()):
             return self
         other = copy.copy(self)
@@ -141,12 +153,14 @@ class Dataset:
         """
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
+        if other._exact and not self._exact:
+            return self.exact().like(other)
+        same = copy.copy(other if self._whole is other._whole else self)
         if self._whole is other._whole:
-            same = copy.copy(other)
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
             return same
-        same = copy.copy(self)
         same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
+        same._autoencodes = other._autoencodes
         same._inputs = {
             name: self._inputs_of(columns, other.categories) for name, columns in other.reads.items()
         }
@@ -167,7 +181,7 @@ class Dataset:
         return self._inputs_of(columns, categories).take(self.rows)
 
     def _inputs_of(self, columns: list, categories: Categories | None = None) -> Rows:
-        self._wanted(columns)
+        require(self._whole, columns, self.name)
         if categories is None:
             categories = categories_among(self._whole, columns)
         known = next((name for name, own in self.reads.items() if own == columns), None)
@@ -179,34 +193,30 @@ class Dataset:
         frame = with_tensor_columns(self._whole, columns)
         known = self.categories if categories is None else categories
         rows = slice(None) if categories is None else self.rows
-        return rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
+        read = rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
+        return kept_exact(self, read, columns, known)
 
     @property
     def features(self) -> list[str]:
         """What each number of a row of the inputs is: a column, or one of its categories ("city=Rome")."""
         return features_of(self.columns, self.categories)
 
-    def _wanted(self, columns: list) -> None:
-        missing = [name for name in columns if name not in self._whole.columns]
-        if missing:
-            raise KeyError(
-                f"{self.name!r} has no column {missing[0]!r}, which was trained on; it has "
-                f"{shown(self._whole.columns)}: frame.rename(columns={{...}}) gives a column its name"
-            )
-
     def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
         columns = self._goals[name]
+        if self._autoencodes:
+            return Goal(self._inputs[name if isinstance(self.inputs, dict) else "inputs"], None)
         if isinstance(columns, list) and any(column in self.categories for column in columns):
-            # An autoencoder's target: words as its inputs have them.
-            return Goal(rows_of(read_inputs(self._whole, columns, self.categories), columns, True), None)
+            # An autoencoder's target, too: words as its inputs have them.
+            read = rows_of(read_inputs(self._whole, columns, self.categories), columns, True)
+            return Goal(kept_exact(self, read, columns, self.categories), None)
         values, labels = read_targets(self._whole, columns, reading, loss)
-        return Goal(rows_of(values, columns, targets=True), labels)
+        return Goal(kept_exact(self, rows_of(values, columns, targets=True), columns, {}), labels)
 
     def _goal_like(self, same: Dataset, other: Dataset, name: str) -> Goal:
         columns, labels = other._goals[name], other._targets[name].labels
         if labels is None:
             return same._goal(name, "values", f"{other.name!r}")
-        self._wanted([columns])
+        require(self._whole, [columns], self.name)
         codes = known_codes(labels, self._whole, columns, repr(self.name), other.name, self.rows)
         return Goal(rows_of(codes, columns, targets=True), labels)
 
@@ -217,13 +227,8 @@ class Dataset:
         """The rows to learn from: all of them while nothing is split."""
         return self if not self.splits else self._split("train")
 
-    @property
-    def validation(self) -> Dataset:
-        return self._split("validation")
-
-    @property
-    def test(self) -> Dataset:
-        return self._split("test")
+    validation = property(lambda self: self._split("validation"))
+    test = property(lambda self: self._split("test"))
 
     def split(
         self,
@@ -236,8 +241,8 @@ class Dataset:
 
         `test` and `validation` are fractions or numbers of rows; `test=None` keeps the test rows there are.
         With `stratify`, every class is dealt out in the same proportions (of several targets, those of the
-        first that has classes). ValueError if that cannot be done;
-        but where labels are numbers, which may be values to predict, the rows are then dealt out at random.
+        first that has classes). ValueError if that cannot be done; but where labels are numbers, which may be
+        values to predict, the rows are then dealt out at random.
         """
         checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
@@ -271,11 +276,14 @@ class Dataset:
     def select(self, rows: Iterable[int], name: str | None = None) -> Dataset:
         """The dataset of these rows only, in this order; IndexError for a row that is not here.
 
-        Rows are given by number, or as one bool for each row that is here.
+        Rows are given by number, or as one bool for each row that is here; a Series of bools is matched by
+        its index, as weights are, and an Index may hold labels of the frame given here. They keep their
+        numbers, and batches are shuffled by those: not as the same rows in a frame of their own are.
         """
         if name is not None:
             checks.text("name", name, "a part")
         wanted = "row numbers, in a list or an array"
+        rows = row_numbers(rows, self.rows, self._index, f"the {len(self)} rows of {self.name!r}")
         rows = np.asarray(rows if isinstance(rows, np.ndarray) else checks.listed("rows", rows, wanted))
         if rows.dtype == bool:
             if rows.shape != self.rows.shape:
@@ -309,7 +317,7 @@ class Dataset:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows as a plain DataFrame, indexed by row number; changing it changes nothing here."""
+        """The rows as a plain DataFrame, its index "row" their numbers; changing it changes nothing here."""
         # A run of rows is a view; MNIST's training images are not copied to be looked at.
         if (np.diff(self.rows) == 1).all():
             return self._whole.iloc[self.rows[0] : self.rows[-1] + 1]
@@ -317,10 +325,7 @@ class Dataset:
 
     @property
     def input_shape(self) -> Any:
-        """Shape of one sample: (8, 8, 1) for small gray images, (k,) for k numeric columns.
-
-        Where inputs have names, a dict of their shapes.
-        """
+        """Shape of one sample, (8, 8, 1) for small gray images, (k,) for k columns; a dict of named ones."""
         shapes = {name: rows.shape for name, rows in self._inputs.items()}
         return shapes if isinstance(self.inputs, dict) else shapes["inputs"]
 
@@ -354,10 +359,10 @@ class Dataset:
     def weights(self, sample_weight: Any) -> np.ndarray:
         """One weight for each row, in the order of the rows here, as float64.
 
-        A Series is matched by the frame's own index; one with no index of its own by the order of the rows.
+        A Series is matched by row numbers if its index is called "row", as that of `frame`, else by that of
+        the frame given here; one with no index of its own by the order of the rows.
         """
-        of = f"the {len(self)} rows of {self.name!r}"
-        return weights_of_rows(sample_weight, len(self), self._index[self.rows], self._index, of)
+        return weights_of_rows(sample_weight, self.rows, self._index, f"{len(self)} rows of {self.name!r}")
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
         """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""
@@ -370,19 +375,16 @@ class Dataset:
             shuffle=shuffle,
             rows=self.rows,
             reads=self.reads,
+            categories=self.categories,
+            classes=named_classes(self.classes),
+            index=self._index,
         )
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        goal = "no target" if self.target is None else f"target {self.target!r}"
-        counts = [str(len(goal.classes)) for goal in self._targets.values() if goal.classes is not None]
-        goal += f" ({' and '.join(counts)} classes)" if counts else ""
-        parts = "".join(f", {name} {len(rows)}" for name, rows in self.splits.items())
-        parts += f" ({self._note})" if self._note else ""
-        inputs = f"inputs {self.inputs!r} {self._shapes()}"
-        return f"<Dataset {self.name!r}: {len(self)} rows, {inputs}, {goal}{parts}>"
+        return dataset_text(self, self._shapes(), self._targets.values())
 
     def _shapes(self) -> str:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import math
+import os
+from collections.abc import Hashable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,8 +13,12 @@ import pandas as pd
 
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.in_arrays import of_arrays
+from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.targets import known_codes, read_targets, shown
+from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
+from cortex_lab.ground.pieces import PIECE
 
 TARGETS = ("target", "label", "y", "class")
 """What the column to be predicted is called, in a frame that is given alone."""
@@ -20,6 +26,16 @@ TARGETS = ("target", "label", "y", "class")
 
 def as_data(data: Any) -> Any:
     """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+    if isinstance(data, (str, os.PathLike)):
+        raise TypeError(
+            f"data cannot be the name of a file: read it first, frame = pandas.read_csv({str(data)!r}), and "
+            "give (frame, 'the column to be predicted')"
+        )
+    if isinstance(data, (tuple, list)) and len(data) == 4:
+        raise TypeError(
+            "data are one pair, (X_train, y_train), with validation=(X_test, y_test) beside it; what "
+            "train_test_split gives is X_train, X_test, y_train, y_test"
+        )
     if isinstance(data, pd.DataFrame):
         named = [name for name in TARGETS if name in data.columns]
         if len(named) != 1:
@@ -56,8 +72,13 @@ def is_column(frame: pd.DataFrame, target: Any) -> bool:
     return scalar and target is not None and target in frame.columns
 
 
-def labeled(targets: Any, reading: str, loss: str) -> tuple[Any, pd.Index | None]:
-    """Words as what a loss reads of them, with the labels that the codes stand for; else as they are."""
+def labeled(
+    targets: Any, reading: str, loss: str, learned: Learned = NOTHING, name: str | None = None
+) -> tuple[Any, pd.Index | None]:
+    """Words as what a loss reads of them, with the labels that the codes stand for; else as they are.
+
+    Those that a network has `learned`, for the output `name`, keep the codes they have there.
+    """
     values = targets.array if isinstance(targets, pd.Series) else targets
     words = np.asarray(values)
     if words.dtype.kind not in "OUST" or words.ndim not in (1, 2) or words.shape[1:] not in ((), (1,)):
@@ -65,31 +86,50 @@ def labeled(targets: Any, reading: str, loss: str) -> tuple[Any, pd.Index | None
     column = pd.Series(words.reshape(-1)) if not isinstance(targets, pd.Series) else targets
     if isinstance(column.dtype, pd.CategoricalDtype) or column.map(type).eq(str).all():
         column = column.reset_index(drop=True).rename("targets")
-        return read_targets(column.to_frame(), "targets", reading, loss)  # type: ignore[return-value]
+        try:
+            if column.notna().all():
+                known = learned.codes(column, reading, name, "targets", slice(None))
+                if known is not None:
+                    return known
+            return read_targets(column.to_frame(), "targets", reading, loss)  # type: ignore[return-value]
+        except ValueError as error:
+            raise of_arrays(error, "targets") from None
     return targets, None
 
 
 def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
-    """Targets given as words as the ids that these had in the training's arrays; others as they are."""
+    """Targets given as words as the ids that these had in the training's arrays.
+
+    As they are where the training had no words; ValueError for numbers where it had some.
+    """
     if words is None or targets is None or isinstance(targets, Mapping):
         return targets
     if pd.Series(np.asarray(targets).reshape(-1)).infer_objects().dtype.kind in "biuf":
-        return targets
+        named = words.tolist() if len(words) <= 8 else "network.classes"
+        raise ValueError(
+            f"{role} has numbers for targets, and the training had words, {shown(words)}: give the words; of "
+            f"ids that number those from 0, numpy.array({named})[y]"
+        )
     frame = pd.DataFrame({"targets": np.asarray(targets).reshape(-1)})
-    return known_codes(words, frame, "targets", role, "the data")
+    try:
+        return known_codes(words, frame, "targets", role, "the data")
+    except ValueError as error:
+        raise of_arrays(error, "targets") from None
 
 
-def coded_by_output(targets: Any, reading: str, loss: str, by_output: Mapping[str, str]) -> tuple[Any, Any]:
+def coded_by_output(
+    targets: Any, reading: str, loss: str, by_output: Mapping[str, str], learned: Learned = NOTHING
+) -> tuple[Any, Any]:
     """Targets as arrays of numbers and, where they were words, what words; dicts by output where they are."""
     if not isinstance(targets, Mapping):
-        return (targets, None) if targets is None else labeled(targets, reading, loss)
+        return (targets, None) if targets is None else labeled(targets, reading, loss, learned)
     if by_output and set(by_output) != set(targets):
         raise ValueError(
             f"targets and losses are by the name of an output, and there are targets for {shown(targets)}, "
             f"losses for {shown(by_output)}; name them alike"
         )
     readings = {name: by_output.get(name, reading) for name in targets}
-    coded = {name: labeled(each, readings[name], loss) for name, each in targets.items()}
+    coded = {name: labeled(each, readings[name], loss, learned, name) for name, each in targets.items()}
     words = {name: labels for name, (_, labels) in coded.items() if labels is not None}
     return {name: each for name, (each, _) in coded.items()}, words or None
 
@@ -103,6 +143,8 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
         return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+    if checks.is_sparse(inputs):
+        raise checks.sparse(f"an input of {role}", "an array of numbers")
     if not isinstance(inputs, pd.DataFrame):
         return inputs
     if isinstance(columns, Mapping):
@@ -118,3 +160,65 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
             "Dataset(frame, target=...), or on (frame, the name of a column)"
         )
     return data.inputs_of(columns, categories)
+
+
+def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:
+    """A frame of inputs and the columns that belong to it, as one data set."""
+    columns = inputs.columns.tolist()
+    if isinstance(targets, pd.Series):
+        unnamed = targets.name is None or targets.name in columns
+        targets = targets.to_frame("target" if unnamed else targets.name)
+    goals = targets.columns.tolist()
+    shared = [name for name in goals if name in columns]
+    if shared:
+        raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
+    frame = pd.concat([inputs, targets], axis=1)
+    # A name of the index may be that of a column.
+    frame.index = frame.index.set_names([None] * frame.index.nlevels)
+    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+
+
+def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
+    """ValueError for a target without a loss, or a loss without a target."""
+    alone = [name for name in dataset.target if name not in by_output]
+    if alone:
+        told = "{name of the output: column}"
+        if dataset._autoencodes and len(by_output) == len(dataset.reads):
+            told = repr(dict(zip(by_output, dataset.reads.values(), strict=True)))
+        raise ValueError(
+            f"{dataset.name!r} has a target {alone[0]!r}, and there are losses for {shown(by_output)}; name "
+            f"targets as the outputs: Dataset(frame, target={told})"
+        )
+    missing = [name for name in by_output if name not in dataset.target]
+    if missing:
+        raise ValueError(
+            f"there is a loss for {missing[0]!r}, and {dataset.name!r} has the targets "
+            f"{shown(dataset.target)}; name one for it: target={{{missing[0]!r}: column}}"
+        )
+
+
+def target_pieces(
+    dataset: Dataset | None, targets: Any, rows: np.ndarray
+) -> Iterator[tuple[np.ndarray, Any]]:
+    """Places among `rows`, and the targets there, in a dataset or in arrays, a few megabytes at a time.
+
+    None where some lie in a file, which is read once only.
+    """
+    first = None if dataset is None else dataset.select(rows[:1]).target_arrays()
+    whole = targets if dataset is None else first
+    several: list[Any] = list(whole.values()) if isinstance(whole, Mapping) else [whole]
+    kept = () if dataset is None else dataset._targets.values()
+    in_memory = all(isinstance(each, np.ndarray) and not isinstance(each, np.memmap) for each in several)
+    if not in_memory or any(goal.rows.flat is None for goal in kept):
+        return
+    row = sum(math.prod(each.shape[1:]) * each.itemsize for each in several)
+    step = max(1, PIECE // max(1, row))
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        if dataset is not None:
+            found = dataset.select(some).target_arrays()
+        elif isinstance(targets, Mapping):
+            found = {name: each[some] for name, each in targets.items()}
+        else:
+            found = targets[some]
+        yield np.arange(start, start + len(some)), found

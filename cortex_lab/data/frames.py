@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_integer_dtype
 
 from cortex_lab.data._rows import one_weight_each
 
 _COLUMNS = (pd.Series, pd.DataFrame)
+NUMBERS = ("row", "row number")
+"""What an index of row numbers is called, so that it is not taken for one of the user's own."""
 
 
 def names_among(inputs: Any) -> Any:
@@ -40,6 +43,11 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index()
 
 
+def numbers_of_rows(frame: pd.DataFrame) -> pd.RangeIndex:
+    """An index 0, 1, ... that says that it is row numbers, and is called as no column is."""
+    return pd.RangeIndex(len(frame), name=NUMBERS["row" in frame.columns])
+
+
 def common_index(inputs: Any, targets: Any) -> pd.Index | None:
     """The index of all frames and columns in a pair; None if there are none, ValueError if they differ."""
     indexes = [each.index for part in (inputs, targets) for each in _pandas(part)]
@@ -54,29 +62,97 @@ def common_index(inputs: Any, targets: Any) -> pd.Index | None:
 
 
 def weights_of_rows(
-    sample_weight: Any, rows: int, index: pd.Index | None, whole: pd.Index | None, of: str
+    sample_weight: Any, rows: np.ndarray, whole: pd.Index | None, of: str
 ) -> np.ndarray:
-    """One weight for each of `rows` rows that have `index`, as float64; a Series is matched by its own.
+    """One weight for each of the `rows`, as float64; a Series is matched by its index, as `by_row` says."""
+    if isinstance(sample_weight, pd.Series):
+        sample_weight = by_row(sample_weight, rows, whole, "sample_weight", f"the {of}")
+    return one_weight_each(sample_weight, len(rows))
 
-    `whole` is the index of all the rows from which these were chosen: a Series numbered 0, 1, ... where that
-    has other names goes by the order of the rows. So does one beside rows without an index, if numbered so.
+
+def by_row(values: pd.Series, rows: np.ndarray, whole: pd.Index | None, called: str, of: str) -> np.ndarray:
+    """The values that a Series has for `rows`, in their order.
+
+    It is matched by row numbers, if its index is called "row" as in the frames that are made here, and else
+    by `whole`, the index of the frame that all rows came in. A Series numbered 0, 1, ... where that has
+    other names goes by the order of the rows, as does one beside rows without an index. ValueError if it
+    cannot be matched, or in two ways that differ.
     """
-    if isinstance(sample_weight, pd.Series) and not sample_weight.index.equals(index):
-        own = sample_weight.index
-        numbered = own.equals(pd.RangeIndex(len(own)))
-        if index is None and not numbered:
-            raise ValueError(
-                f"sample_weight has an index other than 0, 1, 2, ..., and {of} have none, so which row each "
-                "weighs cannot be told; give them in the order of the rows: sample_weight.to_numpy()"
-            )
-        if index is not None and not (numbered and not own.isin(whole).any()):
-            if not (own.is_unique and index.isin(own).all()):
-                raise ValueError(
-                    f"the index of sample_weight is not that of {of}; give the weights in the order of the "
-                    "rows: sample_weight.to_numpy()"
-                )
-            sample_weight = sample_weight.loc[index]
-    return one_weight_each(sample_weight, rows)
+    own = values.index
+    numbered = own.equals(pd.RangeIndex(len(own)))
+    if whole is None and not (numbered or _are_numbers(own)):
+        raise ValueError(
+            f"{called} has an index other than 0, 1, 2, ..., and {of} have none, so which row each is for "
+            f"cannot be told; give them in the order of the rows: {called}.to_numpy()"
+        )
+    if not _are_numbers(own) and (whole is None or (numbered and not own.isin(whole).any())):
+        return values.to_numpy()
+    found = [values.to_numpy()[places] for places in _readings(own, rows, whole)]
+    if not found:
+        raise ValueError(
+            f"the index of {called} is not that of {of}; give them in the order of the rows: "
+            f"{called}.to_numpy()"
+        )
+    if any(not pd.Series(found[0]).equals(pd.Series(each)) for each in found[1:]):
+        raise ValueError(
+            f"the index of {called} may be row numbers or the index of the frame, which are both called "
+            f"{own.name!r} and are not alike; give them in the order of the rows: {called}.to_numpy()"
+        )
+    return found[0]
+
+
+def row_numbers(chosen: Any, rows: np.ndarray, whole: pd.Index | None, of: str) -> Any:
+    """Those of `rows` that a Series of bools, an Index or a Series of numbers or labels chooses.
+
+    Bools are matched as `by_row` says. Others are row numbers or labels of `whole`, the frame's own index:
+    ValueError if they may be both and choose other rows, or are neither. What is not pandas' is left as it
+    is: row numbers, or bools in the order of the rows.
+    """
+    if not isinstance(chosen, (pd.Series, pd.Index)):
+        return chosen
+    if is_bool_dtype(chosen.dtype):
+        if chosen.isna().any():
+            raise ValueError("bools that choose rows are missing in some; fill them: rows.fillna(False)")
+        if isinstance(chosen, pd.Series):
+            return rows[by_row(chosen, rows, whole, "rows", of).astype(bool)]
+        return chosen.to_numpy(bool)
+    labels = chosen if isinstance(chosen, pd.Index) else pd.Index(chosen)
+    if whole is None or whole.equals(pd.RangeIndex(len(whole))):
+        return labels.to_numpy()
+    places = whole.get_indexer(labels) if whole.is_unique and whole.nlevels == labels.nlevels else None
+    are_labels = places is not None and (places >= 0).all()
+    if is_integer_dtype(labels.dtype):
+        numbers = labels.to_numpy()
+        certain = _are_numbers(labels) and not _are_numbers(whole)
+        if certain or not are_labels or np.array_equal(numbers, places):
+            return numbers
+        raise ValueError(
+            "rows may be row numbers or labels of the frame's index, which is another one here; give "
+            "rows.to_numpy() for numbers, numpy.flatnonzero(frame.index.isin(rows)) for labels"
+        )
+    if not are_labels:
+        missing = f", such as {labels[places < 0][0]!r}" if places is not None else ""
+        raise IndexError(f"there are no rows of {of} with such labels in the frame's index{missing}")
+    return places
+
+
+def _are_numbers(index: pd.Index) -> bool:
+    """Whether an index says that it is row numbers."""
+    return index.nlevels == 1 and index.name in NUMBERS and is_integer_dtype(index.dtype)
+
+
+def _readings(own: pd.Index, rows: np.ndarray, whole: pd.Index | None) -> Iterator[Any]:
+    """Where the rows are in an index, by each way to read it; none where they are not all there."""
+    numbered, named = pd.Index(rows), None if whole is None else whole[rows]
+    if named is not None and own.equals(named) and (not _are_numbers(own) or _are_numbers(named)):
+        yield np.arange(len(own))
+        return
+    if _are_numbers(own) and own.is_unique and numbered.isin(own).all():
+        yield own.get_indexer(numbered)
+    if named is None or (_are_numbers(own) and not _are_numbers(named)):
+        return
+    if own.is_unique and own.nlevels == named.nlevels and named.isin(own).all():
+        yield own.get_indexer(named)
 
 
 def _are_bytes(dtype: object) -> bool:

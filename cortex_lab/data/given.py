@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.data.batches import Batches
+from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.forms import as_data, coded_by_output, in_words, inputs_of
+from cortex_lab.data.forms import (
+    as_data,
+    coded_by_output,
+    in_words,
+    inputs_of,
+    joined,
+    refuse_unmatched,
+    target_pieces,
+)
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
+from cortex_lab.data.in_arrays import described, of_arrays, targets_of
+from cortex_lab.data.learned import NOTHING, Learned, named_classes
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
-from cortex_lab.ground.float32 import refuse_masked, refuse_missing
+from cortex_lab.ground.float32 import refuse_missing
 
 VALIDATION = (
     "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
@@ -51,8 +63,18 @@ class Given:
     labels: Any = None
 
     @classmethod
-    def of(cls, data: Any, reading: str, loss: str, by_output: Mapping[str, str] | None = None) -> Given:
-        """`data` as `loss` reads it, or as several read it, by output; an error for what it cannot be."""
+    def of(
+        cls,
+        data: Any,
+        reading: str,
+        loss: str,
+        by_output: Mapping[str, str] | None = None,
+        learned: Learned = NOTHING,
+    ) -> Given:
+        """`data` as `loss` reads it, or as several read it, by output; an error for what it cannot be.
+
+        What the network has `learned` under the names of columns, words and labels keeps its place.
+        """
         if hasattr(data, "fetch"):
             reads = getattr(data, "reads", None)
             alone = next(iter(reads.values())) if reads and len(reads) == 1 else reads
@@ -63,29 +85,24 @@ class Given:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
             index = common_index(inputs, targets)
             if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
-                dataset = _joined(inputs, targets)
+                dataset = joined(inputs, targets)
         if dataset is not None:
             if isinstance(dataset.target, dict) and by_output:
-                _refuse_unmatched(dataset, by_output)
-                dataset = dataset.read_as(by_output, loss)
-            else:
-                dataset = dataset.read_as(reading, loss)
+                refuse_unmatched(dataset, by_output)
+            by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
+            dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)
             found, columns = byte_columns(dataset.frame[dataset.columns]), None if named else dataset.columns
             return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
-        columns, found = names_among(inputs), byte_columns(inputs)
-        inputs = inputs_of(inputs, columns, "the data")
-        targets, labels = coded_by_output(targets, reading, loss, by_output or {})
-        targets = _by_output(targets, reading, by_output or {})
-        return cls(
-            reading,
-            inputs=inputs,
-            targets=targets,
-            columns=columns,
-            index=index,
-            byte_columns=found,
-            labels=labels,
+        columns, found = (
+            learned.columns(names_among(inputs)) or dict(learned.reads) or None,
+            byte_columns(inputs),
         )
+        inputs = inputs_of(inputs, columns, "the data")
+        targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
+        targets = _by_output(targets, reading, by_output or {})
+        read = {"inputs": inputs, "targets": targets, "labels": labels}
+        return cls(reading, **read, columns=columns, index=index, byte_columns=found)
 
     @property
     def data(self) -> Any:
@@ -107,6 +124,10 @@ class Given:
         targets = self.dataset.train.target_arrays()
         return next(iter(targets.values())) if isinstance(targets, dict) and len(targets) == 1 else targets
 
+    def learned_in_pieces(self) -> Iterator[tuple[np.ndarray, Any]]:
+        """Places among `rows` and the targets there, a few megabytes at a time, of those in memory."""
+        return target_pieces(self.dataset, self.targets, self.rows)
+
     def reads(self, inputs: Iterable[str]) -> dict[str, list]:
         """The columns that each of a network's inputs reads; ValueError unless they are called alike."""
         inputs = list(inputs)
@@ -123,25 +144,33 @@ class Given:
         return {name: reads[name] for name in inputs}
 
     @property
-    def classes(self) -> list[str] | None:
-        """How the labels of one nameless target print, of a dataset or given as words."""
-        if self.labels is not None and not isinstance(self.labels, dict):
-            return [str(label) for label in self.labels]
-        classes = None if self.dataset is None else self.dataset.classes
-        return None if isinstance(classes, dict) else classes
+    def classes(self) -> Any:
+        """How the labels of a target print, of a dataset or given as words; by name of several."""
+        if self.labels is None:
+            return named_classes(
+                getattr(self.source if self.dataset is None else self.dataset, "classes", None)
+            )
+        if isinstance(self.labels, dict):
+            return {name: [str(label) for label in labels] for name, labels in self.labels.items()}
+        return [str(label) for label in self.labels]
 
     @property
     def categories(self) -> dict:
         """Those of the columns of words that are read, by column."""
-        return {} if self.dataset is None else self.dataset.categories
+        return getattr(self.source if self.dataset is None else self.dataset, "categories", {})
 
-    def batches(self, batch_size: int, seed: int) -> Any:
-        """The rows to train on, in batches."""
+    def exact(self) -> Given:
+        """The same, numbers of a dataset as float64."""
+        return self if self.dataset is None else replace(self, dataset=self.dataset.exact())
+
+    def batches(self, batch_size: int, seed: int, dtype: Any = np.float32) -> Any:
+        """The rows to train on, in batches; numbers of arrays as `dtype`."""
         if self.source is not None:
             return self.source
         if self.dataset is not None:
             return self.dataset.train.batches(batch_size, seed=seed)
-        return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, rows=self.chosen)
+        own = {"rows": self.chosen, "index": self.index, "dtype": dtype}
+        return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, **own)
 
     def validated(self, validation: Any, seed: int) -> tuple[Given, tuple[Any, Any] | None]:
         """What is left to train on, and (inputs, targets) of the rows to validate on, if there are any.
@@ -182,8 +211,8 @@ class Given:
         """The weights of all the rows given, in their order; ValueError if there are not as many."""
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
-        rows = _length(self.inputs)
-        return weights_of_rows(sample_weight, rows, self.index, self.index, f"the {rows} rows of the data")
+        rows = np.arange(_length(self.inputs))
+        return weights_of_rows(sample_weight, rows, self.index, f"{len(rows)} rows of the data")
 
     def learned_weights(self, sample_weight: Any) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""
@@ -214,25 +243,25 @@ class Given:
 
 
 def rows_of(
-    data: Any,
-    dataset: Dataset | None,
-    columns: list | dict | None,
-    reading: str,
-    role: str,
-    words: Any = None,
+    data: Any, dataset: Dataset | None, columns: list | dict | None, reading: str, role: str,
+    words: Any = None, categories: Categories = MappingProxyType({}),
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
     the order of the training's, and their class ids are those that `dataset.arrays()` gives. `words` are
-    those that the ids in the training's arrays stand for.
+    those that the ids in the training's arrays stand for, `categories` those that its network has learned.
     """
     if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
         data = as_data(data)
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name=role)
     if isinstance(data, Dataset):
-        return data.like(dataset).arrays() if dataset is not None else _nameless(data, columns, reading)
+        return (
+            data.like(dataset).arrays()
+            if dataset is not None
+            else _nameless(data, columns, reading, categories)
+        )
     if isinstance(data, pd.DataFrame):
         raise TypeError(
             f"{role} cannot be a frame alone where the training was given arrays, which name no target; give "
@@ -249,18 +278,18 @@ def rows_of(
             targets = targets.iloc[:, 0]
         if targets.ndim == 1 and not isinstance(dataset.target, (list, dict)):
             targets = targets.rename(dataset.target)
-        return _joined(inputs, targets, role).like(dataset).arrays()
+        return joined(inputs, targets, role).like(dataset).arrays()
     if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
         return _rows_by_name(inputs, targets, dataset, reading, role)
     columns = columns if dataset is None else dataset.columns
     if dataset is None and isinstance(targets, Mapping):
         known = words if isinstance(words, dict) else {}
         named = {name: in_words(each, known.get(name), role) for name, each in targets.items()}
-        return inputs_of(inputs, columns, role), named
+        return inputs_of(inputs, columns, role, categories), named
     labels = words if dataset is None else dataset.labels
     coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
-    categories = {} if dataset is None else dataset.categories
-    return inputs_of(inputs, columns, role, categories), _targets(coded, reading)
+    categories = categories if dataset is None else dataset.categories
+    return inputs_of(inputs, columns, role, categories), targets_of(coded, reading)
 
 
 def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
@@ -270,7 +299,7 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
         inputs = dict.fromkeys(columns, inputs)
     inputs = inputs_of(inputs, columns, role, dataset.categories)
     if not isinstance(dataset.target, dict):
-        return inputs, _targets(_coded(targets, dataset, dataset.labels, role), reading)
+        return inputs, targets_of(_coded(targets, dataset, dataset.labels, role), reading)
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
         raise ValueError(
             f"{role}: the targets of {dataset.name!r} have names, so those here are a dict by name, with "
@@ -278,7 +307,7 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
         )
     coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
     readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
-    return inputs, {name: _targets(each, readings[name]) for name, each in coded.items()}
+    return inputs, {name: targets_of(each, readings[name]) for name, each in coded.items()}
 
 
 def _coded(
@@ -289,27 +318,17 @@ def _coded(
         return targets
     column: Any = dataset.target if name is None else dataset.target[name]
     if isinstance(targets, pd.Series) or (targets is not None and _are_words(targets)):
-        return known_codes(labels, pd.DataFrame({column: np.asarray(targets)}), column, role, dataset.name)
+        given = pd.DataFrame({column: np.asarray(targets).reshape(-1)})
+        try:
+            return known_codes(labels, given, column, role, dataset.name)
+        except ValueError as error:
+            raise of_arrays(error, column) from None
     return codes_of_numbers(targets, labels, column, role, dataset.name)
 
 
-def _refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
-    """ValueError for a target without a loss, or a loss without a target."""
-    alone = [name for name in dataset.target if name not in by_output]
-    if alone:
-        raise ValueError(
-            f"{dataset.name!r} has a target {alone[0]!r}, and there are losses for {shown(by_output)}; name "
-            "targets as the outputs: Dataset(frame, target={name of the output: column})"
-        )
-    missing = [name for name in by_output if name not in dataset.target]
-    if missing:
-        raise ValueError(
-            f"there is a loss for {missing[0]!r}, and {dataset.name!r} has the targets "
-            f"{shown(dataset.target)}; name one for it: target={{{missing[0]!r}: column}}"
-        )
-
-
-def _nameless(data: Dataset, columns: list | dict | None, reading: str) -> tuple[Any, Any]:
+def _nameless(
+    data: Dataset, columns: list | dict | None, reading: str, categories: Categories
+) -> tuple[Any, Any]:
     """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
     read = data.read_as(reading, "the training")
     for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
@@ -319,72 +338,27 @@ def _nameless(data: Dataset, columns: list | dict | None, reading: str) -> tuple
                 "which is which cannot be told; train on a Dataset, or give arrays here as well"
             )
     x, y = read.arrays()
+    known = categories or None
     if isinstance(columns, dict) and len(columns) != 1:
-        return {name: read.inputs_of(each) for name, each in columns.items()} or x, y
+        return {name: read.inputs_of(each, known) for name, each in columns.items()} or x, y
     columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
-    return x if columns is None else read.inputs_of(columns), y
+    return x if columns is None else read.inputs_of(columns, known), y
 
 
 def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{role} cannot be {_described(data)}: {wanted}")
+        raise TypeError(f"{role} cannot be {described(data)}: {wanted}")
     return data[0], data[1]
-
-
-def _joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:
-    """A frame of inputs and the columns that belong to it, as one data set."""
-    columns = inputs.columns.tolist()
-    if isinstance(targets, pd.Series):
-        unnamed = targets.name is None or targets.name in columns
-        targets = targets.to_frame("target" if unnamed else targets.name)
-    goals = targets.columns.tolist()
-    shared = [name for name in goals if name in columns]
-    if shared:
-        raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
-    frame = pd.concat([inputs, targets], axis=1)
-    # A name of the index may be that of a column.
-    frame.index = frame.index.set_names([None] * frame.index.nlevels)
-    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
 
 
 def _by_output(targets: Any, reading: str, readings: Mapping[str, str]) -> Any:
     if not isinstance(targets, Mapping):
-        return _targets(targets, reading)
-    return {name: _targets(each, readings.get(name, reading)) for name, each in targets.items()}
-
-
-def _targets(targets: Any, reading: str) -> Any:
-    """Targets as an array of numbers, or several by name; ValueError for gaps in what are classes."""
-    if targets is None or isinstance(targets, Mapping):
-        return targets
-    refuse_masked(targets, "targets")
-    targets = np.asarray(targets)
-    if targets.dtype == object:
-        targets = pd.Series(targets.ravel()).infer_objects().to_numpy().reshape(targets.shape)
-    if targets.ndim and (reading == "classes" or targets.dtype == object):
-        missing = np.flatnonzero(pd.isna(targets).reshape(len(targets), -1).any(axis=1))
-        if len(missing):
-            unknown = ", or say that their class is unknown: numpy.where(pandas.isna(y), -1, y)"
-            raise ValueError(
-                f"targets are missing in {len(missing)} of {len(targets)} rows (first: "
-                f"{missing[:5].tolist()}); leave those rows out{unknown if reading == 'classes' else ''}"
-            )
-    if targets.dtype.kind not in "biufc":
-        raise ValueError(
-            f"targets hold {_described(targets.flat[0])} ({targets.dtype}), and in arrays they are numbers: "
-            "number the classes with labels, ids = numpy.unique(targets, return_inverse=True), or use a "
-            "cortex_lab.data.Dataset"
-        )
-    return targets
+        return targets_of(targets, reading)
+    return {name: targets_of(each, readings.get(name, reading)) for name, each in targets.items()}
 
 
 def _are_words(targets: object) -> bool:
     return not isinstance(targets, Mapping) and np.asarray(targets).dtype.kind in "OUST"
-
-
-def _described(value: object) -> str:
-    text = repr(value.item() if isinstance(value, np.generic) else value)
-    return text if len(text) <= 40 else f"a {type(value).__name__}"
 
 
 def _length(inputs: Any) -> int:

@@ -49,7 +49,8 @@ def loaded_as(dataset: Any) -> str | None:
 def find_files(name: str, files: Iterable[str], folder: str | Path | None = None) -> list[Path]:
     """Where `files` are, all in one place: `folder`, or a folder called `name` or "raw" in it.
 
-    Each may be plain or have .gz, be spelled ".idx3" for "-idx3", and lie in a folder of its own name.
+    Each may be plain or have .gz, be spelled ".idx3" for "-idx3", be called "test" for "t10k", and lie in a
+    folder of its own name.
     The folder is that of the environment variable CORTEX_LAB_DATA, unless given. FileNotFoundError that says
     what was looked for, and where; ValueError if there are several that differ.
     """
@@ -77,6 +78,21 @@ def find_files(name: str, files: Iterable[str], folder: str | Path | None = None
     )
 
 
+def find_one_of(
+    name: str, choices: Iterable[Iterable[str]], folder: str | Path | None = None
+) -> tuple[int, list[Path]]:
+    """The number of the first of several sets of files that is there, and where; see `find_files`."""
+    choices = [list(files) for files in choices]
+    missing: FileNotFoundError | None = None
+    for number, files in enumerate(choices):
+        try:
+            return number, find_files(name, files, folder)
+        except FileNotFoundError as error:
+            missing = missing or error
+    others = "; or ".join(" and ".join(files) for files in choices[1:])
+    raise FileNotFoundError(f"{missing}. As good are {others}") from None
+
+
 def _places(folder: Path, name: str) -> Iterator[Path]:
     for above in (folder, folder / name, folder / name.upper()):
         yield from (above, above / "raw")
@@ -85,6 +101,7 @@ def _places(folder: Path, name: str) -> Iterator[Path]:
 def _in_place(place: Path, file: str) -> Path | None:
     """The one file in `place` that is called so, in one of its spellings; None if there is none."""
     spellings = [file, file.replace("-idx", ".idx")]
+    spellings += [each.replace("t10k-", "test-") for each in spellings if "t10k-" in each]
     names = [place / folder / each for each in spellings for folder in ("", *spellings)]
     there = [
         next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.is_file()), None) for path in names

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,8 +13,10 @@ from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data._rows import Rows
 from cortex_lab.data.columns import listed
 from cortex_lab.data.source import Source
+from cortex_lab.data.targets import shown
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground.checks import near
+from cortex_lab.ground.forks import cached_property
 
 Columns: TypeAlias = Hashable | Iterable[Hashable]
 
@@ -71,12 +72,23 @@ def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:
     return found
 
 
+def require(frame: pd.DataFrame, columns: list, name: str) -> None:
+    """KeyError for a column that was trained on and is not in the frame."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise KeyError(
+            f"{name!r} has no column {missing[0]!r}, which was trained on; it has "
+            f"{shown(frame.columns)}: frame.rename(columns={{...}}) gives a column its name"
+        )
+
+
 def features_of(columns: list, categories: Mapping[Hashable, list[str]]) -> list[str]:
-    """A name for each number that is read of these columns."""
+    """A name for each number that is read of these columns; in quotes where two would be called alike."""
+    parts = [(column, each) for column in columns for each in categories.get(column, [None])]
+    names = [str(column) if each is None else f"{column}={each}" for column, each in parts]
     return [
-        f"{column}={each}" if each is not None else str(column)
-        for column in columns
-        for each in categories.get(column, [None])
+        name if names.count(name) == 1 else repr(column) if each is None else f"{column!r}={each!r}"
+        for name, (column, each) in zip(names, parts, strict=True)
     ]
 
 

@@ -10,6 +10,8 @@ import pandas as pd
 
 from cortex_lab.data._draws import SPLIT_STREAM, checked_seed, row_keys
 from cortex_lab.data._rows import positions
+from cortex_lab.data.frames import row_numbers
+from cortex_lab.data.source import frozen
 from cortex_lab.ground import checks
 
 NAMES = ("train", "validation", "test")
@@ -19,8 +21,12 @@ class CannotStratify(ValueError):
     """A class has too few rows to be dealt out in proportion."""
 
 
-def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def read_splits(
+    splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame, index: pd.Index | None = None
+) -> dict[str, np.ndarray]:
     """Rows of each split, sorted; from {name: row numbers or bools} or from a column of split names.
+
+    `index` is the frame's own, by which pandas objects that choose rows are read.
 
     Without "train", it is what the others leave. ValueError for an unknown name, an empty split, or a row in
     two of them.
@@ -38,7 +44,8 @@ def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame
     for name in (*(name for name in NAMES if name in splits), *splits):
         if name not in NAMES:
             raise ValueError(f"splits are called {', '.join(NAMES)}, not {name!r}")
-        rows = np.asarray(splits[name])
+        every = np.arange(len(frame))
+        rows = np.asarray(row_numbers(splits[name], every, index, f"the {len(frame)} rows of the frame"))
         if rows.dtype == bool:
             if rows.shape != (len(frame),):
                 raise ValueError(f"split {name!r} has {rows.size} bools for a frame of {len(frame)} rows")
@@ -53,7 +60,7 @@ def read_splits(splits: Mapping[str, Any] | Hashable | None, frame: pd.DataFrame
         if len(rest) == 0:
             raise ValueError(f"{' and '.join(read)} take every row; none is left to train on")
         read = {"train": rest, **read}
-    return read
+    return {name: frozen(rows) for name, rows in read.items()}
 
 
 def draw_split(
@@ -93,6 +100,11 @@ def _count(name: str, size: float | int, n: int) -> int:
         if size > 0 and count == 0:
             raise ValueError(f"{name}={size} of {n} rows is no row at all; ask for more")
         return count
+    if np.ndim(size) or isinstance(size, pd.DataFrame):
+        raise TypeError(
+            f"{name} is a fraction of the rows, or a number of them; which rows is said when it is made: "
+            f"Dataset(..., splits={{{name!r}: rows}})"
+        )
     raise checks.refused(name, "a fraction from 0 to 1 or a number of rows", size)
 
 

@@ -22,6 +22,9 @@ from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground import checks
+from cortex_lab.ground.categories import holds_words
+from cortex_lab.ground.float32 import numbers_of
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
 Coded = tuple[np.ndarray, pd.Index]
@@ -36,6 +39,7 @@ def read_targets(
     the ways out, where it cannot be read so.
     """
     if isinstance(target, list):
+        _refuse_words(frame, target)
         return _numbers(frame, target, "targets"), None
     if isinstance(_column(frame, target).dtype, TensorDtype):
         return _tensor(frame, target), None
@@ -68,13 +72,16 @@ def known_codes(
     if len(strange):
         theirs, ours = {_kind(each) for each in column.iloc[strange]}, {_kind(each) for each in labels}
         cast = _cast(column.iloc[strange], labels, sorted(ours)[0])
+        if theirs == {"bytes"}:
+            cast = "str.decode('utf-8')"
         if len(strange) == len(asked) and not theirs & ours and theirs - {"float"} != ours:
             raise ValueError(
                 f"the labels in {target!r} of {name} are of type {', '.join(sorted(theirs))}, "
                 f"{shown(column.iloc[strange].unique(), 5)}, those that {other!r} was trained on of type "
                 f"{', '.join(sorted(ours))}, {shown(labels)}: frame[{target!r}].{cast}"
             )
-        way_out = f"Leave those rows out: frame[frame[{target!r}].isin([...])]"
+        some = labels.tolist() if len(labels) <= 8 and _kind(labels[0]) in ("str", "int") else "[...]"
+        way_out = f"Leave those rows out: frame[frame[{target!r}].isin({some})]"
         if len(strange) == len(asked):
             way_out = f"Give the same names: frame[{target!r}].map({{...}})"
         raise ValueError(
@@ -120,9 +127,13 @@ def codes_of_numbers(targets: Any, labels: pd.Index, column: Hashable, role: str
 
 
 def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict[int, float]:
-    """`class_weight` by code, given by label, or by a label's printed name; KeyError for an unknown label."""
+    """`class_weight` by code, given by label, or by a label's printed name if only one has it.
+
+    ValueError for an unknown label, for one that is given two weights, and for what is no weight.
+    """
     by_label = {_key(label): code for code, label in enumerate(labels)}
-    by_name = {str(label): code for code, label in enumerate(labels)}
+    names = [str(label) for label in labels]
+    by_name = {name: code for code, name in enumerate(names) if names.count(name) == 1}
     found: dict[int, float] = {}
     for label, weight in class_weight.items():
         code = by_label.get(_key(label), by_name.get(label) if isinstance(label, str) else None)
@@ -133,8 +144,31 @@ def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict
             raise ValueError(
                 f"class_weight has {_plain(label)!r}, which is no label; they are {shown(labels)}"
             )
-        found[code] = weight
+        weight = checks.number(f"the weight of class {_plain(label)!r}", weight, least=0)
+        if found.setdefault(code, weight) != weight:
+            raise ValueError(
+                f"class_weight gives the class {_plain(labels[code])!r} two weights, {found[code]!r} and "
+                f"{weight!r}; leave one out"
+            )
     return found
+
+
+def refuse_unknown(frame: pd.DataFrame, target: Hashable, labels: pd.Index) -> None:
+    """ValueError for numbers of which a negative one may be a class, or say that a class is unknown.
+
+    -1 is a class beside 1, and beside 0 and 1; so is any category of a categorical column.
+    """
+    if not are_numbers(labels) or isinstance(frame[target].dtype, pd.CategoricalDtype):
+        return
+    found, below = labels.tolist(), [label for label in labels if label < 0]
+    if below not in ([-1], [-100]) or found in ([-1, 1], [-1, 0, 1]):
+        return
+    mark, column = int(below[0]), f"frame[{target!r}]"
+    raise ValueError(
+        f"column {target!r} holds {mark} beside the labels {shown(labels[1:])}: if it says that a class is "
+        f"unknown, leave those rows out, frame[{column} != {mark}], or give arrays, {column}.to_numpy(), in "
+        f'which it does; if it is a class, say so: {column}.astype("category")'
+    )
 
 
 def are_numbers(labels: pd.Index | None) -> bool:
@@ -150,7 +184,7 @@ def shown(labels: Iterable[Any], most: int = 8) -> str:
 
 def _classes(column: pd.Series, loss: str) -> Read:
     if is_float_dtype(column.dtype):
-        values = _read_numbers(column)
+        values = numbers_of(column)
         broken = values != np.floor(values)
         if broken.any():
             raise ValueError(
@@ -236,9 +270,17 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     """The column, without gaps and with labels that can be told apart; objects that are numbers as such."""
     column = _column(frame, name)
     if is_float_dtype(column.dtype):
-        _read_numbers(column)
-        # pandas has no index of float16 to look labels up in.
-        return column.astype(np.float32) if column.dtype == np.float16 else column
+        broken, remedy = ~np.isfinite(numbers_of(column)), f"dropna(subset=[{name!r}])"
+        _refuse_rows(broken, frame, f"column {name!r} is NaN or infinite", remedy)
+        # pandas has no index of float16, nor of longdouble, to look labels up in.
+        known = {np.dtype(np.float16): np.float32, np.dtype(np.longdouble): np.float64}
+        found = column.astype(known.get(column.dtype, column.dtype))
+        if found.nunique() != len(np.unique(column)):
+            raise ValueError(
+                f"column {name!r} holds {column.dtype}, and float64 does not keep all apart; subtract the "
+                f"smallest first: frame[{name!r}] - frame[{name!r}].min()"
+            )
+        return found
     remedy = f"dropna(subset=[{name!r}])"
     _refuse_rows(column.isna().to_numpy(bool), frame, f"label column {name!r} has no label", remedy)
     if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
@@ -250,6 +292,20 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     remedy = f"frame[frame[{name!r}].str.strip() != ''], or give them a name of their own"
     _refuse_rows(column.isin(blank).to_numpy(bool), frame, f"label column {name!r} is blank", remedy)
     return column.infer_objects() if column.dtype == object else column
+
+
+def _refuse_words(frame: pd.DataFrame, columns: list) -> None:
+    """ValueError for a column of words among several that are predicted at once."""
+    for name in columns:
+        column = _column(frame, name)
+        if holds_words(column) and len(column.dropna()):
+            labels = column.dropna().drop_duplicates().sort_values().tolist()
+            made = f"frame[{name!r}] = frame[{name!r}] == {_plain(labels[-1])!r}"
+            raise ValueError(
+                f"column {name!r} holds words, {shown(labels, 3)}, and the targets {shown(columns)} in a "
+                f"list are numbers; make it yes or no, {made}, or predict it alone: target={name!r}, or "
+                f"target={{name of an output: {name!r}, ...}}"
+            )
 
 
 def _read_numbers(column: pd.Series) -> np.ndarray:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cortex_lab.embed._pairs import affinities_of_all_pairs
 from cortex_lab.ground import checks
+from cortex_lab.ground.forks import cached_property
 
 # openTSNE's own rule for the gradient, at the size where interpolation begins to pay.
 _BARNES_HUT_BELOW = 10_000
 _EXACT_NEIGHBORS_BELOW = 5_000
+# Up to here an (n, n) matrix of affinities is kept.
+_ALL_PAIRS_UP_TO = 2_000
 _PAIRS_AT_ONCE = 2**16
 
 
@@ -41,10 +44,25 @@ class Points:
         return (
             opentsne("affinity")
             .PerplexityBasedNN(
-                self.x, self.perplexity, method=method, random_state=self.seed, n_jobs=self.n_jobs
+                self._scaled, self.perplexity, method=method, random_state=self.seed, n_jobs=self.n_jobs
             )
             .P
         )
+
+    @cached_property
+    def _scaled(self) -> np.ndarray:
+        """The points, times a power of two if squares of their numbers would leave the range of floats."""
+        largest = float(np.abs(self.x).max())
+        if 1e-9 < largest < 1e15:
+            return self.x
+        return np.ldexp(self.x, -np.frexp(largest)[1]).astype(self.x.dtype)
+
+    @cached_property
+    def _all_pairs(self) -> tuple[np.ndarray, float]:
+        """The affinities of all pairs (n, n), and the sum of all p log p."""
+        p = affinities_of_all_pairs(self._scaled, self.perplexity)
+        some = p[p > 0]
+        return p, float(some @ np.log(some))
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -55,16 +73,20 @@ class Points:
         return affinities.row[upper], affinities.col[upper], 2 * p, 2 * float(p @ np.log(p))
 
     def divergence(self, positions: np.ndarray) -> float | None:
-        """KL divergence of the map, over all pairs; None for so many points that `gradient` estimates it."""
+        """KL divergence of the map; None for so many points that `gradient` estimates it."""
         if len(positions) >= _BARNES_HUT_BELOW:
             return None
+        if len(positions) <= _ALL_PAIRS_UP_TO:
+            affinities, negative_entropy = self._all_pairs
+            similarities, attraction = _similarities(positions, affinities)
+            return float(np.maximum(negative_entropy + attraction + np.log(similarities), 0.0))
         i, j, affinity, negative_entropy = self._pairs
         distance = np.zeros(len(i))
         for axis in positions.T.copy():
             between = axis[i] - axis[j]
             distance += between * between
         attraction = affinity @ np.log1p(distance)
-        return float(np.maximum(negative_entropy + attraction + np.log(_similarities(positions)), 0.0))
+        return float(np.maximum(negative_entropy + attraction + np.log(_similarities(positions)[0]), 0.0))
 
     def gradient(self, positions: np.ndarray, exaggeration: float) -> tuple[float, np.ndarray]:
         """The map's divergence as the gradient's tree or interpolation estimates it, and the gradient (n, 2).
@@ -101,27 +123,34 @@ class Points:
         Kobak and Berens, The art of using t-SNE for single-cell transcriptomics (2019).
         """
         # A single feature still gives a picture: a line.
-        x = self.x if self.x.shape[1] > 1 else np.column_stack([self.x, np.zeros(len(self.x), self.x.dtype)])
+        x = self._scaled
+        x = x if x.shape[1] > 1 else np.column_stack([x, np.zeros(len(x), x.dtype)])
         return opentsne("initialization").pca(x.astype(np.float64), random_state=self.seed)
 
 
-def _similarities(positions: np.ndarray) -> float:
-    """The sum of 1 / (1 + squared distance) over all ordered pairs of points."""
+def _similarities(positions: np.ndarray, affinities: np.ndarray | None = None) -> tuple[float, float]:
+    """The sum of 1 / (1 + squared distance) over all ordered pairs of points.
+
+    With their `affinities` (n, n), also the sum of those times log(1 + squared distance).
+    """
     n = len(positions)
     y = positions - positions.mean(axis=0)
     square, ones = (y**2).sum(axis=1), np.ones(n)
     # 1 + |a|^2 - 2ab + |b|^2 as one product of matrices.
     left = np.column_stack([-2 * y, square + 1, ones])
     right = np.stack([*y.T, ones, square])
-    total, rows = 0.0, max(1, _PAIRS_AT_ONCE // n)
+    total, attraction, rows = 0.0, 0.0, max(1, _PAIRS_AT_ONCE // n)
     for start in range(0, n, rows):
         here = left[start : start + rows] @ right[:, start:]
         # What a wide map loses in the product would else weigh more than pairs far from each other.
         np.maximum(here, 1.0, out=here)
+        if affinities is not None:
+            pulled = np.log(here) * affinities[start : start + rows, start:]
+            attraction += 2 * float(pulled.sum()) - float(pulled[:, :rows].sum())
         np.reciprocal(here, out=here)
         np.fill_diagonal(here, 0.0)
         total += 2 * float(here.sum()) - float(here[:, :rows].sum())
-    return total
+    return total, attraction
 
 
 def opentsne(module: str) -> Any:
@@ -150,8 +179,22 @@ def checked_start(initial: ArrayLike | None, n: int, seed: int) -> np.ndarray:
     return positions
 
 
+def rows_and_labels(x: Any) -> tuple[Any, Any]:
+    """The inputs of a Dataset and the names of its labels; rows that are numbers as they are, and None."""
+    if not hasattr(x, "arrays"):
+        return x, None
+    rows, targets = x.arrays()
+    if isinstance(rows, dict):
+        if len(rows) > 1:
+            raise ValueError(f"a map is of one input; give one, x.arrays()[0][{next(iter(rows))!r}]")
+        rows = next(iter(rows.values()))
+    classes = getattr(x, "classes", None)
+    named = isinstance(classes, list) and targets is not None
+    return rows, np.array(classes)[targets] if named else None
+
+
 def _checked_rows(x: Any) -> np.ndarray:
-    x = checks.numbers("x", x, "(n, features) numbers")
+    x = checks.numbers("x", x, "(n, features) numbers or a Dataset")
     if x.ndim < 2:
         raise ValueError(f"x must be (n, features) numbers, got {x.dtype} of shape {x.shape}")
     if len(x) < 4:

@@ -144,6 +144,12 @@ def shape(name: str, value: Any) -> tuple[int, ...]:
     if isinstance(found, (str, bytes)) or not isinstance(found, Iterable) or isinstance(found, (dict, set)):
         raise refused(name, wanted, value)
     lengths = tuple(map(plain, found))
+    if None in lengths:
+        rest = tuple(each for each in lengths if each is not None)
+        said = f"leave the rows out: {name}={rest}" if lengths[0] is None and None not in lengths[1:] else (
+            "every length of a row is known here, None is none; pad or crop the rows to one shape"
+        )
+        raise WrongArgument(f"{name} is the shape of one row, got {shown(value)}: {said}")
     if not all(isinstance(each, int) and not isinstance(each, bool) and each >= 1 for each in lengths):
         raise refused(name, wanted, value)
     return lengths

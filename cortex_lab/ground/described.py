@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import unknown_keyword
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -110,6 +112,7 @@ class Registry(dict[str, type]):
         config = {
             field.name: self.written(getattr(described, field.name), field.name)
             for field in dataclasses.fields(described)
+            if field.compare
         }
         return {"kind": self.kind_of(type(described)), **config}
 
@@ -121,10 +124,8 @@ class Registry(dict[str, type]):
         config = {str(name): self.read(value) for name, value in data.items() if name != "kind"}
         try:
             return cls(**config)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{data['kind']}: {error}") from error
-        except TypeError as error:
-            raise ValueError(f"{data['kind']} does not take these settings: {error}") from error
 
     def read(self, value: Any) -> Any:
         """A setting out of a description; lists become tuples."""
@@ -159,8 +160,17 @@ class Described:
 
     Numbers are Python's before `__post_init__` looks at them. A field written `int`, `float`, `bool` or
     `str` (or that `| None`) is a whole number, a finite number, a switch or a text: what else is given is
-    refused. Bounds are checked in `__post_init__`, with `ground.checks`.
+    refused. Bounds are checked in `__post_init__`, with `ground.checks`. What is not compared is no setting.
     """
+
+    def __new__(cls, *args: Any, **settings: Any) -> Any:
+        code = getattr(cls.__init__, "__code__", None)
+        if settings and code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
+            known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+            for name in settings:
+                if name not in known:
+                    raise unknown_keyword(cls.__name__, name, known)
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from cortex_lab.ground import checks
@@ -15,7 +16,12 @@ EXACT = 2**24
 """Whole numbers up to this size are all in float32."""
 FEWEST_STEPS = 256
 """Values whose standard deviation is fewer steps of float32 than this are as good as lost."""
+SMALLEST = float(np.finfo(np.float32).tiny)
+"""What is smaller counts as 0 while a step runs."""
+MOST_ROUNDED = 0.1
+"""Where numbers fall together, rounding may move them by so much of their standard deviation."""
 _LOOKED_AT = 2**22
+_FIRST = 64
 
 _REMEDIES = {
     "M": "turn it into numbers, for instance seconds: (x - x.min()) / numpy.timedelta64(1, 's')",
@@ -65,11 +71,20 @@ def refuse_missing(values: np.ndarray, called: str, rows: ArrayLike | None = Non
     )
 
 
+def numbers_of(column: pd.Series) -> np.ndarray:
+    """The numbers of a column as they are, NaN where there is none."""
+    # Whole numbers and long floats may be too long for float64, too.
+    if column.dtype.kind in "iu" and not column.isna().any():
+        return column.to_numpy(column.dtype.kind + "8")
+    return column.to_numpy(np.longdouble if column.dtype == np.longdouble else np.float64, na_value=np.nan)
+
+
 def as_float32(values: np.ndarray, called: str) -> np.ndarray:
     """Numbers (n, ...) as float32, copied only if they are not.
 
     Rounding is no loss. ValueError that names the column (along the last axis) for a number beyond float32,
-    for whole numbers of which different ones would become the same, and for others if most would.
+    for whole numbers of which different ones would become the same, and for others if half of them would, or
+    some and what they vary by is rounded away. Numbers below 1.2e-38 become 0.
     """
     check_numeric(values, called)
     check_float32(values, called)
@@ -82,10 +97,10 @@ def check_float32(values: Sliced, called: str) -> None:
     It is looked for piece by piece.
     """
     kind, size = values.dtype.kind, values.dtype.itemsize
-    if kind not in "iuf" or size < (8 if kind == "f" else 4):
+    if kind not in "iuf" or size < 4:
         return
     check_numeric(values, called)
-    if kind == "f":
+    if kind == "f" and size > 4:
         for piece in pieces(values):
             _check_range(values[piece], called, piece.start)
     check_distinct(values, called)
@@ -109,9 +124,13 @@ def _falling_together(values: Sliced, place: int) -> tuple[np.ndarray, np.ndarra
     distinct = [np.unique(_columns(values, piece)[:, place]) for piece in pieces(values)]
     given = np.unique(np.concatenate(distinct))
     rounded = given.astype(np.float32)
+    if given.dtype.kind in "iu":
+        return given, np.flatnonzero(rounded[1:] == rounded[:-1])
+    rounded[np.abs(rounded) < SMALLEST] = 0
     same = np.flatnonzero(rounded[1:] == rounded[:-1])
-    whole = given.dtype.kind in "iu"
-    return given, same if len(same) > (0 if whole else len(given) / 2) else same[:0]
+    with np.errstate(all="ignore"):
+        moved = np.sqrt(np.square(given - rounded).mean()) > MOST_ROUNDED * given.std()
+    return given, same if moved or 2 * len(same) >= len(given) else same[:0]
 
 
 def _ways_out(values: Sliced, place: int) -> str:
@@ -124,6 +143,8 @@ def _ways_out(values: Sliced, place: int) -> str:
     ways, moved = [], column - column.min()
     if fits(moved):
         ways.append("subtract the smallest first, as in x - x.min(axis=0)")
+    elif column.dtype == np.float32 and fits(moved / np.float32(SMALLEST)):
+        ways.append("scale them: x * 1e38 - (x * 1e38).min(axis=0)")
     elif fits(moved / moved.std()):
         ways.append("scale them: (x - x.min(axis=0)) / x.std(axis=0)")
     if column.dtype.kind in "iu" and fits(column.astype(np.float64)):
@@ -134,20 +155,24 @@ def _ways_out(values: Sliced, place: int) -> str:
 def _suspects(values: Sliced) -> np.ndarray:
     """Which columns are worth a look at every value: by their ends, or by a look at some."""
     whole, size = values.dtype.kind in "iu", math.prod(values.shape)
-    if size == 0 or values.dtype.kind == "b" or values.dtype.itemsize < (4 if whole else 8):
+    if size == 0 or values.dtype.kind == "b" or values.dtype.itemsize < 4:
         return np.zeros(0, bool)
     if whole:
         ends = [(part.min(axis=0), part.max(axis=0)) for part in _parts(values)]
         least, most = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
         return (most > EXACT) | (least < -EXACT)
     with np.errstate(all="ignore"):
+        single, low = values.dtype == np.float32, FEWEST_STEPS * SMALLEST
+        # These are exact, but for what is 0 while a step runs; few columns begin with so little.
+        if single and not (np.abs(_columns(values, slice(0, _FIRST))) < low).all(axis=0).any():
+            return np.zeros(0, bool)
         least, most, deviation = _spread(values, 1 + size // _LOOKED_AT)
-        step = np.spacing(np.maximum(np.abs(least), np.abs(most)).astype(np.float32))
-        return (deviation < FEWEST_STEPS * step) & (most > least)
+        step = 0 if single else np.spacing(np.maximum(np.abs(least), np.abs(most)).astype(np.float32))
+        return (deviation < np.maximum(FEWEST_STEPS * step, low)) & (most > least)
 
 
 def _spread(values: Sliced, every: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The smallest, the largest and the standard deviation of each column, of one in `every` of its values.
+    """The smallest and the largest of each column, and the deviation of one in `every` of its values.
 
     Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
     """
@@ -155,12 +180,13 @@ def _spread(values: Sliced, every: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     for part in _parts(values):
         some = part[-passed % every :: every]
         passed += len(part)
+        # All are looked at for these: in data that alternate, some are all alike.
+        least, most = np.minimum(least, part.min(axis=0)), np.maximum(most, part.max(axis=0))
         if len(some) == 0:
             continue
         share, away = len(some) / (count + len(some)), some.mean(axis=0) - mean
         squares = squares + some.var(axis=0) * len(some) + away**2 * count * share
         count, mean = count + len(some), mean + away * share
-        least, most = np.minimum(least, some.min(axis=0)), np.maximum(most, some.max(axis=0))
     return np.asarray(least), np.asarray(most), np.sqrt(squares / count)
 
 

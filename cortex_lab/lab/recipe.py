@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -27,13 +27,14 @@ LARGEST_ARRAYS = 16 * 2**20
 class Recipe:
     """What `train` was called with: data and setup, whose arrays are those that the training holds.
 
-    `file` is the one that it was to go on from, if it was.
+    `file` is the one that it was to go on from, if it was; `chosen` says what `train` chose itself.
     """
 
     data: Any
     setup: TrainingSetup
     file: FileAsRead | None = None
     new_optimizer: bool = False
+    chosen: Sequence[str] = ()
 
     def script(
         self,
@@ -150,7 +151,8 @@ class Recipe:
 
     def _labels(self, labels: pd.Index, codes: np.ndarray, source: SourceText) -> str:
         """The labels of a dataset as its own column has them, to be read again by any loss."""
-        if labels.dtype != object and len(np.unique(codes)) == len(labels):
+        sorted_alike = labels.dtype != object and labels.is_monotonic_increasing
+        if sorted_alike and len(np.unique(codes)) == len(labels):
             values = labels.to_numpy()
             if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
                 return self._arrays(values[codes], source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,13 @@ from cortex_lab.data import Dataset
 from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import Answering, told
+from cortex_lab.lab.answers import ANSWERS
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.train.best_networks import best_networks
 from cortex_lab.nn.train.checkpoint import save_training
 from cortex_lab.nn.train.metrics import Metrics
@@ -38,13 +41,14 @@ class Best:
     value: float
 
 
-class TrainingSession(Session):
+class TrainingSession(Answering, Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
     """
 
     process: Training
+    answers = ANSWERS
 
     def __init__(
         self,
@@ -79,6 +83,16 @@ class TrainingSession(Session):
         """
         return self.at_rest(self._frame)
 
+    @property
+    def gradients(self) -> Mapping[str, np.ndarray]:
+        """The gradient of each parameter, of the step under way or the last one; LookupError before any.
+
+        `session.edit("gradient['dense_1/kernel']", array)` changes one, stopped inside a step.
+        """
+        if self.process.record.loaded is None:
+            raise LookupError("no gradient has been found yet; take a step, or session.step(to='update')")
+        return self.at_rest(lambda: Shown.of(self.network.ops, self.network.gradients))
+
     def diagnose(self) -> Diagnosis:
         """What is wrong with this training, in words: causes before what follows from them, with remedies.
 
@@ -111,9 +125,11 @@ class TrainingSession(Session):
         position = int(np.argmax(values) if rising else np.argmin(values))
         return Best(int(steps[position]), key, float(values[position]))
 
+    @told
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
-        """How good the network is now on `data`: mean "loss", "accuracy" if there are classes, and metrics.
+        """How good the network is now on `data`: mean "loss", "accuracy" if it has one output, of classes.
 
+        Of several outputs, metrics say how good each is: `metrics={name of an output: "accuracy"}`.
         Rows whose target is unknown do not count; NaN where none is known. `data` is the name of one of the
         dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
         targets). `metrics` are as in `train`, None for those that the training was given.
@@ -146,6 +162,11 @@ class TrainingSession(Session):
         self._put_back(network)
         return best
 
+    def edit(self, name: str, value: Any) -> None:
+        # What is logged is what a script can hold.
+        named = getattr(self.process.batches, "row_numbers", None)
+        super().edit(name, named(value) if name == "excluded_rows" and named else value)
+
     def rewind(self, step: int) -> None:
         self._check_data()
         super().rewind(step)
@@ -167,6 +188,11 @@ class TrainingSession(Session):
         named in a warning. Between two steps only: ValueError inside one.
         """
         unreached = self.at_rest(lambda: self._save(path))
+        try:
+            self._check_data()
+        except ValueError as error:
+            told = f"{error}. The file goes on with the data as they were alone"
+            warnings.warn(told, UserWarning, stacklevel=2)
         warn_of(left_out(self), "cannot be saved")
         for each in unreached:
             warnings.warn(each, UserWarning, stacklevel=2)
@@ -187,12 +213,14 @@ class TrainingSession(Session):
 
     def __repr__(self) -> str:
         words, dataset = self.network.categories, self.dataset
+        chosen = self.recipe.chosen if self.recipe is not None else ()
+        lines = [super().__repr__(), *(f"  {each}" for each in chosen)]
         if dataset is None or not words:
-            return super().__repr__()
+            return "\n".join(lines)
         columns = dataset.columns
         read = [f"{name!r} ({', '.join(words[name])})" if name in words else repr(name) for name in columns]
         said = f"reads {', '.join(read)}; words as 0 and 1 for each, numbers as they are"
-        return f"{super().__repr__()}\n  predicts {dataset.target!r}; {said}"
+        return "\n".join([*lines, f"  predicts {dataset.target!r}; {said}"])
 
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
@@ -233,8 +261,7 @@ class TrainingSession(Session):
             frame = whole.loc[rows].copy()
         else:
             target = np.array(self.network.ops.to_numpy(next(iter(slots.values())).target))
-            frame = pd.DataFrame({"target": list(target)}, index=rows)
-        frame.index.name = "row"
+            frame = pd.DataFrame({"target": list(target)}, index=pd.Index(rows, name="row"))
         return frame.assign(loss=training.objective.losses_of_rows(slots))
 
     def _score(self, data: Any, metrics: Any) -> dict[str, float]:
@@ -245,9 +272,9 @@ class TrainingSession(Session):
                 raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
             data = getattr(self.dataset, data)
         reading, _ = reading_of(training.losses)
-        reads = self.network.reads
+        reads, words = self.network.reads, self.network.categories
         inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels)
+            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words)
         )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)

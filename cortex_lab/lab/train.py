@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,13 @@ import numpy as np
 
 from cortex_lab.data import Batches
 from cortex_lab.data._memory import Shared, kept
+from cortex_lab.data.forms import as_data
 from cortex_lab.data.given import Given
+from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import told
+from cortex_lab.lab.defaults import losses_for, said
+from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -21,19 +27,23 @@ from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
-from cortex_lab.nn.train.checkpoint import load_training, optimizer_of, read_training
-from cortex_lab.nn.train.labels import class_count, refuse_another_order, refuse_wrong_classes, weights_of
-from cortex_lab.optimize import Optimizer
+from cortex_lab.nn.train.checkpoint import check_validated, load_training, optimizer_of, read_training
+from cortex_lab.nn.train.labels import class_count, weights_of
+from cortex_lab.nn.train.names import checked_names, give_names, learned_names
+from cortex_lab.optimize import Optimizer, as_optimizer
 from cortex_lab.study import Probe
 
+BATCH_SIZE = 32
 
+
+@told
 def train(
     network: Network,
     data: Any,
-    loss: Any,
-    optimizer: Optimizer | None = None,
+    loss: Any = None,
+    optimizer: Optimizer | str | None = None,
     *,
-    batch_size: int = 32,
+    batch_size: int = BATCH_SIZE,
     seed: int = 0,
     validation: Any = "validation",
     validate_every: int | None = None,
@@ -75,12 +85,14 @@ def train(
         reads numbers as they are, one of yes or no reads two labels, or shares from 0 to 1. In an array,
         classes are ids 0, 1, ..., and a negative id says that a row's class is unknown: it teaches nothing.
     loss
-        A loss or its name, such as "softmax_cross_entropy" or "mean_squared_error"; a dict by output name if
-        there are several.
+        A loss or its name, such as "softmax_cross_entropy" or "mse"; a dict by output name if there are
+        several. Of "cross_entropy" the last layer says which it is. None chooses by the last layer and the
+        targets, as the table in `cortex_lab.lab.defaults` says; the session then shows what was chosen.
     optimizer
-        Such as `Adam(1e-3)`; its learning rate may be a schedule. None, with `resume_from`, is the file's.
+        Such as `Adam(1e-3)`, or "adam"; its learning rate may be a schedule. None is `Adam(1e-3)`, with
+        `resume_from` the file's.
     batch_size
-        Rows of a batch; the last batch of an epoch may be smaller.
+        Rows of a batch; the last batch of an epoch may be smaller. More than there are rows are all.
     seed
         Keys the order of the rows and everything drawn at random.
     validation
@@ -100,8 +112,8 @@ def train(
         Weights by class, {label: weight}, where labels are the column's own values, in arrays the class ids;
         or "balanced".
     sample_weight
-        (rows,): how much each row of `data` counts, in the order of its rows; for a Dataset, a Series in
-        another order is matched by the row numbers in its index.
+        (rows,): how much each row of `data` counts, in the order of its rows. A Series is matched by its
+        index: by row numbers if that is called "row", as in a Dataset's own frame, else by that of the frame.
     penalties
         Such as {"*/kernel": L2(1e-4)}; see `Penalties`.
     frozen
@@ -115,7 +127,7 @@ def train(
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
         and broke at; `session.resume()` goes on with its last run. ValueError that names what is set up in
         another way, be it rows, their weights or the optimizer. `validate_every`, `metrics` and `probes` only
-        look on and may be others.
+        look on and may be others; `validation=None` goes on without the validation rows that it had.
     new_optimizer
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
@@ -131,12 +143,17 @@ def train(
     if resume_from is not None:
         checks.path("resume_from", resume_from)
     saved = None if resume_from is None else read_training(resume_from)
-    given_optimizer: Any = optimizer
+    named: Any = optimizer
+    if optimizer is None and saved is None and not new_optimizer:
+        optimizer = "adam"
+    given_optimizer: Any = None if optimizer is None else as_optimizer(optimizer)
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
     validation = kept(validation, "validation", shared)
     sample_weight = kept(sample_weight, "sample_weight", shared)
     class_weight = kept(class_weight, "class_weight", shared)
+    data = as_data(data) if not hasattr(data, "fetch") else data
+    loss, why = losses_for(network, loss, data)
     setup = TrainingSetup(
         loss,
         optimizer,
@@ -154,23 +171,31 @@ def train(
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
-    whole = Given.of(data, reading, name, by_output)
+    whole = Given.of(data, reading, name, by_output, Learned(**learned_names(network)))
+    whole = whole if network.ops.dtype == np.float32 else whole.exact()
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed)
-    batches = given.batches(batch_size, seed)
+    if given.source is None and batch_size > len(given.rows):
+        if batch_size != BATCH_SIZE:
+            there = f"batch_size={batch_size} is more than the {len(given.rows)} rows to train on"
+            warnings.warn(f"{there}: every batch holds all of them", UserWarning, stacklevel=3)
+        batch_size = len(given.rows)
+    batches = given.batches(batch_size, seed, network.ops.dtype)
+    first = batches.fetch(0)
+    checked_names(network, batches)
+    refuse_unfitting_inputs(network.graph, first.inputs, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
     try:
         training = setup.training(network, batches, row_weights, held_out)
     except NoSuchId as error:
         raise error.called(reads) from None
-    refuse_wrong_classes(training.objective, given)
-    classes = given.classes
-    refuse_another_order(network, reads, classes)
+    refuse_unfitting_targets(training, given, first)
+    names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
-        names = {"reads": reads, "categories": given.categories, "classes": classes}
+        check_validated(training, saved, validation)
         load_training(training, saved, new_optimizer, names)
-    network.reads, network.categories, network.classes = reads, given.categories, classes
-    served: Any = batches if isinstance(batches, Batches) else batches.fetch(0)
+    give_names(network, **names)
+    served: Any = batches if isinstance(batches, Batches) else first
     if served is batches:
         # Of batches of one's own, a training has looked at the first.
         note_scale(network, batches.inputs)
@@ -186,7 +211,10 @@ def train(
     # Of arrays, what the batches keep: the ones given may be changed.
     kept_data = whole.data if whole.inputs is None else (batches.inputs, batches.targets)
     setup = replace(setup, validation=held_out, sample_weight=sample_weight, optimizer=given_optimizer)
-    recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer)
+    chosen = said(why, training.losses)
+    if given_optimizer is not None and given_optimizer is not named:
+        chosen.append(f"learns by {given_optimizer!r}")
+    recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)

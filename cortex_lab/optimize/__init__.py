@@ -34,7 +34,7 @@ from cortex_lab.optimize.function import FUNCTIONS, Function, Objective, functio
 from cortex_lab.optimize.functions import *  # noqa: F403 - every registered function
 from cortex_lab.optimize.functions import __all__ as _functions
 from cortex_lab.optimize.gradient_check import GradientCheck, WrongGradient, check_gradient
-from cortex_lab.optimize.optimizer import OPTIMIZERS, Optimizer, optimizer_from_dict
+from cortex_lab.optimize.optimizer import OPTIMIZERS, Optimizer, as_optimizer, optimizer_from_dict
 from cortex_lab.optimize.optimizers import *  # noqa: F403 - every registered optimizer
 from cortex_lab.optimize.optimizers import __all__ as _optimizers
 from cortex_lab.optimize.plateau import ReduceOnPlateau
@@ -72,6 +72,7 @@ __all__ = [
     "StepDecay",
     "Warmup",
     "WrongGradient",
+    "as_optimizer",
     "check_gradient",
     "follow",
     "function_from_dict",

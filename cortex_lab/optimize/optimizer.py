@@ -12,6 +12,9 @@ import numpy as np
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry, replays_own_only
+from cortex_lab.ground.forks import cached_property
+from cortex_lab.ground.spelling import spelled
+from cortex_lab.optimize import by_pattern
 from cortex_lab.optimize.schedule import SCHEDULES
 
 OPTIMIZERS = Registry("optimizer", parts=(SCHEDULES,))
@@ -32,6 +35,10 @@ class Optimizer(Described):
     `weight_decay` shrinks all parameters by learning_rate * weight_decay before each update, decoupled from
     the gradient (Loshchilov and Hutter 2019); for a penalty inside the loss, use an L2 penalty there. In a
     training, parameters that no loss leads to are left as they are.
+    `weight_decay_excludes` names parameters that do not shrink, by patterns such as "*/bias"; the word
+    "biases_and_norms" is all biases, gammas, betas and whatever else has a single axis.
+    `learning_rate_factors` makes the steps of parameters longer or shorter, by pattern: {"conv2d_*": 0.1}.
+    A name has the product of all factors whose pattern it matches; weight decay goes with the rate.
     `clip_value` limits each element of the gradient to [-clip_value, clip_value]; then `clip_norm` shortens
     the whole gradient to that Euclidean norm if it is longer (Pascanu et al. 2013; Keras' global_clipnorm).
     """
@@ -50,6 +57,8 @@ class Optimizer(Described):
     weight_decay: float = field(default=0.0, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     clip_value: float | None = field(default=None, kw_only=True)
+    weight_decay_excludes: Any = field(default=(), kw_only=True)
+    learning_rate_factors: Any = field(default=(), kw_only=True)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -64,6 +73,10 @@ class Optimizer(Described):
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 checks.number(name, getattr(self, name), over=0)
+        excludes = by_pattern.patterns("weight_decay_excludes", self.weight_decay_excludes)
+        factors = by_pattern.factors("learning_rate_factors", self.learning_rate_factors)
+        object.__setattr__(self, "weight_decay_excludes", excludes)
+        object.__setattr__(self, "learning_rate_factors", factors)
 
     # To be written by an optimizer ------------------------------------------------------------------
 
@@ -99,11 +112,21 @@ class Optimizer(Described):
         """State for a vector like `params`, before the first update.
 
         `shapes` are those of the arrays that make up the vector, by name and in their order, if it has any.
+        ValueError for a pattern that no name matches.
         """
-        state = {"updates": 0, **self.memory(ops, params)}
+        state = {"updates": 0, **self.memory(ops, params), **self.parts(shapes)}
         if self.clip_norm is not None or self.clip_value is not None:
             state["clipped"] = ops.zeros(params.shape, params.dtype)
         return state
+
+    def parts(self, shapes: Mapping[str, tuple[int, ...]] | None) -> dict[str, Any]:
+        """What the state says of the parts of the vector that are named in patterns, if any are."""
+        found: dict[str, Any] = {}
+        if self.weight_decay_excludes:
+            found["decayed"] = by_pattern.decayed_parts(self.weight_decay_excludes, shapes)
+        if self.learning_rate_factors:
+            found["scaled"] = by_pattern.scaled_parts(self.learning_rate_factors, shapes)
+        return found
 
     def update(self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any]) -> bool:
         """Change `params` (and `state`) in place by one update along `gradient`, which is left as it is.
@@ -113,8 +136,18 @@ class Optimizer(Described):
         rate = self.rate(state["updates"])
         self.complete(ops, params, state)
         self.advance(state)
-        clipped = self.prepare(ops, params, gradient, state, rate * self.weight_decay)
-        finite = self.apply(ops, params, clipped, state, rate)
+        doer: Any = self
+        decayed: Any = state.get("decayed")
+        scaled: Any = state.get("scaled")
+        before = None if scaled is None else [params[start:stop].copy() for start, stop, _ in scaled]
+        if decayed is not None:
+            doer = self._undecayed
+            for start, stop in decayed:
+                ops.decay_weights(params[start:stop], rate * self.weight_decay)
+        clipped = doer.prepare(ops, params, gradient, state, rate * self.weight_decay)
+        finite = doer.apply(ops, params, clipped, state, rate)
+        if before is not None:
+            _scale_steps(params, scaled, before)
         if finite is None:
             return ops.all_finite(gradient) and ops.all_finite(params)
         return bool(finite) and (clipped is gradient or ops.all_finite(gradient))
@@ -176,5 +209,37 @@ class Optimizer(Described):
         said = [f"{f.name}={getattr(self, f.name)!r}" for f in others if getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join([repr(getattr(self, rate.name)), *said])})"
 
+    @cached_property
+    def _undecayed(self) -> Any:
+        return self.replace(weight_decay=0.0)
+
+
+def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:
+    """Make the steps of the parts `scaled`, each (start, stop, factor), as long as their factors say."""
+    # The step of every optimizer is as long as its rate says.
+    for (start, stop, factor), was in zip(scaled, before, strict=True):
+        part = params[start:stop]
+        part -= was
+        part *= factor
+        part += was
+
 
 optimizer_from_dict = OPTIMIZERS.from_dict
+
+
+def as_optimizer(optimizer: Any) -> Optimizer:
+    """An optimizer; of a name such as "adam", or of a class, one with its defaults."""
+    if isinstance(optimizer, str):
+        name = spelled(optimizer, OPTIMIZERS, _OTHERS) or optimizer
+        if not OPTIMIZERS.has(name):
+            there = ", ".join(f"'{each.lower()}'" for each in OPTIMIZERS)
+            meant = checks.near(name, OPTIMIZERS)
+            said = meant or f"; there are {there}"
+            raise checks.WrongArgument(f"there is no optimizer {optimizer!r}{said}")
+        optimizer = OPTIMIZERS.find(name)
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+        return optimizer()
+    return checks.instance("optimizer", optimizer, Optimizer, "an optimizer such as Adam(1e-3), or its name")
+
+
+_OTHERS = {"gd": "SGD", "gradientdescent": "SGD", "stochasticgradientdescent": "SGD"}

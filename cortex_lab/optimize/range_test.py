@@ -11,6 +11,7 @@ import pandas as pd
 
 from cortex_lab.ground import checks
 from cortex_lab.study import Process, Session
+from cortex_lab.study.settling import settled
 
 
 def learning_rate_range_test(
@@ -103,8 +104,9 @@ def _tested(
     rates = np.geomspace(low, high, steps)
     before = process.snapshot()
     rows: list[tuple[float, float, float]] = []
-    mean, best = 0.0, math.inf
-    try:
+
+    def test() -> None:
+        mean, best = 0.0, math.inf
         for taken, rate in enumerate(rates, start=1):
             process.edit("learning_rate", float(rate))
             for _ in process.walk():
@@ -115,8 +117,8 @@ def _tested(
             rows.append((float(rate), value, smoothed))
             best = min(best, smoothed)
             if not math.isfinite(value) or smoothed > best + stop_factor * abs(best):
-                break
-    finally:
-        process.restore(before)
+                return
+
+    settled(test, lambda _: process.restore(before))
     index = pd.RangeIndex(1, len(rows) + 1, name="step")
     return pd.DataFrame(rows, columns=["learning_rate", key, "smoothed"], index=index)

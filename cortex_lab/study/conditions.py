@@ -36,6 +36,10 @@ class Condition:
     def check(self, trace: Trace) -> None:
         """ValueError if it cannot be asked of `trace`: known before a run, not in the middle of one."""
 
+    def done(self, trace: Trace, start: int) -> float | None:
+        """What share of the way to it this run has come, where that can be said."""
+        return None
+
     def __and__(self, other: Condition | str) -> Condition:
         return Both(self, as_condition(other))
 
@@ -86,6 +90,9 @@ class _Joined(Condition):
     def keys(self) -> tuple[str, ...]:
         return (*self.left.keys, *self.right.keys)
 
+    def met(self, trace: Trace, start: int) -> bool:
+        return self.left.met(trace, start) and self.right.met(trace, start)
+
     def check(self, trace: Trace) -> None:
         self.left.check(trace)
         self.right.check(trace)
@@ -100,12 +107,20 @@ class Both(_Joined):
     def met(self, trace: Trace, start: int) -> bool:
         return self.left.met(trace, start) and self.right.met(trace, start)
 
+    def done(self, trace: Trace, start: int) -> float | None:
+        shares = self.left.done(trace, start), self.right.done(trace, start)
+        return None if None in shares else min(shares)  # type: ignore[type-var]
+
 
 class Either(_Joined):
     sign = "|"
 
     def met(self, trace: Trace, start: int) -> bool:
         return self.left.met(trace, start) or self.right.met(trace, start)
+
+    def done(self, trace: Trace, start: int) -> float | None:
+        shares = self.left.done(trace, start), self.right.done(trace, start)
+        return max((each for each in shares if each is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,9 @@ class steps(Condition):
     def met(self, trace: Trace, start: int) -> bool:
         return len(trace) - start >= self.n
 
+    def done(self, trace: Trace, start: int) -> float | None:
+        return (len(trace) - start) / self.n if self.n else None
+
 
 @dataclass(frozen=True)
 class _Advance(Condition):
@@ -158,12 +176,18 @@ class _Advance(Condition):
     def met(self, trace: Trace, start: int) -> bool:
         if len(trace) == start:
             return self.n <= 0
+        # A hair of slack: (step + n) / steps_per_epoch need not round to a whole number of epochs more.
+        return bool(self._come(trace, start) >= self.n - 1e-9)
+
+    def done(self, trace: Trace, start: int) -> float | None:
+        return self._come(trace, start) / self.n if self.n > 0 and len(trace) > start else None
+
+    def _come(self, trace: Trace, start: int) -> float:
         column = trace[self.key]
         # A trace that does not begin at the first step may not say where its first step began.
         first = 0.0 if trace["step"][0] == 1 else column[0]
         before = column[start - 1] if start else trace.before.get(self.key, first)
-        # A hair of slack: (step + n) / steps_per_epoch need not round to a whole number of epochs more.
-        return bool(column[-1] - before >= self.n - 1e-9)
+        return column[-1] - before
 
 
 class epochs(_Advance):

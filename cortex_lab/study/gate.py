@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from cortex_lab.ground import forks
+from cortex_lab.ground.flag import Flag
 from cortex_lab.study.events import SessionBusy
 from cortex_lab.study.settling import settled
 
 Result = TypeVar("Result")
-_GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
 
 
 class Gate:
@@ -35,11 +33,11 @@ class Gate:
         # Of one key at most: `setdefault` and `pop` are single moves, in which nothing can be interrupted.
         self._owner: dict[str, _Call] = {}
         self._orphaned = False
-        _GATES.add(self)
+        forks.told(self)
 
     def own(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`, as the owner; SessionBusy if someone steps or the caller visits."""
-        call = _Call()
+        call = _Call(steps=True)
 
         def enter_and_act() -> Result:
             self._enter(call)
@@ -70,9 +68,12 @@ class Gate:
             raise
 
     def admit(self) -> None:
-        """Call every waiting visitor; for the owner only, between two steps."""
+        """Call the visitors that are waiting now; for the owner only, between two steps.
+
+        Those that come meanwhile, as who looks in a loop does, wait for the next step.
+        """
         with self.resting():
-            while self.visitors:
+            for _ in range(len(self.visitors)):
                 _call(*self.visitors[0])
                 self.visitors.popleft()
 
@@ -92,16 +93,21 @@ class Gate:
         owner = self._owner.get("")
         return owner is not None and owner.thread is threading.current_thread()
 
-    def orphan_if_owned(self) -> None:
-        """In a forked child: whoever was inside is not there to come out."""
-        self._orphaned = bool(self._owner)
+    def after_fork(self) -> None:
+        """In a child: whoever was inside is not there to come out, and nobody waits for visitors."""
+        owner = self._owner.get("")
+        if owner is None or owner.thread is not threading.current_thread():
+            self.visitors.clear()
+            self._orphaned = owner is not None and owner.steps
+            if not self._orphaned:
+                self._owner.clear()
+                self.at_rest = False
 
     def _refuse_an_orphan(self) -> None:
         if self._orphaned:
             raise RuntimeError(
                 "this process was forked while the session stepped in another thread, which is not here to "
-                "finish the step; pause the session before forking, or start processes by "
-                'multiprocessing.get_context("spawn")'
+                f"finish the step; pause the session before forking, or {forks.SPAWN}"
             )
 
     def _enter(self, call: _Call) -> None:
@@ -109,13 +115,14 @@ class Gate:
         while (owner := self._owner.setdefault("", call)) is not call:
             if owner.thread is call.thread:
                 raise SessionBusy("a subscriber, visitor or tap cannot step the session that is calling it")
-            # A visitor is there for a moment only; a stepping thread says so.
-            if self.stepping:
+            if owner.steps:
                 raise SessionBusy(
                     f"the session is already stepping in thread {owner.thread.name!r}; "
                     "call session.pause() first"
                 )
-            time.sleep(0.001)
+            # A visitor is there for a moment only.
+            owner.left.take()
+            owner.left.set()
 
     def _leave(self, call: _Call, error: BaseException | None) -> None:
         if self._owner.get("") is call:
@@ -124,6 +131,7 @@ class Gate:
                 self.visitors[0][1].set_exception(error or SessionBusy("the visit was interrupted"))
             self.stepping = self.at_rest = False
             self._owner.pop("", None)
+        call.left.set()
 
     def _ask(self, visit: Callable[[], Any], future: Future) -> Future:
         self._refuse_an_orphan()
@@ -135,9 +143,11 @@ class Gate:
         return future
 
     def _admit_if_idle(self) -> None:
-        # Looked at again each time: a visitor that came meanwhile must not be left waiting.
-        while self.visitors and not self._owner:
+        if self.visitors and not self._owner:
             self._admit_as(_Call())
+        # A visitor that came meanwhile must not be left waiting, nor keep this thread for ever.
+        if self.visitors and not self._owner:
+            threading.Thread(target=self._admit_if_idle, name="visits", daemon=True).start()
 
     def _admit_as(self, call: _Call) -> None:
         def admit() -> None:
@@ -147,20 +157,13 @@ class Gate:
         settled(admit, lambda error: self._leave(call, error))
 
 
-def _after_fork() -> None:
-    for gate in list(_GATES):
-        gate.orphan_if_owned()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
 class _Call:
-    """One call that owns the gate, or wants to."""
+    """One call that owns the gate, or wants to, until it has `left`; `steps` tells it from a visitor's."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: bool = False) -> None:
         self.thread = threading.current_thread()
+        self.steps = steps
+        self.left = Flag()
 
 
 def _call(visit: Callable[[], Any], future: Future) -> None:

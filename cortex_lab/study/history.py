@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import Answering
 from cortex_lab.study.events import Event
 from cortex_lab.study.process import Process, StepsWhole
 
@@ -23,13 +24,21 @@ FAR = 8
 _ARRAY, _NUMBER = sys.getsizeof(np.empty(0)) + 16, sys.getsizeof(0.0)
 
 
-class History:
+class History(Answering):
     """Snapshots of a Process, thinned out so that they fit in `budget` bytes.
 
     The first snapshot always stays. A snapshot is due every `interval` steps. When the budget is full, every
     second one goes and the interval doubles, so the replay from the nearest one stays short and even; it also
     doubles while snapshots take a larger share of the time than `SHARE`.
     """
+
+    answers = dict.fromkeys(
+        ("history", "epoch", "keys", "items", "frame", "losses"),
+        "these are snapshots; session.trace.frame() has what was recorded, session.trace['loss'] a column",
+    )
+
+    def __getitem__(self, key: Any) -> Any:
+        raise TypeError(f"these are snapshots, without {key!r}; session.trace[{key!r}] is what was recorded")
 
     def __init__(self, budget: int, interval: int = 4) -> None:
         self.budget = checks.whole("snapshot_budget", budget, least=0)

@@ -32,7 +32,8 @@ class every:
 class Probe:
     """Record `key` whenever `schedule(step)` is true; None records every step.
 
-    `key` is one the process measures, or, with `measure`, a name of your own for `measure(process)`.
+    `key` is one the process measures, or, with `measure`, a name of your own for `measure(process)`: who
+    then asks for what is best or stalls says which way is better, mode="max" or "min".
     """
 
     key: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from cortex_lab.ground import checks
 from cortex_lab.study.advice import advice
-from cortex_lab.study.probe import Probe
+from cortex_lab.study.probe import Probe, distance_to
 from cortex_lab.study.process import Directed, Expecting, Measuring, Process
 from cortex_lab.study.subscribers import show_once
 from cortex_lab.study.trace import Trace
@@ -31,8 +31,7 @@ class Recorder:
         for probe in probes:
             self.check(probe)
         self.trace = Trace(probe.key for probe in probes)
-        if isinstance(process, Directed):
-            self.trace.directions = process.directions
+        self._direct(probes)
         if process.step_number and "epoch" in process.keys:
             self.trace.before = {"epoch": float(process.measure("epoch")), "seconds": 0.0}
         self.trace.advise = partial(advice, process)
@@ -52,6 +51,7 @@ class Recorder:
             self.check(probe)
         for probe in probes:
             self.trace.add_column(probe.key)
+        self._direct(probes)
         added = {probe.key for probe in probes}
         self._ask((*(each for each in self.probes if each.key not in added), *probes))
 
@@ -81,6 +81,15 @@ class Recorder:
         if isinstance(self.process, Measuring):
             return self.process.measurer(probe.key)
         return partial(self.process.measure, probe.key)
+
+    def _direct(self, probes: Iterable[Probe]) -> None:
+        """Say which way is better; of a measure of one's own its name says nothing."""
+        known = self.process.directions if isinstance(self.process, Directed) else {}
+        own = {probe.key: False if isinstance(probe.measure, distance_to) else None
+               for probe in probes if probe.measure is not None}  # fmt: skip
+        replaced = {probe.key for probe in probes if probe.key not in own}
+        before = {key: told for key, told in self.trace.directions.items() if key not in replaced}
+        self.trace.directions = {**before, **known, **own}
 
     def _show(self, key: str) -> None:
         if key not in self._failed:

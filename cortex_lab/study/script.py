@@ -91,7 +91,7 @@ class SourceText:
 
     def _dataclass(self, value: Any) -> str:
         kind = self.imported(type(value).__module__, type(value).__qualname__)
-        fields = [field for field in dataclasses.fields(value) if field.init]
+        fields = [field for field in dataclasses.fields(value) if field.init and field.compare]
         inside = ", ".join(f"{field.name}={self.of(getattr(value, field.name))}" for field in fields)
         return f"{kind}({inside})"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from numbers import Integral
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import told
 from cortex_lab.study.breakpoints import Breakpoint, Breakpoints
-from cortex_lab.study.conditions import Condition, as_condition, require_recorded
+from cortex_lab.study.conditions import Condition, as_condition, require_recorded, steps
 from cortex_lab.study.events import Event, Stop
 from cortex_lab.study.forking import Fork, fork
 from cortex_lab.study.history import History
@@ -40,7 +43,8 @@ class Session:
         Bytes that snapshots may take. `rewind` replays from the nearest one.
 
     `stop_on_fault` says whether an update that the process itself finds faulty, such as one with NaN in it,
-    is held back; `fault` is then the last one found, and `fault.last_good` a step to rewind to. It goes on
+    is held back; `fault` then says what, and `fault.last_good` is a step to rewind to, until a rewind, or a
+    step that went through. It goes on
     after a repair, which is any edit, or by `force`. A repair of what lasts, such as weights or rows, begins
     the step anew; one of its gradient lets it go on.
     """
@@ -120,29 +124,13 @@ class Session:
         """What the rows to come will hold; the trace may have columns of more, recorded before."""
         return ("step", "seconds", *(probe.key for probe in self.probes))
 
-    @property
-    def breakpoints(self) -> Breakpoints:
-        """The breakpoints that are set."""
-        return self._stepper.breakpoints
-
-    @property
-    def last_stop(self) -> Stop | None:
-        """Why it last stopped."""
-        return self._stepper.last_stop
-
-    @property
-    def last_run(self) -> tuple[Condition | None, int]:
-        """What the last `run` waited for, and the number of rows there were when it began."""
-        return self._stepper.last_run
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the last step raised."""
-        return self._stepper.error
-
-    @property
-    def fault(self) -> Any:
-        return self._stepper.fault
+    # The breakpoints that are set; why it last stopped; what the last `run` waited for, and how many rows
+    # there were when it began; what the last step raised; the last fault found.
+    breakpoints: Breakpoints = property(attrgetter("_stepper.breakpoints"))  # type: ignore[assignment]
+    last_stop: Stop | None = property(attrgetter("_stepper.last_stop"))  # type: ignore[assignment]
+    last_run: Any = property(attrgetter("_stepper.last_run"))
+    error: BaseException | None = property(attrgetter("_stepper.error"))  # type: ignore[assignment]
+    fault: Any = property(attrgetter("_stepper.fault"))
 
     @property
     def held_back(self) -> Any:
@@ -160,7 +148,7 @@ class Session:
     @property
     def goes_through_faults(self) -> bool:
         """Whether a faulty update may have been made on the way, which a script then must not hold back."""
-        return self.fault is not None or not self.stop_on_fault
+        return self._stepper.had_faults or not self.stop_on_fault
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -198,17 +186,26 @@ class Session:
             raise KeyError(f"a step has no phase {to!r}; its phases are {', '.join(self.phases)}")
         return self._stepper.step(n, to, force)
 
-    def run(self, until: Condition | str | None = None, force: bool = False) -> Stop:
+    @told
+    def run(
+        self, until: Condition | str | int | None = None, force: bool = False, progress: bool = True
+    ) -> Stop:
         """Step until the condition is met, or `pause()`, or Ctrl-C; None means until paused.
 
+        A whole number is that many steps.
+
         Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
-        under way is completed and the state is whole. `force` is as in `step`.
+        under way is completed and the state is whole. `force` is as in `step`. In a terminal and in Jupyter a
+        run of more than a second shows a line with its `progress`.
         """
         checks.flag("force", force)
+        checks.flag("progress", progress)
+        if isinstance(until, Integral) and not isinstance(until, bool):
+            until = steps(checks.whole("until", until, least=1))
         condition = None if until is None else as_condition(until)
         if condition is not None:
             require_recorded(condition, self.trace, self.recorded_keys)
-        return self._stepper.run(condition, None, force)
+        return self._stepper.run(condition, None, force, progress)
 
     def resume(self, force: bool = False) -> Stop:
         """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""

@@ -18,6 +18,7 @@ from cortex_lab.study.gate import Gate
 from cortex_lab.study.history import History
 from cortex_lab.study.journal import Journal
 from cortex_lab.study.process import Faulty, Process, StepsWhole, Tainted
+from cortex_lab.study.progress import Progress, progress_of
 from cortex_lab.study.recorder import Recorder
 from cortex_lab.study.subscribers import Subscribers
 
@@ -42,6 +43,7 @@ class Stepper:
         self.phase: str | None = None
         self.error: BaseException | None = None
         self.fault: Any = None
+        self.had_faults = False
         self.stop_on_fault = True
         # While an update is held back: how many events there were when it was.
         self.held: int | None = None
@@ -73,7 +75,7 @@ class Stepper:
 
         return self._tell_stop(self.moving(take, force))
 
-    def run(self, until: Condition | None, start: int | None, force: bool) -> Stop:
+    def run(self, until: Condition | None, start: int | None, force: bool, progress: bool = True) -> Stop:
         """Step until the condition is met, counted from the row `start`, None from here."""
         trace = self.journal.trace
 
@@ -81,6 +83,15 @@ class Stepper:
             begin = len(trace) if start is None else min(start, len(trace))
             self.last_run = (until, begin)
             self.subscribers.tell("run", until)
+            line = progress_of(trace, until, begin, self.clock) if progress else None
+            if line is None:
+                return walk(until, begin, None)
+            try:
+                return walk(until, begin, line)
+            finally:
+                line.close()
+
+        def walk(until: Condition | None, begin: int, line: Progress | None) -> Stop:
             while True:
                 stop = None if self._pause is None else self._stopped_by_request()
                 if stop is None and until is not None and until.met(trace, begin):
@@ -89,6 +100,8 @@ class Stepper:
                     stop = self._walk_on()
                 if stop is not None:
                     return stop
+                if line is not None and self.clock() >= line.due:
+                    line.show()
 
         return self._tell_stop(self.moving(run, force))
 
@@ -98,6 +111,7 @@ class Stepper:
         def go_back() -> None:
             self._abandon_step()
             self.journal.rewind(step)
+            self.fault = None
 
         self.moving(go_back)
 
@@ -186,6 +200,8 @@ class Stepper:
             self.journal.go_back_to(self.journal.completed, keep_edits=True)
             return self._walk_on(trusting=False)
         self._walk = self.phase = None
+        if not self._forced:
+            self.fault = None
         self._whole = self._forced = False
         self.journal.seconds += self.clock() - began
         self.journal.complete_step(bool(self.subscribers.of_steps), self.clock)
@@ -213,7 +229,7 @@ class Stepper:
         journal = self.journal
         last_good = last_whole_step(self.process, journal.history, journal.events, journal.completed)
         self.fault = (fault if hasattr(fault, "since") else Fault(fault)).since(last_good)
-        self.held = len(journal.events)
+        self.held, self.had_faults = len(journal.events), True
         return self._stop("fault", str(self.fault), self.phase)
 
     def _go_on_from_fault(self, force: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,11 @@ import pandas as pd
 from cortex_lab.study.missing import MISSING, is_recorded
 from cortex_lab.study.tracefile import TraceFile
 from cortex_lab.study.tracereading import read_trace
+
+_LARGE = 2**19
+"""Bytes of a column from which on its memory is the system's own."""
+# A forked child writes into rows of its own. Windows has neither forks nor these words.
+_PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 class Trace:
@@ -27,7 +33,7 @@ class Trace:
     def __init__(self, keys: Iterable[str]) -> None:
         self._capacity = 1024
         self._length = self._dropped = 0
-        self._columns = {key: np.full(self._capacity, MISSING) for key in ("step", "seconds", *keys)}
+        self._columns = {key: _column(self._capacity) for key in ("step", "seconds", *keys)}
         self._cells = _cells(self._columns)
         self._files: list[TraceFile] = []
         self.version = 0
@@ -94,7 +100,7 @@ class Trace:
         if key in self._cells:
             return
         # A new dict, so that a thread that is going over the old one can finish.
-        self._columns = {**self._columns, key: np.full(self._capacity, MISSING)}
+        self._columns = {**self._columns, key: _column(self._capacity)}
         self._cells = _cells(self._columns)
         self.version += 1
 
@@ -175,7 +181,7 @@ class Trace:
         # What was recorded since the last time its files were written; after this they have no trace to ask.
         for file in getattr(self, "_files", ()):
             with contextlib.suppress(OSError):
-                file.write_from(self)
+                file.release(self)
 
     def __repr__(self) -> str:
         return f"<Trace: {len(self)} steps of {', '.join(key for key in self.keys if key != 'step')}>"
@@ -184,7 +190,7 @@ class Trace:
         larger = {}
         capacity = max(1024, 2 * self._capacity)
         for key, column in self._columns.items():
-            larger[key] = np.full(capacity, MISSING)
+            larger[key] = _column(capacity)
             larger[key][: self._capacity] = column[: self._capacity]
         self._columns = larger
         self._cells = _cells(larger)
@@ -193,6 +199,15 @@ class Trace:
     def _clear(self, row: int) -> None:
         for column in self._columns.values():
             column[row] = MISSING
+
+
+def _column(capacity: int) -> np.ndarray:
+    """Room for so many numbers, none recorded."""
+    size = 8 * capacity
+    # What NumPy lets go of stays with the process for a while, which for columns that double is all of them.
+    column = np.frombuffer(mmap.mmap(-1, size, **_PRIVATE)) if size >= _LARGE else np.empty(capacity)
+    column.fill(MISSING)
+    return column
 
 
 def _cells(columns: Mapping[str, np.ndarray]) -> dict[str, memoryview]:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cortex_lab.ground.files import cannot_save, write_whole
+from cortex_lab.ground.flag import Flag
 from cortex_lab.study.subscribers import show_once
 from cortex_lab.study.traceformat import (
     COLUMNS,
@@ -91,7 +92,8 @@ class TraceFile:
             path.unlink(missing_ok=True)
             raise cannot_save(path, error) if isinstance(error, OSError) else error from error
         _OPEN.add(self)
-        self._done = threading.Event()
+        self._done = Flag()
+        self._released = False
         self._thread = threading.Thread(target=self._follow, name="cortex-lab-trace-file", daemon=True)
         self._thread.start()
 
@@ -102,14 +104,28 @@ class TraceFile:
 
     def write(self) -> None:
         """Bring the file up to date with the trace; OSError if that fails, and what was written is whole."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"{self.path} is written by the process that this one was forked from; write another file: "
+                "session.trace.stream_to(...)"
+            )
         trace = self._trace()
         if trace is not None:
             self.write_from(trace)
 
+    def release(self, trace: Any) -> None:
+        """Write what is left of a trace that is about to go, if it can be, and have the file closed."""
+        # In a forked child the lock may be that of a thread which is not there.
+        if os.getpid() == self._process:
+            try:
+                self.write_from(trace)
+            finally:
+                self._released = True
+
     def write_from(self, trace: Any) -> None:
-        """`write`, of a trace that may be about to go."""
+        """`write`, of this trace."""
         with self._writing:
-            if self._file.closed or os.getpid() != self._process:
+            if self._file.closed:
                 return
             kept, begin, names, rows = self._copied(trace)
             if begin < self._at.rows:
@@ -171,9 +187,10 @@ class TraceFile:
         return f"<TraceFile {str(self.path)!r}: {self._at.rows} rows, {state}>"
 
     def _follow(self) -> None:
-        while not self._done.wait(_SECONDS_BETWEEN_WRITES):
+        while not self._done.take(_SECONDS_BETWEEN_WRITES):
             try:
-                if self._trace() is None:
+                # A trace cannot be asked for any more before it has written its last rows.
+                if self._released:
                     self.close()
                     return
                 self.write()

@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cortex_lab.ground import checks, forks
+from cortex_lab.ground.flag import Flag
 from cortex_lab.study import Notice, Session
+from cortex_lab.study.settling import settled
 from cortex_lab.widgets import notebook
-from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.frames import Frames
 from cortex_lab.widgets.lock import widget_lock
+from cortex_lab.widgets.opening import front_end, views_of
 from cortex_lab.widgets.picture import StaticPicture, paint_bench
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.status import status_panel, status_text
 from cortex_lab.widgets.trainer import Trainer
-from cortex_lab.widgets.views import VIEWS
 
 REST_BEFORE_PICTURE = 1.5
 
@@ -58,10 +60,12 @@ class Bench:
         map_layer: str | None = None,
         interval: float = 0.1,
     ) -> None:
-        make_channel, make_controls = _front_end()
+        make_channel, make_controls, open_widgets = front_end()
+        checks.flag("map", map)
+        checks.number("interval", interval, over=0, most=3600)
         self.session = session
         chosen = {"weight_histogram": layer, "embedding_map": map_layer, "activations": pinned}
-        self.views = _views_of(session, chosen, without=set() if map else {"embedding_map"})
+        self.views = views_of(session, chosen, without=set() if map else {"embedding_map"})
         self._knobs = {(name, knob.name): knob for name, view in self.views.items() for knob in view.knobs}
         for name, knob in self._knobs:
             self._share(name, knob)
@@ -70,19 +74,31 @@ class Bench:
             older.close()
         self.id = secrets.token_hex(6)
         self.closed = False
+        # How to end what there is, the last first; each may be done twice.
+        self._endings: list[Callable[[], Any]] = [lambda: notebook.closed(self), self._close_widgets]
         self._frames = Frames(session, self.views, lambda: self.error, lambda: self.closed)
-        self._requests: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        # A Flag among them is raised once all before it are done.
+        self._requests: queue.SimpleQueue[Callable[[], Any] | Flag] = queue.SimpleQueue()
         self._request_error: BaseException | None = None
         self._stepped_by_cell = False
         self._picture_due = True
         self._last_activity = time.monotonic()
-        # A page may say hello while the bench is still being put together; it is heard afterwards.
-        with widget_lock:
-            self._assemble(interval, make_channel, make_controls)
-        # Not under the lock: a thread that is being started is waited for, and may have to wait itself.
-        self.trainer.start()
-        self.publisher.start()
-        notebook.opened(self)
+        self._open_widgets, self._others = open_widgets, set[Any]()
+        self._widgets: set[Any] | None = set()
+        forks.told(self)
+
+        def begin() -> None:
+            # A page may say hello while the bench is still being put together; it is heard afterwards.
+            with widget_lock:
+                self._others, self._widgets = open_widgets(), None
+                self._assemble(interval, make_channel, make_controls)
+                self._widgets = open_widgets() - self._others
+            # Not under the lock: a thread that is being started is waited for, and may have to wait itself.
+            self.trainer.start()
+            self.publisher.start()
+            notebook.opened(self)
+
+        settled(begin, lambda error: self._end() if error is not None else None)
 
     # For people and code ----------------------------------------------------------------------------
 
@@ -101,32 +117,20 @@ class Bench:
 
     def close(self) -> None:
         """Stop everything, join the threads, close the widgets. The session stays as it is, usable."""
-        if self.closed:
-            return
-        self.closed = True
-        self._unsubscribe()
-        ended = self.trainer.close()
-        self.publisher.close()
-        self.picture.join(10.0)
-        if ended and self.picture.displayed and self._picture_due:
-            self.picture.draw_now()
-        self.picture.refresh()
-        with widget_lock:
-            for widget in self.controls.all_widgets():
-                widget.close()
-        notebook.closed(self)
+        settled(self._end, lambda _: self._end())
 
     def wait(self, timeout: float = 60.0) -> Bench:
         """Wait until every command given so far is done; TimeoutError if that takes longer.
 
         The map may still be moving then, and the browser may still be drawing.
         """
+        checks.number("timeout", timeout, least=0)
         deadline = time.monotonic() + timeout
-        done = self.trainer.wait(timeout)
-        while done and not self._requests.empty():
-            done = time.monotonic() < deadline
-            time.sleep(0.005)
-        if not done:
+        done = Flag()
+        if self.trainer.wait(timeout):
+            self._requests.put(done)
+            self.publisher.wake()
+        if not self.closed and not done.take(deadline - time.monotonic()):
             raise TimeoutError(f"the bench was still busy after {timeout} s: {self.status}")
         return self
 
@@ -140,22 +144,12 @@ class Bench:
         """The status line as text."""
         return status_text(status_panel(self.session, self.error))
 
-    @property
-    def loss_curve(self) -> Any:
-        return self.views["loss_curve"]
+    loss_curve: Any = property(lambda self: self.views["loss_curve"])
+    weight_histogram: Any = property(lambda self: self.views["weight_histogram"])
+    activations: Any = property(lambda self: self.views["activations"])
 
-    @property
-    def weight_histogram(self) -> Any:
-        return self.views["weight_histogram"]
-
-    @property
-    def activations(self) -> Any:
-        return self.views["activations"]
-
-    @property
-    def embedding_map(self) -> Any:
-        """The map; None if it was opened without."""
-        return self.views.get("embedding_map")
+    embedding_map: Any = property(lambda self: self.views.get("embedding_map"))
+    """The map; None if it was opened without."""
 
     @property
     def layer(self) -> str | None:
@@ -204,8 +198,12 @@ class Bench:
 
     def turn(self, view: str, knob: str, value: Any) -> None:
         """Set a knob of a view; other views that have the same knob follow, if it is a shared one."""
+        self.trainer.refuse_a_child()
         if (view, knob) in self._knobs:
             self._knobs[view, knob].check(value)
+        elif not hasattr(self.views[view], knob):
+            known = ", ".join(name for each, name in self._knobs if each == view)
+            raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
         self._share(view, knob)
         self.trainer.nudge()
@@ -213,12 +211,16 @@ class Bench:
 
     def step(self, n: int | None = None) -> None:
         """What a click on Step does: pause if need be, then take `n` steps (None: what the bench says)."""
-        count = int(self.controls.step_size.value) if n is None else n
+        count = int(self.controls.step_size.value) if n is None else checks.whole("n", n, least=0)
         self._stepping(lambda: self.session.step(count))
 
     def step_to(self, phase: str | None = None) -> None:
         """What a click on Step to does."""
-        target = self.controls.phase_chooser.value if phase is None else phase
+        target = (
+            self.controls.phase_chooser.value
+            if phase is None
+            else checks.choice("phase", phase, self.session.phases)
+        )
         self._stepping(lambda: self.session.step(to=target))
 
     def run(self) -> None:
@@ -232,7 +234,7 @@ class Bench:
 
     def rewind(self, step: int | None = None) -> None:
         """What a click on Rewind does."""
-        target = int(self.controls.rewind_step.value) if step is None else step
+        target = int(self.controls.rewind_step.value) if step is None else checks.whole("step", step)
         self._stepping(lambda: self.session.rewind(target))
 
     def png(self) -> bytes:
@@ -264,6 +266,7 @@ class Bench:
         self.map_button = controls.knobs.get(("embedding_map", "live"))
         self.pinned_entry = controls.knobs.get(("activations", "pinned"))
         self.picture = StaticPicture(self.id, self.png, self._picture_ready)
+        self._endings.append(self._end_picture)
         self.publisher = Publisher(
             self.channel,
             settle=self._settle,
@@ -274,9 +277,40 @@ class Bench:
             name=self.id,
             interval=interval,
         )
+        self._endings.append(self.publisher.close)
         self.trainer = Trainer(session, self._idle, self.publisher.wake, name=self.id)
+        self._endings.append(self.trainer.close)
         self.controls.connect(self)
-        self._unsubscribe = session.subscribe(self._heed, steps=False)
+        self._endings.append(session.subscribe(self._heed, steps=False))
+
+    # Its end ----------------------------------------------------------------------------------------
+
+    def after_fork(self) -> None:
+        """In a child: threads and pages are those of the other process, which a child leaves alone."""
+        self.closed = True
+        self._endings.clear()
+
+    def _end(self) -> None:
+        self.closed = True
+        while self._endings:
+            self._endings[-1]()
+            self._endings.pop()
+        while not self._requests.empty():
+            if isinstance(request := self._requests.get(), Flag):
+                request.set()
+
+    def _end_picture(self) -> None:
+        self.picture.join(10.0)
+        if hasattr(self, "trainer") and self.trainer.close() and self.picture.displayed and self._picture_due:
+            self.picture.draw_now()
+            self._picture_due = False
+        self.picture.refresh()
+
+    def _close_widgets(self) -> None:
+        with widget_lock:
+            # None if they were never all there.
+            for widget in self._open_widgets() - self._others if self._widgets is None else self._widgets:
+                widget.close()
 
     # Commands ---------------------------------------------------------------------------------------
 
@@ -285,7 +319,8 @@ class Bench:
 
         What it raises is shown in the bench and kept in `error`.
         """
-        self._requests.put(request)
+        self.trainer.refuse_a_child()
+        self._requests.put(checks.function("request", request))
         self.publisher.wake()
 
     def _stepping(self, action: Callable[[], Any]) -> None:
@@ -344,9 +379,12 @@ class Bench:
 
     def _settle(self) -> None:
         while not self._requests.empty():
+            if isinstance(request := self._requests.get(), Flag):
+                request.set()
+                continue
             try:
                 self._request_error = None
-                self._requests.get()()
+                request()
             except Exception as error:
                 self._request_error = error
         with widget_lock:
@@ -362,25 +400,3 @@ class Bench:
     def _picture_ready(self) -> None:
         if not self.closed:
             self.publisher.wake()
-
-
-def _front_end() -> tuple[Any, Any]:
-    """What makes the channel and the controls; ImportError that says what to install."""
-    try:
-        from cortex_lab.widgets.channel import Channel
-        from cortex_lab.widgets.controls import Controls
-    except ModuleNotFoundError as missing:
-        raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
-    return Channel, Controls
-
-
-def _views_of(session: Session, chosen: Mapping[str, Any], without: set[str]) -> dict[str, View[Any]]:
-    """A view of each registered kind by name; `chosen` is what some look at first."""
-    found: dict[str, View[Any]] = {}
-    fitting = [cls for cls in (*VIEWS.values(), *VIEWS.others.values()) if cls.fits(session)]
-    for cls in sorted(fitting, key=lambda cls: cls.rank):
-        # Anybody else's view never takes the place of a built-in one.
-        name = cls.name if VIEWS.get(cls.name) is cls or cls.name not in VIEWS else VIEWS.kind_of(cls)
-        if name not in without:
-            found[name] = cls(session, chosen[name]) if name in chosen else cls(session)
-    return found

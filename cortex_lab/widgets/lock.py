@@ -2,4 +2,6 @@
 
 import threading
 
-widget_lock = threading.RLock()
+from cortex_lab.ground import forks
+
+widget_lock = forks.freed(threading.RLock())

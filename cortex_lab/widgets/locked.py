@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ipywidgets
+from ipywidgets.widgets.widget import _instances
 
 from cortex_lab.widgets.lock import widget_lock
 
@@ -31,8 +32,12 @@ class Locked:
             super().send(content, buffers)  # type: ignore[misc]
 
     def close(self) -> None:
+        """Close it, and what it alone is made of, which ipywidgets would keep."""
         with widget_lock:
             super().close()  # type: ignore[misc]
+            for part in (self._trait_values.get(name) for name in ("layout", "style")):  # type: ignore[attr-defined]
+                if isinstance(part, ipywidgets.Widget):
+                    part.close()
 
     def __del__(self) -> None:
         # Not `close`, as ipywidgets would: the collector comes in any thread, also in one that is just being
@@ -69,7 +74,12 @@ class Column(Locked, ipywidgets.VBox):
     """Widgets one below the other."""
 
 
-def write(widget: Widget, **values: object) -> None:
+def open_widgets() -> set[Locked]:
+    """All of these that are open, whosever they are."""
+    return {each for each in list(_instances.values()) if isinstance(each, Locked)}
+
+
+def write(widget: ipywidgets.Widget, **values: object) -> None:
     """Set those traits that differ, so that nothing is sent for what is already so."""
     for name, value in values.items():
         if getattr(widget, name) != value:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
+import itertools
 import sys
 import weakref
 from typing import Any, Protocol
@@ -19,6 +21,8 @@ class Opened(Protocol):
 
 _of_session: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _of_cell: dict[str, weakref.ref[Any]] = {}
+_closed = itertools.count(1)
+_CLOSED_BETWEEN_COLLECTIONS = 8
 
 
 def running_shell() -> Any:
@@ -40,6 +44,9 @@ def closed(bench: Opened) -> None:
     """Forget a bench."""
     if open_on(bench.session) is bench:
         del _of_session[id(bench.session)]
+        # Widgets are circles, which the collector leaves lying until there are megabytes of them.
+        if next(_closed) % _CLOSED_BETWEEN_COLLECTIONS == 0:
+            gc.collect()
 
 
 def close_older_in_cell(shell: Any, bench: Opened) -> None:

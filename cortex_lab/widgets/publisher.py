@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from cortex_lab.ground.flag import Flag
 from cortex_lab.widgets.chart.canvas import Packed
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Publisher:
         self._live = live
         self._training = training
         self._deaf = deaf
-        self._wake = threading.Event()
+        self._wake = Flag()
         self._closing = False
         self._rest = SPARING * interval
         self._settled_at = -1e9
@@ -89,8 +90,7 @@ class Publisher:
 
     def wake(self) -> None:
         """Something changed. Cheap enough for the stepping thread."""
-        if not self._wake.is_set():
-            self._wake.set()
+        self._wake.set()
 
     def drawn(self) -> None:
         """A page has drawn the last frame that wanted an answer."""
@@ -105,7 +105,8 @@ class Publisher:
         """End the thread after one last round; False if it did not end in time."""
         self._closing = True
         self._wake.set()
-        if self._thread is not threading.current_thread():
+        # One that was never started cannot be joined.
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -114,12 +115,10 @@ class Publisher:
             self._turn()
 
     def _turn(self) -> None:
-        woken = self._wake.wait(self._patience())
-        self._wake.clear()
+        woken = self._wake.take(self._patience())
         # Whatever woke us, frames keep their distance; the changes of the meantime come along.
         while not self._closing and (early := self._sent_at + self._distance() - self.clock()) > 0:
-            woken = self._wake.wait(early) or woken
-            self._wake.clear()
+            woken = self._wake.take(early) or woken
         if not self._closing:
             self._round(woken)
 

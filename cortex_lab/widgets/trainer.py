@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.ground import forks
 from cortex_lab.study import Notice, Session
 
 
@@ -38,13 +39,17 @@ class Trainer:
         self._idle = idle
         self._changed = changed
         self._queue: queue.SimpleQueue[_Command | None] = queue.SimpleQueue()
-        self._state = threading.Condition()
+        # The lock itself is entered and left in C, where there is no place for an interrupt.
+        self._lock = forks.freed(threading.RLock())
+        self._moved = threading.Condition(self._lock)
         self._serial = 0
         self._finished = 0
         self._current = 0
         self._stop_through = 0
         self._closing = False
+        self._forked = False
         self._stop_watching: Callable[[], None] | None = None
+        forks.told(self)
         self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-trainer-{name}", daemon=True)
 
     def start(self) -> None:
@@ -52,7 +57,8 @@ class Trainer:
 
     def put(self, action: Callable[[], Any], runs: bool = False) -> None:
         """Queue a command. One that `runs` is skipped if it was interrupted before it began."""
-        with self._state:
+        self.refuse_a_child()
+        with self._lock:
             if self._closing:
                 return
             self._serial += 1
@@ -60,7 +66,8 @@ class Trainer:
 
     def interrupt(self) -> None:
         """Pause the stepping under way, and whatever was queued before now that runs."""
-        with self._state:
+        self.refuse_a_child()
+        with self._lock:
             self._stop_through = self._serial
             if self._current and self._stop_watching is None:
                 # A pause asked for between taking a command and its first step would otherwise be lost.
@@ -78,19 +85,35 @@ class Trainer:
 
     def wait(self, timeout: float) -> bool:
         """Wait until every command put so far is done; False when the time is over first."""
-        with self._state:
+        self.refuse_a_child()
+        with self._lock:
             wanted = self._serial
-            return self._state.wait_for(lambda: self._finished >= wanted, timeout)
+            return self._moved.wait_for(lambda: self._finished >= wanted, min(timeout, threading.TIMEOUT_MAX))
 
     def close(self, timeout: float = 10.0) -> bool:
         """Stop what is going on and end the thread; False if it did not end in time."""
-        with self._state:
+        if self._forked:
+            return True
+        with self._lock:
             self._closing = True
         self.interrupt()
         self.nudge()
-        if self._thread is not threading.current_thread():
+        # One that was never started cannot be joined.
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def after_fork(self) -> None:
+        """In a child: the thread is not there."""
+        self._forked = True
+
+    def refuse_a_child(self) -> None:
+        """RuntimeError in a forked child."""
+        if self._forked:
+            raise RuntimeError(
+                "this process was forked, and the bench is that of the other one; here, use the session "
+                f"itself: session.step(), session.run(); or {forks.SPAWN}"
+            )
 
     def _heed(self, notice: Notice) -> None:
         if 0 < self._current <= self._stop_through and notice.kind in ("run", "step"):
@@ -118,7 +141,7 @@ class Trainer:
             return None
 
     def _perform(self, command: _Command) -> None:
-        with self._state:
+        with self._lock:
             self._current = command.serial
             refused = command.runs and command.serial <= self._stop_through
         try:
@@ -128,11 +151,11 @@ class Trainer:
         except BaseException as error:
             self.error = error
         finally:
-            with self._state:
+            with self._lock:
                 self._current = 0
                 if self._stop_watching is not None:
                     self._stop_watching()
                     self._stop_watching = None
                 self._finished = command.serial
-                self._state.notify_all()
+                self._moved.notify_all()
             self._changed()

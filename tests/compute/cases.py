@@ -357,36 +357,6 @@ def batch_normalize_gradient(draw: Draw) -> Case:
     return Case([x, dy, gamma, mean, variance, *outputs, 1e-3], (5, 6, 7))
 
 
-def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
-    n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
-    arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
-    return [*arrays, draw.numbers(units, 4 * units, scale=0.5)], (n, steps, features, units)
-
-
-@case
-def lstm(draw: Draw) -> Case:
-    arrays, (n, steps, _, units) = _lstm(draw)
-    bias = draw.pick(None, draw.numbers(4 * units))
-    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
-    kept = draw.pick((None, None), (poison(n, steps, units), poison(n, steps, units)))
-    last = draw.pick(None, poison(n, units))
-    made = [*arrays, bias, None, start, poison(n, steps, 4 * units), *kept, last]
-    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (6, 7, 8, 9))
-
-
-@case
-def lstm_gradient(draw: Draw) -> Case:
-    arrays, (n, steps, features, units) = _lstm(draw)
-    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
-    gates = draw.random.random((n, steps, 4 * units), dtype=np.float32)
-    kept = draw.numbers(n, steps, units), np.tanh(draw.numbers(n, steps, units))
-    dy = draw.pick(draw.numbers(n, steps, units), draw.numbers(n, units))
-    dx, d_bias = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(4 * units))
-    outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, poison(n, steps, 4 * units)
-    made = [*arrays, None, start, gates, *kept, dy, dx, *outputs]
-    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (9, 10, 11, 12))
-
-
 @case
 def warp_affine(draw: Draw) -> Case:
     shape = draw.size(1, 3, 60), draw.size(1, 17), draw.size(1, 17), draw.size(1, 5)
@@ -394,3 +364,6 @@ def warp_affine(draw: Draw) -> Case:
     matrices = identity + draw.random.standard_normal((shape[0], 2, 3)) * [0.3, 0.3, 3.0]
     tones = draw.random.standard_normal((shape[0], 2))
     return Case([draw.numbers(*shape), matrices, tones, draw.pick(True, False), poison(*shape)], (4,))
+
+
+from tests.compute import sequence_cases  # noqa: E402, F401 - rows of the same table

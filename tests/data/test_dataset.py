@@ -208,7 +208,26 @@ def test_columns_go_by_any_name(a, cells):
 
 def test_select_by_bools(pictures):
     dataset = Dataset(pictures).select([5, 2, 9])
-    for mask in ([True, False, True], np.array([True, False, True]), pd.Series([True, False, True])):
+    series = pd.Series([True, False, True], [9, 2, 5])
+    for mask in ([True, False, True], np.array([True, False, True]), series):
         assert dataset.select(mask).rows.tolist() == [5, 9]
+    with pytest.raises(ValueError, match=r"the index of rows is not that of.*rows\.to_numpy\(\)"):
+        dataset.select(series.reset_index(drop=True))
     with pytest.raises(IndexError, match="12 bools do not choose from 3 rows"):
         dataset.select(np.ones(12, bool))
+
+
+ALIKE = {
+    "a column and a category": {"a": ["x", "y"] * 3, "a=x": np.arange(6.0)},
+    "two categories": {"a": ["b=c", "d"] * 3, "a=b": ["c", "d"] * 3},
+    "a number and its word": {1: np.arange(6.0), "1": np.arange(6.0)},
+    "none": {"a": ["x", "y"] * 3, "b": np.arange(6.0)},
+}
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_no_two_features_are_called_alike(case):
+    frame = pd.DataFrame(ALIKE[case])
+    data = Dataset(frame, list(frame.columns), None)
+    assert len(set(data.features)) == len(data.features) == data.arrays()[0].shape[1]
+    assert case != "none" or data.features == ["a=x", "a=y", "b"]

@@ -60,6 +60,82 @@ def test_mnist_format(small_mnist, monkeypatch, tmp_path_factory, place):
         assert carved.test.rows.tolist() == [4, 5] and len(carved.validation) == 2
 
 
+def renamed(folder, spell):
+    for name in FILES:
+        (folder / f"{name}.gz").rename(folder / spell(f"{name}.gz"))
+
+
+def in_own_folders(folder):
+    for name in FILES:
+        data = gzip.decompress((folder / f"{name}.gz").read_bytes())
+        (folder / f"{name}.gz").unlink()
+        (folder / name).mkdir()
+        (folder / name / name.replace("-idx", ".idx")).write_bytes(data)
+
+
+def as_npz(folder):
+    train, test = (np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)[part] for part in (np.s_[:4], np.s_[4:]))
+    labels = np.array([3, 1, 3, 1, 3, 1], np.uint8)
+    parts = {"x_train": train, "y_train": labels[:4], "x_test": test, "y_test": labels[4:]}
+    np.savez(folder / "mnist.npz", **parts)
+    _without_idx(folder)
+
+
+def as_csv(folder, header=""):
+    lines = [f"{[3, 1][row % 2]},{','.join(map(str, range(4 * row, 4 * row + 4)))}" for row in range(6)]
+    for name, part in (("train", lines[:4]), ("test", lines[4:])):
+        (folder / f"mnist_{name}.csv").write_text("\n".join([*([header] if header else []), *part]) + "\n")
+    _without_idx(folder)
+
+
+def _without_idx(folder):
+    for name in FILES:
+        (folder / f"{name}.gz").unlink()
+
+
+NAMES = {
+    "their authors'": lambda folder: None,
+    "dots": lambda folder: renamed(folder, lambda name: name.replace("-idx", ".idx")),
+    "test": lambda folder: renamed(folder, lambda name: name.replace("t10k", "test")),
+    "test and dots": lambda folder: renamed(
+        folder, lambda n: n.replace("t10k", "test").replace("-idx", ".idx")
+    ),
+    "folders of their own names": in_own_folders,
+    "Keras' file": as_npz,
+    "tables": as_csv,
+    "tables with a line of names": lambda folder: as_csv(folder, "label,1x1,1x2,2x1,2x2"),
+}
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_mnist_under_its_usual_names(small_mnist, names):
+    wanted = load("mnist", folder=small_mnist)
+    NAMES[names](small_mnist)
+    mnist = load("mnist", folder=small_mnist)
+    for ours, theirs in zip(mnist.arrays(), wanted.arrays(), strict=True):
+        np.testing.assert_array_equal(ours, theirs, strict=True)
+    assert mnist.train.rows.tolist() == [0, 1, 2, 3] and mnist.test.rows.tolist() == [4, 5]
+
+
+def test_mnist_files_of_other_kinds_that_do_not_fit(small_mnist):
+    as_csv(small_mnist)
+    table = small_mnist / "mnist_test.csv"
+    for text, message in (
+        ("3,1,2\n", "no table of a label and the pixels of a square"),
+        ("3,1,2,3,four\n", "no table of a label and the pixels"),
+        ("3,1,2,3,256\n", "holds 1 to 256; bytes"),
+    ):
+        table.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            load("mnist", folder=small_mnist)
+    np.savez(small_mnist / "mnist.npz", x_train=np.zeros((2, 2, 2), np.uint8))
+    with pytest.raises(ValueError, match="no file of x_train, y_train"):
+        load("mnist", folder=small_mnist)
+    (small_mnist / "mnist.npz").write_bytes(b"no zip")
+    with pytest.raises(ValueError, match="is not whole"):
+        load("mnist", folder=small_mnist)
+
+
 def test_mnist_files_that_are_not_there(tmp_path, monkeypatch):
     monkeypatch.delenv("CORTEX_LAB_DATA", raising=False)
     with pytest.raises(
@@ -67,7 +143,9 @@ def test_mnist_files_that_are_not_there(tmp_path, monkeypatch):
     ):
         load("mnist")
     monkeypatch.setenv("CORTEX_LAB_DATA", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=f"not all of them are in {tmp_path}.*CORTEX_LAB_DATA"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"not all of them are in {tmp_path}.*As good are mnist\.npz; or"
+    ):
         load("mnist")
 
 

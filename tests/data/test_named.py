@@ -129,7 +129,8 @@ def test_other_rows_meet_several_by_name_on_every_path(tmp_path):
         for name, array in session.network.predict(given).items():
             np.testing.assert_array_equal(array, outputs[name])
     assert session.score("test").keys() == scores.keys()
-    assert session.network.reads == data.reads and session.network.classes is None
+    assert session.network.reads == data.reads
+    assert session.network.classes == {"kind": ["ant", "bee", "cow"]}
     session.network.save(tmp_path / "network.h5")
     loaded = cl.Network.load(tmp_path / "network.h5")
     np.testing.assert_array_equal(loaded.predict(other)["size"], outputs["size"])
@@ -221,3 +222,64 @@ def test_views_of_rows_say_that_they_show_one_input_and_one_target():
     for view in (Activations(session), EmbeddingMap(session)):
         with pytest.raises(NothingToShow, match="inputs or targets by name"):
             view.collect(exact=True)
+
+
+OWN = pd.DataFrame(
+    {
+        "x": np.linspace(0, 1, 24),
+        "z": np.arange(24) % 5,
+        "colour": ["red", "green"] * 12,
+        "size": ["s", "m", "l"] * 8,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        "x",
+        "z",
+        "colour",
+        ["x", "colour"],
+        {"p": "x"},
+        {"p": ["x", "z"], "q": ["colour", "size"]},
+        {"p": "z", "q": "colour"},
+    ],
+    ids=str,
+)
+def test_the_inputs_are_targets_by_the_names_that_they_have(inputs):
+    data = Dataset(OWN, inputs, "inputs")
+    other = Dataset(OWN[6:].reset_index(drop=True), inputs, "inputs").like(data)
+    for each in (data, data.read_as("values"), data.select([5, 3]), other):
+        x, y = each.arrays()
+        for name in x if isinstance(inputs, dict) else [...]:
+            np.testing.assert_array_equal(x[name], y[name])
+        assert not isinstance(inputs, dict) or set(y) == set(inputs)
+    if len(data.reads) < 2:
+        return
+    shapes = data.input_shape
+    nodes = [cl.Node(cl.Concatenate(), "both", ("p", "q"))]
+    nodes += [cl.Node(cl.Dense(*shapes[name]), f"{name} again", ("both",)) for name in "pq"]
+    net = cl.Network(nodes, shapes, outputs=["p again", "q again"])
+    losses = dict.fromkeys(net.graph.outputs, "mean_squared_error")
+    with pytest.raises(ValueError, match=r"name targets as the outputs: Dataset\(frame, target=") as told:
+        cl.train(net, data, losses, cl.Adam(), batch_size=8)
+    target = eval(str(told.value).partition("target=")[2][:-1])
+    cl.train(net, Dataset(OWN, inputs, target), losses, cl.Adam(), batch_size=8).step()
+
+
+@pytest.mark.parametrize("columns", [["colour", "size"], ["x", "colour"], ["size", "x"]], ids=str)
+def test_words_among_several_targets_are_refused_with_what_works(columns):
+    frame = OWN.copy()
+    for _ in range(2):
+        try:
+            data = Dataset(frame, "z", columns)
+        except ValueError as error:
+            told = str(error)
+            assert "holds words" in told and "in a list are numbers" in told
+            exec(told.partition("yes or no, ")[2].partition(", or predict")[0], {"frame": frame})
+    data = Dataset(frame, "z", columns)
+    network = cl.Network([cl.Dense(2)], 1)
+    session = cl.train(network, data, "sigmoid_cross_entropy", cl.Adam(), batch_size=8)
+    session.step()
+    assert np.isfinite(session.score(frame)["loss"])

@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import cortex_lab as cl
 from cortex_lab.data import Batches, Dataset, TensorArray
+from cortex_lab.data.targets import read_targets
+from cortex_lab.ground import float32
 
 random = np.random.default_rng(0)
 ROWS = 200
@@ -24,6 +27,15 @@ LOST = {
     "32 bits": (2**30 + COUNT).astype(np.int32),
     "too small": 1e-60 * (1 + COUNT),
     "a little above a million": 1e6 + 1e-3 * random.normal(size=ROWS),
+    "one of two": 1.6e9 + 50.0 * (COUNT % 2),
+    "neighbors as floats": 123456789.0 + COUNT % 2,
+    "a rare one": 1.6e9 + 50.0 * (COUNT == 7),
+    "four in two": 1.6e9 + 50.0 * (COUNT % 4),
+    "five in three": 1.6e9 + 50.0 * (COUNT % 5),
+    "denormal": 1e-40 * (1 + COUNT),
+    "denormal and 0": 1e-39 * (COUNT % 2),
+    "denormal already": (1e-40 * (1 + COUNT)).astype(np.float32),
+    "long": 1 + np.longdouble(1e-18) * COUNT,
 }
 FINE = {
     "ordinary": random.normal(size=ROWS),
@@ -39,6 +51,10 @@ FINE = {
     "constant": np.full(ROWS, 0.1),
     "constant and large": np.full(ROWS, 2**40 + 1),
     "float32 already": (1.7e9 + COUNT).astype(np.float32),
+    "float32 that begins with 0": np.where(COUNT < 100, 0, COUNT).astype(np.float32),
+    "one of two, kept apart": 1.6e9 + 200.0 * (COUNT % 2),
+    "a few denormals": np.where(COUNT % 20 == 3, 0, COUNT * 1e-30),
+    "long but whole": COUNT.astype(np.longdouble),
 }
 
 
@@ -71,6 +87,23 @@ def as_a_sequence(values):
     return Batches({"given": steps}, None, batch_size=2).inputs["given"][..., 1].ravel()
 
 
+def as_rows_to_predict(values):
+    cl.Network([cl.Dense(1)], 2).predict(np.stack([np.zeros_like(values), values], axis=1))
+    return values.astype(np.float32)
+
+
+def as_a_frame_to_predict(values):
+    network = cl.Network([cl.Dense(1)], 2)
+    network.reads = {"input": ["other", "given"]}
+    network.predict(pd.DataFrame({"other": 0.0, "given": values}))
+    return values.astype(np.float32)
+
+
+def as_values_to_learn(values):
+    frame = pd.DataFrame({"x": 0.0, "given": values})
+    return Dataset(frame, "x", "given").read_as("values").arrays()[1]
+
+
 PLACES = {
     as_an_input_column: "column 'given' ",
     as_a_target_column: "column 'given' ",
@@ -78,15 +111,23 @@ PLACES = {
     as_a_tensor_column: "column 'given', column 1,",
     as_an_input: "input 'given', column 1,",
     as_a_sequence: "input 'given', column 1,",
+    as_rows_to_predict: "input 'input', column 1,",
+    as_a_frame_to_predict: "column 'given' ",
+    as_values_to_learn: "column 'given' ",
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("case", LOST)
 def test_different_numbers_that_would_become_the_same_are_refused_by_name(place, case):
-    with pytest.raises(ValueError, match=f"{PLACES[place]}.*different numbers.*become the same.*x - x.min"):
-        place(LOST[case])
     values = LOST[case]
+    if place is as_a_nullable_column and values.dtype == np.longdouble:
+        return
+    remedy = "(x - x.min|1e38|number them)"
+    said = "float64 does not keep all apart" if place is as_values_to_learn and case == "long" else ""
+    said = said or f"{PLACES[place]}.*different numbers.*become the same.*{remedy}"
+    with pytest.raises(ValueError, match=said):
+        place(values)
     if case != "one pair among others":
         # What the message says to do, and scaling where the numbers are too small.
         near = (values - values.min()) / (values.max() - values.min())
@@ -96,7 +137,27 @@ def test_different_numbers_that_would_become_the_same_are_refused_by_name(place,
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("case", FINE)
 def test_rounding_is_no_loss(place, case):
+    if place is as_a_nullable_column and FINE[case].dtype == np.longdouble:
+        return
     np.testing.assert_array_equal(place(FINE[case]), FINE[case].astype(np.float32))
+
+
+@pytest.mark.parametrize("case", [case for case in LOST if LOST[case].dtype.kind == "f"])
+def test_labels_need_no_float32_to_be_kept_apart(case):
+    values = LOST[case]
+    frame = pd.DataFrame({"x": 0.0, "given": values})
+    if case == "long":
+        with pytest.raises(ValueError, match=r"'given' .*float64 does not keep all apart"):
+            read_targets(frame, "given", "classes")
+    elif (values == np.floor(values)).all():
+        codes, labels = read_targets(frame, "given", "classes")
+        np.testing.assert_array_equal(labels[codes], values)
+
+
+def test_data_that_alternate_are_looked_at_whole(monkeypatch):
+    monkeypatch.setattr(float32, "_LOOKED_AT", 100)
+    with pytest.raises(ValueError, match="become the same"):
+        Batches(LOST["one of two"], None, batch_size=2)
 
 
 def test_ordinary_numbers_are_fine_however_many_there_are():
@@ -154,7 +215,8 @@ def test_what_are_no_numbers_is_refused_with_the_way_out(dtype):
         # pandas has no such column.
         return
     for inputs, target in (("given", None), ("x", ["given"])):
-        with pytest.raises(ValueError, match=f"column 'given' holds .*({NO_NUMBERS[dtype]}|to_numeric)"):
+        remedy = f"({NO_NUMBERS[dtype]}|to_numeric|make it yes or no)"
+        with pytest.raises(ValueError, match=f"column 'given' holds .*{remedy}"):
             Dataset(frame, inputs, target)
 
 

@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from cortex_lab.data import Dataset
 from cortex_lab.embed import TSNE
 from cortex_lab.study import Process, Session, above, below, stalled, steps
 
@@ -351,3 +353,21 @@ def test_above_reads_the_layout_too(clusters):
     stop = Session(make(clusters)).run(until=above("kl_divergence", 0.0))
     assert stop.step == 1
     assert repr(make(clusters)) == "<TSNE of 60 points with 8 features at step 0>"
+
+
+@pytest.mark.parametrize("target", ["kind", "value", None])
+def test_a_dataset_gives_its_inputs_and_the_names_of_its_labels(clusters, target):
+    frame = pd.DataFrame(clusters).add_prefix("x")
+    columns = frame.columns.tolist()
+    frame = frame.assign(kind=np.array(["ant", "bee", "cow"])[np.arange(len(frame)) % 3], value=0.5)
+    process = TSNE(Dataset(frame, columns, target), perplexity=8)
+    np.testing.assert_array_equal(process.x, clusters.astype(np.float32))
+    assert process.labels is None if target != "kind" else process.labels.tolist() == frame["kind"].tolist()
+    assert TSNE(Dataset(frame, columns, "kind"), range(len(frame)), perplexity=8).labels == range(len(frame))
+
+
+def test_a_dataset_of_several_inputs_says_which_to_give(clusters):
+    frame = pd.DataFrame(clusters).add_prefix("x")
+    columns = frame.columns.tolist()
+    with pytest.raises(ValueError, match=r"a map is of one input; give one, x.arrays\(\)\[0\]\['a'\]"):
+        TSNE(Dataset(frame, {"a": columns, "b": columns[:1]}, None))

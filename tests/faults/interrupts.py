@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,31 +19,41 @@ from cortex_lab.study import Session
 from tests.faults.tally import Tally
 from tests.study.walker import Walker
 
+SOURCES = str(Path(cl.__file__).parent)
 STUDY = str(Path(cl.study.__file__).parent)
+PLACES = ("call", "return", "c_return")
+"""Where Python looks for signals: as code is entered, and once a call was made."""
 Act = Callable[[Session], Any]
+X = np.random.default_rng(0).random((24, 3), dtype=np.float32)
+Y = np.arange(24) % 2
+MEMOS = ("batches", "value", "gradient", "known", "evaluations")
+"""What a process has looked at already."""
 
 
 class Interrupter:
     """Raises KeyboardInterrupt before the bytecode number `at` of the sources in `where`.
 
-    With `after`, that one is asked for from outside, as a signal is, and the other raised so many bytecodes
-    later. `count` is the number of bytecodes that were run.
+    With `after`, another is raised so many places later where a signal can come. `count` is the number of
+    bytecodes that were run up to the first.
     """
 
     def __init__(self, at: int = -1, after: int | None = None, where: tuple[str, ...] = (STUDY,)) -> None:
         self.at, self.after, self.where = at, after, where
-        self.count = 0
+        self.count = self.later = 0
 
     def __call__(self, act: Callable[[], Any]) -> None:
         tracing = sys.gettrace()
         # What is let go of other sessions is not what is to be interrupted.
         gc.disable()
         sys.settrace(self._enter)
+        # A trace function that raised is asked no more; one that profiles is another.
+        sys.setprofile(None if self.after is None else self._profile)
         try:
             act()
         except KeyboardInterrupt:
             pass
         finally:
+            sys.setprofile(None)
             sys.settrace(tracing)
             gc.enable()
 
@@ -57,14 +66,16 @@ class Interrupter:
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event == "opcode":
             self.count += 1
-            if self.after is None and self.count == self.at + 1:
-                raise KeyboardInterrupt
-            if self.after is not None and self.count == self.at + 1:
-                thread = ctypes.c_ulong(threading.get_ident())
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(KeyboardInterrupt))
-            if self.after is not None and self.count == self.at + 1 + self.after:
+            if self.count == self.at + 1:
                 raise KeyboardInterrupt
         return self._trace
+
+    def _profile(self, frame: FrameType, event: str, argument: Any) -> None:
+        if self.count <= self.at or event not in PLACES or not frame.f_code.co_filename.startswith(SOURCES):
+            return
+        self.later += 1
+        if self.later == self.after + 1:
+            raise KeyboardInterrupt
 
 
 def session(budget: int = 2**20) -> Session:
@@ -75,14 +86,18 @@ def session(budget: int = 2**20) -> Session:
 
 def training(budget: int = 2**20) -> Session:
     """Of a network, with a plateau that has a say, and validation now and then."""
-    random = np.random.default_rng(0)
-    x, y = random.random((24, 3), dtype=np.float32), random.integers(0, 2, 24)
-    network = cl.Network([cl.Dense(4, activation="tanh"), cl.Dense(2)], 3, seed=0)
+    layers = [cl.Dense(4, activation="tanh"), cl.BatchNormalization(), cl.Dropout(0.2), cl.Dense(2)]
     made = cl.train(
-        network, (x, y), "softmax_cross_entropy", cl.Adam(0.1), batch_size=8, validation=(x[:6], y[:6]),
-        validate_every=2, snapshot_budget=budget,
+        cl.Network(layers, 3, seed=0), (X, Y), "softmax_cross_entropy", cl.Adam(0.1), batch_size=8,
+        validation=(X[:6], Y[:6]), validate_every=2, snapshot_budget=budget, penalties={"*/kernel": cl.L2()},
     )  # fmt: skip
     cl.ReduceOnPlateau("loss", patience=1, min_delta=1e9).attach(made)
+    made.clock = lambda: 0.0
+    return made
+
+
+def descent(budget: int = 2**20) -> Session:
+    made = Session(cl.Descent(cl.Rosenbrock(), cl.Adam(0.1)), snapshot_budget=budget)
     made.clock = lambda: 0.0
     return made
 
@@ -93,7 +108,7 @@ def state(session: Session) -> tuple[Any, ...]:
     rows = tuple((key, trace[key].tobytes()) for key in trace.keys if key != "seconds")
     events = tuple((event.step, event.name, repr(event.value), event.phase) for event in session.events)
     kept = tuple((step, repr(session.history.nearest(step)[1]["step"])) for step in session.history.steps)
-    held = {name: part for name, part in process.snapshot().items() if name != "batches"}
+    held = {name: part for name, part in process.snapshot().items() if name not in MEMOS}
     stands = session.step_number, session.phase, repr(_plain(held))
     return stands, rows, events, kept, session.history.interval, session.observation.step, session.probes
 
@@ -143,6 +158,39 @@ def step(session: Session) -> None:
     session.step()
 
 
+def a_layer_rests(session: Session) -> None:
+    session.step(5)
+    session.edit("frozen", ["dense_1"])
+
+
+def too_fast(session: Session) -> None:
+    session.step(5)
+    session.edit("learning_rate", 3e38)
+
+
+def before_the_update(session: Session) -> None:
+    session.step(5)
+    session.step(to=session.phases[-2])
+
+
+def _change_the_update(session: Session) -> None:
+    session.pending_update["dense_2/bias"] = [1.0, 2.0]
+
+
+def _began_again(session: Session) -> None:
+    """As an error at its end leaves it: at the beginning of the step under way."""
+    times = iter([0.0])
+    session.clock = lambda: next(times)
+    with suppress(StopIteration):
+        session.step()
+    session.clock = lambda: 0.0
+
+
+def _watched(session: Session) -> None:
+    session.step(5)
+    session.break_when("update_ratio > 1000")
+
+
 def _save(session: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         session.save(Path(folder) / "training.h5")
@@ -188,11 +236,36 @@ OF_TRAINING: dict[str, tuple[Act, list[Act], Act]] = {
     "rewind a training": (lambda s: s.step(9), [], lambda s: s.rewind(6)),
     "put back the best": (lambda s: s.step(9), [], lambda s: s.restore_best("loss")),
     "save": (lambda s: s.step(9), [], _save),
+    "freeze": (lambda s: s.step(5), [], lambda s: s.edit("frozen", ["dense_1"])),
+    "thaw": (a_layer_rests, [], lambda s: s.edit("frozen", [])),
+    "step while a layer rests": (a_layer_rests, [step], lambda s: s.step(2)),
+    "leave rows out": (lambda s: s.step(5), [], lambda s: s.edit("excluded_rows", [3, 4])),
+    "draw units anew": (lambda s: s.step(5), [], lambda s: s.edit("revived_unit['dense_1']", [0, 2])),
+    "hold an update back": (too_fast, [], lambda s: s.step(2)),
+    "ask for the update": (before_the_update, [], lambda s: dict(s.pending_update)),
+    "change the update": (before_the_update, [_began_again], _change_the_update),
+    "stop by what the update would be": (_watched, [step], lambda s: s.step(2)),
+    "try learning rates": (
+        lambda s: s.step(5), [], lambda s: cl.learning_rate_range_test(s, 1e-3, 0.1, steps=3)
+    ),
+    "score": (lambda s: s.step(5), [], lambda s: s.score((X, Y))),
+}  # fmt: skip
+OF_DESCENT: dict[str, tuple[Act, list[Act], Act]] = {
+    "descend": (lambda s: s.step(5), [step], lambda s: s.step(2)),
+    "rewind a descent": (lambda s: s.step(9), [], lambda s: s.rewind(6)),
+    "move the point": (lambda s: s.step(5), [], lambda s: s.edit("params", [0.5, 2.0])),
+    "change the step": (
+        lambda s: (s.step(5), s.step(to="gradient")), [_began_again],
+        lambda s: s.pending_update.update(params=[0.1, 0.2]),
+    ),
 }  # fmt: skip
 
 
 def _scenario(name: str) -> tuple[Callable[[int], Session], tuple[Act, list[Act], Act]]:
-    return (session, SCENARIOS[name]) if name in SCENARIOS else (training, OF_TRAINING[name])
+    for make, acts in ((session, SCENARIOS), (training, OF_TRAINING), (descent, OF_DESCENT)):
+        if name in acts:
+            return make, acts[name]
+    raise KeyError(name)
 
 
 def allowed(name: str, budget: int) -> tuple[list[tuple[Any, ...]], list[Act]]:
@@ -210,13 +283,15 @@ def allowed(name: str, budget: int) -> tuple[list[tuple[Any, ...]], list[Act]]:
     return [state(gone(way)) for way in ways], [lambda _, way=way: gone(way) for way in ways]
 
 
-def interrupt(tally: Tally, name: str, every: int, tight: bool, twice: Iterable[int] = ()) -> None:
-    """Interrupt one scenario before each bytecode, or every so many of them, once and twice in a row."""
+def interrupt(
+    tally: Tally, name: str, every: int, tight: bool, twice: Iterable[int] = (), by: Any = Interrupter
+) -> None:
+    """Interrupt one scenario at each place, or every so many of them, once and twice in a row."""
     make, (prepare, _, act) = _scenario(name)
     # Where there is room for two snapshots only, a third takes the place of others.
     budget = make(0).history.nbytes * 5 // 2 if tight else 2**20
     states, ways = allowed(name, budget)
-    whole = Interrupter()
+    whole = by()
     undisturbed = make(budget)
     prepare(undisturbed)
     whole(lambda: act(undisturbed))
@@ -226,7 +301,7 @@ def interrupt(tally: Tally, name: str, every: int, tight: bool, twice: Iterable[
                 tried = make(budget)
                 prepare(tried)
                 handler = signal.getsignal(signal.SIGINT)
-                Interrupter(at, after)(lambda tried=tried: act(tried))
+                by(at, after)(lambda tried=tried: act(tried))
                 if signal.getsignal(signal.SIGINT) is not handler or tried.running:
                     signal.signal(signal.SIGINT, handler)
                     raise AssertionError("it is not at rest")
@@ -238,7 +313,10 @@ def _check(tried: Session, states: list[tuple[Any, ...]], ways: list[Act]) -> No
     if found not in states:
         raise AssertionError(f"torn: {found[0][:2]}, {len(tried.trace)} rows, {tried.events}")
     undisturbed = ways[states.index(found)](tried)
-    for go_on in (lambda s: s.step(5), lambda s: s.rewind(s.step_number - 3), lambda s: s.step(4)):
+    ahead: tuple[Act, ...] = (
+        lambda s: s.step(5, force=True), lambda s: s.rewind(s.step_number - 3), lambda s: s.step(4),
+    )  # fmt: skip
+    for go_on in ahead:
         for each in (tried, undisturbed):
             go_on(each)
         if state(tried) != state(undisturbed):

@@ -20,6 +20,7 @@ import pandas as pd
 import cortex_lab as cl
 from cortex_lab.data import Batches, Dataset
 from cortex_lab.nn.contract.initializers import INITIALIZERS, FromData, Identity, Orthogonal
+from tests.faults import junk_rooms
 from tests.faults.tally import Tally
 from tests.nn.cases import CASES
 from tests.nn.loss_cases import LOSS_CASES
@@ -69,6 +70,10 @@ def described_calls() -> Iterator[Call]:
         yield Call(type(each).__name__, type(each), settings)
 
 
+def described_kinds() -> list[type]:
+    return [type(each) for each in _descriptions()]
+
+
 class World:
     """A small training, a descent and a dataset, to call things on."""
 
@@ -78,6 +83,10 @@ class World:
         self.frame = pd.DataFrame(self.x, columns=list("abc")).assign(y=self.y)
         self.dataset = Dataset(self.frame, ["a", "b", "c"], "y", name="small")
         self.network = cl.Network([cl.Dense(4, activation="relu"), cl.Dropout(0.5), cl.Dense(2)], (3,))
+        self.held_out = cl.train(
+            cl.Network([cl.Dense(2)], 3), self.dataset.split(test=0.25), "softmax_cross_entropy", cl.SGD(0.1),
+            batch_size=4,
+        )  # fmt: skip
         self.session = self.train(validation=None, batch_size=4)
         self.session.step(3)
         self.session.network.seed = 0
@@ -96,6 +105,8 @@ class World:
         yield from self._training()
         yield from self._session()
         yield from self._others()
+        for rooms in (junk_rooms.models(), junk_rooms.studies(), junk_rooms.benches(self.held_out)):
+            yield from (Call(*each) for each in rooms)
 
     def _training(self) -> Iterator[Call]:
         network = {"layers": [cl.Dense(2)], "input_shape": (3,), "outputs": None, "seed": 0, "ops": "cpu"}
@@ -199,6 +210,7 @@ class World:
 NUMBERS = "1.5|-1|0|2**31|2**32|2**63|2**64"
 WHOLE = "-1|0|2**31|2**32|2**63"
 TAKEN: list[tuple[str, str, str, str]] = [
+    *junk_rooms.TAKEN,
     # calls, arguments, junk, what it means there
     ("*", "seed", WHOLE, "a seed is any number of 64 bits"),
     ("*", "force steps shuffle stratify", "True", "a switch"),
@@ -208,6 +220,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("train Training", "validation validate_every sample_weight row_weights resume_from", "None|0",
      "not asked for; without rows to validate on"),
     ("train Training Session", "validate_every snapshot_budget", "0|2**31|2**32", "any count"),
+    ("train", "loss optimizer", "None", "chosen by the last layer and the targets; Adam"),
     ("Training", "row_weights", "(2.5,)|mask", "a weight for each row"),
     ("session.step", "n to", "0|None", "no step; whole steps"),
     ("session.rewind session.network_at", "step", "0", "where this session began"),
@@ -234,6 +247,9 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("learning_rate_range_test", "low high stop_factor smoothing key", NUMBERS + "|None", "finite numbers"),
     ("TSNE", "labels initial learning_rate perplexity early_* n_jobs", NUMBERS + "|None", "finite numbers"),
     ("Optimizer", "learning_rate", "lambda", "a function from the update to its rate"),
+    ("Optimizer", "weight_decay_excludes", "text|[]", "a pattern; none of them"),
+    ("Optimizer", "learning_rate_factors", "[]|{}", "none of them"),
+    ("Normalization", "mean variance", "(2.5,)|array|" + NUMBERS, "numbers of any shape, seen later"),
     ("Warmup", "then", NUMBERS + "|lambda", "a rate, or a schedule"),
     ("Probe", "schedule measure", "None|lambda", "a function"),
     ("steps epochs seconds below above stalled", "n bound min_delta", "inf|10**400|" + NUMBERS,
@@ -246,10 +262,11 @@ TAKEN: list[tuple[str, str, str, str]] = [
      "groups shared_axes target_shape", "None|-1|0|2**31|2**32", "the input is known later"),
 ]  # fmt: skip
 LASTING = {
-    ("session.step", "n"): "2**31|2**32", ("Fork.step", "n"): "2**31|2**32", ("session.run", "until"): "None",
-    ("TSNE", "iterations_per_step"): "2**31|2**32",
+    ("session.step", "n"): "2**31|2**32", ("Fork.step", "n"): "2**31|2**32",
+    ("session.run", "until"): "None|2**31|2**32",
+    ("TSNE", "iterations_per_step"): "2**31|2**32", ("train", "batch_size"): "2**31|2**32",
 }  # fmt: skip
-"""What may go on as long as it takes, until it is interrupted: not tried."""
+"""What may go on as long as it takes, until it is interrupted, or is taken with a warning: not tried."""
 
 
 def taken(each: Call, argument: str, junk: str) -> str | None:

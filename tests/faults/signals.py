@@ -11,17 +11,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
 import cortex_lab as cl
 from cortex_lab.compute import get_ops
 from cortex_lab.compute.blas_threads import one_blas_thread
+from tests.faults.interrupts import PLACES, X, Y
 from tests.faults.tally import Tally
 
 SOURCES = (str(Path(cl.__file__).parent), __file__)
 SECONDS = 20.0
-X = np.random.default_rng(0).random((24, 3), dtype=np.float32)
-Y = np.arange(24) % 2
 
 
 class Signal:
@@ -30,7 +27,7 @@ class Signal:
     Between others, Python looks for no signal: a lock's `with` is entered and left in C.
     """
 
-    def __init__(self, at: int = -1) -> None:
+    def __init__(self, at: int = -1, _: None = None) -> None:
         self.at, self.count = at, 0
 
     def __call__(self, act: Callable[[], Any]) -> None:
@@ -46,7 +43,7 @@ class Signal:
             gc.enable()
 
     def _profile(self, frame: FrameType, event: str, argument: Any) -> None:
-        if event not in ("call", "return", "c_return") or not frame.f_code.co_filename.startswith(SOURCES):
+        if event not in PLACES or not frame.f_code.co_filename.startswith(SOURCES):
             return
         # Numba tells of what it compiled as well, in frames of its own, where no signal can come.
         if frame.f_back is None:

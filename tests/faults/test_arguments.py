@@ -10,7 +10,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.ground import checks
-from tests.faults import junk
+from tests.faults import junk, junk_rooms
 from tests.faults.tally import Tally
 
 # What is no call that people make with arguments of their own choice, or is tried elsewhere.
@@ -20,6 +20,29 @@ ELSEWHERE = {
     "steepest", "CensorLoss",
 }  # fmt: skip
 SHORT = tuple(junk.JUNK)
+ROOMS = {
+    # What kernels are written with.
+    "compute": {"Kernel", "Ops", "as_ops", "get_ops", "kernel"},
+    # Tried in tests/data.
+    "data": {"available", "Batch", "Source", "Tensor", "TensorArray", "TensorDtype", "read_idx"},
+    # Tried in tests/nn.
+    "models": {"transformer"},
+    "nn": {"Plan"},  # made by its own functions
+    "optimize": {
+        "Function",
+        "GradientCheck", "Landscape", "Log", "WrongGradient",  # what functions return
+        # Of files.
+        "function_from_dict", "optimizer_from_dict", "schedule_from_dict",
+        # For a terminal, where an error is seen at once.
+        "Objective", "Interactive", "interactive", "pages", "print_steps", "review", "study",
+    },
+    "study": {"Notice", "SessionBusy", "UpdateHeldBack", "as_condition", "replay"},
+    "widgets": {
+        "Axis", "Bars", "Cells", "Chart", "Contours", "Diagram", "Knob", "Line", "Plot", "Scatter", "Tiles",
+        "Trail", "View", "NothingToShow", "PathView",  # what views are written with
+    },
+}  # fmt: skip
+"""Names of a room that are no call people make with arguments of their own choice, or tried elsewhere."""
 
 
 def test_every_public_argument_with_every_piece_of_junk():
@@ -35,6 +58,30 @@ def test_every_public_name_is_tried():
     names = {name for name, each in public.items() if callable(each) and inspect.signature(each).parameters}
     tried = {each.name for each, *_ in junk.tries(("None",))}
     assert not names - tried - ELSEWHERE and not set(ELSEWHERE) - set(dir(cl))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_name_of_a_room_is_tried(room):
+    inside = getattr(cl, room)
+    public = {name: getattr(inside, name) for name in inside.__all__}
+    names = {name for name, each in public.items() if callable(each) and not hasattr(cl, name)}
+    tried = {each.name.split(".")[-1] for each, *_ in junk.tries(("None",))}
+    tried |= {each.__name__ for each in junk.described_kinds()}
+    assert names - tried - ROOMS[room] == set()
+    assert ROOMS[room] - set(inside.__all__) == set()
+
+
+def test_every_argument_of_an_open_bench_with_every_piece_of_junk():
+    bench, wrong = cl.widgets.Bench(junk.World().held_out), {}
+    try:
+        for name, call, given in junk_rooms.of_a_bench(bench):
+            for argument in given:
+                for each in junk.JUNK:
+                    found = junk.verdict(junk.Call(name, call, given), argument, each)
+                    wrong |= {(name, argument, each): found} if found else {}
+    finally:
+        bench.close()
+    assert not wrong
 
 
 @pytest.mark.parametrize("function", [cl.train, cl.Training, cl.Network, cl.embed.TSNE, cl.data.Dataset])

@@ -197,19 +197,3 @@ def test_a_full_disk_is_shown_once_and_the_stream_goes_on_when_there_is_room(tmp
     assert file.error is None and file._at.rows == 20
     file.close()
     disks.check_rows(Trace.open(path), trace)
-
-
-def test_a_forked_child_leaves_the_stream_to_its_parent(tmp_path):
-    trace, path = filled(20), tmp_path / "run.h5"
-    with trace.stream_to(path) as file:
-        file.write()
-        ours, file._process = (
-            file._process,
-            -1,
-        )  # what a child finds: it is not the one that opened it
-        trace.append(21, 0.0, {"loss": 0.0})
-        file.write()
-        file.close()
-        assert file._at.rows == 20 and "open" in repr(file)
-        file._process = ours
-    assert len(Trace.open(path)) == 21

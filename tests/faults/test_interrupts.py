@@ -13,6 +13,9 @@ from tests.faults import interrupts, signals
 from tests.faults.tally import Tally
 from tests.study.walker import Walker
 
+# What is raised while a generator is let go of, Python tells of and goes on.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def tally():
@@ -24,12 +27,17 @@ def tally():
 @pytest.mark.parametrize("tight", [False, True])
 @pytest.mark.parametrize("name", interrupts.SCENARIOS)
 def test_an_interrupt_at_a_bytecode_and_two_in_a_row(tally, name, tight):
-    interrupts.interrupt(tally, name, every=211, tight=tight, twice=[25])
+    interrupts.interrupt(tally, name, every=211, tight=tight, twice=[3])
 
 
-@pytest.mark.parametrize("name", interrupts.OF_TRAINING)
-def test_an_interrupt_of_a_training_whose_rate_falls_on_a_plateau(tally, name):
-    interrupts.interrupt(tally, name, every=1409, tight=True, twice=[25])
+@pytest.mark.parametrize("name", [*interrupts.OF_TRAINING, *interrupts.OF_DESCENT])
+def test_an_interrupt_of_a_training_whose_rate_falls_on_a_plateau_and_of_a_descent(tally, name):
+    interrupts.interrupt(tally, name, every=1409, tight=True, twice=[3])
+
+
+@pytest.mark.parametrize("name", [*interrupts.OF_TRAINING, *interrupts.OF_DESCENT])
+def test_a_signal_anywhere_in_a_training_and_a_descent(tally, name):
+    interrupts.interrupt(tally, name, every=173, tight=True, by=signals.Signal)
 
 
 @pytest.mark.parametrize("name", signals.ACTS)

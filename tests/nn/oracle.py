@@ -38,5 +38,7 @@ def convolve2d(layer: Any, x: Any, kernel: Any, bias: Any, groups: int) -> Any:
     border = image_border(layer, tuple(x.shape[1:]), layer.kernel_size, layer.strides, layer.dilation_rate)
     strides, dilation = pair("strides", layer.strides), pair("dilation", layer.dilation_rate)
     padded = nn.pad(channels_first(x), border)
-    y = nn.conv2d(padded, kernel.permute(3, 2, 0, 1), bias, strides, 0, dilation, groups)
+    # In the order of its axes, without which PyTorch cannot differentiate some shapes.
+    turned = kernel.permute(3, 2, 0, 1).contiguous()
+    y = nn.conv2d(padded, turned, bias, strides, 0, dilation, groups)
     return channels_last(y)

@@ -282,6 +282,63 @@ def test_weights_that_were_never_finite_are_to_be_put_in():
     assert session.step(3).step == 3
 
 
+RATES = [1e3, 1e8, 1e15, 1e25, 1e38]
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+@pytest.mark.parametrize("rate", RATES)
+def test_a_step_named_last_good_can_be_learned_from_or_is_said_to_be_large(optimizer, rate):
+    session = Session(dense(optimizer(rate), [Dense(8, activation="relu"), Dense(3)], ops="cpu"))
+    with np.errstate(all="ignore"):
+        stop = session.run(until=steps(30))
+    if stop.kind != "fault":
+        return
+    fault = session.fault
+    session.rewind(fault.last_good)
+    largest = float(np.abs(session.process.network.params).max())
+    assert np.isfinite(largest)
+    if largest > 1e6:
+        assert "session.diagnose()" in stop.reason
+        assert fault.last_good < fault.step - 1 or f"up to {largest:.0e}" in stop.reason
+
+
+OVER = {
+    "rewound": lambda session: session.rewind(session.fault.last_good),
+    "rewound further": lambda session: session.rewind(3),
+    "repaired": lambda session: (
+        np.nan_to_num(session.process.network.params, copy=False),
+        session.step(),
+    ),
+    "its gradient repaired": lambda session: (session.process.network.gradient.fill(0), session.step()),
+    "forced, and mended later": lambda session: (
+        session.step(force=True),
+        np.nan_to_num(session.process.network.params, copy=False),
+        session.step(),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", OVER)
+def test_a_fault_is_over_once_a_step_went_through_or_was_undone(way):
+    session = poisoned(SGD(0.05))
+    assert session.fault is not None and session.held_back is session.fault
+    with np.errstate(all="ignore"):
+        OVER[way](session)
+    assert session.fault is None and session.held_back is None
+    assert session.goes_through_faults
+    if "gradient" not in way:
+        assert session.step().kind == "step" and session.fault is None
+
+
+def test_a_fault_that_was_forced_through_stays_one():
+    session = poisoned(SGD(0.05))
+    fault = session.fault
+    with np.errstate(all="ignore"):
+        session.step(force=True)
+        assert session.fault is fault
+        assert session.step().kind == "fault" and session.fault is not fault
+
+
 REPAIRS = {
     "excluded_rows": lambda session: session.edit("excluded_rows", list(session.fault.rows)),
     "by hand": lambda session: np.nan_to_num(session.process.network.params, copy=False),

@@ -85,6 +85,7 @@ CASES = {
     "a block that ends otherwise": (block(last=Tanh()), 3),
     "a block with something between": (block(Tanh), 3),
     "an activation of its own": (chain(Conv2D(16, 3, activation="relu"), BatchNormalization()), 2),
+    "normalized along rows": (chain(Conv2D(16, 3), BatchNormalization(axis=1), ReLU()), 3),
     "normalized per element": (chain(Conv2D(16, 3), BatchNormalization(per_element=True), ReLU()), 3),
     "another activation": (chain(Conv2D(16, 3), Tanh()), 2),
 }
@@ -165,3 +166,23 @@ def test_residual_networks_take_a_step_for_each_convolution():
 def test_what_nobody_reads_takes_no_memory():
     graph = Graph.build([Conv2D(8, 3, padding="same"), BatchNormalization(), ReLU()], (8, 8, 8))
     assert set(Plan.inference(graph).buffers) == {"input", "relu_1"}
+
+
+@pytest.mark.parametrize(
+    "last", [ReLU(max_value=0.2), ReLU(threshold=0.1), ReLU(negative_slope=0.3)], ids=repr
+)
+def test_a_rectifier_with_limits_is_none_of_a_chain(last):
+    network = Network([Conv2D(4, 3, padding="same"), last], SHAPE, seed=1)
+    assert steps_of(network) == network.layers
+    same_as_one_by_one(network, 1e-6)
+
+
+def test_an_addition_that_broadcasts_is_none_of_a_chain():
+    layers = [
+        Node(Conv2D(4, 3, padding="same"), "one", "input"),
+        Node(Conv2D(1, 1), "place", "input"),
+        Node(Add(), "sum", ("one", "place")),
+    ]
+    network = Network(layers, SHAPE, seed=1)
+    assert steps_of(network) == network.layers
+    same_as_one_by_one(network, 1e-6)

@@ -12,6 +12,7 @@ from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.layers.pooling import MaxPooling2D
+from cortex_lab.nn.layers.reshaping import RepeatVector
 
 
 def digits_chain():
@@ -80,7 +81,7 @@ def test_the_activation_that_comes_next_is_seen_through_views():
     ("layers", "shape", "message"),
     [
         ([], (3,), "at least one layer"),
-        ([Dense(3)], (8, 8, 1), r"'dense_1', reading input: Dense wants .*got \(8, 8, 1\).*Flatten"),
+        ([RepeatVector(3)], (8, 8), r"'repeat_vector_1', reading input: RepeatVec.*got \(8, 8\).*Flatten"),
         ([Conv2D(4, 9)], (8, 8, 1), "node 'conv2d_1'.*a window of 9 does not fit into height 8"),
         ([Conv2D(4, 3, groups=2)], (8, 8, 3), "3 channels cannot be shared out among 2 groups"),
         ([Node(Dense(3), "a", "nowhere")], (3,), "'a' reads 'nowhere', which is neither"),

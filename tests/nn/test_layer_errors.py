@@ -30,9 +30,23 @@ HYPER_PARAMETERS = [
     (lambda: layers.Cropping2D((1, -2)), "cropping must be a whole number, .* of at least 0"),
     (lambda: layers.BatchNormalization(momentum=1.5), "momentum must be between 0 and 1, got 1.5"),
     (lambda: layers.BatchNormalization(epsilon=0), "epsilon must be positive, got 0"),
+    (lambda: layers.BatchNormalization(axis=1, per_element=True), "leave out one of the two, got axis=1"),
+    (lambda: layers.GroupNormalization(0), "groups must be at least 1, or -1 for one per channel, got 0"),
+    (lambda: layers.RMSNormalization(epsilon=0), "epsilon must be a finite number over 0, got 0"),
     (lambda: layers.LayerNormalization(epsilon=-1), "epsilon must be a finite number over 0, got -1"),
     (lambda: layers.LocalResponseNormalization(size=0), "size must be a whole number of at least 1, got 0"),
     (lambda: layers.LocalResponseNormalization(k=0.0), "k must be positive"),
+    (lambda: layers.TimeDistributed(3), r"layer must be a layer such as Conv2D\(8, 3\), got 3"),
+    (lambda: layers.TimeDistributed(layers.GRU(3, stateful=4)), "leave stateful out of the GRU"),
+    (lambda: layers.TimeDistributed(layers.Embedding(3, 2, mask_zero=True)), "leave mask_zero out of"),
+    (lambda: layers.LSTM(3, stateful=2, initial_state=True), "stateful begins .*; leave out one"),
+    (lambda: layers.Bidirectional(layers.GRU(3, return_state=True)), "takes and gives no states"),
+    (lambda: layers.Bidirectional(layers.GRU(3, initial_state=True)), "takes and gives no states"),
+    (lambda: layers.Rescaling(None), "scale must be a finite number, got None"),
+    (lambda: layers.Rescaling(float("inf")), "scale must be a finite number, got inf"),
+    (lambda: layers.Normalization(mean=1.0), "mean and variance go together: give both, or neither"),
+    (lambda: layers.Normalization(-1, 0.0, (1.0, -1.0)), "variance must be at least 0 everywhere"),
+    (lambda: layers.Normalization(-1, "x", 1.0), "mean must be a number, or an array of finite numbers"),
     (lambda: layers.LeakyReLU(-0.1), "negative_slope must be at least 0, got -0.1"),
     (lambda: layers.ELU(-1.0), "alpha must be at least 0, got -1.0"),
     (lambda: layers.Softmax(groups=0), "groups must be a whole number of at least 1, got 0"),
@@ -44,7 +58,11 @@ HYPER_PARAMETERS = [
 ]
 
 SHAPES = [
-    (layers.Dense(3), [(2, 2, 1)], r"Dense wants .* or \(steps, features\), got \(2, 2, 1\) \(put a Flatten"),
+    (layers.TimeDistributed(layers.Dense(3)), [(4,)], r"wants rows of shape \(steps, ...\), got \(4,\)"),
+    (layers.TimeDistributed(layers.Add()), [(4, 3)], "Add wants at least two inputs, got 1"),
+    (layers.TimeDistributed(layers.Conv2D(3, 3)), [(4, 4, 1)], r"Conv2D wants rows .*, got \(4, 1\)"),
+    (layers.PositionEmbedding(), [(4,)], r"PositionEmbedding wants rows of shape \(steps, features\), got"),
+    (layers.RepeatVector(3), [(2, 2)], r"RepeatVector wants .* got \(2, 2\) \(put a Flatten before it\)"),
     (layers.Conv2D(3, 3), [(4, 4)], r"Conv2D wants rows of shape \(height, width, channels\), got \(4, 4\)"),
     (layers.Conv2D(3, 5), [(4, 9, 1)], "a window of 5 does not fit into height 4"),
     (layers.Conv2D(2, 3, dilation_rate=4), [(9, 5, 1)], "a window of 9 does not fit into width 5"),
@@ -63,7 +81,17 @@ SHAPES = [
     (layers.UpSampling2D(), [(4, 4)], "UpSampling2D wants rows of shape"),
     (layers.Cropping2D(2), [(4, 9, 1)], "cropping 2 leaves nothing of 4 x 9 pixels"),
     (layers.BatchNormalization(), [()], "wants rows with at least one axis"),
-    (layers.LayerNormalization(axis=1), [(3, 4)], r"wants the last axes of a row, got axis=1 .* Permute"),
+    (layers.LayerNormalization(axis=(1, -2)), [(3, 4)], r"axis names the axis 1 of rows .* twice"),
+    (layers.BatchNormalization(axis=3), [(3, 4)], r"axis must be one of 1 to 2 or -2 to -1"),
+    (layers.GroupNormalization(3), [(3, 4)], "4 channels cannot be shared out among 3 groups"),
+    (layers.GroupNormalization(), [(3, 4)], "4 channels cannot be shared out among 32 groups"),
+    (layers.LSTM(3), [(4, 2), (6,)], r"mask of row shape \(4,\), .*; initial_state=True reads it"),
+    (layers.LSTM(3, initial_state=True), [(4, 2)], r"state of row shape \(6,\) as its second .* got none"),
+    (layers.GRU(3, initial_state=True), [(4, 2), (6,)], r"\(3,\) .* got \(6,\); GRU\(3, return_state=True\)"),
+    (layers.GRU(3, initial_state=True), [(4, 2), (3,), (3,)], r"wants a mask of .* \(4,\), got \(3,\)"),
+    (layers.Normalization(), [(3,)], r"no mean and variance yet: Normalization\(\).adapt\(x_train\)"),
+    (layers.Normalization(-1, (1.0, 2.0), 1.0), [(3,)], r"a mean of shape \(3,\) .* got \(2,\); adapt it"),
+    (layers.RMSNormalization(axis=2), [(3,)], r"axis must be one of 1 to 1 or -1 to -1"),
     (layers.LayerNormalization(axis=0), [(3,)], r"axis must be one of 1 to 1 or -1 to -1 .* got 0"),
     (layers.Softmax(axis=3), [(3, 4)], r"axis must be one of 1 to 2 or -2 to -1 for rows of shape \(3, 4\)"),
     (layers.Softmax(groups=2), [(5,)], "5 values cannot be shared out among 2 groups"),
@@ -115,3 +143,15 @@ def test_pooling_hands_nan_on():
         assert np.isnan(Network([layer], (4, 4, 1)).predict(image)).sum() == 1
     for layer in (layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D()):
         assert np.isnan(Network([layer], (4, 4, 1)).predict(image)).all()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [layers.Flatten(), layers.Reshape((6,)), layers.Dense(6), layers.Activation("relu"), layers.Dropout(0.1)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_table_that_no_input_leads_to_is_told_when_the_network_is_made(before):
+    shape = (6,) if isinstance(before, (layers.Dense, layers.Activation, layers.Dropout)) else (2, 3)
+    with pytest.raises(ValueError, match=r"'embedding_1' reads ids, which come straight from an input"):
+        Network([before, layers.Embedding(10, 4)], shape)
+    Network([layers.Embedding(10, 4)], (6,)).predict(np.zeros((2, 6), int))

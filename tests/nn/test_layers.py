@@ -143,7 +143,11 @@ def test_backend_agrees_outside_training(case, backend):
     np.testing.assert_allclose(InferenceBench(case, backend).run(xs), wanted, **case.tolerance)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.layer.in_place], ids=lambda case: case.name)
+# What is broadcast to a larger shape has no room in its first input.
+IN_PLACE = [c for c in CASES if c.layer.in_place and c.layer.out_shape(*c.shapes) == c.shapes[0]]
+
+
+@pytest.mark.parametrize("case", IN_PLACE, ids=lambda case: case.name)
 @accelerated
 def test_working_in_place_changes_nothing(case, backend):
     xs = case.draw(4, seed=15)

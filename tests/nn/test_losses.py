@@ -248,7 +248,8 @@ def test_unknown_elements_get_no_gradient():
         ([Dense(3), ReLU()], "binary_cross_entropy", "ends in relu.*end it in sigmoid"),
         ([Dense(3, activation="sigmoid")], "sigmoid_cross_entropy", "already applies sigmoid"),
         ([Dense(1)], "softmax_cross_entropy", "at least 2"),
-        ([Dense(3)], "hinge", "there is no loss 'hinge'; there are"),
+        ([Dense(3)], "hinge", "there is no loss 'hinge' here: 'cross_entropy' separates"),
+        ([Dense(3)], "nothing", "there is no loss 'nothing'; there are"),
         ([Dense(3)], "center_loss", r"give the loss itself: CenterLoss\(...\)"),
     ],
 )
@@ -267,7 +268,7 @@ def test_an_output_that_does_not_fit(layers, loss, message):
         (lambda: CenterLoss(3, rate=2), "rate must be above 0"),
         (lambda: CensorLoss("softmax_cross_entropy"), "not a loss of single elements"),
         (lambda: loss_from_dict({"kind": "nothing"}), "there is no loss 'nothing'"),
-        (lambda: loss_from_dict({"kind": "huber", "width": 1}), "huber does not take these settings"),
+        (lambda: loss_from_dict({"kind": "huber", "width": 1}), "Huber takes no width=: it takes delta"),
     ],
 )
 def test_a_loss_that_makes_no_sense(make, message):
@@ -287,7 +288,7 @@ def test_row_weights_of_classes_and_samples():
 @pytest.mark.parametrize(
     ("targets", "class_weight", "sample_weight", "message"),
     [
-        ([0, 1], {0: -1}, None, r"finite and at least 0; rows \[0\]"),
+        ([0, 1], {0: -1}, None, r"the weight of class 0 must be a finite number of at least 0"),
         ([0, 1], None, [np.nan, 1], r"rows \[0\]"),
         ([0, 1], None, [1, 2, 3], r"must be \(2,\), got \(3,\)"),
         ([0, 1], None, [0, 0], "every row has the weight 0"),
@@ -298,3 +299,10 @@ def test_row_weights_of_classes_and_samples():
 def test_row_weights_that_make_no_sense(targets, class_weight, sample_weight, message):
     with pytest.raises(ValueError, match=message):
         row_weights(np.array(targets), class_weight, sample_weight)
+
+
+@pytest.mark.parametrize("targets", [np.zeros(6, int), np.eye(3)[[0, 1, 2, 0, 1, 2]]], ids=["ids", "columns"])
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error", "binary_cross_entropy"])
+def test_answers_for_every_place_where_one_is_meant(name, targets):
+    with pytest.raises(ValueError, match=r"wants .*; for one answer about a whole row, put a Flatten before"):
+        resolve_loss(name).check_targets(targets, (4, 4, 3))

@@ -116,3 +116,16 @@ def test_a_training_knows_its_metrics_and_asks_for_those_of_ones_own(metric, ris
     assert session.restore_best(key, mode="min") == lowest
     if rising is not None:
         assert session.best(key) == (highest if rising else lowest)
+
+
+def test_a_measure_of_ones_own_is_asked_about_where_the_best_is_wanted():
+    session = cl.train(
+        cl.Network([cl.Dense(2)], 2), (np.eye(2), np.array([0, 1])), "softmax_cross_entropy", cl.SGD(0.1),
+        batch_size=2,
+    )
+    session.record(cl.Probe("drop_in_accuracy", measure=lambda training: -training.step_number))
+    session.step(3)
+    for ask in (session.best, session.restore_best):
+        with pytest.raises(ValueError, match=r"'drop_in_accuracy'.*mode='max'"):
+            ask("drop_in_accuracy")
+        assert ask("drop_in_accuracy", "min").step == 3

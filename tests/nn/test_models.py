@@ -29,6 +29,8 @@ def parameters(graph):
         (models.vgg(11, batch_normalization=True), 132_868_840),
         # Huang et al. 2017, table 2: 0.8 million.
         (models.densenet(100, 12), 769_162),
+        # GPT-2 small, whose scores come by the table of its embedding: here by a layer of their own.
+        (models.transformer(50_257, 1024, 12, 12, 768), 124_439_808 + 50_257 * 769),
         # 5*5*20+20, 5*5*20*50+50, two per channel of 50, 800*500+500, 500*10+10.
         (models.cortex_mnist(), 520 + 25_050 + 100 + 400_500 + 5_010),
     ],
@@ -63,6 +65,7 @@ def test_multiply_adds_of_resnet_50_are_as_published():
         (lambda: models.densenet(41), r"6 n \+ 4"),
         (lambda: models.densenet(40, compression=0), "compression"),
         (lambda: models.autoencoder((8,), units=()), "at least one layer"),
+        (lambda: models.transformer(9, 4, heads=3, width=32), "32 is no multiple of 3"),
     ],
 )
 def test_depths_that_do_not_exist_are_refused(make, message):
@@ -79,14 +82,17 @@ def test_depths_that_do_not_exist_are_refused(make, message):
         models.vgg(11, (32, 32, 3), 10, units=16),
         models.cortex_mnist(dropout=0.3),
         models.autoencoder((5, 4), (8, 3), noise=0.1, dropout=0.2, k=2),
+        models.transformer(7, 5, heads=2, width=8, dropout=0.1, causal=False),
     ],
-    ids=["resnet", "plain", "densenet", "vgg", "cortex_mnist", "autoencoder"],
+    ids=["resnet", "plain", "densenet", "vgg", "cortex_mnist", "autoencoder", "transformer"],
 )
 def test_they_run_and_describe_themselves(graph):
     assert Graph.from_dict(graph.to_dict()) == graph
     network = Network(graph)
     (name, shape), *_ = graph.inputs.items()
-    x = np.random.default_rng(0).normal(size=(2, *shape))
+    ids = any(node.layer.input_dtype == "int32" for node in graph.nodes.values())
+    random = np.random.default_rng(0)
+    x = random.integers(0, 7, (2, *shape)) if ids else random.normal(size=(2, *shape))
     y = network.predict(x)
     assert y.shape == (2, *graph.shape(graph.outputs[0])) and np.isfinite(y).all()
 
@@ -110,3 +116,42 @@ def test_inference_of_resnet_50_needs_little_more_than_two_activations():
         default=0,
     )
     assert arena + scratch <= 1.3 * largest_pair
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_transformer_sees_what_comes_later_only_if_it_may(causal):
+    network = Network(models.transformer(7, 5, heads=2, width=8, causal=causal))
+    scores, others = network.predict(np.array([[1, 2, 3, 4, 5], [1, 2, 3, 6, 0]]))
+    assert (scores[:3] == others[:3]).all() == causal
+    assert (scores[3:] != others[3:]).any()
+
+
+@pytest.mark.oracle
+def test_a_transformer_is_what_pytorch_makes_of_its_parts():
+    import torch
+
+    network = Network(models.transformer(7, 5, heads=2, width=8), seed=3)
+    network.params[...] += np.random.default_rng(0).normal(scale=0.2, size=network.params.shape)
+    of = {name: torch.tensor(array) for name, array in network.parameters.items()}
+    norm = torch.nn.functional.layer_norm
+
+    def normalized(x, name):
+        return norm(x, (8,), of[f"{name}/gamma"], of[f"{name}/beta"], 1e-5)
+
+    def dense(x, name):
+        return x @ of[f"{name}/kernel"] + of[f"{name}/bias"]
+
+    ids = np.array([[1, 2, 3, 4, 5], [0, 0, 6, 1, 2]])
+    x = of["ids/embeddings"][torch.tensor(ids)] + of["positions/embeddings"]
+    for block in ("block_1", "block_2"):
+        name, heads = f"{block}.looking.attention", []
+        y = normalized(x, f"{block}.looking.layer_normalization_1")
+        for part in ("query", "key", "value"):
+            heads.append(torch.einsum("nsf,fhk->nhsk", y, of[f"{name}/{part}_kernel"]))
+            heads[-1] += of[f"{name}/{part}_bias"][:, None]
+        mixed = torch.nn.functional.scaled_dot_product_attention(*heads, is_causal=True)
+        x = x + torch.einsum("nhsk,hkf->nsf", mixed, of[f"{name}/output_kernel"]) + of[f"{name}/output_bias"]
+        y = dense(normalized(x, f"{block}.thinking.layer_normalization_1"), f"{block}.thinking.dense_1")
+        x = x + dense(torch.nn.functional.gelu(y, approximate="tanh"), f"{block}.thinking.dense_2")
+    wanted = dense(normalized(x, "layer_normalization_1"), "scores")
+    np.testing.assert_allclose(network.predict(ids), wanted, rtol=1e-4, atol=1e-5)

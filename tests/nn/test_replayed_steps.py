@@ -227,7 +227,7 @@ def calls_of(training: Training) -> list[Any]:
     """What a step calls between its batch and what settles it in layers and losses."""
     assert training.record.loaded is not None and training.update.replayed is not None
     calls = []
-    for phase, runs in training._program.phases(training.record.loaded):
+    for phase, runs in training._step_phases.phases(training.record.loaded):
         for run in runs if phase != "update" else ():
             assert isinstance(run, Replayed), f"{phase} is run at each step"
             calls += run.calls or ()
@@ -273,7 +273,7 @@ def test_a_step_that_was_found_out_asks_for_no_kernel_and_makes_no_new_calls(cas
     epoch = training.batches.steps_per_epoch
     for _ in range(3 * epoch):
         training.whole_step()
-    found = [training._program.whole(training.loader.load(step)) for step in range(epoch)]
+    found = [training._step_phases.whole(training.loader.load(step)) for step in range(epoch)]
     again = training.update.replayed
     for name in REGISTRY:
         watched = lambda *given, name=name, **more: asked.append(name)  # noqa: E731
@@ -284,4 +284,4 @@ def test_a_step_that_was_found_out_asks_for_no_kernel_and_makes_no_new_calls(cas
     assert set(asked) == ({"move_centers", "all_finite"} if training.objective.state else set())
     assert training.update.replayed is again
     for step, calls in enumerate(found):
-        assert training._program.whole(training.loader.load(step)) is calls
+        assert training._step_phases.whole(training.loader.load(step)) is calls

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from tests.nn import cases
 from tests.nn.bench import LayerBench
 
 REPLAYING = [case for case in cases.CASES if case.layer.replays]
+DRAWING = [case for case in cases.CASES if case.layer.random]
 LARGE = {
     "dense": [cl.Dense(300, activation="relu"), cl.Dense(120, activation="tanh")],
     "linear": [cl.Dense(300), cl.Dense(50, activation="gelu")],
@@ -124,30 +127,32 @@ def _training(layers: list) -> Training:
     return Training(network, batches, "softmax_cross_entropy", cl.Adam(1e-2))
 
 
-@pytest.mark.parametrize("layer", [case.layer for case in cases.CASES if case.layer.random], ids=repr)
-def test_layers_that_draw_are_run_once_and_again_when_their_strength_is_edited(layer, monkeypatch):
+@pytest.mark.parametrize("case", DRAWING, ids=lambda case: case.name)
+def test_layers_that_draw_are_run_once_and_again_when_their_strength_is_edited(case, monkeypatch):
     """Seed and step lie in arrays; the strength is a number of the calls that were found."""
-    runs, disturb = [], type(layer).disturb
+    layer, runs, forward = case.layer, [], type(case.layer).forward
+    shapes = {f"in{i}": (8, *shape) for i, shape in enumerate(case.shapes)}
 
     def counted(self, ops, at):
         runs.append(None)
-        disturb(self, ops, at)
+        forward(self, ops, at)
 
     def masks(training, rate):
-        training.edit(f"hyperparameter['{training.network.layers[0]}.{field}']", rate)
+        training.edit(f"hyperparameter['layer.{field}']", rate)
         for _ in range(2):
             training.whole_step()
-            yield training.buffers[training.network.layers[0]].copy()
+            yield training.buffers["layer"].copy()
 
-    field = next(iter(layer.constants((40,))))
+    field = next(iter(layer.constants(*case.shapes)))
     made = {name: [] for name in ("whole", "anew")}
     for name, found in made.items():
-        inputs = np.linspace(1, 2, 320).reshape(8, 40)
+        inputs = {each: np.linspace(1, 2, math.prod(shape)).reshape(shape) for each, shape in shapes.items()}
         batches = cl.data.Batches(inputs, np.zeros(8, int), batch_size=8)
-        network = cl.Network([layer, cl.Dense(2)], (40,))
+        layers = [cl.Node(layer, "layer", tuple(shapes)), cl.Flatten(), cl.Dense(2)]
+        network = cl.Network(layers, dict(zip(shapes, case.shapes, strict=True)))
         training = Training(network, batches, "softmax_cross_entropy", cl.SGD(0.1), seed=2**63 + 5)
         with monkeypatch.context() as patch:
-            patch.setattr(type(layer), "disturb", counted)
+            patch.setattr(type(layer), "forward", counted)
             patch.setattr(type(layer), "replays", name == "whole")
             for rate in (0.3, 0.6):
                 found += masks(training, rate)

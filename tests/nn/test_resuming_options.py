@@ -49,8 +49,29 @@ def test_what_would_go_on_in_another_way_is_refused_by_name(tmp_path, name):
             made(resume_from=tmp_path / "run.h5", **options)
         # A checksum tells nobody anything.
         assert not re.search(r"\d{6}|checksum", str(caught.value).replace(str(tmp_path), ""))
-    for options in ({"validation": None}, {"metrics": ["f1_macro"]}, {"validate_every": 7}):
+    for options in ({"metrics": ["f1_macro"]}, {"validate_every": 7}):
         assert made(resume_from=tmp_path / "run.h5", **options).step(3).step == 10
+
+
+@pytest.mark.parametrize("given", ["arrays", "a dataset", "batches"])
+def test_validation_ends_only_where_it_is_said(given, tmp_path):
+    session = made()
+    session.step(4)
+    session.save(tmp_path / "run.h5")
+    data = {
+        "arrays": (X, Y),
+        "a dataset": cl.data.Dataset(pd.DataFrame(X).assign(y=Y), list(range(X.shape[1])), "y"),
+        "batches": cl.data.Batches(X, Y, batch_size=session.process.batches.batch_size),
+    }[given]
+    with pytest.raises(ValueError, match=r"with validation rows, and here there are none.*validation=None"):
+        made(resume_from=tmp_path / "run.h5", data=data, validation="validation")
+    with pytest.warns(UserWarning, match="with validation rows; it goes on without"):
+        resumed = made(resume_from=tmp_path / "run.h5", data=data, validation=None)
+    session.step(3)
+    assert resumed.step(3).step == 7 and state(resumed.process) == state(session.process)
+    # To begin to validate takes nothing away.
+    resumed.save(tmp_path / "bare.h5")
+    assert made(resume_from=tmp_path / "bare.h5").step().step == 8
 
 
 WEIGHTS = np.linspace(1, 2, 100)

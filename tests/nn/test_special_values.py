@@ -182,6 +182,7 @@ def test_activations_are_those_of_pytorch(name):
     functions = {
         "linear": lambda x: x, "swish": nn.silu, "softmax": lambda x: nn.softmax(x, -1), "tanh": torch.tanh,
         "sigmoid": torch.sigmoid, "hard_sigmoid": nn.hardsigmoid,
+        "hard_swish": nn.hardswish, "exponential": torch.exp, "log_softmax": lambda x: nn.log_softmax(x, -1),
         "gelu_tanh": lambda x: nn.gelu(x, approximate="tanh"),
     }  # fmt: skip
     x = np.array([[*SPECIAL, -1.0, 2.0], [np.inf, 0, 1, 2, 3], [-np.inf, 0, 1, 2, 3]])

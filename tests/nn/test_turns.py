@@ -122,6 +122,24 @@ def test_a_thread_does_not_wait_for_itself():
     assert writer.inside.wait(SECONDS) and writer.gone()
 
 
+def test_who_comes_to_read_waits_for_one_change_only():
+    turns = Turns()
+    reading, changing = turns.reading, partial(change, turns)
+    first = Visitor(reading)
+    assert first.inside.wait(SECONDS)
+    writer = Visitor(changing)
+    while not turns._waiting:
+        pass
+    second = Visitor(reading)
+    while len(turns._moved._waiters) < 2:
+        pass
+    with turns.lock:
+        # Another change is waited for already.
+        turns._waiting += 1
+    assert first.gone() and writer.inside.wait(SECONDS) and not second.inside.is_set()
+    assert writer.gone() and second.inside.wait(SECONDS) and second.gone()
+
+
 def test_an_error_ends_a_turn():
     turns = Turns()
     for turn in (turns.reading, partial(change, turns)):

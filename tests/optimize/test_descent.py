@@ -201,7 +201,7 @@ def test_float32_and_other_starts() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(TypeError, match="wants an optimizer such as SGD"):
+    with pytest.raises(TypeError, match="optimizer must be an optimizer such as Adam"):
         Descent(Sphere(), 0.1)
     with pytest.raises(TypeError, match=r"wants a function with value\(x\) and gradient\(x\)"):
         Descent(np.sin, SGD())

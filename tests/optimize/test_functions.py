@@ -78,6 +78,15 @@ def test_values_from_the_literature() -> None:
         assert GoldsteinPrice().value(np.array(at)) == pytest.approx(value, abs=1e-9)
 
 
+def test_minima_from_the_literature() -> None:
+    from cortex_lab.optimize import Branin, Michalewicz
+
+    assert Branin().minimum == pytest.approx(0.39788735772973816)
+    np.testing.assert_allclose(Michalewicz().minima[0], [2.20290552, 1.57079633], atol=1e-8)
+    for dimension, value in ((2, -1.8013034), (5, -4.687658), (10, -9.66015)):
+        assert Michalewicz(dimension).minimum == pytest.approx(value, abs=1e-5)
+
+
 def test_an_even_cross_paraboloid_is_lowest_along_a_line() -> None:
     from cortex_lab.optimize import CrossParaboloid
 
@@ -104,7 +113,7 @@ def test_kinks_are_where_the_gradient_jumps() -> None:
         ({"kind": "Rosenbrock", "dimension": 1}, "dimension must be a whole number of at least 2, got 1"),
         ({"kind": "Sphere", "dimension": 2.5}, "dimension must be a whole number, got 2.5"),
         ({"kind": "Paraboloid", "curvature": [1, -1]}, "curvatures over 0"),
-        ({"kind": "Sphere", "radius": 1}, "Sphere does not take these settings"),
+        ({"kind": "Sphere", "radius": 1}, "Sphere takes no radius=: it takes dimension"),
     ],
 )
 def test_bad_descriptions(data: dict, message: str) -> None:

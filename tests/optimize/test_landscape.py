@@ -142,7 +142,7 @@ def test_bad_input(tmp_path) -> None:
         landscape(sphere, log(Rosenbrock(), SGD(0.001), until=steps(3)))
     with pytest.raises(ValueError, match="at least 2 variables"):
         landscape(log(Sphere(1), SGD(0.1), until=steps(3)))
-    with pytest.raises(ValueError, match="resolution of at least 2, got 1"):
+    with pytest.raises(ValueError, match="resolution must be a whole number from 2"):
         landscape(sphere, resolution=1)
     with pytest.raises(ValueError, match=r"at least 3 points \(steps, weights\), got shape \(2, 5\)"):
         weight_landscape(np.zeros((2, 5)), lambda w: 0.0)

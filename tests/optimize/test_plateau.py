@@ -121,7 +121,7 @@ def test_it_stops_at_the_lowest_rate() -> None:
 
 def test_it_works_on_a_sparse_key() -> None:
     session = Session(Descent(Absolute(), SGD(0.3), [3.7, -2.2]), [Probe("value", every(5))])
-    plateau = ReduceOnPlateau("value", 0.5, patience=2)
+    plateau = ReduceOnPlateau("value", 0.5, patience=2, mode="min")
     plateau.attach(session)
     session.step(100)
     assert [event.step for event in session.events] == plateau.reductions(session.trace) != []
@@ -239,7 +239,7 @@ def test_a_recorded_nan_counts_and_what_was_not_recorded_does_not() -> None:
     assert plateau.reductions(trace_of([5, np.nan, 4, np.nan])) == []
     session = Session(Descent(Absolute(), SGD(0.3), [3.7, -2.2]),
                       [Probe("value", every(2), measure=lambda process: np.nan)])  # fmt: skip
-    plateau = ReduceOnPlateau("value", 0.5, patience=2)
+    plateau = ReduceOnPlateau("value", 0.5, patience=2, mode="min")
     plateau.attach(session)
     session.step(8)
     assert [event.step for event in session.events] == plateau.reductions(session.trace) == [4, 8]

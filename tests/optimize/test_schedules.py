@@ -180,7 +180,7 @@ def test_bad_settings(kind: type[Schedule], settings: dict, message: str) -> Non
 def test_bad_descriptions() -> None:
     with pytest.raises(ValueError, match="no schedule 'Cosine'"):
         schedule_from_dict({"kind": "Cosine"})
-    with pytest.raises(ValueError, match="StepDecay does not take these settings"):
+    with pytest.raises(ValueError, match="StepDecay takes no period=: it takes initial, every, factor"):
         schedule_from_dict({"kind": "StepDecay", "initial": 0.1, "period": 3})
     with pytest.raises(ValueError, match="only a Schedule can be written down"):
         Warmup(5, lambda step: 0.1).to_dict()

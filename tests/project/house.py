@@ -49,6 +49,7 @@ HOMES = {
     **dict.fromkeys(("keras", "torch"), "interop/recorder"),
     **dict.fromkeys(("dask", "distributed"), "scale"),
     "openTSNE": "embed",
+    "tqdm": "study",
     "optuna": "search",
 }
 LAZILY = {"matplotlib", "IPython"}

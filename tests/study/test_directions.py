@@ -7,7 +7,7 @@ import pytest
 from cortex_lab.embed.tsne import TSNE
 from cortex_lab.nn.examine.measures import MEASURES
 from cortex_lab.optimize import SGD, Absolute, Descent, ReduceOnPlateau
-from cortex_lab.study import Session, Trace, as_condition, stalled, steps
+from cortex_lab.study import Probe, Session, Trace, as_condition, distance_to, stalled, steps
 from cortex_lab.study.direction import rises
 from tests.study.walker import Walker
 
@@ -45,6 +45,46 @@ def test_what_the_process_knows_goes_before_the_name():
     assert rises("loss", known={"loss": True}) and not rises("loss", "min", {"loss": True})
     with pytest.raises(ValueError, match="whether more or less of 'accuracy'"):
         rises("accuracy", known={"accuracy": None})
+
+
+OWN = ["drop_in_accuracy", "accuracy", "gain_error", "loss", "f1_macro", "neg_cost", "rate"]
+# Every asker, of a session after some steps, for a key and a mode.
+ASKERS = {
+    "run": lambda session, key, mode: session.run(stalled(key, 2, mode=mode) | steps(3)),
+    "break_when": lambda session, key, mode: session.break_when(stalled(key, 2, mode=mode)),
+    "an expression": lambda session, key, mode: session.break_when(f"stalled({key!r}, 2, {mode!r})"),
+    "fork": lambda session, key, mode: branched(session).best(key, mode=mode),
+    "reductions": lambda session, key, mode: ReduceOnPlateau(key, mode=mode).reductions(session.trace),
+}
+
+
+def branched(session):
+    fork = session.fork(rate=[0.1, 0.3])
+    fork.step(3)
+    return fork
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+@pytest.mark.parametrize("key", OWN)
+def test_the_name_of_a_measure_of_ones_own_says_nothing(key, asker):
+    own = Probe(key, measure=lambda process: process.x[0])
+    recorded = Session(Walker())
+    recorded.record(own)
+    for session in (Session(Walker(), probes=[Probe("norm"), own]), recorded):
+        session.step(3)
+        with pytest.raises(ValueError, match=rf"{key!r}.*mode='max'.*mode='min'"):
+            ASKERS[asker](session, key, None)
+        ASKERS[asker](session, key, "min")
+    if key in ("loss", "rate"):
+        # What the process measures itself is known again.
+        recorded.record(Probe(key))
+        assert key not in recorded.trace.directions
+
+
+def test_the_distance_to_a_point_falls():
+    session = Session(Walker(), probes=[Probe("how_far", measure=distance_to([0.0, 0, 0]))])
+    session.step(3)
+    assert ReduceOnPlateau("how_far").reductions(session.trace) == []
 
 
 UNSURE = [

@@ -64,7 +64,7 @@ def test_bad_requests_are_refused_and_change_nothing():
     with pytest.raises(KeyError, match="rate, x and gradient"):
         session.edit("momentum", 0.9)
     with pytest.raises(TypeError, match="condition is wanted"):
-        session.run(until=5)
+        session.run(until=5.5)
     assert session.step_number == 2 and not session.events and not session.running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -116,6 +117,28 @@ def test_no_visitor_is_left_waiting_when_the_stepping_ends_in_any_way():
         go_on.set()
         assert [future.result(60) for future in futures] == ["seen"] * 3
         thread.join(60)
+
+
+def test_visitors_that_keep_coming_keep_nobody_from_stepping():
+    process, seen, over = Walker(), [], threading.Event()
+    session, here = Session(process), threading.current_thread()
+
+    def ask():
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(session.between_steps, look).result(60)
+
+    def look():
+        seen.append((session.step_number, threading.current_thread() is here))
+        if len(seen) < 60:
+            ask()
+        else:
+            over.set()
+
+    process.tap = lambda phase: ask() if process.step_number == 0 and phase == "fetch" else None
+    session.step(20)
+    assert over.wait(60)
+    # One comes before each step, one as the last of them ends, and the others elsewhere.
+    assert seen[:20] == [(step, True) for step in range(1, 21)] and not any(mine for _, mine in seen[20:])
 
 
 def test_a_visitor_that_fails_or_is_cancelled_harms_nobody():

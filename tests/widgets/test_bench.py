@@ -330,6 +330,22 @@ class TestClosing:
         session.step()
         assert session.step_number == taken + 1
 
+    def test_waiting_waits_for_what_was_asked_and_is_under_way(self, open_bench):
+        bench, begun, go_on = open_bench(), threading.Event(), threading.Event()
+        bench.ask(lambda: (begun.set(), go_on.wait(60)))
+        assert begun.wait(60)
+        with pytest.raises(TimeoutError, match="still busy"):
+            bench.wait(timeout=0.01)
+        go_on.set()
+        bench.wait()
+        bench.ask(lambda: 1 / 0)
+        assert isinstance(bench.wait().error, ZeroDivisionError)
+
+    def test_a_closed_bench_leaves_no_widget_of_any_kind(self, open_bench):
+        before = set(ipywidgets.widgets.widget._instances)
+        open_bench(map=True).close()
+        assert set(ipywidgets.widgets.widget._instances) == before
+
     def test_a_second_bench_of_a_session_closes_the_first(self, open_bench):
         first = open_bench()
         second = open_bench(first.session)

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from cortex_lab.ground.flag import Flag
 from cortex_lab.widgets.channel import Channel
 from cortex_lab.widgets.chart.canvas import Packed
 from cortex_lab.widgets.publisher import SPARING, Publisher
 from tests.widgets.toys import Page
 
 
-class Wake(threading.Event):
+class Wake(Flag):
     """Nobody waits for it: the clock of its desk goes on instead."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
 
-    def wait(self, timeout: float | None = None) -> bool:
-        if not self.is_set():
+    def take(self, timeout: float | None = None) -> bool:
+        woken = super().take(0.0)
+        if not woken:
             self.desk.now += timeout or 0.0
-        return self.is_set()
+        return woken
 
 
 class Desk:

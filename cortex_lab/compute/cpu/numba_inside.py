@@ -12,7 +12,6 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from numba.core.base import BaseContext as Context
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.datamodel.registry import default_manager
 from numba.core.funcdesc import FunctionDescriptor
@@ -31,6 +31,9 @@ from numba.core.lowering import Lower
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import NativeLowering
 from numba.core.typing.templates import Signature
+
+from cortex_lab.ground import forks
+from cortex_lab.ground.forks import cached_property
 
 _WORD = ir.IntType(64)
 _ROW = ir.PointerType(_WORD)
@@ -47,6 +50,11 @@ ARGUMENTS: dict[Any, list[str]] = {
     types.boolean: ["i8"],
 }
 """What each kind of argument is handed to machine code as."""
+
+
+# In a child that was forked while another thread compiled, nobody could.
+with suppress(AttributeError):
+    forks.freed(global_compiler_lock._lock)
 
 
 # Dispatchers --------------------------------------------------------------------------------------

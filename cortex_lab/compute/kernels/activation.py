@@ -1,8 +1,8 @@
 """Activation functions and their derivatives.
 
 A derivative is taken either from the activation's output (most: the input need not be kept) or from its
-input. `NEEDS_INPUT` lists the second kind. Softmax runs over the last axis. "gelu" is the exact one, with the
-error function; "gelu_tanh" its approximation (Hendrycks and Gimpel 2016).
+input. `NEEDS_INPUT` lists the second kind. Softmax and log_softmax run over the last axis.
+"gelu" is the exact one, with the error function; "gelu_tanh" its approximation (Hendrycks and Gimpel 2016).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SELU_SCALE = 1.0507009873554805
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
 
-NEEDS_INPUT = frozenset({"gelu", "gelu_tanh", "swish"})
+NEEDS_INPUT = frozenset({"gelu", "gelu_tanh", "swish", "hard_swish", "mish"})
 
 
 @kernel
@@ -59,6 +59,16 @@ def activate(xp: ModuleType, name: str, x: Array, out: Array, alpha: float = 1.0
         # Less the largest: no exp overflows, and one of them is 1, so that nothing is divided by 0.
         exponentials = xp.exp(x - x.max(axis=-1, keepdims=True))
         xp.divide(exponentials, exponentials.sum(axis=-1, keepdims=True), out=out)
+    elif name == "log_softmax":
+        out[...] = _log_softmax(xp, x, -1)
+    elif name == "softsign":
+        out[...] = x / (1 + xp.abs(x))
+    elif name == "exponential":
+        xp.exp(x, out=out)
+    elif name == "hard_swish":
+        out[...] = x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+    elif name == "mish":
+        out[...] = x * _mish_gate(xp, x)
     elif name == "linear":
         out[...] = x
     else:
@@ -101,6 +111,18 @@ def activate_gradient(
         out[...] = dy * -xp.expm1(-y)
     elif name == "softmax":
         out[...] = y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    elif name == "log_softmax":
+        out[...] = dy - xp.exp(y) * dy.sum(axis=-1, keepdims=True)
+    elif name == "softsign":
+        out[...] = dy * (1 - xp.abs(y)) ** 2
+    elif name == "exponential":
+        xp.multiply(dy, y, out=out)
+    elif name == "hard_swish":
+        # Not what is flat at either end times x: it may be infinite there.
+        out[...] = dy * xp.where(x <= -3, 0, xp.where(x < 3, x / 3 + 0.5, xp.where(x >= 3, 1, x)))
+    elif name == "mish":
+        gate = _mish_gate(xp, x)
+        out[...] = dy * (gate + x * (1 - gate * gate) * _sigmoid(xp, x))
     elif name == "linear":
         out[...] = dy
     else:
@@ -130,6 +152,34 @@ def softmax_across_gradient(xp: ModuleType, y: Array, dy: Array, out: Array) -> 
 
 
 @kernel
+def log_softmax_across(xp: ModuleType, x: Array, out: Array) -> None:
+    """out = logarithm of the softmax over the middle axis of x (rows, classes, places); `out` may be `x`."""
+    out[...] = _log_softmax(xp, x, 1)
+
+
+@kernel
+def log_softmax_across_gradient(xp: ModuleType, y: Array, dy: Array, out: Array) -> None:
+    """out = gradient of `log_softmax_across` with respect to x."""
+    out[...] = dy - xp.exp(y) * dy.sum(axis=1, keepdims=True)
+
+
+@kernel
+def limited_relu(xp: ModuleType, x: Array, slope: float, limit: float, threshold: float, out: Array) -> None:
+    """out = min(x, limit) where x > threshold, slope * (x - threshold) elsewhere; `out` may be `x`."""
+    # A slope of 0 times minus infinity would be no number.
+    below = slope * (x - threshold) if slope else xp.where(x <= threshold, 0, x)
+    out[...] = xp.where(x > threshold, xp.minimum(x, limit), below)
+
+
+@kernel
+def limited_relu_gradient(
+    xp: ModuleType, x: Array, dy: Array, slope: float, limit: float, threshold: float, out: Array
+) -> None:
+    """out = gradient of `limited_relu` with respect to x; 0 from the limit on."""
+    out[...] = dy * xp.where(x > threshold, (x < limit).astype(dy.dtype), slope)
+
+
+@kernel
 def parametric_relu(xp: ModuleType, x: Array, slope: Array, out: Array) -> None:
     """out = x where x > 0, slope * x elsewhere; `slope` has the shape of a row, or 1 along shared axes."""
     out[...] = xp.where(x > 0, x, slope * x)
@@ -150,6 +200,15 @@ def parametric_relu_gradient(
 def _sigmoid(xp: ModuleType, x: Array) -> Any:
     # Through tanh: no overflow at either end, and one branchless expression.
     return 0.5 * xp.tanh(0.5 * x) + 0.5
+
+
+def _mish_gate(xp: ModuleType, x: Array) -> Any:
+    return xp.tanh(xp.logaddexp(x, xp.zeros((), x.dtype)))
+
+
+def _log_softmax(xp: ModuleType, x: Array, axis: int) -> Any:
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 def _normal_cdf(xp: ModuleType, x: Array) -> Any:

@@ -13,21 +13,37 @@ from cortex_lab.compute.kernel import Array, kernel
 def largest(xp: ModuleType, xs: Sequence[Any], winner: Array | None, out: Array) -> None:
     """out = elementwise maximum of `xs`; `winner` (int32) = which of them it was, the first of equals.
 
-    `winner` may be None when no gradient will be asked for, and `out` may be xs[0].
+    `winner` may be None when no gradient will be asked for, and `out` may be xs[0]. Inputs are broadcast.
     """
     if winner is not None:
         # Before the maximum: that may be written over the first of them.
-        stacked = xp.stack(list(xs))
-        winner[...] = stacked.argmax(axis=0)
+        winner[...] = xp.stack(xp.broadcast_arrays(*xs)).argmax(axis=0)
     xp.maximum(xs[0], xs[1], out=out)
     for x in xs[2:]:
         xp.maximum(out, x, out=out)
 
 
 @kernel
+def smallest(xp: ModuleType, xs: Sequence[Any], winner: Array | None, out: Array) -> None:
+    """out = elementwise minimum of `xs`; all else as in `largest`."""
+    if winner is not None:
+        winner[...] = xp.stack(xp.broadcast_arrays(*xs)).argmin(axis=0)
+    xp.minimum(xs[0], xs[1], out=out)
+    for x in xs[2:]:
+        xp.minimum(out, x, out=out)
+
+
+@kernel
 def largest_gradient(xp: ModuleType, dy: Array, winner: Array, index: int, out: Array) -> None:
-    """out = gradient of `largest` with respect to xs[index]."""
+    """out = gradient of `largest`, or of `smallest`, with respect to xs[index]."""
     out[...] = xp.where(winner == index, dy, 0)
+
+
+@kernel
+def sum_copies(xp: ModuleType, a: Array, out: Array) -> None:
+    """out = a summed along the axes in which `out`, of as many, has length 1: broadcasting undone."""
+    axes = tuple(axis for axis, length in enumerate(out.shape) if length == 1)
+    xp.sum(a, axis=axes, out=out, keepdims=True)
 
 
 @kernel

@@ -19,7 +19,7 @@ def batch_normalize(
 ) -> None:  # fmt: skip
     """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the statistics of each column.
 
-    x, out: (rows, features); all others (features,); `mean` and `variance` are written.
+    x, out: (rows, features), out may be x; all others (features,); `mean` and `variance` are written.
     """
     mean[...] = xp.mean(x, axis=0, dtype=xp.float64)
     variance[...] = xp.mean(xp.square(x - mean), axis=0, dtype=xp.float64)
@@ -57,7 +57,7 @@ def batch_normalize_gradient(
     xp: ModuleType, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array,
     d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float,
 ) -> None:  # fmt: skip
-    """Gradients of `batch_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
+    """Gradients of `batch_normalize` with respect to x (`out`, which may be dy or None), gamma and beta."""
     scale = 1 / xp.sqrt(variance + epsilon)
     normalized = (x - mean) * scale
     along = xp.sum(dy * normalized, axis=0, dtype=xp.float64).astype(x.dtype)
@@ -105,7 +105,7 @@ def layer_normalize_gradient(
     xp: ModuleType, x: Array, dy: Array, gamma: Array | None, mean: Array, variance: Array,
     d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float,
 ) -> None:  # fmt: skip
-    """Gradients of `layer_normalize` with respect to x (into `out`, which may be None), gamma and beta."""
+    """Gradients of `layer_normalize` with respect to x (`out`, which may be dy or None), gamma and beta."""
     scale = 1 / xp.sqrt(variance + epsilon)[:, None]
     normalized = (x - mean[:, None]) * scale
     if d_gamma is not None:
@@ -117,6 +117,82 @@ def layer_normalize_gradient(
         along = xp.mean(dz * normalized, axis=1, keepdims=True)
         total = xp.mean(dz, axis=1, keepdims=True)
         xp.multiply(scale, dz - total - normalized * along, out=out)
+
+
+@kernel
+def rms_normalize(
+    xp: ModuleType, x: Array, gamma: Array | None, squares: Array | None, out: Array, epsilon: float,
+) -> None:  # fmt: skip
+    """out = gamma * x / sqrt(squares + epsilon), squares being the mean of each row's; out may be x.
+
+    x, out: (rows, features); gamma: (features,); `squares` (rows,) is written, or None when no gradient will
+    be asked for.
+    """
+    found = xp.mean(xp.square(x), axis=1, keepdims=True)
+    if squares is not None:
+        squares[...] = found[:, 0]
+    xp.multiply(x, 1 / xp.sqrt(found + epsilon), out=out)
+    if gamma is not None:
+        out *= gamma
+
+
+@kernel
+def rms_normalize_gradient(
+    xp: ModuleType, x: Array, dy: Array, gamma: Array | None, squares: Array, d_gamma: Array | None,
+    out: Array | None, epsilon: float,
+) -> None:  # fmt: skip
+    """Gradients of `rms_normalize` with respect to x (into `out`) and gamma; out may be dy, or None."""
+    scale = 1 / xp.sqrt(squares + epsilon)[:, None]
+    normalized = x * scale
+    if d_gamma is not None:
+        d_gamma[...] = xp.sum(dy * normalized, axis=0, dtype=xp.float64)
+    if out is not None:
+        dz = dy if gamma is None else dy * gamma
+        along = xp.mean(dz * normalized, axis=1, keepdims=True)
+        xp.multiply(scale, dz - normalized * along, out=out)
+
+
+@kernel
+def group_normalize(
+    xp: ModuleType, x: Array, groups: int, gamma: Array | None, beta: Array | None, mean: Array | None,
+    variance: Array | None, out: Array, epsilon: float,
+) -> None:  # fmt: skip
+    """out = gamma * (x - mean) / sqrt(variance + epsilon) + beta, by each row's groups of channels.
+
+    x, out: (rows, places, channels), out may be x; gamma, beta: (channels,); `mean` and `variance` (rows,
+    groups) are written, or None when no gradient will be asked for.
+    """
+    parts = x.reshape(len(x), x.shape[1], groups, -1)
+    center = xp.mean(parts, axis=(1, 3), keepdims=True, dtype=xp.float64).astype(x.dtype)
+    squares = xp.square(parts - center)
+    spread = xp.mean(squares, axis=(1, 3), keepdims=True, dtype=xp.float64).astype(x.dtype)
+    if mean is not None and variance is not None:
+        mean[...], variance[...] = center[:, 0, :, 0], spread[:, 0, :, 0]
+    out[...] = ((parts - center) * (1 / xp.sqrt(spread + epsilon))).reshape(x.shape)
+    if gamma is not None:
+        out *= gamma
+    if beta is not None:
+        out += beta
+
+
+@kernel
+def group_normalize_gradient(
+    xp: ModuleType, x: Array, dy: Array, groups: int, gamma: Array | None, mean: Array, variance: Array,
+    d_gamma: Array | None, d_beta: Array | None, out: Array | None, epsilon: float,
+) -> None:  # fmt: skip
+    """Gradients of `group_normalize` with respect to x (`out`, which may be dy or None), gamma and beta."""
+    shape = len(x), x.shape[1], groups, x.shape[2] // groups
+    scale = 1 / xp.sqrt(variance + epsilon)[:, None, :, None]
+    slopes, normalized = dy.reshape(shape), (x.reshape(shape) - mean[:, None, :, None]) * scale
+    if d_gamma is not None:
+        d_gamma[...] = xp.sum(slopes * normalized, axis=(0, 1), dtype=xp.float64).reshape(-1)
+    if d_beta is not None:
+        d_beta[...] = xp.sum(slopes, axis=(0, 1), dtype=xp.float64).reshape(-1)
+    if out is not None:
+        dz = slopes if gamma is None else slopes * gamma.reshape(shape[2:])
+        along = xp.mean(dz * normalized, axis=(1, 3), keepdims=True, dtype=xp.float64).astype(x.dtype)
+        total = xp.mean(dz, axis=(1, 3), keepdims=True, dtype=xp.float64).astype(x.dtype)
+        out[...] = (scale * (dz - total - normalized * along)).reshape(out.shape)
 
 
 @kernel

@@ -4,12 +4,13 @@ x is (n, steps, features); `kernel` (features, gates * units) and `recurrent` (u
 their gates side by side, in Keras' order. Everything that is kept is (n, steps, ...) by the step of x it
 belongs to, also when `reverse` reads the sequence from its end. `mask` is (n, steps) or None: where it is 0,
 the state passes through the step unchanged. `start` holds the states before the first step, (n, units) each,
-or is None for zeros; no gradient flows into it.
+or is None for zeros.
 
 Forward: `hidden` (n, steps, units) takes the output of every step and `last` (n, units) that of the last one
 read; either may be None. What only a backward pass needs may be None too, but `gates` is always given: it
 is where the work is done. Backward: `dy` is (n, steps, units), or (n, units) if only the last output was
-used; `work` is room like `gates`; `dx` and `d_bias` may be None.
+used; `work` is room like `gates`; `dx` and `d_bias` may be None. `d_start` (n, states * units), the gradient
+of `start` with its parts side by side, may be None, too.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def simple_rnn(
 def simple_rnn_gradient(
     xp: ModuleType, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
     start: tuple[Array, ...] | None, gates: Array, hidden: Array, dy: Array, dx: Array | None,
-    d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str, reverse: bool,
+    d_kernel: Array, d_recurrent: Array, d_bias: Array | None, d_start: Array | None, work: Array,
+    activation: str, reverse: bool,
 ) -> None:  # fmt: skip
     """Gradients of `simple_rnn`, from the `gates` and `hidden` it left."""
     before = states_before(xp, hidden, start, 0, reverse)
@@ -55,6 +57,8 @@ def simple_rnn_gradient(
         dz = work[:, t]
         activate_gradient.reference(xp, activation, None, gates[:, t], select(xp, mask, t, dh, 0), dz)
         dh = dz @ recurrent.T + passed_by(xp, mask, t, dh)
+    if d_start is not None:
+        d_start[...] = dh
     weight_gradients(xp, x, kernel, before, work, dx, d_kernel, d_recurrent)
     if d_bias is not None:
         xp.sum(work, axis=(0, 1), out=d_bias)
@@ -96,18 +100,21 @@ def lstm(
 @kernel
 def lstm_gradient(
     xp: ModuleType, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
-    start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array, dx: Array | None,
-    d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str,
-    recurrent_activation: str, reverse: bool,
+    start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array,
+    d_cell: Array | None, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None,
+    d_start: Array | None, work: Array, activation: str, recurrent_activation: str, reverse: bool,
 ) -> None:  # fmt: skip
-    """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left."""
+    """Gradients of `lstm`, from the `gates`, `cells` and `hidden` it left.
+
+    `d_cell` (n, units) arrives at the last of the cells; None stands for zeros.
+    """
     units = recurrent.shape[0]
     h_before, c_before = (
         states_before(xp, hidden, start, 0, reverse),
         states_before(xp, cells, start, 1, reverse),
     )
     dh = xp.zeros((len(x), units), x.dtype)
-    dc = xp.zeros_like(dh)
+    dc = xp.zeros_like(dh) if d_cell is None else d_cell
     for t, arriving in from_the_end(dy, x.shape[1], reverse):
         dh = dh + arriving
         z, dz = gates[:, t], work[:, t]
@@ -125,6 +132,8 @@ def lstm_gradient(
         slope(xp, recurrent_activation, None, o, here * squashed, do)
         dh = dz @ recurrent.T + passed_by(xp, mask, t, dh)
         dc = through * f + passed_by(xp, mask, t, dc)
+    if d_start is not None:
+        d_start[:, :units], d_start[:, units:] = dh, dc
     weight_gradients(xp, x, kernel, h_before, work, dx, d_kernel, d_recurrent)
     if d_bias is not None:
         xp.sum(work, axis=(0, 1), out=d_bias)

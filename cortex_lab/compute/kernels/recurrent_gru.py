@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
 
 from cortex_lab.compute.kernel import Array, kernel
 from cortex_lab.compute.kernels.activation import activate, activate_gradient
@@ -63,10 +62,10 @@ def gru(
 @kernel
 def gru_gradient(
     xp: ModuleType, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
-    start: tuple[Array, ...] | None, gates: Array, recalled: Any, hidden: Array, dy: Array,
+    start: tuple[Array, ...] | None, gates: Array, recalled: Array, hidden: Array, dy: Array,
     dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None,
-    d_recurrent_bias: Array | None, work: Array, activation: str, recurrent_activation: str,
-    reset_after: bool, reverse: bool,
+    d_recurrent_bias: Array | None, d_start: Array | None, work: Array, activation: str,
+    recurrent_activation: str, reset_after: bool, reverse: bool,
 ) -> None:  # fmt: skip
     """Gradients of `gru`, from the `gates`, `recalled` and `hidden` it left."""
     units = recurrent.shape[0]
@@ -90,6 +89,8 @@ def gru_gradient(
             from_candidate = behind * reset
         from_switches = work[:, t, both] @ recurrent[:, both].T
         dh = here * update + from_switches + from_candidate + passed_by(xp, mask, t, dh)
+    if d_start is not None:
+        d_start[...] = dh
     weight_gradients(xp, x, kernel, before, work, dx, d_kernel, d_recurrent)
 
     # The candidate's recurrent kernel met h and d_candidate with the reset gate on one of them.

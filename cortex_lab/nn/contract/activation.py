@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from cortex_lab.compute import NEEDS_INPUT, Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
 
 ACTIVATIONS = (
-    "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softmax", "softplus",
-    "elu", "selu", "gelu", "gelu_tanh", "swish",
+    "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softmax", "log_softmax", "softplus",
+    "softsign", "exponential", "elu", "selu", "gelu", "gelu_tanh", "swish", "hard_swish", "mish",
 )  # fmt: skip
 """What `activation=` takes; "elu" has alpha 1. Activations with a free parameter are layers of their own."""
 
@@ -27,7 +28,8 @@ class Activated(Protocol):
 def check_activation(name: str | None) -> None:
     """ValueError for an unknown activation."""
     if name is not None and name not in ACTIVATIONS:
-        raise ValueError(f"there is no activation {name!r}; there are {', '.join(ACTIVATIONS)}")
+        meant = checks.near(name, ACTIVATIONS)
+        raise ValueError(f"there is no activation {name!r}; there are {', '.join(ACTIVATIONS)}{meant}")
 
 
 def activation_buffers(name: str | None, shape: Shape) -> dict[str, Buffer]:

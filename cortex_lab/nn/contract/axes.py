@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from cortex_lab.ground import checks
@@ -20,6 +21,15 @@ def row_axis(what: str, axis: Any, shape: Shape) -> int:
         f"{what} must be one of 1 to {rank} or -{rank} to -1 for rows of shape {shape} (0 is the batch), "
         f"got {axis!r}"
     )
+
+
+def row_axes(what: str, value: Any, shape: Shape) -> tuple[int, ...]:
+    """Which axes of a row one axis or several name, in order; ValueError for one that is named twice."""
+    chosen = sorted(row_axis(what, axis, shape) for axis in axes(value))
+    twice = [axis for axis, other in pairwise(chosen) if axis == other]
+    if twice:
+        raise ValueError(f"{what} names the axis {twice[0] + 1} of rows {shape} twice, got {value!r}")
+    return tuple(chosen)
 
 
 def axes(value: Any) -> tuple[Any, ...]:

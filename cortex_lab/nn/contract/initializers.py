@@ -11,6 +11,7 @@ import numpy as np
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described
 from cortex_lab.nn.contract.describable import Shape, describable
+from cortex_lab.nn.contract.spelling import initializer_name
 
 Fan = tuple[int, int]
 
@@ -171,7 +172,11 @@ INITIALIZERS = {
 
 _BY_ACTIVATION = {
     **dict.fromkeys(
-        ("relu", "relu6", "leaky_relu", "prelu", "elu", "gelu", "gelu_tanh", "swish"), "he_normal"
+        (
+            "relu", "relu6", "limited_relu", "leaky_relu", "prelu", "elu", "gelu", "gelu_tanh", "swish",
+            "hard_swish", "mish",
+        ),
+        "he_normal",
     ),
     "selu": "lecun_normal",
 }
@@ -186,9 +191,13 @@ def resolve(initializer: Any) -> Any:
     """The initializer called so, or the object itself if it is one."""
     if not isinstance(initializer, str):
         return initializer
-    if initializer not in INITIALIZERS:
-        raise ValueError(f"there is no initializer {initializer!r}; there are {', '.join(INITIALIZERS)}")
-    return INITIALIZERS[initializer]
+    name = initializer_name(initializer)
+    if name not in INITIALIZERS:
+        meant = checks.near(name, INITIALIZERS)
+        raise ValueError(
+            f"there is no initializer {initializer!r}; there are {', '.join(INITIALIZERS)}{meant}"
+        )
+    return INITIALIZERS[name]
 
 
 def fans(shape: Shape) -> Fan:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry, replays_own_only
+from cortex_lab.ground.spelling import snake_case as snake_case
 from cortex_lab.nn.contract.describable import DESCRIBED, WHOLE, Shape
 from cortex_lab.nn.contract.describable import describable as describable
 from cortex_lab.nn.contract.initializers import resolve
+from cortex_lab.nn.contract.spelling import activation_name, initializer_name
 
 LAYERS = Registry("layer", parts=(DESCRIBED,))
 
@@ -78,8 +79,11 @@ class Slots(SimpleNamespace):
     found: Any
 
 
+@dataclass(frozen=True)
 class Layer(Described):
     """Base of all layers: subclasses are frozen dataclasses of hyper-parameters.
+
+    By keyword, every layer takes the `name` that its node is to have; that is no setting of the layer.
 
     A new layer is one file: the dataclass with `out_shape`, `forward` and `backward`, and a row in the case
     table of the tests. Defining it registers it under its class name; one of your own under its module's name
@@ -94,14 +98,14 @@ class Layer(Described):
     """What it reads an input of the network as: None is the backend's dtype, "int32" ids, "any" either."""
     id_count: ClassVar[int | None] = None
     """Of a layer that looks up ids: how many there are, from 0; None where any will do."""
-    reads_raw: ClassVar[bool] | bool = False
+    reads_raw: ClassVar[bool] = False
     """Whether it reads bytes of an input of the network as they are; those of pictures else become 0 to 1."""
     in_place: ClassVar[bool] = False
     """Whether `forward` outside training may write its output over its first input."""
     random: ClassVar[bool] = False
     """Whether its training pass draws random numbers."""
     takes_mask: ClassVar[bool] = False
-    """Whether a second input says which steps of the first count."""
+    """Whether a last input may say which steps of one before it count; `wants_mask_of` says which."""
     replays: ClassVar[bool] = False
     """Whether `forward` and `backward` only call kernels, each time with the same arrays and numbers.
 
@@ -110,7 +114,10 @@ class Layer(Described):
     """
     carries_activation: ClassVar[bool] = False
     """Whether the activation behind it counts as the one that follows what comes before it."""
-    activation: str | None = None
+    # Without a type, for it is a field of those layers that take one, in a place of their own.
+    activation = cast("str | None", None)
+
+    name: str | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -118,15 +125,27 @@ class Layer(Described):
         LAYERS.add(cls)
 
     def _look_at_settings(self) -> None:
+        for each in dataclasses.fields(self):
+            value = given = getattr(self, each.name)
+            if each.name.endswith("activation"):
+                value = activation_name(each.name, given)
+            elif each.name.endswith("_initializer"):
+                value = initializer_name(given)
+                check_initializer(each.name, value)
+            elif each.name == "padding" and isinstance(given, str):
+                value = given.lower()
+            if value is not given:
+                object.__setattr__(self, each.name, value)
         super()._look_at_settings()
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            if field.name.endswith("_initializer"):
-                check_initializer(field.name, getattr(self, field.name))
 
     @property
     def keeps_steps(self) -> bool:
         """Whether each step of its output comes from that step of its inputs, so that it has their mask."""
         return self.in_place
+
+    def wants_mask_of(self, shapes: tuple[Shape, ...]) -> int | None:
+        """Of a layer that takes a mask, which input still wants one; `shapes` are the rows of all."""
+        return 0 if len(shapes) == 1 else None
 
     def out_shape(self, *shapes: Shape) -> Shape:
         """Shape of a row of the output; ValueError that says what it wanted if the inputs do not fit."""
@@ -184,13 +203,6 @@ class Layer(Described):
 
 
 layer_from_dict = LAYERS.from_dict
-
-
-def snake_case(name: str) -> str:
-    """From class to node names, as Keras does it: MaxPooling2D -> max_pooling2d; but ReLU -> relu."""
-    name = name.replace("PReLU", "Prelu").replace("ReLU", "Relu")
-    split = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
 def check_initializer(name: str, value: Any) -> None:

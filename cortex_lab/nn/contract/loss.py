@@ -11,6 +11,7 @@ from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.nn.contract.layer import Parameter, Shape, Slots, snake_case
+from cortex_lab.nn.contract.loss_names import loss_name
 
 LOSSES = Registry("loss", snake_case)
 SIGNED = (
@@ -76,6 +77,7 @@ class Loss(Described):
         if targets.shape[1:] != wanted:
             raise ValueError(
                 f"{type(self).__name__} wants targets of row shape {wanted}, got {targets.shape[1:]}"
+                + _of_whole_rows(wanted, targets)
             )
         _refuse_holes(targets, "targets")
         return targets
@@ -117,20 +119,30 @@ class WrongRows(ValueError):
 
     def at(self, places: np.ndarray) -> WrongRows:
         """The same of the data, in which the rows given are at `places`."""
-        return WrongRows(self.text, np.asarray(places)[self.rows])
+        return type(self)(self.text, np.asarray(places)[self.rows])
 
 
 class TooFewClasses(WrongRows):
     """Class ids that are in order, but not below the number of classes."""
 
 
-def resolve_loss(loss: Any) -> Loss:
-    """The loss called so, or the object itself if it is one.
+def resolve_loss(loss: Any, *output: Any) -> Loss:
+    """The loss called so, also as others call it, or the object itself if it is one.
 
+    `output` are the activation and row shape of what it is on, which say which cross-entropy is meant.
     ValueError for a name that a built-in loss and one of your own share: give the loss itself then.
     """
     if isinstance(loss, Loss):
         return loss
+    if isinstance(loss, str) and not LOSSES.has(loss):
+        loss = loss_name(loss, LOSSES, *output)
+    elif isinstance(loss, type) and issubclass(loss, Loss):
+        loss = LOSSES.kind_of(loss)
+    elif callable(loss):
+        raise checks.WrongArgument(
+            "the loss must be a loss or its name, such as 'mean_squared_error', got a function; one of your "
+            "own is a class, see cortex_lab.Loss"
+        )
     own = LOSSES.named(loss)
     if own and loss in LOSSES:
         name = LOSSES[loss].__name__
@@ -168,6 +180,8 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     """
     targets = np.asarray(targets)
     wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
+    if targets.shape[1:] == (*shape, 1):
+        targets = targets[..., 0]
     if targets.ndim == len(shape) + 2 and targets.shape[-1] > 1:
         raise ValueError(f"this loss wants class ids {wanted}, got {_several_columns(targets, classes)}")
     if targets.dtype.kind == "f" and targets.ndim:
@@ -176,10 +190,9 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     if targets.dtype == bool:
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu" or targets.shape[1:] != shape or targets.ndim != len(shape) + 1:
-        alone = targets.shape[1:] == (1,) and not shape
         raise ValueError(
             f"this loss wants class ids {wanted}, got {targets.dtype} of shape {targets.shape}"
-            + ("; name the one column alone, target='y', or give y[:, 0]" if alone else "")
+            + _of_whole_rows(shape, targets)
         )
     found = np.unique(targets[targets < 0]).tolist() if targets.size and targets.min() < 0 else []
     if found and found not in ([-1], [-100]):
@@ -196,6 +209,12 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             bad,
         )
     return targets.astype(np.int64)
+
+
+def _of_whole_rows(wanted: Shape, targets: np.ndarray) -> str:
+    """What to do about outputs that answer for many places of a row, where targets are of the whole of it."""
+    many = len(wanted) > max(targets.ndim - 1, 1)
+    return "; for one answer about a whole row, put a Flatten before the last Dense" if many else ""
 
 
 def _whole(targets: np.ndarray) -> np.ndarray:
@@ -237,7 +256,12 @@ def _several_columns(targets: np.ndarray, classes: int) -> str:
 def _refuse_holes(targets: np.ndarray, called: str) -> None:
     bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
     if len(bad):
-        raise WrongRows(f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}", bad)
+        unknown = "CensorLoss(...) takes NaN for unknown" if called == "targets" else "say -1 for unknown"
+        raise WrongRows(
+            f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}; leave those rows out, "
+            f"y[numpy.isfinite(y)] and their inputs, or {unknown}",
+            bad,
+        )
 
 
 def row_weights(
@@ -285,7 +309,7 @@ def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | Non
         if not number or (truth and targets.dtype != bool) or class_id not in known:
             there = ", ".join(map(str, known[:20].tolist()))
             raise ValueError(f"class_weight is by class id, and {class_id!r} is none; there are {there}")
-        weights[ids == class_id] = weight
+        weights[ids == class_id] = checks.number(f"the weight of class {class_id!r}", weight, least=0)
     return weights
 
 

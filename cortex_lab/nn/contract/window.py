@@ -71,6 +71,16 @@ def border(name: str, value: Any) -> Padding:
         ) from None
 
 
+def span_border(name: str, value: Any) -> Pair:
+    """A border of n or (before, after) places of a sequence, spelled out."""
+    try:
+        return explicit_span(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a whole number or (before, after) of at least 0, got {value!r}"
+        ) from None
+
+
 def resolve_padding(padding: Any, size: Shape, window: Pair, strides: Pair, dilation: Pair) -> Padding:
     """The padding in pixels for an image of `size`. "same" puts the odd pixel at the bottom and right."""
     if padding == "valid":

@@ -17,7 +17,7 @@ CONSTANT = 0.5  # share of the columns that never change: 0 to 0.2 | 0.8 and mor
 MAJORITY = 0.95  # share of one class without weights: 0.1 to 0.8 | 0.95 and more
 SOME_MAJORITY, RECALL = 0.88, 0.5  # and where the others are hardly ever recognized
 SORTED = 0.6  # spread of labels within batches over that of random ones: 0.97 to 1.02 | 0 to 0.4
-_SCALING = ("BatchNormalization", "LayerNormalization")
+_SCALING = ("BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization")
 
 
 def find(study: Study) -> Iterator[tuple[Finding, bool]]:

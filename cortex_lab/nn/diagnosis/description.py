@@ -26,6 +26,7 @@ LARGEST_OUTSIDE = 0.02  # share of targets that the output cannot reach: 0 | 0.4
 RANGES = {
     "relu": (0.0, np.inf), "relu6": (0.0, 6.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0),
     "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "softplus": (0.0, np.inf), "elu": (-1.0, np.inf),
+    "exponential": (0.0, np.inf), "softsign": (-1.0, 1.0), "log_softmax": (-np.inf, 0.0),
 }  # fmt: skip
 _PASSING = ("Dropout", "GaussianDropout", "GaussianNoise", "Mask")
 
@@ -39,11 +40,12 @@ def find(study: Study) -> Iterator[tuple[Finding, bool]]:
 def _softmax(study: Study) -> Iterator[Finding]:
     network = study.network
     for name, node in network.graph.nodes.items():
-        if function_of(network, name) == "softmax" and node.out_shape[-1] == 1:
+        function = function_of(network, name)
+        if function in ("softmax", "log_softmax") and node.out_shape[-1] == 1:
             yield Finding(
                 "softmax_of_one", name, 1, 2,
-                f"The softmax of {name!r} is over one unit, so it is 1 whatever comes in, and nothing can be "
-                "learned through it.",
+                f"The softmax of {name!r} is over one unit, so it is {int(function == 'softmax')} whatever "
+                "comes in, and nothing can be learned through it.",
                 remedy='End it in "sigmoid" for yes or no, or give it a unit for each class.',
             )  # fmt: skip
         elif function_of(network, name) == "softmax":

@@ -203,7 +203,8 @@ def _memory(study: Study) -> Iterator[Finding]:
     if any(type(node.layer).__name__ == "Mask" for node in graph.nodes.values()):
         return
     for name, node in graph.nodes.items():
-        if f"{name}/recurrent_kernel" not in network.parameters or node.in_shapes[0][0] < LONG:
+        shape = node.in_shapes[0]
+        if f"{name}/recurrent_kernel" not in network.parameters or len(shape) != 2 or shape[0] < LONG:
             continue
         source = node.inputs[0]
         gradients = passes.gradients(study.start)
@@ -221,7 +222,7 @@ def _memory(study: Study) -> Iterator[Finding]:
             if not getattr(node.layer, "go_backwards", False)
             else last / max(first, 1e-30)
         )
-        said = f"over {node.in_shapes[0][0]} steps, the first one counts {ratio:.2g} times what the last does"
+        said = f"over {shape[0]} steps, the first one counts {ratio:.2g} times what the last does"
         if ratio < FORGOTTEN and study.steps >= 50:
             yield gradient_finding("vanishing_gradients", name, ratio, FORGOTTEN, said)
         elif ratio > AMPLIFIED:

@@ -6,11 +6,11 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground.forks import cached_property
 from cortex_lab.nn.diagnosis import passes, sample, work
 from cortex_lab.nn.diagnosis.finding import Finding
 from cortex_lab.nn.diagnosis.passes import constant_loss, known_mean

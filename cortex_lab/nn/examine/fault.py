@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,10 @@ import numpy as np
 
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.network import Network
+
+Foreseen = Callable[[Callable[[], Any]], Any]
+# Finite, and hardly learned.
+LARGE = 1e6
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Fault:
     positions in the data of the rows of the batch in which it does: all of the batch for a gradient that sums
     over rows, none for weights. Where all of it is finite and the update itself would go too far, `tensor`
     are the first weights that would be lost, and `phase` is "update". `last_good_step`, or `last_good`, is
-    the last step with finite weights, to be rewound to; None if this session has none.
+    the last step with finite weights, to be rewound to; None if this session has none. `largest` is the size
+    of the largest weight before the update: finite weights may still be too large to learn from.
     """
 
     tensor: str
@@ -33,6 +37,7 @@ class Fault:
     values: tuple[str, ...]
     step: int
     last_good_step: int | None
+    largest: float = 0.0
 
     @property
     def last_good(self) -> int | None:
@@ -66,21 +71,40 @@ class Fault:
             )
         anew = f"session.rewind(step={good})"
         if good == self.step - 1:
-            return f"the weights are still those of step {good}, from which {anew} starts anew"
-        return f"what was learned is not finite since step {good + 1}; {anew} goes back to before that"
+            still = f"the weights are still those of step {good}"
+            if self.largest > LARGE:
+                return (
+                    f"{still}, finite, but up to {self.largest:.0e}; {anew} starts anew from them, and "
+                    "session.diagnose() says whether a step before that is better"
+                )
+            return f"{still}, from which {anew} starts anew"
+        return (
+            f"what was learned is not finite since step {good + 1}; {anew} goes back to before that, and "
+            "session.diagnose() says whether a step before is better"
+        )
 
 
 def find_fault(
-    network: Network, loaded: LoadedBatch, loss_state: Mapping[str, Any], after: AbstractContextManager[None]
+    network: Network, loaded: LoadedBatch, loss_state: Mapping[str, Any], foreseen: Foreseen
+) -> Fault | None:
+    """What `_find` finds, with the size of the weights."""
+    fault = _find(network, loaded, loss_state, foreseen)
+    if fault is None:
+        return None
+    return replace(fault, largest=float(network.ops.xp.abs(network.params).max()))
+
+
+def _find(
+    network: Network, loaded: LoadedBatch, loss_state: Mapping[str, Any], foreseen: Foreseen
 ) -> Fault | None:
     """The first tensor that is not finite, if the gradient of the step under way is not, or what its update
     would do to the weights, or to what losses remember; None if all is.
 
-    Inside `after` these are what the update would leave.
+    While `foreseen(look)` looks, these are what the update would leave.
     """
     step = loaded.step
     if network.ops.all_finite(network.gradient):
-        return _left_behind(network, loss_state, after, step)
+        return _left_behind(network, loss_state, foreseen, step)
     for tensor, layer, direction, phase, array, has_rows in _in_order(network, loaded):
         finite = network.ops.to_numpy(network.ops.xp.isfinite(array))
         if finite.all():
@@ -96,19 +120,22 @@ def find_fault(
 
 
 def _left_behind(
-    network: Network, loss_state: Mapping[str, Any], after: AbstractContextManager[None], step: int
+    network: Network, loss_state: Mapping[str, Any], foreseen: Foreseen, step: int
 ) -> Fault | None:
     """What is finite, and would not be after the update about to be made."""
     isfinite = network.ops.xp.isfinite
     arrays = {**network.parameters, **network.states, **loss_state}
     whole = {name: isfinite(array) for name, array in arrays.items()}
-    with after:
+
+    def look() -> Fault | None:
         for name, array in arrays.items():
             lost = whole[name] & ~isfinite(array)
             if lost.any():
                 kinds = _kinds(network.ops.to_numpy(array[lost]))
                 return Fault(name, name.split("/")[0], "weights", "update", (), kinds, step + 1, step)
-    return None
+        return None
+
+    return foreseen(look)
 
 
 def _kinds(values: np.ndarray) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from cortex_lab.nn.examine.parts import Loading, Scoring, Updating, Validating
 from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
 from cortex_lab.nn.run.network import Network
 
-_RECTIFIED = ("relu", "leaky_relu", "relu6")
+_RECTIFIED = ("relu", "leaky_relu", "relu6", "limited_relu")
 _BOUNDED = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
 SATURATED = 0.02
 """How near its bounds, as a share of its range, a bounded activation counts as saturated."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Layer, snake_case
@@ -24,6 +25,12 @@ class Node:
 
     def __post_init__(self) -> None:
         checks.instance("layer", self.layer, Layer, "a layer such as Dense(10)")
+        if self.layer.name is not None:
+            if self.name not in (None, self.layer.name):
+                names = f"{self.layer.name!r} and {self.name!r}"
+                raise ValueError(f"a node is called {names}; give it one name")
+            object.__setattr__(self, "name", self.layer.name)
+            object.__setattr__(self, "layer", replace(self.layer, name=None))
         _check_name("node", self.name)
         if self.shares is not None:
             checks.text("shares", self.shares, "dense_1")
@@ -76,6 +83,7 @@ def _flatten(
     entries: list[Entry], prefix: str, previous: str, outer: Mapping[str, str], nodes: list[Node]
 ) -> str:
     """Append the nodes of `entries` to `nodes`; returns the full name of the last."""
+    entries = [Node(entry) if isinstance(entry, Layer) else entry for entry in entries]
     repeated = [copy for entry in entries for copy in _copies(entry)]
     names = _choose_names(repeated, outer if not prefix else ())
     scope = {**outer, **{name: f"{prefix}{name}" for name in names}}
@@ -86,7 +94,7 @@ def _flatten(
             previous = _flatten(list(entry.layers), f"{prefix}{name}.", source, inside, nodes)
             scope[name] = previous
             continue
-        node = entry if isinstance(entry, Node) else Node(entry)
+        node = cast(Node, entry)
         sources = (previous,) if node.inputs is None else tuple(scope.get(s, s) for s in node.inputs)
         shares = scope.get(node.shares, node.shares) if node.shares else None
         previous = f"{prefix}{name}"
@@ -111,8 +119,9 @@ def _choose_names(entries: list[Entry], inputs: Iterable[str]) -> list[str]:
     for entry in entries:
         layer = entry.layer if isinstance(entry, Node) else entry
         if not isinstance(layer, (Layer, Block)):
-            raise TypeError(f"a network is made of layers, got {layer!r}")
-        name = None if isinstance(entry, Layer) else entry.name
+            made = f"; say {layer.__name__}()" if isinstance(layer, type) else ""
+            raise TypeError(f"a network is made of layers, got {checks.shown(layer)}{made}")
+        name = entry.name
         while name is None:
             kind = "block" if isinstance(layer, Block) else snake_case(type(layer).__name__)
             counts[kind] += 1

@@ -49,17 +49,23 @@ class Graph:
         Errors name the node, what it got and what it wanted. `outputs` None means the nodes nothing reads.
         """
         shapes = _input_shapes(input_shape)
-        ordered = with_masks(_order(flatten(layers, shapes), shapes))
         placed: dict[str, PlacedNode] = {}
-        for node in ordered:
-            inputs = node.inputs or ()
-            in_shapes = tuple(placed[name].out_shape if name in placed else shapes[name] for name in inputs)
-            placed[node.name or ""] = _place(node, in_shapes, placed)
+        known = dict(shapes)
+        for node in with_masks(_order(flatten(layers, shapes), shapes), known):
+            name = node.name or ""
+            placed[name] = _place(node, tuple(known[source] for source in node.inputs or ()), placed)
+            known[name] = placed[name].out_shape
         _check_inputs(shapes, placed)
         consumers: dict[str, tuple[str, ...]] = {name: () for name in (*shapes, *placed)}
         for node in placed.values():
             for name in dict.fromkeys(node.inputs):
                 consumers[name] += (node.name,)
+                if node.layer.input_dtype == "int32" and name not in shapes:
+                    raise ValueError(
+                        f"{node.name!r} reads ids, which come straight from an input of the network, and "
+                        f"here from {name!r}; put it first and the others behind it, or give the input the "
+                        f"shape {placed[name].out_shape} at once"
+                    )
         if outputs is not None:
             outputs = checks.listed("outputs", outputs, "a list of names of nodes")
         ends = tuple(outputs) if outputs is not None else tuple(n for n in placed if not consumers[n])
@@ -137,6 +143,8 @@ class Graph:
 
 
 def _input_shapes(input_shape: Any) -> dict[str, Shape]:
+    # A Dataset says it.
+    input_shape = getattr(input_shape, "input_shape", input_shape)
     named = input_shape if isinstance(input_shape, Mapping) else {"input": input_shape}
     shapes = {}
     for name, shape in named.items():

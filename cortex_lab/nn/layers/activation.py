@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.activation import check_activation
 from cortex_lab.nn.contract.axes import row_axis
 from cortex_lab.nn.contract.layer import Layer, Shape, Slots, positive
@@ -46,9 +47,41 @@ class Activation(_Activation):
 
 @dataclass(frozen=True)
 class ReLU(_Activation):
-    """max(x, 0)."""
+    """max(x, 0), or with limits: min(x, max_value) over `threshold`, negative_slope * (x - threshold) below.
 
-    function = "relu"
+    As in Keras, whose `max_value` None is no limit.
+    """
+
+    max_value: float | None = None
+    negative_slope: float = 0.0
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_value", "negative_slope", "threshold"):
+            if getattr(self, name) is not None:
+                checks.number(name, getattr(self, name), least=0)
+
+    @property
+    def function(self) -> str:  # type: ignore[override]
+        if self.max_value is None and not self.threshold:
+            return "leaky_relu" if self.negative_slope else "relu"
+        return "limited_relu"
+
+    def constants(self, *shapes: Shape) -> dict[str, Any]:
+        limit = math.inf if self.max_value is None else self.max_value
+        return {"alpha": self.negative_slope, "limit": limit, "threshold": self.threshold}
+
+    def forward(self, ops: Ops, at: Slots) -> None:
+        if self.function == "limited_relu":
+            ops.limited_relu(at.x, at.alpha, at.limit, at.threshold, at.y)
+        else:
+            super().forward(ops, at)
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        if self.function != "limited_relu":
+            super().backward(ops, at)
+        elif at.dx is not None:
+            ops.limited_relu_gradient(at.x, at.dy, at.alpha, at.limit, at.threshold, at.dx)
 
 
 @dataclass(frozen=True)
@@ -115,6 +148,34 @@ class Swish(_Activation):
 
 
 @dataclass(frozen=True)
+class HardSwish(_Activation):
+    """x * min(max(x + 3, 0), 6) / 6, Keras' hard_swish and hard_silu (Howard et al. 2019)."""
+
+    function = "hard_swish"
+
+
+@dataclass(frozen=True)
+class Mish(_Activation):
+    """x * tanh(softplus(x)) (Misra 2020)."""
+
+    function = "mish"
+
+
+@dataclass(frozen=True)
+class Softsign(_Activation):
+    """x / (1 + |x|) (Bergstra et al. 2009)."""
+
+    function = "softsign"
+
+
+@dataclass(frozen=True)
+class Exponential(_Activation):
+    """exp(x)."""
+
+    function = "exponential"
+
+
+@dataclass(frozen=True)
 class Softplus(_Activation):
     """log(1 + exp(x))."""
 
@@ -174,18 +235,29 @@ class Softmax(Layer):
     def forward(self, ops: Ops, at: Slots) -> None:
         x, y = at.x.reshape(at.split), at.y.reshape(at.split)
         if len(at.split) == 2:
-            ops.activate("softmax", x, y)
-        else:
+            ops.activate(self.function, x, y)
+        elif self.function == "softmax":
             ops.softmax_across(x, y)
+        else:
+            ops.log_softmax_across(x, y)
 
     def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is None:
             return
         y, dy, dx = (array.reshape(at.split) for array in (at.y, at.dy, at.dx))
         if len(at.split) == 2:
-            ops.activate_gradient("softmax", None, y, dy, dx)
-        else:
+            ops.activate_gradient(self.function, None, y, dy, dx)
+        elif self.function == "softmax":
             ops.softmax_across_gradient(y, dy, dx)
+        else:
+            ops.log_softmax_across_gradient(y, dy, dx)
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Softmax):
+    """The logarithm of `Softmax`, of the same arguments; exact where the softmax itself rounds to 0 or 1."""
+
+    function = "log_softmax"
 
 
 def _not_negative(name: str, value: float) -> None:

@@ -10,14 +10,15 @@ import numpy as np
 
 from cortex_lab.compute import NEEDS_INPUT, Ops
 from cortex_lab.nn.contract.activation import activation_buffers, activation_scratch, check_activation, leave
-from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, need_rank, positive
+from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots, positive
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """y = f(x @ kernel + bias) for rows of shape (features,), or (steps, features) at each step alike.
+    """y = f(x @ kernel + bias) for rows of shape (features,), or (..., features) at each place alike.
 
-    Parameters: `kernel` (features, units), `bias` (units,).
+    To see all places together, put a Flatten before it. Parameters: `kernel` (features, units), `bias`
+    (units,).
     """
 
     replays = True
@@ -37,8 +38,8 @@ class Dense(Layer):
         return True
 
     def out_shape(self, *shapes: Shape) -> Shape:
-        if len(shapes[0]) != 2:
-            need_rank(self, shapes[0], 1, "(features,) or (steps, features)")
+        if not shapes[0]:
+            raise ValueError("Dense wants rows of shape (features,) or (..., features), got ()")
         return (*shapes[0][:-1], self.units)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cortex_lab.compute import SELU_ALPHA, SELU_SCALE, Ops
 from cortex_lab.ground import checks
-from cortex_lab.nn.contract.layer import Buffer, Shape, Slots
+from cortex_lab.nn.contract.layer import Buffer, Shape, Slots, need_rank
 from cortex_lab.nn.layers.noise import _Noise
 
 
@@ -39,6 +39,45 @@ class Dropout(_Masked):
 
     def disturb(self, ops: Ops, at: Slots) -> None:
         ops.dropout(at.x, at.mask, at.y, at.rate, at.seed, at.step, at.stream)
+
+
+class _SpatialDropout(_Masked):
+    """Drops whole channels: one draw for all places of a channel."""
+
+    _rows: ClassVar[str]
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self, shapes[0], self._rows.count(",") + 1, self._rows)
+        return shapes[0]
+
+    def saved(self, *shapes: Shape) -> dict[str, Buffer]:
+        return {"mask": Buffer((*(1 for _ in shapes[0][:-1]), shapes[0][-1]))}
+
+    def disturb(self, ops: Ops, at: Slots) -> None:
+        ops.dropout_mask(at.mask, at.rate, at.seed, at.step, at.stream)
+        ops.multiply(at.x, at.mask, out=at.y)
+
+
+@dataclass(frozen=True)
+class SpatialDropout1D(_SpatialDropout):
+    """Drops whole channels of a sequence with probability `rate`, divides the others by 1 - rate.
+
+    Rows (steps, channels) (Tompson et al. 2015).
+    """
+
+    _rows = "(steps, channels)"
+    rate: float = 0.5
+
+
+@dataclass(frozen=True)
+class SpatialDropout2D(_SpatialDropout):
+    """Drops whole channels of an image with probability `rate`, divides the others by 1 - rate.
+
+    Rows (height, width, channels) (Tompson et al. 2015).
+    """
+
+    _rows = "(height, width, channels)"
+    rate: float = 0.5
 
 
 @dataclass(frozen=True)

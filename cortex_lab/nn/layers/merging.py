@@ -6,48 +6,75 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.axes import row_axis
 from cortex_lab.nn.contract.layer import Buffer, Layer, Shape, Slots
 
 
 class _Merging(Layer):
-    """Element by element, over inputs of one shape."""
+    """Element by element, over inputs of one shape, or of shapes that are broadcast as Keras does it.
+
+    Along an axis, an input has the common length or 1, which counts for all; rows with fewer axes get axes of
+    length 1 in front.
+    """
 
     several_inputs = True
     carries_activation = True
+    in_place = True
 
     def out_shape(self, *shapes: Shape) -> Shape:
         _need_several(self, shapes)
-        if len(set(shapes)) > 1:
-            raise ValueError(f"{type(self).__name__} wants inputs of one shape, got {_listed(shapes)}")
-        return shapes[0]
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise ValueError(
+                f"{type(self).__name__} wants inputs of one shape, got {_listed(shapes)}; only axes "
+                "of length 1 are broadcast"
+            ) from None
+
+    def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
+        # The gradient of what was broadcast, before it is summed.
+        return {"share": Buffer(self.out_shape(*shapes))} if len(set(shapes)) > 1 else {}
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        xs = _aligned(at.xs, at.dy.ndim)
+        for position, dx in enumerate(at.dxs):
+            if dx is None:
+                continue
+            if dx.shape == at.dy.shape:
+                self.hand_back(ops, at, xs, position, dx)
+            else:
+                self.hand_back(ops, at, xs, position, at.share)
+                ops.sum_copies(at.share, out=_aligned([dx], at.dy.ndim)[0])
+
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+        """Compute in `out`, of the output's shape, the gradient of input number `position`."""
+        raise TypeError(f"{type(self).__name__} must define hand_back(ops, at, xs, position, out)")
 
 
 @dataclass(frozen=True)
 class Add(_Merging):
-    """Sum of its inputs, element by element."""
+    """Sum of its inputs, element by element; smaller ones are broadcast."""
 
-    in_place = True
     replays = True
     passes_gradient = True
-    """The gradient of each input is the output's as it is: the plan gives them one memory."""
+    """The gradient of inputs that all have the output's shape is the output's as it is: in one memory."""
 
     def forward(self, ops: Ops, at: Slots) -> None:
-        first, second, *others = at.xs
+        first, second, *others = _aligned(at.xs, at.y.ndim)
         ops.add(first, second, out=at.y)
         for x in others:
             ops.add(at.y, x, out=at.y)
 
-    def backward(self, ops: Ops, at: Slots) -> None:
-        """Nothing to do."""
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+        ops.copy(at.dy, out=out)
 
 
 @dataclass(frozen=True)
 class Subtract(_Merging):
-    """The first of two inputs less the second."""
-
-    in_place = True
+    """The first of two inputs less the second; a smaller one is broadcast."""
 
     def out_shape(self, *shapes: Shape) -> Shape:
         if len(shapes) > 2:
@@ -55,70 +82,67 @@ class Subtract(_Merging):
         return super().out_shape(*shapes)
 
     def forward(self, ops: Ops, at: Slots) -> None:
-        ops.add_scaled(at.xs[0], at.xs[1], -1.0, out=at.y)
+        first, second = _aligned(at.xs, at.y.ndim)
+        ops.add_scaled(first, second, -1.0, out=at.y)
 
-    def backward(self, ops: Ops, at: Slots) -> None:
-        for dx, sign in zip(at.dxs, (1.0, -1.0), strict=True):
-            if dx is not None:
-                ops.scale_shift(at.dy, sign, 0.0, out=dx)
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+        ops.scale_shift(at.dy, -1.0 if position else 1.0, 0.0, out=out)
 
 
 @dataclass(frozen=True)
 class Multiply(_Merging):
-    """Product of its inputs, element by element."""
-
-    in_place = True
+    """Product of its inputs, element by element; smaller ones are broadcast."""
 
     def forward(self, ops: Ops, at: Slots) -> None:
-        first, second, *others = at.xs
+        first, second, *others = _aligned(at.xs, at.y.ndim)
         ops.multiply(first, second, out=at.y)
         for x in others:
             ops.multiply(at.y, x, out=at.y)
 
-    def backward(self, ops: Ops, at: Slots) -> None:
-        for position, dx in enumerate(at.dxs):
-            if dx is not None:
-                first, *others = (x for other, x in enumerate(at.xs) if other != position)
-                ops.multiply(at.dy, first, out=dx)
-                for x in others:
-                    ops.multiply(dx, x, out=dx)
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+        first, *others = (x for other, x in enumerate(xs) if other != position)
+        ops.multiply(at.dy, first, out=out)
+        for x in others:
+            ops.multiply(out, x, out=out)
 
 
 @dataclass(frozen=True)
 class Average(_Merging):
-    """Mean of its inputs, element by element."""
-
-    in_place = True
+    """Mean of its inputs, element by element; smaller ones are broadcast."""
 
     def forward(self, ops: Ops, at: Slots) -> None:
-        first, second, *others = at.xs
+        first, second, *others = _aligned(at.xs, at.y.ndim)
         ops.add(first, second, out=at.y)
         for x in others:
             ops.add(at.y, x, out=at.y)
         ops.scale_shift(at.y, 1 / len(at.xs), 0.0, out=at.y)
 
-    def backward(self, ops: Ops, at: Slots) -> None:
-        for dx in at.dxs:
-            if dx is not None:
-                ops.scale_shift(at.dy, 1 / len(at.xs), 0.0, out=dx)
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+        ops.scale_shift(at.dy, 1 / len(xs), 0.0, out=out)
+
+
+class _Choice(_Merging):
+    def saved(self, *shapes: Shape) -> dict[str, Buffer]:
+        return {"winner": Buffer(self.out_shape(*shapes), "int32")}
+
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+        ops.largest_gradient(at.dy, at.winner, position, out)
 
 
 @dataclass(frozen=True)
-class Maximum(_Merging):
+class Maximum(_Choice):
     """Largest of its inputs, element by element. Of equals, the first has the gradient."""
 
-    in_place = True
+    def forward(self, ops: Ops, at: Slots) -> None:
+        ops.largest(_aligned(at.xs, at.y.ndim), at.winner if at.training else None, at.y)
 
-    def saved(self, *shapes: Shape) -> dict[str, Buffer]:
-        return {"winner": Buffer(shapes[0], "int32")}
+
+@dataclass(frozen=True)
+class Minimum(_Choice):
+    """Smallest of its inputs, element by element, otherwise as `Maximum`."""
 
     def forward(self, ops: Ops, at: Slots) -> None:
-        ops.largest(at.xs, at.winner if at.training else None, at.y)
-
-    def backward(self, ops: Ops, at: Slots) -> None:
-        for position, dx in enumerate(at.dxs):
-            if dx is not None:
-                ops.largest_gradient(at.dy, at.winner, position, dx)
+        ops.smallest(_aligned(at.xs, at.y.ndim), at.winner if at.training else None, at.y)
 
 
 @dataclass(frozen=True)
@@ -159,6 +183,16 @@ class Concatenate(Layer):
 def _need_several(layer: Layer, shapes: tuple[Shape, ...]) -> None:
     if len(shapes) < 2:
         raise ValueError(f"{type(layer).__name__} wants at least two inputs, got {len(shapes)}")
+
+
+def _aligned(arrays: list[Any], axes: int) -> list[Any]:
+    """Arrays (rows, ...) with as many axes, those that lack some with axes of length 1 behind the rows."""
+    return [
+        array
+        if array.ndim == axes
+        else array.reshape(len(array), *[1] * (axes - array.ndim), *array.shape[1:])
+        for array in arrays
+    ]
 
 
 def _listed(shapes: tuple[Shape, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots,
 
 CELL_ACTIVATIONS = (
     "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "elu", "selu", "softplus",
+    "softsign",
 )  # fmt: skip
 """Those whose derivative follows from their output, so that nothing else need be kept."""
 
@@ -29,6 +30,12 @@ class _Recurrent(Layer):
     lies in `network.states` ("lstm_1/carried_h") and gets no gradient; where a new sequence begins, zero it:
     `session.edit("state['lstm_1/carried_h']", 0)`. A short batch carries its own rows on and leaves the
     others as they are. Outside training every row starts from zeros.
+
+    With `return_state` it gives the state that it ends with: of an LSTM h and c side by side (2 * units,),
+    else h, (units,). With `return_sequences`, too, that stands behind the outputs, a step for each part:
+    (steps + 2, units) or (steps + 1, units). With `initial_state` the second input is the state that it
+    begins with, of rows as `return_state` alone gives them, and a mask is the third. Keras has several
+    outputs for this, and an argument of the call.
     """
 
     units: int
@@ -40,6 +47,9 @@ class _Recurrent(Layer):
     kernel_initializer: Any = "glorot_uniform"
     recurrent_initializer: Any = "orthogonal"
     bias_initializer: Any = "zeros"
+    # By name only, as layers have settings of their own behind these.
+    return_state: bool = field(default=False, kw_only=True)
+    initial_state: bool = field(default=False, kw_only=True)
 
     several_inputs = True
     takes_mask = True
@@ -50,15 +60,26 @@ class _Recurrent(Layer):
         positive("units", self.units)
         if self.stateful:
             positive("stateful", self.stateful)
+            if self.initial_state:
+                raise ValueError(
+                    "stateful begins where the batch before ended, and initial_state with what it reads; "
+                    "leave out one of the two"
+                )
         check_cell_activation("activation", self.activation)
 
     @property
     def keeps_steps(self) -> bool:
-        return self.return_sequences and not self.go_backwards
+        return self.return_sequences and not self.go_backwards and not self.return_state
+
+    def wants_mask_of(self, shapes: tuple[Shape, ...]) -> int | None:
+        return 0 if len(shapes) == 1 + self.initial_state else None
 
     def out_shape(self, *shapes: Shape) -> Shape:
-        check_sequence(self, shapes)
-        return (shapes[0][0], self.units) if self.return_sequences else (self.units,)
+        self._check_inputs(shapes)
+        parts = len(self.states) if self.return_state else 0
+        if self.return_sequences:
+            return shapes[0][0] + parts, self.units
+        return (max(parts, 1) * self.units,)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         width = self.gates * self.units
@@ -69,6 +90,9 @@ class _Recurrent(Layer):
         return {**found, "bias": self.bias_parameter()} if self.use_bias else found
 
     def unit_of(self, *shapes: Shape) -> dict[str, np.ndarray]:
+        if self.out_shape(*shapes)[-1] != self.units:
+            # Of a state in several parts, a unit has a channel in each.
+            return {}
         return dict.fromkeys(self.parameters(*shapes), np.tile(np.arange(self.units), self.gates))
 
     def bias_parameter(self) -> Parameter:
@@ -82,15 +106,23 @@ class _Recurrent(Layer):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         steps = shapes[0][0]
         found = {"gates": Buffer((steps, self.gates * self.units))}
-        return found if self.return_sequences else {**found, "hidden": Buffer((steps, self.units))}
+        if self.return_sequences and not self.return_state:
+            return found
+        return {**found, "hidden": Buffer((steps, self.units))}
 
     def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
-        return {"work": Buffer((shapes[0][0], self.gates * self.units))}
+        steps, state = shapes[0][0], Buffer((self.units,))
+        found = {"work": Buffer((steps, self.gates * self.units))}
+        if self.return_state:
+            found |= {f"end_{name}": state for name in self.states}
+            found |= {"sequence": Buffer((steps, self.units))}
+        if self.initial_state and len(self.states) > 1:
+            found |= {f"begin_{name}": state for name in self.states}
+        return found
 
     def settle(self, ops: Ops, at: Slots) -> None:
         if self.stateful:
-            end = 0 if self.go_backwards else -1
-            ops.copy(self.hidden(at)[:, end], out=at.carried_h[: len(at.x)])
+            ops.copy(self.hidden(at)[:, self.end], out=at.carried_h[: len(at.x)])
 
     def multiply_adds(self, *shapes: Shape) -> int:
         steps, features = shapes[0]
@@ -98,10 +130,17 @@ class _Recurrent(Layer):
 
     def mask(self, at: Slots) -> Any:
         """The mask (rows, steps), or None."""
-        return at.xs[1] if len(at.xs) > 1 else None
+        return at.xs[-1] if len(at.xs) > 1 + self.initial_state else None
 
-    def start(self, at: Slots) -> tuple[Any, ...] | None:
+    @property
+    def end(self) -> int:
+        """Which step is read last."""
+        return 0 if self.go_backwards else -1
+
+    def start(self, ops: Ops, at: Slots) -> tuple[Any, ...] | None:
         """The states the batch begins with; None stands for zeros."""
+        if self.initial_state:
+            return self._initial(ops, at)
         if not (self.stateful and at.training):
             return None
         rows = len(at.x)
@@ -114,33 +153,89 @@ class _Recurrent(Layer):
 
     def hidden(self, at: Slots) -> Any:
         """Where the output of every step is kept, in the order of the input's steps."""
-        if self.return_sequences:
+        if self.return_sequences and not self.return_state:
             return self.aligned(at.y)
-        return at.hidden if at.training else None
+        if at.training:
+            return at.hidden
+        return at.sequence if self.return_sequences else None
 
     def last(self, at: Slots) -> Any:
-        """Where the output of the last step goes if it is all that is returned."""
+        """Where the output of the last step goes, unless all that is wanted are those of all steps."""
+        if self.return_state:
+            return at.end_h
         return None if self.return_sequences else at.y
+
+    def hand_out(self, ops: Ops, at: Slots, cells: Any = None) -> None:
+        """With `return_state`, put the output together from what the kernel left."""
+        if not self.return_state:
+            return
+        steps, units = at.x.shape[1], self.units
+        ends = [at.end_h, *([] if cells is None else [cells[:, self.end]])]
+        if self.return_sequences:
+            ops.copy(self.hidden(at), out=self.aligned(at.y[:, :steps]))
+        for k, state in enumerate(ends):
+            place = at.y[:, steps + k] if self.return_sequences else at.y[:, k * units : (k + 1) * units]
+            ops.copy(state, out=place)
+
+    def arriving(self, ops: Ops, at: Slots) -> tuple[Any, Any]:
+        """The gradients that arrive at the outputs, or the last of them, and at the last cell, if at any."""
+        if not self.return_state:
+            return self.aligned(at.dy), None
+        steps, units = at.x.shape[1], self.units
+        if self.return_sequences:
+            ops.copy(self.aligned(at.dy[:, :steps]), out=at.sequence)
+            last = at.sequence[:, self.end]
+            ops.add(last, at.dy[:, steps], out=last)
+            found = at.sequence
+        else:
+            ops.copy(at.dy[:, :units], out=at.end_h)
+            found = at.end_h
+        if len(self.states) == 1:
+            return found, None
+        ops.copy(at.dy[:, steps + 1] if self.return_sequences else at.dy[:, units:], out=at.end_c)
+        return found, at.end_c
+
+    def d_start(self, at: Slots) -> Any:
+        """Where the gradient of the state the batch begins with goes, if it is wanted."""
+        return at.dxs[1] if self.initial_state else None
 
     def aligned(self, sequence: np.ndarray) -> Any:
         """Output or its gradient, its steps in the order of the input's."""
         return sequence[:, ::-1] if self.return_sequences and self.go_backwards else sequence
 
     def no_mask_gradient(self, at: Slots) -> None:
-        if len(at.dxs) > 1 and at.dxs[1] is not None:
-            at.dxs[1][...] = 0
+        place = 1 + self.initial_state
+        if len(at.dxs) > place and at.dxs[place] is not None:
+            at.dxs[place][...] = 0
 
+    def _initial(self, ops: Ops, at: Slots) -> tuple[Any, ...]:
+        if len(self.states) == 1:
+            return (at.xs[1],)
+        rooms, units = (at.begin_h, at.begin_c), self.units
+        for k, room in enumerate(rooms):
+            ops.copy(at.xs[1][:, k * units : (k + 1) * units], out=room)
+        return rooms
 
-def check_sequence(layer: Layer, shapes: tuple[Shape, ...]) -> None:
-    """ValueError unless there is a sequence, and at most a mask beside it."""
-    need_rank(layer, shapes[0], 2, "(steps, features)")
-    kind, steps = type(layer).__name__, shapes[0][0]
-    if len(shapes) > 2:
-        raise ValueError(f"{kind} takes a sequence and at most a mask, got {len(shapes)} inputs")
-    if len(shapes) == 2 and shapes[1] != (steps,):
-        raise ValueError(
-            f"{kind} wants a mask of row shape ({steps},), got {shapes[1]}; a Mask node gives one"
-        )
+    def _check_inputs(self, shapes: tuple[Shape, ...]) -> None:
+        """ValueError unless there is a sequence, a state if one is wanted, and at most a mask beside them."""
+        need_rank(self, shapes[0], 2, "(steps, features)")
+        kind, steps, others = type(self).__name__, shapes[0][0], shapes[1:]
+        if self.initial_state:
+            wanted = (len(self.states) * self.units,)
+            if not others or others[0] != wanted:
+                found = others[0] if others else "none"
+                raise ValueError(
+                    f"{kind} wants an initial state of row shape {wanted} as its second input, got {found}; "
+                    f"{kind}({self.units}, return_state=True) gives one"
+                )
+            others = others[1:]
+        if len(others) > 1:
+            raise ValueError(f"{kind} takes a sequence and at most a mask, got {len(shapes)} inputs")
+        if others and others[0] != (steps,):
+            hint = "; initial_state=True reads it as a state" if not self.initial_state else ""
+            raise ValueError(
+                f"{kind} wants a mask of row shape ({steps},), got {others[0]}; a Mask node gives one{hint}"
+            )
 
 
 def check_cell_activation(name: str, value: str) -> None:

@@ -44,6 +44,11 @@ class Bidirectional(Layer):
             raise ValueError("Bidirectional reads both ways; leave go_backwards out of its layer")
         if self.layer.stateful:
             raise ValueError("Bidirectional cannot carry state: one way begins at the sequence's end")
+        if self.layer.return_state or self.layer.initial_state:
+            raise ValueError(
+                "Bidirectional takes and gives no states; make two nodes, one with go_backwards=True, and "
+                "merge them"
+            )
 
     def out_shape(self, *shapes: Shape) -> Shape:
         shape = self.layer.out_shape(*shapes)

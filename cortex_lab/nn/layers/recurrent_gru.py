@@ -22,7 +22,8 @@ class GRU(_Recurrent):
 
     A second input of rows (steps,), such as a `Mask` node's, says which steps count. `go_backwards`: from the
     last step, and the returned sequence runs backwards too. `stateful` = batch size carries the state to the
-    next batch in training.
+    next batch in training. `return_state` gives the last h, behind a sequence as a step more; `initial_state`
+    reads such a state as the second input, before a mask.
     """
 
     recurrent_activation: str = "sigmoid"
@@ -45,16 +46,17 @@ class GRU(_Recurrent):
     def forward(self, ops: Ops, at: Slots) -> None:
         ops.gru(
             at.x, at.kernel, at.recurrent_kernel, *self._biases(at, "bias"),
-            self.mask(at), self.start(at), at.gates if at.training else at.work,
+            self.mask(at), self.start(ops, at), at.gates if at.training else at.work,
             at.recalled if at.training and self.reset_after else None, self.hidden(at), self.last(at),
             self.activation, self.recurrent_activation, self.reset_after, self.go_backwards,
         )  # fmt: skip
+        self.hand_out(ops, at)
 
     def backward(self, ops: Ops, at: Slots) -> None:
         ops.gru_gradient(
-            at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(at), at.gates,
-            at.recalled if self.reset_after else None, self.hidden(at), self.aligned(at.dy), at.dxs[0],
-            at.d_kernel, at.d_recurrent_kernel, *self._biases(at, "d_bias"), at.work,
+            at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(ops, at), at.gates,
+            at.recalled if self.reset_after else None, self.hidden(at), self.arriving(ops, at)[0], at.dxs[0],
+            at.d_kernel, at.d_recurrent_kernel, *self._biases(at, "d_bias"), self.d_start(at), at.work,
             self.activation, self.recurrent_activation, self.reset_after, self.go_backwards,
         )  # fmt: skip
         self.no_mask_gradient(at)

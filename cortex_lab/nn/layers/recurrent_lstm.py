@@ -25,7 +25,8 @@ class LSTM(_Recurrent):
 
     A second input of rows (steps,), such as a `Mask` node's, says which steps count. `go_backwards`: from the
     last step, and the returned sequence runs backwards too. `stateful` = batch size carries the state to the
-    next batch in training.
+    next batch in training. `return_state` gives the last h and c side by side (2 * units,); `initial_state`
+    reads such a state as the second input, before a mask.
     """
 
     recurrent_activation: str = "sigmoid"
@@ -45,19 +46,26 @@ class LSTM(_Recurrent):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {**super().saved(*shapes), "cells": Buffer((shapes[0][0], self.units))}
 
+    def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
+        found = super().scratch(*shapes)
+        return found | {"all_cells": Buffer((shapes[0][0], self.units))} if self.return_state else found
+
     def forward(self, ops: Ops, at: Slots) -> None:
         ops.lstm(
             at.x, at.kernel, at.recurrent_kernel, at.bias if self.use_bias else None,
-            self.mask(at), self.start(at), at.gates if at.training else at.work,
-            at.cells if at.training else None, self.hidden(at), self.last(at),
+            self.mask(at), self.start(ops, at), at.gates if at.training else at.work,
+            self._cells(at), self.hidden(at), self.last(at),
             self.activation, self.recurrent_activation, self.go_backwards,
         )  # fmt: skip
+        if self.return_state:
+            self.hand_out(ops, at, self._cells(at))
 
     def backward(self, ops: Ops, at: Slots) -> None:
+        dy, d_cell = self.arriving(ops, at)
         ops.lstm_gradient(
-            at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(at), at.gates, at.cells,
-            self.hidden(at), self.aligned(at.dy), at.dxs[0], at.d_kernel, at.d_recurrent_kernel,
-            at.d_bias if self.use_bias else None, at.work,
+            at.x, at.kernel, at.recurrent_kernel, self.mask(at), self.start(ops, at), at.gates, at.cells,
+            self.hidden(at), dy, d_cell, at.dxs[0], at.d_kernel, at.d_recurrent_kernel,
+            at.d_bias if self.use_bias else None, self.d_start(at), at.work,
             self.activation, self.recurrent_activation, self.go_backwards,
         )  # fmt: skip
         self.no_mask_gradient(at)
@@ -65,7 +73,13 @@ class LSTM(_Recurrent):
     def settle(self, ops: Ops, at: Slots) -> None:
         super().settle(ops, at)
         if self.stateful:
-            ops.copy(at.cells[:, 0 if self.go_backwards else -1], out=at.carried_c[: len(at.x)])
+            ops.copy(at.cells[:, self.end], out=at.carried_c[: len(at.x)])
+
+    def _cells(self, at: Slots) -> Any:
+        """Where the cells of all steps are kept."""
+        if at.training:
+            return at.cells
+        return at.all_cells if self.return_state else None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
-from cortex_lab.nn.contract.layer import Layer, Shape, Slots
+from cortex_lab.nn.contract.layer import Layer, Shape, Slots, need_rank, positive
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,25 @@ class Permute(Layer):
     def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.permute_axes(at.dy, at.dx, at.back)
+
+
+@dataclass(frozen=True)
+class RepeatVector(Layer):
+    """Rows (features,) as `n` steps that are all alike: (n, features)."""
+
+    carries_activation = True
+    n: int
+
+    def __post_init__(self) -> None:
+        positive("n", self.n)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        need_rank(self, shapes[0], 1, "(features,)")
+        return (self.n, *shapes[0])
+
+    def forward(self, ops: Ops, at: Slots) -> None:
+        ops.copy(at.x[:, None], out=at.y)
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        if at.dx is not None:
+            ops.sum_copies(at.dy, out=at.dx[:, None])

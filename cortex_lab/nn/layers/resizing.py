@@ -1,4 +1,4 @@
-"""Images made larger or smaller."""
+"""Images and sequences made larger or smaller."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_lab.compute import Ops
-from cortex_lab.nn.contract.layer import Layer, Shape, Slots, need_rank, pair
-from cortex_lab.nn.contract.window import border
+from cortex_lab.nn.contract.layer import Layer, Shape, Slots, need_rank, pair, positive
+from cortex_lab.nn.contract.window import Pair, border, span_border
 
 
 @dataclass(frozen=True)
@@ -103,3 +103,82 @@ class Cropping2D(Layer):
     def backward(self, ops: Ops, at: Slots) -> None:
         if at.dx is not None:
             ops.pad_image(at.dy, at.dx, at.border)
+
+
+class _Span(Layer):
+    """A sequence, which is an image one pixel high."""
+
+    carries_activation = True
+
+    def _length(self, shape: Shape) -> int:
+        need_rank(self, shape, 2, "(length, channels)")
+        return shape[0]
+
+
+@dataclass(frozen=True)
+class UpSampling1D(_Span):
+    """Rows (length, channels) with each place repeated `size` times."""
+
+    size: int = 2
+
+    def __post_init__(self) -> None:
+        positive("size", self.size)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return self._length(shapes[0]) * self.size, shapes[0][1]
+
+    def forward(self, ops: Ops, at: Slots) -> None:
+        ops.upsample_nearest(at.x[:, None], at.y[:, None])
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        if at.dx is not None:
+            ops.upsample_nearest_gradient(at.dy[:, None], at.dx[:, None])
+
+
+@dataclass(frozen=True)
+class ZeroPadding1D(_Span):
+    """Rows (length, channels) with zeros before and after; `padding` is n or (before, after)."""
+
+    padding: int | Pair = 1
+
+    def __post_init__(self) -> None:
+        span_border("padding", self.padding)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        return self._length(shapes[0]) + sum(span_border("padding", self.padding)), shapes[0][1]
+
+    def constants(self, *shapes: Shape) -> dict[str, Any]:
+        return {"border": ((0, 0), span_border("padding", self.padding))}
+
+    def forward(self, ops: Ops, at: Slots) -> None:
+        ops.pad_image(at.x[:, None], at.y[:, None], at.border)
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        if at.dx is not None:
+            ops.crop_image(at.dy[:, None], at.dx[:, None], at.border)
+
+
+@dataclass(frozen=True)
+class Cropping1D(_Span):
+    """Rows (length, channels) without places at the ends; `cropping` is n or (before, after)."""
+
+    cropping: int | Pair = (1, 1)
+
+    def __post_init__(self) -> None:
+        span_border("cropping", self.cropping)
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        left = self._length(shapes[0]) - sum(span_border("cropping", self.cropping))
+        if left < 1:
+            raise ValueError(f"cropping {self.cropping} leaves nothing of {shapes[0][0]} places")
+        return left, shapes[0][1]
+
+    def constants(self, *shapes: Shape) -> dict[str, Any]:
+        return {"border": ((0, 0), span_border("cropping", self.cropping))}
+
+    def forward(self, ops: Ops, at: Slots) -> None:
+        ops.crop_image(at.x[:, None], at.y[:, None], at.border)
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        if at.dx is not None:
+            ops.pad_image(at.dy[:, None], at.dx[:, None], at.border)

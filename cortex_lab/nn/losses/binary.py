@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cortex_lab.ground import checks
-from cortex_lab.nn.contract.layer import Shape
+from cortex_lab.nn.contract.layer import Shape, snake_case
 from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.losses.regression import _Elementwise
 
@@ -32,9 +32,13 @@ class _Binary(_Elementwise):
         targets = super().check_targets(targets, shape)
         outside = ~((targets >= 0) & (targets <= 1)).reshape(len(targets), -1).all(axis=1)
         if outside.any():
+            marks = np.unique(targets[(targets < 0) | (targets > 1)]).tolist()
+            own = f"CensorLoss({snake_case(type(self).__name__)!r})"
+            unknown = f"; where that is unknown, leave those rows out, y[y >= 0], or give NaN and {own}"
+            say = unknown if marks in ([-1], [-100]) else ""
             raise WrongRows(
                 f"{type(self).__name__} wants targets from 0 to 1, got {targets.min():g} to {targets.max():g}"
-                "; first such rows {rows}",
+                f"; first such rows {{rows}}{say}",
                 np.flatnonzero(outside),
             )
         return targets

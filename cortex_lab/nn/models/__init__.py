@@ -8,11 +8,22 @@
 | `resnet_imagenet`     | residual networks for 224 x 224 images, ResNet-18 to ResNet-152        |
 | `densenet`            | densely connected networks with bottlenecks and compression            |
 | `autoencoder`         | linear, deep, sparse and denoising autoencoders                        |
+| `transformer`         | attention over characters: which comes next                            |
 """
 
 from cortex_lab.nn.models.autoencoder import autoencoder
 from cortex_lab.nn.models.densenet import densenet
 from cortex_lab.nn.models.plain import cortex_mnist, vgg
 from cortex_lab.nn.models.resnet import plain, resnet, resnet_imagenet
+from cortex_lab.nn.models.transformer import transformer
 
-__all__ = ["autoencoder", "cortex_mnist", "densenet", "plain", "resnet", "resnet_imagenet", "vgg"]
+__all__ = [
+    "autoencoder",
+    "cortex_mnist",
+    "densenet",
+    "plain",
+    "resnet",
+    "resnet_imagenet",
+    "transformer",
+    "vgg",
+]

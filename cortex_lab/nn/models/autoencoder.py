@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.graph.description import Entry, Node
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.dense import Dense
@@ -31,7 +32,10 @@ def autoencoder(
     `dropout` (rate) spoils the input, for a denoising autoencoder (Vincent et al. 2008). `k` keeps only the k
     strongest units of the code, for a sparse one (Makhzani and Frey 2014).
     """
-    units = list(units)
+    units = checks.listed("units", units, "the units of each layer, such as (128, 32)")
+    input_shape = checks.shape("input_shape", input_shape)
+    checks.number("noise", noise, least=0)
+    checks.fraction("dropout", dropout)
     if not units:
         raise ValueError("an autoencoder needs the units of at least one layer, such as units=(32,)")
     layers: list[Entry] = [Flatten()] if len(tuple(input_shape)) > 1 else []
@@ -41,7 +45,7 @@ def autoencoder(
         layers.append(Dropout(dropout))
     layers += [Dense(n, activation=activation) for n in units[:-1]]
     layers.append(Node(Dense(units[-1]), "code"))
-    if k:
+    if k is not None:
         layers.append(Node(KSparse(k), "sparse_code"))
     layers += [Dense(n, activation=activation) for n in reversed(units[:-1])]
     layers.append(Node(Dense(math.prod(input_shape), activation=output_activation), "reconstruction"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.graph.description import Block, Entry, Node
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.activation import ReLU
@@ -13,6 +14,9 @@ from cortex_lab.nn.layers.global_pooling import GlobalAveragePooling2D
 from cortex_lab.nn.layers.merging import Concatenate
 from cortex_lab.nn.layers.normalization import BatchNormalization
 from cortex_lab.nn.layers.pooling import AveragePooling2D
+
+DEEPEST = 10_000
+"""More is a mistake in writing."""
 
 
 def densenet(
@@ -27,11 +31,11 @@ def densenet(
     `depth` is 6 n + 4 (40, 100): three stages of n layers, each a 1 x 1 and a 3 x 3 convolution that add
     `growth` channels. Between stages, channels shrink to the fraction `compression`.
     """
-    layers_per_stage, rest = divmod(depth - 4, 6)
+    layers_per_stage, rest = divmod(checks.whole("depth", depth, most=DEEPEST) - 4, 6)
+    checks.whole("growth", growth, least=1)
     if rest or layers_per_stage < 1:
         raise ValueError(f"this DenseNet has depths of 6 n + 4, such as 40 or 100, not {depth}")
-    if not 0 < compression <= 1:
-        raise ValueError(f"compression is a fraction over 0 and at most 1, got {compression}")
+    checks.number("compression", compression, over=0, most=1)
     channels = 2 * growth
     layers: list[Entry] = [Conv2D(channels, 3, padding="same", use_bias=False)]
     for stage in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.conv2d import Conv2D
@@ -21,6 +22,7 @@ def cortex_mnist(
 
     After the MNIST example of Cortex. `dropout` is the rate before the last layer; 0 leaves it out.
     """
+    checks.fraction("dropout", dropout)
     layers: list[Entry] = [
         Conv2D(20, 5, activation="relu"),
         MaxPooling2D(2),
@@ -55,7 +57,9 @@ def vgg(
 
     `depth` is 11, 13, 16 or 19. For 32 x 32 images take `units=512`.
     """
-    if depth not in VGG_STAGES:
+    checks.fraction("dropout", dropout)
+    checks.flag("batch_normalization", batch_normalization)
+    if checks.whole("depth", depth) not in VGG_STAGES:
         raise ValueError(f"VGG comes in the depths {', '.join(map(str, VGG_STAGES))}, not {depth}")
     layers: list[Entry] = []
     for stage, convolutions in enumerate(VGG_STAGES[depth]):

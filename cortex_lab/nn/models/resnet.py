@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.graph.description import Block, Entry, Node
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.activation import ReLU
@@ -29,6 +30,8 @@ def plain(depth: int = 20, input_shape: Sequence[int] = (32, 32, 3), classes: in
     return _small(depth, input_shape, classes, shortcuts=False)
 
 
+DEEPEST = 10_000
+"""More is a mistake in writing; the deepest that was ever trained has 1,202."""
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
@@ -40,7 +43,7 @@ def resnet_imagenet(
     `depth` is 18, 34, 50, 101 or 152; from 50 on with bottlenecks, whose 3 x 3 convolution carries the stride
     (the variant known as v1.5).
     """
-    if depth not in STAGES:
+    if checks.whole("depth", depth) not in STAGES:
         raise ValueError(f"this ResNet comes in the depths {', '.join(map(str, STAGES))}, not {depth}")
     layers: list[Entry] = [*_normalized(64, 7, 2, padding=3), ReLU(), MaxPooling2D(3, 2, padding=1)]
     channels = 64
@@ -57,7 +60,7 @@ def resnet_imagenet(
 
 
 def _small(depth: int, input_shape: Sequence[int], classes: int, shortcuts: bool) -> Graph:
-    blocks, rest = divmod(depth - 2, 6)
+    blocks, rest = divmod(checks.whole("depth", depth, most=DEEPEST) - 2, 6)
     if rest or blocks < 1:
         raise ValueError(f"this network has depths of 6 n + 2, such as 20, 32 or 56, not {depth}")
     layers: list[Entry] = [*_normalized(16, 3), ReLU()]

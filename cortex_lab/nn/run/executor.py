@@ -13,7 +13,7 @@ import numpy as np
 from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.graph.graph import PlacedNode
-from cortex_lab.nn.run.plan import Plan, PlannedBuffer, assign_offsets, edge
+from cortex_lab.nn.run.plan import Plan, PlannedBuffer, assign_offsets, edge, passes_gradient
 from cortex_lab.nn.run.replaying import Replayed
 
 Step = tuple[str, Callable[[], None] | None]
@@ -129,8 +129,9 @@ class Executor:
             return self._accumulation(name, bound.buffers)
         if name in self.plan.chains:
             return Replayed(self.plan.chains[name].forward, self.ops, bound.slots[name])
-        layer, slots = self.plan.graph.nodes[name].layer, bound.slots[name]
-        if layer.is_view or (action == "backward" and getattr(layer, "passes_gradient", False)):
+        node, slots = self.plan.graph.nodes[name], bound.slots[name]
+        layer = node.layer
+        if layer.is_view or (action == "backward" and passes_gradient(node)):
             return None
         method = layer.forward if action == "forward" else layer.backward
         return (Replayed if layer.replays and not slots.frozen else partial)(method, self.ops, slots)

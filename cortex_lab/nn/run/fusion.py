@@ -59,11 +59,11 @@ def _chain_from(graph: Graph, node: PlacedNode, kept: Collection[str], taken: se
     nodes, inputs = [node.name], list(node.inputs)
     normalization, relu = None, False
     ahead = _only_reader(graph, nodes[-1], kept)
-    if ahead and type(ahead.layer) is BatchNormalization and not ahead.layer.per_element:
+    if ahead and _is_per_channel(ahead):
         normalization = ahead
         nodes.append(ahead.name)
         ahead = _only_reader(graph, nodes[-1], kept)
-    if ahead and type(ahead.layer) is Add and len(ahead.inputs) == 2 and ahead.name not in taken:
+    if ahead and _adds_two_alike(ahead) and ahead.name not in taken:
         inputs += [source for source in ahead.inputs if source != nodes[-1]]
         nodes.append(ahead.name)
         ahead = _only_reader(graph, nodes[-1], kept)
@@ -81,5 +81,14 @@ def _only_reader(graph: Graph, name: str, kept: Collection[str]) -> PlacedNode |
     return reader if reader.inputs.count(name) == 1 else None
 
 
+def _is_per_channel(node: PlacedNode) -> bool:
+    layer = node.layer
+    return type(layer) is BatchNormalization and layer._axes(node.out_shape) == (len(node.out_shape) - 1,)
+
+
+def _adds_two_alike(node: PlacedNode) -> bool:
+    return type(node.layer) is Add and len(node.inputs) == 2 and len(set(node.in_shapes)) == 1
+
+
 def _is_relu(layer: Layer) -> bool:
-    return type(layer) is ReLU or (type(layer) is Activation and layer.activation == "relu")
+    return type(layer) in (ReLU, Activation) and layer.function == "relu"

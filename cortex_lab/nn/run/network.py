@@ -12,23 +12,26 @@ from numpy.typing import ArrayLike
 
 from cortex_lab.compute import Ops, as_ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.float32 import check_float32, refuse_masked, remedy
+from cortex_lab.ground.habits import Answering, told
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
+from cortex_lab.nn.run.answers import ANSWERS
+from cortex_lab.nn.run.arrays import Arrays
+from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
-from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
+from cortex_lab.nn.run.gradients import gradient_of
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
-from cortex_lab.nn.run.tables import is_table, read_table, read_tables
 from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
+MEMORY = ("params", "gradient", "state", "parameters", "gradients", "states")
 
 
-class Network:
+class Network(Answering):
     """Layers bound to parameters: describes itself, predicts, and is what a Training trains.
 
     Parameters
@@ -45,16 +48,20 @@ class Network:
         "cpu", "gpu" or "reference", or an `Ops`.
 
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
-    `parameters`, `gradients` and `states` are named views into them ("conv2d_1/kernel"). `pictures` names the
-    inputs whose bytes (uint8) are seen as 0 to 1: see `seen`. `reads` are the columns of a table that it was
-    trained on, by input name, `categories` what was in its columns of words, and `classes` the names of what
-    its outputs stand for, where `train` was told.
+    `parameters`, `gradients` and `states` are named views into them; to change one, assign an array to it:
+    `network.parameters["conv2d_1/kernel"] = array`. `pictures` names the inputs whose bytes (uint8) are seen
+    as 0 to 1: see `seen`. `reads` are the columns of a table that it was trained on, by input name,
+    `categories` what was in its columns of words, and `classes` the names of what its outputs stand for,
+    where `train` was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
     the next update waits for it. `turns` sees to that: what changes weights holds
     `network.turns.lock`.
     """
 
+    answers = ANSWERS
+
+    @told
     def __init__(
         self,
         layers: Graph | Iterable[Entry],
@@ -93,18 +100,28 @@ class Network:
         self.params = self.ops.zeros((_total(self._specs),))
         self.gradient = self.ops.zeros((_total(self._specs),))
         self.state = self.ops.zeros((_total(self._state_specs),))
-        self.parameters = _views(self.params, self._specs)
-        self.gradients = _views(self.gradient, self._specs)
-        self.states = _views(self.state, self._state_specs)
-        self._shared = self._shared_gradients()
         self.turns = Turns()
+        self.parameters = Arrays.of(self.params, self._specs, self.ops, self.turns)
+        self.gradients = Arrays.of(self.gradient, self._specs, self.ops, self.turns)
+        self.states = Arrays.of(self.state, self._state_specs, self.ops, self.turns)
+        self._shared = self._shared_gradients()
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
         self.reads: dict[str, list]
         self.categories: dict[Any, list[str]]
-        self.classes: list[str] | None
+        # The labels of one output; by name of several.
+        self.classes: list[str] | dict[str, list[str]] | None
+        # What the weights were when it was given names that were not learned yet.
+        self.named_at: int | None
         self.saw_bytes: frozenset[str]
         self.saw_large: frozenset[str]
         self.initialize(seed)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `network.params *= 2` sets what it changed in place.
+        if name in MEMORY and self.__dict__.get(name, value) is not value:
+            part = "[name]" if name.endswith("s") and name != "params" else "[...]"
+            raise AttributeError(f"a network keeps its memory; write into it: network.{name}{part} = array")
+        super().__setattr__(name, value)
 
     @property
     def layers(self) -> list[str]:
@@ -114,7 +131,7 @@ class Network:
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.categories, self.classes = {}, {}, None
+        self.reads, self.categories, self.classes, self.named_at = {}, {}, None, None
         self.saw_bytes, self.saw_large = frozenset(), frozenset()
         with self.turns.lock:
             self.turns.await_readers()
@@ -170,6 +187,10 @@ class Network:
         outputs = self._evaluate(x, ())
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
+    def __call__(self, x: Any) -> Any:
+        """What `predict` says of rows `x`."""
+        return self.predict(x)
+
     def activations(self, x: Any, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""
         wanted = self.layers
@@ -180,6 +201,28 @@ class Network:
                 raise KeyError(f"there is no layer {name!r}; there are {', '.join(self.layers)}")
         found = self._evaluate(x, tuple(wanted))
         return {name: found[name] for name in wanted}
+
+    @told
+    def gradient_of(
+        self,
+        output: str | None = None,
+        wrt: str = "input",
+        *,
+        rows: Any,
+        unit: Any = None,
+        per_row: bool = True,
+    ) -> np.ndarray:
+        """The gradient of an output for `rows` with respect to `wrt`, as NumPy: what would change it, how.
+
+            network.gradient_of("head", wrt="conv2d_1", rows=x, unit=3)
+
+        `output` is a node, None the only output; of it `unit` is asked, a number or one for each row, None
+        for the sum of all. `wrt` is an input, a node (its output) or a parameter such as "dense_1/kernel".
+        Each row has a gradient of its own, (rows, *shape of wrt); without `per_row` they are summed. The
+        network is that of `predict`: nothing is dropped, statistics are those learned. Of bytes that are
+        pictures it is the gradient of what they are seen as, 0 to 1.
+        """
+        return gradient_of(self, output, wrt, rows, unit, checks.flag("per_row", per_row))
 
     def evaluate_batches(
         self,
@@ -219,36 +262,7 @@ class Network:
 
         Ids that a table does not have are named with their rows, which are `data_rows` of the data, if given.
         """
-        learned = self.categories, self.ops.dtype
-        x = read_table(x, self.reads, *learned) if is_table(x) else x
-        named = dict(x) if isinstance(x, Mapping) else {next(iter(self.graph.inputs)): x}
-        if set(named) != set(self.graph.inputs):
-            raise ValueError(f"the network has the inputs {list(self.graph.inputs)}, got {list(named)}")
-        named = read_tables(named, self.reads, *learned)
-        rows = None
-        for name, shape in self.graph.inputs.items():
-            refuse_masked(named[name], f"input {name!r}")
-            if checks.is_sparse(named[name]):
-                raise checks.sparse(f"input {name!r}", f"(rows, {_join(shape)})")
-            array = named[name] = np.asarray(named[name])
-            if array.shape[1:] != shape or array.ndim == 0:
-                hint = "; for a single row pass x[None]" if array.shape == shape else ""
-                raise ValueError(
-                    f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
-                )
-            if array.dtype.kind not in "fiub":
-                raise TypeError(
-                    f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
-                )
-            refuse_no_ids(self.graph, name, array, self.reads.get(name), data_rows)
-            if self.ops.dtype == np.float32 and not reads_ids(self.graph, name):
-                check_float32(array, f"input {name!r}")
-            rows = len(array) if rows is None else rows
-            if len(array) != rows or rows == 0:
-                raise ValueError(
-                    f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
-                )
-        return named
+        return checked(self, x, data_rows)
 
     def save(self, path: str | os.PathLike) -> None:
         """Description, weights and state in one HDF5 file, written whole or not at all.
@@ -291,7 +305,7 @@ class Network:
         pairs = ((self.params, twin.params), (self.state, twin.state))
         self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
         twin.reads, twin.categories, twin.classes = self.reads, self.categories, self.classes
-        twin.saw_bytes, twin.saw_large = self.saw_bytes, self.saw_large
+        twin.saw_bytes, twin.saw_large, twin.named_at = self.saw_bytes, self.saw_large, self.named_at
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
@@ -375,16 +389,3 @@ class Network:
 
 def _total(specs: Mapping[str, Parameter]) -> int:
     return sum(math.prod(spec.shape) for spec in specs.values())
-
-
-def _views(flat: np.ndarray, specs: Mapping[str, Parameter]) -> dict[str, Any]:
-    views, start = {}, 0
-    for name, spec in specs.items():
-        size = math.prod(spec.shape)
-        views[name] = flat[start : start + size].reshape(spec.shape)
-        start += size
-    return views
-
-
-def _join(shape: tuple[int, ...]) -> str:
-    return ", ".join(map(str, shape))

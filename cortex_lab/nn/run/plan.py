@@ -254,5 +254,11 @@ def _gradient_passed_on(graph: Graph, reader: str) -> str | None:
     if reader == "loss":
         return None
     name = reader.partition(">")[0]
-    layer = graph.nodes[name].layer
-    return f"gradient:{name}" if layer.is_view or getattr(layer, "passes_gradient", False) else None
+    node = graph.nodes[name]
+    return f"gradient:{name}" if node.layer.is_view or passes_gradient(node) else None
+
+
+def passes_gradient(node: PlacedNode) -> bool:
+    """Whether the gradient of each input is the output's as it is, so that nothing is to be computed."""
+    alike = all(shape == node.out_shape for shape in node.in_shapes)
+    return alike and getattr(node.layer, "passes_gradient", False)

@@ -12,7 +12,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.categories import one_hot
-from cortex_lab.ground.float32 import as_float32, remedy
+from cortex_lab.ground.float32 import as_float32, numbers_of, remedy
 
 
 def is_table(x: Any) -> bool:
@@ -84,10 +84,7 @@ def read_table(
 def _values(column: pd.Series, dtype: DTypeLike) -> np.ndarray:
     kind = getattr(column.dtype, "kind", "O")
     if kind != "c" and (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
-        # Whole numbers may be too long for float64, too.
-        exact = kind in "iu" and not column.isna().any()
-        numbers = column.to_numpy(kind + "8") if exact else column.to_numpy(np.float64, na_value=np.nan)
-        single = dtype == np.float32
+        numbers, single = numbers_of(column), dtype == np.float32
         values = as_float32(numbers, f"column {column.name!r}") if single else numbers.astype(dtype)
         if not np.isfinite(values).all():
             raise ValueError(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from cortex_lab.ground import forks
 from cortex_lab.study.settling import settled
 
 Result = TypeVar("Result")
@@ -17,16 +18,19 @@ class Turns:
         with turns.lock:
             turns.await_readers()
 
-    Who changes them waits until those that read are done, and who comes to read meanwhile waits for it. No
-    thread waits for itself: what it reads or changes within a turn of its own, it may. An interrupt leaves
-    no turn behind: the lock itself is entered and left in C, where there is no place for one.
+    Who changes them waits until those that read are done, and who comes to read meanwhile waits for that
+    one change, so neither keeps the other waiting for ever. No thread waits for itself: what it reads or
+    changes within a turn of its own, it may. An interrupt leaves no turn behind: the lock itself is entered
+    and left in C, where there is no place for one.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = forks.freed(threading.RLock())
         self._moved = threading.Condition(self.lock)
         self._readers: dict[object, int] = {}
-        self._waiting = 0
+        self._waiting = self._changes = 0
+        self._torn = False
+        forks.told(self)
 
     def await_readers(self) -> None:
         """Wait until no other thread reads; for who holds the lock."""
@@ -40,7 +44,9 @@ class Turns:
 
         def enter_and_act() -> Result:
             with self.lock:
-                while self._waiting and me not in self._readers.values():
+                self._refuse_if_torn()
+                changes = self._changes
+                while self._waiting and changes == self._changes and me not in self._readers.values():
                     self._moved.wait()
                 self._readers[turn] = me
             return act()
@@ -52,7 +58,25 @@ class Turns:
 
         return settled(enter_and_act, leave)
 
+    def after_fork(self) -> None:
+        """In a child: who reads or changes weights in another thread is not there to come to an end."""
+        me, free = threading.get_ident(), self.lock.acquire(blocking=False)
+        mine = {turn: reader for turn, reader in self._readers.items() if reader == me}
+        if free:
+            self.lock.release()
+        # Who comes to change weights looks at nothing but the readers.
+        self._torn, self._readers = not free, mine if free else {None: 0}
+        self._waiting = 0
+
+    def _refuse_if_torn(self) -> None:
+        if self._torn:
+            raise RuntimeError(
+                "this process was forked while another thread changed these weights, of which some are new "
+                f"and some are not; wait for it before forking, or {forks.SPAWN}"
+            )
+
     def _wait_for_readers(self) -> None:
+        self._refuse_if_torn()
         me = threading.get_ident()
         self._waiting += 1
         try:
@@ -60,4 +84,5 @@ class Turns:
                 self._moved.wait()
         finally:
             self._waiting -= 1
+            self._changes += 1
             self._moved.notify_all()

@@ -6,7 +6,7 @@ from typing import Any
 
 from cortex_lab.ground import checks
 from cortex_lab.nn.run.network import Network
-from cortex_lab.optimize import Optimizer
+from cortex_lab.optimize import Optimizer, as_optimizer
 
 _OF_A_SOURCE = ("fetch", "batch_size", "steps_per_epoch")
 
@@ -19,12 +19,12 @@ def check_arguments(
     validation: Any,
     validate_every: Any,
     seed: Any,
-) -> None:
-    """TypeError or ValueError that names the first argument of a `Training` that cannot be one."""
+) -> Optimizer:
+    """The optimizer; TypeError or ValueError that names the first argument that cannot be one."""
     checks.instance("network", network, Network, "a Network")
     if isinstance(batches, type) or not all(hasattr(batches, name) for name in _OF_A_SOURCE):
         raise checks.refused("batches", "a source of batches, such as dataset.batches(32)", batches)
-    checks.instance("optimizer", optimizer, Optimizer, "an optimizer such as Adam(1e-3)")
+    optimizer = as_optimizer(optimizer)
     if row_weights is not None:
         weights = checks.finite("row_weights", row_weights, "finite numbers, one for each row")
         if weights.ndim != 1 or weights.min() < 0:
@@ -34,3 +34,4 @@ def check_arguments(
     if validate_every is not None:
         checks.whole("validate_every", validate_every, least=1)
     checks.seed("seed", seed)
+    return optimizer

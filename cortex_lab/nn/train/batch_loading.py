@@ -56,10 +56,11 @@ class BatchLoader:
 
     def load_into(self, executor: Executor) -> None:
         """From now on, load into the buffers of this one."""
-        self.executor = executor
         self.bounds, self._places = {}, {}
         executor.seed.fill(self.seed)
         self.hyperparameters.forget_bounds()
+        # Last, as it says that all of this was done.
+        self.executor = executor
 
     def load(self, step: int) -> LoadedBatch:
         """Put the batch of step number `step` into its buffers.

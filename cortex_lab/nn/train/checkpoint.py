@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -23,7 +24,7 @@ from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.saved import Saved
 from cortex_lab.nn.train.saved_study import SavedStudy, describe_study
 from cortex_lab.nn.train.training import Training
-from cortex_lab.optimize import Optimizer
+from cortex_lab.optimize import Optimizer, as_optimizer
 from cortex_lab.optimize.optimizer import optimizer_from_dict
 from cortex_lab.study import Session
 
@@ -118,9 +119,24 @@ def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
     if saved is not None and given is None:
         with saving.reading(saved.path, "optimizer"):
             return optimizer_from_dict(saved.description["optimizer"])
-    if not isinstance(given, Optimizer):
-        raise TypeError(f"the optimizer must be one such as Adam(1e-3), got {given!r}")
-    return given
+    return as_optimizer(given)
+
+
+def check_validated(training: Training, saved: Saved, validation: Any) -> None:
+    """ValueError where the saved training was validated and this one is not; a warning where None says so."""
+    if training.validation is not None or saved.description.get("validation_rows") is None:
+        return
+    if validation is not None:
+        raise ValueError(
+            f"{saved.path} was saved from a training with validation rows, and here there are none; give the "
+            "same, validation=(inputs, targets), or say that it goes on without: validation=None"
+        )
+    warnings.warn(
+        f"{saved.path} was saved from a training with validation rows; it goes on without, so what waits for "
+        "them, such as a condition, waits in vain",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def load_training(

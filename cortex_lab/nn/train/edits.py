@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
-
-import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.nn.examine.record import StepRecord
@@ -76,12 +74,12 @@ def hyperparameter(training: Editable, name: str, value: Any) -> None:
 
 def weights(training: Editable, name: str, value: Any) -> None:
     """A parameter, "dense_1/kernel", set to an array of its shape, or to one number."""
-    _assign(training, training.network.parameters, name, value)
+    training.network.parameters[name] = value
 
 
 def state(training: Editable, name: str, value: Any) -> None:
     """What persists untrained, such as "batch_normalization_1/moving_mean"."""
-    _assign(training, training.network.states, name, value)
+    training.network.states[name] = value
 
 
 def gradient(training: Editable, name: str, value: Any) -> None:
@@ -90,15 +88,14 @@ def gradient(training: Editable, name: str, value: Any) -> None:
         raise ValueError(
             "between two steps there is no gradient to edit; stop inside one with session.step(to=...)"
         )
-    _assign(training, training.network.gradients, name, value)
+    training.network.gradients[name] = value
 
 
 def pending_update(training: Editable, name: str, value: Any) -> None:
     """What the update of the step under way will add to a parameter, whatever the optimizer finds."""
     if not training.record.under_way:
         raise ValueError("between two steps no update is pending; stop before one with session.step(to=...)")
-    found = _fitting(training, training.network.parameters, name, value)
-    training.record.change(name, found)
+    training.record.change(name, training.network.parameters.fitting(name, value))
 
 
 def revived_unit(training: Editable, name: str, value: Any) -> None:
@@ -145,18 +142,3 @@ def _unquoted(quoted: str) -> str:
         return ast.literal_eval(quoted)
     except (SyntaxError, ValueError):
         return quoted[1:-1]
-
-
-def _assign(training: Editable, arrays: Mapping[str, np.ndarray], name: str, value: Any) -> None:
-    arrays_value = _fitting(training, arrays, name, value)
-    arrays[name][...] = training.network.ops.asarray(arrays_value)
-
-
-def _fitting(training: Editable, arrays: Mapping[str, np.ndarray], name: str, value: Any) -> np.ndarray:
-    if name not in arrays:
-        raise KeyError(f"the network has no {name!r}; it has {', '.join(arrays) or 'nothing of the kind'}")
-    value = checks.numbers("value", value, f"a number or an array of them for {name!r}")
-    value = value.astype(training.network.ops.dtype)
-    if value.shape not in ((), arrays[name].shape):
-        raise ValueError(f"{name!r} has the shape {arrays[name].shape}, got {value.shape}")
-    return np.broadcast_to(value, arrays[name].shape).copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run.executor import Bound
@@ -25,7 +26,7 @@ class Hyperparameters:
             raise KeyError(f"no layer reads {name!r} at every step; there are {known}")
         node, _, field = name.rpartition(".")
         # Made anew to have it checked as the layer checks its own.
-        dataclasses.replace(self._nodes[node].layer, **{field: value})  # type: ignore[type-var]
+        dataclasses.replace(_within(self._nodes[node].layer), **{field: value})
 
     def edit(self, name: str, value: float) -> None:
         """Have the layer read `value` from the next step on; errors as of `check`."""
@@ -53,16 +54,22 @@ class Hyperparameters:
             value = self.edited.get(name, described)
             for bound in self._bounds:
                 if getattr(bound.slots[node], field) != value:
-                    setattr(bound.slots[node], field, value)
+                    # First what has to be done whenever they differ.
                     bound.forget_calls()
+                    setattr(bound.slots[node], field, value)
 
 
 def _described(graph: Graph) -> dict[str, float]:
     """Numbers of the layers' descriptions that they read from their slots."""
     found = {}
     for name, node in graph.nodes.items():
-        fields = {field.name for field in dataclasses.fields(node.layer)}  # type: ignore[arg-type]
+        fields = {field.name for field in dataclasses.fields(_within(node.layer))}
         for key, value in node.layer.constants(*node.in_shapes).items():
             if key in fields and isinstance(value, float):
                 found[f"{name}.{key}"] = value
     return found
+
+
+def _within(layer: Any) -> Any:
+    """What a layer around another one does at each step, if it is one; else the layer."""
+    return _within(layer.layer) if hasattr(layer, "layer") else layer

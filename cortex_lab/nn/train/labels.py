@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from cortex_lab.ground.float32 import check_float32, refuse_masked
-from cortex_lab.nn.contract.batches import BatchSource
-from cortex_lab.nn.contract.loss import SIGNED, TooFewClasses, resolve_loss, row_weights
+from cortex_lab.nn.contract.loss import SIGNED, WrongRows, resolve_loss, row_weights
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.objective import TotalLoss
 
@@ -51,21 +49,40 @@ def class_count(network: Network, loss: Any) -> int | None:
 
 
 def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
-    """ValueError for targets that a loss of classes cannot read, of all rows to train on.
+    """ValueError for targets in memory that a loss cannot read, of all rows to train on, or if none is known.
 
     In arrays also for class ids that look like labels from a negative number on. A negative id is unknown:
     where ids count up from it, as many as there are classes, one of them would silently never be learned.
     """
-    of_classes = [name for name, loss in objective.losses.items() if loss.of_classes]
-    if given.source is not None or not of_classes or given.learned is None:
+    if given.source is not None or given.learned is None:
         return
-    targets = objective.by_output(given.learned)
-    for name in of_classes:
-        # What has too many classes in some rows can be trained on without them; a step names them.
-        with suppress(TooFewClasses):
-            objective.losses[name].check_targets(targets[name], objective.network.graph.shape(name))
-        if given.dataset is None:
-            _refuse_signed(objective, name, targets[name])
+    of_classes = [name for name, loss in objective.losses.items() if loss.of_classes]
+    learned = objective.by_output(given.learned) if of_classes else {}
+    known = {name: _some_known(objective, name, learned[name]) for name in of_classes}
+    if given.dataset is None:
+        for name in of_classes:
+            _refuse_signed(objective, name, learned[name])
+    for places, some in given.learned_in_pieces():
+        for name, targets in objective.by_output(some).items():
+            if name not in of_classes:
+                found = _some_known(objective, name, targets, places)
+                known[name] = known.get(name, False) or found
+    for name in [name for name, some in known.items() if not some]:
+        raise ValueError(
+            f"every target of {name!r} is unknown, so there is nothing to learn from; give those of some rows"
+        )
+
+
+def _some_known(objective: TotalLoss, name: str, targets: Any, places: Any = None) -> bool:
+    """Whether a target is known; ValueError for what the loss cannot read, which lies at `places`."""
+    loss = objective.losses[name]
+    try:
+        if targets is None:
+            return True
+        known = loss.known(loss.check_targets(targets, objective.network.graph.shape(name)))
+    except WrongRows as error:
+        raise error if places is None else error.at(places) from None
+    return known is None or bool(known.any())
 
 
 def refuse_misread(objective: TotalLoss, targets: Any) -> None:
@@ -75,32 +92,6 @@ def refuse_misread(objective: TotalLoss, targets: Any) -> None:
         _refuse_signed(objective, name, values)
         if not objective.losses[name].of_classes and objective.network.ops.dtype == np.float32:
             check_float32(np.asarray(values), f"targets of {name!r}")
-
-
-def take_names(network: Network, batches: BatchSource) -> None:
-    """Let a network that knows no names of columns read tables as these batches were read."""
-    inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
-    if len(inputs) == len(reads) == 1:
-        reads = {inputs[0]: next(iter(reads.values()))}
-    refuse_another_order(network, reads, None)
-    network.reads = network.reads or dict(reads)
-
-
-def refuse_another_order(network: Network, reads: dict[str, list], classes: list[str] | None) -> None:
-    """ValueError if the network has learned these columns, or classes, in other places."""
-    afresh = "or begin afresh with network.initialize(seed)"
-    for name, columns in reads.items():
-        known = network.reads.get(name, columns)
-        if columns != known and set(columns) == set(known):
-            raise ValueError(
-                f"the network was trained on the columns {known}, in this order, and the data have them as "
-                f"{columns}; name them in its order, inputs={known}, {afresh}"
-            )
-    if classes and network.classes and classes != network.classes and set(classes) <= set(network.classes):
-        raise ValueError(
-            f"the network was trained on the classes {', '.join(network.classes)}, in this order, and the "
-            f"data have {', '.join(classes)}; make the labels a pandas.Categorical of those, {afresh}"
-        )
 
 
 def _refuse_signed(objective: TotalLoss, name: str, targets: Any) -> None:

@@ -102,9 +102,10 @@ class Metrics:
 
     def attempt(self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """What `measure` gives, with the error in the place of a metric that cannot be taken."""
-        names = self._objective.network.classes
+        classes = self._objective.network.classes
+        named = classes if isinstance(classes, Mapping) else dict.fromkeys(self.outputs, classes)
         answers = {
-            name: _answers(self._objective.losses[name], outputs[name], targets[name], names)
+            name: _answers(self._objective.losses[name], outputs[name], targets[name], named.get(name))
             for name in self.outputs
         }
         return {

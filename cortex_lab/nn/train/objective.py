@@ -13,6 +13,7 @@ from cortex_lab.ground import checks
 from cortex_lab.nn.contract.initializers import fans, resolve
 from cortex_lab.nn.contract.layer import Parameter, Slots
 from cortex_lab.nn.contract.loss import Loss, resolve_loss
+from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run.executor import Bound
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import as_picture
@@ -39,7 +40,7 @@ class TotalLoss:
         like_pictures: bool = False,
     ) -> None:
         self.network = network
-        self.losses = _losses_by_output(loss, network)
+        self.losses = losses_by_output(loss, network)
         self.weights = _checked_weights(loss_weights, self.losses)
         shapes = {name: network.graph.shape(name) for name in self.losses}
         self.state = {
@@ -289,7 +290,15 @@ def _drawn(spec: Parameter, ops: Ops) -> Any:
     return ops.asarray(initializer.draw(spec.shape, spec.fan or fans(spec.shape), random))
 
 
-def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
+def ends_in(graph: Graph, name: str) -> str | None:
+    """The activation that the output `name` ends in, whatever shape it is brought into after that."""
+    node = graph.nodes[name]
+    while node.layer.is_view and node.inputs[0] in graph.nodes:
+        node = graph.nodes[node.inputs[0]]
+    return node.layer.activation or getattr(node.layer, "function", None)
+
+
+def losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
     graph = network.graph
     if not isinstance(loss, Mapping):
         if len(graph.outputs) > 1:
@@ -301,10 +310,9 @@ def _losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
     for name, each in loss.items():
         if name not in graph.outputs:
             raise ValueError(f"a loss is on {name!r}, but the outputs are {', '.join(graph.outputs)}")
-        losses[name] = resolve_loss(each)
-        node = graph.nodes[name]
-        activation = node.layer.activation or getattr(node.layer, "function", None)
-        losses[name].check_output(name, node.out_shape, activation)
+        output = ends_in(graph, name), graph.shape(name)
+        losses[name] = resolve_loss(each, *output)
+        losses[name].check_output(name, graph.shape(name), output[0])
     if not losses:
         raise ValueError(f"there is no loss; give one for {', '.join(graph.outputs)}")
     return losses

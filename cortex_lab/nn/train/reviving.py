@@ -100,6 +100,8 @@ def _begin_anew(training: Learning, node: PlacedNode, key: str, chosen: np.ndarr
 
 def _as_usual(layer: Any) -> Any:
     """The layer with the bias that it has unless another is asked for, which may be what killed a unit."""
+    if hasattr(layer, "layer"):
+        return dataclasses.replace(layer, layer=_as_usual(layer.layer))
     usual = {each.name: each.default for each in dataclasses.fields(layer) if each.name == "bias_initializer"}
     return dataclasses.replace(layer, **usual)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -10,11 +11,11 @@ import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.batches import BatchSource
-from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
 from cortex_lab.nn.examine.measures import Measures, stands
 from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
+from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.run.executor import Executor
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, targets_are_pictures
@@ -25,8 +26,8 @@ from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
-from cortex_lab.nn.train.labels import take_names
 from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.nn.train.names import take_names
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.phases import Calls, StepPhases, phase_names, settling_of
 from cortex_lab.nn.train.update import Update
@@ -95,14 +96,14 @@ class Training:
         metrics: Any = None,
         seed: int = 0,
     ) -> None:
-        check_arguments(network, batches, optimizer, row_weights, validation, validate_every, seed)
+        given = network, batches, optimizer, row_weights, validation, validate_every, seed
+        optimizer = check_arguments(*given)
         self.network = network
         take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
         self.penalties = None if penalties is None else Penalties.of(penalties)
-        self.seed = checks.seed("seed", seed)
-        self.step_number = 0
+        self.seed, self.step_number = checks.seed("seed", seed), 0
         self.tap: Tap | None = None
         self.tainted = False
         self.reached: str | None = None
@@ -136,6 +137,7 @@ class Training:
     optimizer = property(attrgetter("update.optimizer"))
     optimizer_state = property(attrgetter("update.state"))
     frozen = property(attrgetter("update.frozen"))
+    losses = property(attrgetter("objective.losses"))
     batches = property(attrgetter("loader.source"))
     row_weights = property(attrgetter("loader.row_weights"))
     augmenter = property(attrgetter("loader.augmenter"))
@@ -160,11 +162,6 @@ class Training:
         return {f"validation_{key}": rising for key, rising in self.metrics.directions.items()}
 
     @property
-    def losses(self) -> dict[str, Loss]:
-        """The losses by output name."""
-        return self.objective.losses
-
-    @property
     def probes(self) -> tuple[Probe, ...]:
         """Everything cheap at every step, validation on its schedule."""
         schedule = every(self.validate_every)
@@ -176,7 +173,7 @@ class Training:
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
-        return {name: self.network.ops.to_numpy(array) for name, array in self.network.parameters.items()}
+        return Shown.of(self.network.ops, self.network.parameters)
 
     @property
     def editable(self) -> dict[str, np.ndarray]:
@@ -195,13 +192,13 @@ class Training:
     @property
     def buffers(self) -> dict[str, np.ndarray]:
         """Activations, gradients and parameters by name, of the batch last fetched."""
-        to_numpy, network = self.network.ops.to_numpy, self.network
+        network = self.network
         bound = self.bound or self.executor.bind(self.executor.capacity)
         arrays = {**bound.buffers, **network.parameters, **network.states}
         arrays |= {f"gradient:{name}": array for name, array in network.gradients.items()}
         for name, slots in self.objective.slots(bound, self.plan).items():
             arrays |= {f"loss:{name}": slots.rows, f"target:{name}": slots.target}
-        return {name: to_numpy(array) for name, array in arrays.items()}
+        return Shown.of(network.ops, arrays)
 
     def walk(self) -> Iterator[str]:
         """Perform one training step, phase by phase; parameters and state change in "update" only."""
@@ -287,8 +284,9 @@ class Training:
         loaded = self.record.loaded
         if loaded is None:
             return None
-        after = self.update.foreseen(self.record.changes, settling_of(self.network, self.objective, loaded))
-        return find_fault(self.network, loaded, self.objective.state, after)
+        settling = settling_of(self.network, self.objective, loaded)
+        foreseen = partial(self.update.foreseen, self.record.changes, settling)
+        return find_fault(self.network, loaded, self.objective.state, foreseen)
 
     def is_whole(self) -> bool:
         """Whether the weights are finite, and the optimizer remembers no NaN."""
@@ -321,7 +319,8 @@ class Training:
         self.update.restore(snapshot["optimizer"], snapshot["optimizer_state"])
         self.loader.source = snapshot["batches"]
         self.step_number = snapshot["step"]
-        if snapshot["frozen"] != self.frozen.patterns:
+        # Who freezes and is interrupted leaves a plan of other nodes.
+        if snapshot["frozen"] != self.frozen.patterns or self.plan.frozen != self.frozen.nodes:
             self.freeze(snapshot["frozen"])
         if self.record.loaded is None:
             self.loader.begin_at(self.step_number)
@@ -355,8 +354,8 @@ class Training:
         """From the next step on, let the nodes named so rest, and all others learn; between two steps."""
         # What was bound stays readable until the next step binds anew.
         self.update.frozen, executor = self._resting(frozen, self.batches.batch_size)
-        self.loader.load_into(executor)
         self._step_phases.forget()
+        self.loader.load_into(executor)
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...

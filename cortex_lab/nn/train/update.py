@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +15,9 @@ from cortex_lab.nn.train.copies import copied, put_back
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.optimize import Optimizer
 from cortex_lab.optimize.replaying import ReplayedUpdate
+from cortex_lab.study.settling import settled
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -44,8 +46,7 @@ class Update:
         loss_state: Mapping[str, Any],
     ) -> Update:
         """An update before the first step."""
-        shapes = {name: array.shape for name, array in network.parameters.items()}
-        state = optimizer.init(network.ops, network.params, shapes)
+        state = optimizer.init(network.ops, network.params, _shapes(network))
         return cls(network, optimizer, state, frozen, penalties, loss_state)
 
     @property
@@ -72,34 +73,38 @@ class Update:
             return self._make(self.state, changes, settling)
         return self._optimize(self.state)
 
-    @contextmanager
     def foreseen(
-        self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
-    ) -> Iterator[None]:
-        """Inside, weights and what layers and losses remember are what `make` would leave."""
+        self,
+        changes: Mapping[str, np.ndarray],
+        settling: Sequence[Callable[[], Any]],
+        look: Callable[[], Result],
+    ) -> Result:
+        """The result of `look()`, to which weights, and what layers and losses remember, are as `make` would
+        leave them."""
         network = self.network
         arrays = [network.params, network.state, *self.loss_state.values()]
+
+        def make_and_look() -> Result:
+            with np.errstate(all="ignore"):
+                self._make(copied(self.state), changes, settling)
+            return look()
+
+        def put_back(_: BaseException | None) -> None:
+            for array, values in zip(arrays, before, strict=True):
+                network.ops.copy(values, out=array)
+
         with network.turns.lock:
             network.turns.await_readers()
             before = [array.copy() for array in arrays]
-            try:
-                with np.errstate(all="ignore"):
-                    self._make(copied(self.state), changes, settling)
-                yield
-            finally:
-                for array, values in zip(arrays, before, strict=True):
-                    network.ops.copy(values, out=array)
+            return settled(make_and_look, put_back)
 
     def pending(self, changes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """By parameter, the change that `make` would add now."""
         # Made and taken back: limits work on the parameters themselves.
         network, found, start = self.network, {}, 0
         with network.turns.lock:
-            network.turns.await_readers()
             before = network.params.copy()
-            self._move(copied(self.state))
-            change = network.ops.to_numpy(network.params - before)
-            network.ops.copy(before, out=network.params)
+            change = self.foreseen({}, (), lambda: network.ops.to_numpy(network.params - before))
         for name, array in network.parameters.items():
             own = change[start : start + array.size].reshape(array.shape)
             found[name] = changes.get(name, own)
@@ -113,7 +118,12 @@ class Update:
 
     def set(self, **hyperparameters: Any) -> None:
         """Have the optimizer go on with other hyper-parameters."""
-        self.optimizer = self.optimizer.replace(**hyperparameters)
+        optimizer = self.optimizer.replace(**hyperparameters)
+        parts = optimizer.parts(_shapes(self.network))
+        for name in ("decayed", "scaled"):
+            self.state.pop(name, None)
+        self.state.update(parts)
+        self.optimizer = optimizer
 
     def drop_penalties(self) -> None:
         """Go on without penalties and limits."""
@@ -170,6 +180,13 @@ class Update:
         return finite
 
 
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in network.parameters.items()}
+
+
 def _replays(optimizer: Optimizer, ops: Ops) -> bool:
+    if optimizer.weight_decay_excludes or optimizer.learning_rate_factors:
+        # Then an update is made in parts.
+        return False
     # On a GPU, who reads numbers out of arrays waits for all that it was told to do before.
     return optimizer.replays and type(optimizer).update is Optimizer.update and ops.xp is np

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from cortex_lab.ground import checks
 from cortex_lab.optimize.descent.logs import Log, names_of
 from cortex_lab.optimize.function import Function
 
@@ -80,6 +81,8 @@ def landscape(*logs: Log, resolution: int = 81, margin: float = 0.15, bounds: An
     """
     if not logs:
         raise ValueError("a landscape is drawn around at least one log")
+    for each in logs:
+        checks.instance("a log", each, Log, "what cl.optimize.log(...) returns")
     function = logs[0].function
     for each in logs[1:]:
         if each.function != function:
@@ -114,7 +117,8 @@ def weight_landscape(
     `points` (steps, weights) is the path, such as `follow(session, read=...).points`; `value` gives the loss
     for a flat vector of weights. It is called resolution**2 times, and once for each point of the path.
     """
-    path = np.array(points, dtype=np.float64)
+    path = np.array(checks.numbers("points", points), dtype=np.float64)
+    checks.text("name", name)
     if path.ndim != 2 or len(path) < 3:
         raise ValueError(
             f"a plane needs a path of at least 3 points (steps, weights), got shape {path.shape}"
@@ -151,8 +155,8 @@ def _landscape(
     bounds: Any,
     stacked: bool,
 ) -> Landscape:
-    if resolution < 2:
-        raise ValueError(f"a grid needs a resolution of at least 2, got {resolution}")
+    checks.whole("resolution", resolution, least=2, most=10_000)
+    checks.number("margin", margin, least=0, most=1e6)
     tracks = [(name, path[: _whole(path)], values[: _whole(path)]) for name, path, values in tracks]
     points = np.concatenate([path for _, path, _ in tracks])
     dimension = points.shape[1]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import checks
 from cortex_lab.ground.files import DamagedFile, size_of, write_whole
 from cortex_lab.optimize.function import Function, function_from_dict
 from cortex_lab.optimize.optimizer import Optimizer, optimizer_from_dict
@@ -144,6 +145,7 @@ def summary(*logs: Log) -> pd.DataFrame:
     """A row for each log: where it ended, in how many steps and evaluations, and why."""
     rows = []
     for each in logs:
+        checks.instance("a log", each, Log, "what cl.optimize.log(...) returns")
         last = each.frame.iloc[-1]
         rows.append(
             {

@@ -11,7 +11,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops, as_ops
 from cortex_lab.optimize.function import Differentiable, point
-from cortex_lab.optimize.optimizer import Optimizer
+from cortex_lab.optimize.optimizer import Optimizer, as_optimizer
 from cortex_lab.study import Probe
 
 
@@ -47,10 +47,8 @@ class Descent:
     ) -> None:
         if not isinstance(function, Differentiable):
             raise TypeError(f"a descent wants a function with value(x) and gradient(x), got {function!r}")
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"a descent wants an optimizer such as SGD(0.1), got {optimizer!r}")
         self.function = function
-        self.optimizer = optimizer
+        self.optimizer = optimizer = as_optimizer(optimizer)
         self.ops = as_ops(ops)
         self.step_number = 0
         self.params = self.ops.asarray(point(function, start)).copy()

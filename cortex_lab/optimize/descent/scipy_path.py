@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import checks
 from cortex_lab.optimize.descent.logs import Log
 from cortex_lab.optimize.function import Differentiable, point
 from cortex_lab.study import Stop
@@ -29,6 +30,11 @@ def scipy_path(
     """
     from scipy.optimize import minimize
 
+    if not all(callable(getattr(function, name, None)) for name in ("value", "gradient")):
+        raise checks.refused("function", "a function with value(x) and gradient(x)", function)
+    checks.whole("max_steps", max_steps, least=1, most=10**9)
+    checks.choice("method", checks.text("method", method, "BFGS").lower(), _METHODS)
+    start = point(function, start)
     counted = _Counted(function)
     rows: list[dict[str, float]] = []
     points: list[np.ndarray] = []
@@ -51,7 +57,7 @@ def scipy_path(
         rows.append({key: value for key, value in row.items() if key != "distance" or not math.isnan(value)})
 
     with np.errstate(all="ignore"):
-        keep(point(function, start))
+        keep(start)
         result = minimize(
             counted.value,
             points[0].copy(),
@@ -69,6 +75,10 @@ def scipy_path(
     return Log(function, f"scipy {method}", np.stack(points), frame, stop, spent)
 
 
+_METHODS = (
+    "nelder-mead", "powell", "cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "cobyla", "cobyqa", "slsqp",
+    "trust-constr", "dogleg", "trust-ncg", "trust-exact", "trust-krylov",
+)  # fmt: skip
 _WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 
 

@@ -6,6 +6,7 @@ Formulas and minima as collected by M. Jamil and X.-S. Yang (2013), https://arxi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -182,3 +183,82 @@ class Schwefel(_Rugged):
     @property
     def start(self) -> np.ndarray:
         return np.resize([400.0, 450.0], self.dimension)
+
+
+@dataclass(frozen=True)
+class Branin(Function):
+    """A winding valley with three holes of one depth, 10 / (8 pi) (Branin 1972)."""
+
+    limits: ClassVar[Any] = ((-5.0, 10.0), (0.0, 15.0))
+    minimum: ClassVar[float] = 10 / (8 * np.pi)
+
+    def value(self, x: np.ndarray) -> Any:
+        return _off_the_valley(x) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x[..., 0]) + 10
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        across, bend = 2 * _off_the_valley(x), 5 / np.pi - 5.1 / (2 * np.pi**2) * x[..., 0]
+        along = 10 * (1 - 1 / (8 * np.pi)) * np.sin(x[..., 0])
+        return np.stack([across * bend - along, across], -1)
+
+    @property
+    def minima(self) -> np.ndarray:
+        return np.array([[-np.pi, 12.275], [np.pi, 2.275], [3 * np.pi, 2.475]])
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.array([0.5, 7.0])
+
+
+def _off_the_valley(x: np.ndarray) -> Any:
+    return x[..., 1] - 5.1 / (4 * np.pi**2) * x[..., 0] ** 2 + 5 / np.pi * x[..., 0] - 6
+
+
+@dataclass(frozen=True)
+class Michalewicz(_Rugged):
+    """-sum of sin(x_i) sin(i x_i**2 / pi)**20: a plain with ditches, the lowest where they cross."""
+
+    limits: ClassVar[Any] = (0.0, float(np.pi))
+
+    @property
+    def minimum(self) -> float:  # type: ignore[override]
+        return float(self.value(self.minima[0]))
+
+    @property
+    def _numbers(self) -> np.ndarray:
+        return np.arange(1.0, self.dimension + 1)
+
+    def value(self, x: np.ndarray) -> Any:
+        return -(np.sin(x) * np.sin(self._numbers * x**2 / np.pi) ** 20).sum(-1)
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        return -(np.sin(self._numbers * x**2 / np.pi) ** 19) * _steepness(x, self._numbers)
+
+    @property
+    def minima(self) -> np.ndarray:
+        return np.array([[_deepest(i) for i in range(1, self.dimension + 1)]])
+
+    @property
+    def start(self) -> np.ndarray:
+        return self.minima[0] - 0.2 / self._numbers
+
+
+def _steepness(x: Any, number: Any) -> Any:
+    """The slope of sin(x) sin(i x**2 / pi)**20 over sin(i x**2 / pi)**19, for the coordinate `number` i."""
+    inner, slope = number * x**2 / np.pi, 2 * number * x / np.pi
+    return np.cos(x) * np.sin(inner) + 20 * np.sin(x) * np.cos(inner) * slope
+
+
+@cache
+def _deepest(number: int) -> float:
+    """Where coordinate `number` of Michalewicz's function is at its lowest: one ditch after the other."""
+    bottoms = []
+    for ditch in range(number):
+        # Between two places where the inner sine is 0, the slope changes its sign once.
+        low, high = (np.pi * np.sqrt(edge / number) for edge in (ditch, ditch + 1))
+        for _ in range(80):
+            middle = (low + high) / 2
+            rises = _steepness(middle, number) * (-1) ** ditch > 0
+            low, high = (middle, high) if rises else (low, middle)
+        bottoms.append(low)
+    depths = [np.sin(x) * np.sin(number * x**2 / np.pi) ** 20 for x in bottoms]
+    return float(bottoms[int(np.argmax(depths))])

@@ -58,7 +58,7 @@ class Muon(Optimizer):
     def init(
         self, ops: Ops, params: np.ndarray, shapes: Mapping[str, tuple[int, ...]] | None = None
     ) -> dict[str, Any]:
-        return {**super().init(ops, params), "matrices": self._matrices(shapes or {})}
+        return {**super().init(ops, params, shapes), "matrices": self._matrices(shapes or {})}
 
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cortex_lab.ground import forks
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
@@ -42,6 +43,9 @@ def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as missing:
         raise ImportError("pictures need matplotlib: pip install 'cortex-lab[lab]'") from missing
+    # One for all figures, which a forked child would find held.
+    if (lock := getattr(Figure, "_render_lock", None)) is not None:
+        forks.freed(lock)
     figure = Figure(figsize=size, dpi=dpi, facecolor="white")
     FigureCanvasAgg(figure)
     return figure

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pandas as pd
 
+from cortex_lab.ground import checks
 from cortex_lab.ground.described import Registry
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart import matplotlib, plotly
@@ -64,7 +65,9 @@ class View(Generic[Data]):
     """Whether `collect` may also be called while a step is under way."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
+        self.session = checks.instance(
+            "session", session, Session, "a session, such as cl.train(...) returns"
+        )
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot, Ramp, Tiles
@@ -76,7 +77,7 @@ class Activations(View[Pictures]):
     @pinned.setter
     def pinned(self, row: int) -> None:
         dataset = dataset_of(self.session)
-        row = checked_row(dataset, row)
+        row = checked_row(dataset, checks.whole("pinned", row))
         inputs, targets = dataset.select([row]).arrays()
         self._inputs, self._target = inputs, None if targets is None else targets[0]
         self._pinned = row

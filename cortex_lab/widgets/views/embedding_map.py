@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
@@ -77,15 +78,16 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self.pinned: int | None = None
         self.patience = 0.15
         self.clock: Callable[[], float] = time.monotonic
-        self._perplexity = perplexity
-        self._seed = seed
+        self._perplexity = checks.number("perplexity", perplexity, over=0)
+        self._seed = checks.seed("seed", seed)
+        checks.whole("rows", rows, least=1)
         self._failure: str | None = None
         self._picture: Map | None = None
         self._laid_out: Hashable = None
         self._seen: tuple[Hashable, float] = (None, 0.0)
         self._iterations = 0
         self._version = 0
-        self._turn = threading.Lock()
+        self._turn = forks.freed(threading.Lock())
         self.layers: list[str] = []
         self._layer: str | None = None
         if getattr(session, "network", None) is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.marks import Axis, Chart, Line, Plot
 from cortex_lab.widgets.chart.palette import TRAIN, VALIDATION
@@ -51,7 +52,7 @@ class LossCurve(View[Curves]):
         self.keys = keys or [key for key in recorded if key not in _TIMELIKE][:1]
         self._curves: defaultdict[str, GrowingCurve] = defaultdict(GrowingCurve)
         self._history = 0
-        self._turn = threading.Lock()
+        self._turn = forks.freed(threading.Lock())
 
     def state(self, exact: bool) -> Hashable:
         return self.session.trace.version

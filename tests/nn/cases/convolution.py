@@ -25,7 +25,7 @@ def conv1d(layer):
         nn, length = functional(), xs[0].shape[1]
         span = resolve_span(layer.padding, length, layer.kernel_size, layer.strides, layer.dilation_rate)
         padded = nn.pad(channels_first(xs[0]), span)
-        kernel = p["kernel"].permute(2, 1, 0)
+        kernel = p["kernel"].permute(2, 1, 0).contiguous()
         y = nn.conv1d(padded, kernel, p.get("bias"), layer.strides, 0, layer.dilation_rate, layer.groups)
         return _activated(layer, channels_last(y))
 

@@ -1,6 +1,12 @@
 """Noise, dropout and competition."""
 
-from cortex_lab.nn.layers.dropout import AlphaDropout, Dropout, GaussianDropout
+from cortex_lab.nn.layers.dropout import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from cortex_lab.nn.layers.noise import GaussianNoise
 from cortex_lab.nn.layers.sparse import KSparse
 from tests.nn.cases import Case, all_different
@@ -24,6 +30,11 @@ CASES = [
         Case(kind(strength), (shape,), f"{strength}-{len(shape)}-axes", inference=_unchanged)
         for kind in (Dropout, GaussianDropout, AlphaDropout, GaussianNoise)
         for strength, shape in ((0.0, (4,)), (0.3, (5,)), (0.5, (3, 2, 3)))
+    ],
+    *[
+        Case(kind(strength), (shape,), str(strength), inference=_unchanged)
+        for kind, shape in ((SpatialDropout1D, (3, 4)), (SpatialDropout2D, (2, 3, 4)))
+        for strength in (0.0, 0.3)
     ],
     *[
         Case(KSparse(k), (shape,), f"{k}-of-{shape[0]}", all_different(shape), _k_sparse(k))

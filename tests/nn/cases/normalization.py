@@ -3,7 +3,12 @@
 import numpy as np
 
 from cortex_lab.nn.layers.local_response import LocalResponseNormalization
-from cortex_lab.nn.layers.normalization import BatchNormalization, LayerNormalization
+from cortex_lab.nn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+)
 from tests.nn.cases import Case
 from tests.nn.oracle import channels_first, channels_last, functional
 
@@ -41,6 +46,46 @@ def _layer(layer, features):
     )
 
 
+def _turned(oracle, axis):
+    """An oracle for channels in the last axis, asked about those along another."""
+
+    def turned(xs, p, *states):
+        return oracle([xs[0].swapaxes(axis, -1)], p, *states).swapaxes(axis, -1)
+
+    return turned
+
+
+def _layer_along(layer, axes):
+    def oracle(xs, p):
+        x = xs[0]
+        mean = x.mean(axes, keepdim=True)
+        variance = (x - mean).square().mean(axes, keepdim=True)
+        shape = [n if axis in axes else 1 for axis, n in enumerate(x.shape)]
+        gamma, beta = p["gamma"].reshape(shape), p["beta"].reshape(shape)
+        return (x - mean) / (variance + layer.epsilon).sqrt() * gamma + beta
+
+    return oracle
+
+
+def _rms(layer, axes):
+    def oracle(xs, p):
+        squares = xs[0].square().mean(axes, keepdim=True)
+        shape = [n if axis in axes else 1 for axis, n in enumerate(xs[0].shape)]
+        return xs[0] / (squares + layer.epsilon).sqrt() * p["scale"].reshape(shape)
+
+    return oracle
+
+
+def _group(layer, groups):
+    def oracle(xs, p):
+        x = channels_first(xs[0])
+        # With one of the two None, its gradient fails.
+        gamma, beta = p.get("gamma", x.new_ones(x.shape[1])), p.get("beta", x.new_zeros(x.shape[1]))
+        return channels_last(functional().group_norm(x, groups, gamma, beta, layer.epsilon))
+
+    return oracle
+
+
 def _local(layer):
     def oracle(xs, p):
         size, alpha, beta, k = layer.size, layer.alpha, layer.beta, layer.k
@@ -66,6 +111,22 @@ LAYER = [
     ("last-two", LayerNormalization(axis=(-2, -1)), (2, 3, 2), (3, 2)),
     ("plain", LayerNormalization(center=False, scale=False), (3, 4), (4,)),
 ]
+ALONG = [
+    ("first", LayerNormalization(axis=1), (3, 4), _layer_along, (1,)),
+    ("ends", LayerNormalization(axis=(3, 1)), (2, 3, 4), _layer_along, (1, 3)),
+    ("rows-as-wide-as-channels", LayerNormalization(axis=(1, 2)), (3, 2, 2), _layer_along, (1, 2)),
+    ("vector", RMSNormalization(), (6,), _rms, (1,)),
+    ("sequence-epsilon", RMSNormalization(epsilon=0.1), (4, 5), _rms, (2,)),
+    ("image", RMSNormalization(axis=(1, 2, 3)), (2, 3, 2), _rms, (1, 2, 3)),
+    ("first", RMSNormalization(axis=1), (3, 4), _rms, (1,)),
+]
+GROUP = [
+    ("image", GroupNormalization(2), (3, 2, 4), 2),
+    ("sequence-no-scale", GroupNormalization(3, scale=False), (5, 6), 3),
+    ("instance-no-center", GroupNormalization(-1, center=False), (4, 3), 3),
+    ("vector", GroupNormalization(1, epsilon=0.1), (6,), 1),
+    ("plain", GroupNormalization(1, center=False, scale=False), (3, 4), 1),
+]
 LOCAL = [
     ("defaults", LocalResponseNormalization(), (2, 2, 7)),
     ("strong", LocalResponseNormalization(size=3, alpha=0.8, beta=1.5, k=1.0), (2, 3, 4)),
@@ -79,5 +140,19 @@ CASES = [
         for label, each, s, oracle in BATCH
     ],
     *[Case(layer, (shape,), label, None, _layer(layer, features)) for label, layer, shape, features in LAYER],
+    *[
+        Case(each, ((3, 2, 3),), f"axis-{axis}", None, _turned(_torch_batch(each), axis),
+             inference=_turned(_moving(each), axis))
+        for axis, each in [(1, BatchNormalization(axis=1)), (2, BatchNormalization(axis=-2))]
+    ],
+    *[
+        Case(layer, (shape,), label, None, oracle(layer, axes))
+        for label, layer, shape, oracle, axes in ALONG
+    ],
+    *[Case(layer, (shape,), label, None, _group(layer, groups)) for label, layer, shape, groups in GROUP],
+    Case(
+        GroupNormalization(2, axis=1), ((4, 3),), "axis-1", None,
+        _turned(_group(GroupNormalization(2), 2), 1),
+    ),
     *[Case(layer, (shape,), label, None, _local(layer)) for label, layer, shape in LOCAL],
-]
+]  # fmt: skip

@@ -44,7 +44,18 @@ def _torch_order(layer, array):
     return torch.cat([r, z, h], dim=-1)
 
 
-def _with_torch_module(layer, x, parameters):
+def _padded_after(width):
+    """A state between the sequences and their mask."""
+
+    def inputs(random, rows):
+        x, mask = _padded(random, rows)
+        return [x, random.normal(size=(rows, width)), mask]
+
+    return inputs
+
+
+def _with_torch_module(layer, x, parameters, start=None):
+    """All outputs and the last states, side by side."""
     import torch
 
     zeros = torch.zeros(layer.gates * layer.units, dtype=x.dtype)
@@ -57,16 +68,20 @@ def _with_torch_module(layer, x, parameters):
         "bias_hh_l0": _torch_order(layer, inner),
     }
     module = _torch_module(layer, x.shape[2]).double()
-    return torch.func.functional_call(module, weights, (x,))[0]
+    if start is not None:
+        start = tuple(part[None].contiguous() for part in start.chunk(len(layer.states), dim=1))
+    start = start if start is None or len(start) > 1 else start[0]
+    outputs, ends = torch.func.functional_call(module, weights, (x, start))
+    return outputs, torch.cat(ends if isinstance(ends, tuple) else [ends], dim=-1)[0]
 
 
-def _reset_before(layer, x, parameters):
+def _reset_before(layer, x, parameters, start=None):
     """The older GRU step by step: PyTorch has no module for it."""
     import torch
 
     units = layer.units
     kernel, recurrent = parameters["kernel"], parameters["recurrent_kernel"]
-    h = torch.zeros(len(x), units, dtype=x.dtype)
+    h = torch.zeros(len(x), units, dtype=x.dtype) if start is None else start
     states = []
     for t in range(x.shape[1]):
         z_in, r_in, candidate_in = (x[:, t] @ kernel + parameters["bias"]).chunk(3, dim=-1)
@@ -75,21 +90,27 @@ def _reset_before(layer, x, parameters):
         candidate = torch.tanh(candidate_in + (r * h) @ recurrent[:, 2 * units :])
         h = z * h + (1 - z) * candidate
         states.append(h)
-    return torch.stack(states, dim=1)
+    return torch.stack(states, dim=1), h
 
 
-def _run(layer, x, parameters):
-    """All outputs, in the order in which the steps were read."""
+def _run(layer, x, parameters, start=None):
+    """All outputs, in the order in which the steps were read, and the last states."""
     if layer.go_backwards:
         x = x.flip(1)
     by_hand = isinstance(layer, GRU) and not layer.reset_after
-    return (_reset_before if by_hand else _with_torch_module)(layer, x, parameters)
+    return (_reset_before if by_hand else _with_torch_module)(layer, x, parameters, start)
 
 
 def _oracle(layer):
     def expected(xs, parameters):
-        states = _run(layer, xs[0], parameters)
-        return states if layer.return_sequences else states[:, -1]
+        outputs, ends = _run(layer, xs[0], parameters, xs[1] if layer.initial_state else None)
+        if layer.return_state and layer.return_sequences:
+            import torch
+
+            return torch.cat([outputs, ends.unflatten(1, (-1, layer.units))], dim=1)
+        if layer.return_state:
+            return ends
+        return outputs if layer.return_sequences else outputs[:, -1]
 
     return expected
 
@@ -101,7 +122,7 @@ def _both_ways(layer):
         ways = []
         for way in ("forward", "backward"):
             own = {key.removeprefix(f"{way}_"): p for key, p in parameters.items() if key.startswith(way)}
-            states = _run(dataclasses.replace(inner, go_backwards=way == "backward"), xs[0], own)
+            states, _ = _run(dataclasses.replace(inner, go_backwards=way == "backward"), xs[0], own)
             if not inner.return_sequences:
                 states = states[:, -1]
             elif way == "backward":
@@ -142,12 +163,31 @@ for cell in (SimpleRNN, LSTM, GRU):
         Case(cell(5, return_sequences=True, go_backwards=True), MASKED, "masked-backwards", inputs=_padded),
         _plain(cell(5, stateful=5), "stateful"),
     ]
+    width = 5 * len(cell.states)
+    begun, begun_masked = (*SEQUENCE, (width,)), ((5, 3), (width,), (5,))
+    for label, settings in (
+        ("end", {"return_state": True}),
+        ("end-backwards", {"return_state": True, "go_backwards": True}),
+        ("end-all", {"return_state": True, "return_sequences": True}),
+        ("end-all-backwards", {"return_state": True, "return_sequences": True, "go_backwards": True}),
+        ("end-stateful", {"return_state": True, "stateful": 5}),
+        ("begin", {"initial_state": True}),
+        ("begin-all-backwards", {"initial_state": True, "return_sequences": True, "go_backwards": True}),
+        ("begin-end", {"initial_state": True, "return_state": True}),
+        ("begin-end-all", {"initial_state": True, "return_state": True, "return_sequences": True}),
+    ):
+        layer = cell(5, **settings)
+        CASES.append(_plain(layer, label, begun if layer.initial_state else SEQUENCE))
+        if "begin-end" in label:
+            CASES.append(Case(layer, begun_masked, f"{label}-masked", inputs=_padded_after(width)))
 CASES += [
     _plain(SimpleRNN(5, activation="relu", return_sequences=True), "relu"),
     Case(SimpleRNN(5, activation="softplus"), SEQUENCE, "softplus"),
+    Case(SimpleRNN(5, activation="softsign"), SEQUENCE, "softsign"),
     Case(LSTM(5, activation="softplus", recurrent_activation="tanh"), SEQUENCE, "other-activations"),
     Case(LSTM(5, unit_forget_bias=False), SEQUENCE, "no-forget-bias", oracle=_oracle(LSTM(5))),
     Case(GRU(5, activation="softplus", recurrent_activation="tanh"), SEQUENCE, "other-activations"),
+    _plain(GRU(5, reset_after=False, initial_state=True), "reset-before-begin", (*SEQUENCE, (5,))),
     _plain(GRU(5, reset_after=False), "reset-before-last"),
     _plain(GRU(5, reset_after=False, return_sequences=True), "reset-before-all"),
     _plain(GRU(5, reset_after=False, return_sequences=True, go_backwards=True), "reset-before-backwards"),

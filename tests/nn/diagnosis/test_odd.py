@@ -113,7 +113,7 @@ ODD = {
     "all alike": (np.ones((50, 3)), np.zeros(50, int)),
     "two rows": (np.arange(6.0).reshape(2, 3), np.array([0, 1])),
     "all zero": (np.zeros((50, 3)), np.arange(50) % 2),
-    "unknown labels": (np.random.default_rng(0).normal(size=(50, 3)), np.full(50, -1)),
+    "unknown labels": (np.random.default_rng(0).normal(size=(50, 3)), np.where(np.arange(50) < 49, -100, 0)),
     "huge": (np.full((50, 3), 1e30), np.arange(50) % 2),
     "infinite": (np.where(np.arange(150).reshape(50, 3) == 40, np.inf, 1.0), np.arange(50) % 2),
 }

@@ -93,16 +93,16 @@ def _sequence_of(
 @reference.lstm_gradient.override("cpu")
 def lstm_gradient(
     ops: OpsLike, x: Array, kernel: Array, recurrent: Array, mask: Array | None,
-    start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array, dx: Array | None,
-    d_kernel: Array, d_recurrent: Array, d_bias: Array | None, work: Array, activation: str,
-    recurrent_activation: str, reverse: bool,
+    start: tuple[Array, ...] | None, gates: Array, cells: Array, hidden: Array, dy: Array,
+    d_cell: Array | None, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None,
+    d_start: Array | None, work: Array, activation: str, recurrent_activation: str, reverse: bool,
 ) -> Any:  # fmt: skip
     if mask is not None or (activation, recurrent_activation) != ("tanh", "sigmoid"):
         return NotImplemented
     if not writable(work):
         return NotImplemented
-    arrays = (x, kernel, recurrent, *(start or (None, None)), gates, cells, hidden, dy)
-    arrays += (dx, d_kernel, d_recurrent, d_bias)
+    arrays = (x, kernel, recurrent, *(start or (None, None)), gates, cells, hidden, dy, d_cell)
+    arrays += (dx, d_kernel, d_recurrent, d_bias, d_start)
     call = _differentiation_of(*arrays, reverse)
     return NotImplemented if call is None else held(arrays, call)
 
@@ -110,13 +110,13 @@ def lstm_gradient(
 @remembered
 def _differentiation_of(
     x: Array, kernel: Array, recurrent: Array, h: Array | None, c: Array | None, gates: Array, cells: Array,
-    hidden: Array, dy: Array, dx: Array | None, d_kernel: Array, d_recurrent: Array, d_bias: Array | None,
-    reverse: bool,
+    hidden: Array, dy: Array, d_cell: Array | None, dx: Array | None, d_kernel: Array, d_recurrent: Array,
+    d_bias: Array | None, d_start: Array | None, reverse: bool,
 ) -> Call | None:  # fmt: skip
     """What finds the gradients of an LSTM; None if it cannot be done here."""
-    if not plain(x, kernel, recurrent, h, c, gates, cells, hidden, dy):
+    if not plain(x, kernel, recurrent, h, c, gates, cells, hidden, dy, d_cell):
         return None
-    if not writable(dx, d_kernel, d_recurrent, d_bias):
+    if not writable(dx, d_kernel, d_recurrent, d_bias, d_start):
         return None
     h, c = (_NONE, _NONE) if h is None else (h, c)
     n, _, features = x.shape
@@ -132,7 +132,9 @@ def _differentiation_of(
     # Recurrent kernel, kernel and bias side by side: what each piece sums, added up in a fixed order.
     sums = _room("recurrent gradients", len(pieces), (units + features + 1) * width)
     wanted = _NONE.reshape(0, 0, 0) if dx is None else dx
-    before = (x, both, packed, h, c, gates, cells, hidden, dy.reshape(n, -1, units), wanted, reverse, sums)
+    ends = (_NONE if d_cell is None else d_cell), (_NONE if d_start is None else d_start)
+    dy = dy.reshape(n, -1, units)
+    before = (x, both, packed, h, c, gates, cells, hidden, dy, *ends, wanted, reverse, sums)
     tasks = [(k, *piece, steps_together(_tall([piece]))) for k, piece in enumerate(pieces)]
     size = max(
         _tall([(start, stop)]) * (len(both) + units + together * (units + features + width))
@@ -289,8 +291,8 @@ def _forward(x, both, packed, bias, h, c, gates, cells, hidden, reverse, start, 
 
 @piecework
 def _gradient(
-    x, both, packed, h, c, gates, cells, hidden, dy, dx, reverse, sums, piece, start, stop, together, room,
-    panels, tile, lines,
+    x, both, packed, h, c, gates, cells, hidden, dy, d_cell, d_start, dx, reverse, sums, piece, start, stop,
+    together, room, panels, tile, lines,
 ):  # fmt: skip
     total = sums[piece]
     steps, features, units, width = x.shape[1], x.shape[2], cells.shape[2], both.shape[1]
@@ -304,6 +306,8 @@ def _gradient(
     seen = room[tall * (back + units) : tall * (back + units + together * inner)]
     slopes = room[tall * (back + units + together * inner) :]
     clear_block(room, 0, room.shape[0])
+    for r in range(rows if d_cell.shape[0] > 0 else 0):
+        copy_block(dc_all, r * units, d_cell.reshape(-1), (start + r) * units, units)
     # Steps whose slopes wait for their product with inputs, and whether sums are there to add it to.
     held, added = 0, 0
     for place in range(steps - 1, -1, -1):
@@ -328,7 +332,7 @@ def _gradient(
                 gates.reshape(-1), (row + t) * width, cells.reshape(-1), (row + t) * units, past, at_past,
                 arriving, felt, handed, r * back, dc_all, r * units, slopes, (held * rows + r) * width, units,
             )  # fmt: skip
-        if place > 0 or dx.shape[0] > 0:
+        if place > 0 or dx.shape[0] > 0 or d_start.shape[0] > 0:
             now = slopes[held * rows * width :]
             _multiply(now, both.reshape(-1), 1, packed, handed, rows, back, width)
         for r in range(rows if dx.shape[0] > 0 else 0):
@@ -338,6 +342,10 @@ def _gradient(
         if held == together or place == 0:
             _add_outer(seen, slopes, total, inner, width, held * rows, added, panels, tile, lines)
             held, added = 0, 1
+    for r in range(rows if d_start.shape[0] > 0 else 0):
+        to = (start + r) * 2 * units
+        copy_block(d_start.reshape(-1), to, handed, r * back, units)
+        copy_block(d_start.reshape(-1), to + units, dc_all, r * units, units)
 
 
 @compiled

@@ -1,0 +1,54 @@
+"""What people ask a Dataset for that is called otherwise here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cortex_lab.ground.habits import Answering, told
+
+_ARRAYS = "x, y = dataset.arrays()"
+_PARTS = "a split data set is one: dataset.train, .validation and .test; cl.train takes it whole"
+
+
+class Answers(Answering):
+    """Base of `Dataset`: what to type for what it has not, and for arguments that it does not take."""
+
+    def __init_subclass__(cls) -> None:
+        for name in ("__init__", "split", "batches"):
+            setattr(cls, name, told(cls.__dict__[name]))
+
+    answers = {  # noqa: RUF012
+        "X": _ARRAYS,
+        "x": _ARRAYS,
+        "y": _ARRAYS,
+        "data": _ARRAYS,
+        "values": _ARRAYS,
+        "to_numpy": _ARRAYS,
+        "targets": _ARRAYS,
+        "df": "dataset.frame",
+        "dataframe": "dataset.frame",
+        "head": "dataset.frame.head()",
+        "describe": "dataset.frame.describe()",
+        "columns_": "dataset.columns",
+        "feature_names": "dataset.features",
+        "target_names": "dataset.classes",
+        "shape": "len(dataset), dataset.input_shape",
+        "n_features": "dataset.input_shape",
+        "num_classes": "len(dataset.classes)",
+        "n_classes": "len(dataset.classes)",
+        "batch": "dataset.batches(32)",
+        "shuffle": "rows are shuffled in every epoch, by cl.train(..., seed=0)",
+        "map": "change the frame, and make a Dataset of it",
+        "val": "dataset.validation",
+        "valid": "dataset.validation",
+        "random_split": "dataset.split(test=0.25, validation=0.1)",
+        "train_test_split": "dataset.split(test=0.25)",
+    }
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"a Dataset is not gone through: {_ARRAYS}, or dataset.batches(32); {_PARTS}")
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            raise TypeError(f"a Dataset is no frame: dataset.frame[{key!r}] is a column")
+        raise TypeError("a Dataset has no rows by number: dataset.select(rows) are some, .frame is a table")

@@ -1,0 +1,101 @@
+"""What targets look like before any loss has read them: by this a loss is chosen where none was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.source import Source, source_of
+from cortex_lab.data.tensor import TensorDtype
+
+MOST_ROWS = 2**16
+"""How many rows of targets with several numbers each are looked at."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How targets look: `kind`, row `shape` and, of what may be classes, how many.
+
+    Kinds: "labels" (words), "yes or no" (two of anything, 0 and 1, or bools), "whole numbers" of at least 0,
+    "one column per class" (0 and 1, or shares that sum to 1), "several yes or no", "the inputs", "numbers".
+    """
+
+    kind: str
+    shape: tuple[int, ...] = ()
+    classes: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.classes} labels" if self.kind == "labels" else self.kind
+
+
+def looks(data: Any) -> dict[str | None, Look]:
+    """How the targets of `data` look, by output name, or by None if they have none.
+
+    Nothing for batches of one's own, and for data without targets.
+    """
+    if isinstance(data, Dataset):
+        named = data.target if isinstance(data.target, dict) else {None: data.target}
+        return {name: _of_columns(data, columns) for name, columns in named.items() if columns is not None}
+    if not isinstance(data, (tuple, list)) or len(data) != 2 or data[1] is None:
+        return {}
+    inputs, targets = data
+    if isinstance(targets, Mapping):
+        return {name: _look(each) for name, each in targets.items()}
+    return {None: Look("the inputs", np.shape(targets)[1:]) if targets is inputs else _look(targets)}
+
+
+def _of_columns(data: Dataset, columns: Any) -> Look:
+    inputs = data.inputs if not isinstance(data.inputs, dict) else None
+    column = data.frame[columns]
+    if isinstance(column.dtype if isinstance(column, pd.Series) else None, TensorDtype):
+        shape = column.dtype.shape
+        return Look("the inputs", shape) if columns == inputs else _of_rows(column.array.source, shape)
+    if columns == inputs:
+        return Look("the inputs", (column.shape[1],) if column.ndim == 2 else ())
+    return _look(column)
+
+
+def _look(values: Any) -> Look:
+    if isinstance(values, Source) and not isinstance(values, np.ndarray):
+        return _of_rows(values, tuple(values.shape))
+    if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+        values = values.iloc[:, 0]
+    words = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
+    array = np.asarray(values)
+    if array.ndim > 1 and array.shape[1:] != (1,):
+        return _of_rows(array, array.shape[1:])
+    column = pd.Series(values if isinstance(values, pd.Series) else array.reshape(-1)).infer_objects()
+    if words or column.dtype.kind not in "biuf":
+        found = column.nunique()
+        return Look("yes or no" if found == 2 else "labels", (), found)
+    numbers = column.dropna().to_numpy(float)
+    if not len(numbers) or not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
+        return Look("numbers")
+    known = numbers[~np.isin(numbers, (-1, -100))]
+    if known.size and np.isin(known, (0, 1)).all():
+        return Look("yes or no", (), 2)
+    gaps = column.dtype.kind == "f" and len(numbers) < len(column)
+    if not known.size or known.min() < 0 or gaps:
+        return Look("numbers")
+    return Look("whole numbers", (), int(known.max()) + 1)
+
+
+def _of_rows(values: Any, shape: tuple[int, ...]) -> Look:
+    some = np.asarray(source_of(values).take(slice(0, MOST_ROWS)))
+    if some.dtype.kind not in "biuf":
+        return Look("numbers", shape)
+    if ((some >= 0) & (some <= 1)).all() and shape[-1] > 1:
+        if np.allclose(some.sum(axis=-1), 1, atol=1e-4):
+            return Look("one column per class", shape, shape[-1])
+        if np.isin(some, (0, 1)).all():
+            return Look("several yes or no", shape)
+    whole = some.dtype.kind in "iub" or (some == np.floor(some)).all()
+    known = some[~np.isin(some, (-1, -100))] if whole else some[:0]
+    if known.size and known.min() >= 0:
+        return Look("whole numbers", shape, int(known.max()) + 1)
+    return Look("numbers", shape)

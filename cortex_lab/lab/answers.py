@@ -1,0 +1,51 @@
+"""What people ask a session for that is called otherwise here."""
+
+from __future__ import annotations
+
+_TRACE = "session.trace.frame() has a row for every step, session.trace['loss'] a column"
+_RUN = "session.run(cl.epochs(5)), or session.run(500) for 500 steps"
+_PREDICT = "session.network.predict(x)"
+
+ANSWERS = {
+    "fit": _RUN,
+    "train": _RUN,
+    "start": _RUN,
+    "run_epoch": _RUN,
+    "fit_one_cycle": _RUN,
+    "train_step": "session.step()",
+    "compile": "loss and optimizer are arguments of cl.train(network, data, loss, optimizer)",
+    "predict": _PREDICT,
+    "predict_proba": _PREDICT,
+    "evaluate": "session.score() of the test rows, session.score((inputs, targets)) of others",
+    "test": "session.score() of the test rows, session.score((inputs, targets)) of others",
+    "validate": "session.score('validation'); each epoch's is in session.trace['validation_loss']",
+    "summary": "session.network.summary()",
+    "model": "session.network",
+    "net": "session.network",
+    "optimizer": "session.process.optimizer; session.edit('learning_rate', 1e-4) changes one",
+    "loss": _TRACE,
+    "losses": _TRACE,
+    "metrics": _TRACE,
+    "log": _TRACE,
+    "logs": _TRACE,
+    "results": _TRACE,
+    "loss_curve_": _TRACE,
+    "epoch": "session.trace['epoch'][-1]",
+    "steps": "session.step_number",
+    "plot": "session.trace.frame().plot(y='loss'), or session.bench()",
+    "stop": "session.pause()",
+    "weights": "session.network.parameters",
+    "parameters": "session.network.parameters",
+    "params": "session.network.params",
+    "state_dict": "session.save('it.h5'), and cl.train(..., resume_from='it.h5')",
+    "save_weights": "session.network.save('it.h5')",
+    "load": "cl.train(..., resume_from='it.h5')",
+    "callbacks": "session.subscribe(function)",
+    "lr": "session.trace['learning_rate'][-1]; session.edit('learning_rate', 1e-4) changes it",
+    "learning_rate": "session.trace['learning_rate'][-1]; session.edit('learning_rate', 1e-4) changes it",
+    "undo": "session.rewind(step=session.step_number - 1)",
+    "reset": "session.rewind(step=0)",
+    "data": "session.dataset",
+    "grads": "session.gradients",
+    "backward": "session.step(to='update') is after it; session.gradients are what it found",
+}

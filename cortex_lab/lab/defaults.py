@@ -1,0 +1,117 @@
+"""The loss of a training that was given none, or one whose name leaves something open.
+
+| the last layer ends in | its targets are                            | loss                        |
+|------------------------|--------------------------------------------|-----------------------------|
+| anything               | the inputs themselves                      | `MeanSquaredError`          |
+| softmax                | labels, class ids, or one column per class | `CategoricalCrossEntropy`   |
+| sigmoid                | yes or no, one or several                  | `BinaryCrossEntropy`        |
+| anything else, 1 unit  | yes or no                                  | `SigmoidCrossEntropy`       |
+| anything else, more    | labels, class ids, or one column per class | `SoftmaxCrossEntropy`       |
+| anything else          | several yes or no                          | `SigmoidCrossEntropy`       |
+| anything               | other numbers                              | `MeanSquaredError`          |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cortex_lab.data.looks import Look, looks
+from cortex_lab.nn import Loss, Network
+from cortex_lab.nn.contract.loss import resolve_loss
+from cortex_lab.nn.losses.binary import BinaryCrossEntropy, SigmoidCrossEntropy
+from cortex_lab.nn.losses.categorical import CategoricalCrossEntropy, SoftmaxCrossEntropy
+from cortex_lab.nn.losses.regression import MeanSquaredError
+from cortex_lab.nn.train.objective import ends_in
+
+SIGMOIDS = ("sigmoid", "hard_sigmoid")
+_OF_CLASSES = ("labels", "yes or no", "whole numbers", "one column per class")
+
+
+def losses_for(network: Network, loss: Any, data: Any) -> tuple[Any, dict[str, str]]:
+    """The loss as it was given, or what it comes to; and by output why, where that was chosen here.
+
+    ValueError that says what to type where nothing can be chosen.
+    """
+    if hasattr(loss, "shape") or (isinstance(loss, (list, tuple)) and not isinstance(loss, str)):
+        raise TypeError("inputs and targets are one argument, a pair: train(network, (inputs, targets))")
+    outputs, found = network.graph.outputs, looks(data)
+    if loss is None:
+        if not found:
+            raise ValueError(
+                "of batches of your own, and without targets, no loss can be chosen; say one, such as "
+                "loss='mean_squared_error'"
+            )
+        wanted = outputs if None in found else [name for name in outputs if name in found]
+        if not wanted:
+            there, ours = (", ".join(map(repr, names)) for names in (found, outputs))
+            raise ValueError(f"there are targets for {there}, and the outputs are {ours}; name them alike")
+        chosen, why = {}, {}
+        for name in wanted:
+            chosen[name], why[name] = _default(network, name, found[name if name in found else None])
+        return (chosen if len(outputs) > 1 else chosen[wanted[0]]), why
+    given = dict(loss) if isinstance(loss, Mapping) else {outputs[0]: loss} if len(outputs) == 1 else {}
+    resolved, why = {}, {}
+    for name, each in given.items():
+        if name not in outputs:
+            return loss, {}
+        resolved[name] = made = _resolved(network, name, each, found.get(name, found.get(None)))
+        if isinstance(each, str) and not isinstance(made, str):
+            why[name] = f"{each!r} before {_end(network, name)}"
+    if not isinstance(loss, Mapping) and resolved:
+        return resolved[outputs[0]], why
+    return resolved or loss, why
+
+
+def said(why: Mapping[str, str], losses: Mapping[str, Loss]) -> list[str]:
+    """What was chosen, for the session to say."""
+    return [f"minimizes {_called(losses[name])} for {name!r}: {reason}" for name, reason in why.items()]
+
+
+def _resolved(network: Network, name: str, loss: Any, look: Look | None) -> Any:
+    """A loss by another name as the loss it is here; anything else as it was given."""
+    made = resolve_loss(loss, ends_in(network.graph, name), network.graph.shape(name))
+    plain = isinstance(loss, str) and made.to_dict()["kind"] == loss
+    if plain or isinstance(loss, Loss):
+        return loss
+    shape = network.graph.shape(name)
+    columns = look is not None and look.kind == "one column per class" and look.shape == shape
+    if isinstance(made, (SoftmaxCrossEntropy, CategoricalCrossEntropy)) and columns:
+        made = replace(made, one_hot=True)
+    return made
+
+
+def _default(network: Network, name: str, look: Look) -> tuple[Loss, str]:
+    end, shape = ends_in(network.graph, name), network.graph.shape(name)
+    units, why = shape[-1] if shape else 1, f"{_end(network, name)}, and the targets are {look}"
+    one_hot = look.kind == "one column per class" and look.shape == shape
+    classes = one_hot or (look.kind in _OF_CLASSES and look.shape == shape[:-1] and units > 1)
+    if look.kind == "the inputs":
+        return MeanSquaredError(), why
+    if end == "softmax" and classes:
+        return CategoricalCrossEntropy(one_hot=one_hot), why
+    if look.kind in ("yes or no", "several yes or no") and (units == 1 or look.shape == shape):
+        return (BinaryCrossEntropy() if end in SIGMOIDS else SigmoidCrossEntropy()), why
+    if classes and end not in (*SIGMOIDS, "softmax"):
+        return SoftmaxCrossEntropy(one_hot=one_hot), why
+    if look.kind == "labels":
+        raise ValueError(
+            f"the targets are {look}, and output {name!r} has {units} unit{'s' * (units > 1)}; end the "
+            f"network in Dense({look.classes}), a unit for each"
+        )
+    return MeanSquaredError(), why
+
+
+def _end(network: Network, name: str) -> str:
+    shape, end = network.graph.shape(name), ends_in(network.graph, name)
+    units = shape[-1] if shape else 1
+    raw = end in (None, "linear")
+    return f"{units} {'raw ' * raw}output{'s' * (units > 1)}{'' if raw else f' of {end}'}"
+
+
+def _called(loss: Loss) -> str:
+    kind, *settings = loss.to_dict().items()
+    usual = resolve_loss(kind[1]).to_dict()
+    changed = [f"{name}={value!r}" for name, value in settings if value != usual[name]]
+    return f"{kind[1]}({', '.join(changed)})" if changed else kind[1]

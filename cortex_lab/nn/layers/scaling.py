@@ -1,0 +1,176 @@
+"""Inputs brought to a scale that a network learns well on, as part of the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
+from cortex_lab.nn.contract.axes import check_axes, row_axes
+from cortex_lab.nn.contract.initializers import Fan
+from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
+
+PIECE = 1024
+"""Rows of data that are looked at together."""
+
+
+@dataclass(frozen=True)
+class Rescaling(Layer):
+    """scale * x + offset. Bytes of an input come as they are, 0 to 255: `Rescaling(1 / 255)`."""
+
+    scale: float
+    offset: float = 0.0
+
+    reads_raw = True
+    in_place = True
+    replays = True
+    carries_activation = True
+
+    def __post_init__(self) -> None:
+        checks.number("scale", self.scale)
+        checks.number("offset", self.offset)
+
+    def forward(self, ops: Ops, at: Slots) -> None:
+        ops.scale_shift(at.x, self.scale, self.offset, out=at.y)
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        if at.dx is not None:
+            ops.scale_shift(at.dy, self.scale, 0.0, out=at.dx)
+
+
+@dataclass(frozen=True)
+class Normalization(Layer):
+    """(x - mean) / sqrt(variance), with those of data: `Normalization().adapt(x_train)` is a layer with them.
+
+    `axis` names the axes of a row, counting the batch as 0, that have a mean and a variance for each place;
+    None is one of each for all. What never changes in the data, with a variance of 0, is only moved. Bytes of
+    an input come as they are, 0 to 255. With `invert`, x * sqrt(variance) + mean: the way back.
+
+    `mean` and `variance`, a number or nested tuples of the shape of those axes, are settings: they do not
+    learn, and travel with the description.
+    """
+
+    axis: int | tuple[int, ...] | None = -1
+    mean: Any = None
+    variance: Any = None
+    invert: bool = False
+
+    reads_raw = True
+    in_place = True
+    replays = True
+    carries_activation = True
+
+    def __post_init__(self) -> None:
+        if self.axis is not None:
+            check_axes("axis", self.axis)
+            object.__setattr__(self, "axis", tuple(self.axis) if isinstance(self.axis, list) else self.axis)
+        checks.flag("invert", self.invert)
+        if (self.mean is None) != (self.variance is None):
+            raise ValueError("mean and variance go together: give both, or neither and adapt to data")
+        if self.mean is not None:
+            for name in ("mean", "variance"):
+                wanted = "a number, or an array of finite numbers"
+                values = checks.finite(name, getattr(self, name), wanted)
+                if values.dtype == bool:
+                    raise checks.refused(name, wanted, getattr(self, name))
+                object.__setattr__(self, name, _nested(values))
+            if np.min(self.variance) < 0:
+                raise checks.refused("variance", "at least 0 everywhere", self.variance)
+
+    def adapt(self, data: Any) -> Normalization:
+        """This layer with the mean and variance of `data`: an array (rows, ...), a frame or a Dataset.
+
+        ValueError for gaps, and for inputs that have names: adapt to one of them at a time.
+        """
+        given = data.arrays()[0] if hasattr(data, "arrays") else data
+        if isinstance(given, Mapping):
+            first = next(iter(given), "x")
+            raise ValueError(f"data has the inputs {', '.join(given)}; adapt to one: adapt(data[{first!r}])")
+        values = checks.numbers("data", given, "rows of numbers")
+        values = values[:, None] if values.ndim == 1 else values
+        if values.size == 0 or values.ndim == 0:
+            raise checks.refused("data", "rows of numbers", data)
+        kept = self._kept(values.shape[1:])
+        along = (0, *(axis + 1 for axis in range(values.ndim - 1) if axis not in kept))
+        count = math.prod(values.shape[axis] for axis in along)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = sum(piece.sum(along, keepdims=True) for piece in _pieces(values)) / count
+            squares = sum(((piece - mean) ** 2).sum(along, keepdims=True) for piece in _pieces(values))
+        if not np.isfinite(squares).all():
+            raise ValueError("data has values that are missing or infinite; fill or drop them first")
+        return replace(self, mean=np.squeeze(mean, along), variance=np.squeeze(squares / count, along))
+
+    def out_shape(self, *shapes: Shape) -> Shape:
+        if self.mean is None:
+            raise ValueError("Normalization has no mean and variance yet: Normalization().adapt(x_train)")
+        wanted = tuple(shapes[0][axis] for axis in self._kept(shapes[0]))
+        for name in ("mean", "variance"):
+            found = np.shape(getattr(self, name))
+            if found not in ((), wanted):
+                raise ValueError(
+                    f"Normalization wants a {name} of shape {wanted} for rows {shapes[0]}, got {found}; "
+                    "adapt it to such rows"
+                )
+        return shapes[0]
+
+    def state(self, *shapes: Shape) -> dict[str, Parameter]:
+        center, spread = np.asarray(self.mean, float), np.asarray(self.variance, float)
+        spread = np.where(spread == 0, 1, spread)
+        if self.invert:
+            center, spread = -center / np.sqrt(spread), 1 / spread
+        found = {"center": center, "spread": spread}
+        return {name: self._at_places(values, shapes[0]) for name, values in found.items()}
+
+    def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
+        return {"nothing": Buffer(self.state(*shapes)["center"].shape, per_row=False)}
+
+    def forward(self, ops: Ops, at: Slots) -> None:
+        _divide(ops, at.x, at.center, at.spread, at.y)
+
+    def backward(self, ops: Ops, at: Slots) -> None:
+        if at.dx is not None:
+            ops.copy(0.0, out=at.nothing)
+            _divide(ops, at.dy, at.nothing, at.spread, at.dx)
+
+    def _kept(self, shape: Shape) -> tuple[int, ...]:
+        """The axes of a row along which means differ."""
+        return () if self.axis is None else row_axes("axis", self.axis, shape)
+
+    def _at_places(self, values: np.ndarray, shape: Shape) -> Parameter:
+        """`values` of the axes that are kept, repeated along all others from the first of them on."""
+        kept = self._kept(shape)
+        first = min(kept, default=len(shape) - 1)
+        lengths = [n if axis in kept else 1 for axis, n in enumerate(shape)][first:]
+        values = np.broadcast_to(values.reshape(lengths) if values.ndim else values, shape[first:])
+        return Parameter(shape[first:], _Values(values))
+
+
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """An array as it is."""
+
+    values: np.ndarray
+
+    def draw(self, shape: Shape, fan: Fan, random: np.random.Generator) -> np.ndarray:
+        return self.values
+
+
+def _divide(ops: Ops, x: Any, center: Any, spread: Any, out: Any) -> None:
+    rows = (-1, center.size)
+    center, spread = center.reshape(-1), spread.reshape(-1)
+    ops.normalize_columns(x.reshape(rows), None, None, center, spread, out.reshape(rows), 0.0)
+
+
+def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(values), PIECE):
+        yield values[start : start + PIECE].astype(np.float64)
+
+
+def _nested(values: np.ndarray) -> Any:
+    """Numbers in tuples, so that a description stays hashable and comes back from JSON as it was."""
+    return tuple(map(_nested, values)) if values.ndim else float(values)

@@ -1,0 +1,51 @@
+"""Rows for a network, looked at before they are run through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.ground import checks
+from cortex_lab.ground.float32 import check_float32, refuse_masked, remedy
+from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
+from cortex_lab.nn.run.tables import is_table, read_table, read_tables
+
+
+def checked(network: Any, x: Any, data_rows: Any = None) -> dict[str, np.ndarray]:
+    """`x` as arrays by the names of the network's inputs; see `Network.checked_inputs`."""
+    learned = network.categories, network.ops.dtype
+    x = read_table(x, network.reads, *learned) if is_table(x) else x
+    named = dict(x) if isinstance(x, Mapping) else {next(iter(network.graph.inputs)): x}
+    if set(named) != set(network.graph.inputs):
+        raise ValueError(f"the network has the inputs {list(network.graph.inputs)}, got {list(named)}")
+    named = read_tables(named, network.reads, *learned)
+    rows = None
+    for name, shape in network.graph.inputs.items():
+        refuse_masked(named[name], f"input {name!r}")
+        if checks.is_sparse(named[name]):
+            raise checks.sparse(f"input {name!r}", f"(rows, {_join(shape)})")
+        array = named[name] = np.asarray(named[name])
+        if array.shape[1:] != shape or array.ndim == 0:
+            hint = "; for a single row pass x[None]" if array.shape == shape else ""
+            raise ValueError(
+                f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
+            )
+        if array.dtype.kind not in "fiub":
+            raise TypeError(
+                f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
+            )
+        refuse_no_ids(network.graph, name, array, network.reads.get(name), data_rows)
+        if network.ops.dtype == np.float32 and not reads_ids(network.graph, name):
+            check_float32(array, f"input {name!r}")
+        rows = len(array) if rows is None else rows
+        if len(array) != rows or rows == 0:
+            raise ValueError(
+                f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
+            )
+    return named
+
+
+def _join(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))

@@ -1,0 +1,82 @@
+"""The names under which a network learns: of columns, of the words in them, and of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cortex_lab.nn.run.network import Network
+
+AFRESH = "or begin afresh with network.initialize(seed)"
+
+
+def learned_names(network: Network) -> dict[str, Any]:
+    """What a network has learned under names; nothing as long as no step was made since it was given them."""
+    if network.named_at is not None and network.named_at == network.digest(network.params):
+        return {"reads": {}, "categories": {}, "classes": None}
+    return {"reads": network.reads, "categories": network.categories, "classes": network.classes}
+
+
+def give_names(
+    network: Network, reads: Mapping[str, list], categories: Mapping[Any, list[str]], classes: Any
+) -> None:
+    """Let a network know the names of what it is about to learn; those it has learned stay."""
+    known = learned_names(network)
+    if not any(known.values()):
+        network.named_at = network.digest(network.params)
+    if isinstance(classes, Mapping) and len(network.graph.outputs) == 1:
+        classes = next(iter(classes.values()))
+    if isinstance(known["classes"], Mapping) and isinstance(classes, Mapping):
+        classes = {**known["classes"], **classes}
+    network.reads = {**known["reads"], **reads}
+    network.categories = {**known["categories"], **categories}
+    network.classes = known["classes"] if classes is None else classes
+
+
+def take_names(network: Network, batches: Any) -> None:
+    """Let a network that knows no names read tables as these batches were; ValueError for others."""
+    reads, categories, classes = checked_names(network, batches)
+    if any(network.reads.get(name) != columns for name, columns in reads.items()):
+        give_names(network, reads, categories, classes)
+
+
+def checked_names(network: Network, batches: Any) -> tuple[dict[str, list], Mapping[Any, list[str]], Any]:
+    """Columns by input, categories and classes of batches; ValueError if the network has learned others."""
+    inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
+    if len(inputs) == len(reads) == 1:
+        reads = {inputs[0]: next(iter(reads.values()))}
+    categories, classes = getattr(batches, "categories", {}), getattr(batches, "classes", None)
+    refuse_other_names(learned_names(network), reads, categories, classes)
+    return reads, categories, classes
+
+
+def refuse_other_names(
+    known: Mapping[str, Any], reads: Mapping[str, list], categories: Mapping[Any, list[str]], classes: Any
+) -> None:
+    """ValueError for batches of other names than those that a network has learned, or in another order."""
+    for name, columns in reads.items():
+        learned = known["reads"].get(name, columns)
+        if columns != learned:
+            raise ValueError(
+                f"the network was trained on the columns {learned}, in this order, and the batches have "
+                f"{columns}; name them in its order, inputs={learned}, {AFRESH}"
+            )
+    for column, words in categories.items():
+        learned = known["categories"].get(column, words)
+        if words != learned:
+            raise ValueError(
+                f"the network was trained on the words {learned} in column {column!r}, in this order, and "
+                f"the batches have {words}; make them a pandas.Categorical of those, {AFRESH}"
+            )
+    if isinstance(known["classes"], list) and isinstance(classes, Mapping):
+        classes = next(iter(classes.values()))
+    theirs, ours = (
+        each if isinstance(each, Mapping) else {None: each} for each in (known["classes"], classes)
+    )
+    for name, labels in ours.items():
+        learned = theirs.get(name)
+        if labels and learned and labels != learned:
+            raise ValueError(
+                f"the network was trained on the classes {', '.join(learned)}, in this order, and the "
+                f"batches have {', '.join(labels)}; make the labels a pandas.Categorical of those, {AFRESH}"
+            )

@@ -1,0 +1,144 @@
+"""More rows of the table in `cases`: kernels over sequences and over rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.compute.cases import Case, Draw, case, poison
+
+
+def _scores(draw: Draw) -> tuple[int, int, int, int]:
+    return draw.size(1, 3, 9), draw.size(1, 3, 4), draw.size(1, 20, 33), draw.size(1, 40)
+
+
+@case
+def attention_softmax(draw: Draw) -> Case:
+    shape = _scores(draw)
+    mask = draw.pick(None, draw.random.integers(0, 2, (shape[0], shape[3])).astype(np.float32))
+    causal, scale = draw.pick(True, False), draw.pick(1.0, 0.3)
+    return Case([draw.numbers(*shape, scale=3.0), mask, causal, scale, poison(*shape)], (4,))
+
+
+@case
+def attention_softmax_gradient(draw: Draw) -> Case:
+    shape = _scores(draw)
+    return Case([draw.numbers(*shape), draw.numbers(*shape), draw.pick(1.0, 0.3), poison(*shape)], (3,))
+
+
+def _rows(draw: Draw) -> tuple[int, int]:
+    return draw.size(1, 9, 900), draw.size(1, 70)
+
+
+@case
+def layer_normalize(draw: Draw) -> Case:
+    rows, features = _rows(draw)
+    x = draw.numbers(rows, features) + 3 * draw.numbers(rows, 1)
+    gamma, beta = draw.pick(None, draw.numbers(features)), draw.pick(None, draw.numbers(features))
+    statistics = draw.pick((None, None), (poison(rows), poison(rows)))
+    return Case([x, gamma, beta, *statistics, poison(rows, features), 1e-3], (3, 4, 5))
+
+
+@case
+def layer_normalize_gradient(draw: Draw) -> Case:
+    rows, features = _rows(draw)
+    x, dy = draw.numbers(rows, features) + 3 * draw.numbers(rows, 1), draw.numbers(rows, features)
+    mean, variance = x.mean(axis=1), x.var(axis=1) + np.float32(0.01)
+    gamma = draw.pick(None, draw.numbers(features))
+    slopes = draw.pick((None, None), (poison(features), poison(features)))
+    outputs = *slopes, draw.pick(None, poison(rows, features))
+    return Case([x, dy, gamma, mean, variance, *outputs, 1e-3], (5, 6, 7))
+
+
+@case
+def rms_normalize(draw: Draw) -> Case:
+    rows, features = _rows(draw)
+    gamma, squares = draw.pick(None, draw.numbers(features)), draw.pick(None, poison(rows))
+    return Case([draw.numbers(rows, features), gamma, squares, poison(rows, features), 1e-6], (2, 3))
+
+
+@case
+def rms_normalize_gradient(draw: Draw) -> Case:
+    rows, features = _rows(draw)
+    x, dy = draw.numbers(rows, features), draw.numbers(rows, features)
+    squares = np.square(x).mean(axis=1) + np.float32(0.01)
+    gamma, d_gamma = draw.pick(None, draw.numbers(features)), draw.pick(None, poison(features))
+    return Case([x, dy, gamma, squares, d_gamma, draw.pick(None, poison(rows, features)), 1e-6], (4, 5))
+
+
+def _grouped(draw: Draw) -> tuple[tuple[int, int, int], int]:
+    groups = draw.size(1, 5)
+    return (draw.size(1, 4, 9), draw.size(1, 12, 300), groups * draw.size(1, 9)), groups
+
+
+@case
+def group_normalize(draw: Draw) -> Case:
+    shape, groups = _grouped(draw)
+    x = draw.numbers(*shape) + 3 * draw.numbers(shape[0], 1, 1)
+    gamma, beta = draw.pick(None, draw.numbers(shape[2])), draw.pick(None, draw.numbers(shape[2]))
+    kept = draw.pick((None, None), (poison(shape[0], groups), poison(shape[0], groups)))
+    return Case([x, groups, gamma, beta, *kept, poison(*shape), 1e-3], (4, 5, 6))
+
+
+@case
+def group_normalize_gradient(draw: Draw) -> Case:
+    shape, groups = _grouped(draw)
+    x, dy = draw.numbers(*shape), draw.numbers(*shape)
+    mean, variance = draw.numbers(shape[0], groups), draw.positive(shape[0], groups)
+    gamma = draw.pick(None, draw.numbers(shape[2]))
+    slopes = draw.pick((None, None), (poison(shape[2]), poison(shape[2])))
+    outputs = *slopes, draw.pick(None, poison(*shape))
+    return Case([x, dy, groups, gamma, mean, variance, *outputs, 1e-3], (6, 7, 8))
+
+
+def _reduced(draw: Draw) -> tuple[list[int], tuple[int, ...], list[int]]:
+    shape = [draw.size(1, 3, 20), draw.size(1, 5, 30), draw.size(1, 4), draw.size(4, 40)]
+    axes = draw.pick((0,), (1,), (2,), (1, 2), (0, 1))
+    return shape, axes, [1 if axis in axes else length for axis, length in enumerate(shape)]
+
+
+@case
+def max_along(draw: Draw) -> Case:
+    shape, axes, left = _reduced(draw)
+    # Whole numbers, of which many are equal.
+    x = draw.random.integers(-2, 3, shape).astype(np.float32)
+    winner = draw.pick(None, poison(*left, dtype=np.int32))
+    return Case([x, axes, winner, poison(*left)], (2, 3), exact=True)
+
+
+@case
+def max_along_gradient(draw: Draw) -> Case:
+    shape, axes, left = _reduced(draw)
+    count = int(np.prod([shape[axis] for axis in axes]))
+    winner = draw.random.integers(0, count, left, np.int32)
+    return Case([draw.numbers(*left), axes, winner, poison(*shape)], (3,), exact=True)
+
+
+def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
+    n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
+    arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
+    return [*arrays, draw.numbers(units, 4 * units, scale=0.5)], (n, steps, features, units)
+
+
+@case
+def lstm(draw: Draw) -> Case:
+    arrays, (n, steps, _, units) = _lstm(draw)
+    bias = draw.pick(None, draw.numbers(4 * units))
+    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
+    kept = draw.pick((None, None), (poison(n, steps, units), poison(n, steps, units)))
+    last = draw.pick(None, poison(n, units))
+    made = [*arrays, bias, None, start, poison(n, steps, 4 * units), *kept, last]
+    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (6, 7, 8, 9))
+
+
+@case
+def lstm_gradient(draw: Draw) -> Case:
+    arrays, (n, steps, features, units) = _lstm(draw)
+    start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
+    gates = draw.random.random((n, steps, 4 * units), dtype=np.float32)
+    kept = draw.numbers(n, steps, units), np.tanh(draw.numbers(n, steps, units))
+    dy = draw.pick(draw.numbers(n, steps, units), draw.numbers(n, units))
+    dx, d_bias = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(4 * units))
+    d_cell, d_start = draw.pick(None, draw.numbers(n, units)), draw.pick(None, poison(n, 2 * units))
+    outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, d_start
+    made = [*arrays, None, start, gates, *kept, dy, d_cell, dx, *outputs, poison(n, steps, 4 * units)]
+    return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (10, 11, 12, 13, 14))

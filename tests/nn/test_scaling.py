@@ -1,0 +1,102 @@
+"""Layers that bring inputs to a scale: what they read, what they are adapted to, and what they keep."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cortex_lab as cl
+from cortex_lab.nn.contract.layer import layer_from_dict
+
+RANDOM = np.random.default_rng(0)
+TABLE = RANDOM.normal((5, -300, 0.01), (2, 90, 1e-3), (2500, 3))
+PICTURES = RANDOM.integers(0, 256, (1300, 4, 5, 3), np.uint8)
+
+
+@pytest.mark.parametrize("layer", [cl.Rescaling(1 / 127.5, -1), cl.Normalization().adapt(PICTURES)], ids=repr)
+def test_bytes_of_pictures_come_as_they_are(layer):
+    network = cl.Network([layer], (4, 5, 3))
+    assert not network.pictures
+    wanted = cl.Network([layer], (4, 5, 3), ops="reference").predict(PICTURES.astype(np.float64))
+    np.testing.assert_allclose(network.predict(PICTURES), wanted, rtol=1e-5, atol=1e-5)
+    assert -2.5 < wanted.min() < -0.9 and 0.9 < wanted.max() < 2.5
+
+
+@pytest.mark.parametrize(
+    "data", [TABLE, pd.DataFrame(TABLE), TABLE.tolist(), TABLE.astype(np.float32)], ids=type
+)
+def test_what_it_was_adapted_to_has_mean_0_and_variance_1(data):
+    layer = cl.Normalization()
+    adapted = layer.adapt(data)
+    assert layer == cl.Normalization() and layer.mean is None
+    y = cl.Network([adapted], (3,), ops="reference").predict(TABLE)
+    np.testing.assert_allclose(y.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(y.var(axis=0), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("axis", "along"), [(-1, (0, 1, 2)), (1, (0, 2, 3)), ((1, 3), (0, 2)), (None, None)])
+def test_axes_with_a_mean_for_each_place(axis, along):
+    layer = cl.Normalization(axis).adapt(PICTURES)
+    np.testing.assert_allclose(layer.mean, PICTURES.mean(along), rtol=1e-12)
+    np.testing.assert_allclose(layer.variance, PICTURES.var(along), rtol=1e-12)
+    y = cl.Network([layer], (4, 5, 3), ops="reference").predict(PICTURES)
+    np.testing.assert_allclose(y.mean(along), 0, atol=1e-9)
+    np.testing.assert_allclose(y.var(along), 1, rtol=1e-9)
+
+
+def test_there_and_back_again():
+    layer = cl.Normalization().adapt(TABLE)
+    back = cl.Normalization(mean=layer.mean, variance=layer.variance, invert=True)
+    network = cl.Network([layer, back], (3,), ops="reference")
+    np.testing.assert_allclose(network.predict(TABLE), TABLE, rtol=1e-10)
+
+
+def test_a_column_that_never_changes_is_only_moved():
+    data = np.stack([np.full(50, 7.0), np.arange(50.0)], axis=1)
+    y = cl.Network([cl.Normalization().adapt(data)], (2,)).predict(np.array([[7.0, 0], [9.0, 49]]))
+    np.testing.assert_allclose(y[:, 0], [0, 2])
+
+
+def test_a_column_by_itself_and_a_dataset():
+    layer = cl.Normalization().adapt(pd.Series(TABLE[:, 0]))
+    assert np.shape(layer.mean) == (1,)
+    data = cl.data.Dataset(pd.DataFrame(TABLE, columns=["a", "b", "c"]), ["a", "b"], "c")
+    np.testing.assert_allclose(cl.Normalization().adapt(data).mean, TABLE[:, :2].mean(axis=0), rtol=1e-5)
+
+
+def test_it_goes_with_descriptions_files_and_cuts(tmp_path):
+    layer = cl.Normalization().adapt(TABLE)
+    assert layer_from_dict(json.loads(json.dumps(layer.to_dict()))) == layer
+    assert hash(layer) == hash(cl.Normalization().adapt(TABLE))
+    session = cl.train(
+        cl.Network([layer, cl.Dense(4, activation="relu"), cl.Dense(1)], (3,)), (TABLE, TABLE[:, :1]),
+        "mean_squared_error", cl.Adam(0.01), batch_size=50,
+    )  # fmt: skip
+    session.step(3)
+    session.save(tmp_path / "training.h5")
+    loaded = cl.Network.load(tmp_path / "training.h5")
+    assert loaded.graph == session.network.graph
+    np.testing.assert_array_equal(loaded.predict(TABLE), session.network.predict(TABLE))
+    cut = loaded.cut("dense_1").predict(TABLE)
+    assert cut.shape == (2500, 4) and np.isfinite(cut).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.array([[1.0, np.nan], [2.0, 3.0]]), "missing or infinite; fill or drop them first"),
+        (np.zeros((0, 3)), "data must be rows of numbers, got a ndarray of shape"),
+        (5.0, "data must be rows of numbers, got 5.0"),
+        (pd.DataFrame({"name": ["a", "b"]}), "data must be rows of numbers, got a DataFrame of shape"),
+        (
+            {"left": TABLE, "right": TABLE},
+            r"has the inputs left, right; adapt to one: adapt\(data\['left'\]\)",
+        ),
+    ],
+)
+def test_what_it_cannot_be_adapted_to(data, message):
+    with pytest.raises(ValueError, match=message):
+        cl.Normalization().adapt(data)

@@ -1,0 +1,294 @@
+"""What people type who come from Keras, PyTorch or scikit-learn: each works, or says what to type.
+
+`python -m tests.test_habits` writes the table of it, docs/habits.md.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cortex_lab as cl
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "habits.md"
+ROWS = 60
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(ROWS, 4)).astype(np.float32)
+Y = np.arange(ROWS) % 3
+FRAME = pd.DataFrame(
+    {
+        "age": RANDOM.normal(size=ROWS),
+        "city": np.array(["Bern", "Oslo", "Rome"])[Y],
+        "garden": Y > 0,
+        "price": RANDOM.normal(size=ROWS),
+    }
+)
+
+
+def named() -> dict[str, Any]:
+    """What the lines below speak of, made anew for each: nothing that one does is seen by another."""
+    net = cl.Network([cl.Dense(8, activation="relu"), cl.Dense(3)], 4)
+    session = cl.train(cl.Network([cl.Dense(3)], 4), (X, Y), "cross_entropy", "adam")
+    session.step()
+    return {
+        "cl": cl, "np": np, "pd": pd, "net": net, "session": session, "X": X, "y": Y, "frame": FRAME,
+        "values": X[:, 0] ** 2, "yes": Y > 0, "names": np.array(["ant", "bee", "cow"])[Y],
+        "one_hot": np.eye(3)[Y],
+        "one": cl.Network([cl.Dense(1)], 4), "table_net": cl.Network([cl.Dense(1)], 5),
+        "soft": cl.Network([cl.Dense(3, activation="softmax")], 4),
+        "sigmoid": cl.Network([cl.Dense(1, activation="sigmoid")], 4),
+    }  # fmt: skip
+
+
+# By what is typed, what happens: a piece of how the result shows itself, or after "!" of the error's text.
+HABITS: dict[str, dict[str, str]] = {
+    "Losses": {
+        "cl.train(one, (X, values), 'mse')": "mean_squared_error",
+        "cl.train(one, (X, values), 'MSE')": "mean_squared_error",
+        "cl.train(one, (X, values), 'MSELoss')": "mean_squared_error",
+        "cl.train(one, (X, values), 'squared_error')": "mean_squared_error",
+        "cl.train(one, (X, values), 'l2')": "mean_squared_error",
+        "cl.train(one, (X, values), 'mae')": "mean_absolute_error",
+        "cl.train(one, (X, values), 'l1_loss')": "mean_absolute_error",
+        "cl.train(one, (X, values), 'smooth_l1')": "huber",
+        "cl.train(one, (X, values), 'HuberLoss')": "huber",
+        "cl.train(one, (X, values), cl.Huber)": "<TrainingSession at rest at step 0>",
+        "cl.train(net, (X, y), 'crossentropy')": "softmax_cross_entropy",
+        "cl.train(net, (X, y), 'cross_entropy')": "softmax_cross_entropy",
+        "cl.train(net, (X, y), 'CrossEntropyLoss')": "softmax_cross_entropy",
+        "cl.train(net, (X, y), 'nll_loss')": "softmax_cross_entropy",
+        "cl.train(net, (X, y), 'log_loss')": "softmax_cross_entropy",
+        "cl.train(net, (X, y), 'sparse_categorical_crossentropy')": "softmax_cross_entropy",
+        "cl.train(net, (X, one_hot), 'categorical_crossentropy')": "softmax_cross_entropy(one_hot=True)",
+        "cl.train(soft, (X, one_hot), 'categorical_crossentropy')": "categorical_cross_entropy(one_hot=True)",
+        "cl.train(soft, (X, y), 'sparse_categorical_crossentropy')": "minimizes categorical_cross_ent",
+        "cl.train(one, (X, yes), 'bce')": "sigmoid_cross_entropy",
+        "cl.train(one, (X, yes), 'BCEWithLogitsLoss')": "sigmoid_cross_entropy",
+        "cl.train(one, (X, yes), 'binary_crossentropy')": "sigmoid_cross_entropy",
+        "cl.train(sigmoid, (X, yes), 'binary_crossentropy')": "binary_cross_entropy",
+        "cl.train(sigmoid, (X, yes), 'cross_entropy')": "binary_cross_entropy",
+        "cl.train(one, (X, values), 'log_cosh')": "!'huber' bounds the pull of outliers",
+        "cl.train(one, (X, values), 'kld')": "!CategoricalCrossEntropy(one_hot=True)",
+        "cl.train(one, (X, values), 'hinge')": "!'cross_entropy' separates classes",
+        "cl.train(one, (X, values), 'mean_squared_eror')": "!did you mean 'mean_squared_error'",
+        "cl.train(one, (X, values), lambda y, t: (y - t)**2)": "!one of your own is a class",
+    },
+    "No loss at all": {
+        "cl.train(net, (X, y))": "minimizes softmax_cross_entropy for",
+        "cl.train(net, (X, names))": "the targets are 3 labels",
+        "cl.train(soft, (X, y))": "minimizes categorical_cross_entropy for",
+        "cl.train(one, (X, values))": "minimizes mean_squared_error for",
+        "cl.train(one, (X, yes))": "minimizes sigmoid_cross_entropy for",
+        "cl.train(sigmoid, (X, yes))": "minimizes binary_cross_entropy for",
+        "cl.train(cl.Network([cl.Dense(2), cl.Dense(4)], 4), (X, X))": "the targets are the inputs",
+        "cl.train(table_net, (frame, 'price'))": "predicts 'price'",
+        "cl.train(one, (X, names))": "!end the network in Dense(3)",
+        "cl.train(net, X, y)": "!a pair: train(network, (inputs, targets))",
+    },
+    "Optimizers": {
+        "cl.train(net, (X, y), 'mse_or_so', 'adam')": "!there is no loss",
+        "cl.train(net, (X, y), optimizer='adam')": "learns by Adam(0.001)",
+        "cl.train(net, (X, y), optimizer='sgd')": "learns by SGD(0.01)",
+        "cl.train(net, (X, y), optimizer='RMSprop')": "learns by RMSprop(",
+        "cl.train(net, (X, y), optimizer='rms_prop')": "learns by RMSprop(",
+        "cl.train(net, (X, y), optimizer='adamw')": "learns by AdamW(",
+        "cl.train(net, (X, y), optimizer=cl.Adam)": "learns by Adam(0.001)",
+        "cl.train(net, (X, y))  # no optimizer": "learns by Adam(0.001)",
+        "cl.train(net, (X, y), optimizer='adm')": "!did you mean 'Adam'",
+        "cl.Adam(lr=1e-3)": "!learning_rate=",
+        "cl.Adam(betas=(0.9, 0.99))": "!beta_1=0.9, beta_2=0.999",
+        "cl.Adam(beta1=0.9)": "!beta_1=",
+        "cl.Adam(eps=1e-7)": "!epsilon=",
+        "cl.Adam(momentum=0.9)": "!beta_1=",
+        "cl.Adam(clipnorm=1.0)": "!clip_norm=",
+        "cl.SGD(lr=0.1, momentum=0.9)": "!learning_rate=",
+    },
+    "Layers": {
+        "cl.Dense(10, 'relu')": "activation='relu'",
+        "cl.Dense(10, activation='ReLU')": "activation='relu'",
+        "cl.Dense(10, activation=cl.ReLU())": "activation='relu'",
+        "cl.Dense(10, activation=cl.ReLU)": "activation='relu'",
+        "cl.Dense(10, activation='silu')": "activation='swish'",
+        "cl.Dense(10, activation='logistic')": "activation='sigmoid'",
+        "cl.Dense(10, activation='identity')": "activation='linear'",
+        "cl.Dense(10, activation='leaky_relu')": "!put LeakyReLU(0.2) behind",
+        "cl.Dense(10, activation=cl.LeakyReLU(0.1))": "!LeakyReLU(negative_slope=0.1) behind",
+        "cl.Dense(10, activation='rleu')": "!did you mean 'relu'",
+        "cl.Dense(10, activation=np.tanh)": "!say its name",
+        "cl.Dense(10, kernel_initializer='HeNormal')": "he_normal",
+        "cl.Dense(10, kernel_initializer='he_normal')": "he_normal",
+        "cl.Dense(10, kernel_initializer='xavier_uniform')": "glorot_uniform",
+        "cl.Dense(10, kernel_initializer='kaiming_normal')": "he_normal",
+        "cl.Dense(10, kernel_initializer=cl.nn.initializers.RandomNormal)": "RandomNormal(",
+        "cl.Network([cl.Dense(10, name='head')], 4).layers": "['head']",
+        "cl.Network([cl.Dense(10, name='a'), cl.Dense(3, name='a')], 4)": "!two nodes are called 'a'",
+        "cl.Network([cl.Dense], 4)": "!say Dense()",
+        "cl.Dense(out_features=10)": "!units=",
+        "cl.Dense(10, bias=False)": "!use_bias=",
+        "cl.Dense(10, input_shape=(4,))": "!Network(layers, input_shape=...)",
+        "cl.Dense(10, kernel_regularizer='l2')": "!penalties=",
+        "cl.Dense(10, trainable=False)": "!frozen=",
+        "cl.Conv2D(8, 3, padding='SAME')": "padding='same'",
+        "cl.Conv2D(8, 3, padding='Valid')": "padding='valid'",
+        "cl.Conv2D(8, 3, stride=2)": "!strides=",
+        "cl.Conv2D(out_channels=8, kernel_size=3)": "!filters=",
+        "cl.Conv2D(8, 3, data_format='channels_last')": "!(height, width, channels), always",
+        "cl.Dropout(p=0.5)": "!rate=",
+        "cl.LSTM(8, return_sequence=True)": "!return_sequences",
+        "cl.Embedding(num_embeddings=10, embedding_dim=4)": "!input_dim=",
+    },
+    "Networks": {
+        "cl.Sequential([cl.Dense(3)])": "!cl.Network([layer, ...], input_shape)",
+        "cl.Linear(4, 3)": "!cl.Dense",
+        "cl.MaxPool2D(2)": "!cl.MaxPooling2D",
+        "cl.BatchNorm1d(3)": "!cl.BatchNormalization",
+        "cl.Conv2d(8, 3)": "!cl.Conv2D",
+        "cl.Dens(3)": "!did you mean 'Dense'",
+        "cl.EarlyStopping(patience=3)": "!cl.stalled('validation_loss', patience=5)",
+        "cl.DataLoader(X)": "!dataset.batches(32)",
+        "cl.Dataset(frame)": "!cl.data.Dataset",
+        "cl.Network([cl.Dense(3)], (None, 4))": "!leave the rows out: input_shape=(4,)",
+        "cl.Network([cl.Dense(3)], 4, name='mlp')": "!name the layers",
+        "net(X).shape": "(60, 3)",
+        "net.summary()": "dense_1",
+        "net.fit(X, y)": "!session = cl.train(network, data), then session.run(cl.epochs(5))",
+        "net.compile('adam', 'mse')": "!cl.train(network, data, loss, optimizer)",
+        "net.evaluate(X, y)": "!session.score(",
+        "net.score(X, y)": "!session.score(",
+        "net.forward(X)": "!network.predict(x)",
+        "net.predict_proba(X)": "!network.predict(x)",
+        "net.train()": "!cl.train(network, data)",
+        "net.eval()": "!never trains",
+        "net.state_dict()": "!network.save('it.h5')",
+        "net.load_weights('it.h5')": "!cl.Network.load('it.h5')",
+        "net.get_weights()": "!network.parameters",
+        "net.named_parameters()": "!network.parameters.items()",
+        "net.count_params()": "!network.params.size",
+        "net.to('cuda')": "!ops='gpu'",
+        "net.add(cl.Dense(3))": "!list all layers when the network is made",
+        "net.get_layer('dense_1')": "!network.graph.nodes",
+        "net.backward()": "!network.gradient_of(",
+        "net.params = np.zeros(67)": "!network.params[...] = array",
+        "net.parameters['dense_1/kernel'] = np.zeros((4, 8))": "",
+        "net.parameters['dense_1/kernal'] = 0": "!did you mean 'dense_1/kernel'",
+    },
+    "Data": {
+        "cl.train(net, (X, y[:, None]))": "softmax_cross_entropy",
+        "cl.train(net, (X.tolist(), y.tolist()))": "softmax_cross_entropy",
+        "cl.train(table_net, (frame, 'prize'))": "!did you mean 'price'",
+        "cl.train(table_net, frame)": "!give (frame, 'price')",
+        "cl.train(table_net, frame.rename(columns={'price': 'target'}))": "predicts 'target'",
+        "cl.train(table_net, 'houses.csv')": "!pandas.read_csv('houses.csv')",
+        "cl.train(net, (X, X, y, y))": "!validation=(X_test, y_test)",
+        "cl.train(net, (X, y), validation=0.2)": "softmax_cross_entropy",
+        "cl.train(net, (X, y), validation_split=0.2)": "!validation=",
+        "cl.train(net, (X, y), validation_data=(X, y))": "!validation=",
+        "cl.train(net, (X, y), batch_size=128)": "(warns) batch_size=128 is more than the 60 rows",
+        "cl.train(net, (X, y), lr=1e-3)": "!Adam(learning_rate=1e-3)",
+        "cl.train(net, (X, y), epochs=5)": "!session.run(cl.epochs(5))",
+        "cl.train(net, (X, y), verbose=0)": "!progress=False",
+        "cl.train(net, (X, y), callbacks=[])": "!session.subscribe(function)",
+        "cl.train(net, (X, y), shuffle=True)": "!leave it out",
+        "cl.train(net, (X, y), criterion='mse')": "!loss=",
+        "cl.train(net, (X, y), random_state=0)": "!seed=",
+        "cl.train(net, (X, y), device='cuda')": "!ops='gpu'",
+        "cl.train(net, (X, y), batchsize=8)": "!batch_size=",
+    },
+    "Datasets": {
+        "cl.data.Dataset(frame, target='price')": "target 'price'",
+        "cl.data.Dataset(frame, targets='price')": "!did you mean 'target'",
+        "cl.data.Dataset(frame, target='prize')": "!did you mean 'price'",
+        "cl.data.Dataset('houses.csv')": "!frame must be a pandas.DataFrame",
+        "cl.Network([cl.Dense(1)], cl.data.Dataset(frame, target='price'))": "5",
+        "cl.data.Dataset(frame, target='price').split(test_size=0.2)": "!test=",
+        "cl.data.Dataset(frame, target='price').split(random_state=1)": "!seed=",
+        "cl.data.Dataset(frame, target='price').split(validation=[0, 1])": "!splits={'validation': rows}",
+        "train, test = cl.data.Dataset(frame, target='price').split()": "!dataset.train, .validation and",
+        "cl.data.Dataset(frame, target='price')['age']": "!dataset.frame['age']",
+        "cl.data.Dataset(frame, target='price').X": "!x, y = dataset.arrays()",
+        "cl.data.Dataset(frame, target='price').df": "!dataset.frame",
+        "cl.data.Dataset(frame, target='price').shape": "!dataset.input_shape",
+        "cl.embed.TSNE(cl.data.Dataset(frame, ['age', 'price'], 'city'), perplexity=5).labels": "'Bern'",
+    },
+    "Sessions": {
+        "session.run(500)": "<Stop at step 501",
+        "session.run(epochs=5)": "!cl.epochs(5)",
+        "session.run(cl.epochs(5), verbose=0)": "!progress=",
+        "session.fit(X, y)": "!session.run(cl.epochs(5))",
+        "session.predict(X)": "!session.network.predict(x)",
+        "session.evaluate(X, y)": "!session.score(",
+        "session.score((X, y))": "'accuracy'",
+        "session.history.history['loss']": "!session.trace",
+        "session.history['loss']": "!session.trace['loss']",
+        "session.history.epoch": "!session.trace.frame()",
+        "session.loss": "!session.trace['loss']",
+        "session.model": "!session.network",
+        "session.summary()": "!session.network.summary()",
+        "session.stop()": "!session.pause()",
+        "session.save_weights('it.h5')": "!session.network.save('it.h5')",
+        "session.lr": "!session.edit('learning_rate', 1e-4)",
+    },
+}
+LINES = {line: happens for group in HABITS.values() for line, happens in group.items()}
+
+
+def what_happens(line: str) -> str:
+    """How what is typed shows itself, or "!" and what the error says."""
+    names = named()
+    _, _, value = line.partition(" = ")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            if value:
+                exec(line, names)
+            shown = "" if value else repr(eval(line, names))
+        except Exception as error:
+            return f"!{error.args[0]}"
+    return f"(warns) {warned[0].message}" if warned else shown
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_habit_works_or_is_answered(line):
+    happens, found = LINES[line], what_happens(line)
+    assert found.startswith("!") == happens.startswith("!"), found
+    assert happens.removeprefix("!") in found
+    if happens.startswith("!"):
+        assert len(found) < 320 and found.count("\n") == 0
+
+
+def test_there_are_many():
+    assert len(LINES) > 120 and sum(map(len, HABITS.values())) == len(LINES)
+
+
+def table() -> str:
+    """docs/habits.md, of what happens now."""
+    lines = [
+        "# Habits",
+        "",
+        "What people type who come from Keras, PyTorch or scikit-learn, and what happens. Written by",
+        "`python -m tests.test_habits`, which types each line. `net` ends in three raw outputs, `soft` in",
+        "a softmax, `one` in one raw output, `sigmoid` in a sigmoid; `frame` is a table with words in it.",
+    ]
+    for group, habits in HABITS.items():
+        lines += ["", f"## {group}", "", "| typed | what happens |", "|---|---|"]
+        for line, happens in habits.items():
+            found = what_happens(line) if happens.startswith(("!", "(warns)")) else happens
+            # What there is grows, and is said elsewhere.
+            said = re.sub(r"there are [a-z_0-9]+,[^;]*", "there are ...", found.removeprefix("!"))
+            works = f"works: `{said}`" if said else "works"
+            lines.append(f"| `{line}` | {said if found.startswith('!') else works} |")
+    return "\n".join([*lines, ""])
+
+
+def test_the_document_says_what_happens():
+    assert DOCUMENT.read_text(encoding="utf-8") == table()
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(table(), encoding="utf-8")
