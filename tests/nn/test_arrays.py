@@ -54,7 +54,7 @@ REFUSED = {
     "a name": (lambda net: ("dense_1/kernal", 0), KeyError, "did you mean 'dense_1/kernel'"),
     "a shape": (lambda net: ("dense_1/kernel", np.zeros((3, 2))), ValueError, r"\(2, 3\), got \(3, 2\)"),
     "words": (lambda net: ("dense_1/bias", ["a", "b", "c"]), ValueError, "'dense_1/bias'"),
-    "beyond float32": (lambda net: ("dense_1/bias", [1e300, 0, 0]), ValueError, "1e\\+300.* beyond float32"),
+    "beyond float32": (lambda net: ("dense_1/bias", [1e300, 0, 0]), ValueError, "float32.*1e\\+300"),
 }
 
 

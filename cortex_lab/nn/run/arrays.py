@@ -10,7 +10,6 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.float32 import check_range
 from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.run.turns import Turns
 
@@ -54,9 +53,11 @@ class Arrays(MutableMapping[str, Any]):
         shape = self._views[name].shape
         if given.shape not in ((), shape):
             raise ValueError(f"{name!r} has the shape {shape}, got {given.shape}")
-        # Who writes a NaN or an infinity means it; one that came about by rounding nobody meant.
-        check_range(given, f"the value for {name!r}", self._ops.dtype)
-        return np.broadcast_to(given.astype(self._ops.dtype), shape).copy()
+        with np.errstate(over="ignore"):
+            found = given.astype(self._ops.dtype)
+        if (np.isinf(found) & np.isfinite(given)).any():
+            raise ValueError(f"{name!r} is {found.dtype}, which holds nothing like {np.abs(given).max():g}")
+        return np.broadcast_to(found, shape).copy()
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"a network keeps its arrays; set {name!r} to 0, or take a part: network.cut(...)")
