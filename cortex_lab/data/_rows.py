@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.source import ArraySource, Source, as_sliced, frozen, in_memory, source_of
@@ -34,7 +34,7 @@ class Rows:
         targets: bool = False,
         called: str = "the array",
         private: bool = False,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         refuse_masked(values, called)
         source = self.source = source_of(values)
@@ -65,7 +65,7 @@ class Rows:
 
     @classmethod
     def of(
-        cls, values: ArrayLike | Source | Rows, targets: bool, called: str, dtype: Any = np.float32
+        cls, values: ArrayLike | Source | Rows, targets: bool, called: str, dtype: DTypeLike = np.float32
     ) -> Rows:
         return values if isinstance(values, Rows) else cls(values, targets, called, dtype=dtype)
 

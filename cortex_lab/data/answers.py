@@ -48,7 +48,7 @@ class Answers(Answering):
     def __iter__(self) -> Any:
         raise TypeError(f"a Dataset is not gone through: {_ARRAYS}, or dataset.batches(32); {_PARTS}")
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         if isinstance(key, str):
             raise TypeError(f"a Dataset is no frame: dataset.frame[{key!r}] is a column")
         raise TypeError("a Dataset has no rows by number: dataset.select(rows) are some, .frame is a table")

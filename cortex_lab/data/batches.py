@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from cortex_lab.data._draws import checked_seed, row_keys
 from cortex_lab.data._rows import Rows, positions
@@ -167,7 +167,7 @@ class Batches:
         categories: Mapping[Hashable, list[str]] = MappingProxyType({}),
         classes: Any = None,
         index: pd.Index | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> None:
         self.reads, self.categories, self.classes, self._index = reads, categories, classes, index
         self._named = isinstance(inputs, Mapping)
@@ -267,7 +267,7 @@ class Batches:
         other._leave_out(np.union1d(self.excluded, positions(self.row_numbers(rows), self._length)))
         return other
 
-    def row_numbers(self, rows: Any) -> Any:
+    def row_numbers(self, rows: ArrayLike | None) -> Any:
         """Rows chosen by a pandas object as their numbers; others as they are."""
         return row_numbers(rows, np.arange(self._length), self._index, f"the {self._length} rows of the data")
 

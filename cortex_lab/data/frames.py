@@ -101,7 +101,7 @@ def by_row(values: pd.Series, rows: np.ndarray, whole: pd.Index | None, called: 
     return found[0]
 
 
-def row_numbers(chosen: Any, rows: np.ndarray, whole: pd.Index | None, of: str) -> Any:
+def row_numbers(chosen: object, rows: np.ndarray, whole: pd.Index | None, of: str) -> Any:
     """Those of `rows` that a Series of bools, an Index or a Series of numbers or labels chooses.
 
     Bools are matched as `by_row` says. Others are row numbers or labels of `whole`, the frame's own index:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories
@@ -163,7 +164,7 @@ class Given:
         """The same, numbers of a dataset as float64."""
         return self if self.dataset is None else replace(self, dataset=self.dataset.exact())
 
-    def batches(self, batch_size: int, seed: int, dtype: Any = np.float32) -> Any:
+    def batches(self, batch_size: int, seed: int, dtype: DTypeLike = np.float32) -> Any:
         """The rows to train on, in batches; numbers of arrays as `dtype`."""
         if self.source is not None:
             return self.source
@@ -345,7 +346,7 @@ def _nameless(
     return x if columns is None else read.inputs_of(columns, known), y
 
 
-def _pair(data: Any, role: str, wanted: str) -> tuple[Any, Any]:
+def _pair(data: object, role: str, wanted: str) -> tuple[Any, Any]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"{role} cannot be {described(data)}: {wanted}")
     return data[0], data[1]

@@ -42,7 +42,7 @@ def targets_of(targets: Any, reading: str) -> Any:
     return targets
 
 
-def described(value: Any) -> str:
+def described(value: object) -> str:
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 40 else f"a {type(value).__name__}"
 
@@ -66,7 +66,7 @@ def of_arrays(error: ValueError, name: Hashable) -> ValueError:
     return ValueError(text)
 
 
-def refuse_columns_of_words(targets: Any) -> None:
+def refuse_columns_of_words(targets: object) -> None:
     """ValueError for several columns of targets, some of which are words: an output has one of those."""
     if not isinstance(targets, pd.DataFrame) or targets.shape[1] < 2:
         return

@@ -100,7 +100,7 @@ class Learned:
         found = self.codes(labels, reading, output, f"column {column!r} of {data.name!r}", data.rows)
         return None if found is None else Goal(rows_of(found[0], column, targets=True), found[1])
 
-    def codes(self, column: pd.Series, reading: str, name: str | None, of: str, rows: Any) -> Any:
+    def codes(self, column: pd.Series, reading: str, name: str | None, of: str, rows: np.ndarray) -> Any:
         """A column of labels as (codes, labels) in the network's order; None where it knows no classes.
 
         ValueError for labels among `rows` that it does not know.
@@ -173,7 +173,7 @@ def _labels(known: list[str], there: Mapping[str, Any]) -> list:
     return made
 
 
-def _cast(name: str, label: Any, kinds: Sequence[type]) -> Any:
+def _cast(name: str, label: object, kinds: Sequence[type]) -> Any:
     for kind in kinds:
         try:
             if str(kind(label)) == name:

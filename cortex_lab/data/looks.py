@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.source import Source, source_of
@@ -33,7 +34,7 @@ class Look:
         return f"{self.classes} labels" if self.kind == "labels" else self.kind
 
 
-def looks(data: Any) -> dict[str | None, Look]:
+def looks(data: object) -> dict[str | None, Look]:
     """How the targets of `data` look, by output name, or by None if they have none.
 
     Nothing for batches of one's own, and for data without targets.
@@ -60,7 +61,7 @@ def _of_columns(data: Dataset, columns: Any) -> Look:
     return _look(column)
 
 
-def _look(values: Any) -> Look:
+def _look(values: object) -> Look:
     if isinstance(values, Source) and not isinstance(values, np.ndarray):
         return _of_rows(values, tuple(values.shape))
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
@@ -85,7 +86,7 @@ def _look(values: Any) -> Look:
     return Look("whole numbers", (), int(known.max()) + 1)
 
 
-def _of_rows(values: Any, shape: tuple[int, ...]) -> Look:
+def _of_rows(values: ArrayLike | Source, shape: tuple[int, ...]) -> Look:
     some = np.asarray(source_of(values).take(slice(0, MOST_ROWS)))
     if some.dtype.kind not in "biuf":
         return Look("numbers", shape)

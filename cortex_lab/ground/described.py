@@ -163,7 +163,7 @@ class Described:
     refused. Bounds are checked in `__post_init__`, with `ground.checks`. What is not compared is no setting.
     """
 
-    def __new__(cls, *args: Any, **settings: Any) -> Any:
+    def __new__(cls, *args: object, **settings: object) -> Any:
         code = getattr(cls.__init__, "__code__", None)
         if settings and code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
             known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
 
@@ -30,7 +31,7 @@ class Forked(Protocol):
 class cached_property(functools.cached_property):
     """As of Python 3.12: without a lock, which a thread would hold for all objects of the class."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Callable[[Any], Any]) -> None:
         super().__init__(function)
         self.lock = nullcontext()
 

@@ -133,7 +133,7 @@ def _stated_length_fits(path: str | os.PathLike, name: str) -> bool:
     return fits
 
 
-def _length_behind(content: Any, at: int) -> int | None:
+def _length_behind(content: bytes, at: int) -> int | None:
     """The length stated in the attribute whose name lies at `at`: versions 1 to 3 of that message in HDF5."""
     for version, before in ((1, 8), (2, 8), (3, 9)):
         start = at - before

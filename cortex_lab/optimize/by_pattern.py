@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.patterns import matching
@@ -15,13 +14,13 @@ BIASES_AND_NORMS = "biases_and_norms"
 _NAMED_SO = ("*bias", "*/gamma", "*/beta", "*/scale", "*/alpha")
 
 
-def patterns(name: str, value: Any) -> tuple[str, ...]:
+def patterns(name: str, value: object) -> tuple[str, ...]:
     """One pattern or several, as a tuple; ValueError for anything else."""
     several = (value,) if isinstance(value, str) else checks.listed(name, value, "patterns such as '*/bias'")
     return tuple(checks.text(f"a pattern of {name}", each, "*/bias") for each in several)
 
 
-def factors(name: str, value: Any) -> tuple[tuple[str, float], ...]:
+def factors(name: str, value: object) -> tuple[tuple[str, float], ...]:
     """Factors by pattern, a dict or pairs, as pairs; ValueError for anything else."""
     wanted = "a dict such as {'conv2d_*': 0.1}"
     pairs = list(value.items()) if isinstance(value, Mapping) else checks.listed(name, value, wanted)

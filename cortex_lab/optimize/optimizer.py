@@ -214,7 +214,7 @@ class Optimizer(Described):
         return self.replace(weight_decay=0.0)
 
 
-def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:
+def _scale_steps(params: np.ndarray, scaled: list[tuple[int, int, float]], before: list[Any]) -> None:
     """Make the steps of the parts `scaled`, each (start, stop, factor), as long as their factors say."""
     # The step of every optimizer is as long as its rate says.
     for (start, stop, factor), was in zip(scaled, before, strict=True):
@@ -227,7 +227,7 @@ def _scale_steps(params: Any, scaled: Any, before: list[Any]) -> None:
 optimizer_from_dict = OPTIMIZERS.from_dict
 
 
-def as_optimizer(optimizer: Any) -> Optimizer:
+def as_optimizer(optimizer: object) -> Optimizer:
     """An optimizer; of a name such as "adam", or of a class, one with its defaults."""
     if isinstance(optimizer, str):
         name = spelled(optimizer, OPTIMIZERS, _OTHERS) or optimizer

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from operator import is_
 from typing import Any
 
+import numpy as np
+
+from cortex_lab.compute import Ops
 from cortex_lab.optimize.optimizer import Optimizer
 
 
@@ -17,7 +20,9 @@ class ReplayedUpdate:
     the first update are those of every other one, and can be captured.
     """
 
-    def __init__(self, optimizer: Optimizer, ops: Any, params: Any, gradient: Any, state: dict[str, Any]):
+    def __init__(
+        self, optimizer: Optimizer, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any]
+    ):
         optimizer.complete(ops, params, state)
         self._optimizer, self._state = optimizer, state
         self._ops, self._params, self._gradient = ops, params, gradient

@@ -37,7 +37,7 @@ class History(Answering):
         "these are snapshots; session.trace.frame() has what was recorded, session.trace['loss'] a column",
     )
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         raise TypeError(f"these are snapshots, without {key!r}; session.trace[{key!r}] is what was recorded")
 
     def __init__(self, budget: int, interval: int = 4) -> None:

@@ -250,9 +250,7 @@ class Bench:
             return
         self.show()
 
-    def _assemble(
-        self, interval: float, make_channel: Callable[..., Any], make_controls: Callable[..., Any]
-    ) -> None:
+    def _assemble(self, interval: float, make_channel: Callable, make_controls: Callable) -> None:
         session = self.session
         self.channel = make_channel(self.id, self._heard)
         self.controls = controls = make_controls(self.channel, self.views, getattr(session, "phases", ()))

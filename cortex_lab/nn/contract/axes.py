@@ -23,7 +23,7 @@ def row_axis(what: str, axis: Any, shape: Shape) -> int:
     )
 
 
-def row_axes(what: str, value: Any, shape: Shape) -> tuple[int, ...]:
+def row_axes(what: str, value: object, shape: Shape) -> tuple[int, ...]:
     """Which axes of a row one axis or several name, in order; ValueError for one that is named twice."""
     chosen = sorted(row_axis(what, axis, shape) for axis in axes(value))
     twice = [axis for axis, other in pairwise(chosen) if axis == other]
@@ -32,12 +32,12 @@ def row_axes(what: str, value: Any, shape: Shape) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def axes(value: Any) -> tuple[Any, ...]:
+def axes(value: object) -> tuple[Any, ...]:
     """One axis or several, as a tuple."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
-def check_axes(name: str, value: Any) -> None:
+def check_axes(name: str, value: object) -> None:
     """ValueError unless this is one axis or several; which ones a row has is seen once it is known."""
     if not axes(value):
         raise checks.refused(name, "an axis or several, whole numbers", value)

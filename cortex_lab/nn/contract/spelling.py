@@ -38,7 +38,7 @@ _INITIALIZERS = {
 }
 
 
-def activation_name(setting: str, value: Any) -> Any:
+def activation_name(setting: str, value: object) -> Any:
     """What `activation=` is called here, such as "relu" for cl.ReLU(), "ReLU" and cl.ReLU; else `value`.
 
     An error for what has a setting of its own, such as a slope, and so stands behind the layer.
@@ -63,7 +63,7 @@ def activation_name(setting: str, value: Any) -> Any:
     return function
 
 
-def initializer_name(value: Any) -> Any:
+def initializer_name(value: object) -> Any:
     """What an initializer is called here, "he_normal" for "HeNormal"; of a class, one of it; else `value`."""
     if isinstance(value, type) and hasattr(value, "draw"):
         return value()
@@ -73,7 +73,7 @@ def initializer_name(value: Any) -> Any:
     return _INITIALIZERS.get(squeezed(name), name)
 
 
-def _with_settings(setting: str, value: Any, layer: str) -> WrongArgument:
+def _with_settings(setting: str, value: object, layer: str) -> WrongArgument:
     return WrongArgument(
         f"{setting}={shown(value)} has a setting of its own, so it is a layer: leave the activation out and "
         f"put {layer} behind"

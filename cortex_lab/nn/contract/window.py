@@ -71,7 +71,7 @@ def border(name: str, value: Any) -> Padding:
         ) from None
 
 
-def span_border(name: str, value: Any) -> Pair:
+def span_border(name: str, value: object) -> Pair:
     """A border of n or (before, after) places of a sequence, spelled out."""
     try:
         return explicit_span(value)

@@ -62,7 +62,9 @@ class _Attention(Layer):
         kept = {"kept": weights, "dropped": weights} if self.random else {}
         return {"attention": weights, **kept}
 
-    def _attend(self, ops: Ops, at: Slots, weights: Any, value: Any, scale: float, out: Any) -> None:
+    def _attend(
+        self, ops: Ops, at: Slots, weights: np.ndarray, value: np.ndarray, scale: float, out: np.ndarray
+    ) -> None:
         """out = softmax(scale * weights) @ value; `weights` holds the scores, and then what they become."""
         ops.attention_softmax(weights, _mask(at), self.use_causal_mask, scale, out=weights)
         if self.random and at.training:
@@ -71,7 +73,14 @@ class _Attention(Layer):
         ops.batched_matmul(weights, _by_head(value), out=_by_head(out))
 
     def _attend_gradient(
-        self, ops: Ops, at: Slots, value: Any, scale: float, dy: Any, d_value: Any, d_scores: Any
+        self,
+        ops: Ops,
+        at: Slots,
+        value: np.ndarray,
+        scale: float,
+        dy: np.ndarray,
+        d_value: np.ndarray | None,
+        d_scores: np.ndarray,
     ) -> None:
         """The gradients of `_attend` with respect to the values and the scores."""
         if d_value is not None:
@@ -288,7 +297,9 @@ class MultiHeadAttention(_Attention):
             found[name] = Buffer((shape[0], self.num_heads, width))
         return {**found, "mixed": Buffer((sequences[0][0], self.num_heads, self._value_dim))}
 
-    def _project(self, ops: Ops, x: Any, kernel: Any, bias: Any, out: Any) -> None:
+    def _project(
+        self, ops: Ops, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, out: np.ndarray
+    ) -> None:
         flat = None if bias is None else bias.reshape(-1)
         ops.dense(_rows(x, 1), _matrix(kernel, 1), flat, "linear", _rows(out))
 
@@ -318,20 +329,20 @@ def _read(at: Slots) -> list[Any]:
     return [_one_head(x) for x in _given(at)]
 
 
-def _one_head(x: Any) -> Any:
+def _one_head(x: np.ndarray) -> Any:
     return x.reshape(*x.shape[:2], 1, x.shape[2])
 
 
-def _by_head(x: Any) -> Any:
+def _by_head(x: np.ndarray) -> Any:
     """(rows, steps, heads, size) as (rows, heads, steps, size)."""
     return x.swapaxes(1, 2)
 
 
-def _rows(x: Any, axes: int = 2) -> Any:
+def _rows(x: np.ndarray, axes: int = 2) -> Any:
     """Its last `axes` side by side, all others below one another."""
     return x.reshape(-1, math.prod(x.shape[-axes:]))
 
 
-def _matrix(kernel: Any, inputs: int) -> Any:
+def _matrix(kernel: np.ndarray, inputs: int) -> Any:
     """A kernel with its first axis, or with all but the last (-1), as what it reads."""
     return kernel.reshape(kernel.shape[0], -1) if inputs == 1 else kernel.reshape(-1, kernel.shape[-1])

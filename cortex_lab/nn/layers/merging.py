@@ -49,7 +49,7 @@ class _Merging(Layer):
                 self.hand_back(ops, at, xs, position, at.share)
                 ops.sum_copies(at.share, out=_aligned([dx], at.dy.ndim)[0])
 
-    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: np.ndarray) -> None:
         """Compute in `out`, of the output's shape, the gradient of input number `position`."""
         raise TypeError(f"{type(self).__name__} must define hand_back(ops, at, xs, position, out)")
 
@@ -68,7 +68,7 @@ class Add(_Merging):
         for x in others:
             ops.add(at.y, x, out=at.y)
 
-    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: np.ndarray) -> None:
         ops.copy(at.dy, out=out)
 
 
@@ -85,7 +85,7 @@ class Subtract(_Merging):
         first, second = _aligned(at.xs, at.y.ndim)
         ops.add_scaled(first, second, -1.0, out=at.y)
 
-    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: np.ndarray) -> None:
         ops.scale_shift(at.dy, -1.0 if position else 1.0, 0.0, out=out)
 
 
@@ -99,7 +99,7 @@ class Multiply(_Merging):
         for x in others:
             ops.multiply(at.y, x, out=at.y)
 
-    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: np.ndarray) -> None:
         first, *others = (x for other, x in enumerate(xs) if other != position)
         ops.multiply(at.dy, first, out=out)
         for x in others:
@@ -117,7 +117,7 @@ class Average(_Merging):
             ops.add(at.y, x, out=at.y)
         ops.scale_shift(at.y, 1 / len(at.xs), 0.0, out=at.y)
 
-    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: np.ndarray) -> None:
         ops.scale_shift(at.dy, 1 / len(xs), 0.0, out=out)
 
 
@@ -125,7 +125,7 @@ class _Choice(_Merging):
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         return {"winner": Buffer(self.out_shape(*shapes), "int32")}
 
-    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: Any) -> None:
+    def hand_back(self, ops: Ops, at: Slots, xs: list[Any], position: int, out: np.ndarray) -> None:
         ops.largest_gradient(at.dy, at.winner, position, out)
 
 

@@ -72,11 +72,13 @@ class _Normalization(Layer):
         if at.dx is not None:
             ops.permute_axes(at.turned_gradient, at.dx, at.back)
 
-    def normalize(self, ops: Ops, at: Slots, x: Any, y: Any) -> None:
+    def normalize(self, ops: Ops, at: Slots, x: np.ndarray, y: np.ndarray) -> None:
         """y = x normalized, both (-1, features); y may be x."""
         raise TypeError(f"{type(self).__name__} must define normalize(ops, at, x, y)")
 
-    def differentiate(self, ops: Ops, at: Slots, x: Any, dy: Any, dx: Any) -> None:
+    def differentiate(
+        self, ops: Ops, at: Slots, x: np.ndarray, dy: np.ndarray, dx: np.ndarray | None
+    ) -> None:
         """The gradients, all (-1, features); dx may be dy, or None."""
         raise TypeError(f"{type(self).__name__} must define differentiate(ops, at, x, dy, dx)")
 
@@ -159,7 +161,7 @@ class BatchNormalization(_Affine):
         whole = Buffer(self._features(shapes[0]), per_row=False)
         return {"mean": whole, "variance": whole}
 
-    def normalize(self, ops: Ops, at: Slots, x: Any, y: Any) -> None:
+    def normalize(self, ops: Ops, at: Slots, x: np.ndarray, y: np.ndarray) -> None:
         gamma, beta = self._affine(at)
         if at.training and not at.frozen:
             mean, variance = at.mean.reshape(-1), at.variance.reshape(-1)
@@ -168,7 +170,9 @@ class BatchNormalization(_Affine):
             mean, variance = at.moving_mean.reshape(-1), at.moving_variance.reshape(-1)
             ops.normalize_columns(x, gamma, beta, mean, variance, y, self.epsilon)
 
-    def differentiate(self, ops: Ops, at: Slots, x: Any, dy: Any, dx: Any) -> None:
+    def differentiate(
+        self, ops: Ops, at: Slots, x: np.ndarray, dy: np.ndarray, dx: np.ndarray | None
+    ) -> None:
         gamma = self._affine(at)[0]
         if at.frozen:
             # With the statistics given, the layer is affine: the gradient is scaled as its input is.
@@ -211,12 +215,14 @@ class LayerNormalization(_Affine):
         places = Buffer(tuple(n for axis, n in enumerate(shapes[0]) if axis not in chosen))
         return {"mean": places, "variance": places}
 
-    def normalize(self, ops: Ops, at: Slots, x: Any, y: Any) -> None:
+    def normalize(self, ops: Ops, at: Slots, x: np.ndarray, y: np.ndarray) -> None:
         mean = at.mean.reshape(-1) if at.training else None
         variance = at.variance.reshape(-1) if at.training else None
         ops.layer_normalize(x, *self._affine(at), mean, variance, y, self.epsilon)
 
-    def differentiate(self, ops: Ops, at: Slots, x: Any, dy: Any, dx: Any) -> None:
+    def differentiate(
+        self, ops: Ops, at: Slots, x: np.ndarray, dy: np.ndarray, dx: np.ndarray | None
+    ) -> None:
         gamma, statistics = self._affine(at)[0], (at.mean.reshape(-1), at.variance.reshape(-1))
         gradients = self._affine_gradients(at)
         ops.layer_normalize_gradient(x, dy, gamma, *statistics, *gradients, dx, self.epsilon)
@@ -240,11 +246,13 @@ class RMSNormalization(_Normalization):
         chosen = self._axes(shapes[0])
         return {"squares": Buffer(tuple(n for axis, n in enumerate(shapes[0]) if axis not in chosen))}
 
-    def normalize(self, ops: Ops, at: Slots, x: Any, y: Any) -> None:
+    def normalize(self, ops: Ops, at: Slots, x: np.ndarray, y: np.ndarray) -> None:
         squares = at.squares.reshape(-1) if at.training else None
         ops.rms_normalize(x, at.scale.reshape(-1), squares, y, self.epsilon)
 
-    def differentiate(self, ops: Ops, at: Slots, x: Any, dy: Any, dx: Any) -> None:
+    def differentiate(
+        self, ops: Ops, at: Slots, x: np.ndarray, dy: np.ndarray, dx: np.ndarray | None
+    ) -> None:
         scale, d_scale = at.scale.reshape(-1), at.d_scale.reshape(-1)
         ops.rms_normalize_gradient(x, dy, scale, at.squares.reshape(-1), d_scale, dx, self.epsilon)
 
@@ -285,7 +293,7 @@ class GroupNormalization(_Affine):
         groups = Buffer((self._groups(self._features(shapes[0])[0]),))
         return {"mean": groups, "variance": groups}
 
-    def normalize(self, ops: Ops, at: Slots, x: Any, y: Any) -> None:
+    def normalize(self, ops: Ops, at: Slots, x: np.ndarray, y: np.ndarray) -> None:
         shape = len(at.x), -1, at.features
         statistics = (at.mean, at.variance) if at.training else (None, None)
         groups = self._groups(at.features)
@@ -293,7 +301,9 @@ class GroupNormalization(_Affine):
             x.reshape(shape), groups, *self._affine(at), *statistics, y.reshape(shape), self.epsilon
         )
 
-    def differentiate(self, ops: Ops, at: Slots, x: Any, dy: Any, dx: Any) -> None:
+    def differentiate(
+        self, ops: Ops, at: Slots, x: np.ndarray, dy: np.ndarray, dx: np.ndarray | None
+    ) -> None:
         shape, gamma = (len(at.x), -1, at.features), self._affine(at)[0]
         ops.group_normalize_gradient(
             x.reshape(shape), dy.reshape(shape), self._groups(at.features), gamma, at.mean, at.variance,

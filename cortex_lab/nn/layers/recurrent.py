@@ -165,7 +165,7 @@ class _Recurrent(Layer):
             return at.end_h
         return None if self.return_sequences else at.y
 
-    def hand_out(self, ops: Ops, at: Slots, cells: Any = None) -> None:
+    def hand_out(self, ops: Ops, at: Slots, cells: np.ndarray | None = None) -> None:
         """With `return_state`, put the output together from what the kernel left."""
         if not self.return_state:
             return

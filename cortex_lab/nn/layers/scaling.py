@@ -160,7 +160,7 @@ class _Values:
         return self.values
 
 
-def _divide(ops: Ops, x: Any, center: Any, spread: Any, out: Any) -> None:
+def _divide(ops: Ops, x: np.ndarray, center: np.ndarray, spread: np.ndarray, out: np.ndarray) -> None:
     rows = (-1, center.size)
     center, spread = center.reshape(-1), spread.reshape(-1)
     ops.normalize_columns(x.reshape(rows), None, None, center, spread, out.reshape(rows), 0.0)

@@ -98,5 +98,5 @@ def _at_each_step(steps: int, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
     }
 
 
-def _merged(array: Any) -> Any:
+def _merged(array: np.ndarray | None) -> Any:
     return None if array is None else array.reshape(-1, *array.shape[2:])

@@ -25,7 +25,7 @@ class Arrays(MutableMapping[str, Any]):
         self._views, self._ops, self._turns = dict(views), ops, turns
 
     @classmethod
-    def of(cls, flat: Any, specs: Mapping[str, Parameter], ops: Ops, turns: Turns) -> Arrays:
+    def of(cls, flat: np.ndarray, specs: Mapping[str, Parameter], ops: Ops, turns: Turns) -> Arrays:
         """The views into the vector `flat`, one after the other."""
         views, start = {}, 0
         for name, spec in specs.items():
@@ -37,13 +37,13 @@ class Arrays(MutableMapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return self._views[name]
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         found = self.fitting(name, value)
         with self._turns.lock:
             self._turns.await_readers()
             self._views[name][...] = self._ops.asarray(found)
 
-    def fitting(self, name: str, value: Any) -> np.ndarray:
+    def fitting(self, name: str, value: object) -> np.ndarray:
         """`value` as numbers of the shape of `name`; KeyError or ValueError that says what does not fit."""
         if name not in self._views:
             there = ", ".join(self._views) or "nothing of the kind"
@@ -79,7 +79,7 @@ class Shown(dict[str, np.ndarray]):
     def of(cls, ops: Ops, arrays: Mapping[str, Any]) -> Shown:
         return cls((name, ops.to_numpy(array)) for name, array in arrays.items())
 
-    def __setitem__(self, name: str, array: Any) -> None:
+    def __setitem__(self, name: str, array: np.ndarray) -> None:
         raise TypeError(
             f"to assign {name!r} here would change nothing; for a parameter say network.parameters[name] = "
             "array or session.edit(\"weights['...']\", array), for a gradient \"gradient['...']\""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import check_float32, refuse_masked, remedy
@@ -13,7 +14,7 @@ from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
 from cortex_lab.nn.run.tables import is_table, read_table, read_tables
 
 
-def checked(network: Any, x: Any, data_rows: Any = None) -> dict[str, np.ndarray]:
+def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
     """`x` as arrays by the names of the network's inputs; see `Network.checked_inputs`."""
     learned = network.categories, network.ops.dtype
     x = read_table(x, network.reads, *learned) if is_table(x) else x

@@ -116,7 +116,7 @@ class Network(Answering):
         self.saw_large: frozenset[str]
         self.initialize(seed)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         # `network.params *= 2` sets what it changed in place.
         if name in MEMORY and self.__dict__.get(name, value) is not value:
             part = "[name]" if name.endswith("s") and name != "params" else "[...]"
@@ -208,7 +208,7 @@ class Network(Answering):
         output: str | None = None,
         wrt: str = "input",
         *,
-        rows: Any,
+        rows: ArrayLike | None,
         unit: Any = None,
         per_row: bool = True,
     ) -> np.ndarray:

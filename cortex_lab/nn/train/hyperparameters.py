@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run.executor import Bound
 
@@ -70,6 +71,6 @@ def _described(graph: Graph) -> dict[str, float]:
     return found
 
 
-def _within(layer: Any) -> Any:
+def _within(layer: Layer) -> Any:
     """What a layer around another one does at each step, if it is one; else the layer."""
     return _within(layer.layer) if hasattr(layer, "layer") else layer

@@ -73,7 +73,7 @@ def refuse_wrong_classes(objective: TotalLoss, given: Any) -> None:
         )
 
 
-def _some_known(objective: TotalLoss, name: str, targets: Any, places: Any = None) -> bool:
+def _some_known(objective: TotalLoss, name: str, targets: np.ndarray, places: np.ndarray = None) -> bool:
     """Whether a target is known; ValueError for what the loss cannot read, which lies at `places`."""
     loss = objective.losses[name]
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.run.network import Network
 
 AFRESH = "or begin afresh with network.initialize(seed)"
@@ -33,14 +34,16 @@ def give_names(
     network.classes = known["classes"] if classes is None else classes
 
 
-def take_names(network: Network, batches: Any) -> None:
+def take_names(network: Network, batches: BatchSource) -> None:
     """Let a network that knows no names read tables as these batches were; ValueError for others."""
     reads, categories, classes = checked_names(network, batches)
     if any(network.reads.get(name) != columns for name, columns in reads.items()):
         give_names(network, reads, categories, classes)
 
 
-def checked_names(network: Network, batches: Any) -> tuple[dict[str, list], Mapping[Any, list[str]], Any]:
+def checked_names(
+    network: Network, batches: BatchSource
+) -> tuple[dict[str, list], Mapping[Any, list[str]], Any]:
     """Columns by input, categories and classes of batches; ValueError if the network has learned others."""
     inputs, reads = list(network.graph.inputs), getattr(batches, "reads", None) or {}
     if len(inputs) == len(reads) == 1:

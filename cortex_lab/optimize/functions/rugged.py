@@ -242,7 +242,7 @@ class Michalewicz(_Rugged):
         return self.minima[0] - 0.2 / self._numbers
 
 
-def _steepness(x: Any, number: Any) -> Any:
+def _steepness(x: np.ndarray, number: np.ndarray | int) -> Any:
     """The slope of sin(x) sin(i x**2 / pi)**20 over sin(i x**2 / pi)**19, for the coordinate `number` i."""
     inner, slope = number * x**2 / np.pi, 2 * number * x / np.pi
     return np.cos(x) * np.sin(inner) + 20 * np.sin(x) * np.cos(inner) * slope
