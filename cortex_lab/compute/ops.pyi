@@ -383,7 +383,7 @@ class Ops:
         """
 
     def move_centers(self, features: Array, classes: Array, centers: Array, rate: float) -> None:
-        """Each center moves towards the rows of its class: by rate * sum of differences / (1 + their number).
+        """Each center moves toward the rows of its class: by rate * sum of differences / (1 + their number).
 
         kernels/losses.py
         """

@@ -135,7 +135,7 @@ def center_loss(
 
 @kernel
 def move_centers(xp: ModuleType, features: Array, classes: Array, centers: Array, rate: float) -> None:
-    """Each center moves towards the rows of its class: by rate * sum of differences / (1 + their number)."""
+    """Each center moves toward the rows of its class: by rate * sum of differences / (1 + their number)."""
     members = (xp.arange(len(centers))[:, None] == classes[None, :]).astype(features.dtype)
     counts = members.sum(axis=1, keepdims=True)
     centers += rate * (members @ features - counts * centers) / (1 + counts)
