@@ -28,6 +28,8 @@ class Setup:
     options: dict[str, Any] = field(default_factory=dict)
     prepare: Callable[[Any], None] | None = None
     midway: Callable[[Any], None] | None = None
+    by_hand: bool = False
+    """Whether batches are made beforehand: `train` looks through all rows that it is given itself."""
 
     def session(self, **changed: Any) -> Any:
         """The session right after its steps, or where a fault stopped it."""
@@ -51,7 +53,10 @@ class Setup:
         }  # fmt: skip
         options |= changed
         optimizer = options.pop("optimizer", self.optimizer)
-        return cl.train(network, (self.x, self.y), self.loss, optimizer, **options)
+        data: Any = (self.x, self.y)
+        if self.by_hand:
+            data = cl.data.Batches(*data, batch_size=self.batch_size, seed=self.seed)
+        return cl.train(network, data, self.loss, optimizer, **options)
 
 
 @dataclass

@@ -99,7 +99,8 @@ class Registry(dict[str, type]):
         )
 
     def _unknown(self, kind: object) -> ValueError:
-        there = ", ".join([*sorted(self), *sorted(self.others)])
+        # Of a long day in a notebook there may be many.
+        there = ", ".join([*sorted(self), *sorted(self.others)[:3]])
         meant = checks.near(kind, [*self, *self.others])
         return ValueError(f"there is no {self.what} {checks.shown(kind)}{meant or f'; there are {there}'}")
 

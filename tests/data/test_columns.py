@@ -46,7 +46,7 @@ def holed(value: float) -> pd.DataFrame:
         (table(name=["a", None, "b"]), ["x"], "name", ValueError, r"'name' has no label in 1 of 3.*dropna"),
         (table(name=pd.Categorical(["a", None, "b"])), ["x"], "name", ValueError, r"no label in 1 of 3"),
         (table(price=[1.0, np.nan, 2]), ["x"], "price", ValueError, r"'price' is NaN or infinite in 1 of 3"),
-        (table(), ["x"], ["label"], ValueError, "'label' holds str, and targets must be numbers"),
+        (table(), ["x"], ["label"], ValueError, "'label' holds words, .* make it yes or no"),
         (table().iloc[:0], ["x"], "label", ValueError, "no rows"),
     ],
 )

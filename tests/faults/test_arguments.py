@@ -33,6 +33,8 @@ ROOMS = {
         "GradientCheck", "Landscape", "Log", "WrongGradient",  # what functions return
         # Of files.
         "function_from_dict", "optimizer_from_dict", "schedule_from_dict",
+        # Tried as an argument of `train`.
+        "as_optimizer",
         # For a terminal, where an error is seen at once.
         "Objective", "Interactive", "interactive", "pages", "print_steps", "review", "study",
     },

@@ -291,8 +291,8 @@ def test_ids_come_from_an_input_of_their_own():
     shared = Network([Node(Embedding(4, 2), "e", "ids"), Node(Dense(2), "d", "ids")], {"ids": (3,)})
     with pytest.raises(ValueError, match="read as int32 by 'e' and as numbers by 'd'; make it two inputs"):
         shared.predict(np.ones((1, 3)))
-    with pytest.raises(TypeError, match="ids come straight from an input"):
-        Network([Dense(3), Embedding(4, 2)], (3,)).predict(np.ones((1, 3)))
+    with pytest.raises(ValueError, match="reads ids, which come straight from an input"):
+        Network([Dense(3), Embedding(4, 2)], (3,))
 
 
 @pytest.mark.parametrize(

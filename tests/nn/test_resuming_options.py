@@ -61,7 +61,7 @@ def test_validation_ends_only_where_it_is_said(given, tmp_path):
     data = {
         "arrays": (X, Y),
         "a dataset": cl.data.Dataset(pd.DataFrame(X).assign(y=Y), list(range(X.shape[1])), "y"),
-        "batches": cl.data.Batches(X, Y, batch_size=session.process.batches.batch_size),
+        "batches": cl.data.Batches(X, Y, batch_size=session.process.batches.batch_size, dtype=np.float64),
     }[given]
     with pytest.raises(ValueError, match=r"with validation rows, and here there are none.*validation=None"):
         made(resume_from=tmp_path / "run.h5", data=data, validation="validation")

@@ -218,7 +218,8 @@ def kept(dispatcher: Any, suffix: str) -> Any:
 
 def sources() -> list[Path]:
     """All that machine code may come from: compiled functions, and modules whose constants they freeze."""
-    return sorted(Path(__file__).parents[1].rglob("*.py"))
+    ground = [Path(forks.__file__), Path(forks.__file__).with_name("__init__.py")]
+    return sorted([*Path(__file__).parents[1].rglob("*.py"), *ground])
 
 
 def _digest_of_sources() -> str:
