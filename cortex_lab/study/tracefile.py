@@ -146,7 +146,7 @@ class TraceFile:
             self.error = None
 
     def _copied(self, trace: Any, written: int) -> tuple[tuple[int], int, tuple[str, ...], np.ndarray]:
-        """What was said last, how many of the rows `written` stay, and names and rows to write behind them."""
+        """What was said last, how many of those `written` stay, and names and rows to write behind them."""
         while True:
             kept, length = self._kept, len(trace)
             # Rows so far are in these columns too, whatever larger ones the trace makes meanwhile.
