@@ -33,13 +33,13 @@ from cortex_lab.study.traceformat import (
     KEPT,
     RECORD,
     ROWS,
+    ROWS_TO_A_RECORD,
     UNFINISHED,
     finished,
     record_checksum,
 )
 from cortex_lab.study.tracereading import Columns, Directions, rows_of_records
 
-_ROWS_TO_A_RECORD = 256
 _SECONDS_BETWEEN_WRITES = 0.25
 
 _OPEN: weakref.WeakSet[TraceFile] = weakref.WeakSet()
@@ -140,8 +140,8 @@ class TraceFile:
                 self._record(COLUMNS, json.dumps(names).encode(), names=names)
             if trace.directions is not self._at.directions:
                 self._record_directions(trace)
-            for start in range(0, len(rows), _ROWS_TO_A_RECORD):
-                piece = rows[start : start + _ROWS_TO_A_RECORD].astype("<f8", copy=False)
+            for start in range(0, len(rows), ROWS_TO_A_RECORD):
+                piece = rows[start : start + ROWS_TO_A_RECORD].astype("<f8", copy=False)
                 self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
             self.error = None
 
@@ -244,8 +244,7 @@ class TraceFile:
 
     def _read_back(self) -> tuple[Columns, Directions]:
         """What was written of a trace that is gone; OSError unless all of it is still there."""
-        self._file.seek(0)
-        columns, directions, _ = rows_of_records(self._file.read())
+        columns, directions, _ = rows_of_records(self._file, os.fstat(self._file.fileno()).st_size)
         rows = len(next(iter(columns.values()), ()))
         if rows < self._at.rows or set(columns) != set(self._at.names):
             self._whole = rows

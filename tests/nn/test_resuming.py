@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import h5py
@@ -22,7 +17,6 @@ from cortex_lab.nn.run import saving
 from cortex_lab.optimize.optimizer import OPTIMIZERS, Optimizer
 from cortex_lab.optimize.schedules import CosineDecay, StepDecay
 from cortex_lab.study import Condition, Probe, above, below, epochs, non_finite, seconds, stalled, steps
-from cortex_lab.study.conditionformat import condition_of, described
 from cortex_lab.study.conditions import Both
 from cortex_lab.study.expression import Expression
 from tests.nn.trainings import Rows, blobs, state
@@ -165,48 +159,6 @@ CONDITIONS = [
 ]  # fmt: skip
 
 
-NUMBERS = [
-    2, 2.5, np.int8(2), np.uint64(2), np.float16(2.5), np.float32(2.5), np.longdouble(2.5), Fraction(5, 2),
-    signal.SIGINT, type("Tagged", (float,), {"__repr__": lambda self: "two"})(2), float("inf"),
-]  # fmt: skip
-OF_NUMBERS = {
-    "steps": steps, "epochs": epochs, "seconds": seconds, "below": lambda n: below("loss", n),
-    "above": lambda n: above("loss", n), "stalled": lambda n: stalled("loss", min_delta=n),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("condition", [
-    *CONDITIONS, Expression("loss < 1  # good enough"), ~Expression("loss < 1 # so"),
-    reduce(or_, [below("loss", n) for n in range(3000)]), below(np.str_("loss"), 1),
-    stalled("loss", np.int64(2), np.str_("max")),
-], ids=lambda condition: repr(condition)[:40])  # fmt: skip
-def test_every_condition_is_read_as_it_was_written(condition):
-    assert described(steps(1) | Own()) is described(~Own()) is None
-    read = condition_of(json.loads(json.dumps(described(condition))))
-    assert read == condition and read.keys == condition.keys
-
-
-@pytest.mark.parametrize("name", OF_NUMBERS)
-def test_whatever_number_a_condition_is_given_it_is_read_as_it_was_written(name):
-    for number in NUMBERS:
-        condition = OF_NUMBERS[name](number)
-        assert condition_of(json.loads(json.dumps(described(condition)))) == condition
-        assert all(type(value) in (int, float, str, type(None)) for value in vars(condition).values())
-    durations = np.timedelta64(2), np.timedelta64(2, "s")
-    for junk in (True, None, np.nan, 1j, "2", np.bool_(1), 10**400, *durations):
-        with pytest.raises(ValueError, match=r" of \w+\(\.\.\.\) must be a number"):
-            OF_NUMBERS[name](junk)
-
-
-@pytest.mark.parametrize("join", [lambda c: ~c, lambda c: steps(1) & (steps(2) | c)], ids=["not", "and or"])
-def test_what_is_too_deep_to_be_asked_is_refused_as_it_is_joined(join):
-    condition = below("loss", 1)
-    with pytest.raises(ValueError, match="up to 50 levels"):
-        for _ in range(100):
-            condition = join(condition)
-    assert condition_of(json.loads(json.dumps(described(condition)))) == condition
-
-
 def test_a_comment_in_a_condition_does_not_keep_a_training_from_going_on(tmp_path):
     session = made()
     session.break_when("loss < -1 # never")
@@ -216,10 +168,6 @@ def test_a_comment_in_a_condition_does_not_keep_a_training_from_going_on(tmp_pat
     assert resumed.last_run[0] == session.last_run[0]
     (before,), (after,) = session.breakpoints, resumed.breakpoints
     assert before.condition == after.condition
-
-
-def test_a_condition_that_was_saved_as_a_text_is_read():
-    assert condition_of("(steps(3) & ~epochs(1) | below('loss', 1e999))").keys == ("epoch", "loss")
 
 
 def test_every_condition_of_ours_is_in_the_table():
