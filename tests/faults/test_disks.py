@@ -60,6 +60,7 @@ def test_cut_and_changed_files(tally, tmp_path):
     for path, held in damage.traces(tmp_path).values():
         damage.read_traces(tally, tmp_path, path, held, 400)
     damage.read_networks(tally, tmp_path, 150)
+    damage.read_logs(tally, tmp_path, 150)
 
 
 # Saving as an editor does -------------------------------------------------------------------------------
