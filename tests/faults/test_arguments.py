@@ -228,6 +228,17 @@ def test_what_is_masked_in_places_is_refused_with_what_to_do():
     assert checks.numbers("given", np.ma.masked_array([1.0, 2.0])).tolist() == [1.0, 2.0]
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "weights['dense_1/kernel']", "weights['dense_1/bias']"])
+def test_nothing_is_edited_to_what_is_masked(name):
+    x, y = np.zeros((12, 3), "f4"), np.arange(12) % 2
+    session = cl.train(cl.Network([cl.Dense(2)], 3), (x, y), batch_size=4)
+    before = session.network.params.copy()
+    for masked in (np.ma.masked, np.ma.masked_array(np.ones((3, 2)), np.eye(3, 2))):
+        with pytest.raises(checks.WrongArgument):
+            session.edit(name, masked)
+    assert (session.network.params == before).all() and not session.events
+
+
 NO_STEPS = [1.5, np.nan, np.inf, None, "2", True, 1j, [1], np.ma.masked, np.timedelta64(1)]
 OF_A_TRACE = {
     "append": (lambda trace, v: trace.append(v, 0.0, {}), "step", NO_STEPS),
