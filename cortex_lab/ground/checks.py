@@ -43,7 +43,14 @@ def plain(value: Any) -> Any:
     """A scalar of NumPy's, or an array without axes, as Python's; also those in a tuple or list."""
     if isinstance(value, (tuple, list)):
         return type(value)(map(plain, value)) if type(value) in (tuple, list) else value
-    return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value
+    if not isinstance(value, (np.generic, np.ndarray)) or np.ndim(value) or _is_no_number(value):
+        return value
+    return value.item()
+
+
+def _is_no_number(value: Any) -> bool:
+    """Whether `item` would make a number of what is masked, or of a duration or a date."""
+    return value.dtype.kind in "mM" or np.ma.is_masked(value)
 
 
 def whole(name: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -189,6 +196,8 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
         raise refused(name, wanted, value) from error
     if found.dtype.kind not in "biuf":
         raise refused(name, wanted, value)
+    if np.ma.is_masked(value):
+        raise WrongArgument(f"{name} is masked in places, {wanted} is wanted: fill it, as by .filled(0)")
     return found
 
 

@@ -126,7 +126,7 @@ def test_keys_of_layers_are_read_as_they_are_written():
         ("loss > 1 & accuracy > 2", "bind tighter"),
         ("loss is 1", "known comparisons"),
         ("steps(many=3)", "unexpected keyword"),
-        ("steps(loss)", "malformed"),
+        ("steps(loss)", "a number or a quoted text"),
         ("stalled('loss', 0)", "patience must be a whole number of at least 1"),
         ("grad_norm[loss] > 1", "one quoted part"),
         ("steps(3) > 1", "a number or a recorded key"),

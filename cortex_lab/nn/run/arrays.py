@@ -48,7 +48,8 @@ class Arrays(MutableMapping[str, Any]):
         if name not in self._views:
             there = ", ".join(self._views) or "nothing of the kind"
             raise KeyError(f"the network has no {name!r}; it has {there}{checks.near(name, self._views)}")
-        given = self._ops.to_numpy(value) if isinstance(value, self._ops.xp.ndarray) else value
+        foreign = isinstance(value, self._ops.xp.ndarray) and not isinstance(value, np.ndarray)
+        given = self._ops.to_numpy(value) if foreign else value
         given = checks.numbers("value", given, f"a number or an array of them for {name!r}")
         shape = self._views[name].shape
         if given.shape not in ((), shape):

@@ -280,11 +280,11 @@ class Network(Answering):
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
         """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
 
-        def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
             with saving.reading(path, "graph"):
                 graph = Graph.from_dict(description["graph"])
-                saving.check_network(path, graph, stored)
-            return description | {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
+            seed = saving.whole_number(path, description, "seed")
+            return description | {"graph": graph, "seed": seed}, graph
 
         ops = as_ops(ops)
         description, arrays = saving.read(path, look)
