@@ -15,8 +15,9 @@ def with_masks(nodes: Iterable[Node], shapes: Mapping[str, Shape]) -> Iterator[N
 
     A layer with `takes_mask` that reads masked steps, and has no mask of its own, gets "NAME_mask" as its
     last input, NAME being the embedding. Layers with `keeps_steps` pass masks on, others do not: a warning
-    says so where padding is then read as steps, or put together with them. What has been wired before is left as it is, so a description that is read back stays the same. `shapes` are the
-    rows of inputs and of the nodes that were given so far: whoever takes the nodes adds each before the next.
+    says so where padding is then read as steps, or put together with them. What has been wired before is left
+    as it is, so a description that is read back stays the same. `shapes` are the rows of inputs and of the
+    nodes that were given so far: whoever takes the nodes adds each before the next.
     """
     nodes = list(nodes)
     names = {node.name: node for node in nodes}
