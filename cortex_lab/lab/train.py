@@ -18,7 +18,7 @@ from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, said
-from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets
+from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets, refuse_wrong_rows
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -184,6 +184,8 @@ def train(
     first = batches.fetch(0)
     checked_names(network, batches)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
+    if given.source is None:
+        refuse_wrong_rows(network.graph, batches, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
     try:
         training = setup.training(network, batches, row_weights, held_out)
