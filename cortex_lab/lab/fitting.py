@@ -10,7 +10,9 @@ import numpy as np
 from cortex_lab.data import Batches
 from cortex_lab.data.given import Given
 from cortex_lab.data.source import source_of
-from cortex_lab.nn import Training
+from cortex_lab.ground import checks
+from cortex_lab.nn import Network, Training
+from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.contract.loss import TooFewClasses, WrongRows
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
@@ -18,6 +20,23 @@ from cortex_lab.nn.train.labels import refuse_wrong_classes
 
 Rows = tuple[int, ...]
 MOST_NAMES = 6
+
+
+def refuse_no_network(network: object) -> None:
+    """An error that says how a network is made of what was given instead."""
+    if isinstance(network, Network):
+        return
+    kind = type(network).__name__
+    given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
+    if isinstance(network, Graph):
+        given, say = "a Graph", "cl.Network(graph)"
+    elif isinstance(network, Layer):
+        given, say = f"a layer, {kind}", "cl.Network([layer], input_shape)"
+    elif isinstance(network, (list, tuple)):
+        given, say = f"a {kind}", "cl.Network(layers, input_shape)"
+    elif isinstance(getattr(network, "network", None), Network):
+        given, say = f"a {kind}", "session.network"
+    raise checks.WrongArgument(f"network must be a Network, got {given}; say {say}")
 
 
 def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> None:
