@@ -282,7 +282,7 @@ FAULTS: dict[str, Fault] = {
     "validation unprepared": Fault(("validation_shift",), _FOUR, _held(lambda x: 100 * x)),
     "validation moved": Fault(("validation_shift",), _THREE, _held(lambda x: x + np.float32(3))),
     "validation targets shifted": Fault(("validation_labels",), (*_FOUR, "spiral"), _held_targets_shifted),
-    "NaN in inputs": Fault(("not_finite",), _FOUR, _both(_set(by_hand=True), _inputs(_missing, held=False))),
+    "NaN in inputs": Fault(("not_finite",), _FOUR, _inputs(_missing, held=False)),
     "NaN in targets": Fault(
         ("not_finite",), ("regression",), _both(_set(by_hand=True), _targets(_missing, held=False))
     ),
