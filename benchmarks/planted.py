@@ -28,8 +28,6 @@ class Setup:
     options: dict[str, Any] = field(default_factory=dict)
     prepare: Callable[[Any], None] | None = None
     midway: Callable[[Any], None] | None = None
-    by_hand: bool = False
-    """Whether batches are made beforehand: `train` looks through all rows that it is given itself."""
 
     def session(self, **changed: Any) -> Any:
         """The session right after its steps, or where a fault stopped it."""
@@ -54,7 +52,8 @@ class Setup:
         options |= changed
         optimizer = options.pop("optimizer", self.optimizer)
         data: Any = (self.x, self.y)
-        if self.by_hand:
+        # What is missing among rows in memory is refused, and met in batches of one's own.
+        if not all(np.isfinite(each).all() for each in data):
             data = cl.data.Batches(*data, batch_size=self.batch_size, seed=self.seed)
         return cl.train(network, data, self.loss, optimizer, **options)
 

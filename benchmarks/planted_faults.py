@@ -283,9 +283,7 @@ FAULTS: dict[str, Fault] = {
     "validation moved": Fault(("validation_shift",), _THREE, _held(lambda x: x + np.float32(3))),
     "validation targets shifted": Fault(("validation_labels",), (*_FOUR, "spiral"), _held_targets_shifted),
     "NaN in inputs": Fault(("not_finite",), _FOUR, _inputs(_missing, held=False)),
-    "NaN in targets": Fault(
-        ("not_finite",), ("regression",), _both(_set(by_hand=True), _targets(_missing, held=False))
-    ),
+    "NaN in targets": Fault(("not_finite",), ("regression",), _targets(_missing, held=False)),
     "NaN in weights": Fault(("not_finite",), _ALL, _set(midway=_poisoned)),
 }
 

@@ -99,8 +99,9 @@ class Registry(dict[str, type]):
         )
 
     def _unknown(self, kind: object) -> ValueError:
-        # Of a long day in a notebook there may be many.
-        there = ", ".join([*sorted(self), *sorted(self.others)[:3]])
+        # Of a long day in a notebook there may be many; those of a function nobody else can name.
+        own = [kind for kind in sorted(self.others) if "<locals>" not in kind]
+        there = ", ".join([*sorted(self), *own[:3]])
         meant = checks.near(kind, [*self, *self.others])
         return ValueError(f"there is no {self.what} {checks.shown(kind)}{meant or f'; there are {there}'}")
 
