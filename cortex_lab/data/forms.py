@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data.columns import Categories
+from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
@@ -26,6 +26,7 @@ TARGETS = ("target", "label", "y", "class")
 
 def as_data(data: Any) -> Any:
     """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+    data = checks.in_numpy(data)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError(
             f"data cannot be the name of a file: read it first, frame = pandas.read_csv({str(data)!r}), and "
@@ -48,10 +49,10 @@ def as_data(data: Any) -> Any:
             )
         return Dataset(data, target=named[0])
     if isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], pd.DataFrame):
-        frame, target = data
+        frame, target = data[0], checks.plain(data[1])
         if is_column(frame, target):
             return Dataset(frame, target=target)
-        if isinstance(target, str):
+        if target is not None and np.isscalar(target):
             raise KeyError(
                 f"the frame has no column {target!r} to be predicted; it has "
                 f"{shown(frame.columns)}{near(target, frame.columns)}"
@@ -160,6 +161,19 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
             "Dataset(frame, target=...), or on (frame, the name of a column)"
         )
     return data.inputs_of(columns, categories)
+
+
+def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
+    """The categories of the columns of words in frames beside arrays, or those that a network has learned."""
+    if learned.reads:
+        return learned.categories
+    parts = inputs.values() if isinstance(inputs, Mapping) else [inputs]
+    frames = [part for part in parts if isinstance(part, pd.DataFrame) and len(part.columns)]
+    return {
+        column: words
+        for frame in frames
+        for column, words in categories_among(frame, frame.columns.tolist()).items()
+    }
 
 
 def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:

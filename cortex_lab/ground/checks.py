@@ -30,7 +30,7 @@ def shown(value: Any) -> str:
     """A value on less than a line: tables and arrays by their shape, else what `repr` says, cut short."""
     if isinstance(value, type):
         return f"the class {value.__name__} itself"
-    if getattr(value, "shape", ()) != () and not isinstance(value, type):
+    if isinstance(getattr(value, "shape", ()), (tuple, list)) and getattr(value, "shape", ()) != ():
         return f"{_article(type(value).__name__)} of shape {value.shape}"
     try:
         text = " ".join(repr(value).split())
@@ -206,6 +206,17 @@ def path(name: str, value: object) -> Any:
     if (isinstance(value, str) and value) or (isinstance(value, os.PathLike) and not isinstance(value, type)):
         return value
     raise refused(name, "the path of a file", value)
+
+
+def in_numpy(value: Any) -> Any:
+    """Tensors of PyTorch as NumPy's arrays, alone or in a tuple, a list or a dict of such; else as it is."""
+    if hasattr(value, "detach") and hasattr(value, "numpy"):
+        return value.detach().cpu().numpy()
+    if type(value) in (tuple, list) and len(value) == 2:
+        first = in_numpy(value[0])
+        # An autoencoder's targets are the inputs themselves.
+        return type(value)((first, first if value[1] is value[0] else in_numpy(value[1])))
+    return {name: in_numpy(each) for name, each in value.items()} if type(value) is dict else value
 
 
 def is_sparse(value: object) -> bool:

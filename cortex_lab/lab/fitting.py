@@ -7,14 +7,36 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.data import Batches
 from cortex_lab.data.given import Given
-from cortex_lab.nn import Training
+from cortex_lab.data.source import source_of
+from cortex_lab.ground import checks
+from cortex_lab.nn import Network, Training
+from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.contract.loss import TooFewClasses, WrongRows
 from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
 from cortex_lab.nn.train.labels import refuse_wrong_classes
 
 Rows = tuple[int, ...]
 MOST_NAMES = 6
+
+
+def refuse_no_network(network: object) -> None:
+    """An error that says how a network is made of what was given instead."""
+    if isinstance(network, Network):
+        return
+    kind = type(network).__name__
+    given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
+    if isinstance(network, Graph):
+        given, say = "a Graph", "cl.Network(graph)"
+    elif isinstance(network, Layer):
+        given, say = f"a layer, {kind}", "cl.Network([layer], input_shape)"
+    elif isinstance(network, (list, tuple)):
+        given, say = f"a {kind}", "cl.Network(layers, input_shape)"
+    elif isinstance(getattr(network, "network", None), Network):
+        given, say = f"a {kind}", "session.network"
+    raise checks.WrongArgument(f"network must be a Network, got {given}; say {say}")
 
 
 def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> None:
@@ -47,6 +69,15 @@ def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]
             f"input {name!r} of the network, which {reader!r} reads, has rows of shape {wanted}, and {data} "
             f"rows of shape {got}; {_input_remedy(got, wanted, len(graph.inputs))}"
         )
+
+
+def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list]) -> None:
+    """ValueError for missing numbers among the rows to train on, and for ids that a layer has no row for."""
+    batches.refuse_missing()
+    inputs: Any = batches.inputs
+    for name, rows in inputs.items() if isinstance(inputs, dict) else [(next(iter(graph.inputs)), inputs)]:
+        if reads_ids(graph, name):
+            refuse_no_ids(graph, name, source_of(rows).take(batches.rows), reads.get(name), batches.rows)
 
 
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:

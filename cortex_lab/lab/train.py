@@ -18,7 +18,12 @@ from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, said
-from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets
+from cortex_lab.lab.fitting import (
+    refuse_no_network,
+    refuse_unfitting_inputs,
+    refuse_unfitting_targets,
+    refuse_wrong_rows,
+)
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -132,7 +137,7 @@ def train(
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
     """
-    checks.instance("network", network, Network, "a Network")
+    refuse_no_network(network)
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
@@ -149,7 +154,7 @@ def train(
     given_optimizer: Any = None if optimizer is None else as_optimizer(optimizer)
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
-    validation = kept(validation, "validation", shared)
+    validation = kept(checks.in_numpy(validation), "validation", shared)
     sample_weight = kept(sample_weight, "sample_weight", shared)
     class_weight = kept(class_weight, "class_weight", shared)
     data = as_data(data) if not hasattr(data, "fetch") else data
@@ -184,6 +189,8 @@ def train(
     first = batches.fetch(0)
     checked_names(network, batches)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
+    if given.source is None:
+        refuse_wrong_rows(network.graph, batches, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
     try:
         training = setup.training(network, batches, row_weights, held_out)

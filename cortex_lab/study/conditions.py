@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
@@ -159,13 +159,13 @@ class steps(Condition):
     n: int
 
     def __post_init__(self) -> None:
-        _need_number(self, "n", self.n)
+        _need_length(self, self.n)
 
     def met(self, trace: Trace, start: int) -> bool:
         return len(trace) - start >= self.n
 
     def done(self, trace: Trace, start: int) -> float | None:
-        return (len(trace) - start) / self.n if self.n else None
+        return (len(trace) - start) / self.n
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class _Advance(Condition):
     key = ""
 
     def __post_init__(self) -> None:
-        _need_number(self, "n", self.n)
+        _need_length(self, self.n)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -184,12 +184,12 @@ class _Advance(Condition):
 
     def met(self, trace: Trace, start: int) -> bool:
         if len(trace) == start:
-            return self.n <= 0
+            return False
         # A hair of slack: (step + n) / steps_per_epoch need not round to a whole number of epochs more.
         return bool(self._come(trace, start) >= self.n - 1e-9)
 
     def done(self, trace: Trace, start: int) -> float | None:
-        return self._come(trace, start) / self.n if self.n > 0 and len(trace) > start else None
+        return self._come(trace, start) / self.n if len(trace) > start else None
 
     def _come(self, trace: Trace, start: int) -> float:
         column = trace[self.key]
@@ -348,6 +348,12 @@ def _need_number(condition: Condition, name: str, value: object) -> None:
     except OverflowError:
         wanted = "a number up to 1.8e308, or infinity"
         raise checks.refused(f"{name} of {type(condition).__name__}(...)", wanted, value) from None
+
+
+def _need_length(condition: Condition, value: Any) -> None:
+    # A run of no length is met before its first step, and looks as if it had been one.
+    if isinstance(value, bool) or not isinstance(value, Real) or not (cast(Any, value) > 0):
+        raise checks.refused(f"n of {type(condition).__name__}(...)", "a number over 0", value)
 
 
 def reason(condition: Condition, trace: Trace) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +72,22 @@ def test_a_condition_sees_only_the_rows_of_its_run():
     assert not stalled("loss", 2).met(LOSSES, 3)
     assert epochs(0.5).met(trace_of(epoch=[0.5, 1.0, 1.5]), 2) and not epochs(1).met(
         trace_of(epoch=[0.5, 1.0]), 1
+    )
+
+
+@pytest.mark.parametrize("kind", [steps, epochs, seconds])
+@pytest.mark.parametrize("n", [0, 0.0, -1, -0.5, np.int64(0), float("nan"), float("-inf"), True, None, "3"])
+def test_a_run_has_a_length(kind: Any, n):
+    said = rf"n of {kind.__name__}\(\.\.\.\) must be a number over 0, got"
+    with pytest.raises((TypeError, ValueError), match=said):
+        kind(n)
+    with pytest.raises((TypeError, ValueError), match=said):
+        kind(n=n)
+    if n in (0, -1):
+        with pytest.raises(ValueError, match=said):
+            as_condition(f"loss < 1 or {kind.__name__}({n})")
+    assert not kind(float("inf")).met(trace_of(epoch=[0.5, 1.0]), 0) and not kind(1e-9).met(
+        Trace(["epoch"]), 0
     )
 
 
@@ -144,7 +161,7 @@ def test_keys_of_layers_are_read_as_they_are_written():
         ("loss > 1j", "a number or a recorded key"),
         ("loss > 1" + 400 * "0", "goes up to 1.8e308"),
         ("loss > 1e999", "goes up to 1.8e308"),
-        ("steps('many')", "must be a number, got 'many'"),
+        ("steps('many')", "must be a number over 0, got 'many'"),
         ("epochs(None)", "must be a number"),
         ("seconds(True)", "must be a number"),
         ("below('loss', 'low')", "must be a number"),

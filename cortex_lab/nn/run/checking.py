@@ -16,6 +16,7 @@ from cortex_lab.nn.run.tables import is_table, read_table, read_tables
 
 def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
     """`x` as arrays by the names of the network's inputs; see `Network.checked_inputs`."""
+    x = checks.in_numpy(x)
     learned = network.categories, network.ops.dtype
     x = read_table(x, network.reads, *learned) if is_table(x) else x
     named = dict(x) if isinstance(x, Mapping) else {next(iter(network.graph.inputs)): x}

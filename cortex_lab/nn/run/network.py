@@ -178,6 +178,7 @@ class Network(Answering):
             for share in others:
                 self.ops.add(total, share, out=total)
 
+    @told
     def predict(self, x: Any) -> Any:
         """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them for several outputs.
 
@@ -187,6 +188,7 @@ class Network(Answering):
         outputs = self._evaluate(x, ())
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
+    @told
     def __call__(self, x: Any) -> Any:
         """What `predict` says of rows `x`."""
         return self.predict(x)

@@ -124,9 +124,10 @@ ODD = {
 def test_odd_data(x, y, steps):
     network = cl.Network([Dense(4, activation="relu"), Dense(2)], 3)
     batch = min(8, len(x))
+    x = x.astype(np.float32)
     session = cl.train(
-        network, (x.astype(np.float32), y), "softmax_cross_entropy", cl.Adam(0.01),
-        batch_size=batch, validation=(x.astype(np.float32), y) if np.isfinite(x).all() else None,
+        network, cl.data.Batches(x, y, batch_size=batch), "softmax_cross_entropy", cl.Adam(0.01),
+        validation=(x, y) if np.isfinite(x).all() else None,
     )  # fmt: skip
     with np.errstate(all="ignore"):
         with contextlib.suppress(ValueError):
