@@ -9,6 +9,9 @@
 | anything else, more    | labels, class ids, or one column per class | `SoftmaxCrossEntropy`       |
 | anything else          | several yes or no                          | `SigmoidCrossEntropy`       |
 | anything               | other numbers                              | `MeanSquaredError`          |
+
+Rows of several steps or pixels have class ids for each, (rows, steps), or a yes or no for each unit,
+(rows, steps, units).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from cortex_lab.nn.losses.regression import MeanSquaredError
 from cortex_lab.nn.train.objective import ends_in
 
 SIGMOIDS = ("sigmoid", "hard_sigmoid")
-_OF_CLASSES = ("labels", "yes or no", "whole numbers", "one column per class")
+_OF_CLASSES = ("labels", "yes or no", "several yes or no", "whole numbers", "one column per class")
 
 
 def losses_for(network: Network, loss: Any, data: Any) -> tuple[Any, dict[str, str]]:
@@ -86,12 +89,15 @@ def _default(network: Network, name: str, look: Look) -> tuple[Loss, str]:
     end, shape = ends_in(network.graph, name), network.graph.shape(name)
     units, why = shape[-1] if shape else 1, f"{_end(network, name)}, and the targets are {look}"
     one_hot = look.kind == "one column per class" and look.shape == shape
-    classes = one_hot or (look.kind in _OF_CLASSES and look.shape == shape[:-1] and units > 1)
+    # By shape, not by which ids occur: those of two classes for each step look like several yes or no.
+    ids = look.shape in (shape[:-1], (*shape[:-1], 1)) and look.shape != shape
+    classes = one_hot or (look.kind in _OF_CLASSES and ids and units > 1)
     if look.kind == "the inputs":
         return MeanSquaredError(), why
     if end == "softmax" and classes:
         return CategoricalCrossEntropy(one_hot=one_hot), why
-    if look.kind in ("yes or no", "several yes or no") and (units == 1 or look.shape == shape):
+    one_hot = one_hot and end not in SIGMOIDS
+    if look.two and not one_hot and (units == 1 or look.shape == shape):
         return (BinaryCrossEntropy() if end in SIGMOIDS else SigmoidCrossEntropy()), why
     if classes and end not in (*SIGMOIDS, "softmax"):
         return SoftmaxCrossEntropy(one_hot=one_hot), why
