@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import cortex_lab as cl
+from cortex_lab.nn.contract.activation import ACTIVATIONS, LIMITS
 
 ROWS = 20
 RANDOM = np.random.default_rng(0)
@@ -83,3 +84,81 @@ def test_several_columns_of_yes_and_no_may_be_of_several_types(dtypes):
     for data in (cl.data.Dataset(frame, "x", ["a", "b"]), (frame[["x"]], frame[["a", "b"]])):
         session = cl.train(cl.Network([cl.Dense(2)], 1), data)
         assert "minimizes sigmoid_cross_entropy" in repr(session)
+
+
+X = RANDOM.normal(size=(ROWS, 4)).astype(np.float32)
+NO_LOSS = {
+    "values after a softmax": (3, "softmax", X[:, :3], r"of softmax.*numbers.*Dense\(3\) without"),
+    "a value after a softmax": (1, "softmax", X[:, 0], r"of softmax.*numbers.*Dense\(1\) without"),
+    "ids after sigmoids": (3, "sigmoid", np.arange(ROWS) % 3, r"of sigmoid.*Dense\(3\), a unit for each"),
+    "ids after hard sigmoids": (3, "hard_sigmoid", np.arange(ROWS) % 3, r"Dense\(3\), a unit for each"),
+    "more ids than sigmoids": (3, "sigmoid", np.arange(ROWS) % 5, r"Dense\(5\), a unit for each"),
+    "two ids after sigmoids": (2, "sigmoid", np.arange(ROWS) % 2, r"Dense\(2\), a unit for each"),
+    "words after sigmoids": (3, "sigmoid", np.array(list("abc"))[np.arange(ROWS) % 3], r"Dense\(3\), a unit"),
+    "words for one unit": (
+        1,
+        None,
+        np.array(list("abc"))[np.arange(ROWS) % 3],
+        r"1 raw output, .*Dense\(3\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_LOSS)
+def test_where_no_loss_suits_the_last_layer_another_one_is_named(case):
+    units, end, targets, message = NO_LOSS[case]
+    with pytest.raises(ValueError, match=message) as caught:
+        cl.train(cl.Network([cl.Dense(units, end)], 4), (X, targets))
+    assert len(str(caught.value)) < 250
+
+
+GRID = np.concatenate([np.linspace(-30, 30, 4001), [-80, 80]])
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_what_an_activation_never_gives_is_said_of_targets(name):
+    wide = cl.Network([cl.Activation(name)], (2,), ops="reference").predict(np.column_stack([GRID, -GRID]))
+    low, high = LIMITS.get(name, (-np.inf, np.inf))
+    assert low <= wide.min() and wide.max() <= high
+    assert low == -np.inf or wide.min() - low < 1e-3 + 0.04 * (name == "softsign")
+    assert high == np.inf or high - wide.max() < 1e-3 + 0.04 * (name == "softsign")
+    for beyond, inside in ((low - 0.01, low + 0.01), (high + 0.01, high - 0.01)):
+        if not np.isfinite(beyond):
+            continue
+        network = cl.Network([cl.Dense(2, name)], 4)
+        cl.train(network, (X, np.full((ROWS, 2), inside)), "mse")
+        for targets in (np.full((ROWS, 2), beyond), np.where(X[:, :2] == X[7, :2], beyond, inside)):
+            with pytest.warns(UserWarning, match=rf"'dense_1' ends in {name}, which gives .*never reached"):
+                cl.train(network, (X, targets), "huber")
+
+
+SETTINGS = {
+    "a limited rectifier": (cl.ReLU(max_value=2.0), 2.5, 1.5),
+    "one without a slope": (cl.ReLU(threshold=1.0), -0.5, 0.5),
+    "an exponential of another size": (cl.ELU(alpha=2.0), -2.5, -1.5),
+    "a softmax of one unit": (cl.Dense(1, "softmax"), 0.5, 1.0),
+    "a shape behind it": (cl.Dense(4, "tanh"), 1.5, 0.5),
+    "a recurrent layer": (cl.LSTM(3), 1.5, 0.5),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_settings_and_shapes_count_in_what_is_reached(case):
+    layer, beyond, inside = SETTINGS[case]
+    layers = [layer, cl.Reshape((2, 2))] if case == "a shape behind it" else [cl.Dense(4), layer]
+    shape = (5, 4) if isinstance(layer, cl.LSTM) else (4,)
+    network = cl.Network(layers, shape)
+    data = [
+        np.full((ROWS, *network.graph.shape(network.graph.outputs[0])), value) for value in (inside, beyond)
+    ]
+    cl.train(network, (np.ones((ROWS, *shape)), data[0]), "mse")
+    for batches in (False, True):
+        given = (np.ones((ROWS, *shape)), data[1])
+        with pytest.warns(UserWarning, match="never reached"):
+            cl.train(network, cl.data.Batches(*given, batch_size=8) if batches else given, "mse")
+
+
+def test_pictures_that_are_learned_again_are_reached_by_a_sigmoid():
+    pictures = RANDOM.integers(0, 256, (ROWS, 4, 4, 1)).astype(np.uint8)
+    network = cl.Network([cl.Conv2D(1, 3, padding="same", activation="sigmoid")], (4, 4, 1))
+    cl.train(network, (pictures, pictures))

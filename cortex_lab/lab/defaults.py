@@ -8,7 +8,7 @@
 | anything else, 1 unit  | yes or no                                  | `SigmoidCrossEntropy`       |
 | anything else, more    | labels, class ids, or one column per class | `SoftmaxCrossEntropy`       |
 | anything else          | several yes or no                          | `SigmoidCrossEntropy`       |
-| anything               | other numbers                              | `MeanSquaredError`          |
+| anything but softmax   | other numbers                              | `MeanSquaredError`          |
 
 Rows of several steps or pixels have class ids for each, (rows, steps), or a yes or no for each unit,
 (rows, steps, units).
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from cortex_lab.data.looks import Look, looks
@@ -101,12 +102,18 @@ def _default(network: Network, name: str, look: Look) -> tuple[Loss, str]:
         return (BinaryCrossEntropy() if end in SIGMOIDS else SigmoidCrossEntropy()), why
     if classes and end not in (*SIGMOIDS, "softmax"):
         return SoftmaxCrossEntropy(one_hot=one_hot), why
-    if look.kind == "labels":
-        raise ValueError(
-            f"the targets are {look}, and output {name!r} has {units} unit{'s' * (units > 1)}; end the "
-            f"network in Dense({look.classes}), a unit for each"
-        )
+    if classes or end == "softmax" or look.kind == "labels":
+        raise ValueError(f"no loss suits output {name!r}: {why}; {_other_end(look, units, end, classes)}")
     return MeanSquaredError(), why
+
+
+def _other_end(look: Look, units: int, end: str | None, classes: bool) -> str:
+    """What to end a network in that has a sigmoid or softmax, or too few units, for such targets."""
+    if look.kind == "labels" or classes:
+        without = "" if end in (None, "linear") else ", without activation"
+        return f"end the network in Dense({max(look.classes, units)}), a unit for each class{without}"
+    values = f"Dense({prod(look.shape)})"
+    return f"a softmax gives shares that sum to 1; for values, end the network in {values} without it"
 
 
 def _end(network: Network, name: str) -> str:

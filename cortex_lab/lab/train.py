@@ -18,7 +18,7 @@ from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, said
-from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets
+from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets, say_out_of_reach
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -190,6 +190,7 @@ def train(
     except NoSuchId as error:
         raise error.called(reads) from None
     refuse_unfitting_targets(training, given, first)
+    say_out_of_reach(training, given, first)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
         check_validated(training, saved, validation)

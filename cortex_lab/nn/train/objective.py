@@ -292,10 +292,16 @@ def _drawn(spec: Parameter, ops: Ops) -> Any:
 
 def ends_in(graph: Graph, name: str) -> str | None:
     """The activation that the output `name` ends in, whatever shape it is brought into after that."""
+    layer = last_layer(graph, name)
+    return layer.activation or getattr(layer, "function", None)
+
+
+def last_layer(graph: Graph, name: str) -> Any:
+    """The layer that computes the output `name`, whatever shape it is brought into after that."""
     node = graph.nodes[name]
     while node.layer.is_view and node.inputs[0] in graph.nodes:
         node = graph.nodes[node.inputs[0]]
-    return node.layer.activation or getattr(node.layer, "function", None)
+    return node.layer
 
 
 def losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
