@@ -107,6 +107,37 @@ def test_what_is_wrong_is_named_with_what_to_type(case):
     assert len(str(caught.value)) < 420
 
 
+GIVEN_AWAY = {
+    "a column beside its frame": lambda f: (f, f["price"]),
+    "one of words": lambda f: (f, f["city"]),
+    "one of bools": lambda f: (f, f["garden"]),
+    "a frame beside its frame": lambda f: (f, f[["price"]]),
+    "a Dataset": lambda f: cl.data.Dataset(f, ["age", "price"], "price"),
+    "several columns": lambda f: cl.data.Dataset(f, ["age", "price", "garden"], ["price", "garden"]),
+    "one of several": lambda f: cl.data.Dataset(f, ["age", "garden", "city"], ["price", "garden"]),
+    "by name": lambda f: cl.data.Dataset(f, {"input": ["age", "price"]}, {"dense_1": "price"}),
+    "a Dataset of words": lambda f: cl.data.Dataset(f, ["age", "city"], "city"),
+    "one that is split": lambda f: cl.data.Dataset(f, ["age", "price"], "price").split(test=0.2),
+}
+
+
+@pytest.mark.parametrize("form", GIVEN_AWAY)
+def test_a_target_among_the_inputs_is_named(form):
+    with pytest.raises(ValueError, match=r"the inputs") as caught:
+        cl.train(cl.Network([cl.Dense(3 if "words" in form else 1)], 2), GIVEN_AWAY[form](table()))
+    named = {"price", "city", "garden"}
+    assert any(f"column {name!r}" in str(caught.value) for name in named) and len(str(caught.value)) < 200
+
+
+def test_inputs_that_are_all_predicted_and_columns_of_one_name_are_no_leak():
+    frame = table()[["age", "price"]]
+    for data in (cl.data.Dataset(frame, ["age", "price"], ["price", "age"]),
+                 cl.data.Dataset(frame, ["age", "price"], "inputs"),
+                 cl.data.Dataset(frame, {"input": ["age", "price"]}, {"dense_1": ["age", "price"]}),
+                 (frame, frame["price"].shift(-1, fill_value=0.0))):  # fmt: skip
+        cl.train(cl.Network([cl.Dense(2 - isinstance(data, tuple))], 2), data).step()
+
+
 LABELS = {
     "an array": lambda words: words,
     "a list": lambda words: words.tolist(),

@@ -15,6 +15,7 @@ from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
+from cortex_lab.data.roles import as_list
 from cortex_lab.data.targets import known_codes, read_targets, shown
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
@@ -166,6 +167,8 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
+        if targets.name in columns and inputs.columns.is_unique and targets.equals(inputs[targets.name]):
+            raise _given_away(targets.name, f"frame.drop(columns={targets.name!r})")
         unnamed = targets.name is None or targets.name in columns
         targets = targets.to_frame("target" if unnamed else targets.name)
     goals = targets.columns.tolist()
@@ -176,6 +179,25 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
     return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+
+
+def refuse_given_away(dataset: Dataset) -> None:
+    """ValueError for a column that is predicted from itself, unless all that an input has is."""
+    for goal in dataset._goals.values():
+        if any(set(as_list(goal)) >= set(columns) for columns in dataset.reads.values()):
+            continue
+        for column in as_list(goal):
+            if column in dataset.columns:
+                left = [each for each in dataset.columns if each not in as_list(goal)]
+                few = f"inputs={left}" if len(left) <= 6 else f"frame.drop(columns={column!r})"
+                raise _given_away(column, few)
+
+
+def _given_away(column: Hashable, remedy: str) -> ValueError:
+    return ValueError(
+        f"column {column!r} is to be predicted and is one of the inputs, which gives the answer away; take "
+        f"it out of the inputs: {remedy}"
+    )
 
 
 def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:
