@@ -162,3 +162,36 @@ def test_pictures_that_are_learned_again_are_reached_by_a_sigmoid():
     pictures = RANDOM.integers(0, 256, (ROWS, 4, 4, 1)).astype(np.uint8)
     network = cl.Network([cl.Conv2D(1, 3, padding="same", activation="sigmoid")], (4, 4, 1))
     cl.train(network, (pictures, pictures))
+
+
+def softmax_over(kind, axis):
+    layer = cl.Softmax(axis=axis) if kind == "softmax" else cl.LogSoftmax(axis=axis)
+    return [cl.Dense(3), layer]
+
+
+@pytest.mark.parametrize(
+    "loss", [None, "cross_entropy", "categorical_cross_entropy", "softmax_cross_entropy"]
+)
+@pytest.mark.parametrize("kind", ["softmax", "log_softmax"])
+def test_a_softmax_is_over_the_axis_that_has_the_classes(kind, loss):
+    fits = not loss or loss in (
+        "cross_entropy",
+        f"{'categorical' if kind == 'softmax' else 'softmax'}_cross_entropy",
+    )
+    for shape in ((6, 4), (2, 6, 4)):
+        x, targets = RANDOM.normal(size=(ROWS, *shape)), np.resize(np.arange(3), (ROWS, *shape[:-1]))
+        for axis in (-1, *range(1, len(shape) + 1)):
+            network = cl.Network(softmax_over(kind, axis), shape)
+            if axis in (-1, len(shape)) and fits:
+                cl.train(network, (x, targets), loss)
+            else:
+                with pytest.raises(
+                    ValueError, match=rf"over axis {axis} of|applies softmax|no probabilities"
+                ):
+                    cl.train(network, (x, targets), loss)
+
+
+def test_a_softmax_is_over_one_set_of_classes():
+    layers = [cl.Dense(6, "softmax"), cl.Reshape((2, 3))]
+    with pytest.raises(ValueError, match=r"'dense_1' is a softmax over 6 values.*'reshape_1' has 3 classes"):
+        cl.train(cl.Network(layers, 4), (X, np.resize(np.arange(3), (ROWS, 2))))
