@@ -14,12 +14,15 @@ from cortex_lab.nn import Training
 from cortex_lab.nn.contract.activation import LIMITS
 from cortex_lab.nn.contract.loss import TooFewClasses, WrongRows
 from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.layers.scaling import Normalization, Rescaling
 from cortex_lab.nn.run.pictures import is_bytes
 from cortex_lab.nn.train.labels import refuse_wrong_classes
 from cortex_lab.nn.train.objective import ends_in, last_layer
 
 Rows = tuple[int, ...]
 MOST_NAMES = 6
+LARGEST = 20.0
+"""Root of the mean square of a column up to which a network learns without a word, as a diagnosis has it."""
 
 
 def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> None:
@@ -65,6 +68,42 @@ def say_out_of_reach(training: Training, given: Given, batch: Any) -> None:
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def unscaled(training: Training, reads: Mapping[str, list], batch: Any) -> list[str]:
+    """A line for inputs, and for targets of values, that are far from what a fresh network learns well on."""
+    graph, objective, said = training.network.graph, training.objective, []
+    inputs = batch.inputs if isinstance(batch.inputs, Mapping) else {next(iter(graph.inputs)): batch.inputs}
+    for name, values in inputs.items():
+        readers = [graph.nodes[reader].layer for reader in graph.consumers.get(name, ())]
+        read = all(layer.reads_raw or type(layer).__name__.endswith("Normalization") for layer in readers)
+        wide = [] if read or is_bytes(values) else np.flatnonzero(_sizes(values) > LARGEST)
+        if len(wide):
+            columns = reads.get(name) or ()
+            which = f", such as {columns[wide[0]]!r}," if len(columns) == np.shape(values)[-1] else ""
+            said.append(
+                f"input {name!r} has numbers{which} far from 0 to 1, on which it may not learn: begin the "
+                "network with cl.Normalization().adapt(x), of the rows to train on"
+            )
+    targets = {} if batch.targets is None else objective.by_output(batch.targets)
+    for name, values in targets.items():
+        of_values = objective.losses[name].predicts == "values" and not is_bytes(values)
+        scaled = isinstance(last_layer(graph, name), (Normalization, Rescaling))
+        if of_values and not scaled and (_sizes(values) > LARGEST).any():
+            said.append(
+                f"the targets of {name!r} are far from 0 to 1, which it may not reach: end the network in "
+                "cl.Normalization(invert=True).adapt(y)"
+            )
+    return said
+
+
+def _sizes(values: Any) -> np.ndarray:
+    """The root of the mean square of each column."""
+    rows = np.asarray(values, float)
+    if not rows.size:
+        return np.zeros(1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sqrt(np.mean(rows.reshape(-1, rows.shape[-1] if rows.ndim > 1 else 1) ** 2, axis=0))
 
 
 def reach(graph: Graph, name: str) -> tuple[float, float]:

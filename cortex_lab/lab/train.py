@@ -18,7 +18,12 @@ from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, said
-from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets, say_out_of_reach
+from cortex_lab.lab.fitting import (
+    refuse_unfitting_inputs,
+    refuse_unfitting_targets,
+    say_out_of_reach,
+    unscaled,
+)
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -215,6 +220,7 @@ def train(
     chosen = said(why, training.losses)
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
+    chosen += unscaled(training, reads, first)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:
