@@ -114,7 +114,6 @@ GIVEN_AWAY = {
     "a frame beside its frame": lambda f: (f, f[["price"]]),
     "a Dataset": lambda f: cl.data.Dataset(f, ["age", "price"], "price"),
     "several columns": lambda f: cl.data.Dataset(f, ["age", "price", "garden"], ["price", "garden"]),
-    "one of several": lambda f: cl.data.Dataset(f, ["age", "garden", "city"], ["price", "garden"]),
     "by name": lambda f: cl.data.Dataset(f, {"input": ["age", "price"]}, {"dense_1": "price"}),
     "a Dataset of words": lambda f: cl.data.Dataset(f, ["age", "city"], "city"),
     "one that is split": lambda f: cl.data.Dataset(f, ["age", "price"], "price").split(test=0.2),
@@ -134,6 +133,7 @@ def test_inputs_that_are_all_predicted_and_columns_of_one_name_are_no_leak():
     for data in (cl.data.Dataset(frame, ["age", "price"], ["price", "age"]),
                  cl.data.Dataset(frame, ["age", "price"], "inputs"),
                  cl.data.Dataset(frame, {"input": ["age", "price"]}, {"dense_1": ["age", "price"]}),
+                 cl.data.Dataset(table(), ["age", "garden"], ["price", "age"]),
                  (frame, frame["price"].shift(-1, fill_value=0.0))):  # fmt: skip
         cl.train(cl.Network([cl.Dense(2 - isinstance(data, tuple))], 2), data).step()
 

@@ -182,15 +182,17 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
 
 
 def refuse_given_away(dataset: Dataset) -> None:
-    """ValueError for a column that is predicted from itself, unless all that an input has is."""
-    for goal in dataset._goals.values():
-        if any(set(as_list(goal)) >= set(columns) for columns in dataset.reads.values()):
+    """ValueError for columns that are predicted from themselves.
+
+    All that an input has may be, as by an autoencoder, and some of it beside what it has not.
+    """
+    for goal in map(as_list, dataset._goals.values()):
+        if any(set(goal) >= set(columns) for columns in dataset.reads.values()):
             continue
-        for column in as_list(goal):
-            if column in dataset.columns:
-                left = [each for each in dataset.columns if each not in as_list(goal)]
-                few = f"inputs={left}" if len(left) <= 6 else f"frame.drop(columns={column!r})"
-                raise _given_away(column, few)
+        if set(goal) <= set(dataset.columns):
+            left = [each for each in dataset.columns if each not in goal]
+            remedy = f"inputs={left}" if len(left) <= 6 else f"frame.drop(columns={goal})"
+            raise _given_away(goal[0], remedy)
 
 
 def _given_away(column: Hashable, remedy: str) -> ValueError:
