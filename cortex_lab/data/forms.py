@@ -48,7 +48,13 @@ def as_data(data: Any) -> Any:
                 f"{shown(data.columns)}"
             )
         return Dataset(data, target=named[0])
-    if isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], pd.DataFrame):
+    pair = isinstance(data, (tuple, list)) and len(data) == 2
+    if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
+        raise TypeError(
+            f"{data[1]!r} names a column of a frame, and it stands beside {checks.shown(data[0])}: make it "
+            f"one, (pandas.DataFrame(data), {data[1]!r})"
+        )
+    if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data
         if is_column(frame, target):
             return Dataset(frame, target=target)

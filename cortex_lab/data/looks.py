@@ -22,6 +22,8 @@ MOST_ROWS = 2**16
 class Look:
     """How targets look: `kind`, row `shape`, of what may be classes how many, and if all are `two`, 0 or 1.
 
+    `as_numbers` makes numbers of labels that may be meant as such, `y`, where they may.
+
     Kinds: "labels" (words), "yes or no" (two of anything, 0 and 1, or bools), "whole numbers" of at least 0,
     "one column per class" (0 and 1, or shares that sum to 1), "several yes or no", "the inputs", "numbers".
     Of what is -1 or -100, which may say that it is unknown, the rest decides.
@@ -31,6 +33,7 @@ class Look:
     shape: tuple[int, ...] = ()
     classes: int = 0
     two: bool = False
+    as_numbers: str = ""
 
     def __str__(self) -> str:
         return f"{self.classes} labels" if self.kind == "labels" else self.kind
@@ -75,7 +78,7 @@ def _look(values: object) -> Look:
     column = pd.Series(values if isinstance(values, pd.Series) else array.reshape(-1)).infer_objects()
     if words or column.dtype.kind not in "biuf":
         found = column.nunique()
-        return Look("yes or no" if found == 2 else "labels", (), found, found == 2)
+        return Look("yes or no" if found == 2 else "labels", (), found, found == 2, _as_numbers(column))
     numbers = column.dropna().to_numpy(float)
     if not len(numbers) or not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
         return Look("numbers")
@@ -86,6 +89,17 @@ def _look(values: object) -> Look:
     if not known.size or known.min() < 0 or gaps:
         return Look("numbers")
     return Look("whole numbers", (), int(known.max()) + 1)
+
+
+def _as_numbers(column: pd.Series) -> str:
+    """What makes numbers of dates, lengths of time, Decimals and numbers in words; nothing for words."""
+    if column.dtype.kind == "M":
+        return "y = pandas.Series(y); y = (y - y.min()).dt.total_seconds()"
+    if column.dtype.kind == "m":
+        return "y = pandas.Series(y).dt.total_seconds()"
+    if len(column) and pd.to_numeric(column.astype(object), errors="coerce").notna().all():
+        return "y = pandas.Series(y).astype(float)"
+    return ""
 
 
 def _of_rows(values: ArrayLike | Source, shape: tuple[int, ...]) -> Look:
