@@ -15,6 +15,7 @@ from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
+from cortex_lab.data.roles import as_list
 from cortex_lab.data.targets import known_codes, read_targets, shown
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
@@ -48,7 +49,13 @@ def as_data(data: Any) -> Any:
                 f"{shown(data.columns)}"
             )
         return Dataset(data, target=named[0])
-    if isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], pd.DataFrame):
+    pair = isinstance(data, (tuple, list)) and len(data) == 2
+    if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
+        raise TypeError(
+            f"{data[1]!r} names a column of a frame, and it stands beside {checks.shown(data[0])}: make it "
+            f"one, (pandas.DataFrame(data), {data[1]!r})"
+        )
+    if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data[0], checks.plain(data[1])
         if is_column(frame, target):
             return Dataset(frame, target=target)
@@ -180,6 +187,8 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
+        if targets.name in columns and inputs.columns.is_unique and targets.equals(inputs[targets.name]):
+            raise _given_away(targets.name, f"frame.drop(columns={targets.name!r})")
         unnamed = targets.name is None or targets.name in columns
         targets = targets.to_frame("target" if unnamed else targets.name)
     goals = targets.columns.tolist()
@@ -190,6 +199,27 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
     return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+
+
+def refuse_given_away(dataset: Dataset) -> None:
+    """ValueError for columns that are predicted from themselves.
+
+    All that an input has may be, as by an autoencoder, and some of it beside what it has not.
+    """
+    for goal in map(as_list, dataset._goals.values()):
+        if any(set(goal) >= set(columns) for columns in dataset.reads.values()):
+            continue
+        if set(goal) <= set(dataset.columns):
+            left = [each for each in dataset.columns if each not in goal]
+            remedy = f"inputs={left}" if len(left) <= 6 else f"frame.drop(columns={goal})"
+            raise _given_away(goal[0], remedy)
+
+
+def _given_away(column: Hashable, remedy: str) -> ValueError:
+    return ValueError(
+        f"column {column!r} is to be predicted and is one of the inputs, which gives the answer away; take "
+        f"it out of the inputs: {remedy}"
+    )
 
 
 def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:

@@ -21,6 +21,7 @@ from cortex_lab.data.forms import (
     in_words,
     inputs_of,
     joined,
+    refuse_given_away,
     refuse_unmatched,
     target_pieces,
 )
@@ -93,6 +94,7 @@ class Given:
         if dataset is not None:
             if isinstance(dataset.target, dict) and by_output:
                 refuse_unmatched(dataset, by_output)
+            refuse_given_away(dataset)
             by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
             dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)

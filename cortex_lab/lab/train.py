@@ -23,6 +23,8 @@ from cortex_lab.lab.fitting import (
     refuse_unfitting_inputs,
     refuse_unfitting_targets,
     refuse_wrong_rows,
+    say_out_of_reach,
+    unscaled,
 )
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
@@ -197,6 +199,7 @@ def train(
     except NoSuchId as error:
         raise error.called(reads) from None
     refuse_unfitting_targets(training, given, first)
+    say_out_of_reach(training, given, first)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
         check_validated(training, saved, validation)
@@ -221,6 +224,7 @@ def train(
     chosen = said(why, training.losses)
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
+    chosen += unscaled(training, reads, first)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:

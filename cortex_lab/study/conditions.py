@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -352,7 +352,8 @@ def _need_number(condition: Condition, name: str, value: object) -> None:
 
 def _need_length(condition: Condition, value: Any) -> None:
     # A run of no length is met before its first step, and looks as if it had been one.
-    if isinstance(value, bool) or not isinstance(value, Real) or not (cast(Any, value) > 0):
+    _need_number(condition, "n", value)
+    if value <= 0:
         raise checks.refused(f"n of {type(condition).__name__}(...)", "a number over 0", value)
 
 
