@@ -285,18 +285,26 @@ class Batches:
         """Rows chosen by a pandas object as their numbers; others as they are."""
         return row_numbers(rows, np.arange(self._length), self._index, f"the {self._length} rows of the data")
 
-    def identity(self) -> dict[str, int]:
-        """What is served and in which order, whatever is excluded, as numbers to tell data apart by."""
+    def identity(self, reals: DTypeLike | None = None) -> dict[str, int]:
+        """What is served and in which order, whatever is excluded, as numbers to tell data apart by.
+
+        With `reals`, as if real numbers were served as those.
+        """
+        if reals is not None:
+            return self._identified(reals)
         if self._identity is None:
             self._identity = self._identified()
         return self._identity
 
-    def _identified(self) -> dict[str, int]:
+    def _identified(self, reals: DTypeLike | None = None) -> dict[str, int]:
         rows, checksum = self._all_rows, 0
         for part in (*self._inputs.values(), *self._targets.values()):
             step = part.rows_at_a_time
             for first in range(0, len(rows), step):
-                checksum = zlib.crc32(part.take(rows[first : first + step]), checksum)
+                served = part.take(rows[first : first + step])
+                if reals is not None and served.dtype.kind == "f":
+                    served = served.astype(reals)
+                checksum = zlib.crc32(served, checksum)
         return {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
 
     def _leave_out(self, excluded: Iterable[int]) -> None:

@@ -128,6 +128,12 @@ TRAININGS: dict[str, tuple[Callable[[], cl.Network], Callable[..., Any], Callabl
             session.step(4),
         ),
     ),
+    # When data were float32 on every backend.
+    "reference": (
+        lambda: cl.Network(DENSE, 4, ops="reference"),
+        _settings(CROSS_ENTROPY, cl.Adam(0.01)),
+        lambda session: session.step(10),
+    ),
 }  # fmt: skip
 TRACES = ("trace",)
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import check_float32, refuse_masked, remedy
-from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
+from cortex_lab.nn.run.ids import refuse_no_ids
 from cortex_lab.nn.run.tables import is_table, read_table, read_tables
 
 
@@ -22,12 +21,12 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
     named = dict(x) if isinstance(x, Mapping) else {next(iter(network.graph.inputs)): x}
     if set(named) != set(network.graph.inputs):
         raise ValueError(f"the network has the inputs {list(network.graph.inputs)}, got {list(named)}")
-    named = read_tables(named, network.reads, *learned)
+    # Of one row that is asked about, all that follows is most of the time.
+    if any(type(part) is not np.ndarray for part in named.values()):
+        named = read_tables(named, network.reads, *learned)
     rows = None
     for name, shape in network.graph.inputs.items():
         refuse_masked(named[name], f"input {name!r}")
-        if checks.is_sparse(named[name]):
-            raise checks.sparse(f"input {name!r}", f"(rows, {_join(shape)})")
         array = named[name] = np.asarray(named[name])
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
@@ -38,8 +37,9 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
             raise TypeError(
                 f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
             )
-        refuse_no_ids(network.graph, name, array, network.reads.get(name), data_rows)
-        if network.ops.dtype == np.float32 and not reads_ids(network.graph, name):
+        if name in network.ids:
+            refuse_no_ids(network.graph, name, array, network.reads.get(name), data_rows)
+        elif network.ops.dtype == np.float32:
             check_float32(array, f"input {name!r}")
         rows = len(array) if rows is None else rows
         if len(array) != rows or rows == 0:

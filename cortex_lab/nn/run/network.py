@@ -23,6 +23,7 @@ from cortex_lab.nn.run.arrays import Arrays
 from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.gradients import gradient_of
+from cortex_lab.nn.run.ids import reads_ids
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.turns import Turns
@@ -50,9 +51,9 @@ class Network(Answering):
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
     `parameters`, `gradients` and `states` are named views into them; to change one, assign an array to it:
     `network.parameters["conv2d_1/kernel"] = array`. `pictures` names the inputs whose bytes (uint8) are seen
-    as 0 to 1: see `seen`. `reads` are the columns of a table that it was trained on, by input name,
-    `categories` what was in its columns of words, and `classes` the names of what its outputs stand for,
-    where `train` was told.
+    as 0 to 1: see `seen`; `ids` those that are read as ids. `reads` are the columns of a table that it was
+    trained on, by input name, `categories` what was in its columns of words, and `classes` the names of what
+    its outputs stand for, where `train` was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
     the next update waits for it. `turns` sees to that: what changes weights holds
@@ -80,6 +81,7 @@ class Network(Answering):
         self.ops = as_ops(ops)
         self.seed = checks.seed("seed", seed)
         self.pictures = picture_inputs(self.graph)
+        self.ids = frozenset(name for name in self.graph.inputs if reads_ids(self.graph, name))
         nodes = self.graph.nodes.values()
         self._specs = {
             f"{node.name}/{key}": spec

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-import zlib
 from collections.abc import Mapping
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from cortex_lab.nn.contract.loss import loss_from_dict
 from cortex_lab.nn.contract.penalties import Penalties
@@ -20,6 +16,15 @@ from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.best_networks import describe_best
+from cortex_lab.nn.train.compared import (
+    as_once_written,
+    content,
+    described,
+    freezes_as,
+    identity,
+    plain,
+    with_later,
+)
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.saved import Saved
 from cortex_lab.nn.train.saved_study import SavedStudy, describe_study
@@ -74,12 +79,12 @@ def save_training(
         "hyperparameters": training.hyperparameters,
         "excluded_rows": excluded.tolist(),
         "frozen": list(training.frozen.patterns),
-        "set_up": {"optimizer": _described(began["optimizer"]), "frozen": list(began["frozen"])},
-        **_identity(training),
-        **_content(training, training.batches, training.step_number),
+        "set_up": {"optimizer": described(began["optimizer"]), "frozen": list(began["frozen"])},
+        **identity(training),
+        **content(training, training.batches, training.step_number),
     }
     if session is not None:
-        description["study"] = _plain(describe_study(session)) | {"best": list(best)}
+        description["study"] = plain(describe_study(session)) | {"best": list(best)}
         arrays |= describe_best(best)
         arrays["trace"] = np.stack([session.trace[key] for key in session.trace.keys])
     saving.write(path, description, arrays)
@@ -163,25 +168,32 @@ def load_training(
                 f"{theirs}, here {ours}; give the data as they were"
             )
     step, batches = saving.whole_number(path, description, "step"), _left_in(training, saved)
-    content = _content(training, batches, step)
+    rows = content(training, batches, step)
     # What an older file does not know of cannot be compared; and one may cease to validate, or begin to.
-    known = {name: ours for name, ours in content.items() if name in description}
+    known = {name: ours for name, ours in rows.items() if name in description}
     if None in (known.get("validation_rows"), description.get("validation_rows")):
         known.pop("validation_rows", None)
-    for name, ours in (_identity(training) | known).items():
+    for name, ours in (identity(training) | known).items():
         theirs = description.get(name)
-        if theirs != _plain(ours) and (theirs is None or theirs != _as_once_written(training, name)):
+        if theirs != plain(ours) and (theirs is None or theirs != as_once_written(training, name)):
             called = f"{'another' if name in _SINGLE else 'other'} {name.replace('_', ' ')}"
             raise ValueError(
                 f"{path} was saved from a training with {called}{_in_words(name, theirs, ours)}; "
                 f"set it up in the same way, with the same {_SAID_BY[name]}"
+            )
+        if name == "training_data" and theirs != plain(ours):
+            warnings.warn(
+                f"{path} was saved by a version that rounded data to float32; from here on they are read as "
+                "given, so steps differ from that version's where that makes a difference",
+                UserWarning,
+                stacklevel=4,
             )
     began = description["set_up"] or {}
     if not new_optimizer:
         _check_optimizer(path, description, training.optimizer)
     here = list(training.frozen.patterns)
     # Not said is as it stands there.
-    if here and "frozen" in began and not _freezes_as(training, began["frozen"], description["frozen"]):
+    if here and "frozen" in began and not freezes_as(training, began["frozen"], description["frozen"]):
         raise ValueError(
             f"{path} was saved from a training with frozen={began['frozen']}, here {here}; "
             'set it up in the same way, then session.edit("frozen", [...])'
@@ -241,13 +253,13 @@ def _loaded(training: Training, saved: Saved) -> dict[str, Any]:
 
 def _check_optimizer(path: str | os.PathLike, description: Mapping[str, Any], given: Optimizer) -> None:
     """ValueError unless `given` is what the saved training was set up with, or had in the end."""
-    ours, stands, began = _described(given), description["optimizer"], description.get("set_up")
+    ours, stands, began = described(given), description["optimizer"], description.get("set_up")
     if began is None:
         # An older file does not say how it was set up, so only another kind is surely another one.
         same = ours["kind"] == stands["kind"]
         began = {"optimizer": stands}
     else:
-        same = ours in (stands, began["optimizer"])
+        same = ours in (with_later(stands, given), with_later(began["optimizer"], given))
     if same:
         return
     theirs = began["optimizer"] if ours["kind"] == began["optimizer"]["kind"] else stands
@@ -287,83 +299,4 @@ def _is_like(value: Any, fresh: Any) -> bool:
     """Whether what an optimizer begins with as `fresh` may become `value`: if a number another, else not."""
     if isinstance(fresh, (int, float)) and not isinstance(fresh, bool):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return fresh is not None and _plain(fresh) == value
-
-
-def _identity(training: Training) -> dict[str, Any]:
-    """What has to be the same for the steps to go on as they would have."""
-    return {
-        "draw_seed": training.seed,
-        "batch_size": training.batches.batch_size,
-        "losses": {name: loss.to_dict() for name, loss in training.losses.items()},
-        "loss_weights": training.objective.weights,
-        "penalties": (training.penalties.to_dict() if training.penalties else None) or None,
-        "augment": training.augmenter.to_dict() or None,
-    }
-
-
-def _content(training: Training, batches: Any, step: int) -> dict[str, Any]:
-    """The rows and their weights, as numbers that are others when those are."""
-    if hasattr(batches, "identity"):
-        data = batches.identity()
-    else:
-        # Of batches of one's own, the next has to be the same.
-        batch = batches.fetch(step)
-        data = {"checksum": _checksum([batch.inputs, batch.targets])}
-    return {
-        "training_data": data,
-        "weights_of_rows": None if _all_count_once(training) else _checksum([training.row_weights]),
-        "validation_rows": _checksum(list(training.validation or ()), np.float32),
-    }
-
-
-def _all_count_once(training: Training) -> bool:
-    return training.row_weights is None or bool((training.row_weights == 1).all())
-
-
-def _as_once_written(training: Training, name: str) -> Any:
-    """What an earlier version wrote of the same rows, where that is something else."""
-    if name == "weights_of_rows":
-        return _checksum([training.row_weights])
-    return _checksum(list(training.validation or ())) if name == "validation_rows" else None
-
-
-def _freezes_as(training: Training, *given: list[str]) -> bool:
-    """Whether the same nodes rest as by patterns of a file."""
-    return any(Frozen(training.network, patterns).nodes == training.frozen.nodes for patterns in given)
-
-
-def _checksum(values: Any, reals: DTypeLike | None = None, so_far: int = 0) -> int | None:
-    """A number that is another whenever these arrays, or lists or dicts of them, are; None of nothing.
-
-    With `reals`, real numbers are compared as those are.
-    """
-    if isinstance(values, Mapping):
-        values = [part for _, part in sorted(values.items())]
-    if isinstance(values, (list, tuple)):
-        values = [part for part in values if part is not None]
-        for part in values:
-            so_far = _checksum(part, reals, so_far) or 0
-        return so_far if values else None
-    array = np.ascontiguousarray(values)
-    if reals is not None and array.dtype.kind == "f":
-        array = array.astype(reals, copy=False)
-    return zlib.crc32(array, zlib.crc32(f"{array.dtype.str} {array.shape}".encode(), so_far))
-
-
-def _described(optimizer: Any) -> dict[str, Any]:
-    """An optimizer as JSON-able data; a learning rate that no file can hold by its name."""
-    if isinstance(optimizer, Mapping):
-        return dict(optimizer)
-    try:
-        return _plain(optimizer.to_dict())
-    except ValueError:
-        rate = optimizer.learning_rate
-        config = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
-        named = f"function {getattr(rate, '__qualname__', type(rate).__qualname__)}"
-        return _plain({"kind": type(optimizer).__name__, **config, "learning_rate": named})
-
-
-def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
-    return json.loads(json.dumps(value, default=lambda number: number.item()))
+    return fresh is not None and plain(fresh) == value
