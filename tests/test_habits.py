@@ -48,6 +48,26 @@ def named() -> dict[str, Any]:
 
 # By what is typed, what happens: a piece of how the result shows itself, or after "!" of the error's text.
 HABITS: dict[str, dict[str, str]] = {
+    "What others have": {
+        "net.predict(X, verbose=0)": "!progress=False) is silent; elsewhere leave it out",
+        "net.predict(X, batch_size=3)": "!leave it out",
+        "net(X, training=False)": "!never trains; leave it out",
+        "net.parameters()": "!leave the () out",
+        "net.parameters['dense_1/kernal']": "!did you mean 'dense_1/kernel'",
+        "net.parameters['dense_3/bias']": "!it has dense_1/kernel, dense_1/bias",
+        "cl.StandardScaler": "!cl.Normalization().adapt(x)",
+        "cl.train_test_split": "!dataset.split(test=0.25)",
+        "cl.MSE": "!say cl.MeanSquaredError",
+        "cl.no_grad": "!never trains; leave it out",
+        "cl.cuda": "!ops='gpu'",
+        "cl.device": "!ops='gpu'",
+        "cl.TransformerEncoder": "!cl.models.transformer",
+        "cl.InstanceNorm2d": "!cl.GroupNormalization",
+        "cl.Lambda": "!a cl.nn.Layer of your own",
+        "cl.random": "!seed=0",
+        "cl.TextVectorization": "!cl.Embedding reads ids",
+        "cl.train(cl.models.transformer(10, 6), (X, y))": "!say cl.Network(graph)",
+    },
     "Losses": {
         "cl.train(one, (X, values), 'mse')": "mean_squared_error",
         "cl.train(one, (X, values), 'MSE')": "mean_squared_error",

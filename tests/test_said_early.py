@@ -123,3 +123,34 @@ def test_classes_that_do_not_fit_are_said_before_a_step(case):
 def test_yes_or_no_that_is_neither_is_said_before_a_step():
     with pytest.raises(ValueError, match=r"targets from 0 to 1.*\[39\]"):
         cl.train(net(4, 1), (X, np.r_[np.zeros(ROWS - 1), 3.0]), "bce")
+
+
+FAR = pd.DataFrame({"age": VALUES, "built": 1960 + 30 * VALUES, "price": 3e5 + 9e4 * VALUES})
+BEGIN, END = (
+    cl.Normalization().adapt(FAR[["age", "built"]]),
+    cl.Normalization(invert=True).adapt(FAR["price"]),
+)
+FORMS = {
+    "a frame and a column": (FAR, "price"),
+    "a Dataset": cl.data.Dataset(FAR, target="price").split(test=0.2),
+    "frame and column": (FAR[["age", "built"]], FAR["price"]),
+    "arrays": (FAR[["age", "built"]].to_numpy(), FAR["price"].to_numpy()),
+    "batches of one's own": cl.data.Batches(
+        FAR[["age", "built"]].to_numpy(), FAR[["price"]].to_numpy(), batch_size=8
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_far_from_0_to_1_are_said_with_what_to_type(form):
+    for begin, end in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        layers = [*[BEGIN] * begin, cl.Dense(4), cl.Dense(1), *[END] * end]
+        said = repr(cl.train(cl.Network(layers, 2), FORMS[form], "mse"))
+        assert ("cl.Normalization().adapt(x)" in said) == (not begin)
+        assert ("cl.Normalization(invert=True).adapt(y)" in said) == (not end)
+        named = form not in ("arrays", "batches of one's own")
+        assert ("such as 'built'" in said) == (named and not begin)
+
+
+def test_of_numbers_near_0_to_1_nothing_is_said():
+    assert "Normalization" not in repr(cl.train(net(4, 1), (X, VALUES), "mse"))

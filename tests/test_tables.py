@@ -206,8 +206,8 @@ def test_a_frame_of_numbers_and_bools_and_a_column_are_a_dataset():
         trained((x, frame[["a"]]), "mean_squared_error", 1, inputs=3)
     by_name = trained((x, {"dense_1": np.arange(ROWS) % 3}), inputs=3, steps=2)
     assert by_name.trace["loss"].tolist() == arrays.trace["loss"].tolist()
-    with pytest.raises(ValueError, match="column 'y' of the data holds words"):
-        trained((frame, np.arange(ROWS) % 3), inputs=3)
+    words = trained((frame, np.arange(ROWS) % 3), inputs=5)
+    assert words.dataset is None and list(words.network.categories) == ["y"]
     with pytest.raises(ValueError, match=r"same index.*targets.loc\[inputs.index\].*reset_index"):
         trained((x, frame.y.sample(frac=1, random_state=0)), inputs=3)
     assert trained(frame).dataset.columns == ["a", "b"]

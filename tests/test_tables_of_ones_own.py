@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,7 +91,8 @@ BAD = {
     "a gap among words": (
         lambda f: (f.assign(city=[None, *f["city"][1:]]), "price"), ValueError, "'city'.*gaps"
     ),
-    "a gap among numbers": (lambda f: (f.assign(age=np.nan), "price"), ValueError, "'age' is NaN.*median"),
+    "a gap": (lambda f: (f.replace(f["age"][3], np.nan), "price"), ValueError, "'age' is NaN.*median"),
+    "gaps alone": (lambda f: (f.assign(age=np.nan), "price"), ValueError, r"'age' is NaN.*drop\(columns"),
     "numbers as words": (lambda f: (f.assign(city=f["age"].astype(str)), "price"), ValueError, "to_numeric"),
     "names": (
         lambda f: (pd.concat([f] * 3, ignore_index=True).assign(city=[f"n{i}" for i in range(120)]), "price"),
@@ -105,6 +108,65 @@ def test_what_is_wrong_is_named_with_what_to_type(case):
     with pytest.raises(error, match=message) as caught:
         trained(make(table()), 5)
     assert len(str(caught.value)) < 420
+
+
+NO_LABELS = {
+    "one class": (["a"] * ROWS, "nothing to learn"),
+    "one date": ([pd.Timestamp("2024-01-01")] * ROWS, r"y.min\(\)\).dt.total_seconds"),
+    "dates": (pd.date_range("2024-01-01", periods=ROWS), r"y.min\(\)\).dt.total_seconds"),
+    "lengths of time": (pd.to_timedelta(np.arange(ROWS), "h"), "dt.total_seconds"),
+    "Decimals": ([Decimal(number) / 7 for number in range(ROWS)], r"astype\(float\)"),
+    "numbers in words": ([f"{number}.5" for number in range(ROWS)], r"astype\(float\)"),
+}
+
+
+@pytest.mark.parametrize("form", ["a column", "an array"])
+@pytest.mark.parametrize("kind", NO_LABELS)
+def test_labels_that_are_none_are_told_from_such_that_want_units(kind, form):
+    values, message = NO_LABELS[kind]
+    frame = table()[["age"]].assign(y=values)
+    data = (frame, "y") if form == "a column" else (frame[["age"]].to_numpy(), np.asarray(values))
+    with pytest.raises(ValueError, match=message) as caught:
+        cl.train(cl.Network([cl.Dense(1)], 1), data)
+    assert "Dense(" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("made", [dict, pd.DataFrame.to_records, pd.DataFrame.to_numpy])
+def test_a_name_beside_what_is_no_frame_says_to_make_one(made):
+    with pytest.raises(TypeError, match=r"\(pandas.DataFrame\(data\), 'price'\)") as caught:
+        trained((made(table()), "price"), 5, loss=None)
+    assert len(str(caught.value)) < 300
+
+
+GIVEN_AWAY = {
+    "a column beside its frame": lambda f: (f, f["price"]),
+    "one of words": lambda f: (f, f["city"]),
+    "one of bools": lambda f: (f, f["garden"]),
+    "a frame beside its frame": lambda f: (f, f[["price"]]),
+    "a Dataset": lambda f: cl.data.Dataset(f, ["age", "price"], "price"),
+    "several columns": lambda f: cl.data.Dataset(f, ["age", "price", "garden"], ["price", "garden"]),
+    "by name": lambda f: cl.data.Dataset(f, {"input": ["age", "price"]}, {"dense_1": "price"}),
+    "a Dataset of words": lambda f: cl.data.Dataset(f, ["age", "city"], "city"),
+    "one that is split": lambda f: cl.data.Dataset(f, ["age", "price"], "price").split(test=0.2),
+}
+
+
+@pytest.mark.parametrize("form", GIVEN_AWAY)
+def test_a_target_among_the_inputs_is_named(form):
+    with pytest.raises(ValueError, match=r"the inputs") as caught:
+        cl.train(cl.Network([cl.Dense(3 if "words" in form else 1)], 2), GIVEN_AWAY[form](table()))
+    named = {"price", "city", "garden"}
+    assert any(f"column {name!r}" in str(caught.value) for name in named) and len(str(caught.value)) < 200
+
+
+def test_inputs_that_are_all_predicted_and_columns_of_one_name_are_no_leak():
+    frame = table()[["age", "price"]]
+    for data in (cl.data.Dataset(frame, ["age", "price"], ["price", "age"]),
+                 cl.data.Dataset(frame, ["age", "price"], "inputs"),
+                 cl.data.Dataset(frame, {"input": ["age", "price"]}, {"dense_1": ["age", "price"]}),
+                 cl.data.Dataset(table(), ["age", "garden"], ["price", "age"]),
+                 (frame, frame["price"].shift(-1, fill_value=0.0))):  # fmt: skip
+        cl.train(cl.Network([cl.Dense(2 - isinstance(data, tuple))], 2), data).step()
 
 
 LABELS = {
@@ -172,7 +234,7 @@ def houses(rows=400, seed=0):
 
 def test_a_table_with_gaps_says_what_to_type_until_it_is_trained_and_scored():
     frame = houses()
-    with pytest.raises(ValueError, match=r"column 'area' is NaN.*fillna\(frame\['area'\].median\(\)\)"):
+    with pytest.raises(ValueError, match=r"column 'area' is NaN.*fillna\(\{.*frame\['area'\].median\(\)"):
         cl.data.Dataset(frame.dropna(subset="city"), target="price")
     frame["area"] = frame["area"].fillna(frame["area"].median()) / 100
     with pytest.raises(ValueError, match=r"column 'city'.*fillna"):

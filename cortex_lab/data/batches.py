@@ -18,6 +18,7 @@ from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.frames import row_numbers
 from cortex_lab.data.source import Source, frozen
 from cortex_lab.ground import checks
+from cortex_lab.ground.float32 import refuse_missing
 from cortex_lab.ground.forks import cached_property
 
 Given: TypeAlias = ArrayLike | Source | Rows
@@ -193,7 +194,7 @@ class Batches:
         self.seed = checked_seed(seed)
         self.shuffle = checks.flag("shuffle", shuffle)
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
-        if len(np.unique(self._all_rows)) != len(self._all_rows):
+        if rows is not None and np.bincount(self._all_rows).max(initial=0) > 1:
             raise ValueError("the same row is given twice; each row is served once an epoch")
         self._identity: dict[str, int] | None = None
         self._leave_out(excluded)
@@ -234,6 +235,23 @@ class Batches:
                 f"the targets {', '.join(counted)} are bytes, and not all those of one input, whose bytes "
                 "may be seen as 0 to 1; give them as floats: y / numpy.float32(255)"
             )
+
+    def refuse_missing(self) -> None:
+        """ValueError for inputs that hold missing or infinite numbers in the rows served."""
+        for name, part in self._inputs.items():
+            if part.dtype.kind != "f":
+                continue
+            broken = [np.empty(0, np.int64)]
+            for first in range(0, len(self.rows), part.rows_at_a_time):
+                rows = self.rows[first : first + part.rows_at_a_time]
+                finite = np.isfinite(part.take(rows))
+                if not finite.all():
+                    broken.append(rows[~finite.reshape(len(rows), -1).all(axis=1)])
+            if len(broken) == 1:
+                continue
+            bad = np.concatenate(broken)
+            called = f"input {name!r}" if self._named else "the input"
+            refuse_missing(part.take(bad), called, bad, len(self.rows))
 
     def check_unchanged(self) -> None:
         """ValueError naming an array that was too large to copy and has been changed since."""

@@ -139,6 +139,7 @@ def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
     for position, name in enumerate(names):
         column = _column(frame, name)
         kind = getattr(column.dtype, "kind", "O")
+        _refuse_switches_with_gaps(column, name, frame)
         if kind == "c" or not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
             raise ValueError(
                 f"column {name!r} holds {column.dtype}, and {role} must be numbers; {remedy(kind)}, "
@@ -150,9 +151,32 @@ def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
             broken,
             frame,
             f"column {name!r} is NaN or infinite",
-            f"dropna(subset=[{name!r}]) or fillna(frame[{name!r}].median())",
+            _ways_out(column, name, np.isinf(values[:, position]).any()),
         )
     return values
+
+
+def _ways_out(column: pd.Series, name: Any, infinite: bool) -> str:
+    """What to type about a column of numbers that lacks some, in its own type."""
+    if infinite:
+        return f"frame[numpy.isfinite(frame[{name!r}])]"
+    if column.isna().all():
+        return f"drop(columns=[{name!r}])"
+    # A half fits no whole number, and no yes or no.
+    typical = "median()" if column.dtype.kind == "f" else "mode()[0]"
+    return f"dropna(subset=[{name!r}]) or fillna({{{name!r}: frame[{name!r}].{typical}}})"
+
+
+def _refuse_switches_with_gaps(column: pd.Series, name: Any, frame: pd.DataFrame) -> None:
+    """ValueError for yes and no among which some are missing, which pandas keeps as objects."""
+    if column.dtype != object or not column.isna().any():
+        return
+    if column.notna().any() and all(isinstance(each, (bool, np.bool_)) for each in column.dropna()):
+        kept = f"astype({{{name!r}: 'boolean'}}).fillna({{{name!r}: frame[{name!r}].mode()[0]}})"
+        dropped = f"dropna(subset=[{name!r}]).astype({{{name!r}: bool}})"
+        _refuse_rows(
+            column.isna().to_numpy(), frame, f"column {name!r} is missing", f"{dropped} or {kept}"
+        )
 
 
 def _column(frame: pd.DataFrame, name: Any) -> pd.Series:

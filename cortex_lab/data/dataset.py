@@ -232,24 +232,28 @@ class Dataset(Answers):
 
     def split(
         self,
-        test: float | int | None = 0.25,
-        validation: float | int = 0.0,
+        test: float | int | None = None,
+        validation: float | int | None = None,
         seed: int = 0,
         stratify: bool = True,
     ) -> Dataset:
         """The same rows, dealt out at random to train, validation and test.
 
-        `test` and `validation` are fractions or numbers of rows; `test=None` keeps the test rows there are.
+        `test` and `validation` are fractions or numbers of rows. Test rows that there are stay what they are,
+        unless `test` asks for others; where there are none and nothing is said, a quarter of the rows is.
         With `stratify`, every class is dealt out in the same proportions (of several targets, those of the
         first that has classes). ValueError if that cannot be done; but where labels are numbers, which may be
         values to predict, the rows are then dealt out at random.
         """
         checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
+        if test is None and validation is None and not kept:
+            test = 0.25
         free = np.setdiff1d(self.rows, kept["test"]) if kept else self.rows
         goal = self._classified if stratify else None
         ids = None if goal is None else goal.rows.take(free)
-        sizes = {"validation": validation} if test is None else {"validation": validation, "test": test}
+        sizes = {"validation": 0 if validation is None else validation}
+        sizes |= {} if test is None else {"test": test}
         note = ""
         try:
             drawn = draw_split(len(free), sizes, seed, ids, (goal.classes if goal else None) or ())

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data.columns import Categories
+from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
+from cortex_lab.data.roles import as_list
 from cortex_lab.data.targets import known_codes, read_targets, shown
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
@@ -26,6 +27,7 @@ TARGETS = ("target", "label", "y", "class")
 
 def as_data(data: Any) -> Any:
     """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+    data = checks.in_numpy(data)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError(
             f"data cannot be the name of a file: read it first, frame = pandas.read_csv({str(data)!r}), and "
@@ -47,11 +49,17 @@ def as_data(data: Any) -> Any:
                 f"{shown(data.columns)}"
             )
         return Dataset(data, target=named[0])
-    if isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], pd.DataFrame):
-        frame, target = data
+    pair = isinstance(data, (tuple, list)) and len(data) == 2
+    if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
+        raise TypeError(
+            f"{data[1]!r} names a column of a frame, and it stands beside {checks.shown(data[0])}: make it "
+            f"one, (pandas.DataFrame(data), {data[1]!r})"
+        )
+    if pair and isinstance(data[0], pd.DataFrame):
+        frame, target = data[0], checks.plain(data[1])
         if is_column(frame, target):
             return Dataset(frame, target=target)
-        if isinstance(target, str):
+        if target is not None and np.isscalar(target):
             raise KeyError(
                 f"the frame has no column {target!r} to be predicted; it has "
                 f"{shown(frame.columns)}{near(target, frame.columns)}"
@@ -162,10 +170,25 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
     return data.inputs_of(columns, categories)
 
 
+def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
+    """The categories of the columns of words in frames beside arrays, or those that a network has learned."""
+    if learned.reads:
+        return learned.categories
+    parts = inputs.values() if isinstance(inputs, Mapping) else [inputs]
+    frames = [part for part in parts if isinstance(part, pd.DataFrame) and len(part.columns)]
+    return {
+        column: words
+        for frame in frames
+        for column, words in categories_among(frame, frame.columns.tolist()).items()
+    }
+
+
 def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
+        if targets.name in columns and inputs.columns.is_unique and targets.equals(inputs[targets.name]):
+            raise _given_away(targets.name, f"frame.drop(columns={targets.name!r})")
         unnamed = targets.name is None or targets.name in columns
         targets = targets.to_frame("target" if unnamed else targets.name)
     goals = targets.columns.tolist()
@@ -176,6 +199,27 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
     return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+
+
+def refuse_given_away(dataset: Dataset) -> None:
+    """ValueError for columns that are predicted from themselves.
+
+    All that an input has may be, as by an autoencoder, and some of it beside what it has not.
+    """
+    for goal in map(as_list, dataset._goals.values()):
+        if any(set(goal) >= set(columns) for columns in dataset.reads.values()):
+            continue
+        if set(goal) <= set(dataset.columns):
+            left = [each for each in dataset.columns if each not in goal]
+            remedy = f"inputs={left}" if len(left) <= 6 else f"frame.drop(columns={goal})"
+            raise _given_away(goal[0], remedy)
+
+
+def _given_away(column: Hashable, remedy: str) -> ValueError:
+    return ValueError(
+        f"column {column!r} is to be predicted and is one of the inputs, which gives the answer away; take "
+        f"it out of the inputs: {remedy}"
+    )
 
 
 def refuse_unmatched(dataset: Dataset, by_output: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,10 +16,12 @@ from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.forms import (
     as_data,
+    categories_of_inputs,
     coded_by_output,
     in_words,
     inputs_of,
     joined,
+    refuse_given_away,
     refuse_unmatched,
     target_pieces,
 )
@@ -48,6 +50,7 @@ class Given:
     index: that of the frames and columns among arrays; None where there are none.
     chosen: which rows of the arrays to train on; None for all.
     byte_columns: those of the input columns that hold bytes.
+    words: the categories of the columns of words among the inputs in arrays, by column.
     labels: the words that the class ids in the arrays stand for, if they were given as words; by output name
         of several.
     """
@@ -62,6 +65,7 @@ class Given:
     chosen: np.ndarray | None = None
     byte_columns: Sequence = ()
     labels: Any = None
+    words: Categories = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -90,6 +94,7 @@ class Given:
         if dataset is not None:
             if isinstance(dataset.target, dict) and by_output:
                 refuse_unmatched(dataset, by_output)
+            refuse_given_away(dataset)
             by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
             dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)
@@ -99,10 +104,11 @@ class Given:
             learned.columns(names_among(inputs)) or dict(learned.reads) or None,
             byte_columns(inputs),
         )
-        inputs = inputs_of(inputs, columns, "the data")
+        words = categories_of_inputs(inputs, learned)
+        inputs = inputs_of(inputs, columns, "the data", words)
         targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
         targets = _by_output(targets, reading, by_output or {})
-        read = {"inputs": inputs, "targets": targets, "labels": labels}
+        read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words}
         return cls(reading, **read, columns=columns, index=index, byte_columns=found)
 
     @property
@@ -158,6 +164,8 @@ class Given:
     @property
     def categories(self) -> dict:
         """Those of the columns of words that are read, by column."""
+        if self.dataset is None and self.source is None:
+            return dict(self.words)
         return getattr(self.source if self.dataset is None else self.dataset, "categories", {})
 
     def exact(self) -> Given:
@@ -190,7 +198,8 @@ class Given:
                 raise KeyError(f"there is no split {validation!r} to validate on; {VALIDATION}")
             return self, None
         if not size:
-            rows = rows_of(validation, self.dataset, self.columns, self.reading, "validation", self.labels)
+            named = self.dataset, self.columns, self.reading, "validation", self.labels, self.words
+            rows = rows_of(validation, *named)
             return self, rows
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")

@@ -61,9 +61,9 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path, size: int, packed: bool) 
             remedy="if that is right, unpack it with gunzip and read what comes out",
         )
     there = None if packed else size - start
-    content = file.read(wanted) if there is None or there >= wanted else b""
+    content = file.read(wanted) if there in (None, wanted) else b""
     there = len(content) if there is None else there
-    if there < wanted or file.read(1):
+    if there != wanted or file.read(1):
         state, has = "cut off", f"{start + there:,}"
         if there >= wanted:
             state, has = "too long", f"{size:,}" if not packed else "more"

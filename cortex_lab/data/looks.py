@@ -20,15 +20,20 @@ MOST_ROWS = 2**16
 
 @dataclass(frozen=True)
 class Look:
-    """How targets look: `kind`, row `shape` and, of what may be classes, how many.
+    """How targets look: `kind`, row `shape`, of what may be classes how many, and if all are `two`, 0 or 1.
+
+    `as_numbers` makes numbers of labels that may be meant as such, `y`, where they may.
 
     Kinds: "labels" (words), "yes or no" (two of anything, 0 and 1, or bools), "whole numbers" of at least 0,
     "one column per class" (0 and 1, or shares that sum to 1), "several yes or no", "the inputs", "numbers".
+    Of what is -1 or -100, which may say that it is unknown, the rest decides.
     """
 
     kind: str
     shape: tuple[int, ...] = ()
     classes: int = 0
+    two: bool = False
+    as_numbers: str = ""
 
     def __str__(self) -> str:
         return f"{self.classes} labels" if self.kind == "labels" else self.kind
@@ -67,36 +72,56 @@ def _look(values: object) -> Look:
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
     words = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-    array = np.asarray(values)
+    array = _numbers(values) if isinstance(values, pd.DataFrame) else np.asarray(values)
     if array.ndim > 1 and array.shape[1:] != (1,):
         return _of_rows(array, array.shape[1:])
     column = pd.Series(values if isinstance(values, pd.Series) else array.reshape(-1)).infer_objects()
     if words or column.dtype.kind not in "biuf":
         found = column.nunique()
-        return Look("yes or no" if found == 2 else "labels", (), found)
+        return Look("yes or no" if found == 2 else "labels", (), found, found == 2, _as_numbers(column))
     numbers = column.dropna().to_numpy(float)
     if not len(numbers) or not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
         return Look("numbers")
     known = numbers[~np.isin(numbers, (-1, -100))]
     if known.size and np.isin(known, (0, 1)).all():
-        return Look("yes or no", (), 2)
+        return Look("yes or no", (), 2, True)
     gaps = column.dtype.kind == "f" and len(numbers) < len(column)
     if not known.size or known.min() < 0 or gaps:
         return Look("numbers")
     return Look("whole numbers", (), int(known.max()) + 1)
 
 
+def _as_numbers(column: pd.Series) -> str:
+    """What makes numbers of dates, lengths of time, Decimals and numbers in words; nothing for words."""
+    if column.dtype.kind == "M":
+        return "y = pandas.Series(y); y = (y - y.min()).dt.total_seconds()"
+    if column.dtype.kind == "m":
+        return "y = pandas.Series(y).dt.total_seconds()"
+    if len(column) and pd.to_numeric(column.astype(object), errors="coerce").notna().all():
+        return "y = pandas.Series(y).astype(float)"
+    return ""
+
+
 def _of_rows(values: ArrayLike | Source, shape: tuple[int, ...]) -> Look:
     some = np.asarray(source_of(values).take(slice(0, MOST_ROWS)))
+    if some.dtype == object:
+        some = pd.Series(some.ravel()).infer_objects().to_numpy().reshape(some.shape)
     if some.dtype.kind not in "biuf":
         return Look("numbers", shape)
-    if ((some >= 0) & (some <= 1)).all() and shape[-1] > 1:
-        if np.allclose(some.sum(axis=-1), 1, atol=1e-4):
-            return Look("one column per class", shape, shape[-1])
-        if np.isin(some, (0, 1)).all():
-            return Look("several yes or no", shape)
+    if shape[-1] > 1 and ((some >= 0) & (some <= 1)).all() and np.allclose(some.sum(axis=-1), 1, atol=1e-4):
+        return Look("one column per class", shape, shape[-1], bool(np.isin(some, (0, 1)).all()))
     whole = some.dtype.kind in "iub" or (some == np.floor(some)).all()
     known = some[~np.isin(some, (-1, -100))] if whole else some[:0]
-    if known.size and known.min() >= 0:
-        return Look("whole numbers", shape, int(known.max()) + 1)
-    return Look("numbers", shape)
+    if not known.size or known.min() < 0:
+        return Look("numbers", shape)
+    # 1 beside -1 alone may be yes and no, but as well two values.
+    if known.max() <= 1 and (known.size == some.size or not known.min()):
+        return Look("several yes or no", shape, 2, True)
+    return Look("whole numbers", shape, int(known.max()) + 1)
+
+
+def _numbers(frame: pd.DataFrame) -> np.ndarray:
+    """Columns of numbers and bools as one array of numbers; anything else as objects."""
+    if all(dtype.kind in "biuf" for dtype in frame.dtypes):
+        return frame.to_numpy(float, na_value=np.nan)
+    return frame.to_numpy()

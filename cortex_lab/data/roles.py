@@ -15,6 +15,7 @@ from cortex_lab.data.columns import listed
 from cortex_lab.data.source import Source
 from cortex_lab.data.targets import shown
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 from cortex_lab.ground.forks import cached_property
 
@@ -38,13 +39,15 @@ def chosen(frame: pd.DataFrame, columns: Columns | Mapping[str, Columns] | None)
     """The name of a column, a list of them, or a dict of those by the network's names."""
     if not isinstance(columns, Mapping):
         names = listed(frame, columns)
-        return columns if names is None else names
+        return checks.plain(columns) if names is None else names
     if not columns or not all(isinstance(name, str) for name in columns):
         raise ValueError(
             f"columns by name are a dict, {{name of an input or output: column or columns}}, got {columns!r}"
         )
     named = {name: listed(frame, each) for name, each in columns.items()}
-    return {name: each if named[name] is None else named[name] for name, each in columns.items()}
+    return {
+        name: checks.plain(each) if named[name] is None else named[name] for name, each in columns.items()
+    }
 
 
 def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:

@@ -30,7 +30,7 @@ def shown(value: Any) -> str:
     """A value on less than a line: tables and arrays by their shape, else what `repr` says, cut short."""
     if isinstance(value, type):
         return f"the class {value.__name__} itself"
-    if getattr(value, "shape", ()) != () and not isinstance(value, type):
+    if isinstance(getattr(value, "shape", ()), (tuple, list)) and getattr(value, "shape", ()) != ():
         return f"{_article(type(value).__name__)} of shape {value.shape}"
     try:
         text = " ".join(repr(value).split())
@@ -43,7 +43,14 @@ def plain(value: Any) -> Any:
     """A scalar of NumPy's, or an array without axes, as Python's; also those in a tuple or list."""
     if isinstance(value, (tuple, list)):
         return type(value)(map(plain, value)) if type(value) in (tuple, list) else value
-    return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value
+    if not isinstance(value, (np.generic, np.ndarray)) or np.ndim(value) or _is_no_number(value):
+        return value
+    return value.item()
+
+
+def _is_no_number(value: Any) -> bool:
+    """Whether `item` would make a number of what is masked, or of a duration or a date."""
+    return value.dtype.kind in "mM" or np.ma.is_masked(value)
 
 
 def whole(name: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -189,6 +196,8 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
         raise refused(name, wanted, value) from error
     if found.dtype.kind not in "biuf":
         raise refused(name, wanted, value)
+    if np.ma.is_masked(value):
+        raise WrongArgument(f"{name} is masked in places, {wanted} is wanted: fill it, as by .filled(0)")
     return found
 
 
@@ -197,6 +206,17 @@ def path(name: str, value: object) -> Any:
     if (isinstance(value, str) and value) or (isinstance(value, os.PathLike) and not isinstance(value, type)):
         return value
     raise refused(name, "the path of a file", value)
+
+
+def in_numpy(value: Any) -> Any:
+    """Tensors of PyTorch as NumPy's arrays, alone or in a tuple, a list or a dict of such; else as it is."""
+    if hasattr(value, "detach") and hasattr(value, "numpy"):
+        return value.detach().cpu().numpy()
+    if type(value) in (tuple, list) and len(value) == 2:
+        first = in_numpy(value[0])
+        # An autoencoder's targets are the inputs themselves.
+        return type(value)((first, first if value[1] is value[0] else in_numpy(value[1])))
+    return {name: in_numpy(each) for name, each in value.items()} if type(value) is dict else value
 
 
 def is_sparse(value: object) -> bool:

@@ -83,15 +83,17 @@ def write_whole(path: str | os.PathLike, content: bytes | memoryview) -> None:
         _sync_folder(target.parent)
 
 
-def cannot_save(path: str | os.PathLike, error: OSError) -> OSError:
-    """`error` with the path that was to be written, and what to do about it."""
-    folder = Path(path).parent
-    reason = error.strerror or str(error)
-    if isinstance(error, FileNotFoundError) and not folder.is_dir():
-        reason = f"there is no folder {folder}"
-    remedy = _REMEDIES.get(error.errno or 0, "")
-    message = f"cannot save to {path}: {reason}{'; ' if remedy else ''}{remedy}"
-    return OSError(error.errno, message) if error.errno else OSError(message)
+def cannot_save(path: str | os.PathLike, error: OSError, more: str = "") -> OSError:
+    """`error` with the path that was to be written, what to do about it and `more`; of one that has the
+    first two, with `more`."""
+    said = error.strerror or str(error)
+    if not said.startswith("cannot save to "):
+        folder, remedy = Path(path).parent, _REMEDIES.get(error.errno or 0, "")
+        if isinstance(error, FileNotFoundError) and not folder.is_dir():
+            said = f"there is no folder {folder}"
+        said = "; ".join(filter(None, (f"cannot save to {path}: {said}", remedy)))
+    said = "; ".join(filter(None, (said, more)))
+    return OSError(error.errno, said) if error.errno else OSError(said)
 
 
 def _earlier(target: Path) -> os.stat_result | None:

@@ -59,8 +59,13 @@ def refuse_masked(values: object, called: str) -> None:
         )
 
 
-def refuse_missing(values: np.ndarray, called: str, rows: ArrayLike | None = None) -> None:
-    """ValueError for numbers (n, ...) that are NaN or infinite, naming columns and `rows`."""
+def refuse_missing(
+    values: np.ndarray, called: str, rows: ArrayLike | None = None, of: int | None = None
+) -> None:
+    """ValueError for numbers (n, ...) that are NaN or infinite, naming columns and `rows`.
+
+    `of` is how many rows there are, where `values` are some of them.
+    """
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
     broken = ~np.isfinite(values)
@@ -69,7 +74,7 @@ def refuse_missing(values: np.ndarray, called: str, rows: ArrayLike | None = Non
     columns = np.flatnonzero(broken.any(axis=0))[:5].tolist() if values.ndim == 2 else []
     where = f", column{'s' * (len(columns) > 1)} {', '.join(map(str, columns))}" if columns else ""
     raise ValueError(
-        f"{called} holds missing or infinite numbers in {len(bad)} of {len(values)} rows, the first "
+        f"{called} holds missing or infinite numbers in {len(bad)} of {of or len(values)} rows, the first "
         f"{first}{where}; fill them, or leave those rows out: numpy.isfinite(x) says which are whole"
     )
 

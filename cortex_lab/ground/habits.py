@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cortex_lab.ground import checks
@@ -105,7 +105,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "niter": (_RUN,),
     "steps": ("session.run(500) takes 500 steps",),
     "stepsperepoch": ("an epoch is all rows; session.run(500) takes 500 steps",),
-    "verbose": ("progress", "session.run(..., progress=False) is silent"),
+    "verbose": ("progress", "session.run(..., progress=False) is silent; elsewhere leave it out"),
     "callbacks": ("session.subscribe(function) calls it; " + _STOPS,),
     "earlystopping": (_STOPS,),
     "patience": (_STOPS,),
@@ -120,6 +120,8 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "validationsize": ("validation", _VALIDATION),
     "valsize": ("validation", _VALIDATION),
     "trainsize": ("what the others leave is trained on; say test=0.2",),
+    "training": ("network.predict(x) never trains; leave it out",),
+    "batchsize": ("rows are taken in pieces that fit; leave it out",),
     "shuffle": ("rows are shuffled anew in every epoch, by seed=; leave it out",),
     "randomstate": ("seed",),
     "randomseed": ("seed",),
@@ -208,6 +210,21 @@ NAMES: dict[str, str] = {
     "dataloader": "dataset.batches(32), though cl.train(network, dataset, batch_size=32) does without",
     "tensordataset": "cl.train(network, (inputs, targets)) does without",
     "tsne": "cl.embed.TSNE",
+    "mse": "cl.MeanSquaredError",
+    "mae": "cl.MeanAbsoluteError",
+    "standardscaler": "cl.Normalization().adapt(x), as the first layer",
+    "minmaxscaler": "cl.Normalization().adapt(x), as the first layer",
+    "traintestsplit": "dataset.split(test=0.25), or cl.train(..., validation=0.2)",
+    "nograd": "network.predict(x), which never trains; leave it out",
+    "inferencemode": "network.predict(x), which never trains; leave it out",
+    "cuda": "cl.Network(..., ops='gpu')",
+    "device": "cl.Network(..., ops='gpu')",
+    "random": "cl.Network(..., seed=0), cl.train(..., seed=0)",
+    "transformerencoder": "cl.models.transformer",
+    "transformer": "cl.models.transformer",
+    "lambda": "cl.Activation, or a cl.nn.Layer of your own",
+    "instancenorm2d": "cl.GroupNormalization, with a group for each channel",
+    "textvectorization": "cl.Embedding reads ids: pandas.factorize(words)[0] makes them",
     "load": "cl.data.load('digits'), cl.Network.load('it.h5')",
     "loadmodel": "cl.Network.load('it.h5')",
     "save": "network.save('it.h5'), session.save('it.h5')",
@@ -288,8 +305,14 @@ class Answering:
             if isinstance(own, property) and own.fget is not None:
                 # It is there, and raised what it has to say.
                 return own.fget(self)
-            said = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if not name.startswith("_"):
-                answer = self.answers.get(name)
-                said += f": {answer}" if answer else checks.near(name, dir(type(self)))
-            raise AttributeError(said, name=name)
+            raise AttributeError(_not_there(type(self), name), name=name)
+
+
+@lru_cache(maxsize=256)
+def _not_there(owner: type[Answering], name: str) -> str:
+    """Remembered, since libraries ask again and again for what an object may have."""
+    said = f"{owner.__name__!r} object has no attribute {name!r}"
+    if name.startswith("_"):
+        return said
+    answer = owner.answers.get(name)
+    return said + (f": {answer}" if answer else checks.near(name, dir(owner)))

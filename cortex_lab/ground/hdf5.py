@@ -65,8 +65,13 @@ def text_attribute(file: h5py.File, name: str, path: str | os.PathLike) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def datasets(file: h5py.File, path: str | os.PathLike) -> dict[str, h5py.Dataset]:
-    """All arrays by full name, looked at but not read: plain numbers, all there, in this very file."""
+def datasets(
+    file: h5py.File, path: str | os.PathLike, known: Callable[[str], bool] = bool
+) -> dict[str, h5py.Dataset]:
+    """All arrays by full name, looked at but not read: plain numbers, all there, in this very file.
+
+    `known` says whether there may be an array of this name, or whose name begins so if it ends in "/".
+    """
     found: dict[str, h5py.Dataset] = {}
     seen, waiting, left = {_address(file)}, [("", file)], os.path.getsize(path)
     while waiting:
@@ -79,7 +84,10 @@ def datasets(file: h5py.File, path: str | os.PathLike) -> dict[str, h5py.Dataset
             if _address(item) in seen:
                 raise DamagedFile(path, f"holds {name!r} under a second name, too", name)
             seen.add(_address(item))
-            if isinstance(item, h5py.Group):
+            group_of = isinstance(item, h5py.Group)
+            if not known(f"{name}/" if group_of else name):
+                raise DamagedFile(path, f"holds {name!r}, which nothing asks for", name)
+            if group_of:
                 waiting.append((f"{name}/", item))
                 continue
             if reason := _unfit(item, left):

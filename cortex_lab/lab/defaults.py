@@ -8,13 +8,17 @@
 | anything else, 1 unit  | yes or no                                  | `SigmoidCrossEntropy`       |
 | anything else, more    | labels, class ids, or one column per class | `SoftmaxCrossEntropy`       |
 | anything else          | several yes or no                          | `SigmoidCrossEntropy`       |
-| anything               | other numbers                              | `MeanSquaredError`          |
+| anything but softmax   | other numbers                              | `MeanSquaredError`          |
+
+Rows of several steps or pixels have class ids for each, (rows, steps), or a yes or no for each unit,
+(rows, steps, units).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from cortex_lab.data.looks import Look, looks
@@ -26,7 +30,7 @@ from cortex_lab.nn.losses.regression import MeanSquaredError
 from cortex_lab.nn.train.objective import ends_in
 
 SIGMOIDS = ("sigmoid", "hard_sigmoid")
-_OF_CLASSES = ("labels", "yes or no", "whole numbers", "one column per class")
+_OF_CLASSES = ("labels", "yes or no", "several yes or no", "whole numbers", "one column per class")
 
 
 def losses_for(network: Network, loss: Any, data: Any) -> tuple[Any, dict[str, str]]:
@@ -86,21 +90,34 @@ def _default(network: Network, name: str, look: Look) -> tuple[Loss, str]:
     end, shape = ends_in(network.graph, name), network.graph.shape(name)
     units, why = shape[-1] if shape else 1, f"{_end(network, name)}, and the targets are {look}"
     one_hot = look.kind == "one column per class" and look.shape == shape
-    classes = one_hot or (look.kind in _OF_CLASSES and look.shape == shape[:-1] and units > 1)
+    # By shape, not by which ids occur: those of two classes for each step look like several yes or no.
+    ids = look.shape in (shape[:-1], (*shape[:-1], 1)) and look.shape != shape
+    classes = one_hot or (look.kind in _OF_CLASSES and ids and units > 1)
     if look.kind == "the inputs":
         return MeanSquaredError(), why
     if end == "softmax" and classes:
         return CategoricalCrossEntropy(one_hot=one_hot), why
-    if look.kind in ("yes or no", "several yes or no") and (units == 1 or look.shape == shape):
+    one_hot = one_hot and end not in SIGMOIDS
+    if look.two and not one_hot and (units == 1 or look.shape == shape):
         return (BinaryCrossEntropy() if end in SIGMOIDS else SigmoidCrossEntropy()), why
     if classes and end not in (*SIGMOIDS, "softmax"):
         return SoftmaxCrossEntropy(one_hot=one_hot), why
-    if look.kind == "labels":
-        raise ValueError(
-            f"the targets are {look}, and output {name!r} has {units} unit{'s' * (units > 1)}; end the "
-            f"network in Dense({look.classes}), a unit for each"
-        )
+    if classes or end == "softmax" or look.kind == "labels":
+        raise ValueError(f"no loss suits output {name!r}: {why}; {_other_end(look, units, end, classes)}")
     return MeanSquaredError(), why
+
+
+def _other_end(look: Look, units: int, end: str | None, classes: bool) -> str:
+    """What to end a network in that has a sigmoid or softmax, or too few units, for such targets."""
+    if look.as_numbers and not classes:
+        return f"of what are values, make numbers: {look.as_numbers}; of classes, words: .astype(str)"
+    if look.kind == "labels" and look.classes < 2:
+        return "all are the same, so there is nothing to learn: see which column is the target"
+    if look.kind == "labels" or classes:
+        without = "" if end in (None, "linear") else ", without activation"
+        return f"end the network in Dense({max(look.classes, units)}), a unit for each class{without}"
+    values = f"Dense({prod(look.shape)})"
+    return f"a softmax gives shares that sum to 1; for values, end the network in {values} without it"
 
 
 def _end(network: Network, name: str) -> str:

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.data import Batches
 from cortex_lab.data.given import Given
-from cortex_lab.nn import Training
+from cortex_lab.data.source import source_of
+from cortex_lab.ground import checks
+from cortex_lab.nn import Network, Training
+from cortex_lab.nn.contract.activation import LIMITS
+from cortex_lab.nn.contract.layer import Layer
 from cortex_lab.nn.contract.loss import TooFewClasses, WrongRows
 from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.layers.scaling import Normalization, Rescaling
+from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
+from cortex_lab.nn.run.pictures import is_bytes
 from cortex_lab.nn.train.labels import refuse_wrong_classes
+from cortex_lab.nn.train.objective import ends_in, last_layer
 
 Rows = tuple[int, ...]
 MOST_NAMES = 6
+LARGEST = 20.0
+"""Root of the mean square of a column up to which a network learns without a word, as a diagnosis has it."""
+
+
+def refuse_no_network(network: object) -> None:
+    """An error that says how a network is made of what was given instead."""
+    if isinstance(network, Network):
+        return
+    kind = type(network).__name__
+    given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
+    if isinstance(network, Graph):
+        given, say = "a Graph", "cl.Network(graph)"
+    elif isinstance(network, Layer):
+        given, say = f"a layer, {kind}", "cl.Network([layer], input_shape)"
+    elif isinstance(network, (list, tuple)):
+        given, say = f"a {kind}", "cl.Network(layers, input_shape)"
+    elif isinstance(getattr(network, "network", None), Network):
+        given, say = f"a {kind}", "session.network"
+    raise checks.WrongArgument(f"network must be a Network, got {given}; say {say}")
 
 
 def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> None:
@@ -32,6 +62,84 @@ def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> No
         raise WrongRows(f"{_targets_of(given)}: {error.text}", rows) from None
 
 
+def say_out_of_reach(training: Training, given: Given, batch: Any) -> None:
+    """A warning for targets of values that the last layer of an output never gives; `batch` is the first."""
+    graph, objective = training.network.graph, training.objective
+    limits = {
+        name: reach(graph, name) for name, loss in objective.losses.items() if loss.predicts == "values"
+    }
+    limits = {name: each for name, each in limits.items() if each != (-inf, inf)}
+    found: dict[str, tuple[float, float]] = {}
+    pieces = [batch.targets] if given.source is not None else (some for _, some in given.learned_in_pieces())
+    for some in pieces if limits else ():
+        for name, values in objective.by_output(some).items():
+            # Of bytes that may be pictures something else is said.
+            if name in limits and not (is_bytes(values) and np.ndim(values) > 2):
+                known = np.asarray(values, float)[np.isfinite(values)]
+                low, high = found.get(name, (inf, -inf))
+                found[name] = float(known.min(initial=low)), float(known.max(initial=high))
+    for name, (low, high) in found.items():
+        least, most = limits[name]
+        if low < least or high > most:
+            goes = f"over {least:g}" if most == inf else f"under {most:g}" if least == -inf else ""
+            gives = goes or f"{least:g} to {most:g}"
+            warnings.warn(
+                f"output {name!r} ends in {ends_in(graph, name)}, which gives {gives}, and "
+                f"{_targets_of(given, name)} go from {low:.4g} to {high:.4g}: what is beyond is never "
+                "reached; leave the activation of the last layer out",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def unscaled(training: Training, reads: Mapping[str, list], batch: Any) -> list[str]:
+    """A line for inputs, and for targets of values, that are far from what a fresh network learns well on."""
+    graph, objective, said = training.network.graph, training.objective, []
+    inputs = batch.inputs if isinstance(batch.inputs, Mapping) else {next(iter(graph.inputs)): batch.inputs}
+    for name, values in inputs.items():
+        readers = [graph.nodes[reader].layer for reader in graph.consumers.get(name, ())]
+        read = all(layer.reads_raw or type(layer).__name__.endswith("Normalization") for layer in readers)
+        wide = [] if read or is_bytes(values) else np.flatnonzero(_sizes(values) > LARGEST)
+        if len(wide):
+            columns = reads.get(name) or ()
+            which = f", such as {columns[wide[0]]!r}," if len(columns) == np.shape(values)[-1] else ""
+            said.append(
+                f"input {name!r} has numbers{which} far from 0 to 1, on which it may not learn: begin the "
+                "network with cl.Normalization().adapt(x), of the rows to train on"
+            )
+    targets = {} if batch.targets is None else objective.by_output(batch.targets)
+    for name, values in targets.items():
+        of_values = objective.losses[name].predicts == "values" and not is_bytes(values)
+        scaled = isinstance(last_layer(graph, name), (Normalization, Rescaling))
+        if of_values and not scaled and (_sizes(values) > LARGEST).any():
+            said.append(
+                f"the targets of {name!r} are far from 0 to 1, which it may not reach: end the network in "
+                "cl.Normalization(invert=True).adapt(y)"
+            )
+    return said
+
+
+def _sizes(values: Any) -> np.ndarray:
+    """The root of the mean square of each column."""
+    rows = np.asarray(values, float)
+    if not rows.size:
+        return np.zeros(1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sqrt(np.mean(rows.reshape(-1, rows.shape[-1] if rows.ndim > 1 else 1) ** 2, axis=0))
+
+
+def reach(graph: Graph, name: str) -> tuple[float, float]:
+    """The least and the most that the output `name` can give, by what it ends in."""
+    end, layer = ends_in(graph, name), last_layer(graph, name)
+    if end == "softmax" and layer.activation is not None and graph.shape(name)[-1:] == (1,):
+        return 1.0, 1.0
+    if end == "limited_relu":
+        return (-inf if layer.negative_slope else 0.0), (inf if layer.max_value is None else layer.max_value)
+    if end == "elu" and hasattr(layer, "alpha"):
+        return -layer.alpha, inf
+    return LIMITS.get(end or "linear", (-inf, inf))
+
+
 def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]) -> None:
     """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each."""
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
@@ -47,6 +155,15 @@ def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]
             f"input {name!r} of the network, which {reader!r} reads, has rows of shape {wanted}, and {data} "
             f"rows of shape {got}; {_input_remedy(got, wanted, len(graph.inputs))}"
         )
+
+
+def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list]) -> None:
+    """ValueError for missing numbers among the rows to train on, and for ids that a layer has no row for."""
+    batches.refuse_missing()
+    inputs: Any = batches.inputs
+    for name, rows in inputs.items() if isinstance(inputs, dict) else [(next(iter(graph.inputs)), inputs)]:
+        if reads_ids(graph, name):
+            refuse_no_ids(graph, name, source_of(rows).take(batches.rows), reads.get(name), batches.rows)
 
 
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:

@@ -18,7 +18,14 @@ from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, said
-from cortex_lab.lab.fitting import refuse_unfitting_inputs, refuse_unfitting_targets
+from cortex_lab.lab.fitting import (
+    refuse_no_network,
+    refuse_unfitting_inputs,
+    refuse_unfitting_targets,
+    refuse_wrong_rows,
+    say_out_of_reach,
+    unscaled,
+)
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
@@ -132,7 +139,7 @@ def train(
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
     """
-    checks.instance("network", network, Network, "a Network")
+    refuse_no_network(network)
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
@@ -149,7 +156,7 @@ def train(
     given_optimizer: Any = None if optimizer is None else as_optimizer(optimizer)
     optimizer = optimizer_of(saved, optimizer, new_optimizer)
     shared: list[Shared] = []
-    validation = kept(validation, "validation", shared)
+    validation = kept(checks.in_numpy(validation), "validation", shared)
     sample_weight = kept(sample_weight, "sample_weight", shared)
     class_weight = kept(class_weight, "class_weight", shared)
     data = as_data(data) if not hasattr(data, "fetch") else data
@@ -184,12 +191,15 @@ def train(
     first = batches.fetch(0)
     checked_names(network, batches)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
+    if given.source is None:
+        refuse_wrong_rows(network.graph, batches, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
     try:
         training = setup.training(network, batches, row_weights, held_out)
     except NoSuchId as error:
         raise error.called(reads) from None
     refuse_unfitting_targets(training, given, first)
+    say_out_of_reach(training, given, first)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
         check_validated(training, saved, validation)
@@ -214,6 +224,7 @@ def train(
     chosen = said(why, training.losses)
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
+    chosen += unscaled(training, reads, first)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:

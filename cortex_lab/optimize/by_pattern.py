@@ -11,6 +11,7 @@ from cortex_lab.ground.patterns import matching
 Shapes = Mapping[str, tuple[int, ...]] | None
 BIASES_AND_NORMS = "biases_and_norms"
 """Stands for all that has one axis or none, and for biases and what normalizations scale by, of any shape."""
+_MEANT_SO = ("bias", "norm", "gamma", "beta")
 _NAMED_SO = ("*bias", "*/gamma", "*/beta", "*/scale", "*/alpha")
 
 
@@ -39,12 +40,7 @@ def decayed_parts(excludes: Iterable[str], shapes: Shapes) -> tuple[tuple[int, i
     """(start, stop) of the parts of the vector that decay: all but those of the patterns `excludes`."""
     spared: set[str] = set()
     for pattern in excludes:
-        if pattern == BIASES_AND_NORMS:
-            known = _known("weight_decay_excludes", shapes)
-            spared.update(name for name, shape in known.items() if len(shape) < 2)
-            spared.update(name for each in _NAMED_SO for name in matching(known, each))
-        else:
-            spared.update(_matched("weight_decay_excludes", pattern, shapes))
+        spared.update(_matched("weight_decay_excludes", pattern, shapes))
     weights = {name: 0.0 if name in spared else 1.0 for name in shapes or ()}
     return tuple((start, stop) for start, stop, weight in _runs(weights, shapes) if weight)
 
@@ -68,10 +64,15 @@ def _known(setting: str, shapes: Shapes) -> Mapping[str, tuple[int, ...]]:
 
 def _matched(setting: str, pattern: str, shapes: Shapes) -> list[str]:
     known = _known(setting, shapes)
+    if pattern == BIASES_AND_NORMS:
+        flat = [name for name, shape in known.items() if len(shape) < 2]
+        return list(dict.fromkeys([*flat, *(name for each in _NAMED_SO for name in matching(known, each))]))
     # As elsewhere, the name of a layer stands for all that it has.
     names = matching(known, pattern) or [name for name in known if name.split("/")[0] == pattern]
     if not names:
-        meant = checks.near(pattern, [*known, BIASES_AND_NORMS])
+        meant = checks.near(pattern, known)
+        if "/" not in pattern and any(word in pattern.lower() for word in _MEANT_SO):
+            meant = f"; say {BIASES_AND_NORMS!r} for biases and what normalizations scale by"
         there = meant or f"; the network has {', '.join(known) or 'none'}"
         raise ValueError(f"no parameter matches {pattern!r}, of {setting}{there}")
     return names

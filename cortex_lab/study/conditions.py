@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -23,11 +23,15 @@ from cortex_lab.study.trace import Trace
 
 Text = TypeVar("Text", bound="Condition")
 
+DEEPEST = 50
+"""How many levels of `&`, `|` and `~` a condition may have, or of brackets and operators as a text."""
+
 
 class Condition:
     """Base of the conditions. A subclass says which trace `keys` it reads and when it is `met`."""
 
     keys: tuple[str, ...] = ()
+    _depth = 0
 
     def met(self, trace: Trace, start: int) -> bool:
         """Whether to stop now, given the rows of `trace`; those from `start` on belong to this run."""
@@ -79,36 +83,38 @@ def as_condition(condition: Condition | str) -> Condition:
     return condition
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class _Joined(Condition):
-    left: Condition
-    right: Condition
+    parts: tuple[Condition, ...]
 
     sign: ClassVar[str]
 
+    def __init__(self, *parts: Condition) -> None:
+        # Several of a kind lie side by side, so that as many as one likes are one level deep.
+        same = (part.parts if type(part) is type(self) else (part,) for part in parts)
+        object.__setattr__(self, "parts", tuple(each for some in same for each in some))
+        _go_deeper(self, self.parts)
+
     @property
     def keys(self) -> tuple[str, ...]:
-        return (*self.left.keys, *self.right.keys)
-
-    def met(self, trace: Trace, start: int) -> bool:
-        return self.left.met(trace, start) and self.right.met(trace, start)
+        return tuple(key for part in self.parts for key in part.keys)
 
     def check(self, trace: Trace) -> None:
-        self.left.check(trace)
-        self.right.check(trace)
+        for part in self.parts:
+            part.check(trace)
 
     def __repr__(self) -> str:
-        return f"({self.left!r} {self.sign} {self.right!r})"
+        return f"({f' {self.sign} '.join(map(repr, self.parts))})"
 
 
 class Both(_Joined):
     sign = "&"
 
     def met(self, trace: Trace, start: int) -> bool:
-        return self.left.met(trace, start) and self.right.met(trace, start)
+        return all(part.met(trace, start) for part in self.parts)
 
     def done(self, trace: Trace, start: int) -> float | None:
-        shares = self.left.done(trace, start), self.right.done(trace, start)
+        shares = [part.done(trace, start) for part in self.parts]
         return None if None in shares else min(shares)  # type: ignore[type-var]
 
 
@@ -116,16 +122,19 @@ class Either(_Joined):
     sign = "|"
 
     def met(self, trace: Trace, start: int) -> bool:
-        return self.left.met(trace, start) or self.right.met(trace, start)
+        return any(part.met(trace, start) for part in self.parts)
 
     def done(self, trace: Trace, start: int) -> float | None:
-        shares = self.left.done(trace, start), self.right.done(trace, start)
+        shares = [part.done(trace, start) for part in self.parts]
         return max((each for each in shares if each is not None), default=None)
 
 
 @dataclass(frozen=True)
 class Not(Condition):
     condition: Condition
+
+    def __post_init__(self) -> None:
+        _go_deeper(self, (self.condition,))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -150,13 +159,13 @@ class steps(Condition):
     n: int
 
     def __post_init__(self) -> None:
-        _need_number(self, "n", self.n)
+        _need_length(self, self.n)
 
     def met(self, trace: Trace, start: int) -> bool:
         return len(trace) - start >= self.n
 
     def done(self, trace: Trace, start: int) -> float | None:
-        return (len(trace) - start) / self.n if self.n else None
+        return (len(trace) - start) / self.n
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ class _Advance(Condition):
     key = ""
 
     def __post_init__(self) -> None:
-        _need_number(self, "n", self.n)
+        _need_length(self, self.n)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -175,12 +184,12 @@ class _Advance(Condition):
 
     def met(self, trace: Trace, start: int) -> bool:
         if len(trace) == start:
-            return self.n <= 0
+            return False
         # A hair of slack: (step + n) / steps_per_epoch need not round to a whole number of epochs more.
         return bool(self._come(trace, start) >= self.n - 1e-9)
 
     def done(self, trace: Trace, start: int) -> float | None:
-        return self._come(trace, start) / self.n if self.n > 0 and len(trace) > start else None
+        return self._come(trace, start) / self.n if len(trace) > start else None
 
     def _come(self, trace: Trace, start: int) -> float:
         column = trace[self.key]
@@ -258,9 +267,10 @@ class stalled(Condition):
 
     def __post_init__(self) -> None:
         _need_key(self, self.key)
-        checks.whole("patience", self.patience, least=1)
+        object.__setattr__(self, "patience", checks.whole("patience", self.patience, least=1))
         if self.mode is not None:
             need_mode(self.mode)
+            object.__setattr__(self, "mode", str(self.mode))
         _need_number(self, "min_delta", self.min_delta)
 
     @property
@@ -312,15 +322,39 @@ def require_recorded(condition: Condition, trace: Trace, recorded: Collection[st
     condition.check(trace)
 
 
+def _go_deeper(condition: Condition, parts: tuple[Condition, ...]) -> None:
+    depth = 1 + max(part._depth for part in parts)
+    if depth > DEEPEST:
+        raise ValueError(f"a condition goes up to {DEEPEST} levels of &, | and ~; join them side by side")
+    object.__setattr__(condition, "_depth", depth)
+
+
 def _need_key(condition: Condition, key: object) -> None:
     if not isinstance(key, str) or not key:
         raise checks.refused(f"key of {type(condition).__name__}(...)", "the name of a recorded key", key)
+    # As a plain text, which every file can hold.
+    object.__setattr__(condition, "key", str(key))
 
 
 def _need_number(condition: Condition, name: str, value: object) -> None:
     # Infinity is a bound, too: of what is never reached.
-    if isinstance(value, bool) or not isinstance(value, Real) or value != value:
+    timed = isinstance(value, np.timedelta64)
+    if isinstance(value, (bool, np.bool_)) or timed or not isinstance(value, Real) or value != value:
         raise checks.refused(f"{name} of {type(condition).__name__}(...)", "a number", value)
+    try:
+        # As Python's own, which every file can hold, whatever kind of number it was.
+        object.__setattr__(condition, name, int(value) if isinstance(value, Integral) else float(value))
+        float(value)
+    except OverflowError:
+        wanted = "a number up to 1.8e308, or infinity"
+        raise checks.refused(f"{name} of {type(condition).__name__}(...)", wanted, value) from None
+
+
+def _need_length(condition: Condition, value: Any) -> None:
+    # A run of no length is met before its first step, and looks as if it had been one.
+    _need_number(condition, "n", value)
+    if value <= 0:
+        raise checks.refused(f"n of {type(condition).__name__}(...)", "a number over 0", value)
 
 
 def reason(condition: Condition, trace: Trace) -> str:

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -16,13 +16,10 @@ import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.study import conditions
-from cortex_lab.study.conditions import Condition, as_condition, last_recorded
+from cortex_lab.study.conditions import DEEPEST, Condition, as_condition, last_recorded
 from cortex_lab.study.trace import Trace
 
 Evaluate = Callable[[Mapping[str, np.float64]], Any]
-
-DEEPEST = 50
-"""How many levels of brackets and operators a condition may have."""
 
 LONGEST = 2000
 """How many characters a condition may have."""
@@ -51,7 +48,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, bool]] = {
     "isfinite": (lambda value: np.float64(np.isfinite(value)), 1, False),
     "isnan": (lambda value: np.float64(np.isnan(value)), 1, False),
 }
-_CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")
+CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")
 
 
 @conditions.reads_text
@@ -79,13 +76,13 @@ class Expression(Condition):
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
         except SyntaxError as error:
-            raise ValueError(
-                f"{self.text!r} is no condition: {error.msg}, at character {error.offset}"
-            ) from None
+            place = _place(self.text, error)
+            raise ValueError(f"{self.text!r} is no condition: {error.msg}, at character {place}") from None
         except UnicodeError:
             raise ValueError(f"{self.text!a:.60} is no condition: half a character is in it") from None
         except (RecursionError, MemoryError):
             raise _too_deep(self.text) from None
+        object.__setattr__(self, "text", str(self.text))
         condition = _Reader(self.text).condition(tree)
         object.__setattr__(self, "_condition", condition)
         object.__setattr__(self, "keys", tuple(dict.fromkeys(condition.keys)))
@@ -98,31 +95,6 @@ class Expression(Condition):
 
     def __repr__(self) -> str:
         return repr(self.text)
-
-
-def as_text(condition: Condition) -> str | None:
-    """What an `Expression` that is met where `condition` is reads; None for one of your own."""
-    match condition:
-        case Expression(text=text):
-            return f"({text})"
-        case conditions.Both(left=left, right=right) | conditions.Either(left=left, right=right):
-            sides = as_text(left), as_text(right)
-            sign = " & " if isinstance(condition, conditions.Both) else " | "
-            return None if None in sides else f"({sign.join(sides)})"  # type: ignore[arg-type]
-        case conditions.Not(condition=inner):
-            text = as_text(inner)
-            return None if text is None else f"~{text}"
-    name = type(condition).__name__
-    if name not in _CONDITIONS or type(condition) is not getattr(conditions, name):
-        return None
-    values = [getattr(condition, each.name) for each in fields(condition)]  # type: ignore[arg-type]
-    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
-    return f"{name}({', '.join(map(_written, plain))})"
-
-
-def _written(value: object) -> str:
-    # Infinity has no name that could be read here, but a number too large is it.
-    return repr(value).replace("inf", "1e999") if isinstance(value, float) else repr(value)
 
 
 @dataclass(frozen=True)
@@ -182,9 +154,9 @@ class _Reader:
     def _condition(self, node: ast.AST) -> Condition:
         match node:
             case ast.BoolOp(op=ast.And(), values=values):
-                return _join(conditions.Both, [self.condition(value) for value in values])
+                return conditions.Both(*(self.condition(value) for value in values))
             case ast.BoolOp(op=ast.Or(), values=values):
-                return _join(conditions.Either, [self.condition(value) for value in values])
+                return conditions.Either(*(self.condition(value) for value in values))
             case ast.BinOp(left=left, op=ast.BitAnd(), right=right):
                 return conditions.Both(self.condition(left), self.condition(right))
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
@@ -193,7 +165,7 @@ class _Reader:
                 return conditions.Not(self.condition(operand))
             case ast.Compare(left=left, ops=ops, comparators=comparators):
                 return self._comparison([left, *comparators], ops)
-            case ast.Call(func=ast.Name(id=name)) if name in _CONDITIONS:
+            case ast.Call(func=ast.Name(id=name)) if name in CONDITIONS:
                 return self._named(name, node)
             case ast.Call(func=ast.Name(id="isfinite" | "isnan")):
                 keys: dict[str, None] = {}
@@ -256,16 +228,36 @@ class _Reader:
         raise self._refusal(node, "a key is a name, or a name with one quoted part: grad_norm['conv2d_1']")
 
     def _named(self, name: str, node: ast.Call) -> Condition:
+        arguments = [self._plain(argument) for argument in node.args]
+        options: dict[str, Any] = {}
+        for option in node.keywords:
+            if option.arg is None or option.arg in options:
+                raise self._refusal(node, "each argument is given once, by its own name")
+            options[option.arg] = self._plain(option.value)
         try:
-            arguments = [ast.literal_eval(argument) for argument in node.args]
-            options = {str(option.arg): ast.literal_eval(option.value) for option in node.keywords}
             return as_condition(getattr(conditions, name)(*arguments, **options))
         except (TypeError, ValueError) as error:
             raise self._refusal(node, str(error)) from None
 
+    def _plain(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=bool() | int() | float() | str() | None as value):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+                return -value
+        raise self._refusal(node, "a number or a quoted text is wanted, as in below('loss', 0.1)")
+
     def _refusal(self, node: ast.AST, wanted: str) -> ValueError:
         part = ast.get_source_segment(self.text.strip(), node) or self.text  # type: ignore[arg-type]
         return ValueError(f"cannot read {part!r} in the condition {self.text!r}: {wanted}")
+
+
+def _place(text: str, error: SyntaxError) -> int:
+    """The character of `text`, counted from 1, that Python stumbled over: one behind the last, at its end."""
+    if not error.offset:
+        return (text.find("\0") if "\0" in text else len(text.rstrip())) + 1
+    before = text.strip().split("\n")[: (error.lineno or 1) - 1]
+    return len(text) - len(text.lstrip()) + sum(len(line) + 1 for line in before) + error.offset
 
 
 def _too_long(text: str) -> ValueError:
@@ -280,10 +272,3 @@ def _too_deep(text: str) -> ValueError:
     return ValueError(
         f"{short!r} is more than {DEEPEST} levels deep; make it several conditions, joined with & and |"
     )
-
-
-def _join(kind: type[Condition], parts: list[Condition]) -> Condition:
-    first, *others = parts
-    for other in others:
-        first = kind(first, other)  # type: ignore[call-arg]
-    return first

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground import checks
 from cortex_lab.study.missing import MISSING, is_recorded
 from cortex_lab.study.tracefile import TraceFile
 from cortex_lab.study.tracereading import read_trace
@@ -31,6 +32,9 @@ class Trace:
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
+        if not isinstance(keys, Mapping):
+            keys = checks.listed("keys", keys, "a list of names")
+        keys = [checks.text("a key", key, "loss") for key in keys]
         self._capacity = 1024
         self._length = self._dropped = 0
         self._columns = {key: _column(self._capacity) for key in ("step", "seconds", *keys)}
@@ -71,6 +75,7 @@ class Trace:
 
     def row(self, step: int) -> dict[str, float]:
         """What was recorded of `step`, by key; empty if it has no row."""
+        step = checks.whole("step", step)
         position = int(np.searchsorted(self["step"], step))
         if position == len(self) or self["step"][position] != step:
             return {}
@@ -79,6 +84,8 @@ class Trace:
 
     def append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
         """Add the row of a step; a key without a column is a KeyError, and nothing is added."""
+        if type(step) is not int:
+            step = checks.whole("step", step)
         row = self._length
         if row == self._capacity:
             self._grow()
@@ -97,7 +104,7 @@ class Trace:
 
     def add_column(self, key: str) -> None:
         """Begin to record `key`: NaN in the rows so far. Nothing happens if there is such a column."""
-        if key in self._cells:
+        if checks.text("key", key, "loss") in self._cells:
             return
         # A new dict, so that a thread that is going over the old one can finish.
         self._columns = {**self._columns, key: _column(self._capacity)}
@@ -106,6 +113,9 @@ class Trace:
 
     def extend(self, other: Trace, after: float = -np.inf) -> None:
         """Append the rows of `other` that are of steps later than `after`, and what it knows of keys."""
+        checks.instance("other", other, Trace, "a Trace")
+        if after != -np.inf:
+            checks.number("after", after)
         first = int(np.searchsorted(other["step"], after, side="right"))
         start, stop = self._length, self._length + len(other) - first
         for key in other.keys:
@@ -120,7 +130,7 @@ class Trace:
 
     def truncate(self, step: int) -> None:
         """Drop the rows of every step after `step`, and what is left of one that was not completed."""
-        kept = int(np.searchsorted(self["step"], step, side="right"))
+        kept = int(np.searchsorted(self["step"], checks.whole("step", step), side="right"))
         # Kept until all is cleared, for the case that this is interrupted and done again.
         self._dropped = max(self._dropped, self._length)
         self._length = kept

@@ -33,13 +33,13 @@ from cortex_lab.study.traceformat import (
     KEPT,
     RECORD,
     ROWS,
+    ROWS_TO_A_RECORD,
     UNFINISHED,
     finished,
     record_checksum,
 )
-from cortex_lab.study.tracereading import rows_of_records
+from cortex_lab.study.tracereading import Columns, Directions, rows_of_records
 
-_ROWS_TO_A_RECORD = 256
 _SECONDS_BETWEEN_WRITES = 0.25
 
 _OPEN: weakref.WeakSet[TraceFile] = weakref.WeakSet()
@@ -79,6 +79,8 @@ class TraceFile:
         # The rows to keep, said by one thread and written by another; one thing each, to be compared as such.
         self._kept = self._kept_written = (0,)
         self._at = _Written(0, 0, (), 0)
+        # How many rows were found, where fewer than were written.
+        self._whole: int | None = None
         try:
             self._file = open(path, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
         except OSError as error:
@@ -111,7 +113,10 @@ class TraceFile:
             )
         trace = self._trace()
         if trace is not None:
-            self.write_from(trace)
+            try:
+                self.write_from(trace)
+            except OSError as error:
+                raise cannot_save(self.path, error) from error
 
     def release(self, trace: Any) -> None:
         """Write what is left of a trace that is about to go, if it can be, and have the file closed."""
@@ -127,7 +132,7 @@ class TraceFile:
         with self._writing:
             if self._file.closed:
                 return
-            kept, begin, names, rows = self._copied(trace)
+            kept, begin, names, rows = self._copied(trace, self._at.rows)
             if begin < self._at.rows:
                 self._record(KEPT, struct.pack("<Q", begin), rows=begin)
             self._kept_written = kept
@@ -135,18 +140,18 @@ class TraceFile:
                 self._record(COLUMNS, json.dumps(names).encode(), names=names)
             if trace.directions is not self._at.directions:
                 self._record_directions(trace)
-            for start in range(0, len(rows), _ROWS_TO_A_RECORD):
-                piece = rows[start : start + _ROWS_TO_A_RECORD].astype("<f8", copy=False)
+            for start in range(0, len(rows), ROWS_TO_A_RECORD):
+                piece = rows[start : start + ROWS_TO_A_RECORD].astype("<f8", copy=False)
                 self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
             self.error = None
 
-    def _copied(self, trace: Any) -> tuple[tuple[int], int, tuple[str, ...], np.ndarray]:
-        """What was said last, the number of rows that stay, and names and rows to write behind them."""
+    def _copied(self, trace: Any, written: int) -> tuple[tuple[int], int, tuple[str, ...], np.ndarray]:
+        """What was said last, how many of those `written` stay, and names and rows to write behind them."""
         while True:
             kept, length = self._kept, len(trace)
             # Rows so far are in these columns too, whatever larger ones the trace makes meanwhile.
             columns = trace._columns
-            begin = self._at.rows if kept is self._kept_written else min(kept[0], self._at.rows)
+            begin = written if kept is self._kept_written else min(kept[0], written)
             rows = np.column_stack([column[begin:length] for column in columns.values()])
             if self._kept is kept:
                 return kept, begin, tuple(columns), rows
@@ -167,9 +172,9 @@ class TraceFile:
                     self.write()
                     self._finish()
             except OSError as error:
-                failure = cannot_save(self.path, error)
-                rows = f"Trace.open reads the {self._at.rows} rows written so far"
-                raise OSError(failure.errno, f"{failure.strerror}; {rows}") from error
+                whole = self._at.rows if self._whole is None else self._whole
+                rows = f"Trace.open reads the {whole} rows written so far"
+                raise cannot_save(self.path, error, rows) from error
             finally:
                 self._file.close()
                 trace = self._trace()
@@ -196,9 +201,7 @@ class TraceFile:
                 self.write()
             except Exception as error:
                 if self.error is None:
-                    why = (
-                        cannot_save(self.path, error).strerror if isinstance(error, OSError) else repr(error)
-                    )
+                    why = error.strerror or str(error) if isinstance(error, OSError) else repr(error)
                     show_once(f"rows of the trace wait in memory: {why}")
                 self.error = error
                 if self._file.closed:
@@ -228,8 +231,22 @@ class TraceFile:
         self._at = then
 
     def _finish(self) -> None:
-        self._file.seek(0)
-        columns, directions, _ = rows_of_records(self._file.read())
+        trace = self._trace()
+        columns, directions = self._read_back() if trace is None else self._in_memory(trace)
         if self.path.exists() and not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
             raise FileExistsError(errno.EEXIST, "another file has taken its place; move that away")
-        write_whole(self.path, finished(columns, directions or {}))
+        write_whole(self.path, finished(columns, directions))
+
+    def _in_memory(self, trace: Any) -> tuple[Columns, Directions]:
+        """All that the trace has: what became of the records meanwhile is of no account."""
+        _, _, names, rows = self._copied(trace, 0)
+        return dict(zip(names, rows.T, strict=True)), dict(trace.directions)
+
+    def _read_back(self) -> tuple[Columns, Directions]:
+        """What was written of a trace that is gone; OSError unless all of it is still there."""
+        columns, directions, _ = rows_of_records(self._file, os.fstat(self._file.fileno()).st_size)
+        rows = len(next(iter(columns.values()), ()))
+        if rows < self._at.rows or set(columns) != set(self._at.names):
+            self._whole = rows
+            raise OSError(f"it was changed meanwhile, and {self._at.rows - rows} rows are lost")
+        return columns, directions or {}

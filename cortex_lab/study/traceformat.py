@@ -22,7 +22,9 @@ COLUMNS, ROWS, KEPT, DIRECTIONS = b"cols", b"rows", b"kept", b"dirs"
 # the directions begin, how long they are (0 if nobody said any) and their checksum.
 ABOUT, CHECKSUM, BLOCK = struct.Struct("<6Q"), struct.Struct("<I"), 512
 DIRECTIONS_AT, SAID = len(FINISHED) + ABOUT.size + CHECKSUM.size, struct.Struct("<QQI")
-ROWS_TO_A_CHECKSUM = 64
+ROWS_TO_A_CHECKSUM, ROWS_TO_A_RECORD = 64, 256
+# What is longer is no list of names: it is not read.
+LONGEST_TEXT = 2**24
 
 
 def record_checksum(kind: bytes, content: bytes | memoryview, before: int) -> int:

@@ -7,7 +7,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -18,14 +18,17 @@ from cortex_lab.study.missing import MISSING
 from cortex_lab.study.traceformat import (
     ABOUT,
     BLOCK,
+    CHECKSUM,
     COLUMNS,
     DIRECTIONS,
     DIRECTIONS_AT,
     FINISHED,
     KEPT,
+    LONGEST_TEXT,
     RECORD,
     ROWS,
     ROWS_TO_A_CHECKSUM,
+    ROWS_TO_A_RECORD,
     SAID,
     UNFINISHED,
     record_checksum,
@@ -43,20 +46,22 @@ def read_trace(path: Path) -> tuple[Columns, Directions]:
     A file that is not whole is read up to where it stops being so, with a warning that names the row and the
     step. `DamagedFile` for what is no trace file, or has not a row left.
     """
-    size_of(path)
-    content = path.read_bytes()
+    size = size_of(path)
     try:
-        if content.startswith(FINISHED):
-            columns, said, why = _rows_of_finished(content)
-        elif content.startswith(UNFINISHED):
-            columns, said, why = rows_of_records(content)
-            why = why or "was not closed: what wrote it still runs, or was ended"
-        elif content.startswith(SIGNATURE):
-            (columns, why), said = rows_of_chunks(content, path), None
-        else:
-            raise DamagedFile(path, "is no trace file", remedy=REMEDY)
+        with open(path, "rb") as file:
+            # What is no trace is not read any further.
+            head = file.read(len(FINISHED))
+            if head == FINISHED:
+                columns, said, why = _rows_of_finished(file, size)
+            elif head.startswith(UNFINISHED):
+                columns, said, why = rows_of_records(file, size)
+                why = why or "was not closed: what wrote it still runs, or was ended"
+            elif head.startswith(SIGNATURE):
+                (columns, why), said = rows_of_chunks(path, size), None
+            else:
+                raise DamagedFile(path, "is no trace file", remedy=REMEDY)
         directions = written_down(said, columns)
-    except (ValueError, TypeError, IndexError, RecursionError, struct.error) as error:
+    except (ValueError, TypeError, IndexError, RecursionError, MemoryError, struct.error) as error:
         if isinstance(error, DamagedFile):
             raise
         raise DamagedFile(path, f"is no trace file ({error})", remedy=REMEDY) from error
@@ -69,30 +74,32 @@ def read_trace(path: Path) -> tuple[Columns, Directions]:
     return columns, directions
 
 
-def rows_of_records(content: bytes) -> tuple[Columns, Any, str]:
+def rows_of_records(file: BinaryIO, size: int) -> tuple[Columns, Any, str]:
     """The columns in a file of records, what it says of directions, and why it ends too soon, if so."""
-    view, at, checksum = memoryview(content), len(UNFINISHED), zlib.crc32(UNFINISHED)
+    at, checksum = len(UNFINISHED), zlib.crc32(UNFINISHED)
     names: list[str] = []
     said: Any = None
     pieces: list[tuple[list[str], np.ndarray]] = []
-    while at < len(content):
-        if at + RECORD.size > len(content):
+    file.seek(at)
+    while at < size:
+        head = file.read(RECORD.size)
+        if len(head) < RECORD.size:
             return _table(names, pieces), said, "is cut off"
-        kind, length, stated = RECORD.unpack_from(content, at)
-        at += RECORD.size
-        if at + length > len(content):
+        kind, length, stated = RECORD.unpack(head)
+        longest = 8 * ROWS_TO_A_RECORD * len(names) if kind == ROWS else LONGEST_TEXT
+        if length > min(longest, size - at - RECORD.size):
             return _table(names, pieces), said, "is cut off or damaged"
-        record = view[at : at + length]
+        record = file.read(length)
         checksum = record_checksum(kind, record, checksum)
         if checksum != stated:
             return _table(names, pieces), said, "is damaged"
-        at += length
+        at += RECORD.size + length
         if kind == COLUMNS:
-            names = json.loads(bytes(record))
+            names = json.loads(record)
         elif kind == ROWS:
             pieces.append((names, np.frombuffer(record, "<f8").reshape(-1, len(names))))
         elif kind == DIRECTIONS:
-            said = json.loads(bytes(record))
+            said = json.loads(record)
         elif kind == KEPT:
             _keep(pieces, *struct.unpack("<Q", record))
     return _table(names, pieces), said, ""
@@ -119,28 +126,38 @@ def _table(names: list[str], pieces: list[tuple[list[str], np.ndarray]]) -> Colu
     return columns
 
 
-def _rows_of_finished(content: bytes) -> tuple[Columns, Any, str]:
+def _rows_of_finished(file: BinaryIO, size: int) -> tuple[Columns, Any, str]:
     """What `rows_of_records` says, of a finished file, read by the block in front of its HDF5."""
-    start = len(FINISHED)
-    about = content[start : start + ABOUT.size]
-    if len(content) < BLOCK:
+    if size < BLOCK:
         return {}, None, "is cut off"
+
+    def part(at: int, length: int) -> bytes:
+        if at + length > size:
+            return b""
+        file.seek(at)
+        return file.read(length)
+
+    about = part(len(FINISHED), ABOUT.size)
     names_at, names_size, sums_at, rows_at, total, width = ABOUT.unpack(about)
-    names = content[names_at : names_at + names_size]
-    if zlib.crc32(about + names) != struct.unpack_from("<I", content, start + ABOUT.size)[0]:
+    names = part(names_at, min(names_size, LONGEST_TEXT))
+    stated = part(len(FINISHED) + ABOUT.size, CHECKSUM.size)
+    if CHECKSUM.pack(zlib.crc32(about + names)) != stated:
         return {}, None, "is damaged"
-    whole, checksum, size = 0, zlib.crc32(names), 8 * width
-    view = memoryview(content)[rows_at:]
+    keys, whole, checksum, pieces = json.loads(names), 0, zlib.crc32(names), [np.empty((0, width))]
+    if len(keys) != width:
+        return {}, None, "is damaged"
     for number, first in enumerate(range(0, total, ROWS_TO_A_CHECKSUM)):
-        last, at = min(first + ROWS_TO_A_CHECKSUM, total), sums_at + 4 * number
-        checksum = zlib.crc32(view[first * size : last * size], checksum)
-        if last * size > len(view) or struct.unpack_from("<I", content, at)[0] != checksum:
+        last = min(first + ROWS_TO_A_CHECKSUM, total)
+        rows = part(rows_at + 8 * width * first, 8 * width * (last - first))
+        checksum = zlib.crc32(rows, checksum)
+        if part(sums_at + CHECKSUM.size * number, CHECKSUM.size) != CHECKSUM.pack(checksum) or not rows:
             break
+        pieces.append(np.frombuffer(rows, "<f8").reshape(-1, width))
         whole = last
-    rows = np.frombuffer(view, "<f8", whole * width).reshape(whole, width)
-    columns = {name: rows[:, position].copy() for position, name in enumerate(json.loads(names))}
-    place, length, stated = SAID.unpack_from(content, DIRECTIONS_AT)
-    said = content[place : place + length]
+    table = np.concatenate(pieces)
+    columns = {name: table[:, position].copy() for position, name in enumerate(keys)}
+    place, length, stated = SAID.unpack(part(DIRECTIONS_AT, SAID.size))
+    said = part(place, min(length, LONGEST_TEXT))
     # An earlier version wrote none; of damaged ones, nothing is believed.
     known = json.loads(said) if length and zlib.crc32(said) == stated else None
     return columns, known, "" if whole == total else "is cut off or damaged"

@@ -26,30 +26,29 @@ _END_OF_FILE_AT = 28
 _REMEDY = "give a whole copy of the file that trace.stream_to wrote"
 
 
-def rows_of_chunks(content: bytes, path: Path) -> tuple[dict[str, np.ndarray], str]:
+def rows_of_chunks(path: Path, size: int) -> tuple[dict[str, np.ndarray], str]:
     """The columns in such a file, and why they end before it should, if so."""
-    header = content.ljust(_END_OF_FILE_AT + 8, b"\0")
-    stored = struct.unpack_from("<Q", header, _END_OF_FILE_AT)[0] if header[8] == _SUPERBLOCK else 0
-    cut = len(content) < stored
-    try:
-        with h5py.File(_Cut(content, max(stored, len(content))), "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise DamagedFile(path, "is HDF5, but no trace file", "format", _REMEDY)
-            columns, whole = _read_parts(file, len(content), path)
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
-        raise DamagedFile(path, f"is cut off before its first row: {error}", remedy=_REMEDY) from error
-    return columns, "is cut off or damaged" if cut or not whole else ""
+    with _Cut(path) as content:
+        header = content.read(_END_OF_FILE_AT + 8).ljust(_END_OF_FILE_AT + 8, b"\0")
+        stored = struct.unpack_from("<Q", header, _END_OF_FILE_AT)[0] if header[8] == _SUPERBLOCK else 0
+        content.length = max(stored, size)
+        try:
+            with h5py.File(content, "r") as file:
+                if file.attrs.get("format") != FORMAT:
+                    raise DamagedFile(path, "is HDF5, but no trace file", "format", _REMEDY)
+                columns, whole = _read_parts(file, size, path)
+        except (OSError, KeyError, RuntimeError, TypeError) as error:
+            raise DamagedFile(path, f"is cut off before its first row: {error}", remedy=_REMEDY) from error
+    return columns, "is cut off or damaged" if size < stored or not whole else ""
 
 
-class _Cut(io.BytesIO):
-    """Bytes that seem to go on to the length they once had: HDF5 refuses a file shorter than it says."""
+class _Cut(io.FileIO):
+    """A file that seems to go on to the length it once had: HDF5 refuses one shorter than it says."""
 
-    def __init__(self, content: bytes, length: int) -> None:
-        super().__init__(content)
-        self._length = length
+    length = 0
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return super().seek(self._length + offset) if whence == io.SEEK_END else super().seek(offset, whence)
+        return super().seek(self.length + offset) if whence == io.SEEK_END else super().seek(offset, whence)
 
 
 def _read_parts(file: h5py.File, size: int, path: Path) -> tuple[dict[str, np.ndarray], bool]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.splits import draw_split, read_splits
 
 FRAME = pd.DataFrame({"x": range(6), "part": ["train", "test", "train", None, "validation", "test"]})
@@ -109,3 +110,47 @@ def test_read_splits_from_rows_bools_and_column():
 def test_wrong_splits(splits, error, message):
     with pytest.raises(error, match=message):
         read_splits(splits, FRAME)
+
+
+SOME = pd.DataFrame({"x": np.arange(60.0), "y": np.arange(60.0) % 7 + 0.5})
+WITH_TEST = {
+    "drawn": lambda: Dataset(SOME, "x", "y").split(test=0.4),
+    "drawn with validation": lambda: Dataset(SOME, "x", "y").split(test=0.4, validation=10),
+    "given as rows": lambda: Dataset(SOME, "x", "y", splits={"test": range(20)}),
+    "given in a column": lambda: Dataset(
+        SOME.assign(part=["test", "train", "validation"] * 20), "x", "y", splits="part"
+    ),
+}
+AGAIN = {
+    "with validation rows": {"validation": 0.1},
+    "with a number of them": {"validation": 5},
+    "with none": {"validation": 0},
+    "with another seed": {"seed": 1},
+    "saying nothing": {},
+    "saying so": {"test": None, "validation": 0.2},
+    "at random": {"validation": 0.1, "stratify": False},
+}
+
+
+@pytest.mark.parametrize("again", AGAIN)
+@pytest.mark.parametrize("given", WITH_TEST)
+def test_what_is_tested_on_stays_so_when_it_is_split_again(given, again):
+    first = WITH_TEST[given]()
+    other = first.split(**AGAIN[again])
+    assert other.test.rows.tolist() == first.test.rows.tolist()
+    assert np.sort(np.concatenate(list(other.splits.values()))).tolist() == list(range(60))
+    wanted = AGAIN[again].get("validation", 0)
+    assert len(other.splits.get("validation", ())) == (
+        wanted if wanted >= 1 else round(wanted * (60 - len(first.test)))
+    )
+
+
+def test_nobody_is_tested_on_unasked():
+    data = Dataset(SOME, "x", "y")
+    assert {name: len(rows) for name, rows in data.split(validation=0.1).splits.items()} == {
+        "train": 54,
+        "validation": 6,
+    }
+    assert {name: len(rows) for name, rows in data.split().splits.items()} == {"train": 45, "test": 15}
+    others = data.split(test=0.4).split(test=0.2)
+    assert {name: len(rows) for name, rows in others.splits.items()} == {"train": 48, "test": 12}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Network
-from cortex_lab.study import Trace
+from cortex_lab.optimize import Adam, Rosenbrock, log
+from cortex_lab.optimize.descent.logs import Log
+from cortex_lab.study import Trace, steps
 from tests.faults import hostile
 from tests.faults.disks import check_rows
 from tests.faults.tally import Tally
@@ -99,3 +103,27 @@ def read_networks(tally: Tally, folder: Path, count: int, seed: int = 0) -> None
                 continue
             assert read.graph == network.graph and read.seed == network.seed
             np.testing.assert_array_equal(read.params, network.params)
+
+
+def read_logs(tally: Tally, folder: Path, count: int, seed: int = 0) -> None:
+    """The log that was saved, or a refusal; also with a flipped bit in each letter of a column's name."""
+    made, path = log(Rosenbrock(), Adam(0.05), until=steps(8)), folder / "log.npz"
+    made.save(path)
+    content = path.read_bytes()
+    letters = [at for found in re.finditer(rb"(column:\w+|points|about)\.npy", content)
+               for at in range(*found.span())]  # fmt: skip
+    named = [(f"letter {at}", hit(content, at, at % 7)) for at in letters]
+    for name, changed in (*named, *damaged(content, count, seed)):
+        with tally.one(name):
+            (folder / "damaged").write_bytes(changed)
+            try:
+                read = Log.load(folder / "damaged")
+            except DamagedFile:
+                continue
+            assert (read.function, read.method, read.stop) == (made.function, made.method, made.stop)
+            np.testing.assert_array_equal(read.points, made.points)
+            pd.testing.assert_frame_equal(read.frame, made.frame, check_index_type=False)
+
+
+def hit(content: bytes, at: int, bit: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :]

@@ -21,7 +21,7 @@ from cortex_lab.nn.layers.dropout import Dropout
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.run import saving
 
-ARRAY = "parameters/dense_1/kernel"
+ARRAY, OTHER = "parameters/dense_1/kernel", "parameters/dense_1/bias"
 HUGE = 2**27
 
 
@@ -84,10 +84,9 @@ def _link(kind: str) -> Change:
         other = path.with_name("other.h5")
         with h5py.File(other, "w") as source:
             source["values"] = file[ARRAY][()]
-        file["spare"] = file[ARRAY][()]
         del file[ARRAY]
-        links = {"soft": h5py.SoftLink("/spare"), "external": h5py.ExternalLink(str(other), "/values")}
-        file[ARRAY] = file["spare"] if kind == "hard" else links[kind]
+        links = {"soft": h5py.SoftLink(f"/{OTHER}"), "external": h5py.ExternalLink(str(other), "/values")}
+        file[ARRAY] = file[OTHER] if kind == "hard" else links[kind]
 
     return change
 
@@ -116,7 +115,27 @@ def _removed(name: str) -> Change:
     return change
 
 
+def _more(name: str, size: int | None = None) -> Change:
+    """An array that no layer has, or with no size a group."""
+
+    def change(file: h5py.File, path: Path) -> None:
+        file.create_group(name) if size is None else file.create_dataset(name, (size,), "f4")
+
+    return change
+
+
+def _groups(file: h5py.File, path: Path) -> None:
+    for number in range(3000):
+        file.create_group(f"more/{number}")
+
+
 FILES: dict[str, tuple[Change, str]] = {
+    **{f"an array {name!r} too many": (_more(name, 3), "nothing asks for") for name in (
+        "more", "parameters/more", "parameters/dense_1/more", "states/dense_1/more", "trace", "optimizer/m",
+        "best/1/params",
+    )},
+    "a group too many": (_more("parameters/more"), "'parameters/more', which nothing asks for"),
+    "groups too many": (_groups, "'more', which nothing asks for"),
     "external storage": (_external(pipe=False), "another file"),
     "external storage in a pipe": (_external(pipe=True), "another file"),
     "virtual storage": (_virtual, "virtual"),

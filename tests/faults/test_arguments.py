@@ -204,3 +204,61 @@ def test_a_step_that_is_refused_has_changed_nothing():
             with pytest.raises(ValueError, match="must be a whole number"):
                 call(value)
     assert (session.process.params.tobytes(), session.step_number, len(session.trace)) == before
+
+
+NO_NUMBERS = {
+    "masked": np.ma.masked, "a masked number": np.ma.masked_array(1.0, mask=True),
+    "nanoseconds": np.timedelta64(5, "ns"), "days": np.timedelta64(5, "D"), "a date": np.datetime64(5, "ns"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("junk", NO_NUMBERS.values(), ids=NO_NUMBERS)
+@pytest.mark.parametrize(
+    "check", [checks.whole, checks.number, checks.fraction, checks.flag, checks.seed, checks.shape,
+              checks.text, checks.numbers, checks.finite], ids=lambda check: check.__name__,
+)  # fmt: skip
+def test_what_only_looks_like_a_number_is_none(check, junk):
+    with pytest.raises(checks.WrongArgument, match="given"):
+        check("given", junk)
+
+
+def test_what_is_masked_in_places_is_refused_with_what_to_do():
+    with pytest.raises(checks.WrongArgument, match=r"given is masked in places.*\.filled\(0\)"):
+        checks.numbers("given", np.ma.masked_array([1.0, 2.0], [False, True]))
+    assert checks.numbers("given", np.ma.masked_array([1.0, 2.0])).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "weights['dense_1/kernel']", "weights['dense_1/bias']"])
+def test_nothing_is_edited_to_what_is_masked(name):
+    x, y = np.zeros((12, 3), "f4"), np.arange(12) % 2
+    session = cl.train(cl.Network([cl.Dense(2)], 3), (x, y), batch_size=4)
+    before = session.network.params.copy()
+    for masked in (np.ma.masked, np.ma.masked_array(np.ones((3, 2)), np.eye(3, 2))):
+        with pytest.raises(checks.WrongArgument):
+            session.edit(name, masked)
+    assert (session.network.params == before).all() and not session.events
+
+
+NO_STEPS = [1.5, np.nan, np.inf, None, "2", True, 1j, [1], np.ma.masked, np.timedelta64(1)]
+OF_A_TRACE = {
+    "append": (lambda trace, v: trace.append(v, 0.0, {}), "step", NO_STEPS),
+    "truncate": (lambda trace, v: trace.truncate(v), "step", NO_STEPS),
+    "row": (lambda trace, v: trace.row(v), "step", NO_STEPS),
+    "extend": (lambda trace, v: trace.extend(cl.Trace(["a"]), after=v), "after",
+               [np.nan, None, "x", True, 1j, [1]]),
+    "extend by": (lambda trace, v: trace.extend(v), "other", [None, 1, "x", {}]),
+    "add_column": (lambda trace, v: trace.add_column(v), "key", [None, object(), "", 1, b"a", np.zeros(2)]),
+    "Trace": (lambda trace, v: cl.Trace(v), "key", ["loss", b"loss", None, 1, [None], [b"a"], [np.zeros(2)]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_A_TRACE)
+def test_junk_moves_nothing_in_a_trace(name):
+    act, argument, pieces = OF_A_TRACE[name]
+    trace = cl.Trace(["a"])
+    trace.append(1, 0.0, {"a": 1.0})
+    for piece in pieces:
+        with pytest.raises(checks.WrongArgument, match=argument):
+            act(trace, piece)
+        assert (trace.keys, len(trace), trace.version) == (("step", "seconds", "a"), 1, 1)
+    assert trace.row(np.int64(1)) == {"step": 1.0, "seconds": 0.0, "a": 1.0}

@@ -126,6 +126,33 @@ KNOWN = (
 )  # fmt: skip
 
 
+# A text, what is marked in it, and what is said.
+PLACES = {
+    "below(loss, 1)": ("cannot read 'loss'", "a quoted text is wanted"),
+    "steps(2-1)": ("cannot read '2-1'", "a number"),
+    "steps(nan)": ("cannot read 'nan'", "a number"),
+    "steps(*[1])": ("cannot read '*[1]'", "a number"),
+    "steps(n=1, n=2)": ("cannot read 'steps(n=1, n=2)'", "given once"),
+    "steps(**{'n': 1})": ("cannot read 'steps(**{'n': 1})'", "given once"),
+    "below({}, {})": ("cannot read '{}'", "a number"),
+    "steps(b'x')": ("cannot read", "a number"),
+    "stalled('loss', [1])": ("cannot read '[1]'", "a number"),
+    "loss\0 < 1": ("null", "at character 5"),
+    "loss < 1 or": ("invalid syntax", "at character 12"),
+    "  loss < 1 or  ": ("invalid syntax", "at character 14"),
+    "  loss < < 1": ("invalid syntax", "at character 10"),
+    "(loss <\n < 1)": ("invalid syntax", "at character 10"),
+}
+
+
+@pytest.mark.parametrize("written", PLACES)
+def test_the_place_is_marked_and_nothing_of_python_is_shown(written):
+    with pytest.raises(ValueError) as refused:
+        Expression(written)
+    said = str(refused.value).replace('"', "'")
+    assert all(part in said for part in PLACES[written]) and "ast." not in said and "None" not in said, said
+
+
 @pytest.mark.parametrize("written", KNOWN, ids=range(len(KNOWN)))
 def test_what_is_hard_to_read(written, trace):
     outcome(written, trace)

@@ -44,7 +44,7 @@ def test_a_disk_that_is_full_for_one_part_of_a_record(tally, tmp_path, monkeypat
                 trace.append(step, 0.0, {"loss": step})
             with tally.one(f"{room} bytes"):
                 with disks.limited(room):
-                    disks.expect_refusal(file.write, Path(""), errno.ENOSPC)
+                    disks.expect_refusal(file.write, path, errno.ENOSPC)
                 with pytest.warns(UserWarning, match="was not closed"):
                     disks.check_rows(Trace.open(path), trace)
             file.write()
@@ -60,6 +60,7 @@ def test_cut_and_changed_files(tally, tmp_path):
     for path, held in damage.traces(tmp_path).values():
         damage.read_traces(tally, tmp_path, path, held, 400)
     damage.read_networks(tally, tmp_path, 150)
+    damage.read_logs(tally, tmp_path, 150)
 
 
 # Saving as an editor does -------------------------------------------------------------------------------
@@ -172,6 +173,49 @@ def test_another_file_in_its_place_is_left_alone(tmp_path):
     with pytest.raises(FileExistsError, match=r"another file has taken its place.*reads the 20 rows"):
         file.close()
     assert path.read_text() == "theirs"
+
+
+def hit(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+
+
+HARM = {
+    "nothing": lambda content: content,
+    "its first byte": lambda content: hit(content, 0),
+    "the head of a record": lambda content: hit(content, 30),
+    "a row in its middle": lambda content: hit(content, len(content) // 2),
+    "its last byte": lambda content: hit(content, len(content) - 1),
+    "its second half is cut off": lambda content: content[: len(content) // 2],
+    "all but its name is gone": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+}
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["the trace is there", "the trace is gone"])
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_a_file_that_is_damaged_while_it_is_written_ends_whole_or_says_what_is_lost(
+    tmp_path, monkeypatch, harm, gone
+):
+    monkeypatch.setattr("cortex_lab.study.tracefile._SECONDS_BETWEEN_WRITES", 60)
+    trace, path = filled(700), tmp_path / "run.h5"
+    file = trace.stream_to(path)
+    file.write()
+    written, expected = path.read_bytes(), filled(700)
+    path.write_bytes(harm(written))
+    if gone:
+        del trace
+        gc.collect()
+    # Nobody looks at its first bytes while it is written.
+    if gone and harm(written)[30:] != written[30:]:
+        lost = r"changed meanwhile, and \d+ rows are lost; .*reads the \d+ rows"
+        with pytest.raises(OSError, match=lost) as said:
+            file.close()
+        assert str(said.value).count("cannot save") == 1
+        return
+    file.close()
+    read = Trace.open(path)
+    assert len(read) == 700
+    disks.check_rows(read, expected)
 
 
 def test_what_was_recorded_last_is_written_when_the_trace_goes(tmp_path):

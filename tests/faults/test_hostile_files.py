@@ -6,12 +6,15 @@ import dataclasses
 import gzip
 import json
 import os
+import time
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
 from cortex_lab.data import Batches, read_idx
+from cortex_lab.ground import hdf5
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Graph, Network, Node, Training
 from cortex_lab.nn.layers.dense import Dense
@@ -20,7 +23,7 @@ from cortex_lab.nn.run import saving
 from cortex_lab.nn.train.checkpoint import load_training, read_training, save_training
 from cortex_lab.optimize import Adam
 from cortex_lab.optimize.descent.logs import Log
-from cortex_lab.study import Trace
+from cortex_lab.study import Trace, traceformat
 from tests.faults import hostile
 from tests.nn.cases import CASES
 
@@ -170,6 +173,37 @@ def test_no_reader_waits_for_a_pipe_or_reads_a_folder(tmp_path, read):
             read(path)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read(tmp_path / "absent")
+
+
+HEADS = {
+    "junk": b"junk", "zeros": b"", "HDF5": hdf5.SIGNATURE, "a zip": b"PK\3\4", "gzip": b"\x1f\x8b",
+    "a trace on its way": traceformat.UNFINISHED, "a finished trace": traceformat.FINISHED,
+    "a long record": traceformat.UNFINISHED + traceformat.RECORD.pack(traceformat.COLUMNS, 2**31, 0),
+    "long rows": traceformat.UNFINISHED + traceformat.RECORD.pack(traceformat.ROWS, 2**31, 0),
+    "an unknown record": traceformat.UNFINISHED + traceformat.RECORD.pack(b"what", 2**31, 0),
+    "long names": traceformat.FINISHED + traceformat.ABOUT.pack(512, 2**31, 512, 512, 2**40, 2**20),
+    "names behind its end": traceformat.FINISHED + traceformat.ABOUT.pack(*[2**64 - 1] * 6),
+    "an array of bytes": b"\0\0\x08\x01" + (2**31).to_bytes(4, "big"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+@pytest.mark.parametrize("read", [Trace.open, Network.load, read_idx, read_training, Log.load],
+                         ids=lambda read: read.__qualname__)  # fmt: skip
+def test_a_large_file_is_looked_at_before_it_is_read(tmp_path, read, head):
+    (tmp_path / "large").write_bytes(head)
+    os.truncate(tmp_path / "large", 2**32)
+    with pytest.raises(FileNotFoundError):
+        # Its backend is ready from here on.
+        read(tmp_path / "absent")
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedFile, match="large"):
+            read(tmp_path / "large")
+        assert tracemalloc.get_traced_memory()[1] < 2**26 and time.process_time() - began < 1
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_unpacks_to_far_too_much_is_not_unpacked(tmp_path):

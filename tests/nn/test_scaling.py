@@ -67,6 +67,26 @@ def test_a_column_by_itself_and_a_dataset():
     np.testing.assert_allclose(cl.Normalization().adapt(data).mean, TABLE[:, :2].mean(axis=0), rtol=1e-5)
 
 
+SPLITS = {
+    "not split": lambda data: data,
+    "drawn": lambda data: data.split(test=0.4, validation=0.2),
+    "given": lambda data: cl.data.Dataset(data.frame, data.inputs, data.target, splits={"test": range(9)}),
+    "carved": lambda data: data.carve(0.5),
+    "the rows to test on": lambda data: data.split(test=0.5).test,
+}
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+@pytest.mark.parametrize("axis", [-1, None])
+def test_of_a_dataset_it_is_adapted_to_the_rows_to_train_on(kind, axis):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(5, 3, (30, 3)), columns=list("abc"))
+    data = SPLITS[kind](cl.data.Dataset(frame, ["a", "b"], "c"))
+    assert cl.Normalization(axis).adapt(data) == cl.Normalization(axis).adapt(data.train.arrays()[0])
+    x = frame.loc[data.train.rows, ["a", "b"]].to_numpy()
+    mean = x.mean() if axis is None else x.mean(axis=0)
+    np.testing.assert_allclose(cl.Normalization(axis).adapt(data).mean, mean, rtol=1e-6)
+
+
 def test_it_goes_with_descriptions_files_and_cuts(tmp_path):
     layer = cl.Normalization().adapt(TABLE)
     assert layer_from_dict(json.loads(json.dumps(layer.to_dict()))) == layer

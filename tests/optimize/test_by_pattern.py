@@ -164,6 +164,17 @@ def test_through_files_scripts_rewinding_and_edits(tmp_path) -> None:
     assert edited.network.params.tobytes() == plain.network.params.tobytes() != wanted
 
 
+def test_the_word_for_biases_and_norms_names_the_same_parts_for_a_factor() -> None:
+    shapes = {**SHAPES, "deep/scale": (2, 3)}
+    spared = cl.AdamW(weight_decay_excludes="biases_and_norms").parts(shapes)["decayed"]
+    scaled = cl.SGD(0.1, learning_rate_factors={"biases_and_norms": 2.0}).parts(shapes)
+    rates = {(start, stop): factor for start, stop, factor in scaled[next(iter(scaled))]}
+    touched = {place for start, stop in rates for place in range(start, stop)}
+    decayed = {place for start, stop in spared for place in range(start, stop)}
+    assert set(rates.values()) == {2.0} and not touched & decayed
+    assert len(touched | decayed) == sum(int(np.prod(shape)) for shape in shapes.values())
+
+
 def test_what_has_a_factor_of_nothing_stays() -> None:
     session = training(cl.SGD(0.1, momentum=0.9, weight_decay=0.1, learning_rate_factors={"dense_1/*": 0}))
     before = {name: array.copy() for name, array in session.network.parameters.items()}
@@ -177,7 +188,14 @@ def test_what_has_a_factor_of_nothing_stays() -> None:
     [
         ({"weight_decay_excludes": "*/biass"}, "no parameter matches '*/biass', of weight_decay_excludes"),
         ({"weight_decay_excludes": "dense_1/bais"}, "did you mean 'dense_1/bias'"),
-        ({"weight_decay_excludes": "bias_and_norms"}, "did you mean 'biases_and_norms'"),
+        *(
+            ({setting: value(word)}, "; say 'biases_and_norms' for biases and what normalizations scale by")
+            for setting, value in (
+                ("weight_decay_excludes", str),
+                ("learning_rate_factors", lambda word: {word: 2.0}),
+            )
+            for word in ("bias_and_norms", "bias", "biases", "norm", "norms", "BatchNorm", "gamma", "Beta")
+        ),
         ({"learning_rate_factors": {"conv*": 0.1}}, "no parameter matches 'conv*', of learning_rate_factors"),
         ({"weight_decay_excludes": 3}, "weight_decay_excludes must be patterns such as '*/bias', got 3"),
         ({"weight_decay_excludes": [3]}, "a pattern of weight_decay_excludes must be a text"),

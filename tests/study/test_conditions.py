@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,22 @@ def test_a_condition_sees_only_the_rows_of_its_run():
     )
 
 
+@pytest.mark.parametrize("kind", [steps, epochs, seconds])
+@pytest.mark.parametrize("n", [0, 0.0, -1, -0.5, np.int64(0), float("nan"), float("-inf"), True, None, "3"])
+def test_a_run_has_a_length(kind: Any, n):
+    said = rf"n of {kind.__name__}\(\.\.\.\) must be a number over 0, got"
+    with pytest.raises((TypeError, ValueError), match=said):
+        kind(n)
+    with pytest.raises((TypeError, ValueError), match=said):
+        kind(n=n)
+    if n in (0, -1):
+        with pytest.raises(ValueError, match=said):
+            as_condition(f"loss < 1 or {kind.__name__}({n})")
+    assert not kind(float("inf")).met(trace_of(epoch=[0.5, 1.0]), 0) and not kind(1e-9).met(
+        Trace(["epoch"]), 0
+    )
+
+
 def test_epochs_count_from_where_the_trace_begins():
     late = Trace(["epoch"])
     for step in range(11, 31):
@@ -126,7 +143,7 @@ def test_keys_of_layers_are_read_as_they_are_written():
         ("loss > 1 & accuracy > 2", "bind tighter"),
         ("loss is 1", "known comparisons"),
         ("steps(many=3)", "unexpected keyword"),
-        ("steps(loss)", "malformed"),
+        ("steps(loss)", "a number or a quoted text"),
         ("stalled('loss', 0)", "patience must be a whole number of at least 1"),
         ("grad_norm[loss] > 1", "one quoted part"),
         ("steps(3) > 1", "a number or a recorded key"),
@@ -144,7 +161,7 @@ def test_keys_of_layers_are_read_as_they_are_written():
         ("loss > 1j", "a number or a recorded key"),
         ("loss > 1" + 400 * "0", "goes up to 1.8e308"),
         ("loss > 1e999", "goes up to 1.8e308"),
-        ("steps('many')", "must be a number, got 'many'"),
+        ("steps('many')", "must be a number over 0, got 'many'"),
         ("epochs(None)", "must be a number"),
         ("seconds(True)", "must be a number"),
         ("below('loss', 'low')", "must be a number"),

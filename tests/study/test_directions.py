@@ -90,7 +90,7 @@ def test_the_distance_to_a_point_falls():
 UNSURE = [
     stalled("rate"),
     steps(3) & stalled("rate"),
-    steps(0) | stalled("rate"),
+    steps(1) | stalled("rate"),
     ~stalled("rate"),
     "steps(3) and not stalled('rate', 2)",
 ]

@@ -23,6 +23,13 @@ def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
         # Plain work keeps the arrays it is given.
         return make
     made: dict[tuple[Any, ...], Any] = {}
+    waiting: dict[tuple[Any, ...], list[weakref.finalize]] = {}
+
+    def forget(key: tuple[Any, ...]) -> None:
+        made.pop(key, None)
+        # An array that stays would collect one of these for every other that goes.
+        for each in waiting.pop(key, ()):
+            each.detach()
 
     def find(*arguments: object) -> Any:
         # A list, since a generator would take twice as long: every step comes by here.
@@ -30,10 +37,11 @@ def remembered(make: Callable[..., Any]) -> Callable[..., Any]:
         found = made.get(key, _NEVER)
         if found is _NEVER:
             found = made[key] = make(*arguments)
-            for each in arguments:
-                # Empty ones stand for nothing, and are there for good.
-                if isinstance(each, np.ndarray) and each.size > 0:
-                    weakref.finalize(each, made.pop, key, None).atexit = False
+            # Empty ones stand for nothing, and are there for good.
+            arrays = [each for each in arguments if isinstance(each, np.ndarray) and each.size > 0]
+            waiting[key] = [weakref.finalize(each, forget, key) for each in arrays]
+            for each in waiting[key]:
+                each.atexit = False
         return found
 
     return find

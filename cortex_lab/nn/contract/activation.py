@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Protocol
 
 from cortex_lab.compute import NEEDS_INPUT, Ops
@@ -13,6 +14,14 @@ ACTIVATIONS = (
     "softsign", "exponential", "elu", "selu", "gelu", "gelu_tanh", "swish", "hard_swish", "mish",
 )  # fmt: skip
 """What `activation=` takes; "elu" has alpha 1. Activations with a free parameter are layers of their own."""
+
+LIMITS = {
+    "sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "softsign": (-1, 1),
+    "relu": (0, inf), "relu6": (0, 6), "softplus": (0, inf), "exponential": (0, inf),
+    "log_softmax": (-inf, 0), "elu": (-1, inf), "selu": (-1.7581, inf), "gelu": (-0.17, inf),
+    "gelu_tanh": (-0.1701, inf), "swish": (-0.2785, inf), "hard_swish": (-0.375, inf), "mish": (-0.3089, inf),
+}  # fmt: skip
+"""What an activation gives at least and at most, rounded away from 0; "linear" gives everything."""
 
 
 class Activated(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cortex_lab.nn.diagnosis.finding import Finding, listed
+from cortex_lab.nn.diagnosis.passes import before_the_scale
 from cortex_lab.nn.diagnosis.sample import FAR_OUT, FEW, Sample
 from cortex_lab.nn.diagnosis.study import Study
 
@@ -137,6 +138,7 @@ def _values(study: Study, name: str, sampled: np.ndarray) -> Iterator[Finding]:
         y = np.delete(y, out, axis=0)
     if not len(y):
         return
+    y = before_the_scale(study.network.graph, name, y)
     size, spread = float(np.sqrt(np.mean(y**2, axis=0)).max()), float(y.std(axis=0).max())
     away = float((np.abs(y.mean(axis=0)) / np.maximum(y.std(axis=0), 1e-30)).max()) if spread > 0 else 0.0
     if spread == 0 and len(y) > 1:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cortex_lab.nn.contract.layer import Slots
+from cortex_lab.nn.contract.layer import Layer, Slots
 from cortex_lab.nn.contract.loss import Loss
+from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.layers.scaling import Normalization, Rescaling
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.training import Training
 
@@ -74,6 +76,46 @@ def gradients(training: Training) -> dict[str, np.ndarray]:
         if f"gradient:{name}" in buffers:
             found[name] = copy.network.ops.to_numpy(buffers[f"gradient:{name}"]).astype(float)
     return found
+
+
+def gradient_sizes(training: Training) -> dict[str, float]:
+    """The norm of each layer's gradient, without the layers at the end that only bring outputs to a scale.
+
+    What the loss says of those is in the targets' own units, however large.
+    """
+    graph = training.network.graph
+    last = {name for output in graph.outputs for name in ends_of_scale(graph, output)}
+    return {name: float(np.linalg.norm(values)) for name, values in gradients(training).items()
+            if name in graph.nodes and name not in last}  # fmt: skip
+
+
+def ends_of_scale(graph: Graph, output: str) -> list[str]:
+    """The layers at the end of an output that only scale and move it, the last one first."""
+    names, name = [], output
+    while name in graph.nodes and (graph.nodes[name].layer.is_view or _scales(graph.nodes[name].layer)):
+        names.append(name)
+        name = graph.nodes[name].inputs[0]
+    while names and graph.nodes[names[-1]].layer.is_view:
+        names.pop()
+    return names
+
+
+def before_the_scale(graph: Graph, output: str, targets: np.ndarray) -> np.ndarray:
+    """What the layers before those of `ends_of_scale` have to give for targets (rows, numbers)."""
+    for name in ends_of_scale(graph, output):
+        layer = graph.nodes[name].layer
+        if isinstance(layer, Rescaling):
+            targets = (targets - layer.offset) / (layer.scale or 1.0)
+        elif isinstance(layer, Normalization):
+            state = layer.state(graph.shape(name))
+            center, spread = (np.ravel(state[key].initializer.values) for key in ("center", "spread"))
+            size = targets.shape[1] // len(center)
+            targets = targets * np.tile(np.sqrt(spread), size) + np.tile(center, size)
+    return targets
+
+
+def _scales(layer: Layer) -> bool:
+    return isinstance(layer, (Rescaling, Normalization))
 
 
 def rms(values: np.ndarray) -> float:

@@ -170,8 +170,7 @@ def _recurrent(study: Study) -> Iterator[Finding]:
 
 
 def _gradients(study: Study) -> Iterator[Finding]:
-    sizes = {name: float(np.linalg.norm(values)) for name, values in passes.gradients(study.start).items()
-             if name in study.network.graph.nodes}  # fmt: skip
+    sizes = passes.gradient_sizes(study.start)
     names = list(sizes)
     if len(names) < 3 or sizes[names[0]] == 0:
         return

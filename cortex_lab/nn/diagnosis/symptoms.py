@@ -108,8 +108,7 @@ def _since(study: Study, name: str, measured: Callable[..., Any], count: int) ->
 def _gradients(study: Study) -> Iterator[tuple[Finding, bool]]:
     """Compare the gradient of each layer's output with that at the network's end, going back through it."""
     graph = study.network.graph
-    sizes = {name: float(np.linalg.norm(values)) for name, values in passes.gradients(study.now).items()
-             if name in graph.nodes}  # fmt: skip
+    sizes = passes.gradient_sizes(study.now)
     if len(sizes) < 2 or not next(iter(sizes.values())):
         return
     end = next(iter(sizes))

@@ -85,9 +85,10 @@ class Normalization(Layer):
     def adapt(self, data: Any) -> Normalization:
         """This layer with the mean and variance of `data`: an array (rows, ...), a frame or a Dataset.
 
+        Of a Dataset that is split, those of the rows to train on: what is tested on says nothing beforehand.
         ValueError for gaps, and for inputs that have names: adapt to one of them at a time.
         """
-        given = data.arrays()[0] if hasattr(data, "arrays") else data
+        given = getattr(data, "train", data).arrays()[0] if hasattr(data, "arrays") else data
         if isinstance(given, Mapping):
             first = next(iter(given), "x")
             raise ValueError(f"data has the inputs {', '.join(given)}; adapt to one: adapt(data[{first!r}])")

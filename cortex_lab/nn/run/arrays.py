@@ -35,7 +35,13 @@ class Arrays(MutableMapping[str, Any]):
         return cls(views, ops, turns)
 
     def __getitem__(self, name: str) -> Any:
-        return self._views[name]
+        try:
+            return self._views[name]
+        except KeyError:
+            raise self._unknown(name) from None
+
+    def __call__(self) -> None:
+        raise TypeError("arrays are by name here: leave the () out, or say .values() or .items() for all")
 
     def __setitem__(self, name: str, value: object) -> None:
         found = self.fitting(name, value)
@@ -46,9 +52,9 @@ class Arrays(MutableMapping[str, Any]):
     def fitting(self, name: str, value: object) -> np.ndarray:
         """`value` as numbers of the shape of `name`; KeyError or ValueError that says what does not fit."""
         if name not in self._views:
-            there = ", ".join(self._views) or "nothing of the kind"
-            raise KeyError(f"the network has no {name!r}; it has {there}{checks.near(name, self._views)}")
-        given = self._ops.to_numpy(value) if isinstance(value, self._ops.xp.ndarray) else value
+            raise self._unknown(name)
+        foreign = isinstance(value, self._ops.xp.ndarray) and not isinstance(value, np.ndarray)
+        given = self._ops.to_numpy(value) if foreign else value
         given = checks.numbers("value", given, f"a number or an array of them for {name!r}")
         shape = self._views[name].shape
         if given.shape not in ((), shape):
@@ -58,6 +64,10 @@ class Arrays(MutableMapping[str, Any]):
         if (np.isinf(found) & np.isfinite(given)).any():
             raise ValueError(f"{name!r} is {found.dtype}, which holds nothing like {np.abs(given).max():g}")
         return np.broadcast_to(found, shape).copy()
+
+    def _unknown(self, name: object) -> KeyError:
+        there = ", ".join(self._views) or "nothing of the kind"
+        return KeyError(f"the network has no {name!r}; it has {there}{checks.near(name, self._views)}")
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"a network keeps its arrays; set {name!r} to 0, or take a part: network.cut(...)")

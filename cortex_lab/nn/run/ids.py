@@ -53,7 +53,12 @@ def refuse_no_ids(
     if not reads_ids(graph, name) or not values.size:
         return
     if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.floor(values))).all():
-        raise ValueError(f"input {name!r} wants ids, which are whole numbers")
+        no_ids = ~(np.isfinite(values) & (values == np.floor(values)))
+        bad, first = _first_rows(no_ids, rows)
+        raise ValueError(
+            f"input {name!r} wants ids, which are whole numbers, and {len(bad)} of {len(values)} rows have "
+            f"others, the first {first}, such as {values[no_ids][0]:g}; number them: pandas.factorize(x)[0]"
+        )
     least, most = int(values.min()), int(values.max())
     for reader in graph.consumers[name]:
         count = graph.nodes[reader].layer.id_count
@@ -68,8 +73,7 @@ def _unknown(
 ) -> NoSuchId:
     unknown = (values < 0) | (values >= np.float64(count))
     first = tuple(np.argwhere(unknown)[0])
-    bad = np.flatnonzero(unknown.reshape(len(values), -1).any(axis=1))
-    shown = (bad if rows is None else np.asarray(rows)[bad])[:5].tolist()
+    bad, shown = _first_rows(unknown, rows)
     ways = "number them from 0: pandas.factorize(x)[0]"
     if values.min() >= 0 and values.max() < BEYOND:
         ways = f"give it input_dim={int(values.max()) + 1}, or {ways}"
@@ -78,3 +82,9 @@ def _unknown(
         f"for ids 0 to {count - 1}; {len(bad)} of {len(values)} rows have others, the first {shown}; {ways}"
     )
     return NoSuchId(text, name, int(first[-1]) if len(first) > 1 else 0, columns)
+
+
+def _first_rows(wrong: np.ndarray, rows: ArrayLike | None) -> tuple[np.ndarray, list]:
+    """In which rows something is wrong, and the numbers of the first few in the data."""
+    bad = np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))
+    return bad, (bad if rows is None else np.asarray(rows)[bad])[:5].tolist()

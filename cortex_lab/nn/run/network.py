@@ -180,6 +180,7 @@ class Network(Answering):
             for share in others:
                 self.ops.add(total, share, out=total)
 
+    @told
     def predict(self, x: Any) -> Any:
         """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them for several outputs.
 
@@ -189,6 +190,7 @@ class Network(Answering):
         outputs = self._evaluate(x, ())
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
+    @told
     def __call__(self, x: Any) -> Any:
         """What `predict` says of rows `x`."""
         return self.predict(x)
@@ -282,11 +284,11 @@ class Network(Answering):
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
         """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
 
-        def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
             with saving.reading(path, "graph"):
                 graph = Graph.from_dict(description["graph"])
-                saving.check_network(path, graph, stored)
-            return description | {"graph": graph, "seed": saving.whole_number(path, description, "seed")}
+            seed = saving.whole_number(path, description, "seed")
+            return description | {"graph": graph, "seed": seed}, graph
 
         ops = as_ops(ops)
         description, arrays = saving.read(path, look)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,22 +43,27 @@ def write(path: str | os.PathLike, description: Mapping[str, Any], arrays: Mappi
     write_whole(path, hdf5.image(fill))
 
 
-Look = Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]]
+Look = Callable[[dict[str, Any]], tuple[dict[str, Any], Graph]]
+# What is saved of a training beside its network, and how many arrays of it at most.
+_BESIDE, _MOST = ("optimizer/", "loss/", "best/"), 100
 
 
 def read(path: str | os.PathLike, look: Look | None = None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """(description, arrays) of a saved file; `DamagedFile` if it is not as it was written.
 
-    `look` is shown the description, and the arrays by name (`shape` and `dtype`) before they are read, to
-    refuse what does not fit while it costs nothing; it returns the description to go on with.
+    `look` is shown the description before there is room for anything, to refuse what cannot be; it returns
+    the description to go on with, and the graph. Arrays that do not belong to it are refused unread.
     """
     with hdf5.opened(path, KIND) as file:
         text = hdf5.text_attribute(file, "cortex_lab", path)
         digest = hdf5.text_attribute(file, "sha256", path)
-        stored = hdf5.datasets(file, path)
         description = _description(text, path)
-        if look is not None:
-            description = look(description, stored)
+        if look is None:
+            stored = hdf5.datasets(file, path)
+        else:
+            training = description.get("kind") == "training"
+            description, graph = look(description)
+            stored = _belonging(file, path, graph, training)
         arrays = {name: hdf5.numbers(dataset) for name, dataset in stored.items()}
     if _digest(text, arrays) != digest:
         raise DamagedFile(path, "was changed or damaged after it was saved: its digest does not match")
@@ -134,13 +140,43 @@ def whole_number(path: str | os.PathLike, description: Mapping[str, Any], entry:
 
 def check_network(path: str | os.PathLike, graph: Graph, arrays: Mapping[str, Any]) -> None:
     """`DamagedFile` unless there is an array of the right shape for all that a network of `graph` has."""
+    for name, shape in _shapes(graph).items():
+        check_array(path, name, shape, arrays)
+
+
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """The names under which a network of `graph` is saved."""
+    shapes = {}
     for node in graph.nodes.values():
         wanted = {"states": node.layer.state(*node.in_shapes)}
         if node.shares is None:
             wanted["parameters"] = node.layer.parameters(*node.in_shapes)
         for group, specs in wanted.items():
-            for key, spec in specs.items():
-                check_array(path, f"{group}/{node.name}/{key}", spec.shape, arrays)
+            shapes |= {f"{group}/{node.name}/{key}": tuple(spec.shape) for key, spec in specs.items()}
+    return shapes
+
+
+def _belonging(file: h5py.File, path: str | os.PathLike, graph: Graph, training: bool) -> dict[str, Any]:
+    """The arrays of the file, not read: those of the network, and of a training no larger ones."""
+    shapes = _shapes(graph)
+    groups = {name[: at + 1] for name in shapes for at, sign in enumerate(name) if sign == "/"}
+    beside: list[str] = []
+
+    def known(name: str) -> bool:
+        if name in shapes or name in groups or (training and name == "trace"):
+            return True
+        if training and name.startswith(_BESIDE) and len(beside) < _MOST:
+            beside.append(name)
+            return True
+        return False
+
+    stored = hdf5.datasets(file, path, known)
+    check_network(path, graph, stored)
+    largest = max(2**20, 2 * sum(math.prod(shape) for shape in shapes.values()))
+    for name in beside:
+        if name in stored and math.prod(stored[name].shape) > largest:
+            raise DamagedFile(path, f"holds {name!r} with more numbers than its network takes", name)
+    return stored
 
 
 def fill_network(

@@ -93,7 +93,7 @@ def save_training(
 def read_training(path: str | os.PathLike) -> Saved:
     """The content of a training's file; ValueError for another kind, `DamagedFile` for what cannot be."""
 
-    def look(description: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
         if description.get("kind") != "training":
             raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
         # Written as this version writes it: classes of one's own once went by their names alone.
@@ -103,12 +103,11 @@ def read_training(path: str | os.PathLike) -> Saved:
             penalties = description["penalties"] and Penalties.from_dict(description["penalties"]).to_dict()
         with saving.reading(path, "graph"):
             graph = Graph.from_dict(description["graph"])
-            saving.check_network(path, graph, stored)
         with saving.reading(path, "set_up"):
             began = description.get("set_up")
             began = began and {"optimizer": dict(began["optimizer"]), "frozen": list(began["frozen"])}
         changed = {"losses": losses, "penalties": penalties or None, "graph": graph.to_dict()}
-        return {**description, **changed, "set_up": began}
+        return {**description, **changed, "set_up": began}, graph
 
     description, arrays = saving.read(path, look)
     with saving.reading(path, "study"):

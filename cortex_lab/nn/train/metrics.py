@@ -23,6 +23,11 @@ from cortex_lab.study.missing import MISSING
 
 Scorer = Callable[[Any, np.ndarray, np.ndarray], Any]
 _TAKEN = ("loss",)
+USUAL = {
+    "acc": ["accuracy"], "auc": ["roc_auc", "roc_auc_ovr"], "mae": ["neg_mean_absolute_error"],
+    "mse": ["neg_mean_squared_error"], "rmse": ["neg_root_mean_squared_error"],
+}  # fmt: skip
+"""What metrics are called elsewhere, and scikit-learn's scorers of the same."""
 
 
 class Scored(Protocol):
@@ -204,7 +209,8 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
         from sklearn.metrics import get_scorer, get_scorer_names
 
         if metric not in get_scorer_names():
-            near = difflib.get_close_matches(metric, get_scorer_names(), n=4, cutoff=0.5)
+            usual = USUAL.get(metric.lower().replace(" ", "_"))
+            near = usual or difflib.get_close_matches(metric, get_scorer_names(), n=4, cutoff=0.5)
             raise ValueError(
                 f"scikit-learn has no scorer {metric!r}; "
                 + (f"it has {', '.join(near)}" if near else "sklearn.metrics.get_scorer_names() lists them")

@@ -10,6 +10,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
+from cortex_lab.nn.contract.axes import row_axis
 from cortex_lab.nn.contract.initializers import fans, resolve
 from cortex_lab.nn.contract.layer import Parameter, Slots
 from cortex_lab.nn.contract.loss import Loss, resolve_loss
@@ -292,10 +293,39 @@ def _drawn(spec: Parameter, ops: Ops) -> Any:
 
 def ends_in(graph: Graph, name: str) -> str | None:
     """The activation that the output `name` ends in, whatever shape it is brought into after that."""
-    node = graph.nodes[name]
-    while node.layer.is_view and node.inputs[0] in graph.nodes:
-        node = graph.nodes[node.inputs[0]]
-    return node.layer.activation or getattr(node.layer, "function", None)
+    layer = last_layer(graph, name)
+    return layer.activation or getattr(layer, "function", None)
+
+
+def last_layer(graph: Graph, name: str) -> Any:
+    """The layer that computes the output `name`, whatever shape it is brought into after that."""
+    return graph.nodes[_computed_by(graph, name)].layer
+
+
+def _computed_by(graph: Graph, name: str) -> str:
+    while graph.nodes[name].layer.is_view and graph.nodes[name].inputs[0] in graph.nodes:
+        name = graph.nodes[name].inputs[0]
+    return name
+
+
+def _check_axis(graph: Graph, name: str, loss: Loss) -> None:
+    """ValueError for a softmax that is taken over another axis than the last, along which classes lie."""
+    if loss.predicts != "classes" or ends_in(graph, name) not in ("softmax", "log_softmax"):
+        return
+    end, wanted = _computed_by(graph, name), graph.shape(name)
+    layer, shape = graph.nodes[end].layer, graph.shape(end)
+    kind, axis = type(layer).__name__, row_axis("axis", getattr(layer, "axis", -1), shape)
+    if axis != len(shape) - 1:
+        raise ValueError(
+            f"{end!r} is a softmax over axis {axis + 1} of rows {shape}, and {type(loss).__name__} wants "
+            f"classes along the last axis of output {name!r}; say {kind}(axis=-1), or Permute the classes to "
+            "the end before it"
+        )
+    if shape[-1:] != wanted[-1:]:
+        raise ValueError(
+            f"{end!r} is a softmax over {shape[-1]} values, and output {name!r} has {wanted[-1]} classes in "
+            f"rows {wanted}; bring them into that shape before the softmax"
+        )
 
 
 def losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
@@ -313,6 +343,7 @@ def losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
         output = ends_in(graph, name), graph.shape(name)
         losses[name] = resolve_loss(each, *output)
         losses[name].check_output(name, graph.shape(name), output[0])
+        _check_axis(graph, name, losses[name])
     if not losses:
         raise ValueError(f"there is no loss; give one for {', '.join(graph.outputs)}")
     return losses

@@ -12,8 +12,9 @@ import numpy as np
 from cortex_lab.optimize import ReduceOnPlateau
 from cortex_lab.study import Condition, Probe, Session, Trace, every
 from cortex_lab.study.breakpoints import Breakpoint
+from cortex_lab.study.conditionformat import condition_of, described
 from cortex_lab.study.direction import written_down
-from cortex_lab.study.expression import Expression, Forgotten, as_text
+from cortex_lab.study.expression import Forgotten
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class SavedStudy:
         trace.before = {str(key): float(value) for key, value in about["before"].items()}
         until = about["until"]
         if until is not None:
-            until = Forgotten(about["said"]) if until == "" else Expression(until)
+            until = Forgotten(about["said"]) if until == "" else condition_of(until)
         attached = [{key: part for key, part in each.items() if key != "kind"} for each in about["attached"]]
         return cls(
             trace,
@@ -49,8 +50,8 @@ class SavedStudy:
             tuple(ReduceOnPlateau(**each) for each in attached),
             tuple(Probe(key, every(n) if n else None) for key, n in about["probes"]),
             tuple(
-                Breakpoint(int(number), Expression(text), int(since))
-                for number, text, since in about.get("breakpoints", ())
+                Breakpoint(int(number), condition_of(said), int(since))
+                for number, said, since in about.get("breakpoints", ())
             ),
             tuple(str(each) for each in about.get("left_out", ())),
             tuple(int(step) for step in about.get("best", ())),
@@ -83,12 +84,8 @@ class SavedStudy:
 def left_out(session: Session) -> list[str]:
     """What acts in a session and no file can hold, in words."""
     own = [part for part in session.attached if type(part) is not ReduceOnPlateau]
-    conditions = [each for each in session.breakpoints if as_text(each.condition) is None]
+    conditions = [each for each in session.breakpoints if described(each.condition) is None]
     return [*map(str, conditions), *(f"what was attached: {part!r}" for part in own)]
-
-
-def _text_of(condition: Condition) -> str | None:
-    return condition.text if isinstance(condition, Expression) else as_text(condition)
 
 
 def warn_of(missing: list[str], what: str) -> None:
@@ -100,7 +97,7 @@ def warn_of(missing: list[str], what: str) -> None:
 
 def describe_study(session: Session) -> dict[str, Any]:
     """What `SavedStudy.of` reads back, but for the rows of the trace."""
-    texts = [(each.number, _text_of(each.condition), each.since) for each in session.breakpoints]
+    breakpoints = [(each.number, described(each.condition), each.since) for each in session.breakpoints]
     until, start = session.last_run
     plateaus = [part for part in session.attached if type(part) is ReduceOnPlateau]
     probes = [probe for probe in session.probes if probe.measure is None]
@@ -109,11 +106,11 @@ def describe_study(session: Session) -> dict[str, Any]:
         "directions": dict(session.trace.directions),
         "before": dict(session.trace.before),
         # Nothing for no run until anything, "" for what cannot be written down.
-        "until": None if until is None else as_text(until) or "",
+        "until": None if until is None else described(until) or "",
         "said": repr(until),
         "start": start,
         "stop_on_fault": bool(session.stop_on_fault),
-        "breakpoints": [each for each in texts if each[1] is not None],
+        "breakpoints": [each for each in breakpoints if each[1] is not None],
         "left_out": left_out(session),
         "attached": [plateau.to_dict() for plateau in plateaus],
         "probes": [

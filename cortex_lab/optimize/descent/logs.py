@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -26,7 +24,6 @@ from cortex_lab.study.conditions import as_condition, reason, require_recorded
 REVIEWED = ("value", "grad_norm")
 # What unpacks to more than this, and that many times its size, was made to fill somebody's memory.
 _LARGE, _FOLD = 64 * 2**20, 100
-_UNREADABLE = (EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +88,7 @@ class Log:
             else _called(self.function),
             "method": self.method.to_dict() if isinstance(self.method, Optimizer) else str(self.method),
             "stop": None if self.stop is None else [self.stop.kind, self.stop.reason, self.stop.step],
+            "columns": list(self.frame),
         }
         columns: dict[str, Any] = {f"column:{key}": self.frame[key].to_numpy() for key in self.frame}
         file = io.BytesIO()
@@ -108,7 +106,13 @@ class Log:
             with FilePath(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 points = file["points"]
-                columns = {name[7:]: file[name] for name in file.files if name.startswith("column:")}
+                # No checksum is over the names of what is in the file; an earlier version did not list them.
+                names = about.get("columns") or [name[7:] for name in file.files if name[:7] == "column:"]
+                if {*file.files} != {"about", "points", *(f"column:{name}" for name in names)}:
+                    raise ValueError("it lacks a column, or has one too many")
+                columns = {name: file[f"column:{name}"] for name in names}
+            if points.ndim != 2 or "value" not in columns:
+                raise ValueError("it has no points, or no 'value' of them")
             function, method, stop = about["function"], about["method"], about["stop"]
             return cls(
                 function_from_dict(function) if isinstance(function, dict) else function,
@@ -117,7 +121,8 @@ class Log:
                 pd.DataFrame(columns, index=pd.RangeIndex(len(points), name="step")),
                 None if stop is None else Stop(*stop),
             )
-        except (LookupError, ValueError, TypeError, AttributeError, *_UNREADABLE) as error:
+        except Exception as error:
+            # Those who read zips, arrays and their heads raise whatever they stumble over.
             raise DamagedFile(path, f"is not a descent log, or was cut off ({error})") from error
 
     def __repr__(self) -> str:

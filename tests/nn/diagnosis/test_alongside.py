@@ -87,9 +87,9 @@ def test_a_missing_number_is_named_by_its_row_and_left_out(where):
     random = np.random.default_rng(0)
     x, y = random.normal(size=(100, 3)).astype(np.float32), random.normal(size=100)
     (x if where == "inputs" else y)[77] = np.nan
-    # Targets in arrays are looked at before, those in batches of one's own as they come by.
-    data = cl.data.Batches(x, y, batch_size=10) if where == "targets" else (x, y)
-    made = cl.train(cl.Network([cl.Dense(1)], 3), data, "mean_squared_error", cl.Adam(0.01), batch_size=10)
+    # Arrays are looked at before, batches of one's own as they come by.
+    data = cl.data.Batches(x, y, batch_size=10)
+    made = cl.train(cl.Network([cl.Dense(1)], 3), data, "mean_squared_error", cl.Adam(0.01))
     with pytest.raises(ValueError, match="missing"):
         made.step(10)
     found = made.diagnose()

@@ -124,9 +124,10 @@ ODD = {
 def test_odd_data(x, y, steps):
     network = cl.Network([Dense(4, activation="relu"), Dense(2)], 3)
     batch = min(8, len(x))
+    x = x.astype(np.float32)
     session = cl.train(
-        network, (x.astype(np.float32), y), "softmax_cross_entropy", cl.Adam(0.01),
-        batch_size=batch, validation=(x.astype(np.float32), y) if np.isfinite(x).all() else None,
+        network, cl.data.Batches(x, y, batch_size=batch), "softmax_cross_entropy", cl.Adam(0.01),
+        validation=(x, y) if np.isfinite(x).all() else None,
     )  # fmt: skip
     with np.errstate(all="ignore"):
         with contextlib.suppress(ValueError):
@@ -145,3 +146,28 @@ def test_long_steps_are_not_experimented_with(monkeypatch):
     found = diagnose(case)
     assert not took and any("experiments" in each for each in found.skipped)
     assert "Not looked at: experiments" in repr(found)
+
+
+PRICE = np.random.default_rng(1).normal(size=(200, 1))
+UNITS = {
+    "a price": (PRICE * 9e4 + 3.7e5, lambda y: [cl.Normalization(invert=True).adapt(y)]),
+    "one for all columns": (np.hstack([PRICE, -PRICE]) * 9e4,
+                            lambda y: [cl.Normalization(None, invert=True).adapt(y)]),
+    "a share": (PRICE * 1e-5, lambda y: [cl.Normalization(invert=True).adapt(y)]),
+    "a scale by hand": (PRICE * 9e4, lambda y: [cl.Rescaling(9e4)]),
+    "two of them": (PRICE * 9e4 + 3.7e5, lambda y: [cl.Rescaling(9e4), cl.Rescaling(1.0, 3.7e5)]),
+    "another shape behind": (PRICE * 9e4, lambda y: [cl.Rescaling(9e4), cl.Reshape((1,))]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNITS)
+def test_targets_that_the_network_itself_scales_are_no_fault(case):
+    y, ends = UNITS[case]
+    x = np.random.default_rng(0).normal(size=(200, 3)) + PRICE
+    for layers, faulty in ((ends(y), False), ([], True)):
+        network = cl.Network([cl.Dense(16, "relu"), cl.Dense(y.shape[1]), *layers], 3)
+        session = cl.train(network, (x, y), "mse", cl.Adam(0.01))
+        session.step(60)
+        found = {finding.kind for finding in session.diagnose()}
+        assert ("target_scale" in found) == faulty
+        assert not found & {"exploding_gradients", "vanishing_gradients"} or faulty
