@@ -118,7 +118,7 @@ def _loses_nothing(values: Sliced) -> bool:
     """Whether one quick look says so, as of a few rows that are asked about again and again."""
     if values.dtype != np.float32 or not isinstance(values, np.ndarray) or not 0 < values.size <= _FEW:
         return False
-    # The bits of a number, without its sign, rise with its size; one below those of 0 are the largest there are.
+    # The bits of a number without its sign rise with its size; below those of 0 there is the largest integer.
     sizes = (values.view(np.uint32) << 1) - 2
     return bool(sizes.min() >= _PLAIN_BITS)
 
