@@ -27,7 +27,7 @@ Its rooms, from the ground up: each imports from those before it, none from thos
 
 from cortex_lab.nn import layers, losses
 from cortex_lab.nn.contract import initializers
-from cortex_lab.nn.contract.layer import LAYERS, Layer
+from cortex_lab.nn.contract.layer import LAYERS, Layer, Parameter
 from cortex_lab.nn.contract.loss import LOSSES, Loss
 from cortex_lab.nn.graph.description import Block, Node
 from cortex_lab.nn.graph.graph import Graph
@@ -44,6 +44,7 @@ __all__ = [
     "Loss",
     "Network",
     "Node",
+    "Parameter",
     "Plan",
     "Training",
     "initializers",
