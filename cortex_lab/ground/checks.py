@@ -201,11 +201,13 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
     return found
 
 
-def path(name: str, value: object) -> Any:
-    """The name of a file, as a text or a path."""
-    if (isinstance(value, str) and value) or (isinstance(value, os.PathLike) and not isinstance(value, type)):
-        return value
-    raise refused(name, "the path of a file", value)
+def path(name: str, value: object) -> str:
+    """The path of a file, given as a text or a `Path`."""
+    if isinstance(value, (str, os.PathLike)) and not isinstance(value, type):
+        found = os.fspath(value)
+        if isinstance(found, str) and found and "\0" not in found and _can_be_a_name(found):
+            return found
+    raise refused(name, "the path of a file, as a text or a Path", value)
 
 
 def in_numpy(value: Any) -> Any:
@@ -235,6 +237,13 @@ def finite(name: str, value: object, wanted: str = "an array of finite numbers")
     if found.size == 0 or not np.isfinite(found).all():
         raise refused(name, wanted, value)
     return found
+
+
+def _can_be_a_name(text: str) -> bool:
+    try:
+        return bool(os.fsencode(text))
+    except UnicodeError:
+        return False
 
 
 def _is_finite(value: object) -> bool:

@@ -159,11 +159,13 @@ class Trace:
         """Write the trace to a file, now and from now on, several times a second.
 
         Returns the file; `close()` it, or leave a `with` block, to end the stream and make the file HDF5.
-        A crash loses at most the last second. FileExistsError if there is such a file already.
+        A crash loses at most the last second. FileExistsError if there is such a file already; if this trace
+        is being written there, that stream is returned.
         """
-        file = TraceFile(self, Path(path))
-        self._files.append(file)
-        return file
+        path = checks.path("path", path)
+        # After an interrupt one may have a stream and not know it.
+        here = [file for file in self._files if file.is_of(path)]
+        return here[0] if here else TraceFile(self, path).begin()
 
     @classmethod
     def open(cls, path: str | Path) -> Trace:
@@ -172,7 +174,7 @@ class Trace:
         A file that was not closed, or was cut off or damaged, is read up to there, with a warning that says
         so. `DamagedFile`, a ValueError, for a file that is no trace or has not a row left.
         """
-        columns, directions = read_trace(Path(path))
+        columns, directions = read_trace(Path(checks.path("path", path)))
         trace = cls.of(columns)
         trace.directions = directions
         return trace

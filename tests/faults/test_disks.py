@@ -114,17 +114,6 @@ def test_what_is_no_place_for_a_file_is_refused(tmp_path, save):
             save(tmp_path / name)
 
 
-def test_parts_of_dead_processes_are_cleared_and_those_of_others_are_not(tmp_path):
-    alive, dead = os.getppid(), 2**22 + 1  # above what Linux gives
-    host = files._HOST
-    names = {number: f".cortex-{host}-{number}-00000000.part" for number in (alive, dead, os.getpid())}
-    others = {names[alive], ".cortex-ffffff-1-00000000.part", "mine.part", f".cortex-{host}-x.part"}
-    for name in {*names.values(), *others}:
-        (tmp_path / name).touch()
-    hostile.network().save(tmp_path / "net.h5")
-    assert {*os.listdir(tmp_path)} == others | {"net.h5"}
-
-
 def test_two_interrupts_while_saving_leave_what_was_there(tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ class SavedStudy:
             if {*session.recorded_keys, *session.process.keys}.issuperset(each.condition.keys):
                 session.break_when(each.condition)
                 session.clear_breakpoints(session.breakpoints[-1])
-                session.breakpoints.put_back(each.number, each.condition, min(each.since, len(self.trace)))
+                session.breakpoints.put(replace(each, since=min(each.since, len(self.trace))))
             else:
                 missing.append(str(each))
         warn_of(missing, "did not come back from the file")
