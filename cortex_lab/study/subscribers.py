@@ -62,9 +62,11 @@ class Subscribers:
             self._remove(token)
 
     def _remove(self, token: int) -> None:
-        self.parts.pop(token, None)
-        self._all.pop(token, None)
-        self.of_steps.pop(token, None)
+        def leave(_: BaseException | None = None) -> None:
+            for each in (self._all, self.of_steps, self.parts):
+                each.pop(token, None)  # type: ignore[attr-defined]
+
+        settled(leave, leave)
 
 
 def show_once(message: str) -> None:

@@ -155,7 +155,7 @@ def stand(trace, path, file):
     file.close()
     found = Trace.open(path)
     assert all(found[key].tobytes() == trace[key].tobytes() for key in trace.keys)
-    assert os.listdir(path.parent) == [path.name] and not trace._files
+    assert os.listdir(path.parent) == [path.name] and file not in trace._files
     os.unlink(path)
 
 
