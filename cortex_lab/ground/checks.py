@@ -6,6 +6,7 @@ those; bools are no numbers.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import os
@@ -92,6 +93,15 @@ def number(
         wanted = bounds.removeprefix("of ") if both else f"a finite number {bounds}".strip()
         raise refused(name, wanted, value)
     return found
+
+
+def real(name: str, value: object) -> float:
+    """A number as a float; NaN and infinity are some, too."""
+    found = value if type(value) is float else plain(value)
+    if isinstance(found, (int, float)) and not isinstance(found, bool):
+        with contextlib.suppress(OverflowError):
+            return float(found)
+    raise refused(name, "a number", value)
 
 
 def fraction(name: str, value: object) -> Any:

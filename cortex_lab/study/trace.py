@@ -58,7 +58,7 @@ class Trace:
 
     def __getitem__(self, key: str) -> np.ndarray:
         """The column `key`, float64 of shape (rows,), as a read-only view."""
-        if key not in self._columns:
+        if not isinstance(key, str) or key not in self._columns:
             raise KeyError(
                 f"nothing records {key!r}; this trace has {', '.join(self._columns)}. {self.advise(key)}"
             )
@@ -83,9 +83,17 @@ class Trace:
         return {key: float(cell[0]) for key, cell in row.items() if is_recorded(cell)[0]}
 
     def append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        """Add the row of a step; a key without a column is a KeyError, and nothing is added."""
-        if type(step) is not int:
-            step = checks.whole("step", step)
+        """Add the row of a step later than those before; a key without a column is a KeyError.
+
+        Nothing is added then, nor where a value is no number.
+        """
+        step = checks.whole("step", step, least=0)
+        if self._length and step <= (last := self["step"][-1]):
+            raise checks.refused("step", f"later than {last:.0f}, the step of the last row", step)
+        self._append(step, checks.real("seconds", seconds), self._checked(values))
+
+    def _append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+        """`append` for who is asked at every step: with whole numbers and floats alone, in rising steps."""
         row = self._length
         if row == self._capacity:
             self._grow()
@@ -114,7 +122,7 @@ class Trace:
     def extend(self, other: Trace, after: float = -np.inf) -> None:
         """Append the rows of `other` that are of steps later than `after`, and what it knows of keys."""
         checks.instance("other", other, Trace, "a Trace")
-        if after != -np.inf:
+        if not (type(after) is float and after == -np.inf):
             checks.number("after", after)
         first = int(np.searchsorted(other["step"], after, side="right"))
         start, stop = self._length, self._length + len(other) - first
@@ -144,9 +152,18 @@ class Trace:
 
     def preview(self, step: int, values: Mapping[str, float]) -> TracePreview:
         """The trace as it would be with one row more; good until the trace changes or `close` is called."""
+        step, values = checks.whole("step", step, least=0), self._checked(values)
         if self._length == self._capacity:
             self._grow()
         return TracePreview(self, step, values)
+
+    def _checked(self, values: Mapping[str, float]) -> dict[str, float]:
+        """`values` as floats, each of a column that there is."""
+        checks.instance("values", values, Mapping, "numbers by key, such as {'loss': 0.5}")
+        for key in values:
+            if key not in self._columns:
+                self[key]
+        return {key: checks.real(f"the value of {key!r}", value) for key, value in values.items()}
 
     def frame(self) -> pd.DataFrame:
         """The trace as a DataFrame indexed by step; a copy, yours to change."""
@@ -182,6 +199,14 @@ class Trace:
     @classmethod
     def of(cls, columns: Mapping[str, np.ndarray]) -> Trace:
         """A trace of these columns, float64 (rows,), "step" and "seconds" among them."""
+        checks.instance("columns", columns, Mapping, "columns by name, such as those of a DataFrame as a dict")
+        for key in ("step", "seconds"):
+            if key not in columns:
+                raise checks.WrongArgument(f"columns of a trace have {key!r} among them, got {[*columns]}")
+        rows = np.shape(columns["step"])
+        for key, column in columns.items():
+            if not isinstance(column, np.ndarray) or column.dtype != np.float64 or column.shape != rows[:1]:
+                raise checks.refused(f"column {key!r}", f"a float64 array of shape {rows[:1]}", column)
         trace = cls(key for key in columns if key not in ("step", "seconds"))
         trace._columns = dict(columns)
         trace._cells = _cells(columns)
