@@ -105,7 +105,8 @@ def _in_place(place: Path, file: str) -> Path | None:
     spellings += [each.replace("t10k-", "test-") for each in spellings if "t10k-" in each]
     names = [place / folder / each for each in spellings for folder in ("", *spellings)]
     there = [
-        next((p for p in (path, path.with_name(f"{path.name}.gz")) if os.path.isfile(p)), None) for path in names
+        next((p for p in (path, path.with_name(f"{path.name}.gz")) if os.path.isfile(p)), None)
+        for path in names
     ]
     paths = [path for path in there if path is not None]
     for other in paths[1:]:

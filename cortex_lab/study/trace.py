@@ -199,7 +199,7 @@ class Trace:
     @classmethod
     def of(cls, columns: Mapping[str, np.ndarray]) -> Trace:
         """A trace of these columns, float64 (rows,), "step" and "seconds" among them."""
-        checks.instance("columns", columns, Mapping, "columns by name, such as those of a DataFrame as a dict")
+        checks.instance("columns", columns, Mapping, "arrays by name, such as {'step': ..., ...}")
         for key in ("step", "seconds"):
             if key not in columns:
                 raise checks.WrongArgument(f"columns of a trace have {key!r} among them, got {[*columns]}")

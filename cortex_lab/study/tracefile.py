@@ -108,7 +108,7 @@ class TraceFile:
             raise cannot_save(self.path, error) from error
 
     def _begin(self) -> TraceFile:
-        trace = self._trace()
+        trace: Any = self._trace()
         self._file = open(self._target, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
         self._append(UNFINISHED, _Written(len(UNFINISHED), zlib.crc32(UNFINISHED), (), 0))
         self._record(COLUMNS, json.dumps(trace.keys).encode(), names=trace.keys)
@@ -267,8 +267,8 @@ class TraceFile:
     def _finish(self) -> None:
         trace = self._trace()
         columns, directions = self._read_back() if trace is None else self._in_memory(trace)
-        ours = os.fstat(self._file.fileno())
-        if self._target.exists() and not os.path.samestat(ours, os.stat(self._target)) and not self._is_made():
+        ours, there = os.fstat(self._file.fileno()), self._target.exists()
+        if there and not os.path.samestat(ours, os.stat(self._target)) and not self._is_made():
             raise FileExistsError(errno.EEXIST, "another file has taken its place; move that away")
         content = finished(columns, directions)
         self._made = len(content), zlib.crc32(content)

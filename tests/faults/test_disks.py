@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.ground import files
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
 from tests.faults import damage, disks, hostile

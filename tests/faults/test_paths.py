@@ -28,8 +28,8 @@ def session(**options):
 
 
 READERS = {
-    "network": Network.load, "trace": Trace.open, "array": read_idx, "log": Log.load, "training": read_training,
-    "resume": lambda path: session(resume_from=path),
+    "network": Network.load, "trace": Trace.open, "array": read_idx, "log": Log.load,
+    "training": read_training, "resume": lambda path: session(resume_from=path),
 }  # fmt: skip
 WRITERS = {
     "network": lambda path: hostile.network().save(path),
@@ -75,7 +75,7 @@ NO_PLACES = {
 @pytest.mark.parametrize("name", NO_FILES, ids=lambda name: name[:12])
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_where_no_file_is_none_is_read(places, read, name):
-    with pytest.raises(FileNotFoundError, match="there is no file .*") as refused:
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*") as refused:
         read(f"{places}/{name}")
     assert name in str(refused.value)
 
@@ -98,7 +98,7 @@ def test_a_link_is_followed_to_where_no_file_is_yet(places, write):
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_a_file_that_may_not_be_read_is_not_called_damaged(places, monkeypatch, read):
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(PermissionError, match="cannot read .*file: you may not"):
+    with pytest.raises(PermissionError, match=r"cannot read .*file: you may not"):
         read(places / "file")
 
 
@@ -214,7 +214,7 @@ def test_what_goes_wrong_in_writing_is_said_once_with_the_path(tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", fail)
         for use in (file.write, file.close):
-            with pytest.raises(OSError, match="run.h5") as refused:
+            with pytest.raises(OSError, match=r"run\.h5") as refused:
                 use()
             said = str(refused.value)
             assert said.count("cannot save to") == said.count("free some space") == 1

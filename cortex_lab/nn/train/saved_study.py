@@ -42,7 +42,7 @@ class SavedStudy:
         columns = zip(keys, rows, strict=True)
         trace = Trace.of({key: np.array(column, np.float64) for key, column in columns})
         if len(trace) and trace["step"][-1] != step:
-            raise ValueError(f"its rows end at step {trace['step'][-1]:g}, and it was saved after step {step}")
+            raise ValueError(f"its rows end at step {trace['step'][-1]:g}, not at {step}, its own")
         trace.directions = written_down(about.get("directions"), trace.keys)
         trace.before = {str(key): float(value) for key, value in about["before"].items()}
         until = about["until"]
