@@ -346,15 +346,16 @@ def _need_number(condition: Condition, name: str, value: object, wanted: str = "
         object.__setattr__(condition, name, int(value) if isinstance(value, Integral) else float(value))
         float(value)
     except OverflowError:
-        wanted += " up to 1.8e308, or infinity"
+        wanted = "a number up to 1.8e308, or infinity"
         raise checks.refused(f"{name} of {type(condition).__name__}(...)", wanted, value) from None
 
 
-def _need_length(condition: Condition, value: Any) -> None:
+def _need_length(condition: Condition, value: float) -> None:
     # A run of no length is met before its first step, and looks as if it had been one.
-    _need_number(condition, "n", value, "a number over 0")
+    wanted = "a number over 0"
+    _need_number(condition, "n", value, wanted)
     if value <= 0:
-        raise checks.refused(f"n of {type(condition).__name__}(...)", "a number over 0", value)
+        raise checks.refused(f"n of {type(condition).__name__}(...)", wanted, value)
 
 
 def reason(condition: Condition, trace: Trace) -> str:
