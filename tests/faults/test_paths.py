@@ -165,7 +165,7 @@ def test_an_interrupt_of_a_stream_that_begins_leaves_one_or_none(tmp_path, after
     path, whole, trace, threads = tmp_path / "run.h5", interrupts.Interrupter(), filled(3), _threads()
     whole(lambda: trace.stream_to(path))
     stand(trace, path, trace.stream_to(path))
-    for at in range(0, whole.count, 11):
+    for at in range(0, whole.count, 23):
         trace = filled(3)
         interrupts.Interrupter(at, after)(lambda trace=trace: trace.stream_to(path))
         assert len(trace._files) >= len(os.listdir(tmp_path)), at
@@ -185,7 +185,7 @@ def test_an_interrupt_of_a_stream_that_ends_is_made_good_by_another_end(tmp_path
     path, whole, trace = tmp_path / "run.h5", interrupts.Interrupter(where=where), filled(3)
     whole(trace.stream_to(path).close)
     os.unlink(path)
-    for at in range(0, whole.count, 7):
+    for at in range(0, whole.count, 41):
         trace = filled(3)
         file = trace.stream_to(path)
         interrupts.Interrupter(at, after, where)(file.close)
