@@ -154,7 +154,7 @@ def train(
     if optimizer is None and saved is None and not new_optimizer:
         optimizer = "adam"
     given_optimizer: Any = None if optimizer is None else as_optimizer(optimizer)
-    optimizer = optimizer_of(saved, optimizer, new_optimizer)
+    optimizer = optimizer_of(saved, optimizer, new_optimizer, network)
     shared: list[Shared] = []
     validation = kept(checks.in_numpy(validation), "validation", shared)
     sample_weight = kept(sample_weight, "sample_weight", shared)
