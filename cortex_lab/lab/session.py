@@ -127,9 +127,10 @@ class TrainingSession(Answering, Session):
 
     @told
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
-        """How good the network is now on `data`: mean "loss", "accuracy" if it has one output, of classes.
+        """How good the network is now on `data`: mean "loss", "accuracy" of one output of classes or a yes or no.
 
-        Of several outputs, metrics say how good each is: `metrics={name of an output: "accuracy"}`.
+        A yes is a raw output over 0, or one of a sigmoid over 1/2. Of several outputs, metrics say how good
+        each is: `metrics={name of an output: "accuracy"}`.
         Rows whose target is unknown do not count; NaN where none is known. `data` is the name of one of the
         dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
         targets). `metrics` are as in `train`, None for those that the training was given.

@@ -31,7 +31,7 @@ class Loss(Described):
     """
 
     of_classes: ClassVar[bool] | bool = False
-    """Whether targets are class ids, so that accuracy has a meaning."""
+    """Whether targets are class ids."""
     link: ClassVar[str | None] | str | None = None
     """What makes probabilities of the outputs: "softmax", "sigmoid", or None where nothing has to."""
     replays: ClassVar[bool] = False
