@@ -127,7 +127,7 @@ class TrainingSession(Answering, Session):
 
     @told
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
-        """How good the network is now on `data`: mean "loss", "accuracy" of one output of classes or a yes or no.
+        """How good the network is now on `data`: mean "loss", "accuracy" of classes or of one yes or no.
 
         A yes is a raw output over 0, or one of a sigmoid over 1/2. Of several outputs, metrics say how good
         each is: `metrics={name of an output: "accuracy"}`.
