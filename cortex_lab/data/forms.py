@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
@@ -25,8 +26,8 @@ TARGETS = ("target", "label", "y", "class")
 """What the column to be predicted is called, in a frame that is given alone."""
 
 
-def as_data(data: Any) -> Any:
-    """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
+    """A frame, or a frame and the name of its target, as a Dataset, numbers as `dtype`; else as it is."""
     data = checks.in_numpy(data)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError(
@@ -48,7 +49,7 @@ def as_data(data: Any) -> Any:
                 f"(frame, {example!r}) to predict {example!r} from the other columns, of "
                 f"{shown(data.columns)}"
             )
-        return Dataset(data, target=named[0])
+        return Dataset(data, target=named[0], dtype=dtype)
     pair = isinstance(data, (tuple, list)) and len(data) == 2
     if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
         raise TypeError(
@@ -58,7 +59,7 @@ def as_data(data: Any) -> Any:
     if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data[0], checks.plain(data[1])
         if is_column(frame, target):
-            return Dataset(frame, target=target)
+            return Dataset(frame, target=target, dtype=dtype)
         if target is not None and np.isscalar(target):
             raise KeyError(
                 f"the frame has no column {target!r} to be predicted; it has "
@@ -142,7 +143,10 @@ def coded_by_output(
     return {name: each for name, (each, _) in coded.items()}, words or None
 
 
-def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({})) -> Any:
+def inputs_of(
+    inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({}),
+    dtype: DTypeLike = np.float32,
+) -> Any:  # fmt: skip
     """Inputs with each frame read by the names that its own input has, if it has some.
 
     Words are read by the `categories` of the training; ValueError for a column of words that has none.
@@ -150,17 +154,19 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
     if isinstance(inputs, Mapping):
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
-        return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+        return {
+            name: inputs_of(part, names.get(name), role, categories, dtype) for name, part in inputs.items()
+        }
     if checks.is_sparse(inputs):
         raise checks.sparse(f"an input of {role}", "an array of numbers")
     if not isinstance(inputs, pd.DataFrame):
         return inputs
     if isinstance(columns, Mapping):
         if len(columns) > 1:
-            return {name: inputs_of(inputs, each, role, categories) for name, each in columns.items()}
+            return {name: inputs_of(inputs, each, role, categories, dtype) for name, each in columns.items()}
         columns = next(iter(columns.values()), None)
     columns = inputs.columns.tolist() if columns is None else columns
-    data = Dataset(inputs, columns, None, name=role)
+    data = Dataset(inputs, columns, None, name=role, dtype=dtype)
     unknown = [column for column in data.categories if column not in categories]
     if unknown:
         raise ValueError(
@@ -183,7 +189,10 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
     }
 
 
-def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:
+def joined(
+    inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset",
+    dtype: DTypeLike = np.float32,
+) -> Dataset:  # fmt: skip
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
@@ -198,7 +207,7 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
     frame = pd.concat([inputs, targets], axis=1)
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
-    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name, dtype=dtype)
 
 
 def refuse_given_away(dataset: Dataset) -> None:

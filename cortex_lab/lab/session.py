@@ -273,9 +273,9 @@ class TrainingSession(Answering, Session):
                 raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
             data = getattr(self.dataset, data)
         reading, _ = reading_of(training.losses)
-        reads, words = self.network.reads, self.network.categories
+        reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words)
+            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
         )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)
