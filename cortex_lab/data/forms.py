@@ -65,7 +65,36 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
                 f"the frame has no column {target!r} to be predicted; it has "
                 f"{shown(frame.columns)}{near(target, frame.columns)}"
             )
+    if not pair and not isinstance(data, Dataset):
+        raise _no_data(data)
     return data
+
+
+def _no_data(data: Any) -> TypeError:
+    """What to say of what is neither a Dataset nor a pair."""
+    listed = isinstance(data, (tuple, list))
+    first = data[0] if listed and data else None
+    given = f"a {type(data).__name__}{f' of {len(data)}' if listed else ''}"
+    if data is None or hasattr(data, "shape"):
+        given = checks.shown(data)
+    if isinstance(data, Mapping):
+        names = list(data) or ["y"]
+        say = f"of columns make a frame, (pandas.DataFrame(data), {names[-1]!r})"
+        if len(names) == 2:
+            say = f"say which is which, (data[{names[0]!r}], data[{names[1]!r}]); {say}"
+    elif listed and len(data) == 3:
+        say = "weights stand beside them, sample_weight=w, and other rows too, validation=(X_test, y_test)"
+    elif isinstance(first, (tuple, list)) and len(first) == 2:
+        say = "of rows make arrays, x, y = map(numpy.stack, zip(*data)), and give (x, y)"
+    elif hasattr(data, "shape"):
+        say = "of inputs alone nothing is predicted; (x, x) learns to give them again"
+    elif hasattr(data, "__iter__") or hasattr(data, "__getitem__"):
+        rows = hasattr(data, "__getitem__")
+        made = f"x, y = map(numpy.{'stack' if rows else 'concatenate'}, zip(*data))"
+        say = f"of {'rows' if rows else 'batches'} make arrays, {made}, and give (x, y)"
+    else:
+        say = "such as (frame, 'the column to be predicted')"
+    return TypeError(f"data cannot be {given}, but a Dataset or a pair (inputs, targets); {say}")
 
 
 def is_column(frame: pd.DataFrame, target: Any) -> bool:

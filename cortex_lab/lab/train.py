@@ -17,7 +17,7 @@ from cortex_lab.data.given import Given
 from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.defaults import losses_for, said
+from cortex_lab.lab.defaults import losses_for, refuse_targets_for_a_loss, said
 from cortex_lab.lab.fitting import (
     refuse_no_network,
     refuse_unfitting_inputs,
@@ -140,6 +140,7 @@ def train(
         has a schedule begin anew, and with nothing attached.
     """
     refuse_no_network(network)
+    refuse_targets_for_a_loss(loss)
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
