@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from datetime import date
+from numbers import Number
 from types import MappingProxyType
 from typing import Any
 
@@ -145,8 +147,8 @@ def _numbers(frame: pd.DataFrame, names: list, role: str, dtype: DTypeLike = np.
         _refuse_switches_with_gaps(column, name, frame)
         if kind == "c" or not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
             raise ValueError(
-                f"column {name!r} holds {column.dtype}, and {role} must be numbers; {remedy(kind)}, "
-                "or leave it out"
+                f"column {name!r} holds {column.dtype}, and {role} must be numbers; "
+                f"{_of_objects(column, name) or remedy(kind)}, or leave it out"
             )
         numbers = numbers_of(column)
         values[:, position] = _in_float32(numbers, name) if dtype == np.float32 else numbers
@@ -158,6 +160,16 @@ def _numbers(frame: pd.DataFrame, names: list, role: str, dtype: DTypeLike = np.
             _ways_out(column, name, np.isinf(values[:, position]).any()),
         )
     return values
+
+
+def _of_objects(column: pd.Series, name: Any) -> str:
+    """What makes numbers, or words, of a column of objects; nothing where nobody can tell."""
+    kinds = {type(each) for each in column.dropna()} if column.dtype == object else set()
+    if kinds and all(issubclass(kind, date) for kind in kinds):
+        return f"dates = pandas.to_datetime(frame[{name!r}]); (dates - dates.min()).dt.days are numbers"
+    if kinds and all(issubclass(kind, Number) for kind in kinds):
+        return f"frame[{name!r}].astype(float) makes numbers of it"
+    return f"frame[{name!r}].astype(str) makes words of it" if str in kinds else ""
 
 
 def _in_float32(numbers: np.ndarray, name: Any) -> np.ndarray:

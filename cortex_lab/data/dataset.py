@@ -14,6 +14,7 @@ from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.answers import Answers
 from cortex_lab.data.batches import Batches
+from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
 from cortex_lab.data.exact import checked_dtype, read_as_numbers
 from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weights_of_rows
@@ -87,15 +88,18 @@ class Dataset(Answers):
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
         self._whole.index = numbers_of_rows(self._whole)
-        self.categories = categories_among(self._whole, self.columns)
-        self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
+        try:
+            self.categories = categories_among(self._whole, self.columns)
+            self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
+        except ValueError as error:
+            raise with_others(error, self._whole, self.columns, self.dtype) from None
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
         self.splits = read_splits(splits, self._whole, self._index)
 
-    read_as_numbers = read_as_numbers
-
     # Readings ----------------------------------------------------------------------------------------
+
+    read_as_numbers = read_as_numbers
 
     @property
     def reads(self) -> dict[str, list]:
@@ -157,8 +161,7 @@ class Dataset(Answers):
         """
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
-        if other.dtype != self.dtype:
-            return self.read_as_numbers(other.dtype).like(other)
+        self = self.read_as_numbers(other.dtype)
         same = copy.copy(other if self._whole is other._whole else self)
         if self._whole is other._whole:
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
@@ -385,11 +388,11 @@ class Dataset(Answers):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __repr__(self) -> str:
-        return dataset_text(self, self._shapes(), self._targets.values())
-
     def _shapes(self) -> str:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
+
+    def __repr__(self) -> str:
+        return dataset_text(self, self._shapes(), self._targets.values())
 
     def _repr_html_(self) -> str:
         splits = [f"{name} {len(rows):,}" for name, rows in self.splits.items()] or ["not split"]

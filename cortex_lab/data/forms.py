@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike
 
+from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
@@ -211,11 +212,14 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
         return learned.categories
     parts = inputs.values() if isinstance(inputs, Mapping) else [inputs]
     frames = [part for part in parts if isinstance(part, pd.DataFrame) and len(part.columns)]
-    return {
-        column: words
-        for frame in frames
-        for column, words in categories_among(frame, frame.columns.tolist()).items()
-    }
+    found: dict[Hashable, list[str]] = {}
+    for frame in frames:
+        names = frame.columns.tolist()
+        try:
+            found |= categories_among(frame, names)
+        except ValueError as error:
+            raise with_others(error, frame, names, np.float32) from None
+    return found
 
 
 def joined(

@@ -24,7 +24,7 @@ from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
-from cortex_lab.ground.categories import holds_words
+from cortex_lab.ground.categories import are_dates, holds_words
 from cortex_lab.ground.float32 import numbers_of
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
@@ -233,6 +233,8 @@ def _values(column: pd.Series, loss: str) -> Read:
         remedy = f"({named} - {named}.min()).dt.total_seconds()"
     elif column.dtype.kind == "m":
         remedy = f"{named}.dt.total_seconds()"
+    elif are_dates(column.unique()):
+        remedy = f"dates = pandas.to_datetime({named}); (dates - dates.min()).dt.total_seconds()"
     elif pd.to_numeric(column.astype(object), errors="coerce").notna().all():
         remedy = f"{named}.astype(float)"
     else:

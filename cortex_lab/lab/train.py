@@ -225,7 +225,7 @@ def train(
     chosen = said(why, training.losses)
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
-    chosen += unscaled(training, reads, first)
+    chosen += unscaled(training, given, reads, first)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:
