@@ -12,7 +12,7 @@ import numpy as np
 from cortex_lab.optimize import ReduceOnPlateau
 from cortex_lab.study import Condition, Probe, Session, Trace, every
 from cortex_lab.study.breakpoints import Breakpoint
-from cortex_lab.study.conditionformat import condition_of, described
+from cortex_lab.study.conditionformat import condition_of, described, has_no_length
 from cortex_lab.study.direction import written_down
 from cortex_lab.study.expression import Forgotten
 
@@ -40,7 +40,10 @@ class SavedStudy:
         trace.before = {str(key): float(value) for key, value in about["before"].items()}
         until = about["until"]
         if until is not None:
-            until = Forgotten(about["said"]) if until == "" else condition_of(until)
+            over = until == "" or has_no_length(until)
+            until = Forgotten(about["said"]) if over else condition_of(until)
+        breaks = about.get("breakpoints", ())
+        lost = [f"the breakpoint at {said}" for _, said, _ in breaks if has_no_length(said)]
         attached = [{key: part for key, part in each.items() if key != "kind"} for each in about["attached"]]
         return cls(
             trace,
@@ -51,9 +54,10 @@ class SavedStudy:
             tuple(Probe(key, every(n) if n else None) for key, n in about["probes"]),
             tuple(
                 Breakpoint(int(number), condition_of(said), int(since))
-                for number, said, since in about.get("breakpoints", ())
+                for number, said, since in breaks
+                if not has_no_length(said)
             ),
-            tuple(str(each) for each in about.get("left_out", ())),
+            (*map(str, about.get("left_out", ())), *lost),
             tuple(int(step) for step in about.get("best", ())),
         )
 
