@@ -213,8 +213,8 @@ def _refuse_lost_settings(cls: type) -> None:
     if lost or missing:
         why = f"would not keep {lost[0]}" if lost else f"could not give it {missing[0]}"
         raise TypeError(
-            f"{cls.__name__} has an __init__ of its own, so a file or a script {why}; instead write "
-            f"@dataclass(frozen=True) above the class and, as a field in it, {(lost or missing)[0]}: float = 1.0"
+            f"{cls.__name__} has an __init__ of its own, so a file or a script {why}; write "
+            f"@dataclass(frozen=True) above the class and, as its field, {(lost or missing)[0]}: float = 1.0"
         )
 
 

@@ -25,6 +25,7 @@ Its rooms, from the ground up: each imports from those before it, none from thos
 | `diagnosis`          | experiments on copies of a training                               |
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.nn import layers, losses
 from cortex_lab.nn.contract import initializers
 from cortex_lab.nn.contract.layer import LAYERS, Layer, Parameter
@@ -51,3 +52,5 @@ __all__ = [
     "layers",
     "losses",
 ]
+
+__getattr__ = answers_for(__name__)

@@ -13,7 +13,7 @@ from cortex_lab.ground import checks
 from cortex_lab.optimize import ReduceOnPlateau
 from cortex_lab.study import Condition, Probe, Session, Trace, every
 from cortex_lab.study.breakpoints import Breakpoint
-from cortex_lab.study.conditionformat import condition_of, described
+from cortex_lab.study.conditionformat import condition_of, described, has_no_length
 from cortex_lab.study.direction import written_down
 from cortex_lab.study.expression import Forgotten
 
@@ -47,12 +47,16 @@ class SavedStudy:
         trace.before = {str(key): float(value) for key, value in about["before"].items()}
         until = about["until"]
         if until is not None:
-            until = Forgotten(checks.text("said", about["said"])) if until == "" else condition_of(until)
+            # A run of no length, which earlier versions let somebody ask for, is over.
+            over = until == "" or has_no_length(until)
+            until = Forgotten(checks.text("said", about["said"])) if over else condition_of(until)
         plateaus = [_plateau(**each) for each in checks.listed("attached", about["attached"])]
         if len({each.key for each in plateaus}) < len(plateaus):
             raise ValueError("two plateaus are attached for one key")
         probes = checks.listed("probes", about["probes"])
         breakpoints = checks.listed("breakpoints", about.get("breakpoints", []))
+        lost = [f"the breakpoint at {said}" for _, said, _ in breakpoints if has_no_length(said)]
+        left_out = [checks.text("left_out", each) for each in checks.listed("it", about.get("left_out", []))]
         return cls(
             trace,
             until,
@@ -60,8 +64,8 @@ class SavedStudy:
             checks.flag("stop_on_fault", about["stop_on_fault"]),
             tuple(plateaus),
             tuple(Probe(key, None if n is None else every(n)) for key, n in probes),
-            tuple(_breakpoint(*each) for each in breakpoints),
-            tuple(checks.text("left_out", each) for each in checks.listed("it", about.get("left_out", []))),
+            tuple(_breakpoint(*each) for each in breakpoints if not has_no_length(each[1])),
+            (*left_out, *lost),
             tuple(checks.whole("best", at, least=0) for at in checks.listed("best", about.get("best", []))),
         )
 
