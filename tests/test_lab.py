@@ -186,7 +186,7 @@ def test_a_file_that_does_not_fit_changes_nothing(digits, tmp_path):
         resume(batch_size=16)
     with pytest.raises(ValueError, match="other losses"):
         resume(loss=cl.SoftmaxCrossEntropy(label_smoothing=0.1))
-    with pytest.raises(ValueError, match="holds a network, not a training"):
+    with pytest.raises(ValueError, match="holds a 'network', not a training"):
         resume("network.h5")
     content = (tmp_path / "run.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])

@@ -18,7 +18,8 @@ def checked_dtype(dtype: DTypeLike) -> np.dtype:
         found = np.dtype(dtype)
     except TypeError:
         found = None
-    if found not in (np.float32, np.float64):
+    # NumPy takes None for float64.
+    if dtype is None or found not in (np.float32, np.float64):
         raise checks.refused("dtype", WANTED, dtype)
     return found
 

@@ -215,7 +215,7 @@ def test_what_are_no_numbers_is_refused_with_the_way_out(dtype):
         # pandas has no such column.
         return
     for inputs, target in (("given", None), ("x", ["given"])):
-        remedy = f"({NO_NUMBERS[dtype]}|to_numeric|make it yes or no)"
+        remedy = f"({NO_NUMBERS[dtype]}|to_numeric|astype|make it yes or no)"
         with pytest.raises(ValueError, match=f"column 'given' holds .*{remedy}"):
             Dataset(frame, inputs, target)
 

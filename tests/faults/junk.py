@@ -176,7 +176,10 @@ class World:
         dataset, bowl = self.dataset, cl.Sphere()
         yield Call(
             "Dataset", Dataset,
-            {"frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small"},
+            {
+                "frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small",
+                "dtype": "float32",
+            },
         )  # fmt: skip
         for name, given in {
             "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True},
