@@ -16,6 +16,8 @@ from cortex_lab.study import Notice, Session
 from cortex_lab.study.settling import settled
 from cortex_lab.widgets import notebook
 from cortex_lab.widgets.frames import Frames
+from cortex_lab.widgets.layouts import Layout, panels_of
+from cortex_lab.widgets.linking import Linking
 from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import front_end, views_of
 from cortex_lab.widgets.picture import StaticPicture, paint_bench
@@ -26,7 +28,7 @@ from cortex_lab.widgets.trainer import Trainer
 REST_BEFORE_PICTURE = 1.5
 
 
-class Bench:
+class Bench(Linking):
     """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
@@ -46,9 +48,12 @@ class Bench:
         The dataset row whose activations are shown; None takes the first test row.
     interval
         Seconds between two frames, at least.
+    layout
+        Which panels are open, in order: a list of names, or a preset: "classify", "regress", "sequence",
+        "descent". None opens all that do not wait to be asked for.
 
-    Raises KeyError for a layer and IndexError for a row that does not exist, ImportError without ipywidgets
-    and anywidget.
+    Raises KeyError for a layer or a panel and IndexError for a row that does not exist, ImportError without
+    ipywidgets and anywidget.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Bench:
         pinned: int | None = None,
         map_layer: str | None = None,
         interval: float = 0.1,
+        layout: Layout = None,
     ) -> None:
         make_channel, make_controls, open_widgets = front_end()
         checks.flag("map", map)
@@ -68,7 +74,8 @@ class Bench:
         self.views = views_of(session, chosen, without=set() if map else {"embedding_map"})
         self._knobs = {(name, knob.name): knob for name, view in self.views.items() for knob in view.knobs}
         for name, knob in self._knobs:
-            self._share(name, knob)
+            self._spread(name, knob)
+        self._link(layout)
         older = notebook.open_on(session)
         if older is not None:
             older.close()
@@ -145,31 +152,6 @@ class Bench:
         return status_text(status_panel(self.session, self.error))
 
     loss_curve: Any = property(lambda self: self.views["loss_curve"])
-    weight_histogram: Any = property(lambda self: self.views["weight_histogram"])
-    activations: Any = property(lambda self: self.views["activations"])
-
-    embedding_map: Any = property(lambda self: self.views.get("embedding_map"))
-    """The map; None if it was opened without."""
-
-    @property
-    def layer(self) -> str | None:
-        """The layer whose weights are shown; set it to choose another."""
-        return self.weight_histogram.layer
-
-    @layer.setter
-    def layer(self, name: str) -> None:
-        self.turn("weight_histogram", "layer", name)
-
-    @property
-    def map_layer(self) -> str | None:
-        """The layer whose activations are mapped; set it to choose another."""
-        return self.embedding_map.layer if self.embedding_map else None
-
-    @map_layer.setter
-    def map_layer(self, name: str) -> None:
-        if self.embedding_map is None:
-            raise ValueError("this bench has no map; open it with map=True")
-        self.turn("embedding_map", "layer", name)
 
     @property
     def map_moving(self) -> bool:
@@ -187,15 +169,6 @@ class Bench:
     def learning_rate(self, value: float) -> None:
         self.session.edit("learning_rate", value)
 
-    @property
-    def pinned(self) -> int | None:
-        """The row whose activations are shown; set it to choose another."""
-        return self.activations.pinned
-
-    @pinned.setter
-    def pinned(self, row: int) -> None:
-        self.turn("activations", "pinned", row)
-
     def turn(self, view: str, knob: str, value: Any) -> None:
         """Set a knob of a view; other views that have the same knob follow, if it is a shared one."""
         self.trainer.refuse_a_child()
@@ -205,7 +178,7 @@ class Bench:
             known = ", ".join(name for each, name in self._knobs if each == view)
             raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
-        self._share(view, knob)
+        self._spread(view, knob)
         self.trainer.nudge()
         self.publisher.wake()
 
@@ -239,7 +212,7 @@ class Bench:
 
     def png(self) -> bytes:
         """The whole bench as it is now, as a PNG picture."""
-        return paint_bench(self.views.values(), self.status)
+        return paint_bench(self.open_views.values(), self.status)
 
     def __repr__(self) -> str:
         return f"<Bench {'closed' if self.closed else self.status}>"
@@ -252,8 +225,10 @@ class Bench:
 
     def _assemble(self, interval: float, make_channel: Callable, make_controls: Callable) -> None:
         session = self.session
-        self.channel = make_channel(self.id, self._heard)
-        self.controls = controls = make_controls(self.channel, self.views, getattr(session, "phases", ()))
+        self.channel = make_channel(self.id, self._heard, panels=panels_of(self.views, self.layout))
+        self.controls = controls = make_controls(
+            self.channel, self.views, getattr(session, "phases", ()), self.layout
+        )
         self.step_button, self.step_size = controls.step_button, controls.step_size
         self.run_button, self.pause_button = controls.run_button, controls.pause_button
         self.step_to_button, self.phase_chooser = controls.step_to_button, controls.phase_chooser
@@ -331,7 +306,7 @@ class Bench:
         """Whether a command is under way or waiting."""
         return self.trainer.busy
 
-    def _share(self, view: str, knob: str) -> None:
+    def _spread(self, view: str, knob: str) -> None:
         mine, found = self.views[view], self._knobs.get((view, knob))
         for other in self.views.values() if found is not None and found.shared else ():
             if other is not mine and hasattr(other, knob):
@@ -359,6 +334,7 @@ class Bench:
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get("type")
+        self._heard_of_linked(message)
         if kind == "hello":
             self._frames.forget()
         if kind == "pin":
@@ -387,6 +363,7 @@ class Bench:
                 self._request_error = error
         with widget_lock:
             self.controls.update(self)
+        self._tell_pages()
         resting = time.monotonic() - self._last_activity > REST_BEFORE_PICTURE
         if self._picture_due and self.picture.displayed and resting and not self.session.running:
             self._picture_due = False

@@ -153,7 +153,7 @@ def test_both_themes_have_every_ramp() -> None:
         (Scatter, ([1], [1, 2]), "Scatter: lengths differ: x of 1 and y of 2"),
         (Trail, ([1], [1], [1, 2]), "Trail: lengths differ"),
         (Contours, ([0, 1], [0, 1], [[1, 2]], [[1, 2]]), r"Contours: z is \(1, 2\), expected \(2, 2\)"),
-        (Tiles, (np.ones((2, 4, 4, 3)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
+        (Tiles, (np.ones((2, 4, 4, 2)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
         (Diagram, (("a",), ((0, 1),)), r"Diagram: there are 1 nodes, so no edge \(0, 1\)"),
     ],

@@ -50,6 +50,11 @@ class Axis:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ValueError(f"Axis: limits must be two finite numbers, the lower first, got {self.limits}")
 
+    @property
+    def of_steps(self) -> bool:
+        """Whether steps of the session go along it, as its label says: moments are marked on it."""
+        return self.label == "step"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -156,8 +161,8 @@ class Scatter(Mark):
     """Points at `x` and `y`, colored by `groups`: for each the place of its name among `names`.
 
     `keys` are numbers that say which point is which, called `key_name`; `chosen` is the key of one with a
-    ring. Where `pins`, keys are rows of the dataset, and a click on a point pins its row. A `symbol` is
-    drawn instead of each group's own.
+    ring. Where `pins`, keys are rows of the dataset: a click on a point pins and selects its row, and where
+    any are `selected`, the others stand back. A `symbol` is drawn instead of each group's own.
     """
 
     x: np.ndarray
@@ -170,6 +175,7 @@ class Scatter(Mark):
     pins: bool = False
     color: Color = 0
     symbol: Literal["", "star"] = ""
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     def wrong(self) -> str:
         return _unequal(x=self.x, y=self.y, groups=self.groups, keys=self.keys)
@@ -230,15 +236,19 @@ class Contours(Mark):
 
 @dataclass(frozen=True, eq=False)
 class Tiles(Mark):
-    """Pictures (tiles, height, width), or one in color (1, height, width, 3), shaded between `limits`.
+    """Pictures (tiles, height, width), in color (tiles, height, width, 3), shaded between `limits`.
 
-    Tiles of one pixel are drawn as cells. `unit` is what one tile is called.
+    Tiles of one pixel are drawn as cells. `unit` is what one tile is called. Where `pins`, `keys` are the
+    rows of the dataset that the tiles show: a click selects, and those `selected` have a frame.
     """
 
     values: np.ndarray
     limits: tuple[float, float]
     ramp: Ramp = "sequential"
     unit: str = "tile"
+    keys: np.ndarray = field(default_factory=lambda: _NONE)
+    pins: bool = False
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     @property
     def on_axes(self) -> bool:
@@ -246,8 +256,10 @@ class Tiles(Mark):
 
     def wrong(self) -> str:
         shape = self.values.shape
-        fits = len(shape) == 3 or (len(shape) == 4 and shape[0] == 1 and shape[3] == 3)
-        return "" if fits else f"values must be (tiles, height, width) or (1, height, width, 3), got {shape}"
+        if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
+            return f"values must be (tiles, height, width) or (tiles, height, width, 3), got {shape}"
+        fits = len(self.keys) in (0, shape[0])
+        return "" if fits else f"{shape[0]} tiles but {len(self.keys)} keys"
 
     @property
     def in_color(self) -> bool:

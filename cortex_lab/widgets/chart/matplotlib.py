@@ -25,7 +25,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.palette import PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
+from cortex_lab.widgets.chart.picture_tiles import as_bytes, frames_of, mosaic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +54,12 @@ def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
 def png_bytes(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg_text(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -191,7 +197,14 @@ def _scatter(mark: Scatter, axes: Axes) -> None:
         edge = "#15181d" if mark.color == "ground" else "white"
         style = {"edgecolors": edge, "linewidths": 0.8 if mark.symbol else 0.3, "zorder": 5}
         size = 70 if mark.symbol else 11
-        axes.scatter(mark.x[mine], mark.y[mine], s=size, color=color, marker=_SYMBOLS[symbol], **style)
+        style |= {"s": size, "color": color, "marker": _SYMBOLS[symbol]}
+        if not len(mark.selected):
+            axes.scatter(mark.x[mine], mark.y[mine], **style)
+            continue
+        stands = mine & np.isin(mark.keys, mark.selected)
+        axes.scatter(mark.x[mine & ~stands], mark.y[mine & ~stands], alpha=0.25, **style)
+        style |= {"edgecolors": "#15181d", "linewidths": 0.8, "zorder": 6, "s": 2 * size}
+        axes.scatter(mark.x[stands], mark.y[stands], **style)
     chosen = np.flatnonzero(mark.keys == mark.chosen)
     if mark.chosen is not None and len(chosen):
         ring = {"s": 60, "facecolors": "none", "edgecolors": _PLAIN["text"], "linewidths": 1.2, "zorder": 6}
@@ -214,12 +227,17 @@ def _contours(mark: Contours, axes: Axes) -> None:
 
 
 def _tiles(mark: Tiles, axes: Axes) -> None:
+    from matplotlib.patches import Rectangle
+
     axes.set_anchor("NW")
     low, high = mark.limits
     if mark.in_color:
-        axes.imshow(as_bytes(mark.values[0], low, high))
+        axes.imshow(as_bytes(mosaic(mark.values), low, high))
     else:
         axes.imshow(mosaic(mark.values), cmap=colormap(mark.ramp), vmin=low, vmax=high)
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected)):
+        box = {"edgecolor": "#e76300", "facecolor": "none", "linewidth": 1.6, "clip_on": False}
+        axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **box))
 
 
 def _cells(mark: Cells, axes: Axes) -> None:

@@ -154,7 +154,9 @@ class Activations(View[Pictures]):
                 strong = {"strong": data.truth, "told": "the row's label"}
                 mark, x = Bars(values.ravel(), names=data.classes, **strong), Axis((0, 1), percent=True)
             else:
-                mark, x = Tiles(values, picture.limits, picture.ramp, "map"), None
+                # The first shows the row itself, so it stands out where the row is selected.
+                row = {"keys": [data.row], "pins": True} if not plots and len(values) == 1 else {}
+                mark, x = Tiles(values, picture.limits, picture.ramp, "map", **row), None
             share = 1.25 if picture.kind == "output" else 1.0
             plots.append(Plot((mark,), picture.name, detail=picture.detail, x=x, share=share))
         return Chart(tuple(plots), "flow", summary=self._summary(data), step=data.step)
