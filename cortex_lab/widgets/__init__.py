@@ -3,6 +3,7 @@
 | type              | what it is                                                            |
 |-------------------|-----------------------------------------------------------------------|
 | `Bench`           | controls and live views of a Session, in a notebook                   |
+| `DatasetBrowser`  | rows, classes and columns of a Dataset, without a network             |
 | `View`            | base of the views: `.frame()`, `.figure()`, `.html()`, `.png()`       |
 | `Knob`            | one setting of a view, as data; a bench makes a control of it         |
 | `Chart`, `Plot`   | what a view draws: marks (`chart/marks.py`) on axes or in a box       |
@@ -11,9 +12,14 @@
 | `WeightHistogram` | how the parameters of a layer are spread                              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
+| `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
+| `ClassBalance`    | how many rows each class has                                          |
+| `ColumnHistograms`| how the values of each column are spread                              |
 """
 
 from cortex_lab.widgets.bench import Bench
+from cortex_lab.widgets.browser import DatasetBrowser
+from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import (
     Axis,
@@ -21,7 +27,6 @@ from cortex_lab.widgets.chart.marks import (
     Cells,
     Chart,
     Contours,
-    Diagram,
     Line,
     Plot,
     Scatter,
@@ -30,6 +35,9 @@ from cortex_lab.widgets.chart.marks import (
 )
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
+from cortex_lab.widgets.views.class_balance import ClassBalance
+from cortex_lab.widgets.views.column_histograms import ColumnHistograms
+from cortex_lab.widgets.views.dataset_rows import DatasetRows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.path_view import PathView
@@ -42,7 +50,11 @@ __all__ = [
     "Bench",
     "Cells",
     "Chart",
+    "ClassBalance",
+    "ColumnHistograms",
     "Contours",
+    "DatasetBrowser",
+    "DatasetRows",
     "Diagram",
     "EmbeddingMap",
     "Knob",

@@ -21,9 +21,11 @@ bench.turn("embedding_map", "live", False)
 # An iteration that was under way is over when the next command is.
 bench.trainer.put(lambda: None)
 bench.wait().show()""",
+    """import cortex_lab as cl
+browser = cl.data.load("digits").browse()""",
 ]
 ALL = ["loss_curve", "embedding_map", "weight_histogram", "activations"]
-STAGE = "[...cortexLabBenches.values()].find((bench) => bench.stage).stage"
+STAGE = "[...cortexLabBenches.values()].find((bench) => bench.stage?.known.titles.loss_curve).stage"
 PANEL = f"name => [...({STAGE}).panels.values()].find((panel) => panel.name === name)"
 
 
@@ -32,7 +34,7 @@ class Views:
 
     def __init__(self, lab: Any) -> None:
         self.lab, self.page = lab, lab.page
-        self.root = lab.page.locator(".cortex-bench")
+        self.root = lab.page.locator(".cortex-bench:not(.cortex-browser)")
 
     def panel(self, name: str) -> Any:
         return self.root.locator(f'.cortex-view[data-view="{name}"]')
@@ -328,3 +330,24 @@ def test_two_tabs_show_the_same(views: Views) -> None:
         views.page.evaluate(f"() => ({STAGE}).store.put('selection', [2])")
         views.wait(lambda: tab.evaluate(held) == [2], "what the first selects")
         assert not other.lab.console_errors
+
+
+def test_a_dataset_is_browsed_without_a_session(views: Views) -> None:
+    page, lab = views.page, views.lab
+    root = page.locator(".cortex-browser")
+    root.scroll_into_view_if_needed()
+    rows = root.locator('[data-view="dataset_rows"]')
+    for name in ("dataset_rows", "class_balance", "column_histograms"):
+        panel = root.locator(f'[data-view="{name}"]')
+        panel.scroll_into_view_if_needed()
+        views.wait(lambda panel=panel: panel.get_attribute("data-step") == "0", f"{name} to be drawn")
+    assert not root.get_by_role("button", name="Run").is_visible()
+    rows.scroll_into_view_if_needed()
+    box = rows.locator(".cortex-figure").bounding_box()
+    page.mouse.move(box["x"] + 12, box["y"] + 12)
+    assert rows.locator(".cortex-tooltip").inner_text() == "row 0: 0"
+    page.mouse.click(box["x"] + 12, box["y"] + 12)
+    views.wait(lambda: lab.value("list(browser.selection)") == [0], "the row to be selected")
+    lab.run_code('browser.turn("dataset_rows", "part", "test")')
+    views.wait(lambda: "of 449" in rows.inner_text(), "the test rows")
+    assert lab.value("browser.error is None")

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
     Chart,
     Color,
     Contours,
-    Diagram,
     Line,
     Mark,
     Plot,
@@ -23,7 +23,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.palette import PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, frames_of, mosaic
+from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
 _PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white"}
 _SYMBOLS = {"dot": "circle", "square": "square", "triangle": "triangle-up", "star": "star"}
@@ -186,12 +186,13 @@ def _contours(mark: Contours, place: _Place) -> None:
 
 def _tiles(mark: Tiles, place: _Place) -> None:
     low, high = mark.limits
+    aspect = 3.0 if mark.album else ASPECT
     if mark.in_color:
-        place.add("image", z=as_bytes(mosaic(mark.values), low, high))
+        place.add("image", z=as_bytes(mosaic(mark.values, aspect), low, high))
     else:
         scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
-        place.add("heatmap", z=mosaic(mark.values), **scale)
-    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected)):
+        place.add("heatmap", z=mosaic(mark.values, aspect), **scale)
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected), aspect):
         box = {"x0": left - 0.5, "y0": top - 0.5, "x1": left + width - 0.5, "y1": top + height - 0.5}
         place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
     anchor = f"x{place.axis if place.axis > 1 else ''}"
@@ -203,7 +204,12 @@ def _cells(mark: Cells, place: _Place) -> None:
     low, high = mark.limits
     scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
     text = "%{z:.4g}" if mark.numbers else ""
+    if mark.texts:
+        scale["text"], text = np.reshape(mark.texts, mark.values.shape), "%{text}"
     place.add("heatmap", z=mark.values, x=list(mark.columns), y=list(mark.rows), texttemplate=text, **scale)
+    for row in np.flatnonzero(np.isin(mark.keys, mark.selected)):
+        box = {"y0": row - 0.5, "y1": row + 0.5, "x0": -0.5, "x1": len(mark.columns) - 0.5}
+        place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
     place.figure.update_yaxes(visible=True, autorange="reversed", type="category", **place.at)
     place.figure.update_xaxes(visible=True, type="category", **place.at)
 

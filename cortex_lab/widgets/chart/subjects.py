@@ -42,6 +42,11 @@ def has_dataset(session: Session) -> bool:
         return False
 
 
+def has_rows_to_browse(session: Session) -> bool:
+    """Whether it has a Dataset, whose rows can be looked at by themselves."""
+    return isinstance(getattr(session, "dataset", None), Dataset)
+
+
 def held_out(dataset: Dataset) -> Any:
     """The test rows, else the validation rows, else all there are."""
     for part in ("test", "validation", "train"):
