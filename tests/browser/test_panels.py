@@ -309,7 +309,7 @@ def test_nothing_is_wider_than_its_place(views: Views, width: int) -> None:
     views.page.set_viewport_size({"width": width, "height": 800})
     views.lab.run_code("bench.selection, bench.moment = [2], 40")
     views.agree("moment", 40)
-    assert not views.page.evaluate(TOO_WIDE)
+    views.wait(lambda: not views.page.evaluate(TOO_WIDE), "everything to fit")
     views.page.set_viewport_size({"width": 1280, "height": 800})
 
 
