@@ -9,6 +9,7 @@
 | `LossCurve`       | loss and accuracy over steps                                          |
 | `Activations`     | what every layer makes of one pinned row                              |
 | `WeightHistogram` | how the parameters of a layer are spread                              |
+| `MetricCurves`    | what else is recorded: metrics, losses of several outputs, probes     |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 """
@@ -32,6 +33,7 @@ from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.loss_curve import LossCurve
+from cortex_lab.widgets.views.metric_curves import MetricCurves
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
@@ -48,6 +50,7 @@ __all__ = [
     "Knob",
     "Line",
     "LossCurve",
+    "MetricCurves",
     "NothingToShow",
     "PathView",
     "Plot",

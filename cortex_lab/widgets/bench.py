@@ -15,6 +15,7 @@ from cortex_lab.ground.flag import Flag
 from cortex_lab.study import Notice, Session
 from cortex_lab.study.settling import settled
 from cortex_lab.widgets import notebook
+from cortex_lab.widgets.aside import Asides
 from cortex_lab.widgets.frames import Frames
 from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import front_end, views_of
@@ -96,6 +97,7 @@ class Bench:
             # Not under the lock: a thread that is being started is waited for, and may have to wait itself.
             self.trainer.start()
             self.publisher.start()
+            self.asides.start()
             notebook.opened(self)
 
         settled(begin, lambda error: self._end() if error is not None else None)
@@ -171,10 +173,8 @@ class Bench:
             raise ValueError("this bench has no map; open it with map=True")
         self.turn("embedding_map", "layer", name)
 
-    @property
-    def map_moving(self) -> bool:
-        """Whether the map is being laid out, or will be as soon as the training rests."""
-        return self.embedding_map is not None and self.embedding_map.live
+    map_moving: bool = property(lambda self: bool(self.embedding_map and self.embedding_map.live))  # type: ignore[assignment]
+    """Whether the map is being laid out, or will be."""
 
     @property
     def learning_rate(self) -> float | None:
@@ -206,7 +206,7 @@ class Bench:
             raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
         self._share(view, knob)
-        self.trainer.nudge()
+        self.asides.nudge()
         self.publisher.wake()
 
     def step(self, n: int | None = None) -> None:
@@ -276,8 +276,10 @@ class Bench:
             interval=interval,
         )
         self._endings.append(self.publisher.close)
-        self.trainer = Trainer(session, self._idle, self.publisher.wake, name=self.id)
+        self.trainer = Trainer(session, lambda: None, self.publisher.wake, name=self.id)
         self._endings.append(self.trainer.close)
+        self.asides = Asides(self.views, session, self.channel, self._stirred, self.id)
+        self._endings.append(self.asides.close)
         self.controls.connect(self)
         self._endings.append(session.subscribe(self._heed, steps=False))
 
@@ -344,16 +346,14 @@ class Bench:
             self._stepped_by_cell = threading.current_thread() is threading.main_thread()
         self._picture_due = True
         self._last_activity = time.monotonic()
-        self.trainer.nudge()
+        self.asides.nudge()
         self.publisher.wake()
 
-    # In the trainer's thread ------------------------------------------------------------------------
+    # In the threads of views that move by themselves ------------------------------------------------
 
-    def _idle(self) -> float | None:
-        wanted = [view.advance() for view in self.views.values()]
-        if 0.0 in wanted:
-            self._last_activity = time.monotonic()
-        return min((seconds for seconds in wanted if seconds is not None), default=None)
+    def _stirred(self, error: Exception | None) -> None:
+        self._last_activity, self._request_error = time.monotonic(), error or self._request_error
+        self.publisher.wake()
 
     # In the kernel's thread, under the widget lock --------------------------------------------------
 

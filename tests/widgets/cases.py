@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.optimize import SGD, Adam, Himmelblau, landscape, log
+from cortex_lab.study import Probe, Session
 from cortex_lab.study import steps as taken
 from cortex_lab.widgets import (
     Activations,
@@ -19,6 +20,7 @@ from cortex_lab.widgets import (
     EmbeddingMap,
     Line,
     LossCurve,
+    MetricCurves,
     PathView,
     Scatter,
     Tiles,
@@ -27,7 +29,7 @@ from cortex_lab.widgets import (
     WeightHistogram,
 )
 from cortex_lab.widgets.chart.marks import Mark
-from tests.widgets.toys import ToySession
+from tests.widgets.toys import ToyNetwork, ToySession, ToyTraining
 
 
 @cache
@@ -45,11 +47,28 @@ def _of_session(view: Callable[[Any], View[Any]]) -> Callable[[int], View[Any]]:
     return make
 
 
+class Measuring(ToyTraining):
+    """A toy of which more is measured than its loss."""
+
+    keys = (*ToyTraining.keys, "grad_norm", "validation_f1_macro")
+    probes = (*ToyTraining.probes, Probe("grad_norm"), Probe("validation_f1_macro"))
+
+    def measure(self, key: str) -> float:
+        return super().measure("loss") if key in self.keys[-2:] else super().measure(key)
+
+
+def _of_measures(steps: int) -> View[Any]:
+    session = Session(Measuring(ToyNetwork()))
+    session.step(steps)
+    return MetricCurves(session)
+
+
 # How to make one of a session that has taken so many steps.
 VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Activations: _of_session(Activations),
     EmbeddingMap: _of_session(EmbeddingMap),
     LossCurve: _of_session(LossCurve),
+    MetricCurves: _of_measures,
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
 }
@@ -76,6 +95,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
             keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True,
         ),
         Scatter([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
+        Scatter(np.arange(4.0), np.arange(4.0), values=np.array([3.0, np.nan, -1.0, np.inf]), key_name="row"),
     ],
     Trail: [Trail(np.linspace(-1, 1, 9), np.linspace(1, -1, 9) ** 2, np.arange(9.0), "way", 2)],
     Contours: [Contours([-1.0, 0.0, 1.0], [-1.0, 1.0], _VALUES, 10 * _VALUES)],
@@ -84,6 +104,8 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Tiles(np.full((1, 4, 6, 3), 0.3), (0.0, 1.0)),
         Tiles(np.arange(12.0).reshape(12, 1, 1), (0.0, 11.0)),
         Tiles(np.arange(128.0).reshape(1, 2, 64), (0.0, 127.0), "gray"),
+        Tiles(np.where(np.eye(3), np.nan, 1.0)[:, :, None], (0.0, 1.0), dead=np.array([False, True, False])),
+        Tiles(np.array([0.0, np.inf, 2.0]).reshape(3, 1, 1), (0.0, 2.0), dead=np.array([True, False, False])),
     ],
     Cells: [
         Cells(_VALUES, (0.0, 1.0), ("ant", "bee"), ("a", "b", "c")),

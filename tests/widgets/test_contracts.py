@@ -24,6 +24,7 @@ from cortex_lab.widgets import (
     Knob,
     Line,
     LossCurve,
+    MetricCurves,
     Plot,
     Scatter,
     Tiles,
@@ -64,7 +65,9 @@ def test_a_view_is_one_file_and_goes_by_its_name() -> None:
 def test_every_view_draws_itself_in_every_way_without_a_front_end(view_type, steps) -> None:
     view = VIEW_CASES[view_type](steps)
     frame = view.frame()
-    assert isinstance(frame, pd.DataFrame) and (len(frame) or (view_type is LossCurve and not steps))
+    assert isinstance(frame, pd.DataFrame) and (
+        len(frame) or (view_type in (LossCurve, MetricCurves) and not steps)
+    )
     figure = view.figure()
     assert isinstance(figure, graph_objects.Figure) and figure.layout.title.text == view.title
     assert len(figure.data) >= 1
@@ -154,6 +157,7 @@ def test_both_themes_have_every_ramp() -> None:
         (Trail, ([1], [1], [1, 2]), "Trail: lengths differ"),
         (Contours, ([0, 1], [0, 1], [[1, 2]], [[1, 2]]), r"Contours: z is \(1, 2\), expected \(2, 2\)"),
         (Tiles, (np.ones((2, 4, 4, 3)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
+        (Tiles, (np.ones((2, 4, 4)), (0, 1), "gray", "tile", [True]), "Tiles: there are 2 tiles, but dead"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
         (Diagram, (("a",), ((0, 1),)), r"Diagram: there are 1 nodes, so no edge \(0, 1\)"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground.checks import plain
-from cortex_lab.widgets.chart.marks import Axis, Chart, Diagram, Mark, Tiles
+from cortex_lab.widgets.chart.marks import Axis, Chart, Diagram, Mark, Scatter, Tiles
 from cortex_lab.widgets.chart.picture_tiles import as_bytes
 
 
@@ -50,6 +50,10 @@ def _described(mark: Mark, name: str, arrays: dict[str, np.ndarray]) -> dict[str
         arrays[f"{name}.values"] = as_bytes(mark.values, *mark.limits).ravel()
         found["count"], found["height"], found["width"] = mark.values.shape[:3]
         found["channels"] = 3 if mark.in_color else 1
+        if len(mark.odd):
+            arrays[f"{name}.odd"] = _small(mark.odd)
+    if isinstance(mark, Scatter) and len(mark.values):
+        found["limits"] = plain(mark.limits)
     if isinstance(mark, Diagram):
         arrays[f"{name}.places"] = mark.places().ravel()
     return found

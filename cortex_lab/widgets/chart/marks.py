@@ -27,12 +27,13 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
+from cortex_lab.widgets.chart.lengths import not_of, unequal
 from cortex_lab.widgets.chart.palette import category_mark
 
-Color = int | Literal["muted", "text", "ground"]
-"""The color of a category, or of the text, of what stands back from it, of what lies behind everything."""
+Color = int | Literal["muted", "text", "ground", "fault"]
+"""The color of a category, or of the text, of what stands back from it, lies behind all, or is wrong."""
 Arrangement = Literal["column", "row", "flow"]
-Ramp = Literal["gray", "sequential", "diverging", "depth"]
+Ramp = Literal["gray", "sequential", "diverging", "depth", "warm"]
 
 _NONE = np.empty(0, np.int32)
 
@@ -153,11 +154,11 @@ class Bars(Mark):
 
 @dataclass(frozen=True, eq=False)
 class Scatter(Mark):
-    """Points at `x` and `y`, colored by `groups`: for each the place of its name among `names`.
+    """Points at `x` and `y`, colored by `groups` (each the place of its name in `names`) or by `values`.
 
     `keys` are numbers that say which point is which, called `key_name`; `chosen` is the key of one with a
     ring. Where `pins`, keys are rows of the dataset, and a click on a point pins its row. A `symbol` is
-    drawn instead of each group's own.
+    drawn instead of each group's own. A point whose value is not finite is drawn as what is unknown.
     """
 
     x: np.ndarray
@@ -170,9 +171,18 @@ class Scatter(Mark):
     pins: bool = False
     color: Color = 0
     symbol: Literal["", "star"] = ""
+    values: np.ndarray = field(default_factory=lambda: _NONE)
+    ramp: Ramp = "warm"
 
     def wrong(self) -> str:
-        return _unequal(x=self.x, y=self.y, groups=self.groups, keys=self.keys)
+        optional = {"groups": self.groups, "keys": self.keys, "values": self.values}
+        return unequal(tuple(optional), x=self.x, y=self.y, **optional)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest of the values that are finite."""
+        finite = self.values[np.isfinite(self.values)]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
 
     def color_of(self, group: int) -> Color:
         return self.color + group if isinstance(self.color, int) else self.color
@@ -185,6 +195,8 @@ class Scatter(Mark):
         """What is said about one point."""
         key = int(self.keys[point]) if len(self.keys) else point
         group = int(self.groups[point]) if len(self.groups) else 0
+        if len(self.values):
+            return f"{self.key_name} {key}: {self.values[point]:.4g}"
         return f"{self.key_name} {key}" + (f": {self.names[group]}" if self.names else "")
 
     @property
@@ -206,7 +218,7 @@ class Trail(Mark):
     color: Color = 0
 
     def wrong(self) -> str:
-        return _unequal(x=self.x, y=self.y, values=self.values)
+        return unequal(x=self.x, y=self.y, values=self.values)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -225,20 +237,22 @@ class Contours(Mark):
     ramp: Ramp = "depth"
 
     def wrong(self) -> str:
-        return _not_of((len(self.y), len(self.x)), z=self.z, told=self.told)
+        return not_of((len(self.y), len(self.x)), z=self.z, told=self.told)
 
 
 @dataclass(frozen=True, eq=False)
 class Tiles(Mark):
     """Pictures (tiles, height, width), or one in color (1, height, width, 3), shaded between `limits`.
 
-    Tiles of one pixel are drawn as cells. `unit` is what one tile is called.
+    Tiles of one pixel are drawn as cells. `unit` is what one tile is called. Numbers that are not finite are
+    marked, and so are the tiles of units that are `dead`, (tiles,) of bool: those that are 0 for every row.
     """
 
     values: np.ndarray
     limits: tuple[float, float]
     ramp: Ramp = "sequential"
     unit: str = "tile"
+    dead: np.ndarray = field(default_factory=lambda: _NONE)
 
     @property
     def on_axes(self) -> bool:
@@ -246,8 +260,20 @@ class Tiles(Mark):
 
     def wrong(self) -> str:
         shape = self.values.shape
-        fits = len(shape) == 3 or (len(shape) == 4 and shape[0] == 1 and shape[3] == 3)
-        return "" if fits else f"values must be (tiles, height, width) or (1, height, width, 3), got {shape}"
+        if not (len(shape) == 3 or (len(shape) == 4 and shape[0] == 1 and shape[3] == 3)):
+            return f"values must be (tiles, height, width) or (1, height, width, 3), got {shape}"
+        fits = len(self.dead) in (0, shape[0])
+        return "" if fits else f"there are {shape[0]} tiles, but dead says something of {len(self.dead)}"
+
+    @property
+    def odd(self) -> np.ndarray:
+        """Where, in the flat array, there are numbers that are not finite; none in a picture in color."""
+        return np.flatnonzero(~np.isfinite(self.values)) if not self.in_color else _NONE
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        dead = (Entry("dead: 0 for every row looked at", "muted", "dead"),) if self.dead.any() else ()
+        return (*dead, *((Entry("not finite", "fault", "square"),) if len(self.odd) else ()))
 
     @property
     def in_color(self) -> bool:
@@ -270,7 +296,7 @@ class Cells(Mark):
         return False
 
     def wrong(self) -> str:
-        return _not_of((len(self.rows), len(self.columns)), values=self.values)
+        return not_of((len(self.rows), len(self.columns)), values=self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -365,17 +391,3 @@ class Chart:
 @cache
 def _names_of_arrays(kind: type[Mark]) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind) if str(each.type).startswith("np.ndarray"))
-
-
-def _unequal(**arrays: np.ndarray) -> str:
-    lengths = {name: len(values) for name, values in arrays.items()}
-    told = " and ".join(f"{name} of {length}" for name, length in lengths.items())
-    expected = lengths["x"]
-    optional = ("groups", "keys")
-    fits = all(length == expected or (not length and name in optional) for name, length in lengths.items())
-    return "" if fits else f"lengths differ: {told}"
-
-
-def _not_of(shape: tuple[int, int], **arrays: np.ndarray) -> str:
-    strange = [f"{name} is {values.shape}" for name, values in arrays.items() if values.shape != shape]
-    return f"{strange[0]}, expected {shape}" if strange else ""

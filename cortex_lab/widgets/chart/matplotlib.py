@@ -24,16 +24,16 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
-from cortex_lab.widgets.chart.palette import PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
+from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
+from cortex_lab.widgets.chart.picture_tiles import as_bytes, corners, mosaic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MUTED = "#616161"
-_PLAIN: dict[Any, str] = {"muted": MUTED, "text": "#15181d", "ground": "white"}
-_SYMBOLS = {"dot": "o", "square": "s", "triangle": "^", "star": "*"}
+_PLAIN: dict[Any, str] = {"muted": MUTED, "text": "#15181d", "ground": "white", "fault": FAULT}
+_SYMBOLS = {"dot": "o", "square": "s", "triangle": "^", "star": "*", "dead": "s"}
 
 
 def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
@@ -83,7 +83,8 @@ def _paint_plots(chart: Chart, figure: Figure) -> None:
             axes.tick_params(labelbottom=False)
             axes.set_xlabel("")
     _arrange(chart, figure)
-    _add_legend(chart, all_axes[0])
+    told = [any(mark.entries for mark in plot.marks) for plot in plots]
+    _add_legend(chart, all_axes[told.index(True) if True in told else 0])
 
 
 def _arrange(chart: Chart, figure: Figure) -> None:
@@ -190,8 +191,15 @@ def _scatter(mark: Scatter, axes: Axes) -> None:
         color, symbol = _color(mark.color_of(group)), mark.entries[group].mark if name else "dot"
         edge = "#15181d" if mark.color == "ground" else "white"
         style = {"edgecolors": edge, "linewidths": 0.8 if mark.symbol else 0.3, "zorder": 5}
-        size = 70 if mark.symbol else 11
-        axes.scatter(mark.x[mine], mark.y[mine], s=size, color=color, marker=_SYMBOLS[symbol], **style)
+        style |= {"s": 70 if mark.symbol else 11, "marker": _SYMBOLS[symbol]}
+        if len(mark.values):
+            low, high = mark.limits
+            known = mine & np.isfinite(mark.values)
+            axes.scatter(mark.x[mine & ~known], mark.y[mine & ~known], color="#9e9e9e", **style)
+            style |= {"c": mark.values[known], "cmap": colormap(mark.ramp), "vmin": low, "vmax": high}
+            axes.scatter(mark.x[known], mark.y[known], **style)
+        else:
+            axes.scatter(mark.x[mine], mark.y[mine], color=color, **style)
     chosen = np.flatnonzero(mark.keys == mark.chosen)
     if mark.chosen is not None and len(chosen):
         ring = {"s": 60, "facecolors": "none", "edgecolors": _PLAIN["text"], "linewidths": 1.2, "zorder": 6}
@@ -219,7 +227,18 @@ def _tiles(mark: Tiles, axes: Axes) -> None:
     if mark.in_color:
         axes.imshow(as_bytes(mark.values[0], low, high))
     else:
-        axes.imshow(mosaic(mark.values), cmap=colormap(mark.ramp), vmin=low, vmax=high)
+        finite = np.where(np.isfinite(mark.values), mark.values, np.nan)
+        axes.imshow(mosaic(finite), cmap=colormap(mark.ramp), vmin=low, vmax=high)
+        if len(mark.odd):
+            odd = mosaic(np.where(np.isfinite(mark.values), np.nan, 1.0))
+            axes.imshow(odd, cmap=_plain_colormap("fault"))
+        _, height, width = mark.values.shape
+        for top, left in corners(mark.values.shape)[mark.dead.astype(bool)] if len(mark.dead) else ():
+            box = (left - 0.5, left + width - 0.5, top + height - 0.5, top - 0.5)
+            axes.imshow([[1.0]], cmap=_plain_colormap("muted"), extent=box, alpha=0.55)
+            axes.plot(box[:2], box[2:], color="white", linewidth=0.8, scalex=False, scaley=False)
+        whole = mosaic(finite).shape
+        axes.set(xlim=(-0.5, whole[1] - 0.5), ylim=(whole[0] - 0.5, -0.5))
 
 
 def _cells(mark: Cells, axes: Axes) -> None:
@@ -264,6 +283,13 @@ def colormap(ramp: str) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list(f"cortex_{ramp}", PALETTE["light"][ramp])
+
+
+@cache
+def _plain_colormap(color: Color) -> Any:
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap([_color(color)])
 
 
 def _color(color: Color) -> str:

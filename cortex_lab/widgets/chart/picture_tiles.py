@@ -58,11 +58,23 @@ def as_bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
 def mosaic(values: np.ndarray) -> np.ndarray:
     """Tiles (n, height, width) side by side on one array, gaps of NaN between them, as on the canvas."""
     count, height, width = values.shape
-    rows = max(1, round(np.sqrt(count * width / height / 1.2)))
-    columns = -(-count // rows)
-    gap = 1 if height > 1 or width > 1 else 0
+    columns, gap = _laid_out(count, height, width)
+    rows = -(-count // columns)
     whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
-    for tile, picture in enumerate(values):
-        top, left = (tile // columns) * (height + gap), (tile % columns) * (width + gap)
+    for picture, (top, left) in zip(values, corners(values.shape), strict=True):
         whole[top : top + height, left : left + width] = picture
     return whole
+
+
+def corners(shape: tuple[int, ...]) -> np.ndarray:
+    """Where in a mosaic the tiles of such an array (n, height, width) begin: (n, 2), from top and left."""
+    count, height, width = shape
+    columns, gap = _laid_out(count, height, width)
+    tiles = np.arange(count)
+    return np.stack([(tiles // columns) * (height + gap), (tiles % columns) * (width + gap)], axis=1)
+
+
+def _laid_out(count: int, height: int, width: int) -> tuple[int, int]:
+    """Columns of a mosaic, and the gap between them."""
+    rows = max(1, round(np.sqrt(count * width / height / 1.2)))
+    return -(-count // rows), 1 if height > 1 or width > 1 else 0

@@ -22,10 +22,10 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
-from cortex_lab.widgets.chart.palette import PALETTE, category
+from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
 
-_PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white"}
+_PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white", "fault": FAULT}
 _SYMBOLS = {"dot": "circle", "square": "square", "triangle": "triangle-up", "star": "star"}
 
 
@@ -143,6 +143,11 @@ def _scatter(mark: Scatter, place: _Place) -> None:
             "symbol": _SYMBOLS[symbol],
             "line": {"width": int(mark.color == "ground"), "color": "#15181d"},
         }
+        if len(mark.values):
+            low, high = mark.limits
+            values = np.where(np.isfinite(mark.values[mine]), mark.values[mine], np.nan)
+            marker |= {"color": values, "colorscale": _scale(mark.ramp), "cmin": low, "cmax": high}
+            marker |= {"showscale": True}
         text = [mark.told(point) for point in mine]
         style = {"mode": "markers", "marker": marker, "text": text, "hoverinfo": "text"}
         place.add("scatter", x=mark.x[mine], y=mark.y[mine], name=name, **style)
@@ -188,10 +193,21 @@ def _tiles(mark: Tiles, place: _Place) -> None:
         place.add("image", z=as_bytes(mark.values[0], low, high))
     else:
         scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
-        place.add("heatmap", z=mosaic(mark.values), **scale)
+        place.add("heatmap", z=mosaic(np.where(np.isfinite(mark.values), mark.values, np.nan)), **scale)
+        _overlay(place, np.where(np.isfinite(mark.values), np.nan, 1.0), "fault", 1.0)
+        if mark.dead.any():
+            dead = np.where(mark.dead.astype(bool)[:, None, None], np.ones_like(mark.values), np.nan)
+            _overlay(place, dead, "muted", 0.55)
     anchor = f"x{place.axis if place.axis > 1 else ''}"
     place.figure.update_yaxes(autorange="reversed", scaleanchor=anchor, **place.at)
     place.figure.update_xaxes(constrain="domain", **place.at)
+
+
+def _overlay(place: _Place, values: np.ndarray, color: Color, opacity: float) -> None:
+    """One color over those tiles' places that are not NaN."""
+    if not np.isnan(values).all():
+        scale = {"colorscale": [[0, _color(color)], [1, _color(color)]], "showscale": False}
+        place.add("heatmap", z=mosaic(values), hoverinfo="skip", opacity=opacity, **scale)
 
 
 def _cells(mark: Cells, place: _Place) -> None:

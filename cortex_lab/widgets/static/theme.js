@@ -18,7 +18,7 @@ function readTheme(element, palette) {
     font: `11px ${read("--jp-ui-font-family", "system-ui, sans-serif")}`,
     strongFont: `600 11px ${read("--jp-ui-font-family", "system-ui, sans-serif")}`,
   };
-  const plain = { muted: theme.muted, text: theme.text, ground: background };
+  const plain = { muted: theme.muted, text: theme.text, ground: background, fault: shades.fault };
   theme.color = (color) => plain[color] ?? shades.categories[color % shades.categories.length];
   return theme;
 }

@@ -50,6 +50,8 @@ class LossCurve(View[Curves]):
         recorded = session.trace.keys
         keys = [key for key in ("loss", "accuracy") if key in recorded]
         self.keys = keys or [key for key in recorded if key not in _TIMELIKE][:1]
+        if keys == ["loss"]:
+            self.title = "Loss"
         self._curves: defaultdict[str, GrowingCurve] = defaultdict(GrowingCurve)
         self._history = 0
         self._turn = forks.freed(threading.Lock())
@@ -78,7 +80,7 @@ class LossCurve(View[Curves]):
         last = int(steps[-1]) if length else self.session.step_number
         first = float(steps[0]) - 1 if length else float(last)
         limits = first, first + nice_ceiling(max(last - first, 10.0))
-        plots = []
+        plots: list[Plot] = []
         for key in self.keys:
             lines = _train_lines(key, self._curves[key], steps, columns[key][:length])
             validation = columns.get(f"validation_{key}")
@@ -87,6 +89,9 @@ class LossCurve(View[Curves]):
                 x, y = curve.decimate(*curve.recorded(steps, validation[:length]))
                 style = {"dots": len(x) <= 60, "key": f"validation_{key}"}
                 lines.append(Line(x, y, "validation", VALIDATION, **style))
+            if plots and length and not any(len(line.x) for line in lines):
+                # Nobody knows what it is of, as where no row has a label.
+                continue
             percent = "accuracy" in key
             y_axis, share = Axis(_limits(lines, percent), percent=percent), 1.0 if plots else 1.4
             x_axis = Axis(limits, "step")
