@@ -57,6 +57,8 @@ class Session:
         snapshot_budget: int = 256 * 2**20,
     ) -> None:
         self.process = process
+        # What a script says as comments: the steps at which something was done that changes no bit, and what.
+        self.remarks: list[tuple[int, str]] = []
         self._recorder = Recorder(process, probes)
         self._stepper = Stepper(process, self._recorder, History(snapshot_budget))
         self._journal = self._stepper.journal

@@ -200,6 +200,7 @@ class Bench(Commands):
             raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
         self._share(view, knob)
+        self._remark(f"bench.turn({view!r}, {knob!r}, {value!r})")
         self.trainer.nudge()
         self.publisher.wake()
 
@@ -309,6 +310,8 @@ class Bench(Commands):
         if kind == "pin":
             row = int(message["row"])
             self.ask(lambda: setattr(self, "pinned", row))
+        if kind == "run_or_pause":
+            self.run_or_pause()
         if kind == "drawn":
             self.publisher.drawn()
         else:

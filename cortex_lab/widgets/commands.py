@@ -32,6 +32,7 @@ class Commands:
     @speed.setter
     def speed(self, rate: float | None) -> None:
         self._speed.rate = rate
+        self._remark(f"bench.speed = {self._speed.rate!r}")
         self.publisher.wake()
 
     @property
@@ -68,6 +69,13 @@ class Commands:
         """What a click on Pause does."""
         self.trainer.interrupt()
 
+    def run_or_pause(self) -> None:
+        """What the space bar does."""
+        if self.trainer.busy or self.session.running:
+            self.pause()
+        else:
+            self.run()
+
     def rewind(self, step: int | None = None) -> None:
         """What a click on Rewind does."""
         target = int(self.controls.rewind_step.value) if step is None else checks.whole("step", step)
@@ -81,6 +89,10 @@ class Commands:
         self.trainer.refuse_a_child()
         self._requests.put(checks.function("request", request))
         self.publisher.wake()
+
+    def _remark(self, call: str) -> None:
+        """Have the script of the session say what was done on the bench, where that moved nothing."""
+        self.session.remarks.append((self.session.step_number, call))
 
     def _stepping(self, action: Callable[[], Any]) -> None:
         if self.trainer.busy or self.session.running:

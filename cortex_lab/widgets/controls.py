@@ -45,12 +45,12 @@ class Controls:
     """All ipywidgets of a bench, arranged in `box`."""
 
     def __init__(self, channel: Channel, views: Mapping[str, View[Any]], phases: tuple[str, ...]) -> None:
-        self.step_button = _button("Step", "step-forward", "Take this many steps", "primary")
+        self.step_button = _button("Step", "step-forward", "Take this many steps (right arrow)", "primary")
         self.step_size = _count("by", 1, 10**6, 1, "How many steps one click on Step takes")
-        self.run_button = _button("Run", "play", "Train until paused", "success")
+        self.run_button = _button("Run", "play", "Train until paused (space)", "success")
         self.speed_chooser = Chooser(description="at")
         self.speed_chooser.tooltip = "How fast Run goes, slow enough to watch or as fast as it can"
-        self.pause_button = _button("Pause", "pause", "Stop after the step under way")
+        self.pause_button = _button("Pause", "pause", "Stop after the step under way (space)")
         unique = tuple(dict.fromkeys(phases))
         self.phase_chooser = Chooser(options=unique, value=unique[0] if unique else None, description="")
         self.phase_chooser.tooltip = "Stop inside a step, right after this phase"
@@ -76,6 +76,8 @@ class Controls:
                 _group(self.rewind_button, self.rewind_step),
             ]
         )
+        for name in ("step", "run", "pause"):
+            getattr(self, f"{name}_button").add_class(f"cortex-{name}")
         self.step_size.add_class("cortex-number")
         self.rewind_step.add_class("cortex-number")
         self.learning_rate_entry.add_class("cortex-number")
