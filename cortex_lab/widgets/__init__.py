@@ -9,7 +9,7 @@
 | `LossCurve`       | loss and accuracy over steps                                          |
 | `Activations`     | what every layer makes of one pinned row                              |
 | `WeightHistogram` | how the parameters of a layer are spread                              |
-| `MetricCurves`    | what else is recorded: metrics, losses of several outputs, probes     |
+| `AlsoRecorded`    | what else is recorded: losses of several outputs, probes              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 """
@@ -31,14 +31,15 @@ from cortex_lab.widgets.chart.marks import (
 )
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
+from cortex_lab.widgets.views.also_recorded import AlsoRecorded
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.loss_curve import LossCurve
-from cortex_lab.widgets.views.metric_curves import MetricCurves
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = [
     "Activations",
+    "AlsoRecorded",
     "Axis",
     "Bars",
     "Bench",
@@ -50,7 +51,6 @@ __all__ = [
     "Knob",
     "Line",
     "LossCurve",
-    "MetricCurves",
     "NothingToShow",
     "PathView",
     "Plot",

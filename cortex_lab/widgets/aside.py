@@ -81,7 +81,7 @@ class Aside:
 
 
 class Asides:
-    """One of them for each of a bench's views that moves by itself.
+    """One of them for each of a bench's views that moves by itself; `hurries()` says that time is dear.
 
     While the training runs, those that no page shows rest. `stirred(None)` is called after every piece of
     work after which a view wants to go on at once, and with what a view raised.
@@ -93,11 +93,12 @@ class Asides:
         session: Session,
         channel: Channel,
         stirred: Callable[[Exception | None], None],
+        hurries: Callable[[], bool],
         name: str,
     ) -> None:
         self._session, self._channel, self._stirred = session, channel, stirred
         self._each = [
-            Aside(partial(self._advance, each, view), lambda: session.running, stirred, f"{each}-{name}")
+            Aside(partial(self._advance, each, view), hurries, stirred, f"{each}-{name}")
             for each, view in views.items()
             if type(view).advance is not View.advance
         ]

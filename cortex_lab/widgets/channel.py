@@ -28,6 +28,7 @@ _PARTS = (
     "boxes",
     "chart",
     "status",
+    "controls",
     "stage",
 )
 
@@ -54,7 +55,7 @@ class Channel(Locked, anywidget.AnyWidget):
     `sequence` numbers what was sent, `asked` is the last that wanted an answer, `drawn` the last answered.
 
     `heard(message)` is called, under the widget lock, with each message of a page: "hello" (a page has
-    just loaded), "drawn" (with the sequence number drawn), "visible" and "pin".
+    just loaded), "drawn" (with the sequence number drawn), "visible", "pin" and "run_or_pause".
     """
 
     _esm = _script(*_PARTS)

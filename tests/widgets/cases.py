@@ -13,6 +13,7 @@ from cortex_lab.study import Probe, Session
 from cortex_lab.study import steps as taken
 from cortex_lab.widgets import (
     Activations,
+    AlsoRecorded,
     Bars,
     Cells,
     Contours,
@@ -20,7 +21,6 @@ from cortex_lab.widgets import (
     EmbeddingMap,
     Line,
     LossCurve,
-    MetricCurves,
     PathView,
     Scatter,
     Tiles,
@@ -50,8 +50,8 @@ def _of_session(view: Callable[[Any], View[Any]]) -> Callable[[int], View[Any]]:
 class Measuring(ToyTraining):
     """A toy of which more is measured than its loss."""
 
-    keys = (*ToyTraining.keys, "grad_norm", "validation_f1_macro")
-    probes = (*ToyTraining.probes, Probe("grad_norm"), Probe("validation_f1_macro"))
+    keys = (*ToyTraining.keys, "grad_norm", "weight_norm")
+    probes = (*ToyTraining.probes, Probe("grad_norm"), Probe("weight_norm"))
 
     def measure(self, key: str) -> float:
         return super().measure("loss") if key in self.keys[-2:] else super().measure(key)
@@ -60,7 +60,7 @@ class Measuring(ToyTraining):
 def _of_measures(steps: int) -> View[Any]:
     session = Session(Measuring(ToyNetwork()))
     session.step(steps)
-    return MetricCurves(session)
+    return AlsoRecorded(session)
 
 
 # How to make one of a session that has taken so many steps.
@@ -68,7 +68,7 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Activations: _of_session(Activations),
     EmbeddingMap: _of_session(EmbeddingMap),
     LossCurve: _of_session(LossCurve),
-    MetricCurves: _of_measures,
+    AlsoRecorded: _of_measures,
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
 }

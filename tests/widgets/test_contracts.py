@@ -15,6 +15,7 @@ from plotly import graph_objects
 
 import cortex_lab.widgets
 from cortex_lab.widgets import (
+    AlsoRecorded,
     Axis,
     Bars,
     Cells,
@@ -24,7 +25,6 @@ from cortex_lab.widgets import (
     Knob,
     Line,
     LossCurve,
-    MetricCurves,
     Plot,
     Scatter,
     Tiles,
@@ -66,7 +66,7 @@ def test_every_view_draws_itself_in_every_way_without_a_front_end(view_type, ste
     view = VIEW_CASES[view_type](steps)
     frame = view.frame()
     assert isinstance(frame, pd.DataFrame) and (
-        len(frame) or (view_type in (LossCurve, MetricCurves) and not steps)
+        len(frame) or (view_type in (LossCurve, AlsoRecorded) and not steps)
     )
     figure = view.figure()
     assert isinstance(figure, graph_objects.Figure) and figure.layout.title.text == view.title

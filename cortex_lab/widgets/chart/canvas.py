@@ -36,7 +36,7 @@ def pack(chart: Chart) -> Packed:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
-    return {"limits": plain(axis.limits), "label": axis.label, "percent": axis.percent}
+    return {"limits": plain(axis.limits), "label": axis.label, "percent": axis.percent, "log": axis.log}
 
 
 def _described(mark: Mark, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -40,16 +40,19 @@ _NONE = np.empty(0, np.int32)
 
 @dataclass(frozen=True)
 class Axis:
-    """One direction of a plot."""
+    """One direction of a plot; `log` has each power of ten take as much room as the next."""
 
     limits: tuple[float, float]
     label: str = ""
     percent: bool = False
+    log: bool = False
 
     def __post_init__(self) -> None:
         low, high = self.limits
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ValueError(f"Axis: limits must be two finite numbers, the lower first, got {self.limits}")
+        if self.log and low <= 0:
+            raise ValueError(f"Axis: a logarithmic axis begins above 0, got {self.limits}")
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,8 @@ def _paint_plot(plot: Plot, axes: Axes) -> None:
     for name, axis in (("x", plot.x), ("y", plot.y)):
         if axis is None:
             continue
+        if axis.log:
+            axes.set(**{f"{name}scale": "log"})
         axes.set(**{f"{name}lim": axis.limits})
         if not plot.has_axes:
             continue

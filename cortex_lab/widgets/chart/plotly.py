@@ -106,7 +106,9 @@ def _lay_axes(place: _Place, last: bool) -> None:
             continue
         # The last of a column names their common axis.
         label = axis.label if name == "y" or last else None
-        update(title=label, range=list(axis.limits), tickformat=".0%" if axis.percent else None, **place.at)
+        limits = list(np.log10(axis.limits) if axis.log else axis.limits)
+        style = {"tickformat": ".0%" if axis.percent else None, "type": "log" if axis.log else None}
+        update(title=label, range=limits, **style, **place.at)
     if one.x is None and one.y is None and any(mark.on_axes for mark in one.marks):
         figure.update_xaxes(scaleanchor=f"y{place.axis if place.axis > 1 else ''}", **place.at)
 

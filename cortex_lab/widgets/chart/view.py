@@ -55,7 +55,7 @@ class View(Generic[Data]):
     title: str = ""
     size: ClassVar[tuple[float, float]] = (5.4, 3.2)
     """Width and height in inches of the picture of the view alone."""
-    height: ClassVar[int] = 190
+    height: int = 190
     """Height of its figure in a bench, in pixels, at least."""
     place: ClassVar[Literal["small", "tall", "wide"]] = "small"
     """How much of a bench it takes: half its width, that and twice the height, or all its width."""

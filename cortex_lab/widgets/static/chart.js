@@ -85,8 +85,9 @@ function drawPlot(surface, plot, area, showX, presence) {
       y: plot.y?.limits ?? rangeOf(plot.marks.flatMap((mark) => (mark.edges ? [mark.values, [0]] : [mark.y]))),
     };
     const percents = { percent: plot.y?.percent, percentX: plot.x?.percent };
+    const logs = { log: plot.y?.log, logX: plot.x?.log };
     const labels = { xLabel: plot.x?.label, yLabel: plot.y?.label, showX };
-    place.scales = drawAxes(surface, area, { ...ranges, ...percents, ...labels });
+    place.scales = drawAxes(surface, area, { ...ranges, ...percents, ...logs, ...labels });
   } else {
     const inPlane = plot.marks.filter((mark) => mark.x && mark.y);
     place.scales = inPlane.length ? fitInto(inPlane, area, 11) : null;

@@ -104,6 +104,21 @@ function niceTicks(low, high, wanted) {
   return { ticks, label: (value) => formatFixed(value, decimals) };
 }
 
+// Powers of ten, with 2 and 5 times each where there is room, or every so many of them where there is none.
+function powerTicks(low, high, wanted) {
+  const [first, last] = [Math.floor(Math.log10(low) + 1e-9), Math.ceil(Math.log10(high) - 1e-9)];
+  const decades = Math.log10(high / low);
+  const factors = 3 * decades <= wanted ? [1, 2, 5] : [1];
+  const stride = Math.max(1, Math.ceil(decades / wanted));
+  const ticks = [];
+  for (let power = first; power <= last; power++) {
+    if (power % stride) continue;
+    for (const factor of factors) ticks.push(Number(`${factor}e${power}`));
+  }
+  const within = ticks.filter((tick) => tick >= low * 0.9999 && tick <= high * 1.0001);
+  return { ticks: within, label: (value) => (value < 1e-3 || value >= 1e5 ? value.toExponential() : trimZeros(value.toFixed(4))).replace("-", "−").replace("e+", "e") };
+}
+
 function formatFixed(value, decimals) {
   const size = Math.abs(value);
   if (size >= 1e6) return `${trimZeros((value / 1e6).toFixed(2))}M`;

@@ -1,4 +1,4 @@
-"""What else is recorded: metrics that were asked for, losses of several outputs, and probes."""
+"""What else is recorded: losses of several outputs, and probes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Chart, Line, Plot
-from cortex_lab.widgets.chart.palette import TRAIN, VALIDATION
+from cortex_lab.widgets.chart.palette import TRAIN
 from cortex_lab.widgets.chart.scales import GrowingCurve, nice_ceiling
 from cortex_lab.widgets.chart.view import View
 
@@ -17,21 +17,22 @@ ALL = "all"
 MOST_PLOTS = 3
 _DRAWN_ELSEWHERE = (
     "step", "seconds", "epoch", "learning_rate",
-    "loss", "accuracy", "validation_loss", "validation_accuracy",
+    "loss", "accuracy",
 )  # fmt: skip
 
 Columns = tuple[int, int, dict[str, np.ndarray]]
 
 
 def other_keys(session: Session) -> tuple[str, ...]:
-    """What a session records beside loss and accuracy."""
-    return tuple(key for key in session.trace.keys if key not in _DRAWN_ELSEWHERE)
+    """What a session records beside loss, accuracy and what is measured of validation rows."""
+    keys = (key for key in session.trace.keys if not key.startswith("validation_"))
+    return tuple(key for key in keys if key not in _DRAWN_ELSEWHERE)
 
 
-class MetricCurves(View[Columns]):
-    """Everything recorded beside loss and accuracy, a plot each: `key` says which, or "all" at most three."""
+class AlsoRecorded(View[Columns]):
+    """What is recorded beside losses and metrics, a plot each: `key` says which, or "all" of at most three."""
 
-    title = "Metrics"
+    title = "Also recorded"
     rank = 15
     any_time = True
 
@@ -75,12 +76,9 @@ class MetricCurves(View[Columns]):
 def _plot(key: str, steps: np.ndarray, values: np.ndarray, across: Axis) -> Plot:
     curve = GrowingCurve()
     x, y = curve.decimate(*curve.recorded(steps, values))
-    validation = key.startswith("validation_")
-    color = VALIDATION if validation else TRAIN
-    title = key.removeprefix("validation_").replace("_", " ")
-    line = Line(x, y, "validation" if validation else "training", color, dots=len(x) <= 60, key=key)
+    line = Line(x, y, "training", TRAIN, dots=len(x) <= 60, key=key)
     latest = f"{y[-1]:.4g}".replace("-", "−") if len(y) else ""
-    return Plot((line,), title, latest, x=across, y=_around(y))
+    return Plot((line,), key.replace("_", " "), latest, x=across, y=_around(y))
 
 
 def _around(values: np.ndarray) -> Axis:
