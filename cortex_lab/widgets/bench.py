@@ -16,6 +16,8 @@ from cortex_lab.widgets import notebook
 from cortex_lab.widgets.aside import Asides
 from cortex_lab.widgets.commands import Commands
 from cortex_lab.widgets.frames import Frames
+from cortex_lab.widgets.layouts import Layout, panels_of
+from cortex_lab.widgets.linking import Linking
 from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import front_end, views_of
 from cortex_lab.widgets.picture import StaticPicture, paint_bench
@@ -30,7 +32,7 @@ REST_BEFORE_PICTURE = 1.5
 FRAMES_SHARE = 0.03
 
 
-class Bench(Commands):
+class Bench(Commands, Linking):
     """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
@@ -52,9 +54,12 @@ class Bench(Commands):
         Seconds between two frames, at least.
     speed
         Steps a second that Run takes at most, None for as fast as it goes. At first, slow enough to watch.
+    layout
+        Which panels are open, in order: a list of names, or a preset: "classify", "regress", "sequence",
+        "descent". None opens all that do not wait to be asked for.
 
-    Raises KeyError for a layer and IndexError for a row that does not exist, ImportError without ipywidgets
-    and anywidget.
+    Raises KeyError for a layer or a panel and IndexError for a row that does not exist, ImportError without
+    ipywidgets and anywidget.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class Bench(Commands):
         map_layer: str | None = None,
         interval: float = 0.1,
         speed: float | None = SLOW_MOTION,
+        layout: Layout = None,
     ) -> None:
         make_channel, make_controls, open_widgets = front_end()
         checks.flag("map", map)
@@ -76,7 +82,8 @@ class Bench(Commands):
         self.views = views_of(session, chosen, without=set() if map else {"embedding_map"})
         self._knobs = {(name, knob.name): knob for name, view in self.views.items() for knob in view.knobs}
         for name, knob in self._knobs:
-            self._share(name, knob)
+            self._spread(name, knob)
+        self._link(layout)
         older = notebook.open_on(session)
         if older is not None:
             older.close()
@@ -152,43 +159,9 @@ class Bench(Commands):
         return status_text(status_panel(self.session, self.error, self._speed.measured))
 
     loss_curve: Any = property(lambda self: self.views["loss_curve"])
-    weight_histogram: Any = property(lambda self: self.views["weight_histogram"])
-    activations: Any = property(lambda self: self.views["activations"])
-
-    embedding_map: Any = property(lambda self: self.views.get("embedding_map"))
-    """The map; None if it was opened without."""
-
-    @property
-    def layer(self) -> str | None:
-        """The layer whose weights are shown; set it to choose another."""
-        return self.weight_histogram.layer
-
-    @layer.setter
-    def layer(self, name: str) -> None:
-        self.turn("weight_histogram", "layer", name)
-
-    @property
-    def map_layer(self) -> str | None:
-        """The layer whose activations are mapped; set it to choose another."""
-        return self.embedding_map.layer if self.embedding_map else None
-
-    @map_layer.setter
-    def map_layer(self, name: str) -> None:
-        if self.embedding_map is None:
-            raise ValueError("this bench has no map; open it with map=True")
-        self.turn("embedding_map", "layer", name)
 
     map_moving: bool = property(lambda self: bool(self.embedding_map and self.embedding_map.live))  # type: ignore[assignment]
     """Whether the map is being laid out, or will be."""
-
-    @property
-    def pinned(self) -> int | None:
-        """The row whose activations are shown; set it to choose another."""
-        return self.activations.pinned
-
-    @pinned.setter
-    def pinned(self, row: int) -> None:
-        self.turn("activations", "pinned", row)
 
     def turn(self, view: str, knob: str, value: Any) -> None:
         """Set a knob of a view; other views that have the same knob follow, if it is a shared one."""
@@ -199,14 +172,14 @@ class Bench(Commands):
             known = ", ".join(name for each, name in self._knobs if each == view)
             raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
-        self._share(view, knob)
+        self._spread(view, knob)
         self.asides.nudge()
         self._remark(f"bench.turn({view!r}, {knob!r}, {value!r})")
         self.publisher.wake()
 
     def png(self) -> bytes:
         """The whole bench as it is now, as a PNG picture."""
-        return paint_bench(self.views.values(), self.status)
+        return paint_bench(self.open_views.values(), self.status)
 
     def __repr__(self) -> str:
         return f"<Bench {'closed' if self.closed else self.status}>"
@@ -219,8 +192,10 @@ class Bench(Commands):
 
     def _assemble(self, interval: float, make_channel: Callable, make_controls: Callable) -> None:
         session = self.session
-        self.channel = make_channel(self.id, self._heard)
-        self.controls = controls = make_controls(self.channel, self.views, getattr(session, "phases", ()))
+        self.channel = make_channel(self.id, self._heard, panels=panels_of(self.views, self.layout))
+        self.controls = controls = make_controls(
+            self.channel, self.views, getattr(session, "phases", ()), self.layout
+        )
         self.step_button, self.step_size = controls.step_button, controls.step_size
         self.run_button, self.pause_button = controls.run_button, controls.pause_button
         self.step_to_button, self.phase_chooser = controls.step_to_button, controls.phase_chooser
@@ -281,7 +256,7 @@ class Bench(Commands):
             for widget in self._open_widgets() - self._others if self._widgets is None else self._widgets:
                 widget.close()
 
-    def _share(self, view: str, knob: str) -> None:
+    def _spread(self, view: str, knob: str) -> None:
         mine, found = self.views[view], self._knobs.get((view, knob))
         for other in self.views.values() if found is not None and found.shared else ():
             if other is not mine and hasattr(other, knob):
@@ -307,6 +282,7 @@ class Bench(Commands):
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get("type")
+        self._heard_of_linked(message)
         if kind == "hello":
             self._frames.forget()
         if kind == "pin":
@@ -329,6 +305,7 @@ class Bench(Commands):
         self._requests.grant()
         with widget_lock:
             self.controls.update(self)
+        self._tell_pages()
         resting = time.monotonic() - self._last_activity > REST_BEFORE_PICTURE
         if self._picture_due and self.picture.displayed and resting and not self.session.running:
             self._picture_due = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cortex_lab.study import Session
@@ -44,7 +44,13 @@ class Commanded(Protocol):
 class Controls:
     """All ipywidgets of a bench, arranged in `box`."""
 
-    def __init__(self, channel: Channel, views: Mapping[str, View[Any]], phases: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        views: Mapping[str, View[Any]],
+        phases: tuple[str, ...],
+        layout: Sequence[str],
+    ) -> None:
         self.step_button = _button("Step", "step-forward", "Take this many steps (right arrow)", "primary")
         self.step_size = _count("by", 1, 10**6, 1, "How many steps one click on Step takes")
         self.run_button = _button("Run", "play", "Train until paused (space)", "success")
@@ -65,6 +71,7 @@ class Controls:
         self._writing = False
         self.error_panel = Text()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
+        self.panels_menu = Panel(bench=channel.bench, name="panels", kind="layout", title="Panels")
         self.knobs: dict[tuple[str, str], Any] = {}
         self._described = {(name, knob.name): knob for name, view in views.items() for knob in view.knobs}
         toolbar = Row(
@@ -88,9 +95,15 @@ class Controls:
             name: Panel(bench=channel.bench, name=name, kind="chart", title=view.title, height=view.height)
             for name, view in views.items()
         }
-        grid = Column([self._card(name, view) for name, view in views.items()])
+        cards = {name: self._card(name, view) for name, view in views.items()}
+        for name in cards.keys() - set(layout):
+            cards[name].add_class("cortex-closed")
+        # The page moves and closes them from here on.
+        grid = Column([cards[name] for name in (*layout, *(name for name in cards if name not in layout))])
         grid.add_class("cortex-grid")
-        self.box = Column([toolbar, self.status_panel, self.error_panel, grid, channel])
+        line = Row([self.status_panel, self.panels_menu])
+        line.add_class("cortex-line")
+        self.box = Column([toolbar, line, self.error_panel, grid, channel])
         self.box.add_class("cortex-bench")
 
     def _card(self, name: str, view: View[Any]) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -44,11 +45,12 @@ class LayerPicture:
         """How many of its numbers are not finite."""
         return int((~np.isfinite(self.tiles.values)).sum())
 
-    def plot(self) -> Plot:
-        marks, axes = self._marks()
+    def plot(self, **row: Any) -> Plot:
+        """What is drawn of it; `row` is what a picture of the row itself says beside that."""
+        marks, axes = self._marks(row)
         return Plot(marks, self.name, detail=self.detail, share=1.25 if self.names else 1.0, **axes)
 
-    def _marks(self) -> tuple[tuple[Mark, ...], dict[str, Axis]]:
+    def _marks(self, row: dict[str, Any]) -> tuple[tuple[Mark, ...], dict[str, Axis]]:
         values = self.tiles.values
         if self.kind == "output":
             strong = {"strong": self.truth, "told": "the row's label"}
@@ -66,7 +68,7 @@ class LayerPicture:
             low, high = self.limits
             across = Axis((0, max(1, values.size - 1)), "step")
             return tuple(lines), {"x": across, "y": Axis((low, high if high > low else low + 1))}
-        return (Tiles(values, self.limits, self.ramp, "map", self.dead),), {}
+        return (Tiles(values, self.limits, self.ramp, "map", dead=self.dead, **row),), {}
 
 
 def of_layer(

@@ -20,49 +20,19 @@ here and a function in each of them; a test fails where one is missing.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
+from cortex_lab.widgets.chart.axis import Axis, Color, Entry, Ramp
 from cortex_lab.widgets.chart.lengths import not_of, unequal
 from cortex_lab.widgets.chart.palette import category_mark
 
-Color = int | Literal["muted", "text", "ground", "fault"]
-"""The color of a category, or of the text, of what stands back from it, lies behind all, or is wrong."""
 Arrangement = Literal["column", "row", "flow"]
-Ramp = Literal["gray", "sequential", "diverging", "depth", "warm"]
 
 _NONE = np.empty(0, np.int32)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One direction of a plot; `log` has each power of ten take as much room as the next."""
-
-    limits: tuple[float, float]
-    label: str = ""
-    percent: bool = False
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        low, high = self.limits
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"Axis: limits must be two finite numbers, the lower first, got {self.limits}")
-        if self.log and low <= 0:
-            raise ValueError(f"Axis: a logarithmic axis begins above 0, got {self.limits}")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of a legend. `mark` is "line", "bar", or what points are drawn as."""
-
-    label: str
-    color: Color
-    mark: str
-    faint: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +130,9 @@ class Scatter(Mark):
     """Points at `x` and `y`, colored by `groups` (each the place of its name in `names`) or by `values`.
 
     `keys` are numbers that say which point is which, called `key_name`; `chosen` is the key of one with a
-    ring. Where `pins`, keys are rows of the dataset, and a click on a point pins its row. A `symbol` is
-    drawn instead of each group's own. A point whose value is not finite is drawn as what is unknown.
+    ring. Where `pins`, keys are rows of the dataset: a click on a point pins and selects its row, and where
+    any are `selected`, the others stand back. A `symbol` is drawn instead of each group's own. A point whose
+    value is not finite is drawn as what is unknown.
     """
 
     x: np.ndarray
@@ -176,6 +147,7 @@ class Scatter(Mark):
     symbol: Literal["", "star"] = ""
     values: np.ndarray = field(default_factory=lambda: _NONE)
     ramp: Ramp = "warm"
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     def wrong(self) -> str:
         optional = {"groups": self.groups, "keys": self.keys, "values": self.values}
@@ -245,10 +217,11 @@ class Contours(Mark):
 
 @dataclass(frozen=True, eq=False)
 class Tiles(Mark):
-    """Pictures (tiles, height, width), or one in color (1, height, width, 3), shaded between `limits`.
+    """Pictures (tiles, height, width), in color (tiles, height, width, 3), shaded between `limits`.
 
-    Tiles of one pixel are drawn as cells. `unit` is what one tile is called. Numbers that are not finite are
-    marked, and so are the tiles of units that are `dead`, (tiles,) of bool: those that are 0 for every row.
+    Tiles of one pixel are drawn as cells. `unit` is what one tile is called. Where `pins`, `keys` are the
+    rows of the dataset that the tiles show: a click selects, and those `selected` have a frame. Numbers that
+    are not finite are marked, and so are the tiles of units that are `dead`: 0 for every row looked at.
     """
 
     values: np.ndarray
@@ -256,6 +229,9 @@ class Tiles(Mark):
     ramp: Ramp = "sequential"
     unit: str = "tile"
     dead: np.ndarray = field(default_factory=lambda: _NONE)
+    keys: np.ndarray = field(default_factory=lambda: _NONE)
+    pins: bool = False
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     @property
     def on_axes(self) -> bool:
@@ -263,10 +239,11 @@ class Tiles(Mark):
 
     def wrong(self) -> str:
         shape = self.values.shape
-        if not (len(shape) == 3 or (len(shape) == 4 and shape[0] == 1 and shape[3] == 3)):
-            return f"values must be (tiles, height, width) or (1, height, width, 3), got {shape}"
-        fits = len(self.dead) in (0, shape[0])
-        return "" if fits else f"there are {shape[0]} tiles, but dead says something of {len(self.dead)}"
+        if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
+            return f"values must be (tiles, height, width) or (tiles, height, width, 3), got {shape}"
+        others = {"keys": self.keys, "dead": self.dead}
+        wrong = [f"{len(each)} {name}" for name, each in others.items() if len(each) not in (0, shape[0])]
+        return f"{shape[0]} tiles but {wrong[0]}" if wrong else ""
 
     @property
     def odd(self) -> np.ndarray:

@@ -25,7 +25,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, corners, mosaic
+from cortex_lab.widgets.chart.picture_tiles import as_bytes, frames_of, mosaic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +54,12 @@ def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
 def png_bytes(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg_text(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -193,19 +199,28 @@ def _scatter(mark: Scatter, axes: Axes) -> None:
         color, symbol = _color(mark.color_of(group)), mark.entries[group].mark if name else "dot"
         edge = "#15181d" if mark.color == "ground" else "white"
         style = {"edgecolors": edge, "linewidths": 0.8 if mark.symbol else 0.3, "zorder": 5}
-        style |= {"s": 70 if mark.symbol else 11, "marker": _SYMBOLS[symbol]}
-        if len(mark.values):
-            low, high = mark.limits
-            known = mine & np.isfinite(mark.values)
-            axes.scatter(mark.x[mine & ~known], mark.y[mine & ~known], color="#9e9e9e", **style)
-            style |= {"c": mark.values[known], "cmap": colormap(mark.ramp), "vmin": low, "vmax": high}
-            axes.scatter(mark.x[known], mark.y[known], **style)
-        else:
-            axes.scatter(mark.x[mine], mark.y[mine], color=color, **style)
+        size = 70 if mark.symbol else 11
+        style |= {"s": size, "marker": _SYMBOLS[symbol]}
+        stands = mine & np.isin(mark.keys, mark.selected) if len(mark.selected) else mine
+        if len(mark.selected):
+            _points(mark, axes, mine & ~stands, color, alpha=0.25, **style)
+            style |= {"edgecolors": "#15181d", "linewidths": 0.8, "zorder": 6, "s": 2 * size}
+        _points(mark, axes, stands, color, **style)
     chosen = np.flatnonzero(mark.keys == mark.chosen)
     if mark.chosen is not None and len(chosen):
         ring = {"s": 60, "facecolors": "none", "edgecolors": _PLAIN["text"], "linewidths": 1.2, "zorder": 6}
         axes.scatter(mark.x[chosen], mark.y[chosen], **ring)
+
+
+def _points(mark: Scatter, axes: Axes, mine: np.ndarray, color: str, **style: Any) -> None:
+    """Some of the points, all in one color or each in that of its value."""
+    if not len(mark.values):
+        axes.scatter(mark.x[mine], mark.y[mine], color=color, **style)
+        return
+    (low, high), known = mark.limits, mine & np.isfinite(mark.values)
+    axes.scatter(mark.x[mine & ~known], mark.y[mine & ~known], color="#9e9e9e", **style)
+    style |= {"c": mark.values[known], "cmap": colormap(mark.ramp), "vmin": low, "vmax": high}
+    axes.scatter(mark.x[known], mark.y[known], **style)
 
 
 def _trail(mark: Trail, axes: Axes) -> None:
@@ -224,23 +239,27 @@ def _contours(mark: Contours, axes: Axes) -> None:
 
 
 def _tiles(mark: Tiles, axes: Axes) -> None:
+    from matplotlib.patches import Rectangle
+
     axes.set_anchor("NW")
     low, high = mark.limits
     if mark.in_color:
-        axes.imshow(as_bytes(mark.values[0], low, high))
+        axes.imshow(as_bytes(mosaic(mark.values), low, high))
     else:
         finite = np.where(np.isfinite(mark.values), mark.values, np.nan)
         axes.imshow(mosaic(finite), cmap=colormap(mark.ramp), vmin=low, vmax=high)
         if len(mark.odd):
             odd = mosaic(np.where(np.isfinite(mark.values), np.nan, 1.0))
             axes.imshow(odd, cmap=_plain_colormap("fault"))
-        _, height, width = mark.values.shape
-        for top, left in corners(mark.values.shape)[mark.dead.astype(bool)] if len(mark.dead) else ():
+        for top, left, height, width in frames_of(mark.values, mark.dead.astype(bool)):
             box = (left - 0.5, left + width - 0.5, top + height - 0.5, top - 0.5)
             axes.imshow([[1.0]], cmap=_plain_colormap("muted"), extent=box, alpha=0.55)
             axes.plot(box[:2], box[2:], color="white", linewidth=0.8, scalex=False, scaley=False)
         whole = mosaic(finite).shape
         axes.set(xlim=(-0.5, whole[1] - 0.5), ylim=(whole[0] - 0.5, -0.5))
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected)):
+        frame = {"edgecolor": "#e76300", "facecolor": "none", "linewidth": 1.6, "clip_on": False}
+        axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **frame))
 
 
 def _cells(mark: Cells, axes: Axes) -> None:

@@ -56,25 +56,30 @@ def as_bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def mosaic(values: np.ndarray) -> np.ndarray:
-    """Tiles (n, height, width) side by side on one array, gaps of NaN between them, as on the canvas."""
-    count, height, width = values.shape
-    columns, gap = _laid_out(count, height, width)
-    rows = -(-count // columns)
-    whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
-    for picture, (top, left) in zip(values, corners(values.shape), strict=True):
+    """Tiles (n, height, width, ...) side by side on one array, gaps of NaN between them, as on the canvas."""
+    _, height, width = values.shape[:3]
+    rows, columns, gap = _grid(values)
+    across, down = columns * (width + gap) - gap, rows * (height + gap) - gap
+    whole = np.full((down, across, *values.shape[3:]), np.nan)
+    for tile, picture in enumerate(values):
+        top, left = corner(values, tile)
         whole[top : top + height, left : left + width] = picture
     return whole
 
 
-def corners(shape: tuple[int, ...]) -> np.ndarray:
-    """Where in a mosaic the tiles of such an array (n, height, width) begin: (n, 2), from top and left."""
-    count, height, width = shape
-    columns, gap = _laid_out(count, height, width)
-    tiles = np.arange(count)
-    return np.stack([(tiles // columns) * (height + gap), (tiles % columns) * (width + gap)], axis=1)
+def corner(values: np.ndarray, tile: int) -> tuple[int, int]:
+    """The first row and column of a tile on the `mosaic` of all."""
+    _, height, width = values.shape[:3]
+    _, columns, gap = _grid(values)
+    return (tile // columns) * (height + gap), (tile % columns) * (width + gap)
 
 
-def _laid_out(count: int, height: int, width: int) -> tuple[int, int]:
-    """Columns of a mosaic, and the gap between them."""
+def frames_of(values: np.ndarray, chosen: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Where on the `mosaic` the tiles `chosen`, a bool each, stand: top, left, height and width of each."""
+    return [(*corner(values, int(tile)), *values.shape[1:3]) for tile in np.flatnonzero(chosen)]
+
+
+def _grid(values: np.ndarray) -> tuple[int, int, int]:
+    count, height, width = values.shape[:3]
     rows = max(1, round(np.sqrt(count * width / height / 1.2)))
-    return -(-count // rows), 1 if height > 1 or width > 1 else 0
+    return rows, -(-count // rows), 1 if height > 1 or width > 1 else 0

@@ -23,7 +23,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
+from cortex_lab.widgets.chart.picture_tiles import as_bytes, frames_of, mosaic
 
 _PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white", "fault": FAULT}
 _SYMBOLS = {"dot": "circle", "square": "square", "triangle": "triangle-up", "star": "star"}
@@ -152,6 +152,8 @@ def _scatter(mark: Scatter, place: _Place) -> None:
             marker |= {"showscale": True}
         text = [mark.told(point) for point in mine]
         style = {"mode": "markers", "marker": marker, "text": text, "hoverinfo": "text"}
+        if len(mark.selected):
+            style["selectedpoints"] = np.flatnonzero(np.isin(mark.keys[mine], mark.selected))
         place.add("scatter", x=mark.x[mine], y=mark.y[mine], name=name, **style)
     chosen = np.flatnonzero(mark.keys == mark.chosen)
     if mark.chosen is not None and len(chosen):
@@ -192,7 +194,7 @@ def _contours(mark: Contours, place: _Place) -> None:
 def _tiles(mark: Tiles, place: _Place) -> None:
     low, high = mark.limits
     if mark.in_color:
-        place.add("image", z=as_bytes(mark.values[0], low, high))
+        place.add("image", z=as_bytes(mosaic(mark.values), low, high))
     else:
         scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
         place.add("heatmap", z=mosaic(np.where(np.isfinite(mark.values), mark.values, np.nan)), **scale)
@@ -200,6 +202,10 @@ def _tiles(mark: Tiles, place: _Place) -> None:
         if mark.dead.any():
             dead = np.where(mark.dead.astype(bool)[:, None, None], np.ones_like(mark.values), np.nan)
             _overlay(place, dead, "muted", 0.55)
+        place.add("heatmap", z=mosaic(mark.values), **scale)
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected)):
+        box = {"x0": left - 0.5, "y0": top - 0.5, "x1": left + width - 0.5, "y1": top + height - 0.5}
+        place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
     anchor = f"x{place.axis if place.axis > 1 else ''}"
     place.figure.update_yaxes(autorange="reversed", scaleanchor=anchor, **place.at)
     place.figure.update_xaxes(constrain="domain", **place.at)

@@ -40,7 +40,7 @@ def _columns(mark: Mark) -> dict[str, Any]:
     if isinstance(mark, Diagram):
         x, y = mark.places().T
         return {"name": mark.names, "x": x, "y": y}
-    arrays = {each.name: getattr(mark, each.name) for each in fields(mark)}
+    arrays = {each.name: getattr(mark, each.name) for each in fields(mark) if each.name != "selected"}
     found = {
         name: values for name, values in arrays.items() if isinstance(values, np.ndarray) and len(values)
     }

@@ -15,6 +15,9 @@ class Stage {
     this.scheduled = false;
     this.hiding = null;
     this.redrawAll = () => this.redraw();
+    this.known = model.get("panels");
+    const send = (message, buffers) => this.send(message, buffers);
+    this.store = new Store(this.page, { layout: this.known.layout ?? [] }, send, (name) => this.changed(name));
     model.on("msg:custom", (content, buffers) => this.receive(content, buffers));
     this.themeObserver = new MutationObserver(this.redrawAll);
     const attributeFilter = ["data-jp-theme-name", "data-jp-theme-light", "class"];
@@ -36,9 +39,9 @@ class Stage {
     globalThis.cortexLabBenches?.delete(this.bench.id);
   }
 
-  send(message) {
+  send(message, buffers = []) {
     try {
-      this.model.send({ page: this.page, visible: this.visible(), ...message });
+      this.model.send({ page: this.page, visible: this.visible(), ...message }, undefined, buffers);
     } catch {
       // The kernel is gone or starts again; the bench stays on the page as it was.
     }
@@ -55,6 +58,7 @@ class Stage {
     const panel = new Kind(this, mount);
     this.panels.set(mount, panel);
     this.hideStaticPicture(true);
+    this.unarranged = true;
     this.schedule();
   }
 
@@ -78,7 +82,22 @@ class Stage {
     }
   }
 
+  // What views share has changed, here or elsewhere.
+  changed(name) {
+    const panels = [...this.panels.values()];
+    if (name === "glance") {
+      for (const panel of panels) panel.dirty ||= Boolean(panel.stepped?.length);
+      this.schedule();
+      return;
+    }
+    if (name === "layout" || name === "enlarged") arrangePanels(panels, this.store.values);
+    for (const panel of panels) panel.follow?.();
+    this.redraw();
+  }
+
   receive(content, buffers) {
+    if (content.type === "change") return this.store.hear(content, buffers);
+    if (content.type === "file") return content.page === this.page && takeFile(content, buffers[0]);
     if (content.type === "frame") {
       const bytes = buffers.length ? copyBytes(buffers[0]) : new ArrayBuffer(0);
       for (const [name, meta] of Object.entries(content.panels)) {
@@ -105,6 +124,10 @@ class Stage {
   draw() {
     this.scheduled = false;
     this.dress();
+    if (this.unarranged) {
+      this.unarranged = [...this.panels.keys()].some((mount) => !mount.element.isConnected);
+      this.changed("layout");
+    }
     for (const panel of this.panels.values()) {
       if (!panel.dirty || !panel.visible) continue;
       const frame = this.frames.get(panel.name);

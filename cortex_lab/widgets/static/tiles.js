@@ -19,7 +19,8 @@ function gridOf(mark) {
   return { columns, gap, tileHeight, tileWidth, width: columns * tileWidth + gap * (columns - 1) };
 }
 
-MARKS.tiles = (surface, mark, { area, plot }) => {
+MARKS.tiles = (surface, mark, place) => {
+  const { area, plot } = place;
   const { context, theme } = surface;
   const grid = gridOf(mark);
   const zoom = Math.min((area.right - area.left) / grid.width, (area.bottom - area.top) / TILE_BLOCK);
@@ -34,11 +35,22 @@ MARKS.tiles = (surface, mark, { area, plot }) => {
     context.drawImage(atlas, 0, tile * mark.height, mark.width, mark.height, ...corner(tile), tileWidth, tileHeight);
     if (mark.dead?.[tile]) drawDead(surface, ...corner(tile), tileWidth, tileHeight);
   }
-  return (x, y) => {
+  context.strokeStyle = theme.color(6);
+  context.lineWidth = 2.4;
+  for (const tile of surface.store.placesIn(mark)) {
+    const [left, top] = corner(tile);
+    context.strokeRect(left, top, tileWidth, tileHeight);
+  }
+  const find = (x, y) => {
     const column = Math.floor((x - area.left) / (tileWidth + gap));
     const row = Math.floor((y - area.top) / (tileHeight + gap));
     const tile = row * grid.columns + column;
-    if (row < 0 || column < 0 || column >= grid.columns || tile >= mark.count) return null;
+    return row < 0 || column < 0 || column >= grid.columns || tile >= mark.count ? -1 : tile;
+  };
+  if (mark.pins) place.pin = (x, y) => mark.keys[find(x, y)] ?? null;
+  return (x, y) => {
+    const tile = find(x, y);
+    if (tile < 0) return null;
     const [left, top] = corner(tile);
     const i = Math.floor(((y - top) / tileHeight) * mark.height);
     const j = Math.floor(((x - left) / tileWidth) * mark.width);
@@ -63,6 +75,7 @@ function drawDead({ context, theme }, left, top, width, height) {
 }
 
 function tellTile(mark, title, tile, i, j, at) {
+  if (mark.pins && mark.count > 1) return `row ${mark.keys[tile]}${mark.told?.[tile] ? `: ${mark.told[tile]}` : ""}`;
   if (mark.channels === 3) return `${title} [${i}, ${j}]`;
   const [low, high] = mark.limits;
   const value = formatNumber(Number((low + (mark.values[at] / 255) * (high - low)).toPrecision(3)));

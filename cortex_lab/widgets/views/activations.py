@@ -175,7 +175,12 @@ class Activations(View[Pictures]):
         return of_layer(name, values, limit, detail, is_input, flat)
 
     def chart(self, data: Pictures) -> Chart:
-        plots = tuple(picture.plot() for picture in data.layers)
+        # The first shows the row itself, so it stands out where the row is selected.
+        row = {"keys": np.array([data.row]), "pins": True}
+        plots = tuple(
+            picture.plot(**row if not place and len(picture.tiles.values) == 1 else {})
+            for place, picture in enumerate(data.layers)
+        )
         return Chart(plots, "flow", data.counts, summary=self._summary(data), step=data.step)
 
     def table(self, data: Pictures) -> pd.DataFrame:

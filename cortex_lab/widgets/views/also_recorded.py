@@ -30,7 +30,7 @@ def other_keys(session: Session) -> tuple[str, ...]:
 
 
 class AlsoRecorded(View[Columns]):
-    """What is recorded beside losses and metrics, a plot each: `key` says which, or "all" of at most three."""
+    """What is recorded beside losses and metrics, a plot each: `key` says which, or "all" of three."""
 
     title = "Also recorded"
     rank = 15
