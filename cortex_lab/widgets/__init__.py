@@ -11,6 +11,8 @@
 | `WeightHistogram` | how the parameters of a layer are spread                              |
 | `AlsoRecorded`    | what else is recorded: losses of several outputs, probes              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+| `Findings`        | what a diagnosis found, in words, with remedies to click              |
+| `BatchRows`       | the rows of the batch last fetched, the worst first                   |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 """
 
@@ -26,13 +28,16 @@ from cortex_lab.widgets.chart.marks import (
     Line,
     Plot,
     Scatter,
+    Sentences,
     Tiles,
     Trail,
 )
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
 from cortex_lab.widgets.views.also_recorded import AlsoRecorded
+from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
+from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
@@ -42,12 +47,14 @@ __all__ = [
     "AlsoRecorded",
     "Axis",
     "Bars",
+    "BatchRows",
     "Bench",
     "Cells",
     "Chart",
     "Contours",
     "Diagram",
     "EmbeddingMap",
+    "Findings",
     "Knob",
     "Line",
     "LossCurve",
@@ -55,6 +62,7 @@ __all__ = [
     "PathView",
     "Plot",
     "Scatter",
+    "Sentences",
     "Tiles",
     "Trail",
     "View",

@@ -52,6 +52,11 @@ class Aside:
         """There may be something to do. Cheap enough for the stepping thread."""
         self._wake.set()
 
+    @property
+    def ending(self) -> bool:
+        """Whether it was asked to end."""
+        return self._closing
+
     def close(self, timeout: float = 10.0) -> bool:
         """End the thread after the piece under way; False if it did not end in time."""
         self._closing = True
@@ -97,11 +102,12 @@ class Asides:
         name: str,
     ) -> None:
         self._session, self._channel, self._stirred = session, channel, stirred
-        self._each = [
-            Aside(partial(self._advance, each, view), hurries, stirred, f"{each}-{name}")
-            for each, view in views.items()
-            if type(view).advance is not View.advance
-        ]
+        moving = {each: view for each, view in views.items() if type(view).advance is not View.advance}
+        self._each = []
+        for each, view in moving.items():
+            aside = Aside(partial(self._advance, each, view), hurries, stirred, f"{each}-{name}")
+            self._each.append(aside)
+            view.go_beside(hurries, lambda aside=aside: aside.ending)
 
     def start(self) -> None:
         for each in self._each:
@@ -118,7 +124,7 @@ class Asides:
         return all([each.close() for each in self._each])
 
     def _advance(self, name: str, view: View[Any]) -> float | None:
-        if self._session.running and not self._seen(name):
+        if (self._session.running or view.only_when_seen) and not self._seen(name):
             return UNSEEN
         wanted = view.advance()
         if wanted == 0.0:

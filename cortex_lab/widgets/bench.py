@@ -22,6 +22,7 @@ from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import front_end, views_of
 from cortex_lab.widgets.picture import StaticPicture, paint_bench
 from cortex_lab.widgets.publisher import Publisher
+from cortex_lab.widgets.remedies import Remedies
 from cortex_lab.widgets.requests import Requests
 from cortex_lab.widgets.speed import SLOW_MOTION, Speed
 from cortex_lab.widgets.status import status_panel, status_text
@@ -32,7 +33,7 @@ REST_BEFORE_PICTURE = 1.5
 FRAMES_SHARE = 0.03
 
 
-class Bench(Commands, Linking):
+class Bench(Commands, Linking, Remedies):
     """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
@@ -288,6 +289,9 @@ class Bench(Commands, Linking):
         if kind == "pin":
             row = int(message["row"])
             self.ask(lambda: setattr(self, "pinned", row))
+        if kind == "act" and message.get("panel") == "findings":
+            place = int(message["number"])
+            self.ask(lambda: self.remedy(place))
         if kind == "run_or_pause":
             self.run_or_pause()
         if kind == "drawn":

@@ -28,6 +28,7 @@ _PARTS = (
     "plane",
     "tiles",
     "boxes",
+    "sentences",
     "zoom",
     "chart",
     "status",

@@ -11,6 +11,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.channel import Channel, Panel
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.faults import FaultPanel
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, Widget, mark, write
 from cortex_lab.widgets.speed import choices
 
@@ -37,6 +38,9 @@ class Commanded(Protocol):
     def run(self) -> Any: ...
     def pause(self) -> Any: ...
     def rewind(self) -> Any: ...
+    def go_back(self) -> Any: ...
+    def show_batch(self) -> Any: ...
+    def go_on(self) -> Any: ...
     def turn(self, view: str, knob: str, value: Any) -> Any: ...
     def ask(self, request: Callable[[], Any]) -> None: ...
 
@@ -70,6 +74,7 @@ class Controls:
         self._offered_after: tuple[int, str | None] | None = None
         self._writing = False
         self.error_panel = Text()
+        self.fault_panel = FaultPanel()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
         self.panels_menu = Panel(bench=channel.bench, name="panels", kind="layout", title="Panels")
         self.knobs: dict[tuple[str, str], Any] = {}
@@ -103,7 +108,7 @@ class Controls:
         grid.add_class("cortex-grid")
         line = Row([self.status_panel, self.panels_menu])
         line.add_class("cortex-line")
-        self.box = Column([toolbar, line, self.error_panel, grid, channel])
+        self.box = Column([toolbar, line, self.fault_panel.box, self.error_panel, grid, channel])
         self.box.add_class("cortex-bench")
 
     def _card(self, name: str, view: View[Any]) -> Column:
@@ -125,6 +130,7 @@ class Controls:
         self.run_button.on_click(lambda _: bench.run())
         self.pause_button.on_click(lambda _: bench.pause())
         self.rewind_button.on_click(lambda _: bench.rewind())
+        self.fault_panel.connect(bench)
         self.speed_chooser.observe(self._asker(bench, bench, "speed"), "value")
         self.learning_rate_entry.observe(self._asker(bench, bench, "learning_rate"), "value")
         for (name, attribute), widget in self.knobs.items():
@@ -149,6 +155,7 @@ class Controls:
             write(button, disabled=running)
         write(self.pause_button, disabled=not running)
         self.show_error(bench.error)
+        self.fault_panel.update(bench)
         write(self.speed_chooser, options=choices(bench.speed), value=bench.speed)
         _show(self.learning_rate_entry, bench.learning_rate)
         for (name, attribute), widget in self.knobs.items():

@@ -9,6 +9,7 @@ import numpy as np
 from cortex_lab.study import Session
 from cortex_lab.study.missing import is_recorded
 from cortex_lab.widgets.chart.canvas import Packed
+from cortex_lab.widgets.fault_words import headline
 
 
 def speed_of(session: Session) -> float | None:
@@ -26,7 +27,7 @@ def describe(session: Session, error: BaseException | None) -> tuple[str, str]:
     if session.running:
         return "running", "running"
     if session.held_back is not None:
-        return "error", f"update held back: {session.held_back}"
+        return "error", headline(session.held_back)
     if error is not None:
         return "error", "stopped by an error"
     if session.phase is not None:

@@ -28,7 +28,10 @@ from cortex_lab.widgets import (
     View,
     WeightHistogram,
 )
-from cortex_lab.widgets.chart.marks import Mark
+from cortex_lab.widgets.chart.marks import Mark, Sentences
+from cortex_lab.widgets.views.batch_rows import BatchRows
+from cortex_lab.widgets.views.findings import Findings
+from tests.widgets import session_kinds
 from tests.widgets.toys import ToyNetwork, ToySession, ToyTraining
 
 
@@ -57,6 +60,21 @@ class Measuring(ToyTraining):
         return super().measure("loss") if key in self.keys[-2:] else super().measure(key)
 
 
+def _of_batch(steps: int) -> View[Any]:
+    session = session_kinds.dataset()
+    session.step(steps)
+    if not steps:
+        session.step(to="fetch")
+    return BatchRows(session)
+
+
+def _of_diagnosis(steps: int) -> View[Any]:
+    session = session_kinds.dataset()
+    session.edit("learning_rate", 50.0)
+    session.step(steps)
+    return Findings(session)
+
+
 def _of_measures(steps: int) -> View[Any]:
     session = Session(Measuring(ToyNetwork()))
     session.step(steps)
@@ -66,7 +84,9 @@ def _of_measures(steps: int) -> View[Any]:
 # How to make one of a session that has taken so many steps.
 VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Activations: _of_session(Activations),
+    BatchRows: _of_batch,
     EmbeddingMap: _of_session(EmbeddingMap),
+    Findings: _of_diagnosis,
     LossCurve: _of_session(LossCurve),
     AlsoRecorded: _of_measures,
     PathView: lambda steps: PathView(_hills()),
@@ -110,6 +130,12 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
     Cells: [
         Cells(_VALUES, (0.0, 1.0), ("ant", "bee"), ("a", "b", "c")),
         Cells(np.array([[np.nan, 1e6]]), (0.0, 1e6), ("row",), ("x", "y"), numbers=False),
+    ],
+    Sentences: [
+        Sentences(
+            ("This is wrong. " * 12, "That is not."), ("rate: 3", ""), ("Apply: rate 0.1", ""), (True, False)
+        ),
+        Sentences(("Nothing found.",), ("",), ("",), (False,)),
     ],
     Diagram: [
         Diagram(("in", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),

@@ -37,8 +37,8 @@ def dataset() -> Any:
     return cl.train(_dense(cl.Dense(3)), data, "softmax_cross_entropy", **_OPTIONS)
 
 
-def arrays() -> Any:
-    return cl.train(_dense(cl.Dense(3)), (_X, _CLASSES), "softmax_cross_entropy", **_OPTIONS)
+def arrays(x: np.ndarray = _X) -> Any:
+    return cl.train(_dense(cl.Dense(3)), (x, _CLASSES), "softmax_cross_entropy", **_OPTIONS)
 
 
 def arrays_with_a_fraction_held_out() -> Any:

@@ -32,7 +32,7 @@ from cortex_lab.widgets import (
 )
 from cortex_lab.widgets.chart import matplotlib, plotly
 from cortex_lab.widgets.chart.canvas import pack
-from cortex_lab.widgets.chart.marks import Arrangement, Mark
+from cortex_lab.widgets.chart.marks import Arrangement, Mark, Sentences
 from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.chart.table import table_of
 from cortex_lab.widgets.views import VIEWS
@@ -159,6 +159,7 @@ def test_both_themes_have_every_ramp() -> None:
         (Tiles, (np.ones((2, 4, 4, 2)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
         (Tiles, (np.ones((2, 4, 4)), (0, 1), "gray", "tile", [True]), "Tiles: 2 tiles but 1 dead"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
+        (Sentences, (("a", "b"), ("",), ("", ""), (True,)), "Sentences: 2 texts, but"),
         (Diagram, (("a",), ((0, 1),)), r"Diagram: there are 1 nodes, so no edge \(0, 1\)"),
     ],
 )

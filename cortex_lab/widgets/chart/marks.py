@@ -12,6 +12,7 @@
 | `Contours` | heights of a plane, in bands                                                    |
 | `Tiles`    | small pictures side by side, or single cells                                    |
 | `Cells`    | a table of numbers as colors, such as a confusion matrix                        |
+| `Sentences`| things said, one below the other, with a button where there is something to do  |
 | `Diagram`  | nodes and the edges between them, from left to right                            |
 
 Three renderers draw every chart: `canvas` (for the page), `plotly` and `matplotlib`. A new mark is a class
@@ -313,6 +314,32 @@ class Diagram(Mark):
             places[mine, 0] = (place + 0.5) / (column.max() + 1)
             places[mine, 1] = (np.arange(len(mine)) + 0.5) / len(mine)
         return places
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences(Mark):
+    """Things said, one below the other, each with a `details` line; what is `wrong` stands out.
+
+    Where one of `actions` says something, there is a button of it, whose click the page tells of.
+    """
+
+    texts: tuple[str, ...]
+    details: tuple[str, ...]
+    actions: tuple[str, ...]
+    wrong_ones: tuple[bool, ...]
+
+    @property
+    def on_axes(self) -> bool:
+        return False
+
+    def wrong(self) -> str:
+        lengths = [len(each) for each in (self.details, self.actions, self.wrong_ones)]
+        fits = all(length == len(self.texts) for length in lengths)
+        return (
+            ""
+            if fits
+            else f"{len(self.texts)} texts, but {', '.join(map(str, lengths))} of what goes with them"
+        )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +22,7 @@ from cortex_lab.widgets.chart.marks import (
     Mark,
     Plot,
     Scatter,
+    Sentences,
     Tiles,
     Trail,
 )
@@ -286,6 +288,17 @@ def _diagram(mark: Diagram, axes: Axes) -> None:
     axes.set(xlim=(0, 1), ylim=(1, 0))
 
 
+def _sentences(mark: Sentences, axes: Axes) -> None:
+    axes.set(xlim=(0, 1), ylim=(1, 0))
+    lines: list[tuple[str, str]] = []
+    for text, detail, wrong in zip(mark.texts, mark.details, mark.wrong_ones, strict=True):
+        shade = FAULT if wrong else _PLAIN["text"]
+        lines += [(line, shade) for line in textwrap.wrap(text, 150)]
+        lines += [(detail, MUTED)] if detail else []
+    for place, (line, shade) in enumerate(lines):
+        axes.text(0, (place + 0.5) / max(5, len(lines)), line, color=shade, fontsize=6.5, va="center")
+
+
 _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Line: _line,
     Bars: _bars,
@@ -295,6 +308,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Tiles: _tiles,
     Cells: _cells,
     Diagram: _diagram,
+    Sentences: _sentences,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from cortex_lab.widgets.chart.marks import (
     Mark,
     Plot,
     Scatter,
+    Sentences,
     Tiles,
     Trail,
 )
@@ -241,6 +243,19 @@ def _diagram(mark: Diagram, place: _Place) -> None:
     place.figure.update_yaxes(range=[1.1, -0.1], **place.at).update_xaxes(range=[0, 1], **place.at)
 
 
+def _sentences(mark: Sentences, place: _Place) -> None:
+    texts = [
+        "<br>".join(textwrap.wrap(text, 110)) + (f"<br><i>{detail}</i>" if detail else "")
+        for text, detail in zip(mark.texts, mark.details, strict=True)
+    ]
+    shades = [FAULT if wrong else _PLAIN["text"] for wrong in mark.wrong_ones]
+    heights = [-float(number) for number in range(len(texts))]
+    style = {"mode": "text", "textposition": "middle right", "textfont": {"color": shades}}
+    place.add("scatter", x=[0.0] * len(texts), y=heights, text=texts, hoverinfo="skip", **style)
+    place.figure.update_xaxes(visible=False, range=[0, 1], **place.at)
+    place.figure.update_yaxes(visible=False, range=[-len(texts), 1], **place.at)
+
+
 _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Line: _line,
     Bars: _bars,
@@ -250,6 +265,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Tiles: _tiles,
     Cells: _cells,
     Diagram: _diagram,
+    Sentences: _sentences,
 }
 
 
