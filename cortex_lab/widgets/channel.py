@@ -28,9 +28,11 @@ _PARTS = (
     "plane",
     "tiles",
     "boxes",
+    "sentences",
     "zoom",
     "chart",
     "status",
+    "controls",
     "layout",
     "stage",
 )
@@ -58,7 +60,8 @@ class Channel(Locked, anywidget.AnyWidget):
     `sequence` numbers what was sent, `asked` is the last that wanted an answer, `drawn` the last answered.
 
     `heard(message)` is called, under the widget lock, with each message of a page: "hello" (a page has
-    just loaded), "drawn" (with the sequence number drawn), "visible", "pin" and "change" (of what is linked).
+    just loaded), "drawn" (with the sequence number drawn), "visible", "pin", "run_or_pause" and "change" (of
+    what is linked).
     """
 
     _esm = _script(*_PARTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from typing import Any
 
@@ -69,6 +69,12 @@ def checked_selection(session: Session, rows: object) -> Selection:
     if rows is None or (hasattr(rows, "__len__") and not isinstance(rows, (str, bytes)) and not len(rows)):
         return Selection()
     dataset = getattr(session, "dataset", None)
+    arrays = getattr(getattr(session.process, "batches", None), "inputs", None)
+    if dataset is None and arrays is not None:
+        first = next(iter(arrays.values())) if isinstance(arrays, Mapping) else arrays
+        return Selection(
+            [_among(first, row) for row in checks.listed("rows", rows, "row numbers, in a list")]
+        )
     if dataset is None:
         raise LookupError(
             "this session has no dataset, so it has no rows to select; give cl.train a Dataset: "
@@ -82,6 +88,13 @@ def checked_selection(session: Session, rows: object) -> Selection:
             f"it has {len(known)} rows from {known.min()} to {known.max()}"
         )
     return Selection(found)
+
+
+def _among(rows: Sized, row: object) -> int:
+    found = checks.whole("a row", row)
+    if not 0 <= found < len(rows):
+        raise IndexError(f"there is no row {found} to select; there are {len(rows)}, from 0")
+    return found
 
 
 def checked_moment(session: Session, step: object) -> Moment:

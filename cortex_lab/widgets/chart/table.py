@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.widgets.chart.diagram import Diagram
-from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark
+from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
 
 
 def table_of(chart: Chart) -> pd.DataFrame:
@@ -38,6 +38,8 @@ def _columns(mark: Mark) -> dict[str, Any]:
     if isinstance(mark, Contours):
         x, y = np.meshgrid(mark.x, mark.y)
         return {"x": x.ravel(), "y": y.ravel(), "value": mark.told.ravel()}
+    if isinstance(mark, Sentences):
+        return {"text": mark.texts, "detail": mark.details, "wrong": mark.wrong_ones}
     if isinstance(mark, Diagram):
         x, y = mark.places().T
         return {"name": mark.names, "x": x, "y": y}

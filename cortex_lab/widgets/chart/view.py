@@ -6,7 +6,7 @@ import base64
 import html
 import os
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pandas as pd
@@ -59,7 +59,7 @@ class View(Generic[Data]):
     title: str = ""
     size: ClassVar[tuple[float, float]] = (5.4, 3.2)
     """Width and height in inches of the picture of the view alone."""
-    height: ClassVar[int] = 190
+    height: int = 190
     """Height of its figure in a bench, in pixels, at least."""
     place: ClassVar[Literal["small", "tall", "wide"]] = "small"
     """How much of a bench it takes: half its width, that and twice the height, or all its width."""
@@ -69,6 +69,8 @@ class View(Generic[Data]):
     """Whether a bench shows it from the beginning, or only once somebody opens its panel."""
     any_time: ClassVar[bool] = False
     """Whether `collect` may also be called while a step is under way."""
+    only_when_seen: ClassVar[bool] = False
+    """Whether `advance` is called only while some page shows it."""
     selection: Selection = Selection()
     moment: Moment = None
     """What a bench has all its views mark: rows, and a step. A page marks them by itself."""
@@ -126,6 +128,9 @@ class View(Generic[Data]):
         Returns the seconds after which to be called again, or None if there is nothing to do.
         """
         return None
+
+    def go_beside(self, hurries: Callable[[], bool], ending: Callable[[], bool]) -> None:
+        """From now on a thread of a bench calls `advance` beside the training, until it is `ending()`."""
 
     @property
     def live(self) -> bool:

@@ -16,6 +16,7 @@ class ChartPanel extends CanvasPanel {
       this.figure.focus();
     });
     this.tools = new Tools(stage, this);
+    this.saidButtons = new SaidButtons(this);
   }
 
   follow() {
@@ -29,7 +30,13 @@ class ChartPanel extends CanvasPanel {
 
   heightFor(frame, width) {
     const flows = frame.meta.arrange === "flow";
-    this.figure.classList.toggle("cortex-flow", flows);
+    const said = plotsOf(frame).flatMap((plot) => plot.marks).filter((mark) => mark.kind === "sentences");
+    this.figure.classList.toggle("cortex-flow", flows || said.length > 0);
+    this.figure.classList.toggle("cortex-said", said.length > 0);
+    if (said.length) {
+      const context = this.canvas.getContext("2d");
+      return said.reduce((sum, mark) => sum + layOutSentences(context, this.theme, mark, width).height, 0);
+    }
     return flows ? arrangeFlow(plotsOf(frame), width, this.large ? 2.4 : 1.1).height : null;
   }
 
@@ -48,6 +55,7 @@ class ChartPanel extends CanvasPanel {
     this.unzoom.hidden = !this.zoom.zoomed;
     this.stepped = places.filter((place) => place.plot.axes && place.plot.x?.label === "step");
     for (const place of this.stepped) drawMoment(surface, place);
+    this.saidButtons.show(places.flatMap((place) => place.buttons ?? []));
     this.pins = places.filter((place) => place.pin);
     this.figure.classList.toggle("cortex-pins", this.pins.length > 0);
     this.placeNote(frame, places[0].area);
@@ -144,8 +152,9 @@ function drawPlot(surface, plot, area, showX, presence, shown) {
     };
     const ranges = { ...place.whole, ...shown };
     const percents = { percent: plot.y?.percent, percentX: plot.x?.percent };
+    const logs = { log: plot.y?.log, logX: plot.x?.log };
     const labels = { xLabel: plot.x?.label, yLabel: plot.y?.label, showX };
-    place.scales = drawAxes(surface, area, { ...ranges, ...percents, ...labels });
+    place.scales = drawAxes(surface, area, { ...ranges, ...percents, ...logs, ...labels });
   } else {
     const inPlane = plot.marks.filter((mark) => mark.x && mark.y);
     place.scales = inPlane.length ? fitInto(inPlane, area, 11) : null;

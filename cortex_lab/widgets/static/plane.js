@@ -7,6 +7,9 @@ MARKS.scatter = (surface, mark, place) => {
   const radius = Math.max(2, Math.min(4, Math.min(width, height) / 100));
   const names = mark.names.length ? mark.names : [""];
   const stands = surface.store.placesIn(mark);
+  const valued = mark.values?.length > 0;
+  const ramp = valued ? rampOf(theme.shades[mark.ramp]) : null;
+  const [low, high] = mark.limits ?? [0, 1];
   // Those selected come last, so that they lie above the others.
   for (const above of stands.size ? [false, true] : [false]) {
     names.forEach((name, group) => {
@@ -17,6 +20,10 @@ MARKS.scatter = (surface, mark, place) => {
       const symbol = mark.symbol || ["dot", "square", "triangle"][Math.floor(group / theme.shades.categories.length) % 3];
       for (let i = 0; i < x.length; i++) {
         if ((groups.length ? groups[i] !== group : group) || stands.has(i) !== above) continue;
+        if (valued) {
+          const level = (mark.values[i] - low) / (high - low || 1);
+          context.fillStyle = Number.isFinite(level) ? shadeOf(ramp, level) : theme.muted;
+        }
         context.beginPath();
         traceMark(context, symbol, across(x[i]), up(y[i]), (mark.symbol ? radius + 1 : radius) + (above ? 1 : 0));
         context.fill();
@@ -44,7 +51,8 @@ MARKS.scatter = (surface, mark, place) => {
     const i = find(left, top);
     if (i < 0) return null;
     const name = mark.names[groups.length ? groups[i] : 0];
-    const text = `${mark.key_name} ${keys.length ? keys[i] : i}${name === undefined ? "" : `: ${name}`}`;
+    const said = valued ? formatNumber(mark.values[i]) : name;
+    const text = `${mark.key_name} ${keys.length ? keys[i] : i}${said === undefined ? "" : `: ${said}`}`;
     return { x: across(x[i]), y: up(y[i]), text };
   };
 };

@@ -8,6 +8,7 @@ class Stage {
     this.palette = model.get("palette");
     this.frames = new Map();
     this.panels = new Map();
+    this.controls = new Map();
     this.sequence = 0;
     this.asked = 0;
     this.acknowledged = 0;
@@ -31,6 +32,7 @@ class Stage {
 
   close() {
     for (const mount of [...this.panels.keys()]) this.detach(mount);
+    for (const controls of this.controls.values()) controls.close();
     this.themeObserver.disconnect();
     window.removeEventListener("resize", this.redrawAll);
     if (this.bench.stage === this) this.bench.stage = null;
@@ -121,6 +123,7 @@ class Stage {
 
   draw() {
     this.scheduled = false;
+    this.dress();
     if (this.unarranged) {
       this.unarranged = [...this.panels.keys()].some((mount) => !mount.element.isConnected);
       this.changed("layout");
@@ -137,6 +140,19 @@ class Stage {
     if (this.asked > this.acknowledged) {
       this.acknowledged = this.sequence;
       this.send({ type: "drawn", sequence: this.sequence });
+    }
+  }
+
+  // Each copy of the bench on the page has controls of its own, which are there before or after the panels.
+  dress() {
+    for (const panel of this.panels.values()) {
+      const root = panel.root.closest(".cortex-bench");
+      if (root && !this.controls.has(root)) this.controls.set(root, new BenchControls(root, (message) => this.send(message)));
+    }
+    for (const [root, controls] of this.controls) {
+      if (root.isConnected) continue;
+      controls.close();
+      this.controls.delete(root);
     }
   }
 

@@ -48,6 +48,7 @@ MARKS.tiles = (surface, mark, place) => {
   ];
   for (let tile = 0; tile < mark.count; tile++) {
     context.drawImage(atlas, 0, tile * mark.height, mark.width, mark.height, ...corner(tile), tileWidth, tileHeight);
+    if (mark.dead?.[tile]) drawDead(surface, ...corner(tile), tileWidth, tileHeight);
   }
   context.strokeStyle = theme.color(6);
   context.lineWidth = 2.4;
@@ -74,15 +75,31 @@ MARKS.tiles = (surface, mark, place) => {
   };
 };
 
+// Gray and struck out: what is only 0 for this row looks like any other low number.
+function drawDead({ context, theme }, left, top, width, height) {
+  context.fillStyle = context.strokeStyle = theme.muted;
+  context.globalAlpha = 0.55;
+  context.fillRect(left, top, width, height);
+  context.globalAlpha = 1;
+  context.lineWidth = 1;
+  context.strokeStyle = theme.background;
+  context.beginPath();
+  context.moveTo(left, top + height);
+  context.lineTo(left + width, top);
+  context.stroke();
+}
+
 function tellTile(mark, title, tile, i, j, at) {
   if (mark.pins && mark.count > 1) return `row ${mark.keys[tile]}${mark.told?.[tile] ? `: ${mark.told[tile]}` : ""}`;
   if (mark.channels === 3) return `${title} [${i}, ${j}]`;
   const [low, high] = mark.limits;
   const value = formatNumber(Number((low + (mark.values[at] / 255) * (high - low)).toPrecision(3)));
-  if (mark.height === 1 && mark.width === 1) return `${title} [${tile}]\n≈ ${value}`;
+  const said = mark.odd?.includes(at) ? "not finite" : `≈ ${value}`;
+  const dead = mark.dead?.[tile] ? "\ndead: 0 for every row looked at" : "";
+  if (mark.height === 1 && mark.width === 1) return `${title} [${tile}]\n${said}${dead}`;
   return mark.count === 1
-    ? `${title} [${i}, ${j}]\n≈ ${value}`
-    : `${title}, ${mark.unit} ${tile} [${i}, ${j}]\n≈ ${value}`;
+    ? `${title} [${i}, ${j}]\n${said}${dead}`
+    : `${title}, ${mark.unit} ${tile} [${i}, ${j}]\n${said}${dead}`;
 }
 
 // All tiles one below the other on a canvas of their own, a pixel per value.
@@ -102,6 +119,8 @@ function paintAtlas(mark, theme) {
     pixels[4 * i + 2] = source[from + 2];
     pixels[4 * i + 3] = 255;
   }
+  const odd = parseColor(theme.shades.fault);
+  for (const i of mark.odd ?? []) for (let k = 0; k < 3; k++) pixels[4 * i + k] = odd[k];
   context.putImageData(image, 0, 0);
   return atlas;
 }
