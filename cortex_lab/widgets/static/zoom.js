@@ -15,6 +15,11 @@ document.addEventListener("wheel", (event) => {
   if (!event.target.closest?.(".cortex-figure")) wheel = { target: null, at: event.timeStamp };
 }, { passive: true, capture: true });
 
+// A pointer that was moved begins anew; after a scroll, browsers tell of moves that are none.
+document.addEventListener("pointermove", (event) => {
+  if (event.movementX || event.movementY) wheel = { target: null, at: -Infinity };
+}, { passive: true, capture: true });
+
 class Zoom {
   // `places()` are the plots as they were drawn, `changed()` has them drawn anew.
   constructor(figure, places, changed) {
