@@ -51,7 +51,7 @@ class Findings(View[Found | None]):
     """
 
     title = "Findings"
-    size = (9.6, 1.6)
+    size = (9.6, 1.3)
     height = 44
     place = "wide"
     rank = 5
