@@ -14,6 +14,7 @@ from cortex_lab.study import Notice, Session
 from cortex_lab.study.settling import settled
 from cortex_lab.widgets import notebook
 from cortex_lab.widgets.aside import Asides
+from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.commands import Commands
 from cortex_lab.widgets.frames import Frames
 from cortex_lab.widgets.layouts import Layout, panels_of
@@ -80,7 +81,7 @@ class Bench(Commands, Linking, Remedies):
         self.session = session
         self._speed = Speed(session, speed)
         chosen = {"weight_histogram": layer, "embedding_map": map_layer, "activations": pinned}
-        self.views = views_of(session, chosen, without=set() if map else {"embedding_map"})
+        self.views = self._views_of(chosen, without=set() if map else {"embedding_map"})
         self._knobs = {(name, knob.name): knob for name, view in self.views.items() for knob in view.knobs}
         for name, knob in self._knobs:
             self._spread(name, knob)
@@ -193,6 +194,9 @@ class Bench(Commands, Linking, Remedies):
             return
         self.show()
 
+    def _views_of(self, chosen: Mapping[str, Any], without: set[str]) -> dict[str, View[Any]]:
+        return views_of(self.session, chosen, without)
+
     def _assemble(self, interval: float, make_channel: Callable, make_controls: Callable) -> None:
         session = self.session
         self.channel = make_channel(self.id, self._heard, panels=panels_of(self.views, self.layout))
@@ -289,7 +293,7 @@ class Bench(Commands, Linking, Remedies):
         self._heard_of_linked(message)
         if kind == "hello":
             self._frames.forget()
-        if kind == "pin":
+        if kind == "pin" and "activations" in self.views:
             row = int(message["row"])
             self.ask(lambda: setattr(self, "pinned", row))
         if kind == "act" and message.get("panel") == "findings":

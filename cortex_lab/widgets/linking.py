@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cortex_lab.ground import checks
@@ -13,6 +13,9 @@ from cortex_lab.widgets.chart.selection import Moment, Rows, Selection, checked_
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.layouts import Layout, checked_layout, checked_panel
 from cortex_lab.widgets.linked import Linked
+
+MOST_SAID = 1000
+"""Rows of a selection that the script of a session lists; nobody reads more."""
 
 
 class Linking:
@@ -26,6 +29,7 @@ class Linking:
     trainer: Any
     ask: Any
     turn: Any
+    _remark: Callable[[str], None]
 
     def _link(self, layout: object) -> None:
         views, session = self.views, self.session
@@ -89,6 +93,9 @@ class Linking:
         if name in ("selection", "moment"):
             for view in self.views.values():
                 setattr(view, name, value)
+        if name != "selection" or len(self.selection) <= MOST_SAID:
+            said = list(self.selection) if name == "selection" else value
+            self._remark(f"bench.{name} = {said!r}")
         self._picture_due = True
         self._last_activity = time.monotonic()
         self.publisher.wake()

@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from cortex_lab.data import Dataset
 from cortex_lab.optimize import SGD, Adam, Himmelblau, landscape, log
 from cortex_lab.study import Probe, Session
 from cortex_lab.study import steps as taken
@@ -16,7 +18,10 @@ from cortex_lab.widgets import (
     AlsoRecorded,
     Bars,
     Cells,
+    ClassBalance,
+    ColumnHistograms,
     Contours,
+    DatasetRows,
     Diagram,
     EmbeddingMap,
     Line,
@@ -28,6 +33,7 @@ from cortex_lab.widgets import (
     View,
     WeightHistogram,
 )
+from cortex_lab.widgets.browser import Shelf
 from cortex_lab.widgets.chart.marks import Mark, Sentences
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.findings import Findings
@@ -39,6 +45,17 @@ from tests.widgets.toys import ToyNetwork, ToySession, ToyTraining
 def _hills() -> Any:
     logs = [log(Himmelblau(), way, until=taken(9)) for way in (SGD(0.01), Adam(0.1))]
     return landscape(*logs, resolution=9)
+
+
+@cache
+def _tables() -> tuple[Dataset, Dataset]:
+    """One of columns of every kind, one of pictures."""
+    frame = pd.DataFrame({name: np.arange(24.0) % (place + 2) for place, name in enumerate("abcde")})
+    frame = frame.assign(gap=[1.0, np.nan] * 12, city=["Rome", "Oslo"] * 12, label=list("xyz") * 8)
+    images = list(np.random.default_rng(0).random((24, 4, 4, 1)))
+    pictures = pd.DataFrame({"image": images, "label": [0, 1] * 12})
+    inputs = [*"abcde", "city"]
+    return Dataset(frame, inputs, name="table").split(test=0.5), Dataset(pictures, name="pictures").split()
 
 
 def _of_session(view: Callable[[Any], View[Any]]) -> Callable[[int], View[Any]]:
@@ -84,6 +101,9 @@ def _of_measures(steps: int) -> View[Any]:
 # How to make one of a session that has taken so many steps.
 VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Activations: _of_session(Activations),
+    ClassBalance: lambda steps: ClassBalance(Shelf(_tables()[0])),
+    ColumnHistograms: lambda steps: ColumnHistograms(Shelf(_tables()[0])),
+    DatasetRows: lambda steps: DatasetRows(Shelf(_tables()[steps > 0])),
     BatchRows: _of_batch,
     EmbeddingMap: _of_session(EmbeddingMap),
     Findings: _of_diagnosis,
@@ -112,7 +132,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Scatter([0.0, 1.0, 2.0], [1.0, 0.0, 1.0]),
         Scatter(
             np.arange(24.0), np.arange(24.0) % 5, np.arange(24) % 12, tuple(f"class {i}" for i in range(12)),
-            keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True,
+            keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True, selected=[8, 9],
         ),
         Scatter([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
         Scatter(np.arange(4.0), np.arange(4.0), values=np.array([3.0, np.nan, -1.0, np.inf]), key_name="row"),
@@ -124,12 +144,16 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Tiles(np.full((1, 4, 6, 3), 0.3), (0.0, 1.0)),
         Tiles(np.arange(12.0).reshape(12, 1, 1), (0.0, 11.0)),
         Tiles(np.arange(128.0).reshape(1, 2, 64), (0.0, 127.0), "gray"),
+        Tiles(np.random.default_rng(0).random((5, 4, 4, 3)), (0.0, 1.0), keys=np.arange(5) + 3, pins=True,
+              selected=[4], told=("a", "b", "c", "d", "e")),
         Tiles(np.where(np.eye(3), np.nan, 1.0)[:, :, None], (0.0, 1.0), dead=np.array([False, True, False])),
         Tiles(np.array([0.0, np.inf, 2.0]).reshape(3, 1, 1), (0.0, 2.0), dead=np.array([True, False, False])),
     ],
     Cells: [
         Cells(_VALUES, (0.0, 1.0), ("ant", "bee"), ("a", "b", "c")),
         Cells(np.array([[np.nan, 1e6]]), (0.0, 1e6), ("row",), ("x", "y"), numbers=False),
+        Cells(np.array([[np.nan, 1.0]]), (0.0, 1.0), ("row 7",), ("x", "y"), texts=("Rome", "2"), keys=[7],
+              pins=True, selected=[7]),
     ],
     Sentences: [
         Sentences(

@@ -198,6 +198,18 @@ def test_what_a_page_selects_is_so_in_python_and_on_the_other_pages(open_bench) 
     assert bench.error is None
 
 
+def test_what_is_chosen_leaves_a_word_in_the_script(open_bench) -> None:
+    bench = open_bench()
+    bench.session.step(2)
+    page = Page(bench)
+    page.say("hello")
+    page.change("selection", 1, rows=[6, 2])
+    bench.moment, bench.layout, bench.enlarged = 1, ["loss_curve"], "loss_curve"
+    said = [call for _, call in bench.session.remarks]
+    assert said == ["bench.selection = [6, 2]", "bench.moment = 1", "bench.layout = ['loss_curve']",
+                    "bench.enlarged = 'loss_curve'"]  # fmt: skip
+
+
 def test_of_two_changes_the_later_holds_whoever_made_it(open_bench) -> None:
     bench = open_bench()
     page = Page(bench)

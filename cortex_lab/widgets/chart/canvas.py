@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground.checks import plain
-from cortex_lab.widgets.chart.marks import Axis, Chart, Diagram, Mark, Scatter, Tiles
+from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.marks import Axis, Chart, Mark, Scatter, Tiles
 from cortex_lab.widgets.chart.picture_tiles import as_bytes
 
 

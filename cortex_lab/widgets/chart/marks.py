@@ -13,7 +13,7 @@
 | `Tiles`    | small pictures side by side, or single cells                                    |
 | `Cells`    | a table of numbers as colors, such as a confusion matrix                        |
 | `Sentences`| things said, one below the other, with a button where there is something to do  |
-| `Diagram`  | nodes and the edges between them, from left to right                            |
+| `Diagram`  | nodes and the edges between them, from left to right (`diagram.py`)             |
 
 Three renderers draw every chart: `canvas` (for the page), `plotly` and `matplotlib`. A new mark is a class
 here and a function in each of them; a test fails where one is missing.
@@ -223,8 +223,9 @@ class Tiles(Mark):
     """Pictures (tiles, height, width), in color (tiles, height, width, 3), shaded between `limits`.
 
     Tiles of one pixel are drawn as cells. `unit` is what one tile is called. Where `pins`, `keys` are the
-    rows of the dataset that the tiles show: a click selects, and those `selected` have a frame. Numbers that
-    are not finite are marked, and so are the tiles of units that are `dead`: 0 for every row looked at.
+    rows of the dataset that the tiles show: a click selects, and those `selected` have a frame. `told` is
+    what to say of each. Numbers that are not finite are marked, and so are the tiles of units that are
+    `dead`: 0 for every row looked at.
     """
 
     values: np.ndarray
@@ -235,6 +236,7 @@ class Tiles(Mark):
     keys: np.ndarray = field(default_factory=lambda: _NONE)
     pins: bool = False
     selected: np.ndarray = field(default_factory=lambda: _NONE)
+    told: tuple[str, ...] = ()
 
     @property
     def on_axes(self) -> bool:
@@ -262,10 +264,19 @@ class Tiles(Mark):
     def in_color(self) -> bool:
         return self.values.ndim == 4
 
+    @property
+    def album(self) -> bool:
+        """Whether they are pictures of rows, which take all the room there is."""
+        return self.pins and len(self.values) > 1
+
 
 @dataclass(frozen=True, eq=False)
 class Cells(Mark):
-    """A table (rows, columns) of numbers as colors between `limits`; `numbers` writes them in, too."""
+    """A table (rows, columns) of numbers as colors between `limits`; `numbers` writes them in, too.
+
+    `texts`, one for each cell along the rows, are written in instead. Where `pins`, `keys` are the rows of
+    the dataset that the rows show: a click selects, and those `selected` have a frame.
+    """
 
     values: np.ndarray
     limits: tuple[float, float]
@@ -273,49 +284,19 @@ class Cells(Mark):
     columns: tuple[str, ...]
     ramp: Ramp = "sequential"
     numbers: bool = True
+    texts: tuple[str, ...] = ()
+    keys: np.ndarray = field(default_factory=lambda: _NONE)
+    pins: bool = False
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     @property
     def on_axes(self) -> bool:
         return False
 
     def wrong(self) -> str:
-        return not_of((len(self.rows), len(self.columns)), values=self.values)
-
-
-@dataclass(frozen=True, eq=False)
-class Diagram(Mark):
-    """Nodes by name, with `details` below the names, and edges from node to node; `values` 0 to 1 shade them.
-
-    Nodes stand in columns: each to the right of all that lead to it.
-    """
-
-    names: tuple[str, ...]
-    edges: tuple[tuple[int, int], ...]
-    details: tuple[str, ...] = ()
-    values: np.ndarray | None = None
-
-    @property
-    def on_axes(self) -> bool:
-        return False
-
-    def wrong(self) -> str:
-        strange = [edge for edge in self.edges if not all(0 <= end < len(self.names) for end in edge)]
-        return f"there are {len(self.names)} nodes, so no edge {strange[0]}" if strange else ""
-
-    def places(self) -> np.ndarray:
-        """Where the middle of each node is, (nodes, 2): x to the right and y downwards, between 0 and 1."""
-        column = np.zeros(len(self.names), np.intp)
-        for _ in self.names:
-            for start, end in self.edges:
-                column[end] = max(column[end], column[start] + 1)
-            if column.max(initial=0) >= len(self.names):
-                raise ValueError("a graph to be drawn must not lead in circles")
-        places = np.zeros((len(self.names), 2), np.float32)
-        for place in range(column.max(initial=0) + 1):
-            mine = np.flatnonzero(column == place)
-            places[mine, 0] = (place + 0.5) / (column.max() + 1)
-            places[mine, 1] = (np.arange(len(mine)) + 0.5) / len(mine)
-        return places
+        fits = len(self.texts) in (0, self.values.size) and len(self.keys) in (0, len(self.rows))
+        wrong = not_of((len(self.rows), len(self.columns)), values=self.values)
+        return wrong or ("" if fits else f"{len(self.texts)} texts, {len(self.keys)} keys: not one for each")
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cortex_lab.ground import forks
+from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
     Chart,
     Color,
     Contours,
-    Diagram,
     Line,
     Mark,
     Plot,
@@ -27,7 +27,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, frames_of, mosaic
+from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,11 +101,13 @@ def _arrange(chart: Chart, figure: Figure) -> None:
     top = 1 - (0.32 + 0.13 * header) / (figure.bbox.height / figure.dpi)
     bottom = 0.15 * bool(chart.told) + (0.32 if on_axes else 0.16)
     edges = {"top": top, "bottom": bottom / (figure.bbox.height / figure.dpi)}
+    # Names of rows and of lying bars stand at the left of their plot.
+    named = any(isinstance(mark, (Cells, Bars)) for mark in chart.plots[0].marks)
     if on_axes:
         figure.subplots_adjust(left=0.1, right=0.97, hspace=0.34, wspace=0.28, **edges)
     else:
         right = 0.84 if _legend_beside(chart) else 0.98
-        figure.subplots_adjust(left=0.02, right=right, wspace=0.22, **edges)
+        figure.subplots_adjust(left=0.1 if named else 0.02, right=right, wspace=0.22, **edges)
 
 
 def _legend_beside(chart: Chart) -> bool:
@@ -245,21 +247,22 @@ def _tiles(mark: Tiles, axes: Axes) -> None:
 
     axes.set_anchor("NW")
     low, high = mark.limits
+    aspect = axes.bbox.width / axes.bbox.height if mark.album else ASPECT
+    whole = mosaic(mark.values, aspect)
     if mark.in_color:
-        axes.imshow(as_bytes(mosaic(mark.values), low, high))
+        axes.imshow(as_bytes(whole, low, high))
     else:
         finite = np.where(np.isfinite(mark.values), mark.values, np.nan)
-        axes.imshow(mosaic(finite), cmap=colormap(mark.ramp), vmin=low, vmax=high)
+        axes.imshow(mosaic(finite, aspect), cmap=colormap(mark.ramp), vmin=low, vmax=high)
         if len(mark.odd):
-            odd = mosaic(np.where(np.isfinite(mark.values), np.nan, 1.0))
+            odd = mosaic(np.where(np.isfinite(mark.values), np.nan, 1.0), aspect)
             axes.imshow(odd, cmap=_plain_colormap("fault"))
-        for top, left, height, width in frames_of(mark.values, mark.dead.astype(bool)):
+        for top, left, height, width in frames_of(mark.values, mark.dead.astype(bool), aspect):
             box = (left - 0.5, left + width - 0.5, top + height - 0.5, top - 0.5)
             axes.imshow([[1.0]], cmap=_plain_colormap("muted"), extent=box, alpha=0.55)
             axes.plot(box[:2], box[2:], color="white", linewidth=0.8, scalex=False, scaley=False)
-        whole = mosaic(finite).shape
-        axes.set(xlim=(-0.5, whole[1] - 0.5), ylim=(whole[0] - 0.5, -0.5))
-    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected)):
+        axes.set(xlim=(-0.5, whole.shape[1] - 0.5), ylim=(whole.shape[0] - 0.5, -0.5))
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected), aspect):
         frame = {"edgecolor": "#e76300", "facecolor": "none", "linewidth": 1.6, "clip_on": False}
         axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **frame))
 
@@ -269,11 +272,15 @@ def _cells(mark: Cells, axes: Axes) -> None:
     axes.imshow(mark.values, cmap=colormap(mark.ramp), vmin=low, vmax=high, aspect="auto")
     rows, columns = range(len(mark.rows)), range(len(mark.columns))
     axes.set(xticks=columns, yticks=rows, xticklabels=mark.columns, yticklabels=mark.rows)
-    for row, column in np.ndindex(mark.values.shape) if mark.numbers else ():
+    shown = np.ndindex(mark.values.shape) if mark.numbers or mark.texts else ()
+    for place, (row, column) in enumerate(shown):
         value = mark.values[row, column]
+        text = mark.texts[place] if mark.texts else f"{value:.4g}"
         style = {"ha": "center", "va": "center", "fontsize": 6.5}
         shade = "white" if (value - low) > 0.55 * (high - low) else "#15181d"
-        axes.text(column, row, f"{value:.4g}", color=shade, **style)
+        axes.text(column, row, text, color=shade, **style)
+    for row in np.flatnonzero(np.isin(mark.keys, mark.selected)):
+        axes.axhspan(row - 0.5, row + 0.5, facecolor="none", edgecolor="#e76300", linewidth=1.6)
 
 
 def _diagram(mark: Diagram, axes: Axes) -> None:

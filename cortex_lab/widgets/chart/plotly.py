@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
     Chart,
     Color,
     Contours,
-    Diagram,
     Line,
     Mark,
     Plot,
@@ -25,7 +25,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, frames_of, mosaic
+from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
 _PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white", "fault": FAULT}
 _SYMBOLS = {"dot": "circle", "square": "square", "triangle": "triangle-up", "star": "star"}
@@ -195,17 +195,18 @@ def _contours(mark: Contours, place: _Place) -> None:
 
 def _tiles(mark: Tiles, place: _Place) -> None:
     low, high = mark.limits
+    aspect = 3.0 if mark.album else ASPECT
     if mark.in_color:
-        place.add("image", z=as_bytes(mosaic(mark.values), low, high))
+        place.add("image", z=as_bytes(mosaic(mark.values, aspect), low, high))
     else:
         scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
-        place.add("heatmap", z=mosaic(np.where(np.isfinite(mark.values), mark.values, np.nan)), **scale)
-        _overlay(place, np.where(np.isfinite(mark.values), np.nan, 1.0), "fault", 1.0)
+        finite = np.where(np.isfinite(mark.values), mark.values, np.nan)
+        place.add("heatmap", z=mosaic(finite, aspect), **scale)
+        _overlay(place, mosaic(np.where(np.isfinite(mark.values), np.nan, 1.0), aspect), "fault", 1.0)
         if mark.dead.any():
             dead = np.where(mark.dead.astype(bool)[:, None, None], np.ones_like(mark.values), np.nan)
-            _overlay(place, dead, "muted", 0.55)
-        place.add("heatmap", z=mosaic(mark.values), **scale)
-    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected)):
+            _overlay(place, mosaic(dead, aspect), "muted", 0.55)
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected), aspect):
         box = {"x0": left - 0.5, "y0": top - 0.5, "x1": left + width - 0.5, "y1": top + height - 0.5}
         place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
     anchor = f"x{place.axis if place.axis > 1 else ''}"
@@ -214,17 +215,22 @@ def _tiles(mark: Tiles, place: _Place) -> None:
 
 
 def _overlay(place: _Place, values: np.ndarray, color: Color, opacity: float) -> None:
-    """One color over those tiles' places that are not NaN."""
+    """One color over the places of a mosaic that are not NaN."""
     if not np.isnan(values).all():
         scale = {"colorscale": [[0, _color(color)], [1, _color(color)]], "showscale": False}
-        place.add("heatmap", z=mosaic(values), hoverinfo="skip", opacity=opacity, **scale)
+        place.add("heatmap", z=values, hoverinfo="skip", opacity=opacity, **scale)
 
 
 def _cells(mark: Cells, place: _Place) -> None:
     low, high = mark.limits
     scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
     text = "%{z:.4g}" if mark.numbers else ""
+    if mark.texts:
+        scale["text"], text = np.reshape(mark.texts, mark.values.shape), "%{text}"
     place.add("heatmap", z=mark.values, x=list(mark.columns), y=list(mark.rows), texttemplate=text, **scale)
+    for row in np.flatnonzero(np.isin(mark.keys, mark.selected)):
+        box = {"y0": row - 0.5, "y1": row + 0.5, "x0": -0.5, "x1": len(mark.columns) - 0.5}
+        place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
     place.figure.update_yaxes(visible=True, autorange="reversed", type="category", **place.at)
     place.figure.update_xaxes(visible=True, type="category", **place.at)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.study import Session
-from cortex_lab.widgets.chart.marks import Chart, Line, Mark, Plot, Scatter, Tiles
+from cortex_lab.widgets.chart.marks import Cells, Chart, Line, Mark, Plot, Scatter, Tiles
 
 Rows = Iterable[int] | np.ndarray | None
 
@@ -128,7 +128,7 @@ def _marked(plot: Plot, selection: Selection, moment: Moment) -> Plot:
 
 
 def _selected(mark: Mark, selection: Selection) -> Mark:
-    if isinstance(mark, (Scatter, Tiles)) and mark.pins:
+    if isinstance(mark, (Scatter, Tiles, Cells)) and mark.pins:
         return replace(mark, selected=mark.keys[np.isin(mark.keys, selection.rows)])
     return mark
 

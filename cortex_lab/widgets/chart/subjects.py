@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from cortex_lab.data import Dataset
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.view import NothingToShow
 
@@ -14,6 +15,11 @@ def network_of(session: Session) -> Any:
     if network is None:
         raise NothingToShow("This session trains no network.\nMake one with cl.train(network, dataset, ...).")
     return network
+
+
+def has_rows_to_browse(session: Session) -> bool:
+    """Whether it has a Dataset, whose rows can be looked at by themselves."""
+    return isinstance(getattr(session, "dataset", None), Dataset)
 
 
 def checked_layer(layer: str, known: list[str], what: str = "layer") -> str:

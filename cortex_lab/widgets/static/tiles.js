@@ -19,11 +19,26 @@ function gridOf(mark) {
   return { columns, gap, tileHeight, tileWidth, width: columns * tileWidth + gap * (columns - 1) };
 }
 
+// Pictures of rows fill the area: as many columns as make them largest.
+function albumOf(mark, width, height) {
+  const gap = 3;
+  let best = { tileWidth: 0 };
+  for (let columns = 1; columns <= mark.count; columns++) {
+    const rows = Math.ceil(mark.count / columns);
+    const tall = ((height - gap * (rows - 1)) / rows) * (mark.width / mark.height);
+    const tileWidth = Math.min(tall, (width - gap * (columns - 1)) / columns);
+    if (tileWidth > best.tileWidth) best = { columns, gap, tileWidth, tileHeight: (tileWidth * mark.height) / mark.width };
+  }
+  return best;
+}
+
 MARKS.tiles = (surface, mark, place) => {
   const { area, plot } = place;
   const { context, theme } = surface;
-  const grid = gridOf(mark);
-  const zoom = Math.min((area.right - area.left) / grid.width, (area.bottom - area.top) / TILE_BLOCK);
+  const album = mark.pins && mark.count > 1;
+  const [across, down] = [area.right - area.left, area.bottom - area.top];
+  const grid = album ? albumOf(mark, across, down) : gridOf(mark);
+  const zoom = album ? 1 : Math.min(across / grid.width, down / TILE_BLOCK);
   const [tileWidth, tileHeight, gap] = [grid.tileWidth * zoom, grid.tileHeight * zoom, grid.gap * zoom];
   const atlas = paintAtlas(mark, theme);
   context.imageSmoothingEnabled = false;
