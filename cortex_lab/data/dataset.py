@@ -60,7 +60,6 @@ class Dataset(Browsable, Answers):
 
     `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
     None for values. Where targets have names, each is a dict by name.
-
     Raises KeyError for a missing column and ValueError for content that cannot be learned from.
     """
 
