@@ -20,6 +20,7 @@
 | `ColumnHistograms`| how the values of each column are spread                              |
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.widgets.bench import Bench
 from cortex_lab.widgets.browser import DatasetBrowser
 from cortex_lab.widgets.chart.diagram import Diagram
@@ -80,3 +81,5 @@ __all__ = [
     "View",
     "WeightHistogram",
 ]
+
+__getattr__ = answers_for(__name__)

@@ -21,7 +21,7 @@ from cortex_lab.widgets.layouts import Layout, panels_of
 from cortex_lab.widgets.linking import Linking
 from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import front_end, views_of
-from cortex_lab.widgets.picture import StaticPicture, paint_bench
+from cortex_lab.widgets.picture import StaticPicture, paint_bench, small_picture
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.remedies import Remedies
 from cortex_lab.widgets.requests import Requests
@@ -127,7 +127,9 @@ class Bench(Commands, Linking, Remedies):
 
         notebook.close_older_in_cell(shell, self)
         self._shown_in = shell.execution_count
-        display(self.controls.box)
+        # Nothing beside it: a page without widgets shows the picture, and no words for what it lacks.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
+        display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
         self.picture.display()
         return self
 
@@ -179,9 +181,9 @@ class Bench(Commands, Linking, Remedies):
         self._remark(f"bench.turn({view!r}, {knob!r}, {value!r})")
         self.publisher.wake()
 
-    def png(self) -> bytes:
+    def png(self, dpi: int = 120) -> bytes:
         """The whole bench as it is now, as a PNG picture."""
-        return paint_bench(self.open_views.values(), self.status)
+        return paint_bench(self.open_views.values(), self.status, dpi)
 
     def __repr__(self) -> str:
         return f"<Bench {'closed' if self.closed else self.status}>"
@@ -201,6 +203,7 @@ class Bench(Commands, Linking, Remedies):
         self.controls = controls = make_controls(
             self.channel, self.views, getattr(session, "phases", ()), self.layout
         )
+        self.channel.box = controls.box.model_id
         self.step_button, self.step_size = controls.step_button, controls.step_size
         self.run_button, self.pause_button = controls.run_button, controls.pause_button
         self.step_to_button, self.phase_chooser = controls.step_to_button, controls.phase_chooser
@@ -211,7 +214,7 @@ class Bench(Commands, Linking, Remedies):
         self.map_layer_chooser = controls.knobs.get(("embedding_map", "layer"))
         self.map_button = controls.knobs.get(("embedding_map", "live"))
         self.pinned_entry = controls.knobs.get(("activations", "pinned"))
-        self.picture = StaticPicture(self.id, self.png, self._picture_ready)
+        self.picture = StaticPicture(self.id, lambda: small_picture(self.png), self._picture_ready)
         self._endings.append(self._end_picture)
         self.publisher = Publisher(
             self.channel,

@@ -34,6 +34,7 @@ _PARTS = (
     "status",
     "controls",
     "layout",
+    "saved",
     "stage",
 )
 
@@ -68,6 +69,7 @@ class Channel(Locked, anywidget.AnyWidget):
     _css = (_STATIC / "bench.css").read_text(encoding="utf-8")
     bench = traitlets.Unicode().tag(sync=True)
     palette = traitlets.Dict().tag(sync=True)
+    box = traitlets.Unicode().tag(sync=True)
     panels = traitlets.Dict().tag(sync=True)
     """What the page has to know of the panels: `titles` by name, `layout` at first, `presets`."""
 

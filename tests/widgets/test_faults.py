@@ -134,7 +134,7 @@ class TestFindings:
         assert said["texts"][place].startswith("The learning rate 300 is too high")
         assert said["details"][place].startswith("learning rate high: 300, where the bound is")
         wanted = bench.findings[place].edits[0][1]
-        assert said["actions"][place] == f"Apply: learning_rate {wanted:.3g}" and said["wrong_ones"][place]
+        assert said["actions"][place] == f"Set learning_rate to {wanted:.3g}" and said["wrong_ones"][place]
         page.say("act", panel="findings", number=place)
         wait_until(lambda: bench.learning_rate == wanted, "the remedy")
         bench.wait()

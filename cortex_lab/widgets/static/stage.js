@@ -4,6 +4,7 @@ class Stage {
   constructor(model, bench) {
     this.model = model;
     this.bench = bench;
+    this.saved = new SavedNotebook(model, bench.id);
     this.page = Math.random().toString(36).slice(2, 10);
     this.palette = model.get("palette");
     this.frames = new Map();
@@ -27,7 +28,25 @@ class Stage {
     window.addEventListener("resize", this.redrawAll);
     bench.stage = this;
     for (const mount of bench.mounts) this.attach(mount);
+    model.on("comm_live_update", () => setTimeout(() => this.lookForKernel(), 0));
+    model.on("change:box", () => this.saved.strip());
+    this.attempt(() => this.saved.restore());
     this.send({ type: "hello" });
+  }
+
+  // The bench as a picture, with a line that says how to be live again, from when its kernel is gone.
+  lookForKernel() {
+    const roots = [...this.panels.keys()].map(({ element }) => element.closest(".cortex-bench")).filter(Boolean);
+    const gone = roots.some((root) => root.classList.contains("jupyter-widgets-disconnected"));
+    this.hideStaticPicture(!gone && this.panels.size > 0);
+  }
+
+  attempt(act) {
+    try {
+      act();
+    } catch (error) {
+      console.warn("The lab bench leaves this notebook as it is:", error);
+    }
   }
 
   close() {
@@ -58,6 +77,7 @@ class Stage {
     const panel = new Kind(this, mount);
     this.panels.set(mount, panel);
     this.hideStaticPicture(true);
+    this.attempt(() => this.saved.strip());
     this.unarranged = true;
     this.schedule();
   }

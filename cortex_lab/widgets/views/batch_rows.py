@@ -106,6 +106,8 @@ class BatchRows(View[ShownBatch]):
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
+    # A number far out, which may be what is wrong, leaves the others to be seen.
     finite = values[np.isfinite(values)]
-    low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
+    low, high = np.percentile(finite, (1, 98)).tolist() if finite.size else (0.0, 1.0)
+    low = min(low, 0.0)
     return low, high if high > low else low + 1.0

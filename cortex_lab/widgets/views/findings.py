@@ -51,7 +51,7 @@ class Findings(View[Found | None]):
     """
 
     title = "Findings"
-    size = (9.6, 1.6)
+    size = (9.6, 1.3)
     height = 44
     place = "wide"
     rank = 5
@@ -178,14 +178,12 @@ def _action(finding: Finding) -> str:
     if not finding.edits:
         return ""
     name, value = finding.edits[0]
-    said = (
-        f"{value:.3g}"
-        if isinstance(value, (int, float))
-        else f"{len(value)}"
-        if hasattr(value, "__len__")
-        else ""
-    )
-    return f"Apply: {name} {said}".rstrip() if len(name) < 28 else f"Apply: {name[:26]}…"
+    if name == "excluded_rows":
+        return f"Leave out {len(value)} row{'s' * (len(value) != 1)}"
+    if name.startswith("revived_unit"):
+        return f"Revive {len(value)} unit{'s' * (len(value) != 1)}"
+    said = f"to {value:.3g}" if isinstance(value, (int, float)) else ""
+    return f"Set {name if len(name) < 24 else name[:22] + '…'} {said}".rstrip()
 
 
 class _Paced:
