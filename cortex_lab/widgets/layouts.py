@@ -10,10 +10,10 @@ from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.views import VIEWS
 
 PRESETS: dict[str, tuple[str, ...]] = {
-    "classify": ("loss_curve", "embedding_map", "activations", "weight_histogram"),
-    "regress": ("loss_curve", "weight_histogram", "activations"),
-    "sequence": ("loss_curve", "activations", "weight_histogram", "embedding_map"),
-    "descent": ("loss_curve", "path_view"),
+    "classify": ("findings", "loss_curve", "embedding_map", "activations", "weight_histogram"),
+    "regress": ("findings", "loss_curve", "embedding_map", "weight_histogram", "activations"),
+    "sequence": ("findings", "loss_curve", "activations", "weight_histogram", "embedding_map"),
+    "descent": ("loss_curve", "also_recorded"),
 }
 """What is studied, and the views that serve for it, the most telling first; a bench may lack some."""
 

@@ -231,7 +231,7 @@ def test_panels_are_closed_opened_enlarged_and_put_in_order(views: Views) -> Non
     views.wait(lambda: views.order() == wanted, "the order of the preset")
     root.get_by_role("button", name="Which panels are open").click()
     page.get_by_role("menuitem", name="regress").click()
-    views.agree("layout", ["loss_curve", "weight_histogram", "activations"])
+    views.agree("layout", ["loss_curve", "embedding_map", "weight_histogram", "activations"])
 
 
 @pytest.mark.parametrize("name", ["embedding_map", "loss_curve"])
