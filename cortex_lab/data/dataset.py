@@ -15,6 +15,7 @@ from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.answers import Answers
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.beside import with_others
+from cortex_lab.data.browsing import Browsable
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
 from cortex_lab.data.exact import checked_dtype, read_as_numbers
 from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weights_of_rows
@@ -29,7 +30,7 @@ from cortex_lab.ground import checks
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset(Answers):
+class Dataset(Browsable, Answers):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's
@@ -59,7 +60,6 @@ class Dataset(Answers):
 
     `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
     None for values. Where targets have names, each is a dict by name.
-
     Raises KeyError for a missing column and ValueError for content that cannot be learned from.
     """
 

@@ -17,7 +17,7 @@ from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.saved import FileAsRead
 from cortex_lab.nn.train.training import Training
 from cortex_lab.study import Event
-from cortex_lab.study.script import Script, SourceText, assignment, steps_and_edits
+from cortex_lab.study.script import Script, SourceText, assignment, comments, steps_and_edits
 
 LARGEST_ARRAYS = 16 * 2**20
 """Bytes of arrays that a script holds in its text; more belongs in a file."""
@@ -43,12 +43,15 @@ class Recipe:
         events: Iterable[Event],
         loaded: str | None,
         through_faults: bool = False,
+        remarks: Iterable[tuple[int, str]] = (),
+        phase: str | None = None,
     ) -> Script:
         """The whole session as Python: set up as at snapshot `first`, then every step and edit until now.
 
         A session that went on from a file begins with that file; ValueError if it was written again since.
         `loaded` is the name by which `cortex_lab.data.load` gives the data, if it does. `through_faults` says
-        that the script must not stop where the session went on from a fault.
+        that the script must not stop where the session went on from a fault; `remarks` stand at its end.
+        A session inside a step stands after `phase`.
         """
         resumed = self.file is not None
         if self.file is not None:
@@ -73,7 +76,8 @@ class Recipe:
             f"session = cl.train(network, data, {given}{self._said(source)})",
             *([f"assert session.step_number == {first['step']}, 'another file'"] if resumed else []),
             *(["session.stop_on_fault = False"] if through_faults else []),
-            *steps_and_edits(events, first["step"], training.step_number, source),
+            *steps_and_edits(events, first["step"], training.step_number, source, phase),
+            *comments(remarks),
         ]
         heading = '"""A training session, repeated step by step."""'
         return Script("\n".join([heading, "", "import cortex_lab as cl", *source.lines(), "", *body, ""]))

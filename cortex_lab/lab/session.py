@@ -201,6 +201,7 @@ class TrainingSession(Answering, Session):
     def script(self) -> Script:
         """Python that repeats this whole session without a notebook, edits included, to the identical losses.
 
+        What was looked at on a bench stands at its end, as comments.
         That of a session that went on from a file begins with this file. ValueError for what a script cannot
         hold, such as a batch source of your own.
         """
@@ -208,9 +209,8 @@ class TrainingSession(Answering, Session):
             raise ValueError("only a session made by cortex_lab.train knows how it was made")
         self._check_data()
         first = self.history.nearest(self.first_step)[1]
-        return self.recipe.script(
-            self.process, first, self.events, loaded_as(self.recipe.data), self.goes_through_faults
-        )
+        loaded, through = loaded_as(self.recipe.data), self.goes_through_faults
+        return self.recipe.script(self.process, first, self.events, loaded, through, self.remarks, self.phase)
 
     def __repr__(self) -> str:
         words, dataset = self.network.categories, self.dataset

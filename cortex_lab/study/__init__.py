@@ -13,6 +13,7 @@
 | `History`     | sparse snapshots under a memory budget; with replay, any step can be reached |
 | `Event`       | something a person changed, at its step                                      |
 | `Fork`        | branches of a session: several futures of one moment, side by side           |
+| `Pace`        | how many steps a second a run takes at most                                  |
 | `Stop`        | why a run ended, as data                                                     |
 | `Notice`      | what a subscriber is told                                                    |
 """
@@ -36,6 +37,7 @@ from cortex_lab.study.faults import UpdateHeldBack
 from cortex_lab.study.forking import Fork
 from cortex_lab.study.history import History, replay
 from cortex_lab.study.observation import Observation
+from cortex_lab.study.pace import Pace
 from cortex_lab.study.probe import Probe, distance_to, every
 from cortex_lab.study.process import Process
 from cortex_lab.study.session import Session
@@ -50,6 +52,7 @@ __all__ = [
     "History",
     "Notice",
     "Observation",
+    "Pace",
     "Probe",
     "Process",
     "Session",

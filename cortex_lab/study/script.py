@@ -119,8 +119,11 @@ def assignment(name: str, value: object) -> str:
     return f"{name} = {pprint.pformat(value, width=_WIDTH, sort_dicts=False)}"
 
 
-def steps_and_edits(events: Iterable[Event], first: int, last: int, source: SourceText) -> list[str]:
-    """Statements that bring `session` from step `first` to step `last`, with the edits on the way."""
+def steps_and_edits(
+    events: Iterable[Event], first: int, last: int, source: SourceText, phase: str | None = None
+) -> list[str]:
+    """Statements that bring `session` from step `first` to `last`, and into the next step to right after
+    `phase`, with the edits on the way."""
     statements, at, inside = [], first, None
     for event in events:
         if event.step > at:
@@ -132,4 +135,12 @@ def steps_and_edits(events: Iterable[Event], first: int, last: int, source: Sour
         statements.append(f"session.edit({event.name!r}, {source.of(event.value)})")
     if last > at:
         statements.append(f"session.step({last - at})")
+        inside = None
+    if phase is not None and phase != inside:
+        statements.append(f"session.step(to={phase!r})")
     return statements
+
+
+def comments(remarks: Iterable[tuple[int, str]]) -> list[str]:
+    """Lines that say what was done besides, at which step."""
+    return [f"# at step {step}: {' '.join(text.split())}" for step, text in remarks]

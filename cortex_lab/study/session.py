@@ -19,6 +19,7 @@ from cortex_lab.study.forking import Fork, fork
 from cortex_lab.study.history import History
 from cortex_lab.study.manual_edits import PendingUpdate
 from cortex_lab.study.observation import Observation
+from cortex_lab.study.pace import Pace
 from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
 from cortex_lab.study.recorder import Recorder
@@ -56,6 +57,8 @@ class Session:
         snapshot_budget: int = 256 * 2**20,
     ) -> None:
         self.process = process
+        # What a script says as comments: the steps at which something was done that changes no bit, and what.
+        self.remarks: list[tuple[int, str]] = []
         self._recorder = Recorder(process, probes)
         self._stepper = Stepper(process, self._recorder, History(snapshot_budget))
         self._journal = self._stepper.journal
@@ -188,7 +191,11 @@ class Session:
 
     @told
     def run(
-        self, until: Condition | str | int | None = None, force: bool = False, progress: bool = True
+        self,
+        until: Condition | str | int | None = None,
+        force: bool = False,
+        progress: bool = True,
+        pace: Pace | float | None = None,
     ) -> Stop:
         """Step until the condition is met, or `pause()`, or Ctrl-C; None means until paused.
 
@@ -196,7 +203,8 @@ class Session:
 
         Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
         under way is completed and the state is whole. `force` is as in `step`. In a terminal and in Jupyter a
-        run of more than a second shows a line with its `progress`.
+        run of more than a second shows a line with its `progress`. A `pace` is so many steps a second at
+        most; None is as fast as it goes.
         """
         checks.flag("force", force)
         checks.flag("progress", progress)
@@ -205,7 +213,8 @@ class Session:
         condition = None if until is None else as_condition(until)
         if condition is not None:
             require_recorded(condition, self.trace, self.recorded_keys)
-        return self._stepper.run(condition, None, force, progress)
+        kept = pace if pace is None or isinstance(pace, Pace) else Pace(checks.number("pace", pace, over=0))
+        return self._stepper.run(condition, None, force, progress, kept)
 
     def resume(self, force: bool = False) -> Stop:
         """Go on with the last `run`, until the condition it was waiting for, counted from where it began."""

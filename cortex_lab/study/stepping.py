@@ -17,6 +17,7 @@ from cortex_lab.study.faults import OF_THE_STEP, Fault, UpdateHeldBack, last_who
 from cortex_lab.study.gate import Gate
 from cortex_lab.study.history import History
 from cortex_lab.study.journal import Journal
+from cortex_lab.study.pace import Pace
 from cortex_lab.study.process import Faulty, Process, StepsWhole, Tainted
 from cortex_lab.study.progress import Progress, progress_of
 from cortex_lab.study.recorder import Recorder
@@ -75,7 +76,14 @@ class Stepper:
 
         return self._tell_stop(self.moving(take, force))
 
-    def run(self, until: Condition | None, start: int | None, force: bool, progress: bool = True) -> Stop:
+    def run(
+        self,
+        until: Condition | None,
+        start: int | None,
+        force: bool,
+        progress: bool = True,
+        pace: Pace | None = None,
+    ) -> Stop:
         """Step until the condition is met, counted from the row `start`, None from here."""
         trace = self.journal.trace
 
@@ -92,10 +100,14 @@ class Stepper:
                 line.close()
 
         def walk(until: Condition | None, begin: int, line: Progress | None) -> Stop:
+            if pace is not None:
+                pace.begin()
             while True:
                 stop = None if self._pause is None else self._stopped_by_request()
                 if stop is None and until is not None and until.met(trace, begin):
                     stop = self._stop("condition", reason(until, trace))
+                if stop is None and pace is not None and pace.rate is not None:
+                    stop = self._wait_for(pace)
                 if stop is None:
                     stop = self._walk_on()
                 if stop is not None:
@@ -154,6 +166,15 @@ class Stepper:
             if phase == self._edge[1]:
                 return self._stop("phase", f"{phase} has run")
         raise RuntimeError(f"the process announces a phase {phase!r} that its steps never reach")
+
+    def _wait_for(self, pace: Pace) -> Stop | None:
+        """Let others look until the next step is due; a stop if one was asked for meanwhile."""
+        while not pace.due():
+            if self.gate.visitors:
+                self.gate.admit()
+            if self._pause is not None:
+                return self._stopped_by_request()
+        return None
 
     def _walk_on(self, to: str | None = None, trusting: bool = True) -> Stop | None:
         """Go on with the step under way, or begin one: to its end (None), or to a stop inside it.

@@ -3,18 +3,27 @@
 | type              | what it is                                                            |
 |-------------------|-----------------------------------------------------------------------|
 | `Bench`           | controls and live views of a Session, in a notebook                   |
+| `DatasetBrowser`  | rows, classes and columns of a Dataset, without a network             |
 | `View`            | base of the views: `.frame()`, `.figure()`, `.html()`, `.png()`       |
 | `Knob`            | one setting of a view, as data; a bench makes a control of it         |
 | `Chart`, `Plot`   | what a view draws: marks (`chart/marks.py`) on axes or in a box       |
 | `LossCurve`       | loss and accuracy over steps                                          |
 | `Activations`     | what every layer makes of one pinned row                              |
 | `WeightHistogram` | how the parameters of a layer are spread                              |
+| `AlsoRecorded`    | what else is recorded: losses of several outputs, probes              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+| `Findings`        | what a diagnosis found, in words, with remedies to click              |
+| `BatchRows`       | the rows of the batch last fetched, the worst first                   |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
+| `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
+| `ClassBalance`    | how many rows each class has                                          |
+| `ColumnHistograms`| how the values of each column are spread                              |
 """
 
 from cortex_lab.ground.habits import answers_for
 from cortex_lab.widgets.bench import Bench
+from cortex_lab.widgets.browser import DatasetBrowser
+from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import (
     Axis,
@@ -22,30 +31,43 @@ from cortex_lab.widgets.chart.marks import (
     Cells,
     Chart,
     Contours,
-    Diagram,
     Line,
     Plot,
     Scatter,
+    Sentences,
     Tiles,
     Trail,
 )
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
+from cortex_lab.widgets.views.also_recorded import AlsoRecorded
+from cortex_lab.widgets.views.batch_rows import BatchRows
+from cortex_lab.widgets.views.class_balance import ClassBalance
+from cortex_lab.widgets.views.column_histograms import ColumnHistograms
+from cortex_lab.widgets.views.dataset_rows import DatasetRows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
+from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = [
     "Activations",
+    "AlsoRecorded",
     "Axis",
     "Bars",
+    "BatchRows",
     "Bench",
     "Cells",
     "Chart",
+    "ClassBalance",
+    "ColumnHistograms",
     "Contours",
+    "DatasetBrowser",
+    "DatasetRows",
     "Diagram",
     "EmbeddingMap",
+    "Findings",
     "Knob",
     "Line",
     "LossCurve",
@@ -53,6 +75,7 @@ __all__ = [
     "PathView",
     "Plot",
     "Scatter",
+    "Sentences",
     "Tiles",
     "Trail",
     "View",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import secrets
 import threading
 import time
@@ -15,18 +13,28 @@ from cortex_lab.ground.flag import Flag
 from cortex_lab.study import Notice, Session
 from cortex_lab.study.settling import settled
 from cortex_lab.widgets import notebook
+from cortex_lab.widgets.aside import Asides
+from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.commands import Commands
 from cortex_lab.widgets.frames import Frames
+from cortex_lab.widgets.layouts import Layout, panels_of
+from cortex_lab.widgets.linking import Linking
 from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import front_end, views_of
-from cortex_lab.widgets.picture import StaticPicture, paint_bench
+from cortex_lab.widgets.picture import StaticPicture, paint_bench, small_picture
 from cortex_lab.widgets.publisher import Publisher
+from cortex_lab.widgets.remedies import Remedies
+from cortex_lab.widgets.requests import Requests
+from cortex_lab.widgets.speed import SLOW_MOTION, Speed
 from cortex_lab.widgets.status import status_panel, status_text
 from cortex_lab.widgets.trainer import Trainer
 
 REST_BEFORE_PICTURE = 1.5
+# What frames may take of the time in all; their panels keep to less (`Frames`).
+FRAMES_SHARE = 0.03
 
 
-class Bench:
+class Bench(Commands, Linking, Remedies):
     """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
@@ -46,9 +54,14 @@ class Bench:
         The dataset row whose activations are shown; None takes the first test row.
     interval
         Seconds between two frames, at least.
+    speed
+        Steps a second that Run takes at most, None for as fast as it goes. At first, slow enough to watch.
+    layout
+        Which panels are open, in order: a list of names, or a preset: "classify", "regress", "sequence",
+        "descent". None opens all that do not wait to be asked for.
 
-    Raises KeyError for a layer and IndexError for a row that does not exist, ImportError without ipywidgets
-    and anywidget.
+    Raises KeyError for a layer or a panel and IndexError for a row that does not exist, ImportError without
+    ipywidgets and anywidget.
     """
 
     def __init__(
@@ -59,16 +72,20 @@ class Bench:
         pinned: int | None = None,
         map_layer: str | None = None,
         interval: float = 0.1,
+        speed: float | None = SLOW_MOTION,
+        layout: Layout = None,
     ) -> None:
         make_channel, make_controls, open_widgets = front_end()
         checks.flag("map", map)
         checks.number("interval", interval, over=0, most=3600)
         self.session = session
+        self._speed = Speed(session, speed)
         chosen = {"weight_histogram": layer, "embedding_map": map_layer, "activations": pinned}
-        self.views = views_of(session, chosen, without=set() if map else {"embedding_map"})
+        self.views = self._views_of(chosen, without=set() if map else {"embedding_map"})
         self._knobs = {(name, knob.name): knob for name, view in self.views.items() for knob in view.knobs}
         for name, knob in self._knobs:
-            self._share(name, knob)
+            self._spread(name, knob)
+        self._link(layout)
         older = notebook.open_on(session)
         if older is not None:
             older.close()
@@ -76,10 +93,8 @@ class Bench:
         self.closed = False
         # How to end what there is, the last first; each may be done twice.
         self._endings: list[Callable[[], Any]] = [lambda: notebook.closed(self), self._close_widgets]
-        self._frames = Frames(session, self.views, lambda: self.error, lambda: self.closed)
-        # A Flag among them is raised once all before it are done.
-        self._requests: queue.SimpleQueue[Callable[[], Any] | Flag] = queue.SimpleQueue()
-        self._request_error: BaseException | None = None
+        self._frames = Frames(session, self.views, self._speed, lambda: self.error, lambda: self.closed)
+        self._requests = Requests()
         self._stepped_by_cell = False
         self._picture_due = True
         self._last_activity = time.monotonic()
@@ -96,6 +111,7 @@ class Bench:
             # Not under the lock: a thread that is being started is waited for, and may have to wait itself.
             self.trainer.start()
             self.publisher.start()
+            self.asides.start()
             notebook.opened(self)
 
         settled(begin, lambda error: self._end() if error is not None else None)
@@ -111,7 +127,9 @@ class Bench:
 
         notebook.close_older_in_cell(shell, self)
         self._shown_in = shell.execution_count
-        display(self.controls.box)
+        # Nothing beside it: a page without widgets shows the picture, and no words for what it lacks.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
+        display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
         self.picture.display()
         return self
 
@@ -137,64 +155,17 @@ class Bench:
     @property
     def error(self) -> BaseException | None:
         """What went wrong last in training or in a command; None once something has worked again."""
-        return self.trainer.error or self.session.error or self._request_error
+        return self.trainer.error or self.session.error or self._requests.error
 
     @property
     def status(self) -> str:
         """The status line as text."""
-        return status_text(status_panel(self.session, self.error))
+        return status_text(status_panel(self.session, self.error, self._speed.measured))
 
     loss_curve: Any = property(lambda self: self.views["loss_curve"])
-    weight_histogram: Any = property(lambda self: self.views["weight_histogram"])
-    activations: Any = property(lambda self: self.views["activations"])
 
-    embedding_map: Any = property(lambda self: self.views.get("embedding_map"))
-    """The map; None if it was opened without."""
-
-    @property
-    def layer(self) -> str | None:
-        """The layer whose weights are shown; set it to choose another."""
-        return self.weight_histogram.layer
-
-    @layer.setter
-    def layer(self, name: str) -> None:
-        self.turn("weight_histogram", "layer", name)
-
-    @property
-    def map_layer(self) -> str | None:
-        """The layer whose activations are mapped; set it to choose another."""
-        return self.embedding_map.layer if self.embedding_map else None
-
-    @map_layer.setter
-    def map_layer(self, name: str) -> None:
-        if self.embedding_map is None:
-            raise ValueError("this bench has no map; open it with map=True")
-        self.turn("embedding_map", "layer", name)
-
-    @property
-    def map_moving(self) -> bool:
-        """Whether the map is being laid out, or will be as soon as the training rests."""
-        return self.embedding_map is not None and self.embedding_map.live
-
-    @property
-    def learning_rate(self) -> float | None:
-        """The learning rate; set it to train on with another. None if the process has none."""
-        with contextlib.suppress(Exception):
-            return float(self.session.process.measure("learning_rate"))
-        return None
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self.session.edit("learning_rate", value)
-
-    @property
-    def pinned(self) -> int | None:
-        """The row whose activations are shown; set it to choose another."""
-        return self.activations.pinned
-
-    @pinned.setter
-    def pinned(self, row: int) -> None:
-        self.turn("activations", "pinned", row)
+    map_moving: bool = property(lambda self: bool(self.embedding_map and self.embedding_map.live))  # type: ignore[assignment]
+    """Whether the map is being laid out, or will be."""
 
     def turn(self, view: str, knob: str, value: Any) -> None:
         """Set a knob of a view; other views that have the same knob follow, if it is a shared one."""
@@ -205,41 +176,14 @@ class Bench:
             known = ", ".join(name for each, name in self._knobs if each == view)
             raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
-        self._share(view, knob)
-        self.trainer.nudge()
+        self._spread(view, knob)
+        self.asides.nudge()
+        self._remark(f"bench.turn({view!r}, {knob!r}, {value!r})")
         self.publisher.wake()
 
-    def step(self, n: int | None = None) -> None:
-        """What a click on Step does: pause if need be, then take `n` steps (None: what the bench says)."""
-        count = int(self.controls.step_size.value) if n is None else checks.whole("n", n, least=0)
-        self._stepping(lambda: self.session.step(count))
-
-    def step_to(self, phase: str | None = None) -> None:
-        """What a click on Step to does."""
-        target = (
-            self.controls.phase_chooser.value
-            if phase is None
-            else checks.choice("phase", phase, self.session.phases)
-        )
-        self._stepping(lambda: self.session.step(to=target))
-
-    def run(self) -> None:
-        """What a click on Run does; nothing if it runs already."""
-        if not self.session.running:
-            self.trainer.put(self.session.run, runs=True)
-
-    def pause(self) -> None:
-        """What a click on Pause does."""
-        self.trainer.interrupt()
-
-    def rewind(self, step: int | None = None) -> None:
-        """What a click on Rewind does."""
-        target = int(self.controls.rewind_step.value) if step is None else checks.whole("step", step)
-        self._stepping(lambda: self.session.rewind(target))
-
-    def png(self) -> bytes:
+    def png(self, dpi: int = 120) -> bytes:
         """The whole bench as it is now, as a PNG picture."""
-        return paint_bench(self.views.values(), self.status)
+        return paint_bench(self.open_views.values(), self.status, dpi)
 
     def __repr__(self) -> str:
         return f"<Bench {'closed' if self.closed else self.status}>"
@@ -250,34 +194,46 @@ class Bench:
             return
         self.show()
 
+    def _views_of(self, chosen: Mapping[str, Any], without: set[str]) -> dict[str, View[Any]]:
+        return views_of(self.session, chosen, without)
+
     def _assemble(self, interval: float, make_channel: Callable, make_controls: Callable) -> None:
         session = self.session
-        self.channel = make_channel(self.id, self._heard)
-        self.controls = controls = make_controls(self.channel, self.views, getattr(session, "phases", ()))
+        self.channel = make_channel(self.id, self._heard, panels=panels_of(self.views, self.layout))
+        self.controls = controls = make_controls(
+            self.channel, self.views, getattr(session, "phases", ()), self.layout
+        )
+        self.channel.box = controls.box.model_id
         self.step_button, self.step_size = controls.step_button, controls.step_size
         self.run_button, self.pause_button = controls.run_button, controls.pause_button
         self.step_to_button, self.phase_chooser = controls.step_to_button, controls.phase_chooser
         self.rewind_button, self.rewind_step = controls.rewind_button, controls.rewind_step
         self.learning_rate_entry, self.error_panel = controls.learning_rate_entry, controls.error_panel
+        self.speed_chooser = controls.speed_chooser
         self.layer_chooser = controls.knobs.get(("weight_histogram", "layer"))
         self.map_layer_chooser = controls.knobs.get(("embedding_map", "layer"))
         self.map_button = controls.knobs.get(("embedding_map", "live"))
         self.pinned_entry = controls.knobs.get(("activations", "pinned"))
-        self.picture = StaticPicture(self.id, self.png, self._picture_ready)
+        self.picture = StaticPicture(self.id, lambda: small_picture(self.png), self._picture_ready)
         self._endings.append(self._end_picture)
         self.publisher = Publisher(
             self.channel,
             settle=self._settle,
             frames=self._frames.make,
             live=self._live,
-            training=lambda: session.running,
+            training=lambda: self._speed.hurries,
             deaf=lambda: self._stepped_by_cell and session.running,
             name=self.id,
             interval=interval,
+            share=FRAMES_SHARE,
         )
         self._endings.append(self.publisher.close)
-        self.trainer = Trainer(session, self._idle, self.publisher.wake, name=self.id)
+        self.trainer = Trainer(session, lambda: None, self.publisher.wake, name=self.id)
         self._endings.append(self.trainer.close)
+        self.asides = Asides(
+            self.views, session, self.channel, self._stirred, lambda: self._speed.hurries, self.id
+        )
+        self._endings.append(self.asides.close)
         self.controls.connect(self)
         self._endings.append(session.subscribe(self._heed, steps=False))
 
@@ -293,9 +249,7 @@ class Bench:
         while self._endings:
             self._endings[-1]()
             self._endings.pop()
-        while not self._requests.empty():
-            if isinstance(request := self._requests.get(), Flag):
-                request.set()
+        self._requests.drop()
 
     def _end_picture(self) -> None:
         self.picture.join(10.0)
@@ -310,28 +264,7 @@ class Bench:
             for widget in self._open_widgets() - self._others if self._widgets is None else self._widgets:
                 widget.close()
 
-    # Commands ---------------------------------------------------------------------------------------
-
-    def ask(self, request: Callable[[], Any]) -> None:
-        """Have the publisher do something short, such as an edit, that cannot wait behind a run.
-
-        What it raises is shown in the bench and kept in `error`.
-        """
-        self.trainer.refuse_a_child()
-        self._requests.put(checks.function("request", request))
-        self.publisher.wake()
-
-    def _stepping(self, action: Callable[[], Any]) -> None:
-        if self.trainer.busy or self.session.running:
-            self.trainer.interrupt()
-        self.trainer.put(action, runs=True)
-
-    @property
-    def trainer_busy(self) -> bool:
-        """Whether a command is under way or waiting."""
-        return self.trainer.busy
-
-    def _share(self, view: str, knob: str) -> None:
+    def _spread(self, view: str, knob: str) -> None:
         mine, found = self.views[view], self._knobs.get((view, knob))
         for other in self.views.values() if found is not None and found.shared else ():
             if other is not mine and hasattr(other, knob):
@@ -344,26 +277,30 @@ class Bench:
             self._stepped_by_cell = threading.current_thread() is threading.main_thread()
         self._picture_due = True
         self._last_activity = time.monotonic()
-        self.trainer.nudge()
+        self.asides.nudge()
         self.publisher.wake()
 
-    # In the trainer's thread ------------------------------------------------------------------------
+    # In the threads of views that move by themselves ------------------------------------------------
 
-    def _idle(self) -> float | None:
-        wanted = [view.advance() for view in self.views.values()]
-        if 0.0 in wanted:
-            self._last_activity = time.monotonic()
-        return min((seconds for seconds in wanted if seconds is not None), default=None)
+    def _stirred(self, error: Exception | None) -> None:
+        self._last_activity, self._requests.error = time.monotonic(), error or self._requests.error
+        self.publisher.wake()
 
     # In the kernel's thread, under the widget lock --------------------------------------------------
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get("type")
+        self._heard_of_linked(message)
         if kind == "hello":
             self._frames.forget()
-        if kind == "pin":
+        if kind == "pin" and "activations" in self.views:
             row = int(message["row"])
             self.ask(lambda: setattr(self, "pinned", row))
+        if kind == "act" and message.get("panel") == "findings":
+            place = int(message["number"])
+            self.ask(lambda: self.remedy(place))
+        if kind == "run_or_pause":
+            self.run_or_pause()
         if kind == "drawn":
             self.publisher.drawn()
         else:
@@ -376,17 +313,10 @@ class Bench:
         return self.session.running or moving or self._picture_due
 
     def _settle(self) -> None:
-        while not self._requests.empty():
-            if isinstance(request := self._requests.get(), Flag):
-                request.set()
-                continue
-            try:
-                self._request_error = None
-                request()
-            except Exception as error:
-                self._request_error = error
+        self._requests.grant()
         with widget_lock:
             self.controls.update(self)
+        self._tell_pages()
         resting = time.monotonic() - self._last_activity > REST_BEFORE_PICTURE
         if self._picture_due and self.picture.displayed and resting and not self.session.running:
             self._picture_due = False

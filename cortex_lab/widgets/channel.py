@@ -20,14 +20,21 @@ _STATIC = Path(__file__).parent / "static"
 _PARTS = (
     "meeting",
     "theme",
+    "store",
     "surface",
+    "tools",
     "axes",
     "lines",
     "plane",
     "tiles",
     "boxes",
+    "sentences",
+    "zoom",
     "chart",
     "status",
+    "controls",
+    "layout",
+    "saved",
     "stage",
 )
 
@@ -54,19 +61,24 @@ class Channel(Locked, anywidget.AnyWidget):
     `sequence` numbers what was sent, `asked` is the last that wanted an answer, `drawn` the last answered.
 
     `heard(message)` is called, under the widget lock, with each message of a page: "hello" (a page has
-    just loaded), "drawn" (with the sequence number drawn), "visible" and "pin".
+    just loaded), "drawn" (with the sequence number drawn), "visible", "pin", "run_or_pause" and "change" (of
+    what is linked).
     """
 
     _esm = _script(*_PARTS)
     _css = (_STATIC / "bench.css").read_text(encoding="utf-8")
     bench = traitlets.Unicode().tag(sync=True)
     palette = traitlets.Dict().tag(sync=True)
+    box = traitlets.Unicode().tag(sync=True)
+    panels = traitlets.Dict().tag(sync=True)
+    """What the page has to know of the panels: `titles` by name, `layout` at first, `presets`."""
 
     def __init__(
         self,
         bench: str,
         heard: Callable[[dict[str, Any]], None],
         clock: Callable[[], float] = time.monotonic,
+        panels: Mapping[str, Any] | None = None,
     ) -> None:
         self.sequence = 0
         self.asked = 0
@@ -75,7 +87,7 @@ class Channel(Locked, anywidget.AnyWidget):
         self._heard = heard
         self._clock = clock
         self._pages: dict[str, tuple[float, frozenset[str]]] = {}
-        super().__init__(bench=bench, palette=PALETTE)
+        super().__init__(bench=bench, palette=PALETTE, panels=dict(panels or {}))
         self.on_msg(self._receive)
 
     @property
@@ -115,7 +127,7 @@ class Channel(Locked, anywidget.AnyWidget):
         self.asked = self.sequence
         self.send({"type": "ping", "sequence": self.sequence, "answer": True})
 
-    def _receive(self, _: object, message: dict[str, Any], __: object) -> None:
+    def _receive(self, _: object, message: dict[str, Any], buffers: list[Any] | None) -> None:
         self.heard_at = self._clock()
         page = str(message.get("page", ""))
         if message.get("type") == "hello":
@@ -125,4 +137,4 @@ class Channel(Locked, anywidget.AnyWidget):
         self._pages[page] = (self.heard_at, frozenset(message.get("visible", ())))
         if message.get("type") == "drawn":
             self.drawn = max(self.drawn, int(message["sequence"]))
-        self._heard(message)
+        self._heard({**message, "buffers": buffers or ()})

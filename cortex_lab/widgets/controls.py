@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cortex_lab.study import Session
 from cortex_lab.widgets.channel import Channel, Panel
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.faults import FaultPanel
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, Widget, mark, write
+from cortex_lab.widgets.speed import choices
 
 
 class Commanded(Protocol):
@@ -26,6 +28,8 @@ class Commanded(Protocol):
     @property
     def learning_rate(self) -> float | None: ...
 
+    speed: float | None
+
     @property
     def trainer_busy(self) -> bool: ...
 
@@ -34,6 +38,9 @@ class Commanded(Protocol):
     def run(self) -> Any: ...
     def pause(self) -> Any: ...
     def rewind(self) -> Any: ...
+    def go_back(self) -> Any: ...
+    def show_batch(self) -> Any: ...
+    def go_on(self) -> Any: ...
     def turn(self, view: str, knob: str, value: Any) -> Any: ...
     def ask(self, request: Callable[[], Any]) -> None: ...
 
@@ -41,11 +48,19 @@ class Commanded(Protocol):
 class Controls:
     """All ipywidgets of a bench, arranged in `box`."""
 
-    def __init__(self, channel: Channel, views: Mapping[str, View[Any]], phases: tuple[str, ...]) -> None:
-        self.step_button = _button("Step", "step-forward", "Take this many steps", "primary")
+    def __init__(
+        self,
+        channel: Channel,
+        views: Mapping[str, View[Any]],
+        phases: tuple[str, ...],
+        layout: Sequence[str],
+    ) -> None:
+        self.step_button = _button("Step", "step-forward", "Take this many steps (right arrow)", "primary")
         self.step_size = _count("by", 1, 10**6, 1, "How many steps one click on Step takes")
-        self.run_button = _button("Run", "play", "Train until paused", "success")
-        self.pause_button = _button("Pause", "pause", "Stop after the step under way")
+        self.run_button = _button("Run", "play", "Train until paused (space)", "success")
+        self.speed_chooser = Chooser(description="at")
+        self.speed_chooser.tooltip = "How fast Run goes, slow enough to watch or as fast as it can"
+        self.pause_button = _button("Pause", "pause", "Stop after the step under way (space)")
         unique = tuple(dict.fromkeys(phases))
         self.phase_chooser = Chooser(options=unique, value=unique[0] if unique else None, description="")
         self.phase_chooser.tooltip = "Stop inside a step, right after this phase"
@@ -57,19 +72,24 @@ class Controls:
             "Rewind", "history", "Go back to exactly how things were after that step"
         )
         self._offered_after: tuple[int, str | None] | None = None
+        self._writing = False
         self.error_panel = Text()
+        self.fault_panel = FaultPanel()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
+        self.panels_menu = Panel(bench=channel.bench, name="panels", kind="layout", title="Panels")
         self.knobs: dict[tuple[str, str], Any] = {}
         self._described = {(name, knob.name): knob for name, view in views.items() for knob in view.knobs}
         toolbar = Row(
             [
                 _group(self.step_button, self.step_size),
-                _group(self.run_button, self.pause_button),
+                _group(self.run_button, self.speed_chooser, self.pause_button),
                 _group(self.learning_rate_entry),
                 _group(self.step_to_button, self.phase_chooser),
                 _group(self.rewind_button, self.rewind_step),
             ]
         )
+        for name in ("step", "run", "pause"):
+            getattr(self, f"{name}_button").add_class(f"cortex-{name}")
         self.step_size.add_class("cortex-number")
         self.rewind_step.add_class("cortex-number")
         self.learning_rate_entry.add_class("cortex-number")
@@ -80,9 +100,15 @@ class Controls:
             name: Panel(bench=channel.bench, name=name, kind="chart", title=view.title, height=view.height)
             for name, view in views.items()
         }
-        grid = Column([self._card(name, view) for name, view in views.items()])
+        cards = {name: self._card(name, view) for name, view in views.items()}
+        for name in cards.keys() - set(layout):
+            cards[name].add_class("cortex-closed")
+        # The page moves and closes them from here on.
+        grid = Column([cards[name] for name in (*layout, *(name for name in cards if name not in layout))])
         grid.add_class("cortex-grid")
-        self.box = Column([toolbar, self.status_panel, self.error_panel, grid, channel])
+        line = Row([self.status_panel, self.panels_menu])
+        line.add_class("cortex-line")
+        self.box = Column([toolbar, line, self.fault_panel.box, self.error_panel, grid, channel])
         self.box.add_class("cortex-bench")
 
     def _card(self, name: str, view: View[Any]) -> Column:
@@ -104,6 +130,8 @@ class Controls:
         self.run_button.on_click(lambda _: bench.run())
         self.pause_button.on_click(lambda _: bench.pause())
         self.rewind_button.on_click(lambda _: bench.rewind())
+        self.fault_panel.connect(bench)
+        self.speed_chooser.observe(self._asker(bench, bench, "speed"), "value")
         self.learning_rate_entry.observe(self._asker(bench, bench, "learning_rate"), "value")
         for (name, attribute), widget in self.knobs.items():
             if isinstance(widget, Button):
@@ -114,12 +142,21 @@ class Controls:
 
     def update(self, bench: Commanded) -> None:
         """Write how things are into the knobs; nothing is sent for what has not changed."""
+        self._writing = True
+        try:
+            self._update(bench)
+        finally:
+            self._writing = False
+
+    def _update(self, bench: Commanded) -> None:
         session = bench.session
         running = session.running or bench.trainer_busy
         for button in (self.step_button, self.step_to_button, self.run_button, self.rewind_button):
             write(button, disabled=running)
         write(self.pause_button, disabled=not running)
         self.show_error(bench.error)
+        self.fault_panel.update(bench)
+        write(self.speed_chooser, options=choices(bench.speed), value=bench.speed)
         _show(self.learning_rate_entry, bench.learning_rate)
         for (name, attribute), widget in self.knobs.items():
             value = getattr(bench.views[name], attribute)
@@ -141,8 +178,8 @@ class Controls:
                 setattr(bench, attribute, value)
 
         def changed(event: Mapping[str, Any]) -> None:
-            # `update` writes what is so already; only what differs was entered by somebody.
-            if event["new"] != getattr(owner, attribute):
+            # What `update` writes is so already; only what differs was entered by somebody.
+            if not self._writing and event["new"] != getattr(owner, attribute):
                 bench.ask(lambda: change(event["new"]))
 
         return changed

@@ -13,11 +13,15 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.canvas import Packed, pack
 from cortex_lab.widgets.chart.marks import Chart, failed_panel
 from cortex_lab.widgets.chart.view import NothingToShow, View
+from cortex_lab.widgets.speed import Speed
 from cortex_lab.widgets.status import status_panel
 
 
 class Frames:
     """Remembers what each panel shows, and packs those that no longer show how things are.
+
+    While the training hurries, a panel comes again when its part of `share`, the part of the time that
+    panels may take, has paid for it: those that can be had at any time, such as the curves, have half of it.
 
     `error()` is the error to tell of in the status line, `closed()` ends the waiting for a safe point.
     """
@@ -26,16 +30,22 @@ class Frames:
         self,
         session: Session,
         views: Mapping[str, View[Any]],
+        speed: Speed,
         error: Callable[[], BaseException | None],
         closed: Callable[[], bool],
+        share: float = 0.015,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = session
         self.views = views
+        self.speed = speed
+        self.share = share
+        self.clock = clock
         self._error = error
         self._closed = closed
         self._shown: dict[str, Any] = {}
-        self._drawn: dict[str, int] = {}
-        self._made = 0
+        self._costs: dict[str, float] = {}
+        self._drawn: dict[str, float] = {}
 
     def forget(self) -> None:
         """A new page shows nothing yet."""
@@ -47,42 +57,56 @@ class Frames:
         exact = not self.session.running
         states = {name: view.state(exact) for name, view in self.views.items() if name in visible}
         wanted = {name: state for name, state in states.items() if shown.get(name, self) != state}
-        if not exact:
-            wanted = self._take_turns(wanted)
+        if self.speed.hurries:
+            wanted = self._take_turns(wanted, len(states))
         panels: dict[str, Packed] = {}
         kept_waiting = 0.0
         if wanted:
             collected, kept_waiting = self._visit(wanted, exact)
-            for name, found in collected.items():
+            for name, (found, seconds) in collected.items():
+                began = time.thread_time()
                 panels[name] = self._pack(self.views[name], found)
+                self._note_cost(name, seconds + time.thread_time() - began)
                 shown[name] = wanted[name]
-        status = status_panel(self.session, self._error())
+        status = status_panel(self.session, self._error(), self.speed.measured)
         if shown.get("status") != status.meta:
             panels["status"] = status
             shown["status"] = status.meta
         return panels, 0.0 if exact else kept_waiting
 
-    def _take_turns(self, wanted: dict[str, Hashable]) -> dict[str, Hashable]:
-        """While training, about a third of the panels in a frame, those that waited longest."""
-        self._made += 1
-        longest = sorted(wanted, key=lambda name: self._drawn.get(name, 0))
-        chosen = longest[: (len(longest) + 2) // 3]
-        self._drawn |= dict.fromkeys(chosen, self._made)
-        return {name: wanted[name] for name in chosen}
+    def _take_turns(self, wanted: dict[str, Hashable], count: int) -> dict[str, Hashable]:
+        """Those among the wanted whose time has come, of `count` panels that share the time."""
+        now = self.clock()
+        any_time = [name for name in wanted if self.views[name].any_time]
+        parts = {name: 2 * (len(any_time) if name in any_time else count - len(any_time)) for name in wanted}
+        return {
+            name: state
+            for name, state in wanted.items()
+            if now >= self._drawn.get(name, -1e9) + self._costs.get(name, 0.0) * parts[name] / self.share
+        }
 
-    def _visit(self, names: Collection[str], exact: bool) -> tuple[dict[str, Any], float]:
-        def visit() -> tuple[dict[str, Any], float]:
-            began = time.perf_counter()
-            collected: dict[str, Any] = {}
+    def _note_cost(self, name: str, seconds: float) -> None:
+        self._drawn[name] = self.clock()
+        self._costs[name] = (seconds + self._costs.get(name, seconds)) / 2
+
+    def _visit(self, names: Collection[str], exact: bool) -> tuple[dict[str, tuple[Any, float]], float]:
+        """What each view collected and the seconds that took, and those that the training waited."""
+
+        def visit(clock: Callable[[], float] = time.perf_counter) -> tuple[dict[str, Any], float]:
+            came = clock()
+            collected: dict[str, tuple[Any, float]] = {}
             for name in names:
+                began = clock()
                 try:
-                    collected[name] = self.views[name].collect(exact)
+                    found: Any = self.views[name].collect(exact)
                 except Exception as error:
-                    collected[name] = error
-            return collected, time.perf_counter() - began
+                    found = error
+                collected[name] = found, clock() - began
+            return collected, clock() - came
 
         if not exact and all(self.views[name].any_time for name in names):
-            return visit()[0], 0.0
+            # It waits for others here, and nobody for it.
+            return visit(time.thread_time)[0], 0.0
         future: Future[Any] = self.session.between_steps(visit)
         while not self._closed():
             with contextlib.suppress(FutureTimeout):

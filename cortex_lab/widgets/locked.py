@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ipywidgets
+import traitlets
 from ipywidgets.widgets.widget import _instances
 
 from cortex_lab.widgets.lock import widget_lock
@@ -55,7 +56,18 @@ class Number(Locked, ipywidgets.FloatText):
 
 
 class Count(Locked, ipywidgets.BoundedIntText):
-    """A whole number between two bounds."""
+    """A whole number between two bounds; TraitError for any other, which ipywidgets would change into one."""
+
+    value = traitlets.Int(0).tag(sync=True)
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal: dict[str, Any]) -> int:
+        if not self.min <= proposal["value"] <= self.max:
+            raise traitlets.TraitError(
+                f"{self.description!r} takes a whole number from {self.min:,} to {self.max:,}, "
+                f"got {proposal['value']:,}"
+            )
+        return proposal["value"]
 
 
 class Chooser(Locked, ipywidgets.Dropdown):

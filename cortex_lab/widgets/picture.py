@@ -11,12 +11,32 @@ from cortex_lab.widgets.chart.marks import Chart, failed_panel
 from cortex_lab.widgets.chart.matplotlib import new_picture, paint, png_bytes
 from cortex_lab.widgets.chart.view import View, picture_html
 
+LINE = (
+    '<p style="opacity:.75">A picture. To be live again, run the cells of this notebook up to this one.</p>'
+)
+# The same colors on a dark ground: what is light becomes dark, and no hue another.
+DARK = "<style>body[data-jp-theme-light=false] .{} img{{filter:invert(.93) hue-rotate(180deg);}}</style>"
+MOST_BYTES = 100_000
+"""Of a picture, which a notebook keeps twice, in base64."""
+
+
+def small_picture(paint: Callable[[int], bytes], dpi: int = 120) -> bytes:
+    """What `paint(dpi)` draws, with as many dots as fit into `MOST_BYTES`."""
+    png = paint(dpi)
+    while len(png) > MOST_BYTES and dpi > 40:
+        dpi = max(40, int(0.9 * dpi * (MOST_BYTES / len(png)) ** 0.5))
+        png = paint(dpi)
+    return png
+
 
 def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> bytes:
     """All views as they are now, arranged like the bench, as PNG."""
     shown = [(view, _drawing(view), *place) for view, place in _places(views)]
     units = max((rows.stop for _, _, rows, _ in shown), default=1)
     heights = [0.3, *[2.3] * units]
+    for view, _, rows, _ in shown:
+        if view.place == "wide":
+            heights[rows.start + 1] = view.size[1]
     figure = new_picture((10, sum(heights)), dpi)
     edges = {"left": 0, "right": 1, "top": 1, "bottom": 0, "hspace": 0, "wspace": 0}
     grid = figure.add_gridspec(units + 1, 2, height_ratios=heights, **edges)
@@ -78,9 +98,10 @@ class StaticPicture:
             text = "The picture of the bench is drawn when the training rests."
             return {"text/html": f'<div class="{css_class}">{text}</div>', "text/plain": text}
         text = "Picture of the lab bench"
+        html = picture_html(self.png, text, css_class)
         return {
             "image/png": base64.b64encode(self.png).decode("ascii"),
-            "text/html": picture_html(self.png, text, css_class),
+            "text/html": html.replace("</div>", f"{LINE}</div>{DARK.format(css_class)}"),
             "text/plain": text,
         }
 

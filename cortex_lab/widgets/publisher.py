@@ -149,13 +149,13 @@ class Publisher:
             answer = not spared or channel.sequence >= channel.asked + self._answers - 1
             # Said before, too, since the answer may be there before `publish` returns.
             self._sent_at = self.clock()
-            waited = self._sent_at - came
             self._waiting = answer
             channel.publish(panels, answer)
             self._sent_at = self.clock()
+            waited = self._sent_at - came
             self.published += 1
             cost = time.thread_time() - began + kept_waiting
-            # Long steps keep us waiting, and that counts as distance.
+            # Long steps, and threads that train, keep us waiting, and that counts as distance.
             self._rest = max(SPARING * self.interval - waited, min(1.0, cost / self.share))
 
     def _may_go_on(self, now: float) -> bool:

@@ -9,9 +9,10 @@ import numpy as np
 from cortex_lab.study import Session
 from cortex_lab.study.missing import is_recorded
 from cortex_lab.widgets.chart.canvas import Packed
+from cortex_lab.widgets.fault_words import headline
 
 
-def speed(session: Session) -> float | None:
+def speed_of(session: Session) -> float | None:
     """Steps per second over the last second of stepping; None before there are two steps."""
     seconds = session.trace["seconds"]
     if len(seconds) < 2:
@@ -26,7 +27,7 @@ def describe(session: Session, error: BaseException | None) -> tuple[str, str]:
     if session.running:
         return "running", "running"
     if session.held_back is not None:
-        return "error", f"update held back: {session.held_back}"
+        return "error", headline(session.held_back)
     if error is not None:
         return "error", "stopped by an error"
     if session.phase is not None:
@@ -39,8 +40,8 @@ def describe(session: Session, error: BaseException | None) -> tuple[str, str]:
     return "paused", f"paused: {stop.reason}"
 
 
-def status_panel(session: Session, error: BaseException | None) -> Packed:
-    """The status line, packed for its panel."""
+def status_panel(session: Session, error: BaseException | None, rate: float | None = None) -> Packed:
+    """The status line, packed for its panel; `rate` are the steps a second that it tells of."""
     state, text = describe(session, error)
     trace = session.trace
     facts = [("step", f"{session.step_number:,}")]
@@ -52,7 +53,6 @@ def status_panel(session: Session, error: BaseException | None) -> Packed:
                 facts.append(
                     (key.replace("_", " "), f"{100 * value:.1f}%" if "accuracy" in key else f"{value:.4g}")
                 )
-    rate = speed(session)
     if rate is not None:
         facts.append(("steps/s", f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"))
     return Packed({"state": state, "text": text, "facts": facts, "step": session.step_number})

@@ -7,14 +7,21 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from cortex_lab.data import Dataset
 from cortex_lab.optimize import SGD, Adam, Himmelblau, landscape, log
+from cortex_lab.study import Probe, Session
 from cortex_lab.study import steps as taken
 from cortex_lab.widgets import (
     Activations,
+    AlsoRecorded,
     Bars,
     Cells,
+    ClassBalance,
+    ColumnHistograms,
     Contours,
+    DatasetRows,
     Diagram,
     EmbeddingMap,
     Line,
@@ -26,14 +33,29 @@ from cortex_lab.widgets import (
     View,
     WeightHistogram,
 )
-from cortex_lab.widgets.chart.marks import Mark
-from tests.widgets.toys import ToySession
+from cortex_lab.widgets.browser import Shelf
+from cortex_lab.widgets.chart.marks import Mark, Sentences
+from cortex_lab.widgets.views.batch_rows import BatchRows
+from cortex_lab.widgets.views.findings import Findings
+from tests.widgets import session_kinds
+from tests.widgets.toys import ToyNetwork, ToySession, ToyTraining
 
 
 @cache
 def _hills() -> Any:
     logs = [log(Himmelblau(), way, until=taken(9)) for way in (SGD(0.01), Adam(0.1))]
     return landscape(*logs, resolution=9)
+
+
+@cache
+def _tables() -> tuple[Dataset, Dataset]:
+    """One of columns of every kind, one of pictures."""
+    frame = pd.DataFrame({name: np.arange(24.0) % (place + 2) for place, name in enumerate("abcde")})
+    frame = frame.assign(gap=[1.0, np.nan] * 12, city=["Rome", "Oslo"] * 12, label=list("xyz") * 8)
+    images = list(np.random.default_rng(0).random((24, 4, 4, 1)))
+    pictures = pd.DataFrame({"image": images, "label": [0, 1] * 12})
+    inputs = [*"abcde", "city"]
+    return Dataset(frame, inputs, name="table").split(test=0.5), Dataset(pictures, name="pictures").split()
 
 
 def _of_session(view: Callable[[Any], View[Any]]) -> Callable[[int], View[Any]]:
@@ -45,11 +67,48 @@ def _of_session(view: Callable[[Any], View[Any]]) -> Callable[[int], View[Any]]:
     return make
 
 
+class Measuring(ToyTraining):
+    """A toy of which more is measured than its loss."""
+
+    keys = (*ToyTraining.keys, "grad_norm", "weight_norm")
+    probes = (*ToyTraining.probes, Probe("grad_norm"), Probe("weight_norm"))
+
+    def measure(self, key: str) -> float:
+        return super().measure("loss") if key in self.keys[-2:] else super().measure(key)
+
+
+def _of_batch(steps: int) -> View[Any]:
+    session = session_kinds.dataset()
+    session.step(steps)
+    if not steps:
+        session.step(to="fetch")
+    return BatchRows(session)
+
+
+def _of_diagnosis(steps: int) -> View[Any]:
+    session = session_kinds.dataset()
+    session.edit("learning_rate", 50.0)
+    session.step(steps)
+    return Findings(session)
+
+
+def _of_measures(steps: int) -> View[Any]:
+    session = Session(Measuring(ToyNetwork()))
+    session.step(steps)
+    return AlsoRecorded(session)
+
+
 # How to make one of a session that has taken so many steps.
 VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Activations: _of_session(Activations),
+    ClassBalance: lambda steps: ClassBalance(Shelf(_tables()[0])),
+    ColumnHistograms: lambda steps: ColumnHistograms(Shelf(_tables()[0])),
+    DatasetRows: lambda steps: DatasetRows(Shelf(_tables()[steps > 0])),
+    BatchRows: _of_batch,
     EmbeddingMap: _of_session(EmbeddingMap),
+    Findings: _of_diagnosis,
     LossCurve: _of_session(LossCurve),
+    AlsoRecorded: _of_measures,
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
 }
@@ -73,9 +132,10 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Scatter([0.0, 1.0, 2.0], [1.0, 0.0, 1.0]),
         Scatter(
             np.arange(24.0), np.arange(24.0) % 5, np.arange(24) % 12, tuple(f"class {i}" for i in range(12)),
-            keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True,
+            keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True, selected=[8, 9],
         ),
         Scatter([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
+        Scatter(np.arange(4.0), np.arange(4.0), values=np.array([3.0, np.nan, -1.0, np.inf]), key_name="row"),
     ],
     Trail: [Trail(np.linspace(-1, 1, 9), np.linspace(1, -1, 9) ** 2, np.arange(9.0), "way", 2)],
     Contours: [Contours([-1.0, 0.0, 1.0], [-1.0, 1.0], _VALUES, 10 * _VALUES)],
@@ -84,10 +144,22 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Tiles(np.full((1, 4, 6, 3), 0.3), (0.0, 1.0)),
         Tiles(np.arange(12.0).reshape(12, 1, 1), (0.0, 11.0)),
         Tiles(np.arange(128.0).reshape(1, 2, 64), (0.0, 127.0), "gray"),
+        Tiles(np.random.default_rng(0).random((5, 4, 4, 3)), (0.0, 1.0), keys=np.arange(5) + 3, pins=True,
+              selected=[4], told=("a", "b", "c", "d", "e")),
+        Tiles(np.where(np.eye(3), np.nan, 1.0)[:, :, None], (0.0, 1.0), dead=np.array([False, True, False])),
+        Tiles(np.array([0.0, np.inf, 2.0]).reshape(3, 1, 1), (0.0, 2.0), dead=np.array([True, False, False])),
     ],
     Cells: [
         Cells(_VALUES, (0.0, 1.0), ("ant", "bee"), ("a", "b", "c")),
         Cells(np.array([[np.nan, 1e6]]), (0.0, 1e6), ("row",), ("x", "y"), numbers=False),
+        Cells(np.array([[np.nan, 1.0]]), (0.0, 1.0), ("row 7",), ("x", "y"), texts=("Rome", "2"), keys=[7],
+              pins=True, selected=[7]),
+    ],
+    Sentences: [
+        Sentences(
+            ("This is wrong. " * 12, "That is not."), ("rate: 3", ""), ("Apply: rate 0.1", ""), (True, False)
+        ),
+        Sentences(("Nothing found.",), ("",), ("",), (False,)),
     ],
     Diagram: [
         Diagram(("in", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),

@@ -100,6 +100,7 @@ class TestControls:
     def test_the_learning_rate_goes_both_ways_also_during_a_run(self, open_bench):
         bench = open_bench(ToySession(seconds=0.001))
         bench.run_button.click()
+        wait_until(lambda: bench.session.running, "the run")
         bench.learning_rate_entry.value = 0.5
         wait_until(lambda: bench.session.process.learning_rate == 0.5, "an edit during the run")
         assert bench.session.running

@@ -15,6 +15,7 @@ from plotly import graph_objects
 
 import cortex_lab.widgets
 from cortex_lab.widgets import (
+    AlsoRecorded,
     Axis,
     Bars,
     Cells,
@@ -31,7 +32,7 @@ from cortex_lab.widgets import (
 )
 from cortex_lab.widgets.chart import matplotlib, plotly
 from cortex_lab.widgets.chart.canvas import pack
-from cortex_lab.widgets.chart.marks import Arrangement, Mark
+from cortex_lab.widgets.chart.marks import Arrangement, Mark, Sentences
 from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.chart.table import table_of
 from cortex_lab.widgets.views import VIEWS
@@ -64,7 +65,9 @@ def test_a_view_is_one_file_and_goes_by_its_name() -> None:
 def test_every_view_draws_itself_in_every_way_without_a_front_end(view_type, steps) -> None:
     view = VIEW_CASES[view_type](steps)
     frame = view.frame()
-    assert isinstance(frame, pd.DataFrame) and (len(frame) or (view_type is LossCurve and not steps))
+    assert isinstance(frame, pd.DataFrame) and (
+        len(frame) or (view_type in (LossCurve, AlsoRecorded) and not steps)
+    )
     figure = view.figure()
     assert isinstance(figure, graph_objects.Figure) and figure.layout.title.text == view.title
     assert len(figure.data) >= 1
@@ -153,8 +156,10 @@ def test_both_themes_have_every_ramp() -> None:
         (Scatter, ([1], [1, 2]), "Scatter: lengths differ: x of 1 and y of 2"),
         (Trail, ([1], [1], [1, 2]), "Trail: lengths differ"),
         (Contours, ([0, 1], [0, 1], [[1, 2]], [[1, 2]]), r"Contours: z is \(1, 2\), expected \(2, 2\)"),
-        (Tiles, (np.ones((2, 4, 4, 3)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
+        (Tiles, (np.ones((2, 4, 4, 2)), (0, 1)), r"Tiles: values must be \(tiles, height, width\)"),
+        (Tiles, (np.ones((2, 4, 4)), (0, 1), "gray", "tile", [True]), "Tiles: 2 tiles but 1 dead"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
+        (Sentences, (("a", "b"), ("",), ("", ""), (True,)), "Sentences: 2 texts, but"),
         (Diagram, (("a",), ((0, 1),)), r"Diagram: there are 1 nodes, so no edge \(0, 1\)"),
     ],
 )

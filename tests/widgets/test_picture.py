@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cortex_lab.widgets import Bench
+from cortex_lab.widgets.picture import small_picture
 from tests.waiting import wait_until
 from tests.widgets.toys import ToySession
 
@@ -28,6 +29,12 @@ class Notebook:
         return [what for what, options in self.shown if options.get("raw") and "image/png" in what]
 
 
+def is_live(what: Any, bench: Bench) -> bool:
+    """Whether what was displayed is the live bench, and nothing beside it."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": bench.controls.box.model_id}
+    return what == {"application/vnd.jupyter.widget-view+json": view}
+
+
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
     notebook = Notebook()
@@ -40,7 +47,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
 def test_the_bench_and_its_picture_are_outputs_of_their_own(notebook):
     bench = Bench(ToySession(), map=False).show()
     (live, _), (saved, options) = notebook.shown[:2]
-    assert live is bench.controls.box and options["raw"] and bench.id in options["display_id"]
+    assert is_live(live, bench) and options["raw"] and bench.id in options["display_id"]
     assert f'class="cortex-lab-static-{bench.id}"' in saved["text/html"]
     wait_until(notebook.pictures, "the first picture")
     bundle = notebook.pictures()[0]
@@ -68,12 +75,12 @@ def test_the_picture_is_renewed_when_training_rests_and_on_closing_not_while_it_
 
 def test_a_cell_that_shows_and_returns_the_bench_shows_it_once(notebook):
     bench = Bench(ToySession(), map=False).show()
-    before = len([what for what, _ in notebook.shown if what is bench.controls.box])
+    before = len([what for what, _ in notebook.shown if is_live(what, bench)])
     bench._ipython_display_()
-    assert len([what for what, _ in notebook.shown if what is bench.controls.box]) == before == 1
+    assert len([what for what, _ in notebook.shown if is_live(what, bench)]) == before == 1
     notebook.execution_count = 2
     bench._ipython_display_()
-    assert len([what for what, _ in notebook.shown if what is bench.controls.box]) == 2
+    assert len([what for what, _ in notebook.shown if is_live(what, bench)]) == 2
     bench.close()
 
 
@@ -97,3 +104,23 @@ def test_a_picture_that_cannot_be_drawn_does_not_take_the_bench_with_it(notebook
     bench.step_button.click()
     assert bench.wait().session.step_number == 1
     bench.close()
+
+
+def test_a_picture_keeps_to_its_bytes_and_says_how_to_be_live_again(notebook):
+    bench = Bench(ToySession(), map=False).show()
+    wait_until(notebook.pictures, "the picture")
+    bundle = notebook.pictures()[0]
+    assert sum(map(len, bundle.values())) < 290_000
+    assert "To be live again, run the cells" in bundle["text/html"]
+    assert f"[data-jp-theme-light=false] .cortex-lab-static-{bench.id} img" in bundle["text/html"]
+    bench.close()
+
+
+def test_a_picture_of_much_has_fewer_dots():
+    asked = []
+
+    def paint(dpi: int) -> bytes:
+        asked.append(dpi)
+        return bytes(40 * dpi**2)
+
+    assert len(small_picture(paint)) <= 100_000 and asked[0] == 120 and 40 <= asked[-1] < 60

@@ -20,7 +20,7 @@ HOMES = {
     "matplotlib": {"chart.matplotlib"},
     "ipywidgets": {"locked"},
     "anywidget": {"channel"},
-    "traitlets": {"channel"},
+    "traitlets": {"channel", "locked"},
 }
 
 

@@ -242,16 +242,25 @@ class TestEmbeddingMap:
         now = 8.0
         assert view.advance() == 0.0 and session.network.calls > calls
 
-    def test_it_rests_while_training_and_when_stopped(self):
+    def test_it_follows_a_run_and_rests_when_stopped(self):
+        pytest.importorskip("openTSNE")
         session = ToySession()
         view = EmbeddingMap(session)
         view.stop()
         assert view.advance() is None and "stopped" in view._told()
         view.start()
-        asked = []
-        session.subscribe(lambda notice: notice.kind == "step" and asked.append(view.advance()))
-        session.step(2)
-        assert asked == [0.2, 0.2]
+        steps = []
+
+        def heed(notice):
+            if notice.kind == "step":
+                assert view.advance() == 0.0
+                steps.append(view.look().step)
+
+        session.subscribe(heed)
+        session.step(60)
+        # The first picture, the first layout, and a look after every twenty iterations.
+        assert sorted(set(steps)) == [1, 2, 23, 44]
+        assert view.look().iteration > 50
 
     def test_a_layout_that_fails_says_so_in_its_panel(self):
         session = ToySession()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -146,19 +146,38 @@ class Page:
         self.visible = [*bench.views]
         self.frames: list[dict[str, Any]] = []
         self.pings = 0
+        self.told: list[dict[str, Any]] = []
+        self.files: list[dict[str, Any]] = []
         self.buffers: list[bytes] = []
         self._send = bench.channel.send
         bench.channel.__dict__["send"] = self._receive
 
-    def say(self, kind: str, **content: Any) -> None:
+    def say(self, kind: str, buffers: Sequence[bytes] = (), **content: Any) -> None:
         self.visible = content.setdefault("visible", self.visible)
         content = {"type": kind, "page": self.name, **content}
         self.bench.channel._handle_msg(
-            {"content": {"data": {"method": "custom", "content": content}}, "buffers": []}
+            {"content": {"data": {"method": "custom", "content": content}}, "buffers": buffers}
         )
+
+    def change(self, name: str, number: int, rows: Any = None, **content: Any) -> None:
+        """Change something that views share; rows travel as bytes."""
+        if rows is not None:
+            content["buffers"] = [np.asarray(rows, np.int32).tobytes()]
+        self.say("change", name=name, number=number, **content)
+
+    def changes(self, name: str) -> list[Any]:
+        """The values of something shared that the page was told of."""
+        return [each["value"] for each in self.told if each["name"] == name]
 
     def _receive(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         self._send(content, buffers)
+        if content["type"] == "change":
+            value = np.frombuffer(buffers[0], np.int32).tolist() if buffers else content["value"]
+            self.told.append({**content, "value": value})
+            return
+        if content["type"] == "file":
+            self.files.append({**content, "bytes": bytes(buffers[0]) if buffers else b""})
+            return
         if content["type"] == "ping":
             self.pings += 1
         else:

@@ -19,7 +19,7 @@ from cortex_lab.optimize.function import Differentiable
 from cortex_lab.optimize.optimizer import Optimizer
 from cortex_lab.study import Condition, Notice, Session, Stop, Trace, steps
 from cortex_lab.study.conditions import as_condition
-from cortex_lab.study.script import Script, SourceText, steps_and_edits
+from cortex_lab.study.script import Script, SourceText, comments, steps_and_edits
 
 PRINTED = ("value", "grad_norm", "step_norm")
 
@@ -143,10 +143,11 @@ def script(session: Session) -> Script:
     descent = source.imported("cortex_lab.optimize.descent", "Descent")
     kind = source.imported("cortex_lab.study", "Session")
     made = f"session = {kind}({descent}({', '.join(given)}, ops={process.ops.name!r}))"
-    steps_taken = steps_and_edits(session.events, 0, session.step_number, source)
+    steps_taken = steps_and_edits(session.events, 0, session.step_number, source, session.phase)
+    said = comments(session.remarks)
     through = ["session.stop_on_fault = False"] if session.goes_through_faults else []
     heading = '"""A descent, repeated step by step."""'
-    return Script("\n".join([heading, "", *source.lines(), "", made, *through, *steps_taken, ""]))
+    return Script("\n".join([heading, "", *source.lines(), "", made, *through, *steps_taken, *said, ""]))
 
 
 @dataclass(frozen=True)

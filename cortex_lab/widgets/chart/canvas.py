@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground.checks import plain
-from cortex_lab.widgets.chart.marks import Axis, Chart, Diagram, Mark, Tiles
+from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.marks import Axis, Chart, Mark, Scatter, Tiles
 from cortex_lab.widgets.chart.picture_tiles import as_bytes
 
 
@@ -36,7 +37,7 @@ def pack(chart: Chart) -> Packed:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
-    return {"limits": plain(axis.limits), "label": axis.label, "percent": axis.percent}
+    return {"limits": plain(axis.limits), "label": axis.label, "percent": axis.percent, "log": axis.log}
 
 
 def _described(mark: Mark, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -50,6 +51,10 @@ def _described(mark: Mark, name: str, arrays: dict[str, np.ndarray]) -> dict[str
         arrays[f"{name}.values"] = as_bytes(mark.values, *mark.limits).ravel()
         found["count"], found["height"], found["width"] = mark.values.shape[:3]
         found["channels"] = 3 if mark.in_color else 1
+        if len(mark.odd):
+            arrays[f"{name}.odd"] = _small(mark.odd)
+    if isinstance(mark, Scatter) and len(mark.values):
+        found["limits"] = plain(mark.limits)
     if isinstance(mark, Diagram):
         arrays[f"{name}.places"] = mark.places().ravel()
     return found

@@ -12,7 +12,8 @@
 | `Contours` | heights of a plane, in bands                                                    |
 | `Tiles`    | small pictures side by side, or single cells                                    |
 | `Cells`    | a table of numbers as colors, such as a confusion matrix                        |
-| `Diagram`  | nodes and the edges between them, from left to right                            |
+| `Sentences`| things said, one below the other, with a button where there is something to do  |
+| `Diagram`  | nodes and the edges between them, from left to right (`diagram.py`)             |
 
 Three renderers draw every chart: `canvas` (for the page), `plotly` and `matplotlib`. A new mark is a class
 here and a function in each of them; a test fails where one is missing.
@@ -20,45 +21,19 @@ here and a function in each of them; a test fails where one is missing.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
+from cortex_lab.widgets.chart.axis import Axis, Color, Entry, Ramp
+from cortex_lab.widgets.chart.lengths import not_of, unequal
 from cortex_lab.widgets.chart.palette import category_mark
 
-Color = int | Literal["muted", "text", "ground"]
-"""The color of a category, or of the text, of what stands back from it, of what lies behind everything."""
 Arrangement = Literal["column", "row", "flow"]
-Ramp = Literal["gray", "sequential", "diverging", "depth"]
 
 _NONE = np.empty(0, np.int32)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One direction of a plot."""
-
-    limits: tuple[float, float]
-    label: str = ""
-    percent: bool = False
-
-    def __post_init__(self) -> None:
-        low, high = self.limits
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"Axis: limits must be two finite numbers, the lower first, got {self.limits}")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of a legend. `mark` is "line", "bar", or what points are drawn as."""
-
-    label: str
-    color: Color
-    mark: str
-    faint: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,11 +130,12 @@ class Bars(Mark):
 
 @dataclass(frozen=True, eq=False)
 class Scatter(Mark):
-    """Points at `x` and `y`, colored by `groups`: for each the place of its name among `names`.
+    """Points at `x` and `y`, colored by `groups` (each the place of its name in `names`) or by `values`.
 
     `keys` are numbers that say which point is which, called `key_name`; `chosen` is the key of one with a
-    ring. Where `pins`, keys are rows of the dataset, and a click on a point pins its row. A `symbol` is
-    drawn instead of each group's own.
+    ring. Where `pins`, keys are rows of the dataset: a click on a point pins and selects its row, and where
+    any are `selected`, the others stand back. A `symbol` is drawn instead of each group's own. A point whose
+    value is not finite is drawn as what is unknown.
     """
 
     x: np.ndarray
@@ -172,9 +148,19 @@ class Scatter(Mark):
     pins: bool = False
     color: Color = 0
     symbol: Literal["", "star"] = ""
+    values: np.ndarray = field(default_factory=lambda: _NONE)
+    ramp: Ramp = "warm"
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     def wrong(self) -> str:
-        return _unequal(x=self.x, y=self.y, groups=self.groups, keys=self.keys)
+        optional = {"groups": self.groups, "keys": self.keys, "values": self.values}
+        return unequal(tuple(optional), x=self.x, y=self.y, **optional)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest of the values that are finite."""
+        finite = self.values[np.isfinite(self.values)]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
 
     def color_of(self, group: int) -> Color:
         return self.color + group if isinstance(self.color, int) else self.color
@@ -187,6 +173,8 @@ class Scatter(Mark):
         """What is said about one point."""
         key = int(self.keys[point]) if len(self.keys) else point
         group = int(self.groups[point]) if len(self.groups) else 0
+        if len(self.values):
+            return f"{self.key_name} {key}: {self.values[point]:.4g}"
         return f"{self.key_name} {key}" + (f": {self.names[group]}" if self.names else "")
 
     @property
@@ -208,7 +196,7 @@ class Trail(Mark):
     color: Color = 0
 
     def wrong(self) -> str:
-        return _unequal(x=self.x, y=self.y, values=self.values)
+        return unequal(x=self.x, y=self.y, values=self.values)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -227,20 +215,28 @@ class Contours(Mark):
     ramp: Ramp = "depth"
 
     def wrong(self) -> str:
-        return _not_of((len(self.y), len(self.x)), z=self.z, told=self.told)
+        return not_of((len(self.y), len(self.x)), z=self.z, told=self.told)
 
 
 @dataclass(frozen=True, eq=False)
 class Tiles(Mark):
-    """Pictures (tiles, height, width), or one in color (1, height, width, 3), shaded between `limits`.
+    """Pictures (tiles, height, width), in color (tiles, height, width, 3), shaded between `limits`.
 
-    Tiles of one pixel are drawn as cells. `unit` is what one tile is called.
+    Tiles of one pixel are drawn as cells. `unit` is what one tile is called. Where `pins`, `keys` are the
+    rows of the dataset that the tiles show: a click selects, and those `selected` have a frame. `told` is
+    what to say of each. Numbers that are not finite are marked, and so are the tiles of units that are
+    `dead`: 0 for every row looked at.
     """
 
     values: np.ndarray
     limits: tuple[float, float]
     ramp: Ramp = "sequential"
     unit: str = "tile"
+    dead: np.ndarray = field(default_factory=lambda: _NONE)
+    keys: np.ndarray = field(default_factory=lambda: _NONE)
+    pins: bool = False
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
+    told: tuple[str, ...] = ()
 
     @property
     def on_axes(self) -> bool:
@@ -248,17 +244,39 @@ class Tiles(Mark):
 
     def wrong(self) -> str:
         shape = self.values.shape
-        fits = len(shape) == 3 or (len(shape) == 4 and shape[0] == 1 and shape[3] == 3)
-        return "" if fits else f"values must be (tiles, height, width) or (1, height, width, 3), got {shape}"
+        if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
+            return f"values must be (tiles, height, width) or (tiles, height, width, 3), got {shape}"
+        others = {"keys": self.keys, "dead": self.dead}
+        wrong = [f"{len(each)} {name}" for name, each in others.items() if len(each) not in (0, shape[0])]
+        return f"{shape[0]} tiles but {wrong[0]}" if wrong else ""
+
+    @property
+    def odd(self) -> np.ndarray:
+        """Where, in the flat array, there are numbers that are not finite; none in a picture in color."""
+        return np.flatnonzero(~np.isfinite(self.values)) if not self.in_color else _NONE
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        dead = (Entry("dead: 0 for every row looked at", "muted", "dead"),) if self.dead.any() else ()
+        return (*dead, *((Entry("not finite", "fault", "square"),) if len(self.odd) else ()))
 
     @property
     def in_color(self) -> bool:
         return self.values.ndim == 4
 
+    @property
+    def album(self) -> bool:
+        """Whether they are pictures of rows, which take all the room there is."""
+        return self.pins and len(self.values) > 1
+
 
 @dataclass(frozen=True, eq=False)
 class Cells(Mark):
-    """A table (rows, columns) of numbers as colors between `limits`; `numbers` writes them in, too."""
+    """A table (rows, columns) of numbers as colors between `limits`; `numbers` writes them in, too.
+
+    `texts`, one for each cell along the rows, are written in instead. Where `pins`, `keys` are the rows of
+    the dataset that the rows show: a click selects, and those `selected` have a frame.
+    """
 
     values: np.ndarray
     limits: tuple[float, float]
@@ -266,49 +284,45 @@ class Cells(Mark):
     columns: tuple[str, ...]
     ramp: Ramp = "sequential"
     numbers: bool = True
+    texts: tuple[str, ...] = ()
+    keys: np.ndarray = field(default_factory=lambda: _NONE)
+    pins: bool = False
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     @property
     def on_axes(self) -> bool:
         return False
 
     def wrong(self) -> str:
-        return _not_of((len(self.rows), len(self.columns)), values=self.values)
+        fits = len(self.texts) in (0, self.values.size) and len(self.keys) in (0, len(self.rows))
+        wrong = not_of((len(self.rows), len(self.columns)), values=self.values)
+        return wrong or ("" if fits else f"{len(self.texts)} texts, {len(self.keys)} keys: not one for each")
 
 
 @dataclass(frozen=True, eq=False)
-class Diagram(Mark):
-    """Nodes by name, with `details` below the names, and edges from node to node; `values` 0 to 1 shade them.
+class Sentences(Mark):
+    """Things said, one below the other, each with a `details` line; what is `wrong` stands out.
 
-    Nodes stand in columns: each to the right of all that lead to it.
+    Where one of `actions` says something, there is a button of it, whose click the page tells of.
     """
 
-    names: tuple[str, ...]
-    edges: tuple[tuple[int, int], ...]
-    details: tuple[str, ...] = ()
-    values: np.ndarray | None = None
+    texts: tuple[str, ...]
+    details: tuple[str, ...]
+    actions: tuple[str, ...]
+    wrong_ones: tuple[bool, ...]
 
     @property
     def on_axes(self) -> bool:
         return False
 
     def wrong(self) -> str:
-        strange = [edge for edge in self.edges if not all(0 <= end < len(self.names) for end in edge)]
-        return f"there are {len(self.names)} nodes, so no edge {strange[0]}" if strange else ""
-
-    def places(self) -> np.ndarray:
-        """Where the middle of each node is, (nodes, 2): x to the right and y downwards, between 0 and 1."""
-        column = np.zeros(len(self.names), np.intp)
-        for _ in self.names:
-            for start, end in self.edges:
-                column[end] = max(column[end], column[start] + 1)
-            if column.max(initial=0) >= len(self.names):
-                raise ValueError("a graph to be drawn must not lead in circles")
-        places = np.zeros((len(self.names), 2), np.float32)
-        for place in range(column.max(initial=0) + 1):
-            mine = np.flatnonzero(column == place)
-            places[mine, 0] = (place + 0.5) / (column.max() + 1)
-            places[mine, 1] = (np.arange(len(mine)) + 0.5) / len(mine)
-        return places
+        lengths = [len(each) for each in (self.details, self.actions, self.wrong_ones)]
+        fits = all(length == len(self.texts) for length in lengths)
+        return (
+            ""
+            if fits
+            else f"{len(self.texts)} texts, but {', '.join(map(str, lengths))} of what goes with them"
+        )
 
 
 @dataclass(frozen=True)
@@ -373,17 +387,3 @@ def failed_panel(error: Exception, step: int | None = None) -> Chart:
 @cache
 def _names_of_arrays(kind: type[Mark]) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind) if str(each.type).startswith("np.ndarray"))
-
-
-def _unequal(**arrays: np.ndarray) -> str:
-    lengths = {name: len(values) for name, values in arrays.items()}
-    told = " and ".join(f"{name} of {length}" for name, length in lengths.items())
-    expected = lengths["x"]
-    optional = ("groups", "keys")
-    fits = all(length == expected or (not length and name in optional) for name, length in lengths.items())
-    return "" if fits else f"lengths differ: {told}"
-
-
-def _not_of(shape: tuple[int, int], **arrays: np.ndarray) -> str:
-    strange = [f"{name} is {values.shape}" for name, values in arrays.items() if values.shape != shape]
-    return f"{strange[0]}, expected {shape}" if strange else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,30 +11,31 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cortex_lab.ground import forks
+from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
     Chart,
     Color,
     Contours,
-    Diagram,
     Line,
     Mark,
     Plot,
     Scatter,
+    Sentences,
     Tiles,
     Trail,
 )
-from cortex_lab.widgets.chart.palette import PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
+from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
+from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MUTED = "#616161"
-_PLAIN: dict[Any, str] = {"muted": MUTED, "text": "#15181d", "ground": "white"}
-_SYMBOLS = {"dot": "o", "square": "s", "triangle": "^", "star": "*"}
+_PLAIN: dict[Any, str] = {"muted": MUTED, "text": "#15181d", "ground": "white", "fault": FAULT}
+_SYMBOLS = {"dot": "o", "square": "s", "triangle": "^", "star": "*", "dead": "s"}
 
 
 def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
@@ -54,6 +56,12 @@ def new_picture(size: tuple[float, float], dpi: int = 110) -> Any:
 def png_bytes(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg_text(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -83,7 +91,8 @@ def _paint_plots(chart: Chart, figure: Figure) -> None:
             axes.tick_params(labelbottom=False)
             axes.set_xlabel("")
     _arrange(chart, figure)
-    _add_legend(chart, all_axes[0])
+    told = [any(mark.entries for mark in plot.marks) for plot in plots]
+    _add_legend(chart, all_axes[told.index(True) if True in told else 0])
 
 
 def _arrange(chart: Chart, figure: Figure) -> None:
@@ -92,11 +101,13 @@ def _arrange(chart: Chart, figure: Figure) -> None:
     top = 1 - (0.32 + 0.13 * header) / (figure.bbox.height / figure.dpi)
     bottom = 0.15 * bool(chart.told) + (0.32 if on_axes else 0.16)
     edges = {"top": top, "bottom": bottom / (figure.bbox.height / figure.dpi)}
+    # Names of rows and of lying bars stand at the left of their plot.
+    named = any(isinstance(mark, (Cells, Bars)) for mark in chart.plots[0].marks)
     if on_axes:
         figure.subplots_adjust(left=0.1, right=0.97, hspace=0.34, wspace=0.28, **edges)
     else:
         right = 0.84 if _legend_beside(chart) else 0.98
-        figure.subplots_adjust(left=0.02, right=right, wspace=0.22, **edges)
+        figure.subplots_adjust(left=0.1 if named else 0.02, right=right, wspace=0.22, **edges)
 
 
 def _legend_beside(chart: Chart) -> bool:
@@ -146,6 +157,8 @@ def _paint_plot(plot: Plot, axes: Axes) -> None:
     for name, axis in (("x", plot.x), ("y", plot.y)):
         if axis is None:
             continue
+        if axis.log:
+            axes.set(**{f"{name}scale": "log"})
         axes.set(**{f"{name}lim": axis.limits})
         if not plot.has_axes:
             continue
@@ -191,11 +204,27 @@ def _scatter(mark: Scatter, axes: Axes) -> None:
         edge = "#15181d" if mark.color == "ground" else "white"
         style = {"edgecolors": edge, "linewidths": 0.8 if mark.symbol else 0.3, "zorder": 5}
         size = 70 if mark.symbol else 11
-        axes.scatter(mark.x[mine], mark.y[mine], s=size, color=color, marker=_SYMBOLS[symbol], **style)
+        style |= {"s": size, "marker": _SYMBOLS[symbol]}
+        stands = mine & np.isin(mark.keys, mark.selected) if len(mark.selected) else mine
+        if len(mark.selected):
+            _points(mark, axes, mine & ~stands, color, alpha=0.25, **style)
+            style |= {"edgecolors": "#15181d", "linewidths": 0.8, "zorder": 6, "s": 2 * size}
+        _points(mark, axes, stands, color, **style)
     chosen = np.flatnonzero(mark.keys == mark.chosen)
     if mark.chosen is not None and len(chosen):
         ring = {"s": 60, "facecolors": "none", "edgecolors": _PLAIN["text"], "linewidths": 1.2, "zorder": 6}
         axes.scatter(mark.x[chosen], mark.y[chosen], **ring)
+
+
+def _points(mark: Scatter, axes: Axes, mine: np.ndarray, color: str, **style: Any) -> None:
+    """Some of the points, all in one color or each in that of its value."""
+    if not len(mark.values):
+        axes.scatter(mark.x[mine], mark.y[mine], color=color, **style)
+        return
+    (low, high), known = mark.limits, mine & np.isfinite(mark.values)
+    axes.scatter(mark.x[mine & ~known], mark.y[mine & ~known], color="#9e9e9e", **style)
+    style |= {"c": mark.values[known], "cmap": colormap(mark.ramp), "vmin": low, "vmax": high}
+    axes.scatter(mark.x[known], mark.y[known], **style)
 
 
 def _trail(mark: Trail, axes: Axes) -> None:
@@ -214,12 +243,28 @@ def _contours(mark: Contours, axes: Axes) -> None:
 
 
 def _tiles(mark: Tiles, axes: Axes) -> None:
+    from matplotlib.patches import Rectangle
+
     axes.set_anchor("NW")
     low, high = mark.limits
+    aspect = axes.bbox.width / axes.bbox.height if mark.album else ASPECT
+    whole = mosaic(mark.values, aspect)
     if mark.in_color:
-        axes.imshow(as_bytes(mark.values[0], low, high))
+        axes.imshow(as_bytes(whole, low, high))
     else:
-        axes.imshow(mosaic(mark.values), cmap=colormap(mark.ramp), vmin=low, vmax=high)
+        finite = np.where(np.isfinite(mark.values), mark.values, np.nan)
+        axes.imshow(mosaic(finite, aspect), cmap=colormap(mark.ramp), vmin=low, vmax=high)
+        if len(mark.odd):
+            odd = mosaic(np.where(np.isfinite(mark.values), np.nan, 1.0), aspect)
+            axes.imshow(odd, cmap=_plain_colormap("fault"))
+        for top, left, height, width in frames_of(mark.values, mark.dead.astype(bool), aspect):
+            box = (left - 0.5, left + width - 0.5, top + height - 0.5, top - 0.5)
+            axes.imshow([[1.0]], cmap=_plain_colormap("muted"), extent=box, alpha=0.55)
+            axes.plot(box[:2], box[2:], color="white", linewidth=0.8, scalex=False, scaley=False)
+        axes.set(xlim=(-0.5, whole.shape[1] - 0.5), ylim=(whole.shape[0] - 0.5, -0.5))
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected), aspect):
+        frame = {"edgecolor": "#e76300", "facecolor": "none", "linewidth": 1.6, "clip_on": False}
+        axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **frame))
 
 
 def _cells(mark: Cells, axes: Axes) -> None:
@@ -227,11 +272,15 @@ def _cells(mark: Cells, axes: Axes) -> None:
     axes.imshow(mark.values, cmap=colormap(mark.ramp), vmin=low, vmax=high, aspect="auto")
     rows, columns = range(len(mark.rows)), range(len(mark.columns))
     axes.set(xticks=columns, yticks=rows, xticklabels=mark.columns, yticklabels=mark.rows)
-    for row, column in np.ndindex(mark.values.shape) if mark.numbers else ():
+    shown = np.ndindex(mark.values.shape) if mark.numbers or mark.texts else ()
+    for place, (row, column) in enumerate(shown):
         value = mark.values[row, column]
+        text = mark.texts[place] if mark.texts else f"{value:.4g}"
         style = {"ha": "center", "va": "center", "fontsize": 6.5}
         shade = "white" if (value - low) > 0.55 * (high - low) else "#15181d"
-        axes.text(column, row, f"{value:.4g}", color=shade, **style)
+        axes.text(column, row, text, color=shade, **style)
+    for row in np.flatnonzero(np.isin(mark.keys, mark.selected)):
+        axes.axhspan(row - 0.5, row + 0.5, facecolor="none", edgecolor="#e76300", linewidth=1.6)
 
 
 def _diagram(mark: Diagram, axes: Axes) -> None:
@@ -246,6 +295,17 @@ def _diagram(mark: Diagram, axes: Axes) -> None:
     axes.set(xlim=(0, 1), ylim=(1, 0))
 
 
+def _sentences(mark: Sentences, axes: Axes) -> None:
+    axes.set(xlim=(0, 1), ylim=(1, 0))
+    lines: list[tuple[str, str]] = []
+    for text, detail, wrong in zip(mark.texts, mark.details, mark.wrong_ones, strict=True):
+        shade = FAULT if wrong else _PLAIN["text"]
+        lines += [(line, shade) for line in textwrap.wrap(text, 150)]
+        lines += [(detail, MUTED)] if detail else []
+    for place, (line, shade) in enumerate(lines):
+        axes.text(0, (place + 0.5) / max(5, len(lines)), line, color=shade, fontsize=6.5, va="center")
+
+
 _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Line: _line,
     Bars: _bars,
@@ -255,6 +315,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Tiles: _tiles,
     Cells: _cells,
     Diagram: _diagram,
+    Sentences: _sentences,
 }
 
 
@@ -264,6 +325,13 @@ def colormap(ramp: str) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list(f"cortex_{ramp}", PALETTE["light"][ramp])
+
+
+@cache
+def _plain_colormap(color: Color) -> Any:
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap([_color(color)])
 
 
 def _color(color: Color) -> str:

@@ -34,20 +34,26 @@ CATEGORIES_ON_DARK = (
 MARKS = ("dot", "square", "triangle")
 
 TRAIN, VALIDATION = 0, 6
+FAULT, FAULT_ON_DARK = "#c8351f", "#ff6a55"
+"""What is wrong, such as a number that is not finite."""
 
 PALETTE: dict[str, dict[str, Any]] = {
     "light": {
         "categories": CATEGORIES,
+        "fault": FAULT,
         "gray": ("#f3f5f8", "#15181d"),
         "sequential": ("#f3f5f8", "#bcd6ee", "#5d9dd4", "#2062ab", "#0b2b59"),
         "depth": ("#0b2b59", "#2062ab", "#5d9dd4", "#bcd6ee", "#f3f5f8"),
+        "warm": ("#f2b134", "#e0663c", "#a8327d", "#4b1d91"),
         "diverging": ("#7a3204", "#e08b3d", "#f3f5f8", "#5d9dd4", "#0b2b59"),
     },
     "dark": {
         "categories": CATEGORIES_ON_DARK,
+        "fault": FAULT_ON_DARK,
         "gray": ("#1d2128", "#f4f6f8"),
         "sequential": ("#1d2128", "#1c4678", "#2f80c6", "#8fc6f2", "#f2f9ff"),
         "depth": ("#f2f9ff", "#8fc6f2", "#2f80c6", "#1c4678", "#1d2128"),
+        "warm": ("#6a55e0", "#c04fb0", "#f0765a", "#ffd166"),
         "diverging": ("#ffe2c0", "#d9802e", "#1d2128", "#3f90d8", "#e4f2ff"),
     },
 }

@@ -9,6 +9,7 @@ import numpy as np
 MOST_TILES = 64
 MOST_UNITS = 1024
 MOST_PIXELS = 32
+ASPECT = 1.2
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ def as_tiles(activation: np.ndarray) -> CutTiles:
 def _thin(picture: np.ndarray) -> np.ndarray:
     # A canvas tile is about 35 pixels high, so more could not be seen; pictures of the input may be larger.
     most = MOST_PIXELS if picture.shape[2] > 3 else 4 * MOST_PIXELS
+    return thinned(picture, most)
+
+
+def thinned(picture: np.ndarray, most: int) -> np.ndarray:
+    """Every so manieth pixel of a picture (height, width, ...), at most about `most` on a side."""
     stride = max(1, -(-max(picture.shape[:2]) // most))
     return picture[::stride, ::stride]
 
@@ -55,14 +61,33 @@ def as_bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.fmin(np.fmax(scaled, 0), 255).astype(np.uint8)
 
 
-def mosaic(values: np.ndarray) -> np.ndarray:
-    """Tiles (n, height, width) side by side on one array, gaps of NaN between them, as on the canvas."""
-    count, height, width = values.shape
-    rows = max(1, round(np.sqrt(count * width / height / 1.2)))
-    columns = -(-count // rows)
-    gap = 1 if height > 1 or width > 1 else 0
-    whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+def mosaic(values: np.ndarray, aspect: float = ASPECT) -> np.ndarray:
+    """Tiles (n, height, width, ...) side by side, `aspect` as wide as high, with gaps of NaN."""
+    _, height, width = values.shape[:3]
+    rows, columns, gap = _grid(values, aspect)
+    across, down = columns * (width + gap) - gap, rows * (height + gap) - gap
+    whole = np.full((down, across, *values.shape[3:]), np.nan)
     for tile, picture in enumerate(values):
-        top, left = (tile // columns) * (height + gap), (tile % columns) * (width + gap)
+        top, left = corner(values, tile, aspect)
         whole[top : top + height, left : left + width] = picture
     return whole
+
+
+def corner(values: np.ndarray, tile: int, aspect: float = ASPECT) -> tuple[int, int]:
+    """The first row and column of a tile on the `mosaic` of all."""
+    _, height, width = values.shape[:3]
+    _, columns, gap = _grid(values, aspect)
+    return (tile // columns) * (height + gap), (tile % columns) * (width + gap)
+
+
+def frames_of(
+    values: np.ndarray, chosen: np.ndarray, aspect: float = ASPECT
+) -> list[tuple[int, int, int, int]]:
+    """Where on the `mosaic` the tiles `chosen`, a bool each, stand: top, left, height and width of each."""
+    return [(*corner(values, int(tile), aspect), *values.shape[1:3]) for tile in np.flatnonzero(chosen)]
+
+
+def _grid(values: np.ndarray, aspect: float) -> tuple[int, int, int]:
+    count, height, width = values.shape[:3]
+    rows = max(1, round(np.sqrt(count * width / height / aspect)))
+    return rows, -(-count // rows), 1 if height > 1 or width > 1 else 0

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
     Chart,
     Color,
     Contours,
-    Diagram,
     Line,
     Mark,
     Plot,
     Scatter,
+    Sentences,
     Tiles,
     Trail,
 )
-from cortex_lab.widgets.chart.palette import PALETTE, category
-from cortex_lab.widgets.chart.picture_tiles import as_bytes, mosaic
+from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
+from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
-_PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white"}
+_PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white", "fault": FAULT}
 _SYMBOLS = {"dot": "circle", "square": "square", "triangle": "triangle-up", "star": "star"}
 
 
@@ -106,7 +108,9 @@ def _lay_axes(place: _Place, last: bool) -> None:
             continue
         # The last of a column names their common axis.
         label = axis.label if name == "y" or last else None
-        update(title=label, range=list(axis.limits), tickformat=".0%" if axis.percent else None, **place.at)
+        limits = list(np.log10(axis.limits) if axis.log else axis.limits)
+        style = {"tickformat": ".0%" if axis.percent else None, "type": "log" if axis.log else None}
+        update(title=label, range=limits, **style, **place.at)
     if one.x is None and one.y is None and any(mark.on_axes for mark in one.marks):
         figure.update_xaxes(scaleanchor=f"y{place.axis if place.axis > 1 else ''}", **place.at)
 
@@ -143,8 +147,15 @@ def _scatter(mark: Scatter, place: _Place) -> None:
             "symbol": _SYMBOLS[symbol],
             "line": {"width": int(mark.color == "ground"), "color": "#15181d"},
         }
+        if len(mark.values):
+            low, high = mark.limits
+            values = np.where(np.isfinite(mark.values[mine]), mark.values[mine], np.nan)
+            marker |= {"color": values, "colorscale": _scale(mark.ramp), "cmin": low, "cmax": high}
+            marker |= {"showscale": True}
         text = [mark.told(point) for point in mine]
         style = {"mode": "markers", "marker": marker, "text": text, "hoverinfo": "text"}
+        if len(mark.selected):
+            style["selectedpoints"] = np.flatnonzero(np.isin(mark.keys[mine], mark.selected))
         place.add("scatter", x=mark.x[mine], y=mark.y[mine], name=name, **style)
     chosen = np.flatnonzero(mark.keys == mark.chosen)
     if mark.chosen is not None and len(chosen):
@@ -184,21 +195,42 @@ def _contours(mark: Contours, place: _Place) -> None:
 
 def _tiles(mark: Tiles, place: _Place) -> None:
     low, high = mark.limits
+    aspect = 3.0 if mark.album else ASPECT
     if mark.in_color:
-        place.add("image", z=as_bytes(mark.values[0], low, high))
+        place.add("image", z=as_bytes(mosaic(mark.values, aspect), low, high))
     else:
         scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
-        place.add("heatmap", z=mosaic(mark.values), **scale)
+        finite = np.where(np.isfinite(mark.values), mark.values, np.nan)
+        place.add("heatmap", z=mosaic(finite, aspect), **scale)
+        _overlay(place, mosaic(np.where(np.isfinite(mark.values), np.nan, 1.0), aspect), "fault", 1.0)
+        if mark.dead.any():
+            dead = np.where(mark.dead.astype(bool)[:, None, None], np.ones_like(mark.values), np.nan)
+            _overlay(place, mosaic(dead, aspect), "muted", 0.55)
+    for top, left, height, width in frames_of(mark.values, np.isin(mark.keys, mark.selected), aspect):
+        box = {"x0": left - 0.5, "y0": top - 0.5, "x1": left + width - 0.5, "y1": top + height - 0.5}
+        place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
     anchor = f"x{place.axis if place.axis > 1 else ''}"
     place.figure.update_yaxes(autorange="reversed", scaleanchor=anchor, **place.at)
     place.figure.update_xaxes(constrain="domain", **place.at)
+
+
+def _overlay(place: _Place, values: np.ndarray, color: Color, opacity: float) -> None:
+    """One color over the places of a mosaic that are not NaN."""
+    if not np.isnan(values).all():
+        scale = {"colorscale": [[0, _color(color)], [1, _color(color)]], "showscale": False}
+        place.add("heatmap", z=values, hoverinfo="skip", opacity=opacity, **scale)
 
 
 def _cells(mark: Cells, place: _Place) -> None:
     low, high = mark.limits
     scale = {"zmin": low, "zmax": high, "colorscale": _scale(mark.ramp), "showscale": False}
     text = "%{z:.4g}" if mark.numbers else ""
+    if mark.texts:
+        scale["text"], text = np.reshape(mark.texts, mark.values.shape), "%{text}"
     place.add("heatmap", z=mark.values, x=list(mark.columns), y=list(mark.rows), texttemplate=text, **scale)
+    for row in np.flatnonzero(np.isin(mark.keys, mark.selected)):
+        box = {"y0": row - 0.5, "y1": row + 0.5, "x0": -0.5, "x1": len(mark.columns) - 0.5}
+        place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
     place.figure.update_yaxes(visible=True, autorange="reversed", type="category", **place.at)
     place.figure.update_xaxes(visible=True, type="category", **place.at)
 
@@ -217,6 +249,19 @@ def _diagram(mark: Diagram, place: _Place) -> None:
     place.figure.update_yaxes(range=[1.1, -0.1], **place.at).update_xaxes(range=[0, 1], **place.at)
 
 
+def _sentences(mark: Sentences, place: _Place) -> None:
+    texts = [
+        "<br>".join(textwrap.wrap(text, 110)) + (f"<br><i>{detail}</i>" if detail else "")
+        for text, detail in zip(mark.texts, mark.details, strict=True)
+    ]
+    shades = [FAULT if wrong else _PLAIN["text"] for wrong in mark.wrong_ones]
+    heights = [-float(number) for number in range(len(texts))]
+    style = {"mode": "text", "textposition": "middle right", "textfont": {"color": shades}}
+    place.add("scatter", x=[0.0] * len(texts), y=heights, text=texts, hoverinfo="skip", **style)
+    place.figure.update_xaxes(visible=False, range=[0, 1], **place.at)
+    place.figure.update_yaxes(visible=False, range=[-len(texts), 1], **place.at)
+
+
 _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Line: _line,
     Bars: _bars,
@@ -226,6 +271,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Tiles: _tiles,
     Cells: _cells,
     Diagram: _diagram,
+    Sentences: _sentences,
 }
 
 

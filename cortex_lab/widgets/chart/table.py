@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Diagram, Line, Mark
+from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
 
 
 def table_of(chart: Chart) -> pd.DataFrame:
@@ -33,14 +34,16 @@ def _columns(mark: Mark) -> dict[str, Any]:
     if isinstance(mark, Cells):
         names = [(row, column) for row in mark.rows for column in mark.columns]
         rows, columns = zip(*names, strict=True) if names else ((), ())
-        return {"row": rows, "column": columns, "value": mark.values.ravel()}
+        return {"row": rows, "column": columns, "value": mark.texts or mark.values.ravel()}
     if isinstance(mark, Contours):
         x, y = np.meshgrid(mark.x, mark.y)
         return {"x": x.ravel(), "y": y.ravel(), "value": mark.told.ravel()}
+    if isinstance(mark, Sentences):
+        return {"text": mark.texts, "detail": mark.details, "wrong": mark.wrong_ones}
     if isinstance(mark, Diagram):
         x, y = mark.places().T
         return {"name": mark.names, "x": x, "y": y}
-    arrays = {each.name: getattr(mark, each.name) for each in fields(mark)}
+    arrays = {each.name: getattr(mark, each.name) for each in fields(mark) if each.name != "selected"}
     found = {
         name: values for name, values in arrays.items() if isinstance(values, np.ndarray) and len(values)
     }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 import html
+import os
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pandas as pd
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Registry
+from cortex_lab.ground.files import write_whole
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart import matplotlib, plotly
+from cortex_lab.widgets.chart.files import FORMATS, format_of
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart
+from cortex_lab.widgets.chart.selection import Moment, Selection, marked
 from cortex_lab.widgets.chart.table import table_of
 
 Data = TypeVar("Data")
@@ -55,14 +59,21 @@ class View(Generic[Data]):
     title: str = ""
     size: ClassVar[tuple[float, float]] = (5.4, 3.2)
     """Width and height in inches of the picture of the view alone."""
-    height: ClassVar[int] = 190
+    height: int = 190
     """Height of its figure in a bench, in pixels, at least."""
     place: ClassVar[Literal["small", "tall", "wide"]] = "small"
     """How much of a bench it takes: half its width, that and twice the height, or all its width."""
     rank: ClassVar[int] = 50
     """Views of lower rank come first."""
+    opened: ClassVar[bool] = True
+    """Whether a bench shows it from the beginning, or only once somebody opens its panel."""
     any_time: ClassVar[bool] = False
     """Whether `collect` may also be called while a step is under way."""
+    only_when_seen: ClassVar[bool] = False
+    """Whether `advance` is called only while some page shows it."""
+    selection: Selection = Selection()
+    moment: Moment = None
+    """What a bench has all its views mark: rows, and a step. A page marks them by itself."""
 
     def __init__(self, session: Session) -> None:
         self.session = checks.instance(
@@ -118,6 +129,9 @@ class View(Generic[Data]):
         """
         return None
 
+    def go_beside(self, hurries: Callable[[], bool], ending: Callable[[], bool]) -> None:
+        """From now on a thread of a bench calls `advance` beside the training, until it is `ending()`."""
+
     @property
     def live(self) -> bool:
         """Whether it moves by itself, through `advance`."""
@@ -132,7 +146,7 @@ class View(Generic[Data]):
     def drawing(self) -> Chart:
         """What is to be drawn now, or a chart that says what is missing."""
         try:
-            return self.charted(self.look())
+            return marked(self.charted(self.look()), self.selection, self.moment)
         except NothingToShow as missing:
             return Chart(note=str(missing))
 
@@ -155,6 +169,28 @@ class View(Generic[Data]):
         figure = matplotlib.new_picture(self.size, dpi)
         matplotlib.paint(self.drawing(), figure, self.title)
         return matplotlib.png_bytes(figure)
+
+    def svg(self) -> str:
+        """What is drawn, as an SVG picture."""
+        figure = matplotlib.new_picture(self.size)
+        matplotlib.paint(self.drawing(), figure, self.title)
+        return matplotlib.svg_text(figure)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what is drawn to a file: .png, .svg, .html (to zoom into), or the numbers as .csv."""
+        write_whole(path, self.as_file(format_of(path)))
+
+    def as_file(self, format: str) -> bytes:
+        """What is drawn, as one of "png", "svg", "html" and "csv"."""
+        checks.choice("format", format, FORMATS)
+        if format == "png":
+            return self.png()
+        if format == "svg":
+            return self.svg().encode()
+        if format == "csv":
+            return self.frame().to_csv().encode()
+        # All that a page needs is in it, so that it opens without a network.
+        return self.figure().to_html(include_plotlyjs=True, full_html=True).encode()
 
     def html(self) -> str:
         """What is drawn, as a piece of HTML that needs nothing else."""

@@ -1,6 +1,12 @@
 // A pair of axes with nice ticks whose labels never overlap and whose frame never moves.
 
-function makeScale(range, from, to) {
+function makeScale(range, from, to, log = false) {
+  if (log) {
+    const inner = makeScale(range.map(Math.log10), from, to);
+    const scale = (value) => inner(value > 0 ? Math.log10(value) : -99);
+    scale.invert = (pixel) => 10 ** inner.invert(pixel);
+    return scale;
+  }
   const [low, high] = range;
   const slope = (to - from) / (high - low || 1);
   const scale = (value) => from + (value - low) * slope;
@@ -9,14 +15,14 @@ function makeScale(range, from, to) {
 }
 
 // area: {left, top, right, bottom} in CSS pixels. Returns the scales {x, y}.
-function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, yLabel, showX = true, percentX = false, percent = false }) {
+function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, yLabel, showX = true, percentX = false, percent = false, logX = false, log = false }) {
   const { context, theme } = surface;
-  const x = makeScale(xRange, area.left, area.right);
-  const y = makeScale(yRange, area.bottom, area.top);
+  const x = makeScale(xRange, area.left, area.right, logX);
+  const y = makeScale(yRange, area.bottom, area.top, log);
   context.save();
   context.font = theme.font;
   context.lineWidth = 1;
-  const rows = niceTicks(...yRange, Math.max(2, Math.floor((area.bottom - area.top) / 28)));
+  const rows = (log ? powerTicks : niceTicks)(...yRange, Math.max(2, Math.floor((area.bottom - area.top) / 28)));
   const rowLabel = percent ? (value) => `${Math.round(value * 100)}%` : rows.label;
   context.textAlign = "right";
   for (const tick of rows.ticks) {
@@ -29,7 +35,7 @@ function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, yLabel, showX =
     context.fillStyle = theme.muted;
     context.fillText(rowLabel(tick), area.left - 6, level);
   }
-  const columns = niceTicks(...xRange, Math.max(2, Math.floor((area.right - area.left) / 50)));
+  const columns = (logX ? powerTicks : niceTicks)(...xRange, Math.max(2, Math.floor((area.right - area.left) / 50)));
   context.textAlign = "center";
   let free = -Infinity;
   const labelEnd = xLabel && showX ? area.right - context.measureText(xLabel).width - 14 : Infinity;

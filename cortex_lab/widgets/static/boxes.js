@@ -44,7 +44,8 @@ MARKS.bars = (surface, mark, place) => {
   };
 };
 
-MARKS.cells = (surface, mark, { area }) => {
+MARKS.cells = (surface, mark, place) => {
+  const { area } = place;
   const { context, theme } = surface;
   const { rows, columns, values } = mark;
   if (!rows.length || !columns.length) return null;
@@ -63,20 +64,27 @@ MARKS.cells = (surface, mark, { area }) => {
       const level = (value - low) / (high - low || 1);
       context.fillStyle = Number.isFinite(level) ? shadeOf(ramp, level) : theme.line;
       context.fillRect(left + j * width, area.top + i * height, width - 1, height - 1);
-      const text = formatNumber(value);
-      if (!mark.numbers || height < 11 || context.measureText(text).width > width - 4) return;
+      const text = mark.texts.length ? fit(context, mark.texts[i * columns.length + j], width - 6) : formatNumber(value);
+      if (!(mark.numbers || mark.texts.length) || height < 11 || context.measureText(text).width > width - 4) return;
       context.textAlign = "center";
       context.fillStyle = brightness(context.fillStyle) < 128 ? "#ffffff" : "#15181d";
       context.fillText(text, left + (j + 0.5) * width, area.top + (i + 0.5) * height);
     });
   });
+  context.strokeStyle = theme.color(6);
+  context.lineWidth = 2;
+  for (const i of surface.store.placesIn(mark)) {
+    context.strokeRect(left, area.top + i * height - 0.5, area.right - left - 1, height);
+  }
+  if (mark.pins) place.pin = (x, y) => mark.keys[Math.floor((y - area.top) / height)] ?? null;
   context.textAlign = "center";
   context.fillStyle = theme.muted;
   columns.forEach((name, j) => context.fillText(fit(context, name, width - 4), left + (j + 0.5) * width, area.bottom - 7));
   return (x, y) => {
     const [i, j] = [Math.floor((y - area.top) / height), Math.floor((x - left) / width)];
     if (i < 0 || j < 0 || i >= rows.length || j >= columns.length) return null;
-    return { x, y, text: `${rows[i]}, ${columns[j]}: ${formatNumber(values[i * columns.length + j])}` };
+    const at = i * columns.length + j;
+    return { x, y, text: `${rows[i]}, ${columns[j]}: ${mark.texts.length ? mark.texts[at] : formatNumber(values[at])}` };
   };
 };
 

@@ -4,21 +4,58 @@ const BLOCK = { label: 34, gap: 26, rowGap: 12, named: 176, widestNamed: 380, ot
 const EDGES = { left: 44, right: 12, bottom: 22 };
 
 class ChartPanel extends CanvasPanel {
+  constructor(stage, mount) {
+    super(stage, mount);
+    this.places = [];
+    this.zoom = new Zoom(this.figure, () => this.places, () => this.refresh());
+    this.unzoom = this.add("button", "cortex-unzoom", this.figure);
+    Object.assign(this.unzoom, { type: "button", textContent: "Show all", title: "Show all again (double click)" });
+    this.unzoom.addEventListener("click", (event) => {
+      event.stopPropagation();
+      this.zoom.reset();
+      this.figure.focus();
+    });
+    this.tools = new Tools(stage, this);
+    this.saidButtons = new SaidButtons(this);
+  }
+
+  follow() {
+    this.tools.follow();
+  }
+
+  close() {
+    this.tools.close();
+    super.close();
+  }
+
   heightFor(frame, width) {
     const flows = frame.meta.arrange === "flow";
-    this.figure.classList.toggle("cortex-flow", flows);
-    return flows ? arrangeFlow(plotsOf(frame), width).height : null;
+    const said = plotsOf(frame).flatMap((plot) => plot.marks).filter((mark) => mark.kind === "sentences");
+    this.figure.classList.toggle("cortex-flow", flows || said.length > 0);
+    this.figure.classList.toggle("cortex-said", said.length > 0);
+    if (said.length) {
+      const context = this.canvas.getContext("2d");
+      return said.reduce((sum, mark) => sum + layOutSentences(context, this.theme, mark, width).height, 0);
+    }
+    return flows ? arrangeFlow(plotsOf(frame), width, this.large ? 2.4 : 1.1).height : null;
   }
 
   draw(frame, surface) {
     const plots = plotsOf(frame);
     const { arrange } = frame.meta;
-    const found = arrange === "flow" ? drawFlow(surface, plots) : { areas: ARRANGE[arrange](surface, plots) };
+    const found = arrange === "flow" ? drawFlow(surface, plots, this.large ? 2.4 : 1.1) : { areas: ARRANGE[arrange](surface, plots) };
     const presence = (label) => (this.highlighted === null || this.highlighted === label ? 1 : 0.12);
     const places = plots.map((plot, position) => {
       const showX = arrange !== "column" || position === plots.length - 1;
-      return drawPlot(surface, plot, found.areas[position], showX, presence);
+      return drawPlot(surface, plot, found.areas[position], showX, presence, this.zoom.windowOf(position));
     });
+    places.forEach((place, position) => Object.assign(place, { position, shared: arrange === "column" }));
+    this.places = places;
+    this.root.dataset.zoomed = this.zoom.zoomed;
+    this.unzoom.hidden = !this.zoom.zoomed;
+    this.stepped = places.filter((place) => place.plot.axes && place.plot.x?.label === "step");
+    for (const place of this.stepped) drawMoment(surface, place);
+    this.saidButtons.show(places.flatMap((place) => place.buttons ?? []));
     this.pins = places.filter((place) => place.pin);
     this.figure.classList.toggle("cortex-pins", this.pins.length > 0);
     this.placeNote(frame, places[0].area);
@@ -54,17 +91,45 @@ class ChartPanel extends CanvasPanel {
     super.show(frame);
   }
 
+  // A click on a point or a tile chooses its row, with shift or control one more; on a curve, the step.
   click(event) {
+    if (this.zoom.dragged) return;
     const box = this.figure.getBoundingClientRect();
-    for (const place of this.pins ?? []) {
-      const row = place.pin(event.clientX - box.left, event.clientY - box.top);
-      if (row !== null) this.stage.send({ type: "pin", row });
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const { store } = this.stage;
+    const more = event.shiftKey || event.ctrlKey || event.metaKey;
+    for (const place of (this.pins ?? []).filter((one) => isInside(one.area, x, y))) {
+      const row = place.pin(x, y);
+      if (row === null) {
+        if (!more && store.chosen.size) store.put("selection", []);
+      } else if (more) {
+        store.toggle(row);
+      } else {
+        store.put("selection", [row]);
+        this.stage.send({ type: "pin", row });
+      }
     }
+    const step = this.stepAt(x, y);
+    if (step !== null) store.put("moment", step === store.values.moment ? null : step);
+  }
+
+  point(event) {
+    super.point(event);
+    this.stage.store.look(this.pointer && !this.zoom.drag ? this.stepAt(...this.pointer) : null);
+  }
+
+  // The step of a curve at a place of the figure, null where there is none.
+  stepAt(x, y) {
+    const places = (this.stepped ?? []).filter(({ area }) => isInside(area, x, y));
+    const read = places.length ? readLines(places, x, y) : null;
+    return read && Number.isInteger(read.found) ? read.found : null;
   }
 }
 
+const isInside = ({ left, right, top, bottom }, x, y) => x >= left - 6 && x <= right + 6 && y >= top - 6 && y <= bottom + 6;
+
 function plotsOf(frame) {
-  return frame.meta.plots.map((plot) => ({
+  frame.plots ??= frame.meta.plots.map((plot) => ({
     ...plot,
     marks: plot.marks.map((mark) => {
       const held = {};
@@ -74,28 +139,37 @@ function plotsOf(frame) {
       return { ...mark, ...held };
     }),
   }));
+  return frame.plots;
 }
 
-function drawPlot(surface, plot, area, showX, presence) {
+function drawPlot(surface, plot, area, showX, presence, shown) {
   const { context } = surface;
   const place = { plot, area, presence, hits: [] };
   if (plot.axes) {
-    const ranges = {
+    place.whole = {
       x: plot.x?.limits ?? rangeOf(plot.marks.map((mark) => mark.edges ?? mark.x)),
       y: plot.y?.limits ?? rangeOf(plot.marks.flatMap((mark) => (mark.edges ? [mark.values, [0]] : [mark.y]))),
     };
+    const ranges = { ...place.whole, ...shown };
     const percents = { percent: plot.y?.percent, percentX: plot.x?.percent };
+    const logs = { log: plot.y?.log, logX: plot.x?.log };
     const labels = { xLabel: plot.x?.label, yLabel: plot.y?.label, showX };
-    place.scales = drawAxes(surface, area, { ...ranges, ...percents, ...labels });
+    place.scales = drawAxes(surface, area, { ...ranges, ...percents, ...logs, ...labels });
   } else {
     const inPlane = plot.marks.filter((mark) => mark.x && mark.y);
     place.scales = inPlane.length ? fitInto(inPlane, area, 11) : null;
+    if (place.scales) {
+      const { x, y } = place.scales;
+      place.whole = { x: [area.left, area.right].map(x.invert), y: [area.bottom, area.top].map(y.invert) };
+      if (shown.x && shown.y) place.scales = planeScales(shown, area);
+    }
   }
+  place.zooms = Boolean(place.scales);
   const top = area.top - headerOf(plot);
   if (plot.title || plot.detail) drawHeading(surface, plot, area, top);
   for (const mark of plot.marks) {
     context.save();
-    if (plot.axes) {
+    if (plot.axes || shown.x) {
       context.beginPath();
       context.rect(area.left - 4, area.top - 4, area.right - area.left + 8, area.bottom - area.top + 8);
       context.clip();
@@ -166,12 +240,12 @@ const ARRANGE = {
 };
 
 // One row if the blocks fit when shrunk or grown a little, else as many rows as it takes.
-function arrangeFlow(plots, width) {
+function arrangeFlow(plots, width, most) {
   const blocks = plots.map((plot) => ({ plot, ...blockOf(plot) }));
   const widthOf = (block, zoom) => Math.max(block.zooms ? block.width * zoom : block.width, 56);
   const total = (row, zoom) => row.reduce((sum, block) => sum + widthOf(block, zoom), 0) + BLOCK.gap * (row.length - 1);
   let [zoom, rows, spare] = [0.9, [[]], 0];
-  for (let wanted = 1.1; wanted >= 0.74; wanted -= 0.04) {
+  for (let wanted = most; wanted >= 0.74; wanted -= 0.04) {
     if (total(blocks, wanted) > width) continue;
     [zoom, rows, spare] = [wanted, [blocks], width - total(blocks, wanted)];
     break;
@@ -211,9 +285,9 @@ function blockOf(plot) {
   return { width: BLOCK.other, zooms: false, grows: false, least: 0 };
 }
 
-function drawFlow(surface, plots) {
+function drawFlow(surface, plots, most) {
   const { context, theme } = surface;
-  const { areas } = arrangeFlow(plots, surface.width);
+  const { areas } = arrangeFlow(plots, surface.width, most);
   context.textAlign = "center";
   context.fillStyle = theme.muted;
   context.font = `16px ${theme.font.slice(5)}`;

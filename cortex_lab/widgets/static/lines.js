@@ -103,7 +103,34 @@ function readLines(places, x, y) {
       told.push(`${name}: ${percent ? formatValue(line.y[position], true) : formatNumber(line.y[position])}`);
     }
   }
-  return { x: scales.x(found), y, text: told.join("\n") };
+  return { x: scales.x(found), y, text: told.join("\n"), found };
+}
+
+// The moment that all views share, or the step under the pointer: a line, and a dot on each curve.
+function drawMoment(surface, place) {
+  const { context, theme, store } = surface;
+  const { area, scales, plot } = place;
+  for (const [step, dash] of [[store.values.moment, []], [store.glance, [3, 3]]]) {
+    const left = step === null ? NaN : Math.round(scales.x(step)) + 0.5;
+    if (!(left >= area.left - 1 && left <= area.right + 1)) continue;
+    context.save();
+    context.strokeStyle = context.fillStyle = theme.text;
+    context.lineWidth = 1;
+    context.setLineDash(dash);
+    context.beginPath();
+    context.moveTo(left, area.top);
+    context.lineTo(left, area.bottom);
+    context.stroke();
+    for (const line of plot.marks.filter((mark) => mark.kind === "line" && !isOutline(mark) && !mark.faint)) {
+      const i = nearest(line.x, step);
+      const level = i < 0 ? NaN : scales.y(line.y[i]);
+      if (!(level >= area.top && level <= area.bottom) || Math.abs(scales.x(line.x[i]) - left) > 4) continue;
+      context.beginPath();
+      context.arc(left, level, 3, 0, 2 * Math.PI);
+      context.fill();
+    }
+    context.restore();
+  }
 }
 
 function nearest(sorted, wanted) {

@@ -6,20 +6,31 @@ MARKS.scatter = (surface, mark, place) => {
   const { x, y, groups, keys } = mark;
   const radius = Math.max(2, Math.min(4, Math.min(width, height) / 100));
   const names = mark.names.length ? mark.names : [""];
-  names.forEach((name, group) => {
-    context.fillStyle = theme.color(typeof mark.color === "number" ? mark.color + group : mark.color);
-    context.globalAlpha = 0.9 * place.presence(name);
-    context.strokeStyle = mark.color === "ground" ? theme.text : theme.background;
-    context.lineWidth = mark.color === "ground" ? 1 : 0.6;
-    const symbol = mark.symbol || ["dot", "square", "triangle"][Math.floor(group / theme.shades.categories.length) % 3];
-    for (let i = 0; i < x.length; i++) {
-      if (groups.length ? groups[i] !== group : group) continue;
-      context.beginPath();
-      traceMark(context, symbol, across(x[i]), up(y[i]), mark.symbol ? radius + 1 : radius);
-      context.fill();
-      context.stroke();
-    }
-  });
+  const stands = surface.store.placesIn(mark);
+  const valued = mark.values?.length > 0;
+  const ramp = valued ? rampOf(theme.shades[mark.ramp]) : null;
+  const [low, high] = mark.limits ?? [0, 1];
+  // Those selected come last, so that they lie above the others.
+  for (const above of stands.size ? [false, true] : [false]) {
+    names.forEach((name, group) => {
+      context.fillStyle = theme.color(typeof mark.color === "number" ? mark.color + group : mark.color);
+      context.globalAlpha = (stands.size && !above ? 0.25 : 0.9) * place.presence(name);
+      context.strokeStyle = mark.color === "ground" || above ? theme.text : theme.background;
+      context.lineWidth = above ? 1.4 : mark.color === "ground" ? 1 : 0.6;
+      const symbol = mark.symbol || ["dot", "square", "triangle"][Math.floor(group / theme.shades.categories.length) % 3];
+      for (let i = 0; i < x.length; i++) {
+        if ((groups.length ? groups[i] !== group : group) || stands.has(i) !== above) continue;
+        if (valued) {
+          const level = (mark.values[i] - low) / (high - low || 1);
+          context.fillStyle = Number.isFinite(level) ? shadeOf(ramp, level) : theme.muted;
+        }
+        context.beginPath();
+        traceMark(context, symbol, across(x[i]), up(y[i]), (mark.symbol ? radius + 1 : radius) + (above ? 1 : 0));
+        context.fill();
+        context.stroke();
+      }
+    });
+  }
   context.globalAlpha = 1;
   const chosen = mark.chosen === undefined ? -1 : keys.indexOf(mark.chosen);
   if (chosen >= 0) {
@@ -40,7 +51,8 @@ MARKS.scatter = (surface, mark, place) => {
     const i = find(left, top);
     if (i < 0) return null;
     const name = mark.names[groups.length ? groups[i] : 0];
-    const text = `${mark.key_name} ${keys.length ? keys[i] : i}${name === undefined ? "" : `: ${name}`}`;
+    const said = valued ? formatNumber(mark.values[i]) : name;
+    const text = `${mark.key_name} ${keys.length ? keys[i] : i}${said === undefined ? "" : `: ${said}`}`;
     return { x: across(x[i]), y: up(y[i]), text };
   };
 };
@@ -148,6 +160,16 @@ function fitInto(marks, area, margin) {
   return {
     x: makeScale([(left + right) / 2 - 1, (left + right) / 2 + 1], middleX - scale, middleX + scale),
     y: makeScale([(low + high) / 2 - 1, (low + high) / 2 + 1], middleY + scale, middleY - scale),
+  };
+}
+
+// A part of a plane, both directions on the same scale.
+function planeScales({ x, y }, area) {
+  const scale = (area.right - area.left) / (x[1] - x[0]);
+  const [middle, half] = [(y[0] + y[1]) / 2, (area.bottom - area.top) / scale / 2];
+  return {
+    x: makeScale(x, area.left, area.right),
+    y: makeScale([middle - half, middle + half], area.bottom, area.top),
   };
 }
 

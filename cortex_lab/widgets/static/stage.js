@@ -4,16 +4,21 @@ class Stage {
   constructor(model, bench) {
     this.model = model;
     this.bench = bench;
+    this.saved = new SavedNotebook(model, bench.id);
     this.page = Math.random().toString(36).slice(2, 10);
     this.palette = model.get("palette");
     this.frames = new Map();
     this.panels = new Map();
+    this.controls = new Map();
     this.sequence = 0;
     this.asked = 0;
     this.acknowledged = 0;
     this.scheduled = false;
     this.hiding = null;
     this.redrawAll = () => this.redraw();
+    this.known = model.get("panels");
+    const send = (message, buffers) => this.send(message, buffers);
+    this.store = new Store(this.page, { layout: this.known.layout ?? [] }, send, (name) => this.changed(name));
     model.on("msg:custom", (content, buffers) => this.receive(content, buffers));
     this.themeObserver = new MutationObserver(this.redrawAll);
     const attributeFilter = ["data-jp-theme-name", "data-jp-theme-light", "class"];
@@ -23,20 +28,39 @@ class Stage {
     window.addEventListener("resize", this.redrawAll);
     bench.stage = this;
     for (const mount of bench.mounts) this.attach(mount);
+    model.on("comm_live_update", () => setTimeout(() => this.lookForKernel(), 0));
+    model.on("change:box", () => this.saved.strip());
+    this.attempt(() => this.saved.restore());
     this.send({ type: "hello" });
+  }
+
+  // The bench as a picture, with a line that says how to be live again, from when its kernel is gone.
+  lookForKernel() {
+    const roots = [...this.panels.keys()].map(({ element }) => element.closest(".cortex-bench")).filter(Boolean);
+    const gone = roots.some((root) => root.classList.contains("jupyter-widgets-disconnected"));
+    this.hideStaticPicture(!gone && this.panels.size > 0);
+  }
+
+  attempt(act) {
+    try {
+      act();
+    } catch (error) {
+      console.warn("The lab bench leaves this notebook as it is:", error);
+    }
   }
 
   close() {
     for (const mount of [...this.panels.keys()]) this.detach(mount);
+    for (const controls of this.controls.values()) controls.close();
     this.themeObserver.disconnect();
     window.removeEventListener("resize", this.redrawAll);
     if (this.bench.stage === this) this.bench.stage = null;
     globalThis.cortexLabBenches?.delete(this.bench.id);
   }
 
-  send(message) {
+  send(message, buffers = []) {
     try {
-      this.model.send({ page: this.page, visible: this.visible(), ...message });
+      this.model.send({ page: this.page, visible: this.visible(), ...message }, undefined, buffers);
     } catch {
       // The kernel is gone or starts again; the bench stays on the page as it was.
     }
@@ -53,6 +77,8 @@ class Stage {
     const panel = new Kind(this, mount);
     this.panels.set(mount, panel);
     this.hideStaticPicture(true);
+    this.attempt(() => this.saved.strip());
+    this.unarranged = true;
     this.schedule();
   }
 
@@ -76,7 +102,22 @@ class Stage {
     }
   }
 
+  // What views share has changed, here or elsewhere.
+  changed(name) {
+    const panels = [...this.panels.values()];
+    if (name === "glance") {
+      for (const panel of panels) panel.dirty ||= Boolean(panel.stepped?.length);
+      this.schedule();
+      return;
+    }
+    if (name === "layout" || name === "enlarged") arrangePanels(panels, this.store.values);
+    for (const panel of panels) panel.follow?.();
+    this.redraw();
+  }
+
   receive(content, buffers) {
+    if (content.type === "change") return this.store.hear(content, buffers);
+    if (content.type === "file") return content.page === this.page && takeFile(content, buffers[0]);
     if (content.type === "frame") {
       const bytes = buffers.length ? copyBytes(buffers[0]) : new ArrayBuffer(0);
       for (const [name, meta] of Object.entries(content.panels)) {
@@ -102,6 +143,11 @@ class Stage {
 
   draw() {
     this.scheduled = false;
+    this.dress();
+    if (this.unarranged) {
+      this.unarranged = [...this.panels.keys()].some((mount) => !mount.element.isConnected);
+      this.changed("layout");
+    }
     for (const panel of this.panels.values()) {
       if (!panel.dirty || !panel.visible) continue;
       const frame = this.frames.get(panel.name);
@@ -114,6 +160,19 @@ class Stage {
     if (this.asked > this.acknowledged) {
       this.acknowledged = this.sequence;
       this.send({ type: "drawn", sequence: this.sequence });
+    }
+  }
+
+  // Each copy of the bench on the page has controls of its own, which are there before or after the panels.
+  dress() {
+    for (const panel of this.panels.values()) {
+      const root = panel.root.closest(".cortex-bench");
+      if (root && !this.controls.has(root)) this.controls.set(root, new BenchControls(root, (message) => this.send(message)));
+    }
+    for (const [root, controls] of this.controls) {
+      if (root.isConnected) continue;
+      controls.close();
+      this.controls.delete(root);
     }
   }
 

@@ -108,7 +108,7 @@ class CanvasPanel extends BasePanel {
     context.clearRect(0, 0, width, height);
     context.font = this.theme.font;
     context.textBaseline = "middle";
-    return { context, width, height, ratio, theme: this.theme };
+    return { context, width, height, ratio, theme: this.theme, store: this.stage.store };
   }
 
   showLegend(entries) {

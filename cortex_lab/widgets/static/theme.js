@@ -18,7 +18,7 @@ function readTheme(element, palette) {
     font: `11px ${read("--jp-ui-font-family", "system-ui, sans-serif")}`,
     strongFont: `600 11px ${read("--jp-ui-font-family", "system-ui, sans-serif")}`,
   };
-  const plain = { muted: theme.muted, text: theme.text, ground: background };
+  const plain = { muted: theme.muted, text: theme.text, ground: background, fault: shades.fault };
   theme.color = (color) => plain[color] ?? shades.categories[color % shades.categories.length];
   return theme;
 }
@@ -102,6 +102,21 @@ function niceTicks(low, high, wanted) {
   }
   const decimals = Math.min(8, Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / power === 2.5 ? 1 : 0)));
   return { ticks, label: (value) => formatFixed(value, decimals) };
+}
+
+// Powers of ten, with 2 and 5 times each where there is room, or every so many of them where there is none.
+function powerTicks(low, high, wanted) {
+  const [first, last] = [Math.floor(Math.log10(low) + 1e-9), Math.ceil(Math.log10(high) - 1e-9)];
+  const decades = Math.log10(high / low);
+  const factors = 3 * decades <= wanted ? [1, 2, 5] : [1];
+  const stride = Math.max(1, Math.ceil(decades / wanted));
+  const ticks = [];
+  for (let power = first; power <= last; power++) {
+    if (power % stride) continue;
+    for (const factor of factors) ticks.push(Number(`${factor}e${power}`));
+  }
+  const within = ticks.filter((tick) => tick >= low * 0.9999 && tick <= high * 1.0001);
+  return { ticks: within, label: (value) => (value < 1e-3 || value >= 1e5 ? value.toExponential() : trimZeros(value.toFixed(4))).replace("-", "−").replace("e+", "e") };
 }
 
 function formatFixed(value, decimals) {

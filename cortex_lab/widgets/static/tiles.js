@@ -19,10 +19,26 @@ function gridOf(mark) {
   return { columns, gap, tileHeight, tileWidth, width: columns * tileWidth + gap * (columns - 1) };
 }
 
-MARKS.tiles = (surface, mark, { area, plot }) => {
+// Pictures of rows fill the area: as many columns as make them largest.
+function albumOf(mark, width, height) {
+  const gap = 3;
+  let best = { tileWidth: 0 };
+  for (let columns = 1; columns <= mark.count; columns++) {
+    const rows = Math.ceil(mark.count / columns);
+    const tall = ((height - gap * (rows - 1)) / rows) * (mark.width / mark.height);
+    const tileWidth = Math.min(tall, (width - gap * (columns - 1)) / columns);
+    if (tileWidth > best.tileWidth) best = { columns, gap, tileWidth, tileHeight: (tileWidth * mark.height) / mark.width };
+  }
+  return best;
+}
+
+MARKS.tiles = (surface, mark, place) => {
+  const { area, plot } = place;
   const { context, theme } = surface;
-  const grid = gridOf(mark);
-  const zoom = Math.min((area.right - area.left) / grid.width, (area.bottom - area.top) / TILE_BLOCK);
+  const album = mark.pins && mark.count > 1;
+  const [across, down] = [area.right - area.left, area.bottom - area.top];
+  const grid = album ? albumOf(mark, across, down) : gridOf(mark);
+  const zoom = album ? 1 : Math.min(across / grid.width, down / TILE_BLOCK);
   const [tileWidth, tileHeight, gap] = [grid.tileWidth * zoom, grid.tileHeight * zoom, grid.gap * zoom];
   const atlas = paintAtlas(mark, theme);
   context.imageSmoothingEnabled = false;
@@ -32,12 +48,24 @@ MARKS.tiles = (surface, mark, { area, plot }) => {
   ];
   for (let tile = 0; tile < mark.count; tile++) {
     context.drawImage(atlas, 0, tile * mark.height, mark.width, mark.height, ...corner(tile), tileWidth, tileHeight);
+    if (mark.dead?.[tile]) drawDead(surface, ...corner(tile), tileWidth, tileHeight);
   }
-  return (x, y) => {
+  context.strokeStyle = theme.color(6);
+  context.lineWidth = 2.4;
+  for (const tile of surface.store.placesIn(mark)) {
+    const [left, top] = corner(tile);
+    context.strokeRect(left, top, tileWidth, tileHeight);
+  }
+  const find = (x, y) => {
     const column = Math.floor((x - area.left) / (tileWidth + gap));
     const row = Math.floor((y - area.top) / (tileHeight + gap));
     const tile = row * grid.columns + column;
-    if (row < 0 || column < 0 || column >= grid.columns || tile >= mark.count) return null;
+    return row < 0 || column < 0 || column >= grid.columns || tile >= mark.count ? -1 : tile;
+  };
+  if (mark.pins) place.pin = (x, y) => mark.keys[find(x, y)] ?? null;
+  return (x, y) => {
+    const tile = find(x, y);
+    if (tile < 0) return null;
     const [left, top] = corner(tile);
     const i = Math.floor(((y - top) / tileHeight) * mark.height);
     const j = Math.floor(((x - left) / tileWidth) * mark.width);
@@ -47,14 +75,31 @@ MARKS.tiles = (surface, mark, { area, plot }) => {
   };
 };
 
+// Gray and struck out: what is only 0 for this row looks like any other low number.
+function drawDead({ context, theme }, left, top, width, height) {
+  context.fillStyle = context.strokeStyle = theme.muted;
+  context.globalAlpha = 0.55;
+  context.fillRect(left, top, width, height);
+  context.globalAlpha = 1;
+  context.lineWidth = 1;
+  context.strokeStyle = theme.background;
+  context.beginPath();
+  context.moveTo(left, top + height);
+  context.lineTo(left + width, top);
+  context.stroke();
+}
+
 function tellTile(mark, title, tile, i, j, at) {
+  if (mark.pins && mark.count > 1) return `row ${mark.keys[tile]}${mark.told?.[tile] ? `: ${mark.told[tile]}` : ""}`;
   if (mark.channels === 3) return `${title} [${i}, ${j}]`;
   const [low, high] = mark.limits;
   const value = formatNumber(Number((low + (mark.values[at] / 255) * (high - low)).toPrecision(3)));
-  if (mark.height === 1 && mark.width === 1) return `${title} [${tile}]\n≈ ${value}`;
+  const said = mark.odd?.includes(at) ? "not finite" : `≈ ${value}`;
+  const dead = mark.dead?.[tile] ? "\ndead: 0 for every row looked at" : "";
+  if (mark.height === 1 && mark.width === 1) return `${title} [${tile}]\n${said}${dead}`;
   return mark.count === 1
-    ? `${title} [${i}, ${j}]\n≈ ${value}`
-    : `${title}, ${mark.unit} ${tile} [${i}, ${j}]\n≈ ${value}`;
+    ? `${title} [${i}, ${j}]\n${said}${dead}`
+    : `${title}, ${mark.unit} ${tile} [${i}, ${j}]\n${said}${dead}`;
 }
 
 // All tiles one below the other on a canvas of their own, a pixel per value.
@@ -74,6 +119,8 @@ function paintAtlas(mark, theme) {
     pixels[4 * i + 2] = source[from + 2];
     pixels[4 * i + 3] = 255;
   }
+  const odd = parseColor(theme.shades.fault);
+  for (const i of mark.odd ?? []) for (let k = 0; k < 3; k++) pixels[4 * i + k] = odd[k];
   context.putImageData(image, 0, 0);
   return atlas;
 }

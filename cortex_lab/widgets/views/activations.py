@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.ground import checks
+from cortex_lab.nn import Network
+from cortex_lab.nn.examine.every_step import EveryStep
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot, Ramp, Tiles
-from cortex_lab.widgets.chart.picture_tiles import CutTiles, as_tiles
+from cortex_lab.widgets.chart.layer_pictures import LayerPicture, of_layer, of_output
+from cortex_lab.widgets.chart.marks import Chart
+from cortex_lab.widgets.chart.rows import Asked, KnownRows, fed, has_rows, rows_of
 from cortex_lab.widgets.chart.scales import StickyLimit
-from cortex_lab.widgets.chart.subjects import checked_row, dataset_of, has_dataset, held_out, network_of
+from cortex_lab.widgets.chart.subjects import network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
+
+ROWS_LOOKED_AT = 64
+"""How many rows a unit must be 0 for to count as dead."""
+LOOK_AGAIN = 2.0
+"""Seconds after which dead units are looked for anew while the training runs."""
+_RECTIFIED = ("relu", "relu6", "limited_relu")
 
 
 @dataclass(frozen=True)
-class LayerPicture:
-    """One stop on the way from input to output. `kind` is "image", "maps", "vector" or "output"."""
+class Seen:
+    """What was collected of one row: its inputs as the network sees them, and what the layers gave."""
 
-    name: str
-    detail: str
-    kind: str
-    tiles: CutTiles
-    limits: tuple[float, float]
-
-    @property
-    def ramp(self) -> Ramp:
-        if self.kind == "image":
-            return "gray"
-        return "diverging" if self.limits[0] < 0 else "sequential"
+    step: int
+    row: int
+    inputs: dict[str, np.ndarray]
+    targets: dict[str, np.ndarray]
+    found: dict[str, np.ndarray]
+    dead: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -41,16 +46,24 @@ class Pictures:
     step: int
     row: int
     label: str | None
-    truth: int | None
-    classes: tuple[str, ...]
     layers: tuple[LayerPicture, ...]
+    looked_at: int = 0
+
+    @property
+    def counts(self) -> str:
+        """Which layers have dead units, and numbers that are not finite, and how many."""
+        dead = {each.name: each for each in self.layers if each.dead.any()}
+        told = [f"{int(each.dead.sum())} of {len(each.dead)} in {name}" for name, each in dead.items()]
+        odd = [f"{each.odd:,} in {each.name}" for each in self.layers if each.odd]
+        said = [f"dead units (0 for all {self.looked_at} rows looked at): {', '.join(told)}"] if told else []
+        return "; ".join([*said, *([f"not finite: {', '.join(odd)}"] if odd else [])])
 
 
 class Activations(View[Pictures]):
-    """The input of the pinned row and what each layer makes of it, up to the chances of each class.
+    """The inputs of the pinned row and what each layer makes of them, up to what the outputs say.
 
-    `pinned` is a row number of the dataset; None pins the first row held out. Layers that only reshape
-    are left out: they show what the layer before them shows.
+    `pinned` is a row number; None pins the first row held out. Layers that only reshape are left out: they
+    show what the layer before them shows. Of recurrent layers all steps are shown.
     """
 
     title = "Activations"
@@ -61,13 +74,21 @@ class Activations(View[Pictures]):
 
     def __init__(self, session: Session, pinned: int | None = None) -> None:
         super().__init__(session)
-        self._limits: dict[str, StickyLimit] = {}
-        self._inputs: np.ndarray | None = None
-        self._target: Any = None
+        self.clock: Callable[[], float] = time.monotonic
+        self._limits: defaultdict[str, StickyLimit] = defaultdict(StickyLimit)
+        self._inputs: dict[str, np.ndarray] = {}
+        self._targets: dict[str, np.ndarray] = {}
         self._pinned: int | None = None
-        if has_dataset(session):
-            rows = held_out(dataset_of(session)).rows
-            self.pinned = int(rows[0]) if pinned is None else pinned
+        self._rows: KnownRows | None = None
+        self._dead: tuple[float, int, dict[str, np.ndarray]] = (-np.inf, -1, {})
+        if has_rows(session):
+            self._rows = rows_of(session)
+            network = network_of(session)
+            self._every_step = EveryStep(network)
+            self._sample = self._rows.take(self._rows.shown[:ROWS_LOOKED_AT])[0]
+            self._flat = _flat_pictures(network, self._sample)
+            self._shown = _stops(network)
+            self.pinned = int(self._rows.shown[0]) if pinned is None else pinned
 
     @property
     def pinned(self) -> int | None:
@@ -76,88 +97,91 @@ class Activations(View[Pictures]):
 
     @pinned.setter
     def pinned(self, row: int) -> None:
-        dataset = dataset_of(self.session)
-        row = checked_row(dataset, checks.whole("pinned", row))
-        inputs, targets = dataset.select([row]).arrays()
-        self._inputs, self._target = inputs, None if targets is None else targets[0]
+        known = self._rows or rows_of(self.session)
+        row = known.checked(checks.whole("pinned", row))
+        self._inputs, self._targets = known.take(np.array([row]))
         self._pinned = row
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        if self._pinned is None:
+        if self._pinned is None or self._rows is None:
             return ()
-        rows = np.asarray(dataset_of(self.session).rows)
-        limits = int(rows.min()), int(rows.max())
-        told = {"label": "row", "tooltip": "The pinned row of the dataset", "shared": True}
+        limits = int(self._rows.numbers.min()), int(self._rows.numbers.max())
+        told = {"label": "row", "tooltip": "The pinned row of the data", "shared": True}
         return (Knob("pinned", "count", self._pinned, limits=limits, **told),)
 
     def state(self, exact: bool) -> Hashable:
         return self.session.step_number, len(self.session.trace), self._pinned
 
-    def collect(self, exact: bool) -> tuple[int, int, Any, np.ndarray, dict[str, np.ndarray]]:
+    def collect(self, exact: bool) -> Seen:
         network = network_of(self.session)
-        dataset_of(self.session)
-        if self._inputs is None or self._pinned is None:
+        if self._rows is None or self._pinned is None:
+            rows_of(self.session)
             raise NothingToShow("No row is pinned.\nSet bench.pinned to a row number.")
-        nodes = network.graph.nodes
-        shown = [name for name in network.layers if not nodes[name].layer.is_view]
-        found = network.activations(self._inputs, shown)
-        seen = network.seen(next(iter(network.graph.inputs)), self._inputs[0])
-        return self.session.step_number, self._pinned, self._target, seen, found
+        found = network.activations(fed(self._inputs), self._shown)
+        for name in self._every_step.layers:
+            found[name] = self._every_step.of(name, self._inputs)
+        seen = {name: network.seen(name, values[0]) for name, values in self._inputs.items()}
+        targets = {name: values[0] for name, values in self._targets.items()}
+        return Seen(self.session.step_number, self._pinned, seen, targets, found, self._look(exact))
 
-    def prepare(self, collected: tuple[int, int, Any, np.ndarray, dict[str, np.ndarray]]) -> Pictures:
-        step, row, target, inputs, found = collected
-        classes = tuple(str(name) for name in dataset_of(self.session).classes or ())
-        truth = int(target) if classes and target is not None else None
-        label = (
-            classes[truth]
-            if truth is not None
-            else (None if target is None else f"{np.ravel(target)[0]:.4g}")
-        )
-        pictures = [
-            self._picture(f"row {row}", inputs, "" if label is None else f"label: {label}", is_input=True)
-        ]
-        last = list(found)[-1]
-        for name, activation in found.items():
-            output = name == last and bool(classes) and activation.shape[1:] == (len(classes),)
-            if output:
-                pictures.append(_output_picture(name, activation[0], classes))
+    def _look(self, exact: bool) -> dict[str, np.ndarray]:
+        """Which units of rectified layers are 0 for every row of a sample: (units,) of bool, by layer."""
+        at, step, dead = self._dead
+        version = self.session.step_number + self.session.trace.version
+        if (step == version) if exact else (self.clock() < at + LOOK_AGAIN):
+            return dead
+        network = network_of(self.session)
+        layers = {name: node.layer for name, node in network.graph.nodes.items()}
+        rectified = [
+            name for name, layer in layers.items()
+            if (getattr(layer, "activation", None) or getattr(layer, "function", None)) in _RECTIFIED
+        ]  # fmt: skip
+        found = network.activations(fed(self._sample), rectified) if rectified else {}
+        dead = {name: (y.reshape(-1, y.shape[-1]) == 0).all(axis=0) for name, y in found.items()}
+        self._dead = self.clock(), version, dead
+        return dead
+
+    def prepare(self, collected: Seen) -> Pictures:
+        assert self._rows is not None
+        goals, row = self._rows.goals, collected.row
+        labels = {name: said for name in goals if (said := _label(goals[name], collected.targets.get(name)))}
+        several = len(labels) > 1
+        label = ", ".join(f"{n}: {said}" if several else said for n, said in labels.items()) or None
+        pictures = []
+        for name, values in collected.inputs.items():
+            alone = len(collected.inputs) == 1
+            called, told = f"row {row}" if alone else f"{name} of row {row}", ""
+            if alone and label:
+                known = all(goal.classes for goal in goals.values())
+                told = f"{'label' if known or several else 'target'}: {label}"
+            pictures.append(self._picture(called, np.asarray(values), told, is_input=True, of=name))
+        for name, values in collected.found.items():
+            if name in goals and goals[name].says != "features":
+                target = collected.targets.get(name)
+                picture = of_output(name, values[0], target, goals[name], self._limits[name])
             else:
-                pictures.append(self._picture(name, activation[0]))
-        return Pictures(step, row, label, truth, classes, tuple(pictures))
+                picture = self._picture(name, values[0])
+            pictures.append(_with_dead(picture, collected.dead.get(name)))
+        looked_at = len(next(iter(self._sample.values())))
+        return Pictures(collected.step, row, label, tuple(pictures), looked_at)
 
     def _picture(
-        self, name: str, values: np.ndarray, detail: str = "", is_input: bool = False
+        self, name: str, values: np.ndarray, detail: str = "", is_input: bool = False, of: str = ""
     ) -> LayerPicture:
-        tiles = as_tiles(values)
-        shape = "×".join(map(str, values.shape))
-        left_out = f", first {len(tiles.values)}" if tiles.total > len(tiles.values) else ""
-        kind = "vector" if values.ndim == 1 else "maps"
-        if values.ndim == 3 and values.shape[2] in (1, 3) and is_input:
-            kind = "image"
-        elif tiles.in_color:
-            tiles = CutTiles(np.ascontiguousarray(tiles.values[0].transpose(2, 0, 1)), 3)
-        lowest, highest = float(tiles.values.min(initial=0.0)), float(tiles.values.max(initial=0.0))
-        if not np.isfinite(highest - lowest):
-            shown = tiles.values[np.isfinite(tiles.values)]
-            lowest, highest = float(shown.min(initial=0.0)), float(shown.max(initial=0.0))
-        limit = self._limits.setdefault("input" if is_input else name, StickyLimit())
-        high = limit.cover(max(-lowest, highest))
-        low = -high if lowest < 0 else 0.0
-        return LayerPicture(name, detail or shape + left_out, kind, tiles, (low, high))
+        """A picture of what a layer gave, or of the input `of`, shaded as before while it changes little."""
+        limit = self._limits[f"input:{of}" if is_input else name]
+        flat = is_input and of in self._flat
+        return of_layer(name, values, limit, detail, is_input, flat)
 
     def chart(self, data: Pictures) -> Chart:
-        plots = []
-        for picture in data.layers:
-            values = picture.tiles.values
-            if picture.kind == "output":
-                strong = {"strong": data.truth, "told": "the row's label"}
-                mark, x = Bars(values.ravel(), names=data.classes, **strong), Axis((0, 1), percent=True)
-            else:
-                mark, x = Tiles(values, picture.limits, picture.ramp, "map"), None
-            share = 1.25 if picture.kind == "output" else 1.0
-            plots.append(Plot((mark,), picture.name, detail=picture.detail, x=x, share=share))
-        return Chart(tuple(plots), "flow", summary=self._summary(data), step=data.step)
+        # The first shows the row itself, so it stands out where the row is selected.
+        row = {"keys": np.array([data.row]), "pins": True}
+        plots = tuple(
+            picture.plot(**row if not place and len(picture.tiles.values) == 1 else {})
+            for place, picture in enumerate(data.layers)
+        )
+        return Chart(plots, "flow", data.counts, summary=self._summary(data), step=data.step)
 
     def table(self, data: Pictures) -> pd.DataFrame:
         parts = []
@@ -171,21 +195,48 @@ class Activations(View[Pictures]):
 
     def _summary(self, data: Pictures) -> str:
         told = f"Activations of row {data.row} at step {data.step}"
-        told += f", whose label is {data.label}" if data.label is not None else ""
-        output = data.layers[-1]
-        return f"{told}; the network's answer: {output.detail}" if output.kind == "output" else told
+        told += f", which should be {data.label}" if data.label is not None else ""
+        answers = [each for each in data.layers if each.names and each.detail]
+        told += "".join(f"; {each.name} {each.detail}" for each in answers)
+        return f"{told}; {data.counts}" if data.counts else told
 
 
-def _output_picture(name: str, values: np.ndarray, classes: tuple[str, ...]) -> LayerPicture:
-    chances = values.astype(np.float64)
-    if not (np.all(chances >= 0) and abs(chances.sum() - 1) < 1e-3):
-        # Logits: the softmax is part of the loss.
-        chances = np.exp(chances - chances.max())
-        chances = chances / chances.sum()
-    if not np.isfinite(chances).all():
-        return LayerPicture(
-            name, "not finite", "output", CutTiles(np.zeros((len(classes), 1, 1)), len(classes)), (0, 1)
-        )
-    best = int(chances.argmax())
-    detail = f"says {classes[best]} ({100 * chances[best]:.0f}%)"
-    return LayerPicture(name, detail, "output", CutTiles(chances.reshape(-1, 1, 1), len(classes)), (0.0, 1.0))
+def _stops(network: Network) -> list[str]:
+    """The layers to show: not those that only reshape, unless one is an output, and stands for both."""
+    nodes, outputs = network.graph.nodes, getattr(network.graph, "outputs", ())
+    reshaped = {nodes[name].inputs[0] for name in outputs if nodes[name].layer.is_view} - set(outputs)
+    kept = {name for name in network.layers if not nodes[name].layer.is_view or name in outputs}
+    return [name for name in network.layers if name in kept - reshaped]
+
+
+def _flat_pictures(network: Network, inputs: dict[str, np.ndarray]) -> set[str]:
+    """Inputs of rows (height, width) that are no sequences but pictures: those of bytes, or reshaped ones."""
+    nodes, consumers = network.graph.nodes, getattr(network.graph, "consumers", {})
+    reshaped = {
+        name for name in network.graph.inputs
+        if (found := consumers.get(name, ())) and all(nodes[each].layer.is_view for each in found)
+    }  # fmt: skip
+    of_bytes = {name for name, values in inputs.items() if values.dtype == np.uint8}
+    return reshaped | (of_bytes & set(getattr(network, "pictures", ())))
+
+
+def _label(goal: Asked, target: np.ndarray | None) -> str | None:
+    """What a row should be, in a word or a number; None where nobody says, or it is more than that."""
+    if target is None or not np.size(target) or np.size(target) > 1 or goal.says == "features":
+        return None
+    value = np.ravel(target)[0]
+    if goal.classes:
+        place = int(value)
+        return goal.classes[place] if 0 <= place < len(goal.classes) else "unknown"
+    return f"{value:.4g}"
+
+
+def _with_dead(picture: LayerPicture, dead: np.ndarray | None) -> LayerPicture:
+    """The picture with its dead units marked, where a tile of it is a unit."""
+    count = len(picture.tiles.values)
+    if dead is None or count != min(len(dead), count) or picture.kind not in ("maps", "vector"):
+        return picture
+    units = dead[:count]
+    if not units.any() or (picture.kind == "maps" and count == 1 and len(dead) > 1):
+        return picture
+    return replace(picture, dead=units, detail=f"{int(dead.sum())} dead, {picture.detail}")

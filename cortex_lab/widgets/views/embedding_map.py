@@ -14,13 +14,22 @@ from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
-from cortex_lab.widgets.chart.subjects import OfOneLayer, dataset_of, has_dataset, held_out, network_of
+from cortex_lab.widgets.chart.rows import Asked, fed, has_rows, rows_of
+from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 MOST_ROWS = 500
+MOST_VALUES = 12
+"""Values of a target of which the first colors the map; more are a picture, or a sequence."""
 MOST_ITERATIONS = 1000
 STILL = 1e-3
 """The mean move of an iteration, as a share of the map's radius, below which the map counts as settled."""
+BETWEEN_LOOKS = 20
+"""Iterations at least between two looks at the activations of a training that runs."""
+AFTER_A_FAILURE = 1.0
+"""Seconds at least before the map is tried again, once the training has moved on."""
+LONGEST_LAYOUT = 3000
+"""Iterations after which the layout begins anew from where it is, as what it records grows."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +44,27 @@ class Map:
     labels: np.ndarray
     classes: tuple[str, ...]
     told: str = ""
+    values: np.ndarray | None = None
+    value_name: str = ""
     pinned: int | None = None
 
     @property
     def caption(self) -> str:
         stage = f"t-SNE iteration {self.iteration:,}" if self.iteration else "first picture: PCA"
-        return f"activations of step {self.step:,}, {stage}" + (f", {self.told}" if self.told else "")
+        said = f"activations of step {self.step:,}, {stage}" + (f", {self.told}" if self.told else "")
+        if self.values is None or not np.isfinite(self.values).any():
+            return said
+        low, high = np.nanmin(self.values), np.nanmax(self.values)
+        return f"{said}; colored by {self.value_name}, {low:.4g} to {high:.4g}".replace("-", "−")
 
 
 class EmbeddingMap(OfOneLayer, View[Map]):
-    """Held-out rows placed by t-SNE of what a layer makes of them, colored by label.
+    """Held-out rows placed by t-SNE of what a layer makes of them, colored by label or by target.
 
     It is a Process of its own under a Session of its own (`layout`), which `advance` moves on by one
-    iteration. When the training has moved on and rests, the map takes the new activations and goes on from
-    where it is.
+    iteration. When the training has moved on, the map takes the new activations and goes on from where it
+    is; while the training runs, every `BETWEEN_LOOKS` iterations. After a failure it tries again as soon as
+    the training is elsewhere.
 
     Parameters
     ----------
@@ -58,7 +74,8 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         How many held-out rows at most, spread evenly.
     """
 
-    title = "Map of the test rows"
+    title = "Map"
+    any_time = True
     size = (4.6, 4.4)
     height = 280
     place = "tall"
@@ -82,18 +99,26 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._seed = checks.seed("seed", seed)
         checks.whole("rows", rows, least=1)
         self._failure: str | None = None
+        self._failed: tuple[Hashable, float] = (None, 0.0)
+        self._lacks_package = False
         self._picture: Map | None = None
         self._laid_out: Hashable = None
         self._seen: tuple[Hashable, float] = (None, 0.0)
         self._iterations = 0
         self._version = 0
         self._turn = forks.freed(threading.Lock())
+        self._rows, self._inputs = np.empty(0, np.int64), dict[str, np.ndarray]()
+        self._labels, self._classes = np.empty(0, np.int64), tuple[str, ...]()
+        self._values: np.ndarray | None = None
+        self._value_name = ""
         self.layers: list[str] = []
         self._layer: str | None = None
         if getattr(session, "network", None) is not None:
             self.layers = list(session.network.layers)  # type: ignore[attr-defined]
-            self._layer = self.layers[-2] if len(self.layers) > 1 else self.layers[-1]
-        if has_dataset(session):
+            outputs = getattr(session.network.graph, "outputs", self.layers[-1:])  # type: ignore[attr-defined]
+            inner = [name for name in self.layers if name not in outputs]
+            self._layer = inner[-1] if inner else self.layers[-1]
+        if has_rows(session):
             self._read_rows(rows)
         if layer is not None:
             self.layer = layer
@@ -106,18 +131,20 @@ class EmbeddingMap(OfOneLayer, View[Map]):
     @property
     def missing(self) -> str | None:
         """What the map lacks, and the remedy; None if it lacks nothing."""
-        if self._failure:
-            return self._failure
+        return self._failure or self._lacking()
+
+    def _lacking(self) -> str | None:
+        """What is not there to be mapped, whatever the training does."""
         try:
             network_of(self.session)
-            dataset_of(self.session)
+            rows_of(self.session)
         except NothingToShow as missing:
             return str(missing)
         return None
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        if self.missing:
+        if self._lacking() or self._layer is None:
             return ()
         layer = Knob("layer", "choice", self._layer, tuple(self.layers), label="layer")
         told = {"label": ("Stop", "Start"), "tooltip": "Stop or start the layout of the map"}
@@ -125,7 +152,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
 
     @property
     def live(self) -> bool:
-        """Whether it is being laid out, or will be as soon as the training rests; may be set."""
+        """Whether it is being laid out, or will be; may be set."""
         return not self.missing and self.moving and not self.settled
 
     @live.setter
@@ -134,6 +161,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
 
     def start(self) -> None:
         """Let `advance` move the map (it does from the beginning)."""
+        self._failure = None
         if self.settled:
             self._iterations = 0
         self.moving = True
@@ -145,42 +173,52 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._version += 1
 
     def advance(self) -> float | None:
-        """One short piece of work: take new activations, or one iteration. Not to be called while training.
+        """One short piece of work: take new activations, or one iteration.
 
         Returns the seconds after which to call again, or None if there is nothing to do.
         """
-        if self.missing or not self.moving:
+        if not self.moving or self._lacks_package or self._layer is None or not len(self._rows):
             return None
-        if self.session.running:
-            return 0.2
         with self._turn:
-            subject = self._subject()
+            subject, running = self._subject(), self.session.running
+            if self._failure is not None:
+                failed_with, failed_at = self._failed
+                if subject == failed_with:
+                    return 0.2 if running else None
+                if (left := failed_at + AFTER_A_FAILURE - self.clock()) > 0:
+                    return left
+            if self._picture is None or self._picture.layer != self._layer:
+                return self._guarded(self._begin)
             if subject != self._laid_out:
+                if running and self.layout is not None and self._iterations < BETWEEN_LOOKS:
+                    return self._guarded(self._iterate)
                 if self._seen[0] != subject:
                     self._seen = (subject, self.clock())
                 # Somebody who steps quickly should not wait for a map of every step in between.
                 left = self._seen[1] + self.patience - self.clock()
-                if self._picture is None or self._picture.layer != self._layer:
-                    return self._guarded(self._begin)
-                if left > 0:
+                if left > 0 and not running:
                     return left
                 return self._guarded(lambda: self._follow(subject))
             if self._at_rest():
-                return None
+                return 0.2 if running else None
             return self._guarded(self._iterate)
 
     def _guarded(self, work: Callable[[], None]) -> float | None:
+        subject = self._subject()
         try:
             work()
         except ImportError:
+            self._lacks_package = True
             self._failure = "The map needs openTSNE.\nInstall it with pip install 'cortex-lab[embed]'."
         except Exception as error:
-            # Said in the map's own panel; the training and the other panels go on.
+            # Said in the map's own panel; the training and the other panels go on. It begins anew elsewhere.
             self._failure = f"The map failed: {type(error).__name__}: {error}"
+            self._failed, self.layout, self._laid_out = (subject, self.clock()), None, None
         else:
+            self._failure = None
             return 0.0
         self._version += 1
-        return None
+        return 0.2 if self.session.running else None
 
     def _iterate(self) -> None:
         assert self.layout is not None
@@ -199,12 +237,16 @@ class EmbeddingMap(OfOneLayer, View[Map]):
 
     def _activations(self) -> tuple[int, np.ndarray]:
         """The step they are of, and the layer's outputs, a line per row."""
-        layer, inputs, network = self._layer, self._inputs, network_of(self.session)
+        layer, inputs, network = self._layer, fed(self._inputs), network_of(self.session)
 
         def look() -> tuple[int, np.ndarray]:
             return self.session.step_number, network.activations(inputs, [layer])[layer]
 
-        step, found = self.session.between_steps(look).result()
+        # Beside a step that is under way: only its update waits.
+        turns = getattr(network, "turns", None)
+        step, found = turns.reading(look) if turns else self.session.between_steps(look).result()
+        if not np.isfinite(found).all():
+            raise ValueError(f"what {layer!r} gives at step {step} is not finite; the map goes on once it is")
         return step, found.reshape(len(found), -1)
 
     def _begin(self) -> None:
@@ -212,20 +254,21 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         layer, (step, features) = self._layer or "", self._activations()
         positions = first_picture(features)
         self.layout = None
-        self._picture = Map(layer, step, 0, positions, self._rows, self._labels, self._classes)
+        colored = {"values": self._values, "value_name": self._value_name}
+        self._picture = Map(layer, step, 0, positions, self._rows, self._labels, self._classes, **colored)
         self._version += 1
 
     def _follow(self, subject: Hashable) -> None:
         """Lay out the activations as they are now, from where the points are."""
         assert self._picture is not None
         step, features = self._activations()
-        if self.layout is None:
+        if self.layout is None or self.layout.step_number >= LONGEST_LAYOUT:
             from cortex_lab.embed import TSNE
 
             perplexity = min(self._perplexity, (len(features) - 1) / 3)
-            self.layout = Session(
-                TSNE(features, perplexity=perplexity, seed=self._seed), snapshot_budget=2**24
-            )
+            initial = None if self.layout is None else self._picture.positions
+            layout = TSNE(features, perplexity=perplexity, seed=self._seed, initial=initial)
+            self.layout = Session(layout, snapshot_budget=2**24)
         else:
             self.layout.edit("features", features)
         self._laid_out = subject
@@ -240,15 +283,29 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._version += 1
 
     def _read_rows(self, most: int) -> None:
-        part = held_out(dataset_of(self.session))
-        rows = np.asarray(part.rows)
+        known = rows_of(self.session)
+        rows = known.shown
         if len(rows) > most:
             rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-        self._inputs, targets = part.select(rows).arrays()
+        self._inputs, targets = known.take(rows)
         self._rows = rows
-        self._classes = tuple(str(name) for name in part.classes or ())
-        known = targets if self._classes else None
-        self._labels = np.zeros(len(rows), np.int64) if known is None else known.astype(np.int64)
+        self.title = f"Map of the {known.part}"
+        asked = {name: goal for name, goal in known.goals.items() if name in targets}
+        classified = next((name for name, goal in asked.items() if goal.classes), None)
+        if classified is not None and targets[classified].size == len(rows):
+            self._color_by_class(asked[classified], targets[classified].reshape(-1))
+            return
+        for name, goal in asked.items():
+            values = targets[name].reshape(len(rows), -1)
+            if goal.says == "values" and values.shape[1] <= MOST_VALUES:
+                self._values, self._value_name = values[:, 0].astype(np.float32), goal.names[0]
+                return
+
+    def _color_by_class(self, goal: Asked, targets: np.ndarray) -> None:
+        labels = np.nan_to_num(targets, nan=-1).astype(np.int64)
+        unknown = labels < 0
+        self._labels = np.where(unknown, len(goal.classes), labels)
+        self._classes = (*goal.classes, *(("unknown",) if unknown.any() else ()))
 
     # Drawing ----------------------------------------------------------------------------------------
 
@@ -271,13 +328,13 @@ class EmbeddingMap(OfOneLayer, View[Map]):
     def _told(self) -> str:
         if not self.moving:
             return "stopped"
-        if self.session.running:
-            return "waits for the training to pause"
-        return "settled" if self.settled else ""
+        return "settled" if self.settled and not self.session.running else ""
 
     def chart(self, data: Map) -> Chart:
         x, y = data.positions.T
         keys = {"keys": data.rows, "key_name": "row", "chosen": data.pinned, "pins": True}
+        if data.values is not None:
+            keys["values"] = data.values
         points = Scatter(x, y, data.labels, data.classes, **keys)
         summary = f"Map of {len(data.rows)} rows by {data.layer}: {data.caption}"
         told = {"caption": data.caption, "subject": data.layer, "summary": summary, "step": data.step}
@@ -288,6 +345,8 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         frame = pd.DataFrame({"x": data.positions[:, 0], "y": data.positions[:, 1]}, index=index)
         if data.classes:
             frame["label"] = np.array(data.classes, dtype=object)[data.labels]
+        if data.values is not None:
+            frame[data.value_name] = data.values
         return frame
 
 

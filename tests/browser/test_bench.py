@@ -1,0 +1,129 @@
+"""The lab bench of a small training in a real browser: speed, keys, names, numbers and colors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.contrast import FAINT_TEXT
+from tests.browser.harness import Lab
+from tests.browser.test_harness import write_notebook
+from tests.browser.test_tour import BenchOnPage
+
+DIGITS = """import cortex_lab as cl
+digits = cl.data.load("digits")
+layers = [cl.Flatten(), cl.Dense(16, activation="relu"), cl.Dense(10)]
+net = cl.Network(layers, input_shape=digits.input_shape, seed=0)
+session = cl.train(net, digits, optimizer=cl.Adam(3e-3), batch_size=32, seed=0)"""
+
+WATCH = """() => {
+    const panel = document.querySelector('.cortex-bench .cortex-view[data-view="loss_curve"]');
+    window.drawn = [];
+    new MutationObserver(() => window.drawn.push([performance.now(), Number(panel.dataset.step)]))
+        .observe(panel, { attributes: true, attributeFilter: ["data-step"] });
+}"""
+"""Note when the curve shows another step, and which."""
+
+
+@pytest.fixture
+def bench(lab: Lab) -> BenchOnPage:
+    """A bench without a map, at step 0."""
+    write_notebook(lab.server.folder, "digits.ipynb", [DIGITS, "bench = session.bench(map=False)"])
+    lab.open("digits.ipynb", fresh=False)
+    lab.run_all()
+    found = BenchOnPage(lab)
+    found.root.scroll_into_view_if_needed()
+    found.wait_for_step(0, ("loss_curve", "weight_histogram", "activations"), 60)
+    return found
+
+
+def test_keys_names_and_numbers(bench: BenchOnPage, lab: Lab) -> None:
+    root, keys = bench.root, lab.page.keyboard
+    bench.panel("loss_curve").locator(".cortex-figure").click()
+    keys.press("ArrowRight")
+    lab.wait_until(lambda: lab.value("session.step_number") == 1, "a step")
+    keys.press(" ")
+    lab.wait_until(lambda: lab.value("session.running"), "a run")
+    # The button that was clicked is gray now, and the next key must not be lost with it.
+    keys.press(" ")
+    lab.wait_until(lambda: not lab.value("session.running"), "a pause")
+    bench.click("Run")
+    lab.wait_until(lambda: lab.value("session.running"), "a run")
+    lab.wait_until(
+        lambda: not root.get_by_role("button", name="Run", exact=True).is_enabled(), "a gray button"
+    )
+    keys.press(" ")
+    lab.wait_until(lambda: not lab.value("session.running"), "a pause")
+
+    names = root.locator("input, select").evaluate_all(
+        "all => all.map(one => one.getAttribute('aria-label'))"
+    )
+    assert "Step by" in names and "Weights layer" in names and "Run at" in names
+    assert all(names) and len({*names}) == len(names)
+    # Everything is reached by Tab, and shows it.
+    root.focus()
+    reached, visible = set(), True
+    for _ in range(40):
+        keys.press("Tab")
+        told = lab.page.evaluate(
+            """() => { const at = document.activeElement, style = getComputedStyle(at);
+                       if (!at.closest(".cortex-bench")) return null;
+                       return [at.ariaLabel || at.textContent.trim(), style.outlineStyle]; }"""
+        )
+        if told is None:
+            break
+        reached.add(told[0])
+        visible = visible and told[1] != "none"
+    assert {"Step", "Run", "Step to", "Rewind", *names} <= reached and visible
+
+    size, refused = root.get_by_label("Step by"), root.locator(".cortex-refusal")
+    for typed in ("1e9", "3.5", "-2"):
+        size.click()
+        size.press("Control+a")
+        size.press_sequentially(typed)
+        size.press("Enter")
+        lab.wait_until(lambda typed=typed: f"not {typed}" in refused.inner_text(), "a refusal")
+        assert size.input_value() == "1" and lab.value("bench.step_size.value") == 1
+    size.press("Control+a")
+    size.press_sequentially("7")
+    size.press("Enter")
+    lab.wait_until(lambda: lab.value("bench.step_size.value") == 7, "a number that can be")
+    assert not refused.is_visible()
+
+
+def test_text_stands_out_in_both_themes(bench: BenchOnPage, lab: Lab) -> None:
+    lab.run_code("bench.step(2); bench.wait(); bench.ask(lambda: 1 / 0)")
+    bench.root.get_by_text("ZeroDivisionError").first.wait_for()
+    for theme in ("light", "dark"):
+        lab.theme(theme)
+        # A change of theme fades in.
+        lab.wait_until(lambda: not bench.root.evaluate(FAINT_TEXT)[1], f"text that stands out in {theme}", 3)
+        assert bench.root.evaluate(FAINT_TEXT)[0] > 20
+
+
+def test_what_a_newcomer_sees_first(lab: Lab) -> None:
+    lab.open("00_tour.ipynb")
+    tour = json.loads((Path(lab.server.folder) / "00_tour.ipynb").read_text())
+    for place, cell in enumerate(tour["cells"]):
+        if cell["cell_type"] == "code":
+            lab.run_cell(place)
+        if "session.bench()" in "".join(cell["source"]):
+            break
+    bench = BenchOnPage(lab)
+    bench.root.scroll_into_view_if_needed()
+    bench.wait_for_step(0, ("loss_curve",), 60)
+    lab.page.evaluate(WATCH)
+    bench.click("Run")
+    lab.wait_until(lambda: bench.step() >= 100, "a hundred steps", 30)
+    bench.click("Pause")
+    lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "a pause")
+    stopped = lab.value("session.step_number")
+    bench.wait_for_step(stopped)
+    drawn: Any = lab.page.evaluate("window.drawn")
+    first = [step for _, step in drawn if step <= 100]
+    assert len({*first}) >= 20 and first[0] <= 20
+    bench.click("Step")
+    bench.wait_for_step(stopped + 1)

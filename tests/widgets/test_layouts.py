@@ -1,0 +1,152 @@
+"""Which panels are open, in what order; and what is handed over as files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from cortex_lab.widgets import Bench
+from cortex_lab.widgets.chart.files import FORMATS
+from cortex_lab.widgets.layouts import PRESETS
+from cortex_lab.widgets.views import VIEWS
+from tests.waiting import wait_until
+from tests.widgets.cases import VIEW_CASES
+from tests.widgets.toys import Page, ToySession, go_round
+
+ALL = ["loss_curve", "embedding_map", "weight_histogram", "activations"]
+SIGNS = {"png": b"\x89PNG", "svg": b"<?xml", "html": b"<html", "csv": b","}
+
+
+@pytest.fixture
+def open_bench() -> Iterator[Any]:
+    benches: list[Bench] = []
+
+    def make(**options: Any) -> Bench:
+        benches.append(Bench(ToySession(), **{"map": True, "interval": 0.02, **options}))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        bench.close()
+
+
+def test_all_panels_are_open_at_first_in_the_order_of_their_ranks(open_bench) -> None:
+    bench = open_bench()
+    assert bench.layout == ALL and bench.enlarged is None and list(bench.open_views) == ALL
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_a_list_of_panels_that_there_are(open_bench, preset) -> None:
+    assert set(PRESETS[preset]) <= set(VIEWS), "a preset names a view that is not registered"
+    bench = open_bench(layout=preset)
+    assert bench.layout == [name for name in PRESETS[preset] if name in ALL]
+    bench.layout = None
+    assert bench.layout == ALL
+    bench.layout = preset
+    assert bench.layout == [name for name in PRESETS[preset] if name in ALL]
+
+
+def test_panels_are_closed_opened_and_ordered_by_a_list(open_bench) -> None:
+    bench = open_bench(layout=("activations", "loss_curve"))
+    assert bench.layout == ["activations", "loss_curve"]
+    whole = bench.png()
+    bench.layout = ["loss_curve"]
+    assert bench.png() != whole
+    bench.layout.append("activations")
+    assert bench.layout == ["loss_curve"], "what is given out is a list of its own"
+    bench.enlarged = "activations"
+    assert bench.enlarged == "activations" and bench.layout == ["loss_curve", "activations"]
+    bench.enlarged, bench.layout = None, []
+    assert bench.layout == [] and bench.png().startswith(SIGNS["png"])
+
+
+@pytest.mark.parametrize(
+    ("layout", "error", "told"),
+    [
+        ("clasify", KeyError, "there is no layout 'clasify'.*did you mean 'classify'"),
+        (["loss_curv"], KeyError, "there is no panel 'loss_curv'.*did you mean 'loss_curve'"),
+        (["loss_curve", "loss_curve"], ValueError, "names the panel 'loss_curve' twice"),
+        ([3], KeyError, "there is no panel 3; there are loss_curve, embedding_map"),
+        (7, (TypeError, ValueError), "layout must be names of panels in a list"),
+        ({"loss_curve": 1}, (TypeError, ValueError), "layout must be names of panels in a list"),
+    ],
+)
+def test_a_layout_of_what_there_is_not_is_refused(open_bench, layout, error, told) -> None:
+    with pytest.raises(error, match=told):
+        Bench(ToySession(), layout=layout)
+    bench = open_bench()
+    with pytest.raises(error, match=told):
+        bench.layout = layout
+    assert bench.layout == ALL
+
+
+def test_no_panel_that_there_is_not_is_enlarged(open_bench) -> None:
+    bench = open_bench()
+    for junk in ("lstm", 3, ["loss_curve"]):
+        with pytest.raises(KeyError, match="there is no panel"):
+            bench.enlarged = junk
+    assert bench.enlarged is None
+
+
+def test_a_closed_panel_collects_nothing(open_bench) -> None:
+    bench = open_bench(layout=["loss_curve"])
+    page = Page(bench)
+    page.say("hello", visible=["loss_curve", "status", "panels"])
+    wait_until(lambda: page.frames, "a frame")
+    calls = bench.session.network.calls
+    bench.session.step(3)
+    wait_until(lambda: page.last("loss_curve").get("step") == 3, "the curve to follow")
+    go_round(bench.publisher)
+    assert set().union(*(frame["panels"] for frame in page.frames)) == {"loss_curve", "status"}
+    assert bench.session.network.calls == calls
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("view_type", VIEW_CASES)
+def test_every_view_is_saved_in_every_format(view_type, format, tmp_path) -> None:
+    view, path = VIEW_CASES[view_type](3), tmp_path / f"view.{format.upper()}"
+    view.save(path)
+    data = path.read_bytes()
+    assert SIGNS[format] in data[:80] or format == "csv"
+    if format == "csv":
+        assert len(pd.read_csv(io.BytesIO(data))) == len(view.frame())
+    if format == "html":
+        assert b"Plotly.newPlot" in data and b'src="http' not in data
+
+
+@pytest.mark.parametrize("path", ["view.pdf", "view", "png"])
+def test_a_view_is_not_saved_as_anything_else(path, tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"saved as one of \.png, \.svg, \.html, \.csv, got"):
+        VIEW_CASES[next(iter(VIEW_CASES))](0).save(tmp_path / path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", [*FORMATS, "plotly"])
+def test_a_page_is_handed_the_file_that_it_asks_for(open_bench, format) -> None:
+    bench = open_bench(map=False)
+    bench.session.step(4)
+    page = Page(bench)
+    page.say("hello")
+    page.say("export", panel="loss_curve", format=format)
+    bench.wait()
+    (file,) = page.files
+    kind = "html" if format == "plotly" else format
+    assert file["page"] == "page" and file["name"] == f"loss_curve-step-4.{kind}"
+    assert file["opens"] == (format == "plotly") and file["kind"] == FORMATS[kind]
+    assert SIGNS[kind] in file["bytes"][:80]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"panel": "lstm", "format": "png"}, {"panel": "loss_curve", "format": "exe"}, {}]
+)
+def test_a_file_that_cannot_be_is_said_in_the_bench(open_bench, asked) -> None:
+    bench = open_bench(map=False)
+    page = Page(bench)
+    page.say("hello")
+    page.say("export", **asked)
+    bench.wait()
+    assert isinstance(bench.error, (KeyError, ValueError)) and not page.files
