@@ -115,6 +115,8 @@ class Bench(Commands):
         from IPython.display import display
 
         notebook.close_older_in_cell(shell, self)
+        # A cell may have changed a weight in place, of which nobody is told.
+        self._endings.append(notebook.after_each_cell(shell, self.publisher.wake))
         self._shown_in = shell.execution_count
         display(self.controls.box)
         self.picture.display()

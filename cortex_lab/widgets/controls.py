@@ -12,7 +12,7 @@ from cortex_lab.widgets.channel import Channel, Panel
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, Widget, mark, write
-from cortex_lab.widgets.speed import choices
+from cortex_lab.widgets.speed import choices, named
 
 
 class Commanded(Protocol):
@@ -63,6 +63,7 @@ class Controls:
         )
         self._offered_after: tuple[int, str | None] | None = None
         self._writing = False
+        self._speeds: dict[str, float | None] = {}
         self.error_panel = Text()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
         self.knobs: dict[tuple[str, str], Any] = {}
@@ -112,7 +113,7 @@ class Controls:
         self.run_button.on_click(lambda _: bench.run())
         self.pause_button.on_click(lambda _: bench.pause())
         self.rewind_button.on_click(lambda _: bench.rewind())
-        self.speed_chooser.observe(self._asker(bench, bench, "speed"), "value")
+        self.speed_chooser.observe(lambda event: self._choose_speed(bench, event["new"]), "value")
         self.learning_rate_entry.observe(self._asker(bench, bench, "learning_rate"), "value")
         for (name, attribute), widget in self.knobs.items():
             if isinstance(widget, Button):
@@ -136,7 +137,8 @@ class Controls:
             write(button, disabled=running)
         write(self.pause_button, disabled=not running)
         self.show_error(bench.error)
-        write(self.speed_chooser, options=choices(bench.speed), value=bench.speed)
+        self._speeds = choices(bench.speed)
+        write(self.speed_chooser, options=tuple(self._speeds), value=named(bench.speed))
         _show(self.learning_rate_entry, bench.learning_rate)
         for (name, attribute), widget in self.knobs.items():
             value = getattr(bench.views[name], attribute)
@@ -163,6 +165,11 @@ class Controls:
                 bench.ask(lambda: change(event["new"]))
 
         return changed
+
+    def _choose_speed(self, bench: Commanded, name: str) -> None:
+        if not self._writing and self._speeds[name] != bench.speed:
+            rate = self._speeds[name]
+            bench.ask(lambda: setattr(bench, "speed", rate))
 
     def _switcher(self, bench: Commanded, view: str, attribute: str) -> Callable[[Any], None]:
         return lambda _: bench.ask(

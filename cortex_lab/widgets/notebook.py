@@ -8,6 +8,7 @@ import gc
 import itertools
 import sys
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -58,6 +59,22 @@ def close_older_in_cell(shell: Any, bench: Opened) -> None:
         if older is not None and older is not bench:
             older.close()
         _of_cell[cell] = weakref.ref(bench)
+
+
+def after_each_cell(shell: Any, act: Callable[[], Any]) -> Callable[[], None]:
+    """Call `act()` when a cell has run; returns the function that ends it."""
+
+    def heard(*_: object) -> None:
+        act()
+
+    def end() -> None:
+        with contextlib.suppress(AttributeError, ValueError):
+            shell.events.unregister("post_run_cell", heard)
+
+    # Something else that displays may know no cells.
+    with contextlib.suppress(AttributeError):
+        shell.events.register("post_run_cell", heard)
+    return end
 
 
 @atexit.register

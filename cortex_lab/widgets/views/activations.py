@@ -15,6 +15,7 @@ from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot, Ramp, Tiles
 from cortex_lab.widgets.chart.picture_tiles import CutTiles, as_tiles
 from cortex_lab.widgets.chart.scales import StickyLimit
+from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import checked_row, dataset_of, has_dataset, held_out, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
@@ -92,7 +93,7 @@ class Activations(View[Pictures]):
         return (Knob("pinned", "count", self._pinned, limits=limits, **told),)
 
     def state(self, exact: bool) -> Hashable:
-        return self.session.step_number, len(self.session.trace), self._pinned
+        return standing(self.session, exact), self._pinned
 
     def collect(self, exact: bool) -> tuple[int, int, Any, np.ndarray, dict[str, np.ndarray]]:
         network = network_of(self.session)
