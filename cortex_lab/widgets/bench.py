@@ -115,6 +115,8 @@ class Bench(Commands):
         from IPython.display import display
 
         notebook.close_older_in_cell(shell, self)
+        if not notebook.heed_interrupts(shell):
+            self._speed.hint = "Pause stops it"
         # A cell may have changed a weight in place, of which nobody is told.
         self._endings.append(notebook.after_each_cell(shell, self.publisher.wake))
         self._shown_in = shell.execution_count
@@ -149,7 +151,7 @@ class Bench(Commands):
     @property
     def status(self) -> str:
         """The status line as text."""
-        return status_text(status_panel(self.session, self.error, self._speed.measured))
+        return status_text(status_panel(self.session, self.error, self._speed.measured, self._speed.hint))
 
     loss_curve: Any = property(lambda self: self.views["loss_curve"])
     weight_histogram: Any = property(lambda self: self.views["weight_histogram"])
@@ -241,7 +243,7 @@ class Bench(Commands):
             frames=self._frames.make,
             live=self._live,
             training=lambda: self._speed.hurries,
-            deaf=lambda: self._stepped_by_cell and session.running,
+            deaf=lambda: self.deaf,
             name=self.id,
             interval=interval,
             share=FRAMES_SHARE,

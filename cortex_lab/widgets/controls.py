@@ -14,6 +14,8 @@ from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, Widget, mark, write
 from cortex_lab.widgets.speed import choices, named
 
+DEAF = "stop the cell with ■"
+
 
 class Commanded(Protocol):
     """What the knobs command: a bench."""
@@ -31,6 +33,9 @@ class Commanded(Protocol):
 
     @property
     def trainer_busy(self) -> bool: ...
+
+    @property
+    def deaf(self) -> bool: ...
 
     def step(self) -> Any: ...
     def step_to(self) -> Any: ...
@@ -135,7 +140,9 @@ class Controls:
         running = session.running or bench.trainer_busy
         for button in (self.step_button, self.step_to_button, self.run_button, self.rewind_button):
             write(button, disabled=running)
-        write(self.pause_button, disabled=not running)
+        # A click would be heard when the cell is done.
+        told = DEAF if bench.deaf else "Pause"
+        write(self.pause_button, disabled=not running or bench.deaf, description=told)
         self.show_error(bench.error)
         self._speeds = choices(bench.speed)
         write(self.speed_chooser, options=tuple(self._speeds), value=named(bench.speed))

@@ -61,6 +61,23 @@ def close_older_in_cell(shell: Any, bench: Opened) -> None:
         _of_cell[cell] = weakref.ref(bench)
 
 
+def heed_interrupts(shell: Any) -> bool:
+    """Have the stop button of the notebook pause what benches run while no cell does; whether it will.
+
+    Between cells a kernel ignores it; what it does then can be set while a cell runs.
+    """
+    kernel = getattr(shell, "kernel", None)
+    if not hasattr(kernel, "saved_sigint_handler"):
+        return False
+    kernel.saved_sigint_handler = _pause_all
+    return True
+
+
+def _pause_all(*_: object) -> None:
+    for bench in list(_of_session.values()):
+        bench.pause()
+
+
 def after_each_cell(shell: Any, act: Callable[[], Any]) -> Callable[[], None]:
     """Call `act()` when a cell has run; returns the function that ends it."""
 

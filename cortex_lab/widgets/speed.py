@@ -18,6 +18,8 @@ class Speed:
         self._session = session
         self._pace = Pace()
         self._kept = False
+        self.hint = ""
+        """What to say of a run, such as how it ends."""
         self.rate = rate
 
     @property

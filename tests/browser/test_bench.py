@@ -105,6 +105,33 @@ def test_text_stands_out_in_both_themes(bench: BenchOnPage, lab: Lab) -> None:
         assert bench.root.evaluate(FAINT_TEXT)[0] > 20
 
 
+EXECUTE = """code => {
+    const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+    window.ended = null;
+    kernel.requestExecute({ code }).done.then(reply => { window.ended = reply.content.status; });
+}"""
+
+
+def test_what_trains_is_stopped_by_pause_and_by_the_stop_button(bench: BenchOnPage, lab: Lab) -> None:
+    status, pause = bench.panel("status"), bench.root.get_by_role("button", name="Pause", exact=True)
+    for _ in range(2):
+        before = bench.step()
+        lab.page.evaluate(EXECUTE, "session.run(until=10**9)")
+        lab.wait_until(lambda before=before: bench.step() > before and pause.is_enabled(), "a run")
+        pause.click()
+        lab.wait_until(lambda: lab.page.evaluate("window.ended") == "ok", "the end of the cell")
+    lab.page.evaluate(EXECUTE, "session.run(until=10**9)")
+    lab.wait_until(lambda: status.get_attribute("data-state") == "running", "a run")
+    lab.command("notebook:interrupt-kernel")
+    lab.wait_until(lambda: lab.page.evaluate("window.ended") == "ok", "the end of the cell")
+    assert lab.value("session.last_stop.kind") == "interrupt" and lab.value("len(session.trace)") > 0
+    bench.click("Run")
+    lab.wait_until(lambda: lab.value("session.running"), "a run of the bench")
+    lab.command("notebook:interrupt-kernel")
+    lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "the end of it")
+    assert lab.value("session.step_number == len(session.trace)") and lab.value("bench.error is None")
+
+
 LONG_NAMES = """import cortex_lab as cl
 digits = cl.data.load("digits")
 names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
