@@ -66,7 +66,7 @@ def heed_interrupts(shell: Any) -> bool:
 
     Between cells a kernel ignores it; what it does then can be set while a cell runs.
     """
-    kernel = getattr(shell, "kernel", None)
+    kernel: Any = getattr(shell, "kernel", None)
     if not hasattr(kernel, "saved_sigint_handler"):
         return False
     kernel.saved_sigint_handler = _pause_all

@@ -1,4 +1,4 @@
-"""How a training is stopped: by Pause where a click is heard, by the stop button of the notebook elsewhere."""
+"""How a training is stopped: by Pause where a click is heard, else by the stop button of the notebook."""
 
 from __future__ import annotations
 
