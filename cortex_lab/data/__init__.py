@@ -22,6 +22,7 @@ from cortex_lab.data.loading import available, load
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.ground.habits import answers_for
 
 __all__ = [
     "Augmentation",
@@ -36,3 +37,5 @@ __all__ = [
     "load",
     "read_idx",
 ]
+
+__getattr__ = answers_for(__name__)
