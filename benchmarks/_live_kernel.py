@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 
 import cortex_lab as cl
 from cortex_lab.widgets import Bench
@@ -129,7 +131,7 @@ def open_bench(session: Any) -> Bench:
     """A bench that is displayed, for the page that there may be."""
     from IPython.display import display
 
-    bench = Bench(session)
+    bench = Bench(session, speed=None)
     display(bench.controls.box)
     return bench
 
@@ -143,6 +145,12 @@ def _not_training() -> float:
         if thread.ident and thread.name.startswith(training)
     ]
     return time.process_time() - sum(map(time.clock_gettime, clocks))
+
+
+def memory() -> float:
+    """Megabytes of this process, with what is no longer needed given back."""
+    gc.collect()
+    return psutil.Process().memory_info().rss / 2**20
 
 
 def _wait(condition: Any, what: str, seconds: float = 60.0) -> None:

@@ -126,6 +126,10 @@ class Bench(Commands, Linking, Remedies):
         from IPython.display import display
 
         notebook.close_older_in_cell(shell, self)
+        if not notebook.heed_interrupts(shell):
+            self._speed.hint = "Pause stops it"
+        # A cell may have changed a weight in place, of which nobody is told.
+        self._endings.append(notebook.after_each_cell(shell, self.publisher.wake))
         self._shown_in = shell.execution_count
         # Nothing beside it: a page without widgets shows the picture, and no words for what it lacks.
         view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
@@ -160,7 +164,7 @@ class Bench(Commands, Linking, Remedies):
     @property
     def status(self) -> str:
         """The status line as text."""
-        return status_text(status_panel(self.session, self.error, self._speed.measured))
+        return status_text(status_panel(self.session, self.error, self._speed.measured, self._speed.hint))
 
     loss_curve: Any = property(lambda self: self.views["loss_curve"])
 
@@ -222,7 +226,7 @@ class Bench(Commands, Linking, Remedies):
             frames=self._frames.make,
             live=self._live,
             training=lambda: self._speed.hurries,
-            deaf=lambda: self._stepped_by_cell and session.running,
+            deaf=lambda: self.deaf,
             name=self.id,
             interval=interval,
             share=FRAMES_SHARE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,6 +85,8 @@ class Channel(Locked, anywidget.AnyWidget):
         self.asked = 0
         self.drawn = 0
         self.heard_at = 0.0
+        # Whether a page is heard while a cell runs, as by kernels with subshells.
+        self.heard_aside = False
         self._heard = heard
         self._clock = clock
         self._pages: dict[str, tuple[float, frozenset[str]]] = {}
@@ -129,6 +132,7 @@ class Channel(Locked, anywidget.AnyWidget):
 
     def _receive(self, _: object, message: dict[str, Any], buffers: list[Any] | None) -> None:
         self.heard_at = self._clock()
+        self.heard_aside = self.heard_aside or threading.current_thread() is not threading.main_thread()
         page = str(message.get("page", ""))
         if message.get("type") == "hello":
             self._pages = {name: seen for name, seen in self._pages.items() if seen[0] > self.heard_at - 60}

@@ -21,8 +21,10 @@ class Commands:
     trainer: Trainer
     publisher: Publisher
     controls: Any
+    channel: Any
     _requests: Requests
     _speed: Speed
+    _stepped_by_cell: bool
 
     @property
     def speed(self) -> float | None:
@@ -89,6 +91,11 @@ class Commands:
         self.trainer.refuse_a_child()
         self._requests.put(checks.function("request", request))
         self.publisher.wake()
+
+    @property
+    def deaf(self) -> bool:
+        """Whether a cell trains, and keeps the kernel from hearing a click until it is done."""
+        return self._stepped_by_cell and self.session.running and not self.channel.heard_aside
 
     def _remark(self, call: str) -> None:
         """Have the script of the session say what was done on the bench, where that moved nothing."""

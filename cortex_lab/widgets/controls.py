@@ -13,7 +13,9 @@ from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.faults import FaultPanel
 from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, Widget, mark, write
-from cortex_lab.widgets.speed import choices
+from cortex_lab.widgets.speed import choices, named
+
+DEAF = "stop the cell with ■"
 
 
 class Commanded(Protocol):
@@ -32,6 +34,9 @@ class Commanded(Protocol):
 
     @property
     def trainer_busy(self) -> bool: ...
+
+    @property
+    def deaf(self) -> bool: ...
 
     def step(self) -> Any: ...
     def step_to(self) -> Any: ...
@@ -73,6 +78,7 @@ class Controls:
         )
         self._offered_after: tuple[int, str | None] | None = None
         self._writing = False
+        self._speeds: dict[str, float | None] = {}
         self.error_panel = Text()
         self.fault_panel = FaultPanel()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
@@ -131,7 +137,7 @@ class Controls:
         self.pause_button.on_click(lambda _: bench.pause())
         self.rewind_button.on_click(lambda _: bench.rewind())
         self.fault_panel.connect(bench)
-        self.speed_chooser.observe(self._asker(bench, bench, "speed"), "value")
+        self.speed_chooser.observe(lambda event: self._choose_speed(bench, event["new"]), "value")
         self.learning_rate_entry.observe(self._asker(bench, bench, "learning_rate"), "value")
         for (name, attribute), widget in self.knobs.items():
             if isinstance(widget, Button):
@@ -153,10 +159,13 @@ class Controls:
         running = session.running or bench.trainer_busy
         for button in (self.step_button, self.step_to_button, self.run_button, self.rewind_button):
             write(button, disabled=running)
-        write(self.pause_button, disabled=not running)
+        # A click would be heard when the cell is done.
+        told = DEAF if bench.deaf else "Pause"
+        write(self.pause_button, disabled=not running or bench.deaf, description=told)
         self.show_error(bench.error)
         self.fault_panel.update(bench)
-        write(self.speed_chooser, options=choices(bench.speed), value=bench.speed)
+        self._speeds = choices(bench.speed)
+        write(self.speed_chooser, options=tuple(self._speeds), value=named(bench.speed))
         _show(self.learning_rate_entry, bench.learning_rate)
         for (name, attribute), widget in self.knobs.items():
             value = getattr(bench.views[name], attribute)
@@ -183,6 +192,11 @@ class Controls:
                 bench.ask(lambda: change(event["new"]))
 
         return changed
+
+    def _choose_speed(self, bench: Commanded, name: str) -> None:
+        if not self._writing and self._speeds[name] != bench.speed:
+            rate = self._speeds[name]
+            bench.ask(lambda: setattr(bench, "speed", rate))
 
     def _switcher(self, bench: Commanded, view: str, attribute: str) -> Callable[[Any], None]:
         return lambda _: bench.ask(

@@ -68,7 +68,7 @@ class Frames:
                 panels[name] = self._pack(self.views[name], found)
                 self._note_cost(name, seconds + time.thread_time() - began)
                 shown[name] = wanted[name]
-        status = status_panel(self.session, self._error(), self.speed.measured)
+        status = status_panel(self.session, self._error(), self.speed.measured, self.speed.hint)
         if shown.get("status") != status.meta:
             panels["status"] = status
             shown["status"] = status.meta

@@ -28,6 +28,14 @@ class Locked:
         with widget_lock:
             super()._handle_msg(msg)  # type: ignore[misc]
 
+    def open(self) -> None:
+        with widget_lock:
+            super().open()  # type: ignore[misc]
+            # Jupyter kernels since 7.4 hear a message where the widget last spoke, which for one that spoke
+            # from a cell is behind the cells; the page sends it where it is heard at once.
+            if hasattr(self.comm, "_reply_subshell_for"):  # type: ignore[attr-defined]
+                self.comm._reply_subshell_for = lambda _, sent_to: sent_to  # type: ignore[attr-defined]
+
     def send(self, content: object, buffers: list[Any] | None = None) -> None:
         with widget_lock:
             super().send(content, buffers)  # type: ignore[misc]

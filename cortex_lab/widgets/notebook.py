@@ -8,6 +8,7 @@ import gc
 import itertools
 import sys
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -58,6 +59,39 @@ def close_older_in_cell(shell: Any, bench: Opened) -> None:
         if older is not None and older is not bench:
             older.close()
         _of_cell[cell] = weakref.ref(bench)
+
+
+def heed_interrupts(shell: Any) -> bool:
+    """Have the stop button of the notebook pause what benches run while no cell does; whether it will.
+
+    Between cells a kernel ignores it; what it does then can be set while a cell runs.
+    """
+    kernel: Any = getattr(shell, "kernel", None)
+    if not hasattr(kernel, "saved_sigint_handler"):
+        return False
+    kernel.saved_sigint_handler = _pause_all
+    return True
+
+
+def _pause_all(*_: object) -> None:
+    for bench in list(_of_session.values()):
+        bench.pause()
+
+
+def after_each_cell(shell: Any, act: Callable[[], Any]) -> Callable[[], None]:
+    """Call `act()` when a cell has run; returns the function that ends it."""
+
+    def heard(*_: object) -> None:
+        act()
+
+    def end() -> None:
+        with contextlib.suppress(AttributeError, ValueError):
+            shell.events.unregister("post_run_cell", heard)
+
+    # Something else that displays may know no cells.
+    with contextlib.suppress(AttributeError):
+        shell.events.register("post_run_cell", heard)
+    return end
 
 
 @atexit.register

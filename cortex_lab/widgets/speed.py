@@ -18,6 +18,8 @@ class Speed:
         self._session = session
         self._pace = Pace()
         self._kept = False
+        self.hint = ""
+        """What to say of a run, such as how it ends."""
         self.rate = rate
 
     @property
@@ -55,7 +57,7 @@ def named(rate: float | None) -> str:
     return "as fast as it goes" if rate is None else f"{rate:g} step{'' if rate == 1 else 's'}/s"
 
 
-def choices(rate: float | None) -> tuple[tuple[str, float | None], ...]:
-    """Rates to choose from, by name, `rate` among them."""
+def choices(rate: float | None) -> dict[str, float | None]:
+    """Rates to choose from by what they are called, `rate` among them."""
     known = sorted({rate, *RATES}, key=lambda each: float("inf") if each is None else each)
-    return tuple((named(each), each) for each in known)
+    return {named(each): each for each in known}

@@ -40,9 +40,13 @@ def describe(session: Session, error: BaseException | None) -> tuple[str, str]:
     return "paused", f"paused: {stop.reason}"
 
 
-def status_panel(session: Session, error: BaseException | None, rate: float | None = None) -> Packed:
-    """The status line, packed for its panel; `rate` are the steps a second that it tells of."""
+def status_panel(
+    session: Session, error: BaseException | None, rate: float | None = None, hint: str = ""
+) -> Packed:
+    """The status line, packed for its panel: `rate` are steps a second, `hint` is said of a run."""
     state, text = describe(session, error)
+    if hint and state == "running":
+        text = f"{text}: {hint}"
     trace = session.trace
     facts = [("step", f"{session.step_number:,}")]
     if len(trace):

@@ -11,6 +11,7 @@ import pytest
 from tests.browser.contrast import FAINT_TEXT
 from tests.browser.harness import Lab
 from tests.browser.test_harness import write_notebook
+from tests.browser.test_marks import sweep
 from tests.browser.test_tour import BenchOnPage
 
 DIGITS = """import cortex_lab as cl
@@ -102,6 +103,75 @@ def test_text_stands_out_in_both_themes(bench: BenchOnPage, lab: Lab) -> None:
         # A change of theme fades in.
         lab.wait_until(lambda: not bench.root.evaluate(FAINT_TEXT)[1], f"text that stands out in {theme}", 3)
         assert bench.root.evaluate(FAINT_TEXT)[0] > 20
+
+
+EXECUTE = """code => {
+    const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+    window.ended = null;
+    kernel.requestExecute({ code }).done.then(reply => { window.ended = reply.content.status; });
+}"""
+
+
+def test_what_trains_is_stopped_by_pause_and_by_the_stop_button(bench: BenchOnPage, lab: Lab) -> None:
+    status, pause = bench.panel("status"), bench.root.get_by_role("button", name="Pause", exact=True)
+    for _ in range(2):
+        before = bench.step()
+        lab.page.evaluate(EXECUTE, "session.run(until=10**9)")
+        lab.wait_until(lambda before=before: bench.step() > before and pause.is_enabled(), "a run")
+        pause.click()
+        lab.wait_until(lambda: lab.page.evaluate("window.ended") == "ok", "the end of the cell")
+    lab.page.evaluate(EXECUTE, "session.run(until=10**9)")
+    lab.wait_until(lambda: status.get_attribute("data-state") == "running", "a run")
+    lab.command("notebook:interrupt-kernel")
+    lab.wait_until(lambda: lab.page.evaluate("window.ended") == "ok", "the end of the cell")
+    assert lab.value("session.last_stop.kind") == "interrupt" and lab.value("len(session.trace)") > 0
+    bench.click("Run")
+    lab.wait_until(lambda: lab.value("session.running"), "a run of the bench")
+    lab.command("notebook:interrupt-kernel")
+    lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "the end of it")
+    assert lab.value("session.step_number == len(session.trace)") and lab.value("bench.error is None")
+
+
+LONG_NAMES = """import cortex_lab as cl
+digits = cl.data.load("digits")
+names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
+layers = [cl.Flatten(), *(cl.Dense(16, name=name) for name in names), cl.Dense(10)]
+net = cl.Network(layers, input_shape=digits.input_shape, seed=0)
+session = cl.train(net, digits, batch_size=32, seed=0)"""
+
+
+def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(lab: Lab) -> None:
+    write_notebook(lab.server.folder, "names.ipynb", [LONG_NAMES, "bench = session.bench(map=False)"])
+    lab.open("names.ipynb", fresh=False)
+    lab.page.set_viewport_size({"width": 1366, "height": 768})
+    lab.run_all()
+    bench = BenchOnPage(lab)
+    bench.root.evaluate("bench => bench.scrollIntoView({ block: 'start' })")
+    bench.wait_for_step(0, ("activations",), 60)
+    figure = bench.panel("activations").locator(".cortex-figure")
+    box, notebook = figure.bounding_box(), lab.page.locator(".jp-WindowedPanel-outer").bounding_box()
+    assert box["y"] + box["height"] <= notebook["y"] + notebook["height"]
+    # What is cut on the canvas is told in full under the pointer, and to those who hear the page.
+    told = sweep(lab.page, bench.panel("activations"), shares=(0.04,))
+    names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
+    assert {*names} <= told
+    assert all(name in figure.get_attribute("aria-label") for name in names)
+    lab.page.set_viewport_size({"width": 768, "height": 1024})
+    lab.wait_until(
+        lambda: bench.root.evaluate("b => b.scrollWidth <= b.clientWidth"), "no scrolling sideways"
+    )
+    bench.root.get_by_label("Weights layer").select_option(names[3])
+    lab.wait_until(lambda: lab.value("bench.layer") == names[3], "the layer")
+
+    # A weight that a cell changes in place is seen at once; and so is a gradient.
+    before = bench.picture("activations")
+    lab.run_code("net.parameters['dense_1/bias'][3] = 50.0")
+    lab.wait_until(lambda: bench.picture("activations") != before, "other activations")
+    before = bench.picture("weight_histogram")
+    lab.run_code("bench.step_to('backward:dense_1')")
+    panel = bench.panel("weight_histogram")
+    lab.wait_until(lambda: "gradients" in panel.locator(".cortex-caption").inner_text(), "gradients")
+    assert bench.picture("weight_histogram") != before
 
 
 def test_what_a_newcomer_sees_first(lab: Lab) -> None:

@@ -78,11 +78,11 @@ def test_every_mark_is_drawn_in_both_themes_and_told_of(lab: Any) -> None:
         )
 
 
-def sweep(page: Any, panel: Any) -> set[str]:
-    """What is told while the pointer goes over the figure, in three lines from left to right."""
+def sweep(page: Any, panel: Any, shares: tuple[float, ...] = (0.35, 0.5, 0.65)) -> set[str]:
+    """What is told while the pointer goes over the figure, in lines from left to right at these heights."""
     box, tooltip = panel.locator(".cortex-figure").bounding_box(), panel.locator(".cortex-tooltip")
     told = set()
-    for share in (0.35, 0.5, 0.65):
+    for share in shares:
         for i in range(1, 40):
             page.mouse.move(box["x"] + i / 40 * box["width"], box["y"] + share * box["height"])
             if tooltip.is_visible():

@@ -54,6 +54,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cache
 
 
+def test_in_jupyter_it_is_told_where_no_red_box_is_drawn_around_it(tmp_path: Path):
+    kernel = "import sys, types\nshell = types.SimpleNamespace(kernel=True)\n"
+    kernel += "sys.modules['IPython'] = types.SimpleNamespace(get_ipython=lambda: shell)\n"
+    done = run(kernel + PROGRAM, tmp_path)
+    assert "compiling its CPU kernels" in done.stdout and not done.stderr
+
+
 @pytest.mark.parametrize("choice", ["enable", "disable"])
 def test_garbage_is_collected_as_before_once_kernels_are_compiled(choice: str, tmp_path: Path):
     done = run(COLLECTING.format(choice=choice, enabled=choice == "enable"), tmp_path)

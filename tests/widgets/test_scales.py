@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_lab.widgets.chart.palette import CATEGORIES, CATEGORIES_ON_DARK
 from cortex_lab.widgets.chart.scales import GrowingCurve, StickyLimit, nice_ceiling
 
 
@@ -82,3 +85,23 @@ def test_a_growing_curve_looks_at_new_points_only():
     after, _ = growing.decimate(*known)
     np.testing.assert_array_equal(after[after < 8000], before[before < 8000])
     assert len(known[0]) == 9000 and np.isfinite(growing.running_mean(*known)[1]).all()
+
+
+@pytest.mark.parametrize("colors", [CATEGORIES, CATEGORIES_ON_DARK], ids=["light", "dark"])
+def test_no_two_categories_are_gray_and_all_are_told_apart(colors):
+    found = {color: lab_of(color) for color in colors}
+    gray = [color for color, (_, a, b) in found.items() if np.hypot(a, b) < 15]
+    assert len(gray) <= 1
+    distances = [np.linalg.norm(one - other) for one, other in itertools.combinations(found.values(), 2)]
+    assert min(distances) > 22
+
+
+def lab_of(color: str) -> np.ndarray:
+    """A color in CIELAB, where distances are about as they are seen."""
+    red_green_blue = np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    linear = np.where(
+        red_green_blue <= 0.04045, red_green_blue / 12.92, ((red_green_blue + 0.055) / 1.055) ** 2.4
+    )
+    to_xyz = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
+    x, y, z = np.cbrt(to_xyz @ linear / [0.9505, 1.0, 1.0888])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])

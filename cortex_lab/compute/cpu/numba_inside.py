@@ -289,6 +289,12 @@ class _CheckedFile(IndexDataCacheFile):
         return pickle.loads(content[32:])
 
 
+def _told_where() -> Any:
+    # Jupyter shows what goes to stderr in a red box, as if something had gone wrong.
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return sys.stdout if hasattr(shell, "kernel") else sys.stderr
+
+
 class _Announcement(event.Listener):
     """Says once per process that kernels are being compiled, when the first of ours is."""
 
@@ -304,7 +310,7 @@ class _Announcement(event.Listener):
             self.said = True
             print(
                 "cortex_lab is compiling its CPU kernels: some seconds, the first time on this machine.",
-                file=sys.stderr,
+                file=_told_where(),
                 flush=True,
             )
 

@@ -339,4 +339,4 @@ def _color(color: Color) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 48 else text[:47] + "…"
+    return text if len(text) <= 48 else f"{text[:21]}…{text[-26:]}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 # Ten colors told apart with normal and with the common color-deficient sight: M. Petroff, "Accessible
-# Color Sequences for Data Visualization" (2021), https://arxiv.org/abs/2107.02270. The dark ones are
-# lifted for a dark ground.
+# Color Sequences for Data Visualization" (2021), https://arxiv.org/abs/2107.02270, but for the ninth, which
+# is a second gray there. The dark ones are lifted for a dark ground.
 CATEGORIES = (
     "#3f90da",
     "#ffa90e",
@@ -16,7 +16,7 @@ CATEGORIES = (
     "#a96b59",
     "#e76300",
     "#b9ac70",
-    "#717581",
+    "#0f5a2d",
     "#92dadd",
 )
 CATEGORIES_ON_DARK = (
@@ -28,7 +28,7 @@ CATEGORIES_ON_DARK = (
     "#c08a79",
     "#ff7d1f",
     "#cabd80",
-    "#80869a",
+    "#5aa54b",
     "#9be6e9",
 )
 MARKS = ("dot", "square", "triangle")

@@ -22,7 +22,7 @@ function drawAxes(surface, area, { x: xRange, y: yRange, xLabel, yLabel, showX =
   context.save();
   context.font = theme.font;
   context.lineWidth = 1;
-  const rows = (log ? powerTicks : niceTicks)(...yRange, Math.max(2, Math.floor((area.bottom - area.top) / 28)));
+  const rows = (log ? powerTicks : niceTicks)(...yRange, Math.max(2, Math.floor((area.bottom - area.top) / (log ? 15 : 28))));
   const rowLabel = percent ? (value) => `${Math.round(value * 100)}%` : rows.label;
   context.textAlign = "right";
   for (const tick of rows.ticks) {

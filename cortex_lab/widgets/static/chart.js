@@ -166,7 +166,10 @@ function drawPlot(surface, plot, area, showX, presence, shown) {
   }
   place.zooms = Boolean(place.scales);
   const top = area.top - headerOf(plot);
-  if (plot.title || plot.detail) drawHeading(surface, plot, area, top);
+  if (plot.title || plot.detail) {
+    const cut = drawHeading(surface, plot, area, top);
+    if (cut) place.hits.push(cut);
+  }
   for (const mark of plot.marks) {
     context.save();
     if (plot.axes || shown.x) {
@@ -202,7 +205,8 @@ function drawHeading({ context, theme, width }, plot, { left, right, spare = 8 }
     context.fillText(plot.aside, left + taken, level);
   }
   if (title) level += 14;
-  if (plot.detail) context.fillText(fit(context, plot.detail, room), left, level);
+  if (plot.detail) context.fillText(fitStart(context, plot.detail, room), left, level);
+  return title === plot.title ? null : (x, y) => (x >= left && x <= left + room && y >= top && y < level ? { x, y, text: plot.title } : null);
 }
 
 // Where the marks of each plot go: below its heading and inside its axes.

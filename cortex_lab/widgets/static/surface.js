@@ -26,7 +26,8 @@ class CanvasPanel extends BasePanel {
     this.figure = this.add("div", "cortex-figure");
     this.figure.tabIndex = 0;
     this.figure.setAttribute("role", "img");
-    if (mount.height) this.figure.style.height = `${mount.height}px`;
+    // On a low window all of the bench should be in sight.
+    if (mount.height) this.figure.style.height = `${Math.round(mount.height * Math.min(1, Math.max(0.6, innerHeight / 1000)))}px`;
     this.canvas = this.add("canvas", "cortex-canvas", this.figure);
     this.note = this.add("div", "cortex-note", this.figure);
     this.tooltip = this.add("div", "cortex-tooltip", this.figure);
@@ -72,7 +73,9 @@ class CanvasPanel extends BasePanel {
     const { meta } = frame;
     this.frame = frame;
     this.theme = readTheme(this.root, this.stage.palette);
-    this.figure.setAttribute("aria-label", meta.summary || this.title);
+    const said = meta.summary || this.title;
+    const unsaid = meta.plots.map((plot) => plot.title).filter((title) => title && !said.includes(title));
+    this.figure.setAttribute("aria-label", [said, unsaid.join(", ")].filter(Boolean).join(". "));
     setText(this.caption, meta.caption ?? "");
     setText(this.note, meta.note ?? "");
     this.note.hidden = !meta.note;

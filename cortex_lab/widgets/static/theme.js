@@ -82,12 +82,22 @@ function traceMark(context, mark, x, y, radius) {
   } else context.arc(x, y, radius, 0, 2 * Math.PI);
 }
 
-// The text, cut short if there is no room for it.
+// The text, cut in the middle if there is no room for it: names of layers differ at their ends.
 function fit(context, text, room) {
   if (context.measureText(text).width <= room) return text;
+  for (let kept = text.length - 1; kept > 1; kept--) {
+    const start = Math.floor(0.45 * kept);
+    const cut = `${text.slice(0, start)}…${text.slice(text.length - kept + start)}`;
+    if (context.measureText(cut).width <= room) return cut;
+  }
+  return "…";
+}
+
+// A sentence, cut at its end.
+function fitStart(context, text, room) {
   let cut = text;
-  while (cut.length > 1 && context.measureText(`${cut}…`).width > room) cut = cut.slice(0, -1);
-  return `${cut}…`;
+  while (cut.length > 1 && context.measureText(cut === text ? cut : `${cut}…`).width > room) cut = cut.slice(0, -1);
+  return cut === text ? text : `${cut}…`;
 }
 
 // Numbers -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from cortex_lab.widgets.chart.layer_pictures import LayerPicture, of_layer, of_o
 from cortex_lab.widgets.chart.marks import Chart
 from cortex_lab.widgets.chart.rows import Asked, KnownRows, fed, has_rows, rows_of
 from cortex_lab.widgets.chart.scales import StickyLimit
+from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
@@ -111,7 +112,7 @@ class Activations(View[Pictures]):
         return (Knob("pinned", "count", self._pinned, limits=limits, **told),)
 
     def state(self, exact: bool) -> Hashable:
-        return self.session.step_number, len(self.session.trace), self._pinned
+        return standing(self.session, exact), self._pinned
 
     def collect(self, exact: bool) -> Seen:
         network = network_of(self.session)

@@ -15,6 +15,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
 from cortex_lab.widgets.chart.rows import Asked, fed, has_rows, rows_of
+from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
@@ -233,7 +234,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         return self._iterations >= 50 and self.layout.trace["moved"][-1] < STILL
 
     def _subject(self) -> Hashable:
-        return self._layer, self.session.step_number, len(self.session.trace)
+        return self._layer, standing(self.session, exact=not self.session.running)
 
     def _activations(self) -> tuple[int, np.ndarray]:
         """The step they are of, and the layer's outputs, a line per row."""

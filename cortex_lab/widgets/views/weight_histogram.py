@@ -12,17 +12,21 @@ import pandas as pd
 
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Plot
+from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Mark, Plot
 from cortex_lab.widgets.chart.scales import StickyLimit
+from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 SAMPLE = 16384
 
+Collected = tuple[int, str, dict[str, tuple[tuple[int, ...], np.ndarray]], str]
+"""The step, the layer, copies with their shapes by name, and the backward phase whose gradients they are."""
+
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of one parameter in equal bins over `limits`; `first` is how it was when the view was made."""
+    """Counts of one array in equal bins over `limits`; `first` are those of a parameter at first."""
 
     name: str
     shape: str
@@ -33,7 +37,7 @@ class Histogram:
     limits: tuple[float, float]
     top: float
     counts: np.ndarray
-    first: np.ndarray
+    first: np.ndarray | None
     outside: int
 
     @property
@@ -48,13 +52,20 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Histograms:
+    """Of the parameters of a layer; or of the gradients that its `phase` has just found."""
+
     step: int
     first_step: int
     layer: str
     parts: tuple[Histogram, ...]
+    phase: str = ""
 
     @property
     def caption(self) -> str:
+        if self.phase:
+            return (
+                f"gradients of {self.layer}, as {self.phase} left them; the weights are back after the step"
+            )
         sampled = max(self.parts, key=lambda part: part.size - part.sampled)
         if sampled.sampled < sampled.size:
             told = (
@@ -67,6 +78,8 @@ class Histograms:
 
 class WeightHistogram(OfOneLayer, View[Histograms]):
     """Histograms of the chosen layer's parameters, over the outline of how they were at first.
+
+    Right after the backward phase of a layer, the gradients that it found are shown instead.
 
     While the training runs a fixed random sample of at most 16384 values stands for each parameter, its
     counts scaled up; at rest every value is counted. The caption says which.
@@ -86,13 +99,11 @@ class WeightHistogram(OfOneLayer, View[Histograms]):
         self._first_widest: dict[str, float] = {}
         self._first_counts: dict[str, tuple[float, np.ndarray]] = {}
         self._layer: str | None = None
-        self.first_step = session.step_number
+        self.first_step = session.first_step
         if getattr(session, "network", None) is not None:
             parameters = session.network.parameters  # type: ignore[attr-defined]
             self.layers = list(dict.fromkeys(name.rpartition("/")[0] for name in parameters))
-            self._first = session.between_steps(
-                lambda: {name: self._values(values, exact=False) for name, values in parameters.items()}
-            ).result()
+            self._first = session.at_rest(self._at_first)
             self._layer = self.layers[0] if self.layers else None
         if layer is not None:
             self.layer = layer
@@ -104,26 +115,41 @@ class WeightHistogram(OfOneLayer, View[Histograms]):
         return (Knob("layer", "choice", self.layers[0], tuple(self.layers), label="layer"),)
 
     def state(self, exact: bool) -> Hashable:
-        return self.session.step_number, len(self.session.trace), self._layer, exact
+        return standing(self.session, exact), self._layer, exact
 
-    def collect(self, exact: bool) -> tuple[int, str, dict[str, tuple[tuple[int, ...], np.ndarray]]]:
+    def _at_first(self) -> dict[str, np.ndarray]:
         network = network_of(self.session)
-        if self._layer is None:
-            raise NothingToShow("No layer of this network has parameters.")
-        mine = {
-            name: values
-            for name, values in network.parameters.items()
-            if name.rpartition("/")[0] == self._layer
-        }
-        copies = {name: (values.shape, self._values(values, exact)) for name, values in mine.items()}
-        return self.session.step_number, self._layer, copies
+        if self.session.step_number > self.first_step:
+            try:
+                network = self.session.network_at(self.first_step)  # type: ignore[attr-defined]
+            except (AttributeError, LookupError, ValueError):
+                self.first_step = self.session.step_number
+        return {name: self._values(values, exact=False) for name, values in network.parameters.items()}
 
-    def prepare(
-        self, collected: tuple[int, str, dict[str, tuple[tuple[int, ...], np.ndarray]]]
-    ) -> Histograms:
-        step, layer, copies = collected
+    def collect(self, exact: bool) -> Collected:
+        network = network_of(self.session)
+        phase = self.session.phase or ""
+        kind, _, layer = phase.partition(":")
+        found = self._gradients(layer) if kind == "backward" else {}
+        if not found:
+            phase, layer = "", self._layer
+            if layer is None:
+                raise NothingToShow("No layer of this network has parameters.")
+            parameters = network.parameters.items()
+            found = {name: values for name, values in parameters if name.rpartition("/")[0] == layer}
+        copies = {name: (values.shape, self._values(values, exact)) for name, values in found.items()}
+        return self.session.step_number, layer, copies, phase
+
+    def _gradients(self, layer: str) -> dict[str, np.ndarray]:
+        """Those of the layer's parameters; of one without any, that of what it gave."""
+        buffers = self.session.buffers
+        mine = {name: buffers[name] for name in buffers if name.startswith(f"gradient:{layer}/")}
+        return mine or {name: buffers[name] for name in buffers if name == f"gradient:{layer}"}
+
+    def prepare(self, collected: Collected) -> Histograms:
+        step, layer, copies, phase = collected
         parts = [self._histogram(name, shape, values) for name, (shape, values) in copies.items()]
-        return Histograms(step, self.first_step, layer, tuple(parts))
+        return Histograms(step, self.first_step, layer, tuple(parts), phase)
 
     def _values(self, values: Any, exact: bool) -> np.ndarray:
         if not isinstance(values, np.ndarray):
@@ -144,7 +170,7 @@ class WeightHistogram(OfOneLayer, View[Histograms]):
         spread = self._spread(name, finite)
         counts = _count(finite, spread, bins) * (size / max(1, len(values)))
         counts_first = self._counts_at_first(name, size, spread, bins)
-        highest = max(float(counts.max()), float(counts_first.max()), 1.0)
+        highest = max(float(counts.max()), 1.0, 0.0 if counts_first is None else float(counts_first.max()))
         top = self._limits.setdefault((name, "y"), StickyLimit(share=0.3)).cover(highest * 1.02)
         mean, deviation = _mean_and_deviation(finite)
         return Histogram(
@@ -163,13 +189,17 @@ class WeightHistogram(OfOneLayer, View[Histograms]):
 
     def _spread(self, name: str, values: np.ndarray) -> float:
         if (name, "x") not in self._limits:
-            self._limits[name, "x"] = StickyLimit(smallest=1e-3)
+            self._limits[name, "x"] = StickyLimit(smallest=1e-3 if name in self._first else 1e-12)
+        if name not in self._first:
+            return self._limits[name, "x"].cover(_widest(values))
         if name not in self._first_widest:
             first = self._first[name]
             self._first_widest[name] = _widest(first[np.isfinite(first)])
         return self._limits[name, "x"].cover(max(_widest(values), self._first_widest[name]))
 
-    def _counts_at_first(self, name: str, size: int, spread: float, bins: int) -> np.ndarray:
+    def _counts_at_first(self, name: str, size: int, spread: float, bins: int) -> np.ndarray | None:
+        if name not in self._first:
+            return None
         known_for, counts = self._first_counts.get(name, (None, None))
         if counts is None or known_for != spread:
             first = self._first[name]
@@ -180,12 +210,15 @@ class WeightHistogram(OfOneLayer, View[Histograms]):
     def chart(self, data: Histograms) -> Chart:
         plots = []
         for part in data.parts:
-            now = Bars(part.counts, part.edges, label="now")
-            first = Line(part.edges, part.first, f"at step {data.first_step}", "muted")
+            marks: list[Mark] = [Bars(part.counts, part.edges, label="gradient" if data.phase else "now")]
+            if part.first is not None:
+                marks.append(Line(part.edges, part.first, f"at step {data.first_step}", "muted"))
             axes = {"x": Axis(part.limits), "y": Axis((0, part.top))}
-            plots.append(Plot((now, first), part.name, part.shape, part.detail, **axes))
+            title = f"gradient of {part.name.partition(':')[2] or part.name}" if data.phase else part.name
+            plots.append(Plot(tuple(marks), title, part.shape, part.detail, **axes))
         described = "; ".join(f"{part.name} {part.shape}: {part.detail}" for part in data.parts)
-        summary = f"Histogram of the parameters of {data.layer} at step {data.step}: {described}"
+        what = "gradients" if data.phase else "parameters"
+        summary = f"Histogram of the {what} of {data.layer} at step {data.step}: {described}"
         told = {"caption": data.caption, "subject": data.layer, "summary": summary, "step": data.step}
         return Chart(tuple(plots), "row", **told)
 
@@ -197,7 +230,7 @@ class WeightHistogram(OfOneLayer, View[Histograms]):
                     "low": part.edges[:-1],
                     "high": part.edges[1:],
                     "count": part.counts,
-                    "first": part.first,
+                    "first": np.nan if part.first is None else part.first,
                 }
             )
             for part in data.parts
