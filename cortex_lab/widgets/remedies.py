@@ -24,6 +24,7 @@ class Remedies:
     selection: Any
     run: Any
     _stepping: Any
+    _remark: Any
 
     def go_back(self) -> None:
         """What a click on "Back to the last good step" does. LookupError if there is none to go back to."""
@@ -43,6 +44,7 @@ class Remedies:
         rows = getattr(self.session.fault, "rows", ())
         if len(rows):
             self.selection = list(rows)
+        self._remark("bench.show_batch()")
 
     def go_on(self) -> None:
         """What a click on "Go on all the same" does: make the update that was held back."""

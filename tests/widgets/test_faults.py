@@ -93,6 +93,7 @@ class TestConsent:
         assert "batch_rows" not in bench.layout
         bench.controls.fault_panel.batch_button.click()
         assert bench.layout[0] == "batch_rows" and list(bench.selection) == [17]
+        assert (session.step_number, "bench.show_batch()") in session.remarks
         shown = bench.views["batch_rows"].look()
         assert shown.rows[0] == 17 and shown.at_fault.tolist() == [True] + [False] * (len(shown.rows) - 1)
 

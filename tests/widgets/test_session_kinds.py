@@ -32,8 +32,9 @@ def test_every_panel_shows_something(kind: str) -> None:
     for name, view in views.items():
         chart = view.drawing()
         assert not chart.note, (name, chart.note)
-        assert chart.plots and len(view.frame()) and len(view.figure().data)
-        assert view.png(dpi=30).startswith(b"\x89PNG") and pack(chart).arrays
+        assert chart.plots and len(view.figure().data)
+        assert len(view.frame()) or name == "findings"
+        assert view.png(dpi=30).startswith(b"\x89PNG") and pack(chart).meta["plots"]
     assert {"activations", "embedding_map", "loss_curve", "weight_histogram"} <= set(views)
     assert [name for name in views["activations"].drawing().summary.split() if name == "nan"] == []
 
