@@ -35,6 +35,22 @@ class Goal:
         return None if self.labels is None else [str(label) for label in self.labels]
 
 
+class Unread(Mapping):
+    """Inputs, by name, that cannot be read as they are; whoever asks for them is told why."""
+
+    def __init__(self, error: ValueError) -> None:
+        self.why = str(error)
+
+    def __getitem__(self, name: str) -> Rows:
+        raise ValueError(f"{self.why}. The table is dataset.frame")
+
+    def __iter__(self) -> Any:
+        return self["any"]
+
+    def __len__(self) -> int:
+        return len(self["any"])
+
+
 def chosen(frame: pd.DataFrame, columns: Columns | Mapping[str, Columns] | None) -> Any:
     """The name of a column, a list of them, or a dict of those by the network's names."""
     if not isinstance(columns, Mapping):

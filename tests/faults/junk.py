@@ -176,7 +176,8 @@ class World:
         dataset, bowl = self.dataset, cl.Sphere()
         yield Call(
             "Dataset", Dataset,
-            {"frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small"},
+            {"frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small",
+             "notes": (), "later": False},
         )  # fmt: skip
         for name, given in {
             "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True},
@@ -190,6 +191,7 @@ class World:
             "excluded": (),
         })  # fmt: skip
         yield Call("load", cl.data.load, {"name": "digits"})
+        yield from (Call(*each) for each in junk_rooms.files())
         yield Call("Descent", cl.Descent, {"function": bowl, "optimizer": cl.SGD(0.1), "start": None})
         yield Call("Session", cl.Session, {
             "process": cl.Descent(bowl, cl.SGD(0.1)), "probes": None, "snapshot_budget": 2**20,
@@ -242,6 +244,10 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
     ("Dataset", "inputs", "None", "all but the target"),
     ("Dataset*", "name", "None|text", "a name"),
+    ("read*", "target inputs splits index images name header encoding decimal thousands separator missing "
+     "names channels skip_bad", "None|True|text|empty text|[]|{}|(2.5,)|mask",
+     "found out; a switch; none; a name"),
+    ("Dataset", "notes later", "[]|{}|True|text|empty text|bytes", "none; a switch"),
     ("Batches", "targets rows excluded", "None|[]|{}", "none, or all"),
     ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),
     ("learning_rate_range_test", "low high stop_factor smoothing key", NUMBERS + "|None", "finite numbers"),
