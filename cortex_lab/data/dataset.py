@@ -26,6 +26,7 @@ from cortex_lab.data.roles import (
     features_of,
     others_than,
     require,
+    role_column,
     rows_of,
 )
 from cortex_lab.data.source import frozen
@@ -62,6 +63,9 @@ class Dataset(Parts):
         that says so for every row. `split` draws them at random.
     name
         For titles.
+    weight, group, time
+        Columns that are no inputs: how much each row counts in training, unless `sample_weight` says so; what
+        `split` and `folds` keep together; and by what `split` takes the latest rows to test on.
     notes
         What was skipped, filled or guessed on the way here, told by `repr`.
     later
@@ -81,6 +85,9 @@ class Dataset(Parts):
         splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
         *,
+        weight: Hashable | None = None,
+        group: Hashable | None = None,
+        time: Hashable | None = None,
         notes: Iterable[str] = (),
         later: bool = False,
     ) -> None:
@@ -91,7 +98,12 @@ class Dataset(Parts):
         if len(frame) == 0:
             raise ValueError("the frame has no rows")
         self._index = frame.index
-        inputs = others_than(frame, target, splits) if inputs is None else inputs
+        self.weight, self.group, self.time = (
+            role_column(frame, called, name)
+            for called, name in (("weight", weight), ("group", group), ("time", time))
+        )
+        if inputs is None:
+            inputs = others_than(frame, target, (splits, self.weight, self.group, self.time))
         frame = numbered(frame)
         self.name, self._note, self._exact = name, "", False
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
@@ -327,4 +339,7 @@ class Dataset(Parts):
 
     def _told(self) -> list[str]:
         unread = [f"to be trained on: {self._inputs.why}"] if isinstance(self._inputs, Unread) else []
-        return [*self.notes, *unread]
+        roles = {"weight": self.weight, "group": self.group, "time": self.time}
+        said = [f"{role} {name!r}" for role, name in roles.items() if name is not None]
+        said = [", ".join(said)] if said else []
+        return [*said, *self.notes, *self._guarded(), *unread]

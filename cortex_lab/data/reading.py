@@ -188,8 +188,6 @@ def _dataset(
         frame = frame.set_index(index)
     if not len(frame.columns):
         raise DamagedFile(path, "has no columns")
-    if target is None and inputs is None and "image" not in frame.columns:
-        inputs = [column for column in frame.columns if column != splits]
     return Dataset(
         frame,
         inputs,

@@ -160,6 +160,8 @@ def train(
     sample_weight = kept(sample_weight, "sample_weight", shared)
     class_weight = kept(class_weight, "class_weight", shared)
     data = as_data(data) if not hasattr(data, "fetch") else data
+    if sample_weight is None and getattr(data, "weight", None) is not None:
+        sample_weight = data.frame[data.weight]
     loss, why = losses_for(network, loss, data)
     setup = TrainingSetup(
         loss,

@@ -177,10 +177,12 @@ class World:
         yield Call(
             "Dataset", Dataset,
             {"frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small",
-             "notes": (), "later": False},
+             "weight": None, "group": None, "time": None, "notes": (), "later": False},
         )  # fmt: skip
         for name, given in {
-            "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True},
+            "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True, "groups": None, "time": None},
+            "folds": {"k": 2, "seed": 0, "stratify": True, "groups": None},
+            "results": {"found": {"loss": np.ones(12)}},
             "carve": {"validation": 0.25, "seed": 0}, "select": {"rows": [0, 1], "name": None},
             "batches": {"batch_size": 4, "seed": 0, "shuffle": True},
             "weights": {"sample_weight": np.ones(12)},
@@ -242,6 +244,8 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Node", "name inputs shares", "None|text|[]", "a name"),
     ("Node", "inputs", "empty text", "a name, as an input may have any"),
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
+    ("Dataset*", "weight group groups time", "None|0|1.5", "none"),
+    ("Dataset.results", "found", "{}", "none"),
     ("Dataset", "inputs", "None", "all but the target"),
     ("Dataset*", "name", "None|text", "a name"),
     ("read*", "target inputs splits index images name header encoding decimal thousands separator missing "

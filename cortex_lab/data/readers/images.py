@@ -313,7 +313,7 @@ def _decoder(
         channels = 1 if all(each.mode in _GRAY for each in seen.values()) else 3
     if size is not None:
         return Decoder(*size, channels, resize=True)
-    sizes = pd.Series([(each.height, each.width) for each in seen.values()], index=list(seen))
+    sizes: Any = pd.Series([(each.height, each.width) for each in seen.values()], index=list(seen))
     usual = sizes.value_counts().index[0]
     other = [at for at in seen if sizes[at] != usual]
     if other:
