@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data import guarding
+from cortex_lab.data import guarding, overlays
 from cortex_lab.data._draws import checked_seed
 from cortex_lab.data._rows import positions
 from cortex_lab.data.answers import Answers
@@ -39,6 +40,9 @@ class Parts(Answers):
     _classified: Any
     group: Hashable | None = None
     time: Hashable | None = None
+    weight: Hashable | None = None
+    target: Any
+    _targets: Any
     _found: tuple[Any, list[str]] | None = None
     _autoencodes: bool
     _goals: Any
@@ -155,6 +159,52 @@ class Parts(Answers):
             else:
                 columns |= {f"{name} {place}": part for place, part in enumerate(values.T)}
         return pd.DataFrame(columns, index=self._index[self.rows])
+
+    def exclude(self, rows: Iterable[int]) -> Self:
+        """The dataset without these rows, in whatever part they are; they are given as to `select`."""
+        out = self.select(rows).rows
+        splits = {name: kept for name, own in self.splits.items() if len(kept := np.setdiff1d(own, out))}
+        part = self._part(self.rows[~np.isin(self.rows, out)], splits, self.name)
+        part._note = self._note
+        return part
+
+    def relabel(self, labels: Any) -> Self:
+        """The dataset where some rows have another of the labels that there are; the frame stays as it is.
+
+        {row number: label}, a Series by its index, or a pair (rows, label); rows are given as to `select`.
+        ValueError for several targets and for a label that no row has: make a Dataset of another frame.
+        """
+        if not self._goals or isinstance(self.target, (dict, list)) or self._autoencodes:
+            raise ValueError(f"{self.name!r} has no one target; change the frame, and make a Dataset of it")
+        changed = overlays.by_row(labels, self._numbers, "labels")
+        goal = self._targets["targets"]
+        rows = overlays.relabeled(goal.rows, changed, goal.classes)
+        part = self._part(self.rows, self.splits, self.name)
+        part._note, part._whole = self._note, self._whole.copy(deep=False)
+        column = part._whole[self.target].copy()
+        known = None if goal.labels is None else dict(zip(goal.classes, goal.labels, strict=True))
+        for row, label in changed.items():
+            column.iloc[row] = label if known is None else known[str(label)]
+        part._whole[self.target] = column
+        part._targets = {"targets": replace(goal, rows=rows)}
+        return part
+
+    def reweight(self, weights: Any) -> Self:
+        """The dataset where some rows count more or less in training; others count as they did, or 1.
+
+        {row number: weight}, a Series by its index, or a pair (rows, weight); rows are given as to `select`.
+        """
+        changed = overlays.by_row(weights, self._numbers, "row_weights")
+        part = self._part(self.rows, self.splits, self.name)
+        part._note, part._whole = self._note, self._whole.copy(deep=False)
+        if self.weight is None:
+            part.weight = "weight" if "weight" not in self._whole.columns else "weight of row"
+        own = None if self.weight is None else self._whole[self.weight].to_numpy(np.float64)
+        part._whole[part.weight] = overlays.reweighted(own, changed, len(self._whole))
+        return part
+
+    def _numbers(self, rows: Any) -> Any:
+        return row_numbers(rows, self.rows, self._index, f"the {len(self)} rows of {self.name!r}")
 
     def shared_rows(self) -> pd.DataFrame:
         """Rows of two parts whose inputs are equal: who knows one by heart is no judge of the other.

@@ -14,6 +14,7 @@ import pandas as pd
 from cortex_lab.data import Dataset
 from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
+from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import Answering, told
 from cortex_lab.lab.answers import ANSWERS
@@ -164,8 +165,16 @@ class TrainingSession(Answering, Session):
 
     def edit(self, name: str, value: Any) -> None:
         # What is logged is what a script can hold.
-        named = getattr(self.process.batches, "row_numbers", None)
-        super().edit(name, named(value) if name == "excluded_rows" and named else value)
+        numbers = getattr(self.process.batches, "row_numbers", None)
+        if numbers is not None and name == "excluded_rows":
+            value = numbers(value)
+        elif numbers is not None and name in ("labels", "row_weights"):
+            parts = self.process.batches.targets
+            if name == "labels" and isinstance(parts, dict) and isinstance(value, dict):
+                value = {part: by_row(own, numbers, f"labels of {part!r}") for part, own in value.items()}
+            else:
+                value = by_row(value, numbers, name)
+        super().edit(name, value)
 
     def rewind(self, step: int) -> None:
         self._check_data()

@@ -159,7 +159,8 @@ class World:
         for name, given in methods.items():
             yield Call(f"session.{name}", getattr(session, name), given, self.stands)
         for name in (
-            "learning_rate", "optimizer['momentum']", "excluded_rows", "frozen", "dropout_rate",
+            "learning_rate", "optimizer['momentum']", "excluded_rows", "labels", "row_weights", "frozen",
+            "dropout_rate",
             "hyperparameter['dropout_1.rate']", "weights['dense_1/kernel']", "revived_unit['dense_1']",
         ):  # fmt: skip
             yield Call(f"session.edit({name})", lambda v, n=name: session.edit(n, v), {"v": 0}, self.stands)
@@ -180,9 +181,11 @@ class World:
              "weight": None, "group": None, "time": None, "notes": (), "later": False},
         )  # fmt: skip
         for name, given in {
-            "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True, "groups": None, "time": None},
+            "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True, "groups": None,
+                      "time": None},
             "folds": {"k": 2, "seed": 0, "stratify": True, "groups": None},
-            "results": {"found": {"loss": np.ones(12)}},
+            "results": {"found": {"loss": np.ones(12)}}, "relabel": {"labels": {0: 1}},
+            "reweight": {"weights": {0: 2.0}}, "exclude": {"rows": [0]},
             "carve": {"validation": 0.25, "seed": 0}, "select": {"rows": [0, 1], "name": None},
             "batches": {"batch_size": 4, "seed": 0, "shuffle": True},
             "weights": {"sample_weight": np.ones(12)},
@@ -233,6 +236,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("session.fork", "learning_rate", "(2.5,)", "one rate to try"),
     ("session.edit(learning_rate) session.edit", "v value learning_rate", NUMBERS + "|lambda",
      "a rate, or a schedule"),
+    ("session.edit(labels) session.edit(row_weights)", "v", "{}", "none of them"),
     ("session.edit(excluded_rows) session.edit(frozen) session.edit(revived_unit*)", "v", "None|[]|0",
      "none of them; unit 0"),
     ("session.edit(optimizer*) session.edit(dropout*) session.edit(hyper*)", "v", "0", "a rate of 0"),
@@ -245,7 +249,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Node", "inputs", "empty text", "a name, as an input may have any"),
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
     ("Dataset*", "weight group groups time", "None|0|1.5", "none"),
-    ("Dataset.results", "found", "{}", "none"),
+    ("Dataset.results Dataset.re* Dataset.exclude", "found labels weights rows", "{}|[]", "none"),
     ("Dataset", "inputs", "None", "all but the target"),
     ("Dataset*", "name", "None|text", "a name"),
     ("read*", "target inputs splits index images name header encoding decimal thousands separator missing "
