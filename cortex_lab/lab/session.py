@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data import Dataset
+from cortex_lab.data import Batches, Dataset
 from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
@@ -136,6 +136,19 @@ class TrainingSession(Answering, Session):
         targets). `metrics` are as in `train`, None for those that the training was given.
         """
         return self.at_rest(lambda: self._score(data, metrics))
+
+    def augmented(self, row: int, epoch: int = 0) -> Any:
+        """What a row's picture is in an epoch, counted from 0: the very numbers that are trained on.
+
+        An array as the network sees it; of several inputs that are augmented, a dict of those by name.
+        ValueError where nothing is augmented or batches are not the data's own.
+        """
+        training: Any = self.process
+        row = checks.whole("row", row, least=0)
+        epoch = checks.whole("epoch", epoch, least=0)
+        if not training.augmenter or not isinstance(training.batches, Batches):
+            raise ValueError("no picture is changed here: give augment=Augmentation(...) to train")
+        return self.at_rest(lambda: _augmented(training, row, epoch))
 
     def network_at(self, step: int) -> Network:
         """A copy of the network with the weights it had after `step`; this session stays where it is.
@@ -312,3 +325,19 @@ class TrainingSession(Answering, Session):
         before = [event for event in self.events if event.step < step]
         replay(training, self.history.nearest(step)[1], before, step)
         return training
+
+
+def _augmented(training: Training, row: int, epoch: int) -> Any:
+    batches: Any = training.batches
+    kept = batches.inputs if isinstance(batches.inputs, dict) else None
+    names = list(training.augmenter.by_input)
+    length = batches._length
+    if row >= length:
+        raise IndexError(f"there is no row {row}; rows go from 0 to {length - 1}")
+    rows = np.array([row])
+    found = {}
+    for name in names:
+        part = batches._inputs[name if kept is not None else "inputs"]
+        picture = np.asarray(training.network.seen(name, part.take(rows)))
+        found[name] = training.augmenter.changed(name, picture, rows, training.seed, epoch)[0]
+    return found[names[0]] if len(found) == 1 else found
