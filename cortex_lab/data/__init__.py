@@ -25,6 +25,7 @@ from cortex_lab.data.reading import read, read_images
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.ground.habits import answers_for
 
 __all__ = [
     "Augmentation",
@@ -41,3 +42,5 @@ __all__ = [
     "read_idx",
     "read_images",
 ]
+
+__getattr__ = answers_for(__name__)

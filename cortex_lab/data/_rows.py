@@ -43,7 +43,7 @@ class Rows:
         self.shape = source.shape
         if targets and source.dtype.kind in "iu" and (source.dtype != np.uint8 or not self.shape):
             self.dtype = np.dtype(np.int64)
-            _check_ids(given, called)
+            _check_ids(given, called, distinct=dtype == np.float32)
         else:
             self.dtype = source.dtype if source.dtype == np.uint8 else np.dtype(dtype)
             if self.dtype == np.float32:
@@ -137,12 +137,13 @@ def _place(source: Source) -> object:
     return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
 
 
-def _check_ids(values: Sliced, called: str) -> None:
+def _check_ids(values: Sliced, called: str, distinct: bool) -> None:
     if values.dtype == np.uint64:
         most = max((int(values[piece].max()) for piece in pieces(values)), default=0)
         if most > np.iinfo(np.int64).max:
             raise ValueError(f"{called}: {most} is beyond int64; number the classes from 0")
-    check_distinct(values, called)
+    if distinct:
+        check_distinct(values, called)
 
 
 def one_weight_each(sample_weight: Any, rows: int) -> np.ndarray:
@@ -151,9 +152,7 @@ def one_weight_each(sample_weight: Any, rows: int) -> np.ndarray:
     if weights.shape != (rows,):
         size = "x".join(map(str, weights.shape)) or "a single number"
         say = "; give sample_weight.ravel()" if weights.size == rows and weights.ndim > 1 else ""
-        raise checks.WrongArgument(
-            f"sample_weight needs one weight for each of {rows} rows, got {size}{say}"
-        )
+        raise checks.WrongArgument(f"sample_weight needs one weight for each of {rows} rows, got {size}{say}")
     return weights.astype(np.float64)
 
 

@@ -8,12 +8,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows
 from cortex_lab.data.batches import Batches
+from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
-from cortex_lab.data.exact import in_float64, kept_exact
+from cortex_lab.data.exact import checked_dtype, read_as_numbers
 from cortex_lab.data.frames import numbered, numbers_of_rows, weights_of_rows
 from cortex_lab.data.learned import Learned, named_classes
 from cortex_lab.data.parts import Parts
@@ -63,6 +65,8 @@ class Dataset(Parts):
         that says so for every row. `split` draws them at random.
     name
         For titles.
+    dtype
+        What numbers are read as: float32, or float64 for networks of `ops="reference"`.
     weight, group, time
         Columns that are no inputs: how much each row counts in training, unless `sample_weight` says so; what
         `split` and `folds` keep together; and by what `split` takes the latest rows to test on.
@@ -84,6 +88,7 @@ class Dataset(Parts):
         target: Columns | Mapping[str, Columns] | None = "label",
         splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
+        dtype: DTypeLike = np.float32,
         *,
         weight: Hashable | None = None,
         group: Hashable | None = None,
@@ -105,7 +110,7 @@ class Dataset(Parts):
         if inputs is None:
             inputs = others_than(frame, target, (splits, self.weight, self.group, self.time))
         frame = numbered(frame)
-        self.name, self._note, self._exact = name, "", False
+        self.name, self._note, self.dtype = name, "", checked_dtype(dtype)
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
         self._autoencodes = self.target == "inputs" and "inputs" not in frame.columns
         self.target = self.inputs if self._autoencodes else self.target
@@ -119,16 +124,17 @@ class Dataset(Parts):
             self.categories = categories_among(self._whole, self.columns)
             self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         except ValueError as error:
+            error = with_others(error, self._whole, self.columns, self.dtype)
             if not later:
-                raise
+                raise error from None
             self._inputs = Unread(error)
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
         self.splits = read_splits(splits, self._whole, self._index)
 
-    exact = in_float64
-
     # Readings ----------------------------------------------------------------------------------------
+
+    read_as_numbers = read_as_numbers
 
     @property
     def reads(self) -> dict[str, list]:
@@ -190,8 +196,7 @@ class Dataset(Parts):
         """
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
-        if other._exact and not self._exact:
-            return self.exact().like(other)
+        self = self.read_as_numbers(other.dtype)
         same = copy.copy(other if self._whole is other._whole else self)
         if self._whole is other._whole:
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
@@ -230,8 +235,8 @@ class Dataset(Parts):
         frame = with_tensor_columns(self._whole, columns)
         known = self.categories if categories is None else categories
         rows = slice(None) if categories is None else self.rows
-        read = rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
-        return kept_exact(self, read, columns, known)
+        read = read_inputs(frame, columns, known, repr(self.name), rows, self.dtype)
+        return rows_of(read, columns, dtype=self.dtype)
 
     @property
     def features(self) -> list[str]:
@@ -244,10 +249,10 @@ class Dataset(Parts):
             return Goal(self._inputs[name if isinstance(self.inputs, dict) else "inputs"], None)
         if isinstance(columns, list) and any(column in self.categories for column in columns):
             # An autoencoder's target, too: words as its inputs have them.
-            read = rows_of(read_inputs(self._whole, columns, self.categories), columns, True)
-            return Goal(kept_exact(self, read, columns, self.categories), None)
-        values, labels = read_targets(self._whole, columns, reading, loss)
-        return Goal(kept_exact(self, rows_of(values, columns, targets=True), columns, {}), labels)
+            values: Any = read_inputs(self._whole, columns, self.categories, dtype=self.dtype)
+            return Goal(rows_of(values, columns, True, self.dtype), None)
+        values, labels = read_targets(self._whole, columns, reading, loss, self.dtype)
+        return Goal(rows_of(values, columns, True, self.dtype), labels)
 
     def _goal_like(self, same: Dataset, other: Dataset, name: str) -> Goal:
         columns, labels = other._goals[name], other._targets[name].labels
@@ -287,7 +292,7 @@ class Dataset(Parts):
         return next((goal for goal in self._targets.values() if goal.labels is not None), None)
 
     def arrays(self) -> tuple[Arrays, Arrays | None]:
-        """(x, y), new arrays: x (n, *input_shape) float32; y class ids (n,) int64, float32 values, or None.
+        """(x, y), new arrays: x (n, *input_shape) of `dtype`; y class ids (n,) int64, such values, or None.
 
         Bytes stay bytes, in both: what they mean is for the network to say. Where inputs or targets have
         names, dicts of those.
@@ -314,23 +319,18 @@ class Dataset(Parts):
         return Batches(
             self._inputs if isinstance(self.inputs, dict) else self._inputs["inputs"],
             goals if isinstance(self.target, dict) else goals.get("targets"),
-            batch_size=batch_size,
-            seed=seed,
-            shuffle=shuffle,
-            rows=self.rows,
-            reads=self.reads,
-            categories=self.categories,
-            classes=named_classes(self.classes),
-            index=self._index,
-        )
+            batch_size=batch_size, seed=seed, shuffle=shuffle, rows=self.rows, reads=self.reads,
+            categories=self.categories, classes=named_classes(self.classes), index=self._index,
+        )  # fmt: skip
 
-    def __repr__(self) -> str:
-        return dataset_text(self, self._shapes(), self._targets.values(), self._told())
 
     def _shapes(self) -> str:
         if isinstance(self._inputs, Unread):
             return f"of {len(self.columns)} columns as they were read"
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
+
+    def __repr__(self) -> str:
+        return dataset_text(self, self._shapes(), self._targets.values(), self._told())
 
     def _repr_html_(self) -> str:
         splits = [f"{name} {len(rows):,}" for name, rows in self.splits.items()] or ["not split"]

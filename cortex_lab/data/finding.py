@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cortex_lab.ground import checks
+
 FOLDER_VARIABLE = "CORTEX_LAB_DATA"
 
 
@@ -21,10 +23,12 @@ def find_files(
     what was looked for, and where; ValueError if there are several that differ. Files that others are called
     like are looked for in folders of their `own` names alone, unless a folder is given.
     """
-    given = folder or os.environ.get(FOLDER_VARIABLE)
+    given = os.environ.get(FOLDER_VARIABLE) if folder is None else checks.path("folder", folder)
     files = list(files)
     found = []
-    for place in _places(Path(given).expanduser(), name, () if folder else own) if given else ():
+    # Nobody's home is as good as any other folder that is not there.
+    named = () if folder else own
+    for place in _places(Path(os.path.expanduser(given)), name, named) if given else ():
         paths = [_in_place(place, file) for file in files]
         if None not in paths:
             found.append(paths)
@@ -72,7 +76,8 @@ def _in_place(place: Path, file: str) -> Path | None:
     spellings += [each.replace("t10k-", "test-") for each in spellings if "t10k-" in each]
     names = [place / folder / each for each in spellings for folder in ("", *spellings)]
     there = [
-        next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.is_file()), None) for path in names
+        next((p for p in (path, path.with_name(f"{path.name}.gz")) if os.path.isfile(p)), None)
+        for path in names
     ]
     paths = [path for path in there if path is not None]
     for other in paths[1:]:

@@ -20,6 +20,7 @@ from cortex_lab.data.downloading import Remote, cache_folder, downloaded
 from cortex_lab.data.finding import find_one_of
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.ground.files import check_packed
 
 Arrays = list[tuple[Any, np.ndarray]]
 """Images and labels to train on, then those to test on, each with where it is from."""
@@ -96,9 +97,11 @@ def of_idx(paths: list[Path]) -> Arrays:
 def _of_npz(paths: list[Path]) -> Arrays:
     names = ("x_train", "y_train", "x_test", "y_test")
     try:
+        check_packed(paths[0])
         with np.load(paths[0], allow_pickle=False) as stored:
             return [(f"{name} of {paths[0]}", stored[name]) for name in names]
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:
+        # Those who read zips, arrays and their heads raise whatever they stumble over.
         raise ValueError(f"{paths[0]} is not whole, or no file of {', '.join(names)}: {error}") from error
 
 

@@ -96,7 +96,7 @@ def test_what_scikit_learn_carries(name):
         return
     assert {"train", "validation", "test"} == set(data.splits) and len(data) == len(bunch.data)
     if name != "digits":
-        x, y = data.exact().arrays()
+        x, y = data.read_as_numbers(np.float64).arrays()
         np.testing.assert_array_equal(x, bunch.data)
         np.testing.assert_array_equal(y, bunch.target)
     if "target_names" in bunch and name not in ("digits", "linnerud"):
