@@ -178,7 +178,7 @@ class World:
         yield Call(
             "Dataset", Dataset,
             {"frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small",
-             "weight": None, "group": None, "time": None, "notes": (), "later": False},
+             "dtype": np.float32, "weight": None, "group": None, "time": None, "notes": (), "later": False},
         )  # fmt: skip
         for name, given in {
             "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True, "groups": None,
@@ -265,7 +265,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Optimizer", "learning_rate_factors", "[]|{}", "none of them"),
     ("Normalization", "mean variance", "(2.5,)|array|" + NUMBERS, "numbers of any shape, seen later"),
     ("Warmup", "then", NUMBERS + "|lambda", "a rate, or a schedule"),
-    ("Probe", "schedule measure", "None|lambda", "a function"),
+    ("Probe Augmentation", "schedule measure then", "None|lambda", "a function"),
     ("steps epochs seconds below above stalled", "n bound min_delta", "inf|10**400|" + NUMBERS,
      "a bound; one that is never reached, too"),
     ("distance_to FromData", "point values", "True|[]|(2.5,)|array|mask|" + NUMBERS, "numbers of any shape"),
