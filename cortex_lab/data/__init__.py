@@ -10,6 +10,8 @@
 | `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
 | `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
 | `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
+| `read`         | what is in a file or folder, as a Dataset; `readers` has a file for each kind   |
+| `read_images`  | pictures in a folder, or named by a column of a frame                           |
 | `load`         | a data set by name; `available()` lists the names                               |
 | `read_idx`     | the array in an IDX file                                                        |
 """
@@ -19,6 +21,7 @@ from cortex_lab.data.batches import Batch, Batches
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.loading import available, load
+from cortex_lab.data.reading import read, read_images
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
@@ -35,7 +38,9 @@ __all__ = [
     "TensorDtype",
     "available",
     "load",
+    "read",
     "read_idx",
+    "read_images",
 ]
 
 __getattr__ = answers_for(__name__)

@@ -32,18 +32,22 @@ _STYLE = """<style>
 </style>"""
 
 
-def dataset_text(data: Any, shapes: str, goals: Iterable[Any]) -> str:
-    """One line on a data set."""
+def dataset_text(data: Any, shapes: str, goals: Iterable[Any], notes: Iterable[str] = ()) -> str:
+    """One line on a data set, and one for each note."""
     goal = "no target" if data.target is None else f"target {data.target!r}"
     counts = [str(len(each.classes)) for each in goals if each.classes is not None]
     goal += f" ({' and '.join(counts)} classes)" if counts else ""
     parts = "".join(f", {name} {len(rows)}" for name, rows in data.splits.items())
     parts += f" ({data._note})" if data._note else ""
     inputs = f"inputs {data.inputs!r} {shapes}"
-    return f"<Dataset {data.name!r}: {len(data)} rows, {inputs}, {goal}{parts}>"
+    return f"<Dataset {data.name!r}: {len(data)} rows, {inputs}, {goal}{parts}>" + "".join(
+        f"\n  {note}" for note in notes
+    )
 
 
-def dataset_html(data: Any, shapes: str, targets: dict[str, Any], splits: list[str]) -> str:
+def dataset_html(
+    data: Any, shapes: str, targets: dict[str, Any], splits: list[str], notes: Iterable[str] = ()
+) -> str:
     """Title, facts, sizes of splits, the first rows of a Dataset with pictures, and rows per class.
 
     `shapes` are those of its inputs, and `targets` the columns of its targets, by name.
@@ -56,9 +60,10 @@ def dataset_html(data: Any, shapes: str, targets: dict[str, Any], splits: list[s
         values, of = f"values of {_names(columns)} to predict", classes[name]
         facts.append(values if of is None else f"{len(of)} classes in {_names(columns)}")
     first = [column for columns in goals.values() for column in columns]
+    told = "".join(f'<div class="muted">{escape(note)}</div>' for note in notes)
     return (
         f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(data.name)}</b> · {" · ".join(facts)}</div>'
-        f'<div class="muted">{" · ".join(splits)}</div>{_table(data.frame, data.columns, first)}'
+        f'<div class="muted">{" · ".join(splits)}</div>{told}{_table(data.frame, data.columns, first)}'
         f"{_class_bars(data.class_counts)}</div>"
     )
 

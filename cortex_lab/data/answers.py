@@ -14,7 +14,7 @@ class Answers(Answering):
     """Base of `Dataset`: what to type for what it has not, and for arguments that it does not take."""
 
     def __init_subclass__(cls) -> None:
-        for name in ("__init__", "split", "batches"):
+        for name in {"__init__", "split", "batches", "folds"} & cls.__dict__.keys():
             setattr(cls, name, told(cls.__dict__[name]))
 
     answers = {  # noqa: RUF012

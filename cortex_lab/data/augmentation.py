@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from cortex_lab.data._draws import uniform
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described
 
+_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+"""Lightness and two of color, of red, green and blue."""
+ALTERNATING, OWN = 0xA17E_12A7, 0x0C0D_E5ED << 24
 STREAM = 0x5A17_A06E
 """Keeps these draws apart from those that shuffle."""
 
@@ -37,6 +41,23 @@ class Augmentation(Described):
         0.2 brings pixels nearer to the picture's mean, or takes them farther from it, by up to a fifth.
     fill_mode
         What lies beyond the edge: "constant" is zeros, "nearest" the pixel at the edge.
+    alternate_flip
+        Mirror each picture left to right in every second epoch: half of them in the first, the others in the
+        next (Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024).
+    crop
+        Up to how many whole pixels a picture is moved up or down, left or right: as cropped, at its own size,
+        out of one with so wide a border.
+    saturation_range, hue_range
+        Of pictures in three colors: 0.2 takes colors farther from gray, or nearer to it, by up to a fifth; in
+        degrees, how far colors are turned.
+    cutout
+        The side of a square of zeros somewhere in the picture, as a share of its longer side (DeVries and
+        Taylor, Improved regularization of convolutional neural networks with cutout, 2017).
+    noise
+        The standard deviation of what is added to each number, anew.
+    then
+        A function of your own, (picture, draw) -> picture, called last; what it draws from `draw`, a
+        `numpy.random.Generator`, is a function of (seed, epoch, row) as well.
 
     ValueError for a range that is negative or makes no sense.
     """
@@ -50,6 +71,13 @@ class Augmentation(Described):
     brightness_range: float = 0.0
     contrast_range: float = 0.0
     fill_mode: str = "constant"
+    alternate_flip: bool = False
+    crop: int = 0
+    saturation_range: float = 0.0
+    hue_range: float = 0.0
+    cutout: float = 0.0
+    noise: float = 0.0
+    then: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         checks.number("rotation_range", self.rotation_range, 0, 180)
@@ -59,6 +87,16 @@ class Augmentation(Described):
         checks.number("brightness_range", self.brightness_range, least=0)
         checks.number("contrast_range", self.contrast_range, 0, 1)
         checks.choice("fill_mode", self.fill_mode, ("constant", "nearest"))
+        checks.flag("alternate_flip", self.alternate_flip)
+        if self.alternate_flip and self.horizontal_flip:
+            raise ValueError("pictures are mirrored by horizontal_flip or by alternate_flip; choose one")
+        checks.whole("crop", self.crop, least=0)
+        checks.number("saturation_range", self.saturation_range, 0, 1)
+        checks.number("hue_range", self.hue_range, 0, 180)
+        checks.number("cutout", self.cutout, 0, 1)
+        checks.number("noise", self.noise, least=0)
+        if self.then is not None:
+            checks.function("then", self.then, "a function (picture, draw) -> picture")
 
     def matrices(self, rows: np.ndarray, seed: int, epoch: int, height: int, width: int) -> np.ndarray:
         """(n, 2, 3) float64: for each of `rows`, where in the picture a pixel of the new one comes from.
@@ -70,6 +108,9 @@ class Augmentation(Described):
             np.radians(draws[:, i] * size) for i, size in ((0, self.rotation_range), (1, self.shear_range))
         )
         zoom = 1 / (1 + draws[:, 2] * self.zoom_range)
+        if self.alternate_flip:
+            first = uniform(seed, ALTERNATING, rows, 1)[:, 0] < 0.5
+            draws[:, 4] = np.where(first ^ bool(epoch % 2), -1.0, 1.0)
         mirrors = [np.where((draws[:, 3 + i] < 0) & asked, -1.0, 1.0) for i, asked in enumerate(self._flips)]
         turned = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], axis=-1).reshape(
             -1, 2, 2
@@ -81,6 +122,9 @@ class Augmentation(Described):
         linear = turned @ sheared @ scaled
         middle = np.array([(height - 1) / 2, (width - 1) / 2])
         shift = draws[:, 5:7] * self.shift_range * np.array([height, width])
+        if self.crop:
+            moved = uniform(seed, STREAM + epoch, rows, 11)[:, 9:] * (2 * self.crop + 1)
+            shift = shift + np.floor(moved) - self.crop
         origin = middle - (linear @ (middle + shift)[:, :, np.newaxis])[:, :, 0]
         return np.concatenate([linear, origin[:, :, np.newaxis]], axis=2)
 
@@ -92,4 +136,50 @@ class Augmentation(Described):
 
     @property
     def _flips(self) -> tuple[bool, bool]:
-        return self.vertical_flip, self.horizontal_flip
+        return self.vertical_flip, self.horizontal_flip or self.alternate_flip
+
+    @property
+    def finishes(self) -> bool:
+        """Whether anything is left to be done once pictures were moved."""
+        return bool(
+            self.saturation_range or self.hue_range or self.cutout or self.noise or self.then is not None
+        )
+
+    def finish(self, pictures: np.ndarray, rows: np.ndarray, seed: int, epoch: int) -> None:
+        """Change pictures (n, height, width, channels), in place, in all that moves nothing: colors first."""
+        n, height, width, channels = pictures.shape
+        draws = uniform(seed, STREAM + epoch, rows, 15)[:, 11:]
+        if channels == 3 and (self.saturation_range or self.hue_range):
+            pictures[...] = np.einsum("nhwc,ndc->nhwd", pictures, self._colors(draws).astype(pictures.dtype))
+        for place in range(n if self.cutout else 0):
+            side = round(self.cutout * max(height, width))
+            top = int(draws[place, 2] * (height + 1)) - side // 2
+            left = int(draws[place, 3] * (width + 1)) - side // 2
+            pictures[place, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
+        if not self.noise and self.then is None:
+            return
+        for place, row in enumerate(np.asarray(rows).tolist()):
+            # Each row begins far from where others go on.
+            key, counter = np.array([seed, OWN + epoch], np.uint64), np.array([0, row, 0, 0], np.uint64)
+            draw = np.random.Generator(np.random.Philox(key=key, counter=counter))
+            if self.noise:
+                pictures[place] += self.noise * draw.standard_normal(pictures.shape[1:], np.float32)
+            if self.then is not None:
+                made = np.asarray(self.then(pictures[place].copy(), draw))
+                if made.shape != pictures.shape[1:] or made.dtype.kind not in "fiub":
+                    raise ValueError(
+                        f"then is to give back a picture of shape {pictures.shape[1:]}, and gave "
+                        f"{made.dtype} of shape {made.shape} for row {row}"
+                    )
+                pictures[place] = made
+
+    def _colors(self, draws: np.ndarray) -> np.ndarray:
+        """(n, 3, 3): what makes the new red, green and blue of the old; gray stays the gray it was."""
+        angle = np.radians((2 * draws[:, 0] - 1) * self.hue_range)
+        size = 1 + (2 * draws[:, 1] - 1) * self.saturation_range
+        turned = np.zeros((len(draws), 3, 3))
+        turned[:, 0, 0] = 1
+        turned[:, 1, 1] = turned[:, 2, 2] = size * np.cos(angle)
+        turned[:, 2, 1] = size * np.sin(angle)
+        turned[:, 1, 2] = -turned[:, 2, 1]
+        return np.linalg.inv(_YIQ) @ turned @ _YIQ

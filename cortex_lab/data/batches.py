@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from cortex_lab.data._draws import checked_seed, row_keys
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.frames import row_numbers
+from cortex_lab.data.overlays import by_row, relabeled, reweighted
 from cortex_lab.data.source import Source, frozen
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_missing
@@ -66,6 +67,8 @@ class _PickedBatch(Batch):
     def of(cls, source: Batches, picked: np.ndarray) -> _PickedBatch:
         batch = cls.__new__(cls)
         batch.__dict__.update(_source=source, _picked=picked)
+        if source._weights is not None:
+            batch.__dict__["weights"] = source._weights[picked]
         return batch
 
     @cached_property
@@ -197,6 +200,11 @@ class Batches:
         if rows is not None and np.bincount(self._all_rows).max(initial=0) > 1:
             raise ValueError("the same row is given twice; each row is served once an epoch")
         self._identity: dict[str, int] | None = None
+        self._weights: np.ndarray | None = None
+        # What was given, where rows have other labels now; and those, by target name, and other weights.
+        self._given: Batches | None = None
+        self.relabeled_rows: dict[str, dict[int, Any]] = {}
+        self.reweighted_rows: dict[int, float] = {}
         self._leave_out(excluded)
 
     @property
@@ -255,7 +263,8 @@ class Batches:
 
     def check_unchanged(self) -> None:
         """ValueError naming an array that was too large to copy and has been changed since."""
-        for part in (*self._inputs.values(), *self._targets.values()):
+        given = self._given or self
+        for part in (*given._inputs.values(), *given._targets.values()):
             for shared in part.shared:
                 shared.check()
 
@@ -285,6 +294,35 @@ class Batches:
         other._leave_out(np.union1d(self.excluded, positions(self.row_numbers(rows), self._length)))
         return other
 
+    def relabeling(self, labels: Any) -> Batches:
+        """The same batches, where some rows have other labels: {row number: label}; by name of several.
+
+        Labels are those of the data, class ids or numbers where it has none. What was given stays as it is.
+        """
+        named = labels if self._named_targets and isinstance(labels, Mapping) else {"targets": labels}
+        other = copy.copy(self)
+        other._targets, other.relabeled_rows = dict(self._targets), dict(self.relabeled_rows)
+        other._given = self._given or self
+        for name, own in named.items():
+            called = f"labels of {name!r}" if self._named_targets else "labels"
+            if name not in self._targets:
+                raise KeyError(f"there is no target {name!r}; there are {', '.join(self._targets) or 'none'}")
+            if name in self._twins:
+                raise ValueError(f"{called} cannot be changed: they are the inputs themselves")
+            changed = by_row(own, self.row_numbers, called)
+            classes = self.classes.get(name) if isinstance(self.classes, Mapping) else self.classes
+            other._targets[name] = relabeled(self._targets[name], changed, classes, called)
+            other.relabeled_rows[name] = {**self.relabeled_rows.get(name, {}), **changed}
+        return other
+
+    def reweighting(self, weights: Any) -> Batches:
+        """The same batches, where some rows count more or less than the 1 of others: {row number: weight}."""
+        changed = by_row(weights, self.row_numbers, "row_weights")
+        other = copy.copy(self)
+        other._weights = reweighted(self._weights, changed, self._length)
+        other.reweighted_rows = {**self.reweighted_rows, **changed}
+        return other
+
     def row_numbers(self, rows: ArrayLike | None) -> Any:
         """Rows chosen by a pandas object as their numbers; others as they are."""
         return row_numbers(rows, np.arange(self._length), self._index, f"the {self._length} rows of the data")
@@ -294,6 +332,8 @@ class Batches:
 
         With `reals`, as if real numbers were served as those.
         """
+        if self._given is not None:
+            return self._given.identity(reals)
         if reals is not None:
             return self._identified(reals)
         if self._identity is None:

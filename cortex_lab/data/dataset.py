@@ -11,26 +11,37 @@ import pandas as pd
 from numpy.typing import DTypeLike
 
 from cortex_lab.data._html import dataset_html, dataset_text
-from cortex_lab.data._rows import Rows, positions
-from cortex_lab.data.answers import Answers
+from cortex_lab.data._rows import Rows
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.beside import with_others
 from cortex_lab.data.browsing import Browsable
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
 from cortex_lab.data.exact import checked_dtype, read_as_numbers
-from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weights_of_rows
+from cortex_lab.data.frames import numbered, numbers_of_rows, weights_of_rows
 from cortex_lab.data.learned import Learned, named_classes
-from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, require, rows_of
+from cortex_lab.data.parts import Parts
+from cortex_lab.data.roles import (
+    Columns,
+    Goal,
+    Unread,
+    as_list,
+    chosen,
+    features_of,
+    others_than,
+    require,
+    role_column,
+    rows_of,
+)
 from cortex_lab.data.source import frozen
-from cortex_lab.data.splits import CannotStratify, draw_split, read_splits
-from cortex_lab.data.targets import are_numbers, known_codes, read_targets, refuse_unknown
+from cortex_lab.data.splits import read_splits
+from cortex_lab.data.targets import known_codes, read_targets, refuse_unknown
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset(Browsable, Answers):
+class Dataset(Browsable, Parts):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's
@@ -57,6 +68,13 @@ class Dataset(Browsable, Answers):
         For titles.
     dtype
         What numbers are read as: float32, or float64 for networks of `ops="reference"`.
+    weight, group, time
+        Columns that are no inputs: how much each row counts in training, unless `sample_weight` says so; what
+        `split` and `folds` keep together; and by what `split` takes the latest rows to test on.
+    notes
+        What was skipped, filled or guessed on the way here, told by `repr`.
+    later
+        Refuse inputs that cannot be read, as where some are missing, when they are asked for and not now.
 
     `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
     None for values. Where targets have names, each is a dict by name.
@@ -71,13 +89,26 @@ class Dataset(Browsable, Answers):
         splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
         dtype: DTypeLike = np.float32,
+        *,
+        weight: Hashable | None = None,
+        group: Hashable | None = None,
+        time: Hashable | None = None,
+        notes: Iterable[str] = (),
+        later: bool = False,
     ) -> None:
+        checks.flag("later", later)
+        self.notes = tuple(checks.text("notes", note) for note in checks.listed("notes", notes))
         checks.instance("frame", frame, pd.DataFrame, "a pandas.DataFrame")
         checks.text("name", name, "iris")
         if len(frame) == 0:
             raise ValueError("the frame has no rows")
         self._index = frame.index
-        inputs = others_than(frame, target, splits) if inputs is None else inputs
+        self.weight, self.group, self.time = (
+            role_column(frame, called, name)
+            for called, name in (("weight", weight), ("group", group), ("time", time))
+        )
+        if inputs is None:
+            inputs = others_than(frame, target, (splits, self.weight, self.group, self.time))
         frame = numbered(frame)
         self.name, self._note, self.dtype = name, "", checked_dtype(dtype)
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
@@ -88,11 +119,15 @@ class Dataset(Browsable, Answers):
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
         self._whole.index = numbers_of_rows(self._whole)
+        self.categories, self._inputs = {}, {}
         try:
             self.categories = categories_among(self._whole, self.columns)
             self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         except ValueError as error:
-            raise with_others(error, self._whole, self.columns, self.dtype) from None
+            error = with_others(error, self._whole, self.columns, self.dtype)
+            if not later:
+                raise error from None
+            self._inputs = Unread(error)
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
         self.splits = read_splits(splits, self._whole, self._index)
@@ -227,103 +262,6 @@ class Dataset(Browsable, Answers):
         codes = known_codes(labels, self._whole, columns, repr(self.name), other.name, self.rows)
         return Goal(rows_of(codes, columns, targets=True), labels)
 
-    # Parts -------------------------------------------------------------------------------------------
-
-    @property
-    def train(self) -> Dataset:
-        """The rows to learn from: all of them while nothing is split."""
-        return self if not self.splits else self._split("train")
-
-    validation = property(lambda self: self._split("validation"))
-    test = property(lambda self: self._split("test"))
-
-    def split(
-        self,
-        test: float | int | None = None,
-        validation: float | int | None = None,
-        seed: int = 0,
-        stratify: bool = True,
-    ) -> Dataset:
-        """The same rows, dealt out at random to train, validation and test.
-
-        `test` and `validation` are fractions or numbers of rows. Test rows that there are stay what they are,
-        unless `test` asks for others; where there are none and nothing is said, a quarter of the rows is.
-        With `stratify`, every class is dealt out in the same proportions (of several targets, those of the
-        first that has classes). ValueError if that cannot be done; but where labels are numbers, which may be
-        values to predict, the rows are then dealt out at random.
-        """
-        checks.flag("stratify", stratify)
-        kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
-        if test is None and validation is None and not kept:
-            test = 0.25
-        free = np.setdiff1d(self.rows, kept["test"]) if kept else self.rows
-        goal = self._classified if stratify else None
-        ids = None if goal is None else goal.rows.take(free)
-        sizes = {"validation": 0 if validation is None else validation}
-        sizes |= {} if test is None else {"test": test}
-        note = ""
-        try:
-            drawn = draw_split(len(free), sizes, seed, ids, (goal.classes if goal else None) or ())
-        except CannotStratify:
-            if goal is None or not are_numbers(goal.labels):
-                raise
-            drawn = draw_split(len(free), sizes, seed)
-            note = "not stratified"
-        part = self._part(self.rows, {name: free[rows] for name, rows in drawn.items()} | kept, self.name)
-        part._note = note
-        return part
-
-    def carve(self, validation: float | int, seed: int = 0) -> Dataset:
-        """The same rows, with some of the training rows, a fraction or a number, kept to validate on instead.
-
-        Dealt out as by `split`. Earlier validation rows are left out; the test rows stay what they are.
-        """
-        dealt = self.train.split(test=None, validation=validation, seed=seed)
-        kept = {name: rows for name, rows in self.splits.items() if name == "test"}
-        part = self._part(self.rows, dealt.splits | kept, self.name)
-        part._note = dealt._note
-        return part
-
-    def select(self, rows: Iterable[int], name: str | None = None) -> Dataset:
-        """The dataset of these rows only, in this order; IndexError for a row that is not here.
-
-        Rows are given by number, or as one bool for each row that is here; a Series of bools is matched by
-        its index, as weights are, and an Index may hold labels of the frame given here. They keep their
-        numbers, and batches are shuffled by those: not as the same rows in a frame of their own are.
-        """
-        if name is not None:
-            checks.text("name", name, "a part")
-        wanted = "row numbers, in a list or an array"
-        rows = row_numbers(rows, self.rows, self._index, f"the {len(self)} rows of {self.name!r}")
-        rows = np.asarray(rows if isinstance(rows, np.ndarray) else checks.listed("rows", rows, wanted))
-        if rows.dtype == bool:
-            if rows.shape != self.rows.shape:
-                raise IndexError(f"{rows.size} bools do not choose from {len(self)} rows of {self.name!r}")
-            rows = self.rows[rows]
-        chosen = positions(rows, len(self._whole))
-        absent = chosen[~np.isin(chosen, self.rows)]
-        if len(absent):
-            raise IndexError(f"row {absent[0]} is not in {self.name!r}, which has {len(self)} rows")
-        return self._part(chosen, {}, name or f"{self.name}[{len(chosen)} rows]")
-
-    def _split(self, name: str) -> Dataset:
-        if name not in self.splits:
-            there = ", ".join(f"{part} ({len(rows)})" for part, rows in self.splits.items()) or "no splits"
-            # AttributeError, so that hasattr and getattr with a default answer whether there is one.
-            raise AttributeError(
-                f"{self.name!r} has no {name} split, it has {there}; make one with .split({name}=0.2)"
-            )
-        return self._part(self.splits[name], {}, f"{self.name}.{name}")
-
-    def _part(self, rows: np.ndarray, splits: dict[str, np.ndarray], name: str) -> Dataset:
-        if len(rows) == 0:
-            raise ValueError(f"{name!r} would have no rows")
-        # Parts share everything but the choice of rows, so a split costs no memory.
-        part = copy.copy(self)
-        part.rows, part.name, part._note = frozen(rows), name, ""
-        part.splits = {each: frozen(those) for each, those in splits.items()}
-        return part
-
     # What is inside ----------------------------------------------------------------------------------
 
     @property
@@ -385,16 +323,23 @@ class Dataset(Browsable, Answers):
             categories=self.categories, classes=named_classes(self.classes), index=self._index,
         )  # fmt: skip
 
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def _shapes(self) -> str:
+        if isinstance(self._inputs, Unread):
+            return f"of {len(self.columns)} columns as they were read"
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
 
     def __repr__(self) -> str:
-        return dataset_text(self, self._shapes(), self._targets.values())
+        return dataset_text(self, self._shapes(), self._targets.values(), self._told())
 
     def _repr_html_(self) -> str:
         splits = [f"{name} {len(rows):,}" for name, rows in self.splits.items()] or ["not split"]
         splits += [self._note] if self._note else []
-        return dataset_html(self, self._shapes(), self._goals, splits)
+        return dataset_html(self, self._shapes(), self._goals, splits, self._told())
+
+    def _told(self) -> list[str]:
+        unread = [f"to be trained on: {self._inputs.why}"] if isinstance(self._inputs, Unread) else []
+        roles = {"weight": self.weight, "group": self.group, "time": self.time}
+        said = [f"{role} {name!r}" for role, name in roles.items() if name is not None]
+        said = [", ".join(said)] if said else []
+        return [*said, *self.notes, *self._guarded(), *unread]

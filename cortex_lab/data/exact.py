@@ -15,7 +15,8 @@ WANTED = 'float32, or "float64" for networks of ops="reference"'
 
 def checked_dtype(dtype: DTypeLike) -> np.dtype:
     try:
-        found = np.dtype(dtype)
+        # To NumPy None is float64.
+        found = None if dtype is None else np.dtype(dtype)
     except TypeError:
         found = None
     # NumPy takes None for float64.

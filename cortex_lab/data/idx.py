@@ -38,6 +38,11 @@ def read_idx(path: str | Path) -> np.ndarray:
             raise DamagedFile(path, why, remedy=_AGAIN) from None
 
 
+def is_idx(head: bytes) -> bool:
+    """Whether a file that begins so is one."""
+    return len(head) > 3 and head[:2] == b"\0\0" and head[2] in _TYPES and 0 < head[3] < 9
+
+
 def _read(file: IO[bytes] | gzip.GzipFile, path: Path, size: int, packed: bool) -> np.ndarray:
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES or head[3] == 0:

@@ -36,6 +36,22 @@ class Goal:
         return None if self.labels is None else [str(label) for label in self.labels]
 
 
+class Unread(Mapping):
+    """Inputs, by name, that cannot be read as they are; whoever asks for them is told why."""
+
+    def __init__(self, error: ValueError) -> None:
+        self.why = str(error)
+
+    def __getitem__(self, name: str) -> Rows:
+        raise ValueError(f"{self.why}. The table is dataset.frame")
+
+    def __iter__(self) -> Any:
+        return self["any"]
+
+    def __len__(self) -> int:
+        return len(self["any"])
+
+
 def chosen(frame: pd.DataFrame, columns: Columns | Mapping[str, Columns] | None) -> Any:
     """The name of a column, a list of them, or a dict of those by the network's names."""
     if not isinstance(columns, Mapping):
@@ -51,8 +67,24 @@ def chosen(frame: pd.DataFrame, columns: Columns | Mapping[str, Columns] | None)
     }
 
 
-def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:
-    """The columns that are inputs where nothing is said: pictures called "image", or all but the targets.
+def role_column(frame: pd.DataFrame, called: str, name: Any) -> Hashable | None:
+    """The name of a column that has a role beside inputs and targets; KeyError if it is not there."""
+    name = checks.plain(name)
+    if name is None:
+        return None
+    if not isinstance(name, Hashable):
+        raise checks.refused(called, "the name of a column", name)
+    if name not in frame.columns:
+        there = ", ".join(map(repr, frame.columns))
+        raise KeyError(
+            f"{called}: the frame has no column {name!r}; it has {there}{near(name, frame.columns)}"
+        )
+    return name
+
+
+def others_than(frame: pd.DataFrame, target: Any, roles: Iterable[Any]) -> Any:
+    """The columns that are inputs where nothing is said: pictures called "image", or all but the targets and
+    those of other `roles`.
 
     KeyError that says what to type if the target is none of the columns.
     """
@@ -69,10 +101,11 @@ def others_than(frame: pd.DataFrame, target: Any, splits: Any) -> Any:
                 f"{near(column, frame.columns)}"
             )
     found = [column for column in frame.columns if column not in goals]
-    if splits is not None and not isinstance(splits, Mapping) and isinstance(splits, Hashable):
-        found = [column for column in found if column != splits]
+    taken = [each for each in roles if each is not None and isinstance(each, Hashable)]
+    found = [column for column in found if column not in taken]
     if not found:
-        raise ValueError(f"beside {goals[0]!r} the frame has no column that could be an input")
+        beside = ", ".join(map(repr, [*goals, *taken])) or "nothing"
+        raise ValueError(f"beside {beside} the frame has no column that could be an input")
     return found
 
 

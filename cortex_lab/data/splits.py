@@ -74,7 +74,7 @@ def draw_split(
 
     With `class_ids` (n,), every class is dealt out in the same proportions, and keeps a row to train on.
     """
-    counts = {name: _count(name, size, n) for name, size in sizes.items()}
+    counts = {name: count_of(name, size, n) for name, size in sizes.items()}
     if sum(counts.values()) >= n:
         asked = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise ValueError(f"nothing of the {n} rows would be left to train on ({asked}); ask for less")
@@ -92,7 +92,8 @@ def draw_split(
     return {"train": np.sort(np.concatenate(groups)), **dealt}
 
 
-def _count(name: str, size: float | int, n: int) -> int:
+def count_of(name: str, size: float | int, n: int) -> int:
+    """How many of `n` rows a part has that is given as a fraction of them, or as their number."""
     if isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 0:
         return int(size)
     if isinstance(size, (float, np.floating)) and 0 <= size < 1:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data import Dataset
+from cortex_lab.data import Batches, Dataset
 from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
+from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import Answering, told
 from cortex_lab.lab.answers import ANSWERS
@@ -137,6 +138,19 @@ class TrainingSession(Answering, Session):
         """
         return self.at_rest(lambda: self._score(data, metrics))
 
+    def augmented(self, row: int, epoch: int = 0) -> Any:
+        """What a row's picture is in an epoch, counted from 0: the very numbers that are trained on.
+
+        An array as the network sees it; of several inputs that are augmented, a dict of those by name.
+        ValueError where nothing is augmented or batches are not the data's own.
+        """
+        training: Any = self.process
+        row = checks.whole("row", row, least=0)
+        epoch = checks.whole("epoch", epoch, least=0)
+        if not training.augmenter or not isinstance(training.batches, Batches):
+            raise ValueError("no picture is changed here: give augment=Augmentation(...) to train")
+        return self.at_rest(lambda: _augmented(training, row, epoch))
+
     def network_at(self, step: int) -> Network:
         """A copy of the network with the weights it had after `step`; this session stays where it is.
 
@@ -165,8 +179,16 @@ class TrainingSession(Answering, Session):
 
     def edit(self, name: str, value: Any) -> None:
         # What is logged is what a script can hold.
-        named = getattr(self.process.batches, "row_numbers", None)
-        super().edit(name, named(value) if name == "excluded_rows" and named else value)
+        numbers = getattr(self.process.batches, "row_numbers", None)
+        if numbers is not None and name == "excluded_rows":
+            value = numbers(value)
+        elif numbers is not None and name in ("labels", "row_weights"):
+            parts = self.process.batches.targets
+            if name == "labels" and isinstance(parts, dict) and isinstance(value, dict):
+                value = {part: by_row(own, numbers, f"labels of {part!r}") for part, own in value.items()}
+            else:
+                value = by_row(value, numbers, name)
+        super().edit(name, value)
 
     def rewind(self, step: int) -> None:
         self._check_data()
@@ -304,3 +326,19 @@ class TrainingSession(Answering, Session):
         before = [event for event in self.events if event.step < step]
         replay(training, self.history.nearest(step)[1], before, step)
         return training
+
+
+def _augmented(training: Training, row: int, epoch: int) -> Any:
+    batches: Any = training.batches
+    kept = batches.inputs if isinstance(batches.inputs, dict) else None
+    names = list(training.augmenter.by_input)
+    length = batches._length
+    if row >= length:
+        raise IndexError(f"there is no row {row}; rows go from 0 to {length - 1}")
+    rows = np.array([row])
+    found = {}
+    for name in names:
+        part = batches._inputs[name if kept is not None else "inputs"]
+        picture = np.asarray(training.network.seen(name, part.take(rows)))
+        found[name] = training.augmenter.changed(name, picture, rows, training.seed, epoch)[0]
+    return found[names[0]] if len(found) == 1 else found

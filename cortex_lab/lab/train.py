@@ -162,6 +162,8 @@ def train(
     class_weight = kept(class_weight, "class_weight", shared)
     dtype = network.ops.dtype
     data = as_data(data, dtype) if not hasattr(data, "fetch") else data
+    if sample_weight is None and getattr(data, "weight", None) is not None:
+        sample_weight = data.frame[data.weight]
     loss, why = losses_for(network, loss, data)
     setup = TrainingSetup(
         loss,

@@ -100,8 +100,101 @@ def test_draws_are_uniform_and_do_not_repeat():
         ({"zoom_range": 1.0}, "zoom_range must be at least 0 and under 1"),
         ({"contrast_range": 2}, "contrast_range must be from 0 to 1"),
         ({"fill_mode": "reflect"}, "'constant' or 'nearest', got 'reflect'"),
+        ({"crop": -1}, "crop must be a whole number of at least 0"),
+        ({"cutout": 1.5}, "cutout must be from 0 to 1"),
+        ({"noise": -0.1}, "noise must be a finite number of at least 0"),
+        ({"saturation_range": 2}, "saturation_range must be from 0 to 1"),
+        ({"hue_range": 200}, "hue_range must be from 0 to 180"),
     ],
 )
 def test_what_makes_no_sense_is_refused(settings, says):
     with pytest.raises(ValueError, match=says):
         Augmentation(**settings)
+
+
+def finished(augmentation, x, rows=ROWS, seed=1, epoch=0):
+    found = x.copy()
+    augmentation.finish(found, rows, seed, epoch)
+    return found
+
+
+def darker(picture, draw):
+    return picture * draw.random()
+
+
+FINISHING = {
+    "colors": Augmentation(saturation_range=0.5, hue_range=90),
+    "cutout": Augmentation(cutout=0.5),
+    "noise": Augmentation(noise=0.1),
+    "one's own": Augmentation(then=darker),
+    "all": Augmentation(saturation_range=0.5, hue_range=20, cutout=0.3, noise=0.1, then=darker),
+}
+
+
+@pytest.mark.parametrize("name", FINISHING)
+def test_what_moves_nothing_is_drawn_by_seed_epoch_and_row(name):
+    x, each = np.random.default_rng(0).random((3, 6, 8, 3)), FINISHING[name]
+    assert each.finishes and not Augmentation(crop=2, alternate_flip=True).finishes
+    one = finished(each, x)
+    assert np.abs(one - x).max() > 0.01
+    np.testing.assert_array_equal(finished(each, x[::-1], ROWS[::-1])[::-1], one)
+    np.testing.assert_array_equal(finished(each, x[1:2], ROWS[1:2]), one[1:2])
+    many = np.broadcast_to(x[:1], (40, *x.shape[1:])).copy()
+    for other in (
+        finished(each, many, np.arange(40), 1), finished(each, many, np.arange(40), 2),
+        finished(each, many, np.arange(40), 1, 1), finished(each, many, np.arange(40, 80), 1),
+    ):  # fmt: skip
+        assert len(np.unique(other.reshape(40, -1), axis=0)) > 20
+
+
+def test_a_crop_moves_whole_pixels_in_every_direction(x):
+    x = np.broadcast_to(x[:1], (900, *x.shape[1:])).copy()
+    found = warped(Augmentation(crop=2), x, np.arange(900))
+    moved = []
+    padded = np.pad(x[0], ((2, 2), (2, 2), (0, 0)))
+    for picture in found:
+        places = [
+            (top, left) for top in range(5) for left in range(5)
+            if np.array_equal(padded[top : top + 6, left : left + 8], picture)
+        ]  # fmt: skip
+        assert len(places) == 1
+        moved += places
+    counts = np.unique(moved, axis=0, return_counts=True)[1]
+    assert len(counts) == 25 and counts.min() > 15
+
+
+def test_pictures_are_mirrored_in_every_second_epoch():
+    rows = np.arange(400)
+    x = np.broadcast_to(np.arange(4.0).reshape(1, 1, 4, 1), (400, 2, 4, 1)).copy()
+    each = Augmentation(alternate_flip=True)
+    flips = [
+        np.isclose(warped(each, x, rows, epoch=epoch), x[:, :, ::-1]).all(axis=(1, 2, 3))
+        for epoch in range(4)
+    ]
+    assert 0.4 < flips[0].mean() < 0.6 and (flips[0] ^ flips[1]).all()
+    np.testing.assert_array_equal(flips[0], flips[2])
+    np.testing.assert_array_equal(flips[1], flips[3])
+
+
+def test_colors_leave_gray_and_lightness_as_they_are():
+    x = np.random.default_rng(0).random((3, 4, 4, 3))
+    each, weights = Augmentation(saturation_range=0.9, hue_range=180), np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(finished(each, x) @ weights, x @ weights, atol=1e-12)
+    gray = np.repeat(x[..., :1], 3, axis=3)
+    np.testing.assert_allclose(finished(each, gray), gray, atol=1e-3)
+    np.testing.assert_array_equal(finished(each, x[..., :1]), x[..., :1])
+
+
+def test_cutout_is_a_square_of_zeros_that_may_lie_partly_outside():
+    x, rows = np.ones((300, 10, 10, 1)), np.arange(300)
+    zeros = (finished(Augmentation(cutout=0.4), x, rows) == 0).sum(axis=(1, 2, 3))
+    assert zeros.max() == 16 and zeros.min() < 16 and (zeros > 0).mean() > 0.9
+
+
+def test_a_function_of_ones_own_gives_back_a_picture():
+    with pytest.raises(ValueError, match=r"then is to give back .*\(6, 8, 2\), and gave .* \(8, 2\)"):
+        finished(Augmentation(then=lambda picture, draw: picture[0]), np.ones((3, 6, 8, 2)))
+    with pytest.raises(TypeError, match="then must be a function"):
+        Augmentation(then=3)
+    with pytest.raises(ValueError, match="horizontal_flip or by alternate_flip; choose one"):
+        Augmentation(horizontal_flip=True, alternate_flip=True)

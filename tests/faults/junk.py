@@ -159,7 +159,8 @@ class World:
         for name, given in methods.items():
             yield Call(f"session.{name}", getattr(session, name), given, self.stands)
         for name in (
-            "learning_rate", "optimizer['momentum']", "excluded_rows", "frozen", "dropout_rate",
+            "learning_rate", "optimizer['momentum']", "excluded_rows", "labels", "row_weights", "frozen",
+            "dropout_rate",
             "hyperparameter['dropout_1.rate']", "weights['dense_1/kernel']", "revived_unit['dense_1']",
         ):  # fmt: skip
             yield Call(f"session.edit({name})", lambda v, n=name: session.edit(n, v), {"v": 0}, self.stands)
@@ -176,13 +177,15 @@ class World:
         dataset, bowl = self.dataset, cl.Sphere()
         yield Call(
             "Dataset", Dataset,
-            {
-                "frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small",
-                "dtype": "float32",
-            },
+            {"frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small",
+             "dtype": np.float32, "weight": None, "group": None, "time": None, "notes": (), "later": False},
         )  # fmt: skip
         for name, given in {
-            "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True},
+            "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True, "groups": None,
+                      "time": None},
+            "folds": {"k": 2, "seed": 0, "stratify": True, "groups": None},
+            "results": {"found": {"loss": np.ones(12)}}, "relabel": {"labels": {0: 1}},
+            "reweight": {"weights": {0: 2.0}}, "exclude": {"rows": [0]},
             "carve": {"validation": 0.25, "seed": 0}, "select": {"rows": [0, 1], "name": None},
             "batches": {"batch_size": 4, "seed": 0, "shuffle": True},
             "weights": {"sample_weight": np.ones(12)},
@@ -193,6 +196,7 @@ class World:
             "excluded": (),
         })  # fmt: skip
         yield Call("load", cl.data.load, {"name": "digits"})
+        yield from (Call(*each) for each in junk_rooms.files())
         yield Call("Descent", cl.Descent, {"function": bowl, "optimizer": cl.SGD(0.1), "start": None})
         yield Call("Session", cl.Session, {
             "process": cl.Descent(bowl, cl.SGD(0.1)), "probes": None, "snapshot_budget": 2**20,
@@ -232,6 +236,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("session.fork", "learning_rate", "(2.5,)", "one rate to try"),
     ("session.edit(learning_rate) session.edit", "v value learning_rate", NUMBERS + "|lambda",
      "a rate, or a schedule"),
+    ("session.edit(labels) session.edit(row_weights)", "v", "{}", "none of them"),
     ("session.edit(excluded_rows) session.edit(frozen) session.edit(revived_unit*)", "v", "None|[]|0",
      "none of them; unit 0"),
     ("session.edit(optimizer*) session.edit(dropout*) session.edit(hyper*)", "v", "0", "a rate of 0"),
@@ -243,8 +248,14 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Node", "name inputs shares", "None|text|[]", "a name"),
     ("Node", "inputs", "empty text", "a name, as an input may have any"),
     ("Dataset*", "target splits test validation", "None|[]|{}|0", "none"),
+    ("Dataset*", "weight group groups time", "None|0|1.5", "none"),
+    ("Dataset.results Dataset.re* Dataset.exclude", "found labels weights rows", "{}|[]", "none"),
     ("Dataset", "inputs", "None", "all but the target"),
     ("Dataset*", "name", "None|text", "a name"),
+    ("read*", "target inputs splits index images name header encoding decimal thousands separator missing "
+     "names channels skip_bad", "None|True|text|empty text|[]|{}|(2.5,)|mask",
+     "found out; a switch; none; a name"),
+    ("Dataset", "notes later", "[]|{}|True|text|empty text|bytes", "none; a switch"),
     ("Batches", "targets rows excluded", "None|[]|{}", "none, or all"),
     ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),
     ("learning_rate_range_test", "low high stop_factor smoothing key", NUMBERS + "|None", "finite numbers"),
@@ -254,7 +265,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Optimizer", "learning_rate_factors", "[]|{}", "none of them"),
     ("Normalization", "mean variance", "(2.5,)|array|" + NUMBERS, "numbers of any shape, seen later"),
     ("Warmup", "then", NUMBERS + "|lambda", "a rate, or a schedule"),
-    ("Probe", "schedule measure", "None|lambda", "a function"),
+    ("Probe Augmentation", "schedule measure then", "None|lambda", "a function"),
     ("steps epochs seconds below above stalled", "n bound min_delta", "inf|10**400|" + NUMBERS,
      "a bound; one that is never reached, too"),
     ("distance_to FromData", "point values", "True|[]|(2.5,)|array|mask|" + NUMBERS, "numbers of any shape"),

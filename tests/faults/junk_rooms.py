@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import cortex_lab as cl
+from cortex_lab.data._pictures import png
 
 Given = tuple[str, Callable[..., Any], dict[str, Any]]
 
@@ -44,6 +47,20 @@ def models() -> Iterator[Given]:
         build = getattr(cl.models, name)
         given = {"input_shape": 12} if name == "autoencoder" else {}
         yield f"models.{name}", build, _defaults(build) | given
+
+
+def files() -> Iterator[Given]:
+    """A table, a picture that it names and what else is read."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "x.png").write_bytes(png(np.zeros((2, 2), np.uint8)))
+    (folder / "people.csv").write_text("a,b,file,y\n1,?,x.png,0\n2,3,x.png,1\n")
+    table = {"path": folder / "people.csv", "target": "y", "inputs": ["a"], "splits": None, "index": None,
+             "images": None, "name": None, "separator": ",", "missing": None, "header": None, "names": None,
+             "decimal": None, "thousands": None, "encoding": None, "skip_bad": False}  # fmt: skip
+    yield "read", cl.data.read, table
+    frame = cl.data.read(folder / "people.csv").frame
+    given = {"source": frame, "column": "file", "target": "y", "folder": folder, "size": None}
+    yield "read_images", cl.data.read_images, {**given, "channels": None, "skip_bad": False, "name": None}
 
 
 def studies() -> Iterator[Given]:

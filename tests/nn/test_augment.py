@@ -140,3 +140,52 @@ def test_it_helps_where_rows_are_few():
         session.step(600)
         scores[name] = float((network.predict(test_x).argmax(1) == test_y).mean())
     assert scores["with"] > scores["without"] + 0.005, scores
+
+
+EVERYTHING = cl.Augmentation(
+    rotation_range=10, alternate_flip=True, crop=1, cutout=0.3, noise=0.1, contrast_range=0.2,
+    then=lambda picture, draw: picture * draw.random(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("augmentation", [AUGMENTATION, EVERYTHING])
+def test_a_row_is_shown_as_it_is_trained_on(augmentation):
+    session = tour(augment=augmentation)
+    before = states(session)
+    for step in (0, 1, session.process.batches.steps_per_epoch + 2):
+        session.step(step - session.step_number)
+        session.step(to="augment")
+        epoch = step // session.process.batches.steps_per_epoch
+        rows, trained = session.process.batch.rows, session.buffers["input"].copy()
+        for place in (0, 7, 31):
+            shown = session.augmented(int(rows[place]), epoch)
+            np.testing.assert_array_equal(shown, trained[place])
+            assert np.abs(session.augmented(int(rows[place]), epoch + 1) - shown).max() > 0.01
+        session.step()
+    assert len(before[1]) == 0
+    with pytest.raises(IndexError, match="there is no row 5000; rows go from 0 to 1796"):
+        session.augmented(5000)
+    with pytest.raises(ValueError, match="no picture is changed here"):
+        tour(augment=None).augmented(0)
+
+
+def test_all_of_it_is_the_same_by_whole_steps_and_rewound():
+    straight, crooked = tour(augment=EVERYTHING), tour(augment=EVERYTHING)
+    straight.step(30)
+    crooked.step(25)
+    crooked.rewind(11)
+    crooked.step(to="augment")
+    crooked.step(19)
+    same(straight, crooked)
+
+
+def test_a_training_with_a_function_of_ones_own_is_saved_and_goes_on(tmp_path):
+    session = tour(augment=EVERYTHING)
+    session.step(3)
+    session.save(tmp_path / "a.h5")
+    on = tour(augment=EVERYTHING, resume_from=tmp_path / "a.h5")
+    on.step(2)
+    session.step(2)
+    np.testing.assert_array_equal(on.network.params, session.network.params)
+    with pytest.raises(ValueError, match="another augment"):
+        tour(augment=AUGMENTATION, resume_from=tmp_path / "a.h5")

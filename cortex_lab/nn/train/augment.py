@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,11 @@ import numpy as np
 from cortex_lab.ground.described import is_built_in
 from cortex_lab.nn.run.executor import Bound
 from cortex_lab.nn.run.network import Network
+
+_AT_FIRST = (
+    "horizontal_flip", "vertical_flip", "rotation_range", "shift_range", "zoom_range", "shear_range",
+    "brightness_range", "contrast_range", "fill_mode",
+)  # fmt: skip
 
 
 class Augmenter:
@@ -64,15 +69,30 @@ class Augmenter:
 
     def apply(self, rows: np.ndarray, bound: Bound, seed: int, epoch: int) -> None:
         """Put what was put aside for a batch of these `rows` into its buffers, changed."""
-        ops, drawn = self._ops, (seed, epoch)
-        for name, each in self.by_input.items():
-            x, out = self._given_to(name, bound), bound.buffers[name]
-            means = np.zeros(len(rows))
-            if each.contrast_range:
-                means = ops.to_numpy(x.mean(axis=(1, 2, 3)))
-            matrices = ops.asarray(each.matrices(rows, *drawn, *x.shape[1:3]), "float64")
-            tones = ops.asarray(each.tones(rows, *drawn, means), "float64")
-            ops.warp_affine(x, matrices, tones, each.fill_mode == "nearest", out)
+        for name in self.by_input:
+            self._change(name, self._given_to(name, bound), bound.buffers[name], rows, (seed, epoch))
+
+    def changed(self, name: str, pictures: np.ndarray, rows: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+        """Pictures of these `rows`, as the network sees them, as they are in this epoch."""
+        ops = self._ops
+        given = ops.asarray(pictures, ops.dtype)
+        out = ops.zeros(given.shape, given.dtype)
+        self._change(name, given, out, rows, (seed, epoch))
+        return ops.to_numpy(out)
+
+    def _change(self, name: str, x: Any, out: Any, rows: np.ndarray, drawn: tuple[int, int]) -> None:
+        ops, each = self._ops, self.by_input[name]
+        means = np.zeros(len(rows))
+        if each.contrast_range:
+            means = ops.to_numpy(x.mean(axis=(1, 2, 3)))
+        matrices = ops.asarray(each.matrices(rows, *drawn, *x.shape[1:3]), "float64")
+        tones = ops.asarray(each.tones(rows, *drawn, means), "float64")
+        ops.warp_affine(x, matrices, tones, each.fill_mode == "nearest", out)
+        if getattr(each, "finishes", False):
+            pictures = ops.to_numpy(out)
+            each.finish(pictures, np.asarray(rows), *drawn)
+            if pictures is not out:
+                ops.copy(ops.asarray(pictures, out.dtype), out=out)
 
     def to_dict(self) -> dict[str, Any]:
         """The augmentations as JSON-able data."""
@@ -82,4 +102,11 @@ class Augmenter:
 def _described(augmentation: Any) -> dict[str, Any]:
     kind = type(augmentation)
     own = {} if is_built_in(kind) else {"kind": f"{kind.__module__}:{kind.__qualname__}"}
-    return own | asdict(augmentation)
+    defaults = {field.name: field.default for field in fields(augmentation)}
+    settings = {
+        name: f"function {getattr(value, '__qualname__', type(value))}" if callable(value) else value
+        for name, value in asdict(augmentation).items()
+        # What came later is told where it is used alone: files that were written before do not know of it.
+        if name in _AT_FIRST or value != defaults.get(name, MISSING)
+    }
+    return own | settings

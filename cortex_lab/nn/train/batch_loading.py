@@ -91,6 +91,26 @@ class BatchLoader:
         epoch = self.source.steps_per_epoch
         self.checked_until = max(self.checked_until, (step // epoch + 2) * epoch)
 
+    def relabel(self, labels: Any, step: int) -> None:
+        """From step number `step` on, some rows have other labels."""
+        self._change("relabeling", labels)
+        epoch = self.source.steps_per_epoch
+        # Looked at anew when they come by.
+        self.checked_until = max(self.checked_until, (step // epoch + 2) * epoch)
+
+    def reweight(self, weights: Any) -> None:
+        """From the next batch on, some rows count more or less, beside what they were given to count."""
+        self._change("reweighting", weights)
+
+    def _change(self, how: str, value: Any) -> None:
+        change = getattr(self.source, how, None)
+        if change is None:
+            raise ValueError(
+                f"{type(self.source).__name__} has no {how!r}: batches of one's own are changed by whoever "
+                "made them"
+            )
+        self.source = change(value)
+
     def begin_at(self, step: int) -> None:
         """Check the rows from step number `step` on, of which none has come by."""
         epoch = self.source.steps_per_epoch

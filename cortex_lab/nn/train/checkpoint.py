@@ -79,6 +79,8 @@ def save_training(
         "optimizer_state": numbers,
         "hyperparameters": training.hyperparameters,
         "excluded_rows": excluded.tolist(),
+        "relabeled_rows": _pairs(getattr(training.batches, "relabeled_rows", {})),
+        "reweighted_rows": list(map(list, getattr(training.batches, "reweighted_rows", {}).items())),
         "frozen": list(training.frozen.patterns),
         "set_up": {"optimizer": described(began["optimizer"]), "frozen": list(began["frozen"])},
         **identity(training),
@@ -248,7 +250,19 @@ def _left_in(training: Training, saved: Saved) -> Any:
     with saving.reading(saved.path, "excluded_rows"):
         rows, batches = checks.listed("excluded_rows", saved.description["excluded_rows"]), training.batches
         excluded = [checks.whole("an excluded row", row) for row in rows]
-        return batches.excluding(excluded) if excluded else batches  # type: ignore[attr-defined]
+        batches = batches.excluding(excluded) if excluded else batches  # type: ignore[attr-defined]
+    with saving.reading(saved.path, "relabeled_rows"):
+        others = {name: dict(pairs) for name, pairs in saved.description.get("relabeled_rows", {}).items()}
+        named = others["targets"] if set(others) == {"targets"} else others
+        batches = batches.relabeling(named) if others else batches  # type: ignore[attr-defined]
+    with saving.reading(saved.path, "reweighted_rows"):
+        weights = dict(saved.description.get("reweighted_rows", ()))
+        return batches.reweighting(weights) if weights else batches  # type: ignore[attr-defined]
+
+
+def _pairs(by_name: Mapping[str, Mapping[int, Any]]) -> dict[str, list[list[Any]]]:
+    """Dicts by row number as JSON has them."""
+    return {name: [list(pair) for pair in rows.items()] for name, rows in by_name.items()}
 
 
 def _loaded(training: Training, saved: Saved) -> dict[str, Any]:

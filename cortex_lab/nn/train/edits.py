@@ -58,6 +58,16 @@ def excluded_rows(training: Editable, value: Any) -> None:
     training.loader.exclude(value, training.step_number)
 
 
+def labels(training: Editable, value: Any) -> None:
+    """Other labels for some rows, {row: label}, from the next batch on; by output name of several."""
+    training.loader.relabel(value, training.step_number)
+
+
+def row_weights(training: Editable, value: Any) -> None:
+    """How much some rows count, {row: weight}, where others count 1, from the next batch on."""
+    training.loader.reweight(value)
+
+
 def dropout_rate(training: Editable, value: Any) -> None:
     """The rate of every layer that drops or disturbs values."""
     known = training.loader.hyperparameters
@@ -113,6 +123,8 @@ EDITS: dict[str, Callable[..., None]] = {
     "learning_rate": learning_rate,
     "optimizer": optimizer,
     "excluded_rows": excluded_rows,
+    "labels": labels,
+    "row_weights": row_weights,
     "frozen": frozen,
     "dropout_rate": dropout_rate,
     "hyperparameter": hyperparameter,
@@ -122,7 +134,7 @@ EDITS: dict[str, Callable[..., None]] = {
     "pending_update": pending_update,
     "revived_unit": revived_unit,
 }
-_OF_THE_WHOLE = ("learning_rate", "excluded_rows", "frozen", "dropout_rate")
+_OF_THE_WHOLE = ("learning_rate", "excluded_rows", "labels", "row_weights", "frozen", "dropout_rate")
 
 
 def edit(training: Editable, name: str, value: Any) -> None:
