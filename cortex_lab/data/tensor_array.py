@@ -7,15 +7,18 @@ file stay there: slices, choices of rows, copies and columns put together read t
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 from pandas.api.extensions import ExtensionArray
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, is_scalar, pandas_dtype
 
+from cortex_lab.data.opening import opened, saved
 from cortex_lab.data.source import (
     ArraySource,
     Source,
@@ -129,6 +132,32 @@ class TensorArray(ExtensionArray):
 
     def copy(self) -> TensorArray:
         return type(self)(copied(self.source), self._missing.copy())
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike,
+        name: str | None = None,
+        *,
+        dtype: DTypeLike | None = None,
+        shape: Sequence[int] | None = None,
+        offset: int = 0,
+    ) -> TensorArray:
+        """The column in a file, whose rows stay there and are read when they are wanted.
+
+        A `.npy` file, HDF5 (`name` says which dataset, if there are several), or raw numbers of a `dtype` in
+        rows of a `shape`, from byte `offset` on. DamagedFile if it holds something else, or not all of it.
+        """
+        return cls(opened(path, name, dtype, shape, offset))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the rows as a `.npy` file, without ever holding all of them. ValueError for missing ones."""
+        if self._missing.any():
+            raise ValueError(
+                f"{self._missing.sum()} rows are missing, which a .npy file cannot say; use dropna(), or "
+                "save the frame: frame.to_parquet(path)"
+            )
+        saved(self.source, path)
 
     # Reading and writing -----------------------------------------------------------------------------
 
