@@ -12,8 +12,11 @@
 | `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
 | `load`         | a data set by name; `available()` lists the names                               |
 | `read_idx`     | the array in an IDX file                                                        |
+| `write`        | a frame to Parquet or Feather, its tensors a few megabytes at a time            |
+| `pandas_type`  | what a tensor of a table that Arrow read is in pandas: its `types_mapper`       |
 """
 
+from cortex_lab.data.arrow import pandas_type
 from cortex_lab.data.augmentation import Augmentation
 from cortex_lab.data.batches import Batch, Batches
 from cortex_lab.data.dataset import Dataset
@@ -22,6 +25,7 @@ from cortex_lab.data.loading import available, load
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.data.writing import write
 
 __all__ = [
     "Augmentation",
@@ -34,5 +38,7 @@ __all__ = [
     "TensorDtype",
     "available",
     "load",
+    "pandas_type",
     "read_idx",
+    "write",
 ]

@@ -12,13 +12,14 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cortex_lab.data.source import ArraySource, HDF5Source, Source, as_sliced
+from cortex_lab.data.arrow import needed, pandas_type, parts_of
+from cortex_lab.data.source import ArraySource, HDF5Source, JoinedSource, Source, as_sliced
 from cortex_lab.ground import checks
 from cortex_lab.ground.files import DamagedFile, size_of, write_all, writing
 from cortex_lab.ground.hdf5 import SIGNATURE
 from cortex_lab.ground.pieces import pieces
 
-_NPY = b"\x93NUMPY"
+_NPY, _FEATHER = b"\x93NUMPY", b"ARROW1"
 _AGAIN = "take a whole copy of it, or write it anew"
 
 
@@ -28,10 +29,10 @@ def opened(
     dtype: DTypeLike | None = None,
     shape: Sequence[int] | None = None,
     offset: int = 0,
-) -> Source:
-    """The rows in a file, which are read when they are wanted.
+) -> tuple[Source, np.ndarray | None]:
+    """The rows in a file, which are read when they are wanted, and which of them are missing.
 
-    A `.npy` file and HDF5 say themselves what they hold; of HDF5, `name` says which of its datasets. Anything
+    `.npy`, HDF5 and Feather say themselves what they hold; `name` says which dataset or column. Anything
     else is raw numbers of a `dtype`, rows of a `shape`, from byte `offset` on. DamagedFile for a file that is
     cut off or holds something else than rows of numbers.
     """
@@ -40,14 +41,16 @@ def opened(
     with open(path, "rb") as file:
         start = file.read(len(SIGNATURE))
     if dtype is not None or shape is not None:
-        return _raw(path, size, dtype, shape, offset)
+        return _raw(path, size, dtype, shape, offset), None
     if start.startswith(_NPY):
-        return ArraySource(_npy(path))
+        return ArraySource(_npy(path)), None
+    if start.startswith(_FEATHER):
+        return _feather(path, name)
     if h5py.is_hdf5(path):
-        return HDF5Source(_dataset(path, name))
+        return HDF5Source(_dataset(path, name)), None
     raise DamagedFile(
         path,
-        f"is neither .npy nor HDF5: it starts with {start.hex(' ') or 'nothing'}",
+        f"is neither .npy nor HDF5 nor Feather: it starts with {start.hex(' ') or 'nothing'}",
         remedy="say what raw numbers it holds, dtype='uint8', shape=(28, 28) for the rows, or read it first",
     )
 
@@ -94,22 +97,53 @@ def _npy(path: Path) -> np.ndarray:
         raise DamagedFile(path, f"is no whole .npy file ({error})", remedy=_AGAIN) from error
 
 
+def _feather(path: Path, name: str | None) -> tuple[Source, np.ndarray]:
+    """The rows of a column in a Feather file, where they lie in it, and which are missing."""
+    pa = needed("a Feather file")
+    try:
+        with pa.memory_map(str(path)) as file:
+            start = file.read_buffer(1).address
+            table = pa.ipc.open_file(file).read_all()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamagedFile(path, f"is no whole Feather file ({error})", remedy=_AGAIN) from error
+    types = {field.name: pandas_type(field.type) for field in table.schema}
+    name = _one_of(path, name, [each for each, dtype in types.items() if dtype is not None], "tensor columns")
+    parts, missing = parts_of(types[name], table[name])
+    mapped, found = np.memmap(path, np.uint8, "r"), []
+    for array in parts:
+        place = array.__array_interface__["data"][0] - start
+        if array.size and not 0 <= place <= len(mapped) - array.nbytes:
+            raise DamagedFile(
+                path,
+                f"has {name!r} compressed, or as bits, so that its rows cannot be read where they lie",
+                remedy="read it, pandas.read_feather(path), and write it anew with cortex_lab.data.write",
+            )
+        found.append(ArraySource(np.ndarray(array.shape, array.dtype, mapped, place, array.strides)))
+    return found[0] if len(found) == 1 else JoinedSource(found), missing
+
+
 def _dataset(path: Path, name: str | None) -> h5py.Dataset:
     try:
         file = h5py.File(path, "r")
         names = _names(file)
     except (OSError, RuntimeError) as error:
         raise DamagedFile(path, f"is no whole HDF5 file ({error})", remedy=_AGAIN) from error
+    # Any name that HDF5 takes is one, such as "/deep/rows".
+    if name is None or not _holds_rows(file.get(name)):
+        name = _one_of(path, name, names, "datasets of rows")
+    return file[name]  # type: ignore[return-value]
+
+
+def _one_of(path: Path, name: str | None, names: list[str], what: str) -> str:
+    """The name that was asked for, or of the one that there is."""
     there = ", ".join(map(repr, names)) or "none"
-    if name is None and len(names) != 1:
-        raise checks.WrongArgument(
-            f"{path} has {len(names)} datasets of rows: say which, name=..., of {there}"
-        )
-    dataset = file.get(names[0] if name is None else name)
-    if not _holds_rows(dataset):
-        what = f"has no dataset {name!r}" if dataset is None else f"has no rows of numbers in {name!r}"
-        raise KeyError(f"{path} {what}, it has {there}{checks.near(name, names)}")
-    return dataset
+    if name is None and len(names) == 1:
+        return names[0]
+    if name is None:
+        raise checks.WrongArgument(f"{path} has {len(names)} {what}: say which, name=..., of {there}")
+    if name not in names:
+        raise KeyError(f"{path} has no {name!r} among its {what}, {there}{checks.near(name, names)}")
+    return name
 
 
 def _names(file: h5py.File) -> list[str]:

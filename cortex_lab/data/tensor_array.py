@@ -18,6 +18,7 @@ from pandas.api.extensions import ExtensionArray
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, is_scalar, pandas_dtype
 
+from cortex_lab.data.arrow import arrow_array, from_arrow
 from cortex_lab.data.opening import opened, saved
 from cortex_lab.data.source import (
     ArraySource,
@@ -120,6 +121,10 @@ class TensorArray(ExtensionArray):
         return made.copy() if copy else made
 
     @classmethod
+    def _from_arrow(cls, array: Any, dtype: TensorDtype) -> TensorArray:
+        return cls(*from_arrow(dtype, array))
+
+    @classmethod
     def _from_factorized(cls, values: Any, original: TensorArray) -> TensorArray:
         return cls._from_sequence(values, dtype=original.dtype)
 
@@ -145,10 +150,11 @@ class TensorArray(ExtensionArray):
     ) -> TensorArray:
         """The column in a file, whose rows stay there and are read when they are wanted.
 
-        A `.npy` file, HDF5 (`name` says which dataset, if there are several), or raw numbers of a `dtype` in
-        rows of a `shape`, from byte `offset` on. DamagedFile if it holds something else, or not all of it.
+        A `.npy` file, HDF5 or Feather that is not compressed (`name` says which dataset or column, if there
+        are several), or raw numbers of a `dtype` in rows of a `shape`, from byte `offset` on. DamagedFile if
+        it holds something else, or not all of it.
         """
-        return cls(opened(path, name, dtype, shape, offset))
+        return cls(*opened(path, name, dtype, shape, offset))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the rows as a `.npy` file, without ever holding all of them. ValueError for missing ones."""
@@ -249,6 +255,10 @@ class TensorArray(ExtensionArray):
                 "to stand for them; use dropna(), or .tensor for the rows as they are stored"
             )
         return self.to_numpy(dtype, na_value=np.nan)
+
+    def __arrow_array__(self, type: Any = None) -> Any:
+        """As Arrow's `fixed_shape_tensor`, which shares the memory of numbers that lie there in one block."""
+        return arrow_array(self.source, self._missing, type)
 
     def to_numpy(self, dtype: Any = None, copy: bool = False, na_value: Any = None) -> np.ndarray:
         """(n, *shape), copied only if `dtype`, `copy` or `na_value` (stands in for missing rows) asks."""

@@ -116,9 +116,9 @@ BAD = {
     ),
     "one of several": (lambda p: (by_name(p, ROWS)[0], {}), ["2 datasets", "'other', 'these'"]),
     "another name": (
-        lambda p: (by_name(p, ROWS)[0], {"name": "thees"}), ["no dataset 'thees'", "did you mean 'these'"],
+        lambda p: (by_name(p, ROWS)[0], {"name": "thees"}), ["no 'thees' among", "did you mean 'these'"],
     ),
-    "a dataset of no rows": (lambda p: (hdf5(p, ROWS)[0], {"name": "label"}), ["no rows of numbers"]),
+    "a dataset of no rows": (lambda p: (hdf5(p, ROWS)[0], {"name": "label"}), ["no 'label' among"]),
 }  # fmt: skip
 
 
