@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike
-from pandas.api.extensions import ExtensionArray
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, is_scalar, pandas_dtype
 
 from cortex_lab.data.arrow import arrow_array, from_arrow
+from cortex_lab.data.comparing import Comparing
 from cortex_lab.data.opening import opened, saved
 from cortex_lab.data.source import (
     ArraySource,
     Source,
-    as_sliced,
     copied,
     in_memory,
     joined,
@@ -33,10 +32,9 @@ from cortex_lab.data.source import (
     whole,
 )
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
-from cortex_lab.ground.pieces import pieces
 
 
-class TensorArray(ExtensionArray):
+class TensorArray(Comparing):
     """Rows of one shape, shared and not copied.
 
     Parameters
@@ -208,6 +206,21 @@ class TensorArray(ExtensionArray):
         else:
             raise TypeError(f"a {self.dtype} column cannot hold {value!r}")
 
+    def _where(self, mask: np.ndarray, value: Any) -> TensorArray:
+        return super()._where(mask, self._lined_up(value))
+
+    def _putmask(self, mask: np.ndarray, value: Any) -> None:
+        super()._putmask(mask, self._lined_up(value))
+
+    def _lined_up(self, value: Any) -> Any:
+        """As many rows as there are here, of which a mask chooses some; a single cell as it is."""
+        if not is_list_like(value) or isinstance(value, TensorArray):
+            return value
+        rows = self._from_sequence(value, dtype=self.dtype)
+        if len(rows) not in (1, len(self)):
+            raise ValueError(f"Length of values ({len(rows)}) does not match length of index ({len(self)})")
+        return rows if len(rows) == len(self) else rows.repeat(len(self))
+
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> TensorArray:
         indices = np.asarray(indices, dtype=np.intp)
         if len(self) == 0 and not (allow_fill and (indices == -1).all()) and len(indices):
@@ -285,43 +298,19 @@ class TensorArray(ExtensionArray):
             )
         return super().astype(dtype, copy)
 
-    # Comparing and grouping --------------------------------------------------------------------------
-
-    def __eq__(self, other: object) -> Any:
-        if isinstance(other, (pd.Series, pd.Index, pd.DataFrame)):
-            return NotImplemented
-        if isinstance(other, (Tensor, np.ndarray)) and other.shape == self.dtype.shape:
-            cell = np.asarray(other)
-            there, same = True, self._rows_where(lambda rows, piece: rows == cell)
-        elif isinstance(other, Sized) and isinstance(other, Iterable) and not isinstance(other, str):
-            if len(other) != len(self):
-                raise ValueError("Lengths must match to compare")
-            if not isinstance(other, TensorArray):
-                return np.array([bool(mine == its) for mine, its in zip(self, other, strict=True)], bool)
-            if other.dtype.shape != self.dtype.shape:
-                return np.zeros(len(self), bool)
-            theirs = other.source
-            there, same = ~other._missing, self._rows_where(lambda rows, piece: rows == theirs.take(piece))
-        else:
-            return np.zeros(len(self), bool)
-        return same & ~self._missing & there
-
-    def _rows_where(self, holds: Callable[[np.ndarray, slice], np.ndarray]) -> np.ndarray:
-        """For which rows something holds of all their numbers."""
-        found = np.empty(len(self), bool)
-        for piece in pieces(as_sliced(self.source)):
-            same = holds(self.source.take(piece), piece)
-            found[piece] = same.all(axis=tuple(range(1, same.ndim)))
-        return found
-
-    def __ne__(self, other: object) -> Any:
-        same = self.__eq__(other)
-        return same if same is NotImplemented else ~same
+    # Sorting and grouping ----------------------------------------------------------------------------
 
     def _values_for_argsort(self) -> np.ndarray:
         # The rank of each row, rows compared like words: first element first.
         rows = self._tensor.reshape(len(self), math.prod(self.dtype.shape))
         return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def searchsorted(self, value: Any, side: Any = "left", sorter: Any = None) -> Any:
+        cells = np.empty(1, object)
+        cells[0] = value
+        cells = cells if isinstance(value, Tensor) else np.array(self._from_sequence(value), object)
+        places = np.array(self, object).searchsorted(cells, side=side, sorter=sorter)
+        return places[0] if isinstance(value, Tensor) else places
 
     def _values_for_factorize(self) -> tuple[np.ndarray, Any]:
         return np.array(self, dtype=object), self.dtype.na_value
@@ -337,7 +326,8 @@ class TensorArray(ExtensionArray):
     def value_counts(self, dropna: bool = True) -> pd.Series:
         codes, cells = self.factorize(use_na_sentinel=dropna)
         counts = np.bincount(codes[codes >= 0], minlength=len(cells))
-        return pd.Series(counts, index=pd.Index(cells), name="count", copy=False)
+        # As those of pandas' other types whose missing value is pandas.NA.
+        return pd.Series(counts, index=pd.Index(cells), name="count", dtype="Int64")
 
     def _formatter(self, boxed: bool = False) -> Any:
         return str
