@@ -194,7 +194,7 @@ class Batches:
         self.seed = checked_seed(seed)
         self.shuffle = checks.flag("shuffle", shuffle)
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
-        if len(np.unique(self._all_rows)) != len(self._all_rows):
+        if rows is not None and np.bincount(self._all_rows).max(initial=0) > 1:
             raise ValueError("the same row is given twice; each row is served once an epoch")
         self._identity: dict[str, int] | None = None
         self._leave_out(excluded)
@@ -244,7 +244,11 @@ class Batches:
             broken = [np.empty(0, np.int64)]
             for first in range(0, len(self.rows), part.rows_at_a_time):
                 rows = self.rows[first : first + part.rows_at_a_time]
-                broken.append(rows[~np.isfinite(part.take(rows)).reshape(len(rows), -1).all(axis=1)])
+                finite = np.isfinite(part.take(rows))
+                if not finite.all():
+                    broken.append(rows[~finite.reshape(len(rows), -1).all(axis=1)])
+            if len(broken) == 1:
+                continue
             bad = np.concatenate(broken)
             called = f"input {name!r}" if self._named else "the input"
             refuse_missing(part.take(bad), called, bad, len(self.rows))

@@ -275,7 +275,7 @@ def _whole_column(frame: pd.DataFrame, name: Hashable) -> pd.Series:
         # pandas has no index of float16, nor of longdouble, to look labels up in.
         known = {np.dtype(np.float16): np.float32, np.dtype(np.longdouble): np.float64}
         found = column.astype(known.get(column.dtype, column.dtype))
-        if found.nunique() != len(np.unique(column)):
+        if found.dtype != column.dtype and found.nunique() != len(np.unique(column)):
             raise ValueError(
                 f"column {name!r} holds {column.dtype}, and float64 does not keep all apart; subtract the "
                 f"smallest first: frame[{name!r}] - frame[{name!r}].min()"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cortex_lab.ground import checks
@@ -305,8 +305,14 @@ class Answering:
             if isinstance(own, property) and own.fget is not None:
                 # It is there, and raised what it has to say.
                 return own.fget(self)
-            said = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if not name.startswith("_"):
-                answer = self.answers.get(name)
-                said += f": {answer}" if answer else checks.near(name, dir(type(self)))
-            raise AttributeError(said, name=name)
+            raise AttributeError(_not_there(type(self), name), name=name)
+
+
+@lru_cache(maxsize=256)
+def _not_there(owner: type[Answering], name: str) -> str:
+    """Remembered, since libraries ask again and again for what an object may have."""
+    said = f"{owner.__name__!r} object has no attribute {name!r}"
+    if name.startswith("_"):
+        return said
+    answer = owner.answers.get(name)
+    return said + (f": {answer}" if answer else checks.near(name, dir(owner)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1024)
 def snake_case(name: str) -> str:
     """From class to node names, as Keras does it: MaxPooling2D -> max_pooling2d; but ReLU -> relu."""
     name = name.replace("PReLU", "Prelu").replace("ReLU", "Relu")

@@ -336,11 +336,11 @@ def _need_key(condition: Condition, key: object) -> None:
     object.__setattr__(condition, "key", str(key))
 
 
-def _need_number(condition: Condition, name: str, value: object) -> None:
+def _need_number(condition: Condition, name: str, value: object, wanted: str = "a number") -> None:
     # Infinity is a bound, too: of what is never reached.
     timed = isinstance(value, np.timedelta64)
     if isinstance(value, (bool, np.bool_)) or timed or not isinstance(value, Real) or value != value:
-        raise checks.refused(f"{name} of {type(condition).__name__}(...)", "a number", value)
+        raise checks.refused(f"{name} of {type(condition).__name__}(...)", wanted, value)
     try:
         # As Python's own, which every file can hold, whatever kind of number it was.
         object.__setattr__(condition, name, int(value) if isinstance(value, Integral) else float(value))
@@ -352,9 +352,10 @@ def _need_number(condition: Condition, name: str, value: object) -> None:
 
 def _need_length(condition: Condition, value: Any) -> None:
     # A run of no length is met before its first step, and looks as if it had been one.
-    _need_number(condition, "n", value)
+    wanted = "a number over 0"
+    _need_number(condition, "n", value, wanted)
     if value <= 0:
-        raise checks.refused(f"n of {type(condition).__name__}(...)", "a number over 0", value)
+        raise checks.refused(f"n of {type(condition).__name__}(...)", wanted, value)
 
 
 def reason(condition: Condition, trace: Trace) -> str:

@@ -45,6 +45,8 @@ class Interrupter:
         tracing = sys.gettrace()
         # What is let go of other sessions is not what is to be interrupted.
         gc.disable()
+        # Python 3.12 looks whether a frame asks for bytecodes when tracing begins, and not again.
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self._enter)
         # A trace function that raised is asked no more; one that profiles is another.
         sys.setprofile(None if self.after is None else self._profile)

@@ -1,0 +1,88 @@
+"""This tree beside another one, taking turns: is anything slower than it was?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import Comparison, Row, summarize
+
+OPTIONS = {"tree": "", "seconds": 6.0, "only": ""}
+"""`tree` is a folder with the other tree (`git worktree add ../before v0.3`); `only` as in `cpu`."""
+PACKAGES = ()
+TURN, PAUSE = 0.15, 0.02
+"""Seconds of a turn, and between two."""
+HERE = Path(__file__).resolve().parents[1]
+NOISE = 1.05
+
+
+def run(options: Any) -> list[Row]:
+    """Time here over time there, of each workload; above 1.05 something has become slower."""
+    tree = Path(options.tree).expanduser()
+    if not (tree / "benchmarks").is_dir():
+        raise ValueError(f"--set tree={options.tree}: give the folder of another tree of this project")
+    from benchmarks.workloads import turn
+
+    rows = []
+    for name in turn.names():
+        if options.only in name:
+            compared = _compared(name, tree, options.seconds)
+            rows.append(compared.row(name, "the other tree", bar=NOISE))
+            print(f"{rows[-1].what}: {rows[-1].value:.3f}", file=sys.stderr)
+    return rows
+
+
+def _compared(name: str, tree: Path, seconds: float) -> Comparison:
+    trees = {"here": HERE, "there": tree.resolve()}
+    sides = {side: _Side(folder, name) for side, folder in trees.items()}
+    try:
+        steps = {side: contender.steps_of(TURN) for side, contender in sides.items()}
+        taken: dict[str, list[float]] = {side: [] for side in sides}
+        for number in range(max(6, round(seconds / TURN))):
+            for side in list(sides) if number % 2 == 0 else list(reversed(sides)):
+                time.sleep(PAUSE)
+                taken[side].append(sides[side].take(steps[side]))
+    finally:
+        for contender in sides.values():
+            contender.end()
+    return Comparison(summarize(taken["here"]), summarize(taken["there"]))
+
+
+class _Side:
+    """A process that runs one workload of one tree."""
+
+    def __init__(self, tree: Path, name: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "benchmarks" / "workloads" / "turn.py"), name],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def take(self, steps: int) -> float:
+        """Seconds per step of that many steps."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print(steps, file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError("a contender ended with an error, which is printed above")
+        return float(answer)
+
+    def steps_of(self, seconds: float) -> int:
+        """How many steps take that long; asked again and again, since a few say little of many."""
+        steps = 3
+        for _ in range(5):
+            steps = max(1, round(seconds / self.take(steps)))
+        return steps
+
+    def end(self) -> None:
+        """Let it end by itself: its input is closed."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=20)
