@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike
 from pandas.api.indexers import check_array_indexer
-from pandas.api.types import is_integer, is_list_like, is_scalar, pandas_dtype
+from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
 from cortex_lab.data.arrow import arrow_array, from_arrow
+from cortex_lab.data.cells import Cells, cast, is_missing
 from cortex_lab.data.comparing import Comparing
 from cortex_lab.data.opening import opened, saved
 from cortex_lab.data.source import (
@@ -34,7 +35,7 @@ from cortex_lab.data.source import (
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
 
 
-class TensorArray(Comparing):
+class TensorArray(Comparing, Cells):
     """Rows of one shape, shared and not copied.
 
     Parameters
@@ -45,10 +46,6 @@ class TensorArray(Comparing):
     missing
         Which rows are missing, (n,) bool; what `tensor` holds there has no meaning.
     """
-
-    # Operators of an ndarray on the left come here; there is no arithmetic but on `.tensor`.
-    __array_ufunc__ = None  # pyright: ignore[reportAssignmentType]
-    _readonly = False
 
     def __init__(self, tensor: np.ndarray | Source, missing: np.ndarray | None = None) -> None:
         source = source_of(tensor)
@@ -90,9 +87,6 @@ class TensorArray(Comparing):
     def nbytes(self) -> int:
         return len(self) * row_bytes(self.source) + self._missing.nbytes
 
-    def __len__(self) -> int:
-        return len(self._missing)
-
     # Construction ------------------------------------------------------------------------------------
 
     @classmethod
@@ -114,17 +108,13 @@ class TensorArray(Comparing):
         if target is not None:
             if tensor.shape[1:] != target.shape:
                 raise ValueError(f"rows of shape {shape_text(tensor.shape[1:])} do not fit a {target} column")
-            tensor = _cast(tensor, target.scalar)
+            tensor = cast(tensor, target.scalar)
         made = cls(tensor, missing)
         return made.copy() if copy else made
 
     @classmethod
     def _from_arrow(cls, array: Any, dtype: TensorDtype) -> TensorArray:
         return cls(*from_arrow(dtype, array))
-
-    @classmethod
-    def _from_factorized(cls, values: Any, original: TensorArray) -> TensorArray:
-        return cls._from_sequence(values, dtype=original.dtype)
 
     @classmethod
     def _concat_same_type(cls, to_concat: Sequence[TensorArray]) -> TensorArray:
@@ -171,15 +161,7 @@ class TensorArray(Comparing):
                 return self.dtype.na_value
             row = int(item) % len(self)
             return Tensor(self.source.take(slice(row, row + 1))[0])
-        if isinstance(item, tuple):
-            # pandas asks for [..., rows] or [rows, ...].
-            item = next((rows for rows in item if rows is not Ellipsis), slice(None))
-        item = check_array_indexer(self, item)
-        if not isinstance(item, (slice, np.ndarray)):
-            raise IndexError(
-                "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) "
-                "and integer or boolean arrays are valid indices"
-            )
+        item = self._checked(item)
         result = type(self)(part(self.source, item), self._missing[item])
         result._readonly = self._readonly and isinstance(item, slice)
         return result
@@ -206,38 +188,16 @@ class TensorArray(Comparing):
         else:
             raise TypeError(f"a {self.dtype} column cannot hold {value!r}")
 
-    def _where(self, mask: np.ndarray, value: Any) -> TensorArray:
-        return super()._where(mask, self._lined_up(value))
-
-    def _putmask(self, mask: np.ndarray, value: Any) -> None:
-        super()._putmask(mask, self._lined_up(value))
-
-    def _lined_up(self, value: Any) -> Any:
-        """As many rows as there are here, of which a mask chooses some; a single cell as it is."""
-        if not is_list_like(value) or isinstance(value, TensorArray):
-            return value
-        rows = self._from_sequence(value, dtype=self.dtype)
-        if len(rows) not in (1, len(self)):
-            raise ValueError(f"Length of values ({len(rows)}) does not match length of index ({len(self)})")
-        return rows if len(rows) == len(self) else rows.repeat(len(self))
-
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> TensorArray:
-        indices = np.asarray(indices, dtype=np.intp)
-        if len(self) == 0 and not (allow_fill and (indices == -1).all()) and len(indices):
-            raise IndexError("cannot do a non-empty take from an empty axes.")
+        indices, blank = self._taken(indices, allow_fill)
         if not allow_fill:
             return type(self)(part(self.source, indices), self._missing.take(indices))
-        blank = indices == -1
-        if (indices < -1).any():
-            raise ValueError("with allow_fill=True, indices below -1 have no meaning")
-        if (indices >= len(self)).any() and len(self):
-            raise IndexError(f"index {indices.max()} is out of bounds for {len(self)} rows")
         missing = np.ones(len(indices), bool)
         missing[~blank] = self._missing[indices[~blank]]
         if len(self) and not in_memory(self.source):
             # What stands in a missing row has no meaning, and may be that of any row.
             result = type(self)(part(self.source, np.maximum(indices, 0)), missing)
-            blank &= not _is_missing(fill_value)
+            blank &= not is_missing(fill_value)
         else:
             tensor = np.empty((len(indices), *self.dtype.shape), self.dtype.scalar)
             tensor[~blank] = self.source.take(indices[~blank])
@@ -246,9 +206,6 @@ class TensorArray(Comparing):
             result[blank] = self.dtype.na_value if fill_value is None else fill_value
         return result
 
-    def isna(self) -> np.ndarray:
-        return self._missing.copy()
-
     # Conversion --------------------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -256,9 +213,7 @@ class TensorArray(Comparing):
         if dtype is not None and np.dtype(dtype) == object:
             if copy is False:
                 raise ValueError("cells cannot be made without a copy")
-            cells = np.empty(len(self), object)
-            cells[:] = list(self)
-            return cells
+            return self._as_cells()
         if not self._missing.any():
             return np.array(self.tensor, dtype=dtype, copy=copy)
         if self.dtype.scalar.kind != "f":
@@ -305,40 +260,13 @@ class TensorArray(Comparing):
         rows = self._tensor.reshape(len(self), math.prod(self.dtype.shape))
         return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
 
-    def searchsorted(self, value: Any, side: Any = "left", sorter: Any = None) -> Any:
-        cells = np.empty(1, object)
-        cells[0] = value
-        cells = cells if isinstance(value, Tensor) else np.array(self._from_sequence(value), object)
-        places = np.array(self, object).searchsorted(cells, side=side, sorter=sorter)
-        return places[0] if isinstance(value, Tensor) else places
-
-    def _values_for_factorize(self) -> tuple[np.ndarray, Any]:
-        return np.array(self, dtype=object), self.dtype.na_value
-
-    def _values_for_json(self) -> np.ndarray:
-        # pandas' JSON writer reads past the end of arrays with more than one dimension.
-        cells = np.empty(len(self), object)
-        cells[:] = [
-            None if gone else row.tolist() for row, gone in zip(self._tensor, self._missing, strict=True)
-        ]
-        return cells
-
-    def value_counts(self, dropna: bool = True) -> pd.Series:
-        codes, cells = self.factorize(use_na_sentinel=dropna)
-        counts = np.bincount(codes[codes >= 0], minlength=len(cells))
-        # As those of pandas' other types whose missing value is pandas.NA.
-        return pd.Series(counts, index=pd.Index(cells), name="count", dtype="Int64")
-
-    def _formatter(self, boxed: bool = False) -> Any:
-        return str
-
 
 TensorDtype.array_type = TensorArray
 
 
 def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.ndarray]:
     """One array of separate rows, and which of them are missing."""
-    rows = [None if _is_missing(scalar) else np.asarray(scalar) for scalar in scalars]
+    rows = [None if is_missing(scalar) else np.asarray(scalar) for scalar in scalars]
     present = [row for row in rows if row is not None]
     if target is None and not present:
         raise ValueError("the shape of a tensor column cannot be read from no rows; give its dtype")
@@ -355,20 +283,6 @@ def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.nda
         if row is not None:
             tensor[position] = row
     return tensor, np.array([row is None for row in rows], bool)
-
-
-def _cast(tensor: np.ndarray, scalar: np.dtype) -> np.ndarray:
-    if np.can_cast(tensor.dtype, scalar, "same_kind"):
-        return tensor.astype(scalar, copy=False)
-    with np.errstate(invalid="ignore"):
-        cast = tensor.astype(scalar)
-    if not np.array_equal(cast, tensor):
-        raise ValueError(f"{tensor.dtype} values do not fit {scalar}; convert with astype if that is meant")
-    return cast
-
-
-def _is_missing(scalar: object) -> bool:
-    return is_scalar(scalar) and bool(pd.isna(scalar))
 
 
 def _blank(scalar: np.dtype) -> Any:
