@@ -6,6 +6,7 @@
 | `Batches`      | the batches of every epoch, each a pure function of (seed, step)                |
 | `Batch`        | inputs, targets and row numbers of one step                                     |
 | `TensorArray`  | pandas column whose rows are arrays of one shape, in memory or in a file        |
+| `RaggedArray`  | pandas column of sequences, each of its own length; its type is `RaggedDtype`    |
 | `Source`       | where rows lie: `take`, `put`, length, shape and dtype are all that is asked    |
 | `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
 | `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
@@ -22,6 +23,8 @@ from cortex_lab.data.batches import Batch, Batches
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.loading import available, load
+from cortex_lab.data.ragged import RaggedArray
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
@@ -32,6 +35,8 @@ __all__ = [
     "Batch",
     "Batches",
     "Dataset",
+    "RaggedArray",
+    "RaggedDtype",
     "Source",
     "Tensor",
     "TensorArray",

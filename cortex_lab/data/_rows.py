@@ -37,6 +37,7 @@ class Rows:
         dtype: DTypeLike = np.float32,
     ) -> None:
         refuse_masked(values, called)
+        self.called = called
         source = self.source = source_of(values)
         given = as_sliced(source)
         check_numeric(given, called)
@@ -71,6 +72,13 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def like(self, other: Rows) -> Rows:
+        """Sequences with as many steps as the other's, where they have fewer; other rows as they are."""
+        lengthened = getattr(self.source, "lengthened", None)
+        if lengthened is None or self.shape[1:] != other.shape[1:] or self.shape[0] >= other.shape[0]:
+            return self
+        return Rows(lengthened(other.shape[0]), called=self.called, dtype=self.dtype)
 
     @property
     def whole(self) -> np.ndarray | Source:

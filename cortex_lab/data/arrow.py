@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import ArraySource, ChangedSource, Source, frozen, whole
 from cortex_lab.data.tensor import TensorDtype
 
@@ -75,12 +76,16 @@ def parts_of(dtype: TensorDtype, array: Any) -> tuple[list[np.ndarray], np.ndarr
     return [_tensor(dtype, chunk) for chunk in chunks], np.concatenate([np.empty(0, bool), *missing])
 
 
-def pandas_type(type: Any) -> TensorDtype | None:
-    """What a column of this Arrow type is in pandas; None where it is no tensor.
+def pandas_type(type: Any) -> TensorDtype | RaggedDtype | None:
+    """What a column of this Arrow type is in pandas; None where it is neither tensors nor sequences.
 
     For tables that pandas has not written: `table.to_pandas(types_mapper=cl.data.pandas_type)`.
     """
     pa = needed("a tensor column in Arrow")
+    if getattr(type, "extension_name", "") == "arrow.variable_shape_tensor":
+        first, *shape = type.uniform_shape or [None]
+        known = first is None and None not in shape
+        return RaggedDtype(type.value_type.to_pandas_dtype(), shape) if known else None
     if not isinstance(type, pa.FixedShapeTensorType):
         return None
     return TensorDtype(type.value_type.to_pandas_dtype(), _shape(type))

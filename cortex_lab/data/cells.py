@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from pandas.api.types import is_list_like, is_scalar
 from cortex_lab.data.tensor import Tensor
 
 
-class Cells(ExtensionArray):
+class ArrayCells(ExtensionArray):
     """A column of `Tensor` cells, some of which may be missing."""
 
     # Operators of an ndarray on the left come here; there is no arithmetic but on the numbers themselves.
@@ -71,7 +72,7 @@ class Cells(ExtensionArray):
 
     def _lined_up(self, value: Any) -> Any:
         """As many rows as there are here, of which a mask chooses some; a single cell as it is."""
-        if not is_list_like(value) or isinstance(value, Cells):
+        if not is_list_like(value) or isinstance(value, ArrayCells):
             return value
         rows = self._from_sequence(value, dtype=self.dtype)
         if len(rows) not in (1, len(self)):
@@ -88,6 +89,11 @@ class Cells(ExtensionArray):
     def _values_for_factorize(self) -> tuple[np.ndarray, Any]:
         return self._as_cells(), self.dtype.na_value
 
+    def _hash_pandas_object(self, *, encoding: str, hash_key: str, categorize: bool) -> np.ndarray:
+        """(n,) uint64 by content: how a cell prints, which pandas would take, says too little of it."""
+        key = hash_key.encode(encoding)
+        return np.array([_digest(cell, key) for cell in self], np.uint64)
+
     def _values_for_json(self) -> np.ndarray:
         # pandas' JSON writer reads past the end of arrays with more than one dimension.
         cells = np.empty(len(self), object)
@@ -102,6 +108,17 @@ class Cells(ExtensionArray):
 
     def _formatter(self, boxed: bool = False) -> Any:
         return str
+
+
+def _digest(cell: Any, key: bytes) -> int:
+    found = hashlib.blake2b(key=key[:64], digest_size=8)
+    if isinstance(cell, Tensor):
+        # Equal cells of different types are equal, and so are 0 and -0.
+        numbers = cell.array.astype(np.float64) + 0.0
+        if cell.dtype.kind in "iu" and (np.abs(numbers) >= 2**53).any():
+            numbers = cell.array
+        found.update(repr(cell.shape).encode() + numbers.tobytes())
+    return int.from_bytes(found.digest(), "little")
 
 
 def cast(numbers: np.ndarray, scalar: np.dtype) -> np.ndarray:

@@ -162,7 +162,8 @@ class Dataset(Answers):
         same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
         same._autoencodes = other._autoencodes
         same._inputs = {
-            name: self._inputs_of(columns, other.categories) for name, columns in other.reads.items()
+            name: self._inputs_of(columns, other.categories).like(other._inputs[name])
+            for name, columns in other.reads.items()
         }
         for name, rows in same._inputs.items():
             if rows.shape != other._inputs[name].shape:

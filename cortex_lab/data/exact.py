@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data._rows import Rows
-from cortex_lab.data.columns import Categories
+from cortex_lab.data.columns import Categories, source_of_rows
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.roles import Goal, as_list
-from cortex_lab.data.source import settled
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground.categories import one_hot
 
@@ -41,8 +41,8 @@ def exactly(frame: pd.DataFrame, columns: Any, rows: Rows, categories: Categorie
     names = as_list(columns)
     if rows.dtype != np.float32:
         return rows
-    if isinstance(frame[names[0]].dtype, TensorDtype):
-        values: Any = settled(frame[names[0]].array.source)  # type: ignore[union-attr]
+    if isinstance(frame[names[0]].dtype, (TensorDtype, RaggedDtype)):
+        values: Any = source_of_rows(frame[names[0]].array)
     else:
         parts = [
             one_hot(frame[name], categories[name], name)

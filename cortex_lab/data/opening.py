@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from cortex_lab.data.arrow import needed, pandas_type, parts_of
 from cortex_lab.data.source import ArraySource, HDF5Source, JoinedSource, Source, as_sliced
+from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
 from cortex_lab.ground.files import DamagedFile, size_of, write_all, writing
 from cortex_lab.ground.hdf5 import SIGNATURE
@@ -106,10 +107,11 @@ def _feather(path: Path, name: str | None) -> tuple[Source, np.ndarray]:
             table = pa.ipc.open_file(file).read_all()
     except (pa.ArrowInvalid, OSError) as error:
         raise DamagedFile(path, f"is no whole Feather file ({error})", remedy=_AGAIN) from error
-    types = {field.name: pandas_type(field.type) for field in table.schema}
-    name = _one_of(path, name, [each for each, dtype in types.items() if dtype is not None], "tensor columns")
+    found = {field.name: pandas_type(field.type) for field in table.schema}
+    types = {each: dtype for each, dtype in found.items() if isinstance(dtype, TensorDtype)}
+    name = _one_of(path, name, list(types), "tensor columns")
     parts, missing = parts_of(types[name], table[name])
-    mapped, found = np.memmap(path, np.uint8, "r"), []
+    mapped, mine = np.memmap(path, np.uint8, "r"), []
     for array in parts:
         place = array.__array_interface__["data"][0] - start
         if array.size and not 0 <= place <= len(mapped) - array.nbytes:
@@ -118,8 +120,8 @@ def _feather(path: Path, name: str | None) -> tuple[Source, np.ndarray]:
                 f"has {name!r} compressed, or as bits, so that its rows cannot be read where they lie",
                 remedy="read it, pandas.read_feather(path), and write it anew with cortex_lab.data.write",
             )
-        found.append(ArraySource(np.ndarray(array.shape, array.dtype, mapped, place, array.strides)))
-    return found[0] if len(found) == 1 else JoinedSource(found), missing
+        mine.append(ArraySource(np.ndarray(array.shape, array.dtype, mapped, place, array.strides)))
+    return mine[0] if len(mine) == 1 else JoinedSource(mine), missing
 
 
 def _dataset(path: Path, name: str | None) -> h5py.Dataset:

@@ -18,7 +18,7 @@ from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
 from cortex_lab.data.arrow import arrow_array, from_arrow
-from cortex_lab.data.cells import Cells, cast, is_missing
+from cortex_lab.data.cells import ArrayCells, cast, is_missing
 from cortex_lab.data.comparing import Comparing
 from cortex_lab.data.opening import opened, saved
 from cortex_lab.data.source import (
@@ -35,7 +35,7 @@ from cortex_lab.data.source import (
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
 
 
-class TensorArray(Comparing, Cells):
+class TensorArray(Comparing, ArrayCells):
     """Rows of one shape, shared and not copied.
 
     Parameters
@@ -276,6 +276,7 @@ def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.nda
             raise ValueError(
                 f"row {position} is {shape_text(row.shape) or 'a single value'} {row.dtype} where "
                 f"{shape_text(shape)} numbers are wanted: all rows of a tensor column have one shape"
+                + ("; of sequences make RaggedArray.of(rows)" if row.shape[1:] == shape[1:] else "")
             )
     scalar = np.result_type(*present) if present or target is None else target.scalar
     tensor = np.full((len(rows), *shape), _blank(scalar), scalar)

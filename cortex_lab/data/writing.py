@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cortex_lab.data.arrow import needed
-from cortex_lab.data.source import row_bytes
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
 from cortex_lab.ground.files import writing
@@ -31,7 +31,7 @@ def write(frame: pd.DataFrame, path: str | os.PathLike) -> None:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"the frame has more than one column {twice!r}; rename one")
     pa = needed(f"writing {kind[1:].capitalize()}")
-    tensors = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, TensorDtype)]
+    tensors = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, (TensorDtype, RaggedDtype))]
     # What is no tensor is in memory, and its types are seen in all rows together.
     others = pa.Table.from_pandas(frame.drop(columns=tensors))
     schema = _with_tensors(others.schema, frame, tensors)
@@ -61,7 +61,7 @@ def _with_tensors(schema: Any, frame: pd.DataFrame, tensors: list) -> Any:
 
 
 def _groups(frame: pd.DataFrame, tensors: list) -> Iterator[slice]:
-    row = sum(row_bytes(frame[name].array.source) for name in tensors)
+    row = sum(frame[name].array.nbytes for name in tensors) // max(1, len(frame))
     step = max(1, min(2**20, _GROUP // max(1, row)))
     for start in range(0, len(frame), step) if len(frame) else [0]:
         yield slice(start, min(start + step, len(frame)))

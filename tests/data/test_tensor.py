@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cortex_lab.data import Tensor, TensorArray, TensorDtype
+from cortex_lab.data import RaggedArray, Tensor, TensorArray, TensorDtype
 
 
 @pytest.fixture
@@ -158,6 +158,15 @@ def test_rows_are_compared_like_words(compare, monkeypatch):
         for unlike in (3, "x", TensorArray(mine[:, 0])):
             with pytest.raises(TypeError, match="not supported"):
                 compare(column, unlike)
+
+
+def test_a_hash_is_of_what_a_cell_holds_and_not_of_how_it_prints():
+    alike = np.array([[0, 1, 2, 9], [0, 2, 1, 9], [0, 1, 2, 9]])
+    for column in (TensorArray(alike), TensorArray(alike.astype(np.float32)), RaggedArray.of(alike.tolist())):
+        assert len({str(cell) for cell in column}) == 1
+        first, second, third = pd.util.hash_pandas_object(pd.Series(column), index=False)
+        assert first == third != second
+        assert pd.Series(column).duplicated().tolist() == [False, False, True]
 
 
 def test_where_one_of_the_rows_belongs_among_sorted_ones():
