@@ -8,6 +8,7 @@
 | `TensorArray`  | pandas column whose rows are arrays of one shape, in memory or in a file        |
 | `RaggedArray`  | pandas column of sequences, each of its own length; its type is `RaggedDtype`    |
 | `Source`       | where rows lie: `take`, `put`, length, shape and dtype are all that is asked    |
+| `DecodedSource`| a `Source` of files, such as pictures, each decoded when it is wanted           |
 | `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
 | `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
 | `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
@@ -21,6 +22,7 @@ from cortex_lab.data.arrow import pandas_type
 from cortex_lab.data.augmentation import Augmentation
 from cortex_lab.data.batches import Batch, Batches
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.decoded import DecodedSource
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.loading import available, load
 from cortex_lab.data.ragged import RaggedArray
@@ -35,6 +37,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Dataset",
+    "DecodedSource",
     "RaggedArray",
     "RaggedDtype",
     "Source",

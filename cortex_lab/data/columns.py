@@ -44,8 +44,9 @@ def with_tensor_columns(
     frame = frame.copy(deep=False)
     for name in names:
         column = _column(frame, name)
-        first = column.iloc[0] if len(column) else None
-        if column.dtype == object and isinstance(first, cells):
+        # Of a tensor column, that would read a row.
+        first = column.iloc[0] if column.dtype == object and len(column) else None
+        if isinstance(first, cells):
             try:
                 frame[name] = TensorArray._from_sequence(column.array)
             except ValueError as error:
