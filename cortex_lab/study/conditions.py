@@ -350,7 +350,7 @@ def _need_number(condition: Condition, name: str, value: object, wanted: str = "
         raise checks.refused(f"{name} of {type(condition).__name__}(...)", wanted, value) from None
 
 
-def _need_length(condition: Condition, value: Any) -> None:
+def _need_length(condition: Condition, value: float) -> None:
     # A run of no length is met before its first step, and looks as if it had been one.
     wanted = "a number over 0"
     _need_number(condition, "n", value, wanted)
