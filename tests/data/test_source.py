@@ -64,8 +64,6 @@ def hdf5(folder, array):
 
 @dataclass(frozen=True)
 class FromText:
-    """A decoder of files that hold the numbers of a row in words."""
-
     shape: tuple
     dtype: np.dtype
 
@@ -74,11 +72,9 @@ class FromText:
 
 
 def decoded(folder, array):
-    place = folder / f"{len(list(folder.iterdir()))} files"
-    place.mkdir()
-    for row, each in enumerate(array):
-        (place / str(row)).write_text(" ".join(map(str, each.astype(float).ravel())))
-    paths = [place / str(row) for row in range(len(array))]
+    paths = [new(folder, "txt").with_suffix(f".{number}") for number in range(len(array))]
+    for path, row in zip(paths, array, strict=True):
+        path.write_text(" ".join(map(str, row.astype(float).ravel())))
     return DecodedSource(paths, FromText(array.shape[1:], array.dtype))
 
 
