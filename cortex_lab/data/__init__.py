@@ -20,7 +20,8 @@
 
 from cortex_lab.data.arrow import pandas_type
 from cortex_lab.data.augmentation import Augmentation
-from cortex_lab.data.batches import Batch, Batches
+from cortex_lab.data.batch import Batch
+from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.decoded import DecodedSource
 from cortex_lab.data.idx import read_idx

@@ -153,14 +153,14 @@ def _check_ids(values: Sliced, called: str) -> None:
     check_distinct(values, called)
 
 
-def one_weight_each(sample_weight: Any, rows: int) -> np.ndarray:
+def one_weight_each(sample_weight: Any, rows: int, called: str = "sample_weight") -> np.ndarray:
     """The weights of `rows` rows, as float64; ValueError if there is not one for each."""
-    weights = checks.numbers("sample_weight", sample_weight, f"{rows} numbers, one for each row")
+    weights = checks.numbers(called, sample_weight, f"{rows} numbers, one for each row")
     if weights.shape != (rows,):
         size = "x".join(map(str, weights.shape)) or "a single number"
-        say = "; give sample_weight.ravel()" if weights.size == rows and weights.ndim > 1 else ""
+        say = f"; give {called}.ravel()" if weights.size == rows and weights.ndim > 1 else ""
         raise checks.WrongArgument(
-            f"sample_weight needs one weight for each of {rows} rows, got {size}{say}"
+            f"{called} needs one weight for each of {rows} rows, got {size}{say}"
         )
     return weights.astype(np.float64)
 
