@@ -32,7 +32,7 @@ def arrow_type(dtype: TensorDtype) -> pa.FixedShapeTensorType:
     return pa.fixed_shape_tensor(pa.from_numpy_dtype(dtype.scalar), dtype.shape)
 
 
-def arrow_array(source: Source, missing: np.ndarray, type: Any = None) -> Any:
+def arrow_array(source: Source, missing: np.ndarray, type: pa.DataType | None = None) -> Any:
     """The rows as an Arrow array, which shares their memory if they lie in one block there.
 
     Bools are packed to bits, so they are copied. `type` is another one that is wanted.
@@ -57,7 +57,7 @@ def valid(missing: np.ndarray) -> Any:
     return needed("a column in Arrow").py_buffer(np.packbits(~missing, bitorder="little"))
 
 
-def from_arrow(dtype: TensorDtype, array: Any) -> tuple[Source, np.ndarray]:
+def from_arrow(dtype: TensorDtype, array: pa.Array | pa.ChunkedArray) -> tuple[Source, np.ndarray]:
     """The rows of an Arrow array, or of one in chunks, as numbers of this dtype, and which are missing.
 
     They share the memory of the array, which is never written to, if that is one chunk of such numbers.
@@ -68,7 +68,7 @@ def from_arrow(dtype: TensorDtype, array: Any) -> tuple[Source, np.ndarray]:
     return ArraySource(np.concatenate([np.empty((0, *dtype.shape), dtype.scalar), *parts])), missing
 
 
-def parts_of(dtype: TensorDtype, array: Any) -> tuple[list[np.ndarray], np.ndarray]:
+def parts_of(dtype: TensorDtype, array: pa.Array | pa.ChunkedArray) -> tuple[list[np.ndarray], np.ndarray]:
     """The rows of each chunk of an Arrow array, and which of all are missing."""
     needed("a tensor column in Arrow")
     chunks = array.chunks if hasattr(array, "chunks") else [array]
@@ -76,7 +76,7 @@ def parts_of(dtype: TensorDtype, array: Any) -> tuple[list[np.ndarray], np.ndarr
     return [_tensor(dtype, chunk) for chunk in chunks], np.concatenate([np.empty(0, bool), *missing])
 
 
-def pandas_type(type: Any) -> TensorDtype | RaggedDtype | None:
+def pandas_type(type: pa.DataType) -> TensorDtype | RaggedDtype | None:
     """What a column of this Arrow type is in pandas; None where it is neither tensors nor sequences.
 
     For tables that pandas has not written: `table.to_pandas(types_mapper=cl.data.pandas_type)`.
@@ -148,10 +148,10 @@ def _with_gaps(found: np.ndarray, numbers: pa.Array, rows: pa.Array) -> np.ndarr
     return np.where(gaps, found.dtype.type(np.nan), found)
 
 
-def _refuse_unless(fits: bool, kind: Any, dtype: TensorDtype) -> None:
+def _refuse_unless(fits: bool, kind: pa.DataType, dtype: TensorDtype) -> None:
     if not fits:
         raise _unfit(kind, dtype)
 
 
-def _unfit(kind: Any, dtype: TensorDtype) -> ValueError:
+def _unfit(kind: pa.DataType, dtype: TensorDtype) -> ValueError:
     return ValueError(f"rows of {kind} in Arrow do not fit a {dtype} column: all rows need this one shape")

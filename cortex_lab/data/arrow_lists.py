@@ -31,7 +31,9 @@ def _type() -> Any:
     class VariableShapeTensorType(pa.ExtensionType):
         """Tensors of `ndim` axes; those that are numbers in `uniform_shape` are alike in all rows."""
 
-        def __init__(self, value_type: pa.DataType, ndim: int, uniform_shape: Any = None) -> None:
+        def __init__(
+            self, value_type: pa.DataType, ndim: int, uniform_shape: list[int | None] | None = None
+        ) -> None:
             self.uniform_shape = list(uniform_shape or [None] * ndim)
             storage = pa.struct([("data", pa.list_(value_type)), ("shape", pa.list_(pa.int32(), ndim))])
             super().__init__(storage, _NAME)
@@ -56,7 +58,9 @@ def _type() -> Any:
     return made
 
 
-def list_array(values: np.ndarray, lengths: np.ndarray, missing: np.ndarray, type: Any = None) -> Any:
+def list_array(
+    values: np.ndarray, lengths: np.ndarray, missing: np.ndarray, type: pa.DataType | None = None
+) -> Any:
     """Sequences whose steps are one after the other in `values`; they are shared with the array."""
     pa = needed(_WHAT)
     shape, size = values.shape[1:], math.prod(values.shape[1:])
@@ -83,7 +87,7 @@ def list_array(values: np.ndarray, lengths: np.ndarray, missing: np.ndarray, typ
 
 
 def list_parts(
-    array: Any, scalar: np.dtype, shape: tuple[int, ...], called: str
+    array: pa.Array | pa.ChunkedArray, scalar: np.dtype, shape: tuple[int, ...], called: str
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Values, lengths and what is missing of each chunk of an Arrow array of sequences."""
     needed(_WHAT)
@@ -102,7 +106,7 @@ def _sequences(
     if pa.types.is_struct(array.type) and [field.name for field in array.type] == ["data", "shape"]:
         array, sides = array.field("data"), array.field("shape")
     lists = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
-    numeric = lists and (shape == () or sides is not None) and _is_numeric(pa, array.type.value_type)
+    numeric = lists and (shape == () or sides is not None) and _is_numeric(array.type.value_type)
     if not numeric:
         raise ValueError(f"rows of {kind} in Arrow do not fit a {called} column: lists of numbers are wanted")
     size = math.prod(shape)
@@ -129,5 +133,6 @@ def raw_offsets(array: pa.Array) -> np.ndarray:
     return array.offsets.to_numpy().astype(np.int64)
 
 
-def _is_numeric(pa: Any, kind: Any) -> bool:
+def _is_numeric(kind: pa.DataType) -> bool:
+    pa = needed(_WHAT)
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)

@@ -222,7 +222,7 @@ class Batches:
         """
         return self._with(_ahead=Ahead(checks.whole("count", count, least=1)))
 
-    def weighted(self, weights: Any) -> Batches:
+    def weighted(self, weights: ArrayLike | pd.Series) -> Batches:
         """Rows drawn with replacement, as often as their weights say, as many in an epoch as before.
 
         One weight of at least 0 for each row, in the order of the rows; a Series is matched by its index.
@@ -256,7 +256,7 @@ class Batches:
         first, step = self._shard or (0, 1)
         return self._with(_shard=(first + step * rank, step * of))
 
-    def _with(self, **changes: Any) -> Batches:
+    def _with(self, **changes: object) -> Batches:
         other = copy.copy(self)
         other.__dict__.update(changes, _identity=None)
         other._leave_out(self.excluded)

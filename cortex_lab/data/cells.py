@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from pandas.api.extensions import ExtensionArray
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_list_like, is_scalar
@@ -38,7 +39,7 @@ class ArrayCells(ExtensionArray):
         cells[:] = list(self)
         return cells
 
-    def _checked(self, item: Any) -> slice | np.ndarray:
+    def _checked(self, item: object) -> slice | np.ndarray:
         """What chooses several rows, as a slice, row numbers or a mask."""
         if isinstance(item, tuple):
             # pandas asks for [..., rows] or [rows, ...].
@@ -51,7 +52,7 @@ class ArrayCells(ExtensionArray):
             )
         return item
 
-    def _taken(self, indices: Any, allow_fill: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _taken(self, indices: ArrayLike, allow_fill: bool) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers to take, and which of them are blanks; IndexError for one that is not there."""
         indices = np.asarray(indices, dtype=np.intp)
         if len(self) == 0 and not (allow_fill and (indices == -1).all()) and len(indices):
@@ -64,13 +65,13 @@ class ArrayCells(ExtensionArray):
             raise IndexError(f"index {indices.max()} is out of bounds for {len(self)} rows")
         return indices, indices == -1
 
-    def _where(self, mask: np.ndarray, value: Any) -> Self:
+    def _where(self, mask: np.ndarray, value: object) -> Self:
         return super()._where(mask, self._lined_up(value))  # type: ignore[misc]
 
-    def _putmask(self, mask: np.ndarray, value: Any) -> None:
+    def _putmask(self, mask: np.ndarray, value: object) -> None:
         super()._putmask(mask, self._lined_up(value))  # type: ignore[misc]
 
-    def _lined_up(self, value: Any) -> Any:
+    def _lined_up(self, value: object) -> Any:
         """As many rows as there are here, of which a mask chooses some; a single cell as it is."""
         if not is_list_like(value) or isinstance(value, ArrayCells):
             return value
@@ -110,7 +111,7 @@ class ArrayCells(ExtensionArray):
         return str
 
 
-def _digest(cell: Any, key: bytes) -> int:
+def _digest(cell: object, key: bytes) -> int:
     found = hashlib.blake2b(key=key[:64], digest_size=8)
     if isinstance(cell, Tensor):
         # Equal cells of different types are equal, and so are 0 and -0.

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -69,13 +68,17 @@ def saved(source: Source, path: str | os.PathLike) -> None:
             write_all(handle, np.ascontiguousarray(rows[piece]).reshape(-1).view(np.uint8))
 
 
-def _raw(path: Path, size: int, dtype: Any, shape: Any, offset: int) -> Source:
+def _raw(
+    path: Path, size: int, dtype: DTypeLike | None, shape: Sequence[int] | int | None, offset: int
+) -> Source:
     if dtype is None or shape is None:
         raise checks.WrongArgument(
             "raw numbers need both their dtype and the shape of a row: dtype='uint8', shape=(28, 28)"
         )
     kind = np.dtype(dtype)
-    sides = tuple(checks.whole("shape", side) for side in ([shape] if np.ndim(shape) == 0 else shape))
+    if kind.kind not in "biuf":
+        raise checks.refused("dtype", "bools, integers or floats", dtype)
+    sides = tuple(checks.whole("shape", side, least=1) for side in np.atleast_1d(shape))
     row, left = math.prod(sides) * kind.itemsize, size - checks.whole("offset", offset, least=0)
     if left <= 0 or left % row:
         raise DamagedFile(

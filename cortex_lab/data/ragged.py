@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
 from cortex_lab.data.arrow_lists import list_array, list_parts
@@ -60,11 +60,13 @@ class RaggedArray(ArrayCells):
         self._set([values], rows, gone, RaggedDtype(values.dtype, values.shape[1:]))
 
     @classmethod
-    def of(cls, sequences: Iterable[Any], dtype: Any = None) -> RaggedArray:
+    def of(cls, sequences: Iterable[object], dtype: str | RaggedDtype | None = None) -> RaggedArray:
         """The column of lists or arrays, of which some may be missing (None)."""
-        return cls._from_sequence(list(sequences), dtype=None if dtype is None else dtype)
+        return cls._from_sequence(list(sequences), dtype=dtype)
 
-    def _set(self, blocks: list[np.ndarray], rows: np.ndarray, missing: np.ndarray, dtype: Any) -> None:
+    def _set(
+        self, blocks: list[np.ndarray], rows: np.ndarray, missing: np.ndarray, dtype: RaggedDtype
+    ) -> None:
         # Blocks are added to, never written to: all that share them see their own rows.
         self._blocks, self._rows, self._missing, self._dtype = blocks, rows, missing, dtype
 
@@ -239,7 +241,7 @@ class RaggedArray(ArrayCells):
         result._readonly = self._readonly and isinstance(item, slice)
         return result
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: object) -> None:
         if self._readonly:
             raise ValueError("Cannot modify read-only array")
         from_key = pd.api.indexers.check_array_indexer(self, key)
@@ -265,7 +267,7 @@ class RaggedArray(ArrayCells):
         self._rows[from_key] = places[0] if alone else places
         self._missing[from_key] = rows._missing[0] if alone else rows._missing
 
-    def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> RaggedArray:
+    def take(self, indices: ArrayLike, *, allow_fill: bool = False, fill_value: object = None) -> RaggedArray:
         indices, blank = self._taken(indices, allow_fill)
         rows = np.zeros((len(indices), 3), np.int64)
         missing = np.ones(len(indices), bool)
@@ -277,7 +279,7 @@ class RaggedArray(ArrayCells):
 
     # Conversion --------------------------------------------------------------------------------------
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
         """(n,) of cells; `padded` gives numbers."""
         if dtype is not None and np.dtype(dtype) != object:
             raise TypeError(f"sequences of different length are no array of {dtype}; ask for .padded()")
@@ -285,7 +287,7 @@ class RaggedArray(ArrayCells):
             raise ValueError("cells cannot be made without a copy")
         return self._as_cells()
 
-    def to_numpy(self, dtype: Any = None, copy: bool = False, na_value: Any = pd.NA) -> np.ndarray:
+    def to_numpy(self, dtype: DTypeLike = None, copy: bool = False, na_value: object = pd.NA) -> np.ndarray:
         """(n,) of cells, a new array always."""
         cells = np.asarray(self, dtype)
         cells[self._missing] = na_value

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype
 
 from cortex_lab.data.tensor import Tensor, shape_text
@@ -21,7 +22,7 @@ class RaggedDtype(ExtensionDtype):
     _metadata = ("scalar", "shape")
     _pattern = re.compile(r"ragged\[(\w+), n((?:x\d+)*)\]")
 
-    def __init__(self, scalar: Any = "float32", shape: Sequence[int] = ()) -> None:
+    def __init__(self, scalar: DTypeLike = "float32", shape: Sequence[int] = ()) -> None:
         self.scalar = np.dtype(scalar).newbyteorder("=")
         if self.scalar.kind not in "biuf":
             raise TypeError(f"a column of sequences holds bools, integers or floats, not {self.scalar}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
@@ -188,7 +188,7 @@ class TensorArray(Comparing, ArrayCells):
         else:
             raise TypeError(f"a {self.dtype} column cannot hold {value!r}")
 
-    def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> TensorArray:
+    def take(self, indices: ArrayLike, *, allow_fill: bool = False, fill_value: object = None) -> TensorArray:
         indices, blank = self._taken(indices, allow_fill)
         if not allow_fill:
             return type(self)(part(self.source, indices), self._missing.take(indices))

@@ -107,6 +107,8 @@ BAD = {
         ["rows.bin", "48 each", "compare dtype, shape and offset"],
     ),
     "raw without a shape": (lambda p: (raw(p, ROWS)[0], {"dtype": "int64"}), ["need both", "shape=(28, 28)"]),
+    "raw rows of nothing": (lambda p: (raw(p, ROWS)[0], {"dtype": "u1", "shape": 0}), ["shape", "at least 1"]),
+    "raw objects": (lambda p: (raw(p, ROWS)[0], {"dtype": object, "shape": 2}), ["dtype", "floats"]),
     "raw from beyond the end": (
         lambda p: (raw(p, ROWS)[0], {"dtype": "uint8", "shape": 2, "offset": 10**6}), ["has 0 bytes"],
     ),
