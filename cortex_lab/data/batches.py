@@ -240,6 +240,7 @@ class Batches:
 
     def balanced(self, target: str | None = None) -> Batches:
         """Rows drawn with replacement, each class equally often; of several targets, `target` says whose."""
+        target = None if target is None else checks.text("target", target, "targets")
         name = "targets" if target is None and not self._named_targets else target
         if name not in self._targets:
             there = ", ".join(self._targets) or "none"

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from cortex_lab.data.source import Numbers, numbers
+from cortex_lab.ground import checks
 
 _WORKERS = min(4, os.cpu_count() or 1)
 
@@ -31,7 +32,10 @@ class DecodedSource:
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike], decoder: Decoder) -> None:
-        self.paths, self.decoder = tuple(paths), decoder
+        self.paths = tuple(checks.path("paths", path) for path in checks.listed("paths", paths))
+        self.decoder = checks.function("decoder", decoder, "a function of a path with the `shape` of a row")
+        if not hasattr(decoder, "shape"):
+            raise checks.refused("decoder", "a function of a path with the `shape` of a row", decoder)
         self.shape, self.dtype = tuple(decoder.shape), np.dtype(getattr(decoder, "dtype", np.uint8))
 
     def __len__(self) -> int:

@@ -36,7 +36,8 @@ def opened(
     else is raw numbers of a `dtype`, rows of a `shape`, from byte `offset` on. DamagedFile for a file that is
     cut off or holds something else than rows of numbers.
     """
-    path = Path(path)
+    path = Path(checks.path("path", path))
+    name = None if name is None else checks.text("name", name, "images")
     size = size_of(path)
     with open(path, "rb") as file:
         start = file.read(len(SIGNATURE))
@@ -57,6 +58,7 @@ def opened(
 
 def saved(source: Source, path: str | os.PathLike) -> None:
     """Write the rows as a `.npy` file, a few megabytes at a time."""
+    checks.path("path", path)
     shape = len(source), *source.shape
     header = {"descr": source.dtype.str, "fortran_order": False, "shape": shape}
     with writing(path) as handle:
@@ -75,7 +77,10 @@ def _raw(
         raise checks.WrongArgument(
             "raw numbers need both their dtype and the shape of a row: dtype='uint8', shape=(28, 28)"
         )
-    kind = np.dtype(dtype)
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise checks.refused("dtype", "bools, integers or floats", dtype) from None
     if kind.kind not in "biuf":
         raise checks.refused("dtype", "bools, integers or floats", dtype)
     sides = tuple(checks.whole("shape", side, least=1) for side in np.atleast_1d(shape))

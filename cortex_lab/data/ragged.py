@@ -17,10 +17,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike
 from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
+from cortex_lab.data._rows import positions
 from cortex_lab.data.arrow_lists import list_array, list_parts
 from cortex_lab.data.cells import ArrayCells, cast, is_missing
 from cortex_lab.data.ragged_dtype import RaggedDtype
-from cortex_lab.data.source import Numbers
+from cortex_lab.data.source import Numbers, numbers
 from cortex_lab.data.tensor import Tensor, shape_text
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.ground import checks
@@ -62,7 +63,14 @@ class RaggedArray(ArrayCells):
     @classmethod
     def of(cls, sequences: Iterable[object], dtype: str | RaggedDtype | None = None) -> RaggedArray:
         """The column of lists or arrays, of which some may be missing (None)."""
-        return cls._from_sequence(list(sequences), dtype=dtype)
+        if isinstance(sequences, (pd.Series, pd.Index)):
+            sequences = sequences.array
+        if not isinstance(dtype, (RaggedDtype, type(None))):
+            try:
+                dtype = RaggedDtype.construct_from_string(dtype)
+            except TypeError:
+                raise checks.refused("dtype", "a type such as 'ragged[int64, n]'", dtype) from None
+        return cls._from_sequence(checks.listed("sequences", sequences, "lists of numbers"), dtype=dtype)
 
     def _set(
         self, blocks: list[np.ndarray], rows: np.ndarray, missing: np.ndarray, dtype: RaggedDtype
@@ -104,13 +112,18 @@ class RaggedArray(ArrayCells):
 
     # What a network is given -------------------------------------------------------------------------
 
-    def padded(self, rows: Numbers | None = None, length: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def padded(
+        self, rows: ArrayLike | None = None, length: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(k, length, *shape) with zeros behind each sequence, and (k, length) bools: where it has steps.
 
         Of some rows by number, or of all; as long as the longest of them, or of a `length`. ValueError for a
         sequence that is longer than that.
         """
-        chosen = slice(None) if rows is None else rows
+        chosen = np.arange(len(self)) if rows is None else positions(rows, len(self))  # type: ignore[arg-type]
+        return self._padded(chosen, length)
+
+    def _padded(self, chosen: Numbers, length: int | None) -> tuple[np.ndarray, np.ndarray]:
         places, lengths = self._rows[chosen], self.lengths[chosen]
         longest = int(lengths.max(initial=0))
         if length is not None and longest > checks.whole("length", length, least=0):
@@ -363,7 +376,7 @@ class PaddedSource:
         return len(self.column)
 
     def take(self, rows: Numbers) -> np.ndarray:
-        return self.column.padded(rows, self.length)[0]
+        return self.column._padded(numbers(rows, len(self)), self.length)[0]
 
     def lengthened(self, length: int) -> PaddedSource:
         """The same sequences with more zeros behind them."""

@@ -107,7 +107,10 @@ BAD = {
         ["rows.bin", "48 each", "compare dtype, shape and offset"],
     ),
     "raw without a shape": (lambda p: (raw(p, ROWS)[0], {"dtype": "int64"}), ["need both", "shape=(28, 28)"]),
-    "raw rows of nothing": (lambda p: (raw(p, ROWS)[0], {"dtype": "u1", "shape": 0}), ["shape", "at least 1"]),
+    "raw empty rows": (lambda p: (raw(p, ROWS)[0], {"dtype": "u1", "shape": 0}), ["shape", "at least 1"]),
+    "raw without a type": (lambda p: (raw(p, ROWS)[0], {"dtype": "text", "shape": 2}), ["dtype must be"]),
+    "no name": (lambda p: (hdf5(p, ROWS)[0], {"name": 3}), ["name must be a text"]),
+    "no path": (lambda p: (3, {}), ["the path of a file"]),
     "raw objects": (lambda p: (raw(p, ROWS)[0], {"dtype": object, "shape": 2}), ["dtype", "floats"]),
     "raw from beyond the end": (
         lambda p: (raw(p, ROWS)[0], {"dtype": "uint8", "shape": 2, "offset": 10**6}), ["has 0 bytes"],

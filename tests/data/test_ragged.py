@@ -151,6 +151,8 @@ def test_numbers_changed_under_a_training_are_noticed():
 
 
 REFUSED = {
+    "no lists": (lambda: RaggedArray.of(3), "sequences must be lists of numbers"),
+    "no row numbers": (lambda: RaggedArray.of(LISTS).padded([0.5]), "whole numbers"),
     "lengths that do not add up": (lambda: RaggedArray(np.arange(5), [2, 2]), "add up to 4, and there are 5"),
     "negative lengths": (lambda: RaggedArray(np.arange(1), [2, -1]), "a length for each sequence"),
     "words": (lambda: RaggedArray.of([["a"], ["b", "c"]]), "bools, integers or floats|row 0 is"),
@@ -158,7 +160,7 @@ REFUSED = {
     "rows of other shapes": (lambda: RaggedArray.of([np.ones((2, 3)), np.ones((2, 4))]), "row 1 is 2x4"),
     "nothing known": (lambda: RaggedArray.of([None]), "give their dtype"),
     "numbers that do not fit": (lambda: RaggedArray.of([[300]], "ragged[uint8, n]"), "do not fit uint8"),
-    "another type": (lambda: RaggedArray.of([[1]], "float64"), "cannot be made with dtype"),
+    "another type": (lambda: RaggedArray.of([[1]], "float64"), "dtype must be a type such as"),
     "as an array": (lambda: np.asarray(RaggedArray.of(LISTS), float), r"ask for \.padded\(\)"),
     "as numbers": (lambda: RaggedArray.of(LISTS).astype(float), r"ask for \.padded\(\)"),
     "missing ones": (lambda: data("x"), "column 'x' is missing in 1 of 5 rows .first: 2"),
