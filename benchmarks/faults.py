@@ -14,7 +14,7 @@ from benchmarks import Row
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
-from tests.faults import damage, disks, forks, hostile, interrupts, junk, memory, signals
+from tests.faults import damage, disks, forks, hostile, hostile_trainings, interrupts, junk, memory, signals
 from tests.faults.tally import Tally
 
 OPTIONS = {
@@ -72,6 +72,10 @@ def hostile_files(tally: Tally, folder: Path, options: Any) -> None:
     for name, (path, _) in hostile.write_all(folder).items():
         with tally.one(name):
             _quickly(lambda path=path: Network.load(path))
+
+
+def all_hostile_trainings(tally: Tally, folder: Path, options: Any) -> None:
+    hostile_trainings.resume_all(tally, folder)
 
 
 def hostile_traces(tally: Tally, folder: Path, options: Any) -> None:
@@ -144,6 +148,7 @@ PARTS: dict[str, Callable[[Tally, Path, Any], None]] = {
     "traces cut and with flipped bits": cut_traces,
     "networks cut and with flipped bits": cut_networks,
     "hostile networks": hostile_files,
+    "hostile trainings": all_hostile_trainings,
     "hostile traces": hostile_traces,
     "interrupts of a session": interrupted_sessions,
     "interrupts of trainings and descents": interrupted_trainings,

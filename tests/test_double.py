@@ -23,6 +23,9 @@ FORMS = {
     "a frame and a column": ((FRAME[["a", "b", "c", "value"]], "value"), X, VALUES),
     "a frame and a series": ((FRAME[["a", "b", "c"]], FRAME["value"]), X, VALUES),
     "a Dataset": (cl.data.Dataset(FRAME, ["a", "b", "c"], "value", SPLITS), X, VALUES),
+    "a frame and an array": ((FRAME[["a", "b", "c"]], VALUES), X, VALUES),
+    "a frame by name": (({"input": FRAME[["a", "b", "c"]]}, {"dense_1": FRAME["value"]}), X, VALUES),
+    "a Dataset of float64": (cl.data.Dataset(FRAME, ["a", "b", "c"], "value", dtype="float64"), X, VALUES),
     "by name": (cl.data.Dataset(FRAME, {"input": ["a", "b", "c"]}, {"dense_1": "value"}), X, VALUES),
     "a nullable column": (cl.data.Dataset(FRAME, ["a", "b", "c"], "nullable"), X, VALUES),
     "arrays in a column": (cl.data.Dataset(TENSORS, "rows", "value"), X, VALUES),
@@ -82,3 +85,42 @@ def test_on_other_backends_nothing_is_wider():
     network = cl.Network([cl.Dense(1)], 3)
     session = cl.train(network, FORMS["a Dataset"][0], "mse", "sgd", batch_size=6)
     assert session.process.batches.fetch(0).inputs.dtype == np.float32
+
+
+# Of which float32 keeps none apart, or every other.
+LARGE, ODD = 2.0**40 + np.arange(ROWS), 2**24 + 1 + 2 * np.arange(ROWS)
+LONG = pd.DataFrame({"a": LARGE, "b": RANDOM.normal(size=ROWS), "word": list("uv") * (ROWS // 2), "odd": ODD})
+LOST = {
+    "arrays": (np.c_[LARGE, LARGE], ODD, 2),
+    "a frame and a column": (LONG, "odd", 4),
+    "a frame and a series": (LONG[["a", "b"]], LONG["odd"], 2),
+    "a frame and an array": (LONG[["a", "word"]], ODD, 3),
+    "by name": ({"input": LONG[["a", "b"]]}, {"dense_1": ODD}, 2),
+    "arrays in a column": (LONG.assign(rows=list(np.c_[LARGE, LARGE]))[["rows"]], LONG["odd"], 2),
+    "a Dataset": (cl.data.Dataset(LONG, target="odd", dtype="float64"), None, 4),
+    "several values": (LONG, ["odd", "a"], 3),
+}
+
+
+@pytest.mark.parametrize("form", LOST)
+def test_what_float32_would_lose_is_learned_from_and_refused_elsewhere(form):
+    inputs, targets, width = LOST[form]
+    data = inputs if targets is None else (inputs, targets)
+    layers = [cl.Dense(2 if form == "several values" else 1)]
+    session = cl.train(cl.Network(layers, width, ops="reference"), data, "mse", validation=data)
+    session.run(2, progress=False)
+    assert session.score(data)["loss"] == pytest.approx(session.process.measure("validation_loss"))
+    learned = session.buffers["target:dense_1"][:, 0]
+    assert (learned == ODD[session.process.batch.rows]).all()
+    with pytest.raises(ValueError, match="float32 keeps"):
+        cl.train(cl.Network(layers, width), data, "mse")
+    if isinstance(targets, str):
+        with pytest.raises(ValueError, match='dtype="float64"'):
+            cl.data.Dataset(inputs, target=targets)
+
+
+def test_numbers_of_a_dataset_are_read_in_one_of_two_ways():
+    for dtype in ("int32", "half", object, None.__class__):
+        with pytest.raises(ValueError, match="float32, or \"float64\" for networks of ops"):
+            cl.data.Dataset(FRAME, "a", "value", dtype=dtype)
+    assert cl.data.Dataset(FRAME, "a", "value").dtype == np.float32

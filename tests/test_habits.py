@@ -39,7 +39,8 @@ def named() -> dict[str, Any]:
     return {
         "cl": cl, "np": np, "pd": pd, "net": net, "session": session, "X": X, "y": Y, "frame": FRAME,
         "values": X[:, 0] ** 2, "yes": Y > 0, "names": np.array(["ant", "bee", "cow"])[Y],
-        "one_hot": np.eye(3)[Y],
+        "one_hot": np.eye(3)[Y], "Adam": type("Adam", (), {"__module__": "torch.optim"}),
+        "CrossEntropyLoss": type("CrossEntropyLoss", (), {"__call__": len}),
         "one": cl.Network([cl.Dense(1)], 4), "table_net": cl.Network([cl.Dense(1)], 5),
         "soft": cl.Network([cl.Dense(3, activation="softmax")], 4),
         "sigmoid": cl.Network([cl.Dense(1, activation="sigmoid")], 4),
@@ -67,6 +68,19 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.random": "!seed=0",
         "cl.TextVectorization": "!cl.Embedding reads ids",
         "cl.train(cl.models.transformer(10, 6), (X, y))": "!say cl.Network(graph)",
+        "cl.nn.Linear": "!say cl.Dense",
+        "cl.nn.Module": "!cl.Network([layer, ...], input_shape)",
+        "cl.nn.layers.Linear": "!say cl.Dense",
+        "cl.nn.losses.MSELoss": "!say cl.MeanSquaredError",
+        "cl.data.DataLoader": "!dataset.batches(32)",
+        "cl.optimize.adam": "!say cl.optimize.Adam",
+        "cl.study.EarlyStopping": "!cl.stalled(",
+        "cl.models.ResNet": "!say cl.models.resnet",
+        "net.layers[0].get_weights()": "!network.parameters['dense_1/kernel']",
+        "net.layers[-1].output": "!network.activations(x, ['dense_2'])",
+        "net.gradient_of(X)": "!network.gradient_of(rows=x",
+        "cl.train(net, (X, y), optimizer=Adam)  # of torch.optim": "!say cl.Adam(1e-3)",
+        "cl.train(net, (X, y), CrossEntropyLoss())  # of torch.nn": "!such as 'CrossEntropyLoss'",
     },
     "Losses": {
         "cl.train(one, (X, values), 'mse')": "mean_squared_error",
@@ -219,10 +233,19 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.train(net, (X, y), random_state=0)": "!seed=",
         "cl.train(net, (X, y), device='cuda')": "!ops='gpu'",
         "cl.train(net, (X, y), batchsize=8)": "!batch_size=",
+        "cl.train(table_net, frame, target='price')": "!train(network, (frame, 'price'))",
+        "cl.train(net, inputs=X, targets=y)": "!train(network, (inputs, targets))",
+        "cl.train(net, {'x': X, 'y': y})": "!(data['x'], data['y'])",
+        "cl.train(table_net, dict(frame))": "!(pandas.DataFrame(data), 'price')",
+        "cl.train(net, list(zip(X, y)))": "!x, y = map(numpy.stack, zip(*data))",
+        "cl.train(net, iter([(X, y)]))": "!x, y = map(numpy.concatenate, zip(*data))",
+        "cl.train(net, (X, y, np.ones(60)))": "!sample_weight=w",
+        "cl.train(net, X)": "!(x, x) learns to give them again",
+        "cl.train(net, None)": "!a Dataset or a pair (inputs, targets)",
     },
     "Datasets": {
         "cl.data.Dataset(frame, target='price')": "target 'price'",
-        "cl.data.Dataset(frame, targets='price')": "!did you mean 'target'",
+        "cl.data.Dataset(frame, targets='price')": "!it is called target= here",
         "cl.data.Dataset(frame, target='prize')": "!did you mean 'price'",
         "cl.data.Dataset('houses.csv')": "!frame must be a pandas.DataFrame",
         "cl.Network([cl.Dense(1)], cl.data.Dataset(frame, target='price'))": "5",
@@ -239,11 +262,22 @@ HABITS: dict[str, dict[str, str]] = {
     "Sessions": {
         "session.run(500)": "<Stop at step 501",
         "session.run(epochs=5)": "!cl.epochs(5)",
+        "session.run('5 epochs')": "!say cl.epochs(5)",
+        "session.run('epochs=5')": "!say cl.epochs(5)",
+        "session.run('100 steps')": "!say session.run(100)",
+        "session.run('10 minutes')": "!say cl.seconds(600)",
+        "session.edit('lr', 0.1)": "!say 'learning_rate'",
+        "session.edit('weight', 0.1)": "!did you mean 'weights'?",
         "session.run(cl.epochs(5), verbose=0)": "!progress=",
         "session.fit(X, y)": "!session.run(cl.epochs(5))",
         "session.predict(X)": "!session.network.predict(x)",
         "session.evaluate(X, y)": "!session.score(",
         "session.score((X, y))": "'accuracy'",
+        "session.score((X, y), metrics='acc')": "!it has accuracy",
+        "session.score((X, y), metrics='auc')": "!it has roc_auc, roc_auc_ovr",
+        "session.score((X, y), metrics=['mae'])": "!neg_mean_absolute_error",
+        "session.score((X, y), metrics=['mse'])": "!neg_mean_squared_error",
+        "session.score((X, y), metrics=['rmse'])": "!neg_root_mean_squared_error",
         "session.history.history['loss']": "!session.trace",
         "session.history['loss']": "!session.trace['loss']",
         "session.history.epoch": "!session.trace.frame()",
@@ -280,6 +314,13 @@ def test_a_habit_works_or_is_answered(line):
     assert happens.removeprefix("!") in found
     if happens.startswith("!"):
         assert len(found) < 320 and found.count("\n") == 0
+
+
+@pytest.mark.parametrize("room", cl._ROOMS)
+def test_every_room_answers_for_what_others_have_there(room):
+    with pytest.raises(AttributeError, match=r"Normalization\(\).adapt"):
+        _ = getattr(cl, room).StandardScaler
+    assert not hasattr(getattr(cl, room), "__wrapped__")
 
 
 def test_there_are_many():

@@ -145,10 +145,11 @@ FORMS = {
 def test_numbers_far_from_0_to_1_are_said_with_what_to_type(form):
     for begin, end in ((0, 0), (0, 1), (1, 0), (1, 1)):
         layers = [*[BEGIN] * begin, cl.Dense(4), cl.Dense(1), *[END] * end]
-        said = repr(cl.train(cl.Network(layers, 2), FORMS[form], "mse"))
-        assert ("cl.Normalization().adapt(x)" in said) == (not begin)
-        assert ("cl.Normalization(invert=True).adapt(y)" in said) == (not end)
-        named = form not in ("arrays", "batches of one's own")
+        session = cl.train(cl.Network(layers, 2), FORMS[form], "mse")
+        named, said = form not in ("arrays", "batches of one's own"), repr(session)
+        x, y = ("session.dataset", "session.dataset") if named else ("x", "y")
+        assert (f"cl.Normalization().adapt({x})" in said) == (not begin)
+        assert (f"cl.Normalization(invert=True).adapt({y})" in said) == (not end)
         assert ("such as 'built'" in said) == (named and not begin)
 
 

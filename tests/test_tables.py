@@ -220,18 +220,24 @@ def test_the_advice_for_what_is_not_recorded_can_be_followed():
     frame = table(np.array(["no", "yes"]), present=(0, 1))
     data = Dataset(frame, ["a", "b"], "y")
     session = trained(data, "sigmoid_cross_entropy", 1)
+    switches = frame.assign(c=frame.a > 0, d=frame.b > 0)
+    several = trained(Dataset(switches, ["a", "b"], ["c", "d"]), "sigmoid_cross_entropy", 2)
+    asked = r"validation=\(inputs, targets\)"
+    metric = rf"{asked}, metrics=\['accuracy'\]"
     waits = (
-        lambda key: session.run(until=cl.stalled(key, 3)),
-        lambda key: session.record(cl.Probe(key)),
-        lambda key: session.trace[key],
-        lambda key: session.best(key),
+        lambda session, key: session.run(until=cl.stalled(key, 3)),
+        lambda session, key: session.record(cl.Probe(key)),
+        lambda session, key: session.trace[key],
+        lambda session, key: session.best(key),
     )
     for wait in waits:
-        for key in ("validation_accuracy", "accuracy"):
-            with pytest.raises(
-                KeyError, match=r"validation=\(inputs, targets\), metrics=\['accuracy'\]"
-            ) as told:
-                wait(key)
+        for of, key, remedy in (
+            (session, "validation_accuracy", rf"{asked}\)"),
+            (several, "validation_accuracy", metric),
+            (several, "accuracy", metric),
+        ):
+            with pytest.raises(KeyError, match=remedy) as told:
+                wait(of, key)
             assert "Probe" not in str(told.value)
     followed = trained(data, "sigmoid_cross_entropy", 1, validation=data.arrays(), metrics=["accuracy"])
     assert followed.run(until=cl.stalled("validation_accuracy", 2) | cl.epochs(3)).kind == "condition"

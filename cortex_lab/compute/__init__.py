@@ -14,6 +14,7 @@ from cortex_lab.compute.blas_threads import one_blas_thread
 from cortex_lab.compute.kernel import Kernel, kernel
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, SELU_ALPHA, SELU_SCALE
 from cortex_lab.compute.ops import Ops, as_ops, get_ops
+from cortex_lab.ground.habits import answers_for
 
 __all__ = [
     "NEEDS_INPUT",
@@ -26,3 +27,5 @@ __all__ = [
     "kernel",
     "one_blas_thread",
 ]
+
+__getattr__ = answers_for(__name__)

@@ -12,6 +12,8 @@ import numpy as np
 Array = np.ndarray
 """An array of whichever backend: NumPy's, or CuPy's, which is used alike."""
 REGISTRY: dict[str, Kernel] = {}
+OVERRIDDEN = ("cpu", "gpu")
+"""The backends that may have faster versions; "reference" runs what is written."""
 TAKEN: set[str] = set()
 """Names that no kernel can have, since every `Ops` has something else there."""
 
@@ -49,6 +51,10 @@ class Kernel:
         The call it returns may be made from any thread, and again whenever what the arrays hold has changed.
         """
 
+        if backend not in OVERRIDDEN:
+            there = ", ".join(OVERRIDDEN)
+            raise ValueError(f"an override of {self.name!r} is for one of {there}, got {backend!r}")
+
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self.overrides[backend] = function
             self.unbind()
@@ -60,6 +66,8 @@ class Kernel:
         """A call without arguments that does what `ops` would with these, as often as it is made."""
         override = self.overrides.get(ops.name)
         call = NotImplemented if override is None else override(ops, *args, **options)
+        if call is None:
+            raise self._no_call(ops)
         return partial(self.reference, ops.xp, *args, **options) if call is NotImplemented else call
 
     def bind(self, ops: OpsLike) -> Callable[..., Any]:
@@ -73,9 +81,17 @@ class Kernel:
 
         def fastest(*args: Any, **options: Any) -> Any:
             call = override(ops, *args, **options)
+            if call is None:
+                raise self._no_call(ops)
             return reference(xp, *args, **options) if call is NotImplemented else call()
 
         return fastest
+
+    def _no_call(self, ops: OpsLike) -> TypeError:
+        return TypeError(
+            f"the override of {self.name!r} for {ops.name!r} returned nothing: it returns the work as a call "
+            "without arguments, such as lambda: np.add(x, y, out=out), or NotImplemented"
+        )
 
     def unbind(self) -> None:
         """Have every `Ops` look for this kernel anew: what it found before has been replaced."""

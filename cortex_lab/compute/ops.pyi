@@ -171,6 +171,15 @@ class Ops:
         kernels/checks.py
         """
 
+    def note_hits(self, scores: Array, target: Array, over: float | None, found: Array) -> None:
+        """`found[1]` becomes how many of `target`, in the shape of `scores`, the scores are right about.
+
+        They say yes, 1, where they are over `over`, and no, 0, elsewhere; nobody is right about other targets.
+        Without `over`, a last axis is right if both are highest at the same place. `found` is (2,) float64.
+
+        kernels/checks.py
+        """
+
     def convolve(self, x: Array, w: Array, out: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
         """out[n, i, j, f] = sum over taps and channels of padded x * w (cross-correlation, as is the custom).
 

@@ -32,6 +32,7 @@ from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.data.writing import write
+from cortex_lab.ground.habits import answers_for
 
 __all__ = [
     "Augmentation",
@@ -51,3 +52,5 @@ __all__ = [
     "read_idx",
     "write",
 ]
+
+__getattr__ = answers_for(__name__)

@@ -44,7 +44,7 @@ class Rows:
         self.shape = source.shape
         if targets and source.dtype.kind in "iu" and (source.dtype != np.uint8 or not self.shape):
             self.dtype = np.dtype(np.int64)
-            _check_ids(given, called)
+            _check_ids(given, called, distinct=dtype == np.float32)
         else:
             self.dtype = source.dtype if source.dtype == np.uint8 else np.dtype(dtype)
             if self.dtype == np.float32:
@@ -145,12 +145,13 @@ def _place(source: Source) -> object:
     return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
 
 
-def _check_ids(values: Sliced, called: str) -> None:
+def _check_ids(values: Sliced, called: str, distinct: bool) -> None:
     if values.dtype == np.uint64:
         most = max((int(values[piece].max()) for piece in pieces(values)), default=0)
         if most > np.iinfo(np.int64).max:
             raise ValueError(f"{called}: {most} is beyond int64; number the classes from 0")
-    check_distinct(values, called)
+    if distinct:
+        check_distinct(values, called)
 
 
 def one_weight_each(sample_weight: Any, rows: int, called: str = "sample_weight") -> np.ndarray:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from datetime import date
+from numbers import Number
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
 from cortex_lab.data._memory import can_be_copied
@@ -90,8 +93,9 @@ def read_inputs(
     categories: Categories = MappingProxyType({}),
     of: str = "the frame",
     rows: slice | np.ndarray = slice(None),
+    dtype: DTypeLike = np.float32,
 ) -> np.ndarray | Source:
-    """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) float32.
+    """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) of `dtype`.
 
     Sequences have zeros behind them, so that they are as long as the longest.
     A column with `categories` becomes a column of 0 and 1 for each of them, which are looked for in `rows`.
@@ -107,25 +111,26 @@ def read_inputs(
             f"inputs are one tensor column or numeric columns; {tensors[0]!r} is a tensor column"
         )
     if tensors:
-        return _tensor(frame, names[0])
+        return _tensor(frame, names[0], dtype)
     if not any(name in categories for name in names):
-        return _numbers(frame, names, "inputs")
+        return _numbers(frame, names, "inputs", dtype)
     parts = [
         one_hot(_column(frame, name), categories[name], name, of, rows)
         if name in categories
-        else _numbers(frame, [name], "inputs")
+        else _numbers(frame, [name], "inputs", dtype)
         for name in names
     ]
-    return np.concatenate(parts, axis=1)
+    return np.concatenate(parts, axis=1, dtype=dtype)
 
 
-def _tensor(frame: pd.DataFrame, name: Hashable) -> np.ndarray | Source:
+def _tensor(frame: pd.DataFrame, name: Hashable, dtype: DTypeLike = np.float32) -> np.ndarray | Source:
     array = _column(frame, name).array
     _refuse_rows(array.isna(), frame, f"column {name!r} is missing", f"dropna(subset=[{name!r}])")
     source = source_of_rows(array)
     if source.dtype != np.uint8:
         given = as_sliced(source)
-        check_float32(given, f"column {name!r}")
+        if dtype == np.float32:
+            check_float32(given, f"column {name!r}")
         broken = np.zeros(len(source), bool)
         for piece in pieces(given):
             finite = np.isfinite(given[piece])
@@ -135,7 +140,7 @@ def _tensor(frame: pd.DataFrame, name: Hashable) -> np.ndarray | Source:
         return source
     values = source.array
     convert = in_memory(source) and source.dtype != np.uint8
-    return values.astype(np.float32, copy=False) if convert else values
+    return values.astype(dtype, copy=False) if convert else values
 
 
 def source_of_rows(array: Any) -> Source:
@@ -145,18 +150,19 @@ def source_of_rows(array: Any) -> Source:
     return settled(array.source)
 
 
-def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
-    values = np.empty((len(frame), len(names)), np.float32)
+def _numbers(frame: pd.DataFrame, names: list, role: str, dtype: DTypeLike = np.float32) -> np.ndarray:
+    values = np.empty((len(frame), len(names)), dtype)
     for position, name in enumerate(names):
         column = _column(frame, name)
         kind = getattr(column.dtype, "kind", "O")
         _refuse_switches_with_gaps(column, name, frame)
         if kind == "c" or not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
             raise ValueError(
-                f"column {name!r} holds {column.dtype}, and {role} must be numbers; {remedy(kind)}, "
-                "or leave it out"
+                f"column {name!r} holds {column.dtype}, and {role} must be numbers; "
+                f"{_of_objects(column, name) or remedy(kind)}, or leave it out"
             )
-        values[:, position] = as_float32(numbers_of(column), f"column {name!r}")
+        numbers = numbers_of(column)
+        values[:, position] = _in_float32(numbers, name) if dtype == np.float32 else numbers
         broken = ~np.isfinite(values[:, position])
         _refuse_rows(
             broken,
@@ -165,6 +171,24 @@ def _numbers(frame: pd.DataFrame, names: list, role: str) -> np.ndarray:
             _ways_out(column, name, np.isinf(values[:, position]).any()),
         )
     return values
+
+
+def _of_objects(column: pd.Series, name: Any) -> str:
+    """What makes numbers, or words, of a column of objects; nothing where nobody can tell."""
+    kinds = {type(each) for each in column.dropna()} if column.dtype == object else set()
+    if kinds and all(issubclass(kind, date) for kind in kinds):
+        return f"dates = pandas.to_datetime(frame[{name!r}]); (dates - dates.min()).dt.days are numbers"
+    if kinds and all(issubclass(kind, Number) for kind in kinds):
+        return f"frame[{name!r}].astype(float) makes numbers of it"
+    return f"frame[{name!r}].astype(str) makes words of it" if str in kinds else ""
+
+
+def _in_float32(numbers: np.ndarray, name: Any) -> np.ndarray:
+    try:
+        return as_float32(numbers, f"column {name!r}")
+    except ValueError as error:
+        exact = 'for a network of ops="reference", Dataset(..., dtype="float64") keeps them'
+        raise ValueError(f"{error}; {exact}") from None
 
 
 def _ways_out(column: pd.Series, name: Any, infinite: bool) -> str:
@@ -185,9 +209,7 @@ def _refuse_switches_with_gaps(column: pd.Series, name: Any, frame: pd.DataFrame
     if column.notna().any() and all(isinstance(each, (bool, np.bool_)) for each in column.dropna()):
         kept = f"astype({{{name!r}: 'boolean'}}).fillna({{{name!r}: frame[{name!r}].mode()[0]}})"
         dropped = f"dropna(subset=[{name!r}]).astype({{{name!r}: bool}})"
-        _refuse_rows(
-            column.isna().to_numpy(), frame, f"column {name!r} is missing", f"{dropped} or {kept}"
-        )
+        _refuse_rows(column.isna().to_numpy(), frame, f"column {name!r} is missing", f"{dropped} or {kept}")
 
 
 def _column(frame: pd.DataFrame, name: Any) -> pd.Series:

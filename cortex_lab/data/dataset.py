@@ -8,13 +8,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.answers import Answers
 from cortex_lab.data.batches import Batches
+from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
-from cortex_lab.data.exact import in_float64, kept_exact
+from cortex_lab.data.exact import checked_dtype, read_as_numbers
 from cortex_lab.data.frames import numbered, numbers_of_rows, row_numbers, weights_of_rows
 from cortex_lab.data.learned import Learned, named_classes
 from cortex_lab.data.roles import Columns, Goal, as_list, chosen, features_of, others_than, require, rows_of
@@ -52,6 +54,8 @@ class Dataset(Answers):
         that says so for every row. `split` draws them at random.
     name
         For titles.
+    dtype
+        What numbers are read as: float32, or float64 for networks of `ops="reference"`.
 
     `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
     None for values. Where targets have names, each is a dict by name.
@@ -66,6 +70,7 @@ class Dataset(Answers):
         target: Columns | Mapping[str, Columns] | None = "label",
         splits: Mapping[str, Any] | Hashable | None = None,
         name: str = "dataset",
+        dtype: DTypeLike = np.float32,
     ) -> None:
         checks.instance("frame", frame, pd.DataFrame, "a pandas.DataFrame")
         checks.text("name", name, "iris")
@@ -74,7 +79,7 @@ class Dataset(Answers):
         self._index = frame.index
         inputs = others_than(frame, target, splits) if inputs is None else inputs
         frame = numbered(frame)
-        self.name, self._note, self._exact = name, "", False
+        self.name, self._note, self.dtype = name, "", checked_dtype(dtype)
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
         self._autoencodes = self.target == "inputs" and "inputs" not in frame.columns
         self.target = self.inputs if self._autoencodes else self.target
@@ -83,15 +88,18 @@ class Dataset(Answers):
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
         self._whole.index = numbers_of_rows(self._whole)
-        self.categories = categories_among(self._whole, self.columns)
-        self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
+        try:
+            self.categories = categories_among(self._whole, self.columns)
+            self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
+        except ValueError as error:
+            raise with_others(error, self._whole, self.columns, self.dtype) from None
         self._targets = {name: self._goal(name) for name in self._goals}
         self.rows = frozen(np.arange(len(frame)))
         self.splits = read_splits(splits, self._whole, self._index)
 
-    exact = in_float64
-
     # Readings ----------------------------------------------------------------------------------------
+
+    read_as_numbers = read_as_numbers
 
     @property
     def reads(self) -> dict[str, list]:
@@ -153,22 +161,20 @@ class Dataset(Answers):
         """
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
-        if other._exact and not self._exact:
-            return self.exact().like(other)
+        self = self.read_as_numbers(other.dtype)
         same = copy.copy(other if self._whole is other._whole else self)
         if self._whole is other._whole:
             same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
             return same
         same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
         same._autoencodes = other._autoencodes
-        same._inputs = {
-            name: self._inputs_of(columns, other.categories).like(other._inputs[name])
-            for name, columns in other.reads.items()
-        }
-        for name, rows in same._inputs.items():
+        same._inputs = {}
+        for name, columns in other.reads.items():
+            rows = self._inputs_of(columns, other.categories).like(other._inputs[name])
+            same._inputs[name] = rows
             if rows.shape != other._inputs[name].shape:
                 raise ValueError(
-                    f"column {other.reads[name][0]!r} of {self.name!r} holds {shape_text(rows.shape)} where "
+                    f"column {columns[0]!r} of {self.name!r} holds {shape_text(rows.shape)} where "
                     f"{shape_text(other._inputs[name].shape)} was trained on"
                 )
         same._targets = {name: self._goal_like(same, other, name) for name in other._goals}
@@ -194,8 +200,8 @@ class Dataset(Answers):
         frame = with_tensor_columns(self._whole, columns)
         known = self.categories if categories is None else categories
         rows = slice(None) if categories is None else self.rows
-        read = rows_of(read_inputs(frame, columns, known, repr(self.name), rows), columns)
-        return kept_exact(self, read, columns, known)
+        read = read_inputs(frame, columns, known, repr(self.name), rows, self.dtype)
+        return rows_of(read, columns, dtype=self.dtype)
 
     @property
     def features(self) -> list[str]:
@@ -208,10 +214,10 @@ class Dataset(Answers):
             return Goal(self._inputs[name if isinstance(self.inputs, dict) else "inputs"], None)
         if isinstance(columns, list) and any(column in self.categories for column in columns):
             # An autoencoder's target, too: words as its inputs have them.
-            read = rows_of(read_inputs(self._whole, columns, self.categories), columns, True)
-            return Goal(kept_exact(self, read, columns, self.categories), None)
-        values, labels = read_targets(self._whole, columns, reading, loss)
-        return Goal(kept_exact(self, rows_of(values, columns, targets=True), columns, {}), labels)
+            values: Any = read_inputs(self._whole, columns, self.categories, dtype=self.dtype)
+            return Goal(rows_of(values, columns, True, self.dtype), None)
+        values, labels = read_targets(self._whole, columns, reading, loss, self.dtype)
+        return Goal(rows_of(values, columns, True, self.dtype), labels)
 
     def _goal_like(self, same: Dataset, other: Dataset, name: str) -> Goal:
         columns, labels = other._goals[name], other._targets[name].labels
@@ -348,7 +354,7 @@ class Dataset(Answers):
         return next((goal for goal in self._targets.values() if goal.labels is not None), None)
 
     def arrays(self) -> tuple[Arrays, Arrays | None]:
-        """(x, y), new arrays: x (n, *input_shape) float32; y class ids (n,) int64, float32 values, or None.
+        """(x, y), new arrays: x (n, *input_shape) of `dtype`; y class ids (n,) int64, such values, or None.
 
         Bytes stay bytes, in both: what they mean is for the network to say. Where inputs or targets have
         names, dicts of those.
@@ -375,24 +381,18 @@ class Dataset(Answers):
         return Batches(
             self._inputs if isinstance(self.inputs, dict) else self._inputs["inputs"],
             goals if isinstance(self.target, dict) else goals.get("targets"),
-            batch_size=batch_size,
-            seed=seed,
-            shuffle=shuffle,
-            rows=self.rows,
-            reads=self.reads,
-            categories=self.categories,
-            classes=named_classes(self.classes),
-            index=self._index,
-        )
+            batch_size=batch_size, seed=seed, shuffle=shuffle, rows=self.rows, reads=self.reads,
+            categories=self.categories, classes=named_classes(self.classes), index=self._index,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __repr__(self) -> str:
-        return dataset_text(self, self._shapes(), self._targets.values())
-
     def _shapes(self) -> str:
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
+
+    def __repr__(self) -> str:
+        return dataset_text(self, self._shapes(), self._targets.values())
 
     def _repr_html_(self) -> str:
         splits = [f"{name} {len(rows):,}" for name, rows in self.splits.items()] or ["not split"]

@@ -32,7 +32,9 @@ class DecodedSource:
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike], decoder: Decoder) -> None:
-        self.paths = tuple(checks.path("paths", path) for path in checks.listed("paths", paths))
+        self.paths = tuple(checks.listed("paths", paths))
+        for path in self.paths:
+            checks.path("paths", path)
         self.decoder = checks.function("decoder", decoder, "a function of a path with the `shape` of a row")
         if not hasattr(decoder, "shape"):
             raise checks.refused("decoder", "a function of a path with the `shape` of a row", decoder)

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
+from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
@@ -25,8 +27,8 @@ TARGETS = ("target", "label", "y", "class")
 """What the column to be predicted is called, in a frame that is given alone."""
 
 
-def as_data(data: Any) -> Any:
-    """A frame, or a frame and the name of its target, as a Dataset; anything else as it is."""
+def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
+    """A frame, or a frame and the name of its target, as a Dataset, numbers as `dtype`; else as it is."""
     data = checks.in_numpy(data)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError(
@@ -48,7 +50,7 @@ def as_data(data: Any) -> Any:
                 f"(frame, {example!r}) to predict {example!r} from the other columns, of "
                 f"{shown(data.columns)}"
             )
-        return Dataset(data, target=named[0])
+        return Dataset(data, target=named[0], dtype=dtype)
     pair = isinstance(data, (tuple, list)) and len(data) == 2
     if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
         raise TypeError(
@@ -58,13 +60,42 @@ def as_data(data: Any) -> Any:
     if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data[0], checks.plain(data[1])
         if is_column(frame, target):
-            return Dataset(frame, target=target)
+            return Dataset(frame, target=target, dtype=dtype)
         if target is not None and np.isscalar(target):
             raise KeyError(
                 f"the frame has no column {target!r} to be predicted; it has "
                 f"{shown(frame.columns)}{near(target, frame.columns)}"
             )
+    if not pair and not isinstance(data, Dataset):
+        raise _no_data(data)
     return data
+
+
+def _no_data(data: Any) -> TypeError:
+    """What to say of what is neither a Dataset nor a pair."""
+    listed = isinstance(data, (tuple, list))
+    first = data[0] if listed and data else None
+    given = f"a {type(data).__name__}{f' of {len(data)}' if listed else ''}"
+    if data is None or hasattr(data, "shape"):
+        given = checks.shown(data)
+    if isinstance(data, Mapping):
+        names = list(data) or ["y"]
+        say = f"of columns make a frame, (pandas.DataFrame(data), {names[-1]!r})"
+        if len(names) == 2:
+            say = f"say which is which, (data[{names[0]!r}], data[{names[1]!r}]); {say}"
+    elif listed and len(data) == 3:
+        say = "weights stand beside them, sample_weight=w, and other rows too, validation=(X_test, y_test)"
+    elif isinstance(first, (tuple, list)) and len(first) == 2:
+        say = "of rows make arrays, x, y = map(numpy.stack, zip(*data)), and give (x, y)"
+    elif hasattr(data, "shape"):
+        say = "of inputs alone nothing is predicted; (x, x) learns to give them again"
+    elif hasattr(data, "__iter__") or hasattr(data, "__getitem__"):
+        rows = hasattr(data, "__getitem__")
+        made = f"x, y = map(numpy.{'stack' if rows else 'concatenate'}, zip(*data))"
+        say = f"of {'rows' if rows else 'batches'} make arrays, {made}, and give (x, y)"
+    else:
+        say = "such as (frame, 'the column to be predicted')"
+    return TypeError(f"data cannot be {given}, but a Dataset or a pair (inputs, targets); {say}")
 
 
 def is_column(frame: pd.DataFrame, target: Any) -> bool:
@@ -142,7 +173,10 @@ def coded_by_output(
     return {name: each for name, (each, _) in coded.items()}, words or None
 
 
-def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({})) -> Any:
+def inputs_of(
+    inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({}),
+    dtype: DTypeLike = np.float32,
+) -> Any:  # fmt: skip
     """Inputs with each frame read by the names that its own input has, if it has some.
 
     Words are read by the `categories` of the training; ValueError for a column of words that has none.
@@ -150,17 +184,19 @@ def inputs_of(inputs: Any, columns: Any, role: str, categories: Categories = Map
     if isinstance(inputs, Mapping):
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
-        return {name: inputs_of(part, names.get(name), role, categories) for name, part in inputs.items()}
+        return {
+            name: inputs_of(part, names.get(name), role, categories, dtype) for name, part in inputs.items()
+        }
     if checks.is_sparse(inputs):
         raise checks.sparse(f"an input of {role}", "an array of numbers")
     if not isinstance(inputs, pd.DataFrame):
         return inputs
     if isinstance(columns, Mapping):
         if len(columns) > 1:
-            return {name: inputs_of(inputs, each, role, categories) for name, each in columns.items()}
+            return {name: inputs_of(inputs, each, role, categories, dtype) for name, each in columns.items()}
         columns = next(iter(columns.values()), None)
     columns = inputs.columns.tolist() if columns is None else columns
-    data = Dataset(inputs, columns, None, name=role)
+    data = Dataset(inputs, columns, None, name=role, dtype=dtype)
     unknown = [column for column in data.categories if column not in categories]
     if unknown:
         raise ValueError(
@@ -176,14 +212,20 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
         return learned.categories
     parts = inputs.values() if isinstance(inputs, Mapping) else [inputs]
     frames = [part for part in parts if isinstance(part, pd.DataFrame) and len(part.columns)]
-    return {
-        column: words
-        for frame in frames
-        for column, words in categories_among(frame, frame.columns.tolist()).items()
-    }
+    found: dict[Hashable, list[str]] = {}
+    for frame in frames:
+        names = frame.columns.tolist()
+        try:
+            found |= categories_among(frame, names)
+        except ValueError as error:
+            raise with_others(error, frame, names, np.float32) from None
+    return found
 
 
-def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset") -> Dataset:
+def joined(
+    inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset",
+    dtype: DTypeLike = np.float32,
+) -> Dataset:  # fmt: skip
     """A frame of inputs and the columns that belong to it, as one data set."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
@@ -198,7 +240,7 @@ def joined(inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = 
     frame = pd.concat([inputs, targets], axis=1)
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
-    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name)
+    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name, dtype=dtype)
 
 
 def refuse_given_away(dataset: Dataset) -> None:

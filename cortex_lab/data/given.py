@@ -75,8 +75,11 @@ class Given:
         loss: str,
         by_output: Mapping[str, str] | None = None,
         learned: Learned = NOTHING,
+        dtype: DTypeLike = np.float32,
     ) -> Given:
         """`data` as `loss` reads it, or as several read it, by output; an error for what it cannot be.
+
+        Numbers of tables are read as `dtype`.
 
         What the network has `learned` under the names of columns, words and labels keeps its place.
         """
@@ -84,17 +87,18 @@ class Given:
             reads = getattr(data, "reads", None)
             alone = next(iter(reads.values())) if reads and len(reads) == 1 else reads
             return cls(reading, data, columns=alone)
-        data = as_data(data)
+        data = as_data(data, dtype)
         dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
             inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
             index = common_index(inputs, targets)
             if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
-                dataset = joined(inputs, targets)
+                dataset = joined(inputs, targets, dtype=dtype)
         if dataset is not None:
             if isinstance(dataset.target, dict) and by_output:
                 refuse_unmatched(dataset, by_output)
             refuse_given_away(dataset)
+            dataset = dataset.read_as_numbers(dtype)
             by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
             dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)
@@ -105,7 +109,7 @@ class Given:
             byte_columns(inputs),
         )
         words = categories_of_inputs(inputs, learned)
-        inputs = inputs_of(inputs, columns, "the data", words)
+        inputs = inputs_of(inputs, columns, "the data", words, dtype)
         targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
         targets = _by_output(targets, reading, by_output or {})
         read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words}
@@ -168,10 +172,6 @@ class Given:
             return dict(self.words)
         return getattr(self.source if self.dataset is None else self.dataset, "categories", {})
 
-    def exact(self) -> Given:
-        """The same, numbers of a dataset as float64."""
-        return self if self.dataset is None else replace(self, dataset=self.dataset.exact())
-
     def batches(self, batch_size: int, seed: int, dtype: DTypeLike = np.float32) -> Any:
         """The rows to train on, in batches; numbers of arrays as `dtype`."""
         if self.source is not None:
@@ -181,7 +181,9 @@ class Given:
         own = {"rows": self.chosen, "index": self.index, "dtype": dtype}
         return Batches(self.inputs, self.targets, batch_size=batch_size, seed=seed, **own)
 
-    def validated(self, validation: Any, seed: int) -> tuple[Given, tuple[Any, Any] | None]:
+    def validated(
+        self, validation: Any, seed: int, dtype: DTypeLike = np.float32
+    ) -> tuple[Given, tuple[Any, Any] | None]:
         """What is left to train on, and (inputs, targets) of the rows to validate on, if there are any.
 
         A fraction or a number of rows is drawn by `seed` from those to train on, every class in proportion
@@ -199,7 +201,7 @@ class Given:
             return self, None
         if not size:
             named = self.dataset, self.columns, self.reading, "validation", self.labels, self.words
-            rows = rows_of(validation, *named)
+            rows = rows_of(validation, *named, dtype=dtype)
             return self, rows
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
@@ -253,24 +255,31 @@ class Given:
 
 
 def rows_of(
-    data: Any, dataset: Dataset | None, columns: list | dict | None, reading: str, role: str,
-    words: Any = None, categories: Categories = MappingProxyType({}),
+    data: Any,
+    dataset: Dataset | None,
+    columns: list | dict | None,
+    reading: str,
+    role: str,
+    words: Any = None,
+    categories: Categories = MappingProxyType({}),
+    dtype: DTypeLike = np.float32,
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
     the order of the training's, and their class ids are those that `dataset.arrays()` gives. `words` are
-    those that the ids in the training's arrays stand for, `categories` those that its network has learned.
+    those that the ids in the training's arrays stand for, `categories` those that its network has learned;
+    numbers of tables are read as `dtype`.
     """
     if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
-        data = as_data(data)
+        data = as_data(data, dtype)
     if isinstance(data, pd.DataFrame) and dataset is not None:
-        data = Dataset(data, dataset.inputs, dataset.target, name=role)
+        data = Dataset(data, dataset.inputs, dataset.target, name=role, dtype=dtype)
     if isinstance(data, Dataset):
         return (
             data.like(dataset).arrays()
             if dataset is not None
-            else _nameless(data, columns, reading, categories)
+            else _nameless(data.read_as_numbers(dtype), columns, reading, categories)
         )
     if isinstance(data, pd.DataFrame):
         raise TypeError(
@@ -288,18 +297,18 @@ def rows_of(
             targets = targets.iloc[:, 0]
         if targets.ndim == 1 and not isinstance(dataset.target, (list, dict)):
             targets = targets.rename(dataset.target)
-        return joined(inputs, targets, role).like(dataset).arrays()
+        return joined(inputs, targets, role, dtype).like(dataset).arrays()
     if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
         return _rows_by_name(inputs, targets, dataset, reading, role)
     columns = columns if dataset is None else dataset.columns
     if dataset is None and isinstance(targets, Mapping):
         known = words if isinstance(words, dict) else {}
         named = {name: in_words(each, known.get(name), role) for name, each in targets.items()}
-        return inputs_of(inputs, columns, role, categories), named
+        return inputs_of(inputs, columns, role, categories, dtype), named
     labels = words if dataset is None else dataset.labels
     coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
     categories = categories if dataset is None else dataset.categories
-    return inputs_of(inputs, columns, role, categories), targets_of(coded, reading)
+    return inputs_of(inputs, columns, role, categories, dtype), targets_of(coded, reading)
 
 
 def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
@@ -307,7 +316,7 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
     columns = dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns
     if isinstance(inputs, pd.DataFrame) and isinstance(dataset.inputs, dict):
         inputs = dict.fromkeys(columns, inputs)
-    inputs = inputs_of(inputs, columns, role, dataset.categories)
+    inputs = inputs_of(inputs, columns, role, dataset.categories, dataset.dtype)
     if not isinstance(dataset.target, dict):
         return inputs, targets_of(_coded(targets, dataset, dataset.labels, role), reading)
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):

@@ -13,13 +13,11 @@ from typing import IO
 
 import numpy as np
 
-from cortex_lab.ground.files import DamagedFile, size_of
+from cortex_lab.ground.files import DamagedFile, most_unpacked, size_of
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP = b"\x1f\x8b"
 _AGAIN = "download it again"
-# Pictures shrink to a tenth. What shrinks a hundredfold and is large was made to fill somebody's memory.
-_LARGE, _FOLD = 64 * 2**20, 100
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -28,8 +26,8 @@ def read_idx(path: str | Path) -> np.ndarray:
     `DamagedFile`, a ValueError, if the file is no IDX file, is cut off, has too much in it or unpacks to far
     more than its own size. What its header says is compared with that before room is made for the numbers.
     """
-    path = Path(path)
     size = size_of(path)
+    path = Path(path)
     with open(path, "rb") as raw:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
@@ -54,7 +52,7 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path, size: int, packed: bool) 
         raise DamagedFile(path, f"is cut off within its header, after {4 + len(sides)} bytes", remedy=_AGAIN)
     shape = tuple(int(side) for side in np.frombuffer(sides, ">u4"))
     start, wanted = 4 + 4 * ndim, math.prod(shape) * dtype.itemsize
-    if packed and wanted > max(_LARGE, _FOLD * size):
+    if packed and wanted > most_unpacked(size):
         raise DamagedFile(
             path,
             f"would unpack to {wanted:,} bytes for shape {shape}, from {size:,}",

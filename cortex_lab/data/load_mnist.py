@@ -18,6 +18,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.loading import find_one_of
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.ground.files import check_packed
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -67,9 +68,11 @@ def _of_idx(paths: list[Path]) -> Arrays:
 def _of_npz(paths: list[Path]) -> Arrays:
     names = ("x_train", "y_train", "x_test", "y_test")
     try:
+        check_packed(paths[0])
         with np.load(paths[0], allow_pickle=False) as stored:
             return [(f"{name} of {paths[0]}", stored[name]) for name in names]
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:
+        # Those who read zips, arrays and their heads raise whatever they stumble over.
         raise ValueError(f"{paths[0]} is not whole, or no file of {', '.join(names)}: {error}") from error
 
 

@@ -54,10 +54,11 @@ def find_files(name: str, files: Iterable[str], folder: str | Path | None = None
     The folder is that of the environment variable CORTEX_LAB_DATA, unless given. FileNotFoundError that says
     what was looked for, and where; ValueError if there are several that differ.
     """
-    given = folder or os.environ.get(FOLDER_VARIABLE)
+    given = os.environ.get(FOLDER_VARIABLE) if folder is None else checks.path("folder", folder)
     files = list(files)
     found = []
-    for place in _places(Path(given).expanduser(), name) if given else ():
+    # Nobody's home is as good as any other folder that is not there.
+    for place in _places(Path(os.path.expanduser(given)), name) if given else ():
         paths = [_in_place(place, file) for file in files]
         if None not in paths:
             found.append(paths)
@@ -104,7 +105,8 @@ def _in_place(place: Path, file: str) -> Path | None:
     spellings += [each.replace("t10k-", "test-") for each in spellings if "t10k-" in each]
     names = [place / folder / each for each in spellings for folder in ("", *spellings)]
     there = [
-        next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.is_file()), None) for path in names
+        next((p for p in (path, path.with_name(f"{path.name}.gz")) if os.path.isfile(p)), None)
+        for path in names
     ]
     paths = [path for path in there if path is not None]
     for other in paths[1:]:

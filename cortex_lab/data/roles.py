@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data._rows import Rows
@@ -106,8 +107,10 @@ def as_list(columns: Any) -> list:
     return columns if isinstance(columns, list) else [columns]
 
 
-def rows_of(values: np.ndarray | Source, columns: Any, targets: bool = False) -> Rows:
+def rows_of(
+    values: np.ndarray | Source, columns: Any, targets: bool = False, dtype: DTypeLike = np.float32
+) -> Rows:
     """The rows of columns of a frame that `held` has made."""
     # What can be copied was, then.
     called = f"column {', '.join(map(repr, as_list(columns)))}"
-    return Rows(values, targets, called, can_be_copied(values))
+    return Rows(values, targets, called, can_be_copied(values), dtype)

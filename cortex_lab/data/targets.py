@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
@@ -24,7 +25,7 @@ from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
-from cortex_lab.ground.categories import holds_words
+from cortex_lab.ground.categories import are_dates, holds_words
 from cortex_lab.ground.float32 import numbers_of
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
@@ -32,18 +33,19 @@ Coded = tuple[np.ndarray, pd.Index]
 
 
 def read_targets(
-    frame: pd.DataFrame, target: Hashable | list, reading: str | None = None, loss: str = "the loss"
-) -> Read:
-    """Targets and labels: codes (n,) int64 with the labels they stand for, or float32 values and None.
+    frame: pd.DataFrame, target: Hashable | list, reading: str | None = None, loss: str = "the loss",
+    dtype: DTypeLike = np.float32,
+) -> Read:  # fmt: skip
+    """Targets and labels: codes (n,) int64 with the labels they stand for, or values of `dtype` and None.
 
     A list of columns (n, k) and a tensor column (n, *shape) are values. ValueError that names the column, and
     the ways out, where it cannot be read so.
     """
     if isinstance(target, list):
         _refuse_words(frame, target)
-        return _numbers(frame, target, "targets"), None
+        return _numbers(frame, target, "targets", dtype), None
     if isinstance(_column(frame, target).dtype, TensorDtype):
-        return _tensor(frame, target), None
+        return _tensor(frame, target, dtype), None
     if isinstance(_column(frame, target).dtype, RaggedDtype):
         raise ValueError(
             f"column {target!r} holds sequences of different length, which are inputs and no target; make "
@@ -57,6 +59,8 @@ def read_targets(
             f"column {target!r} cannot be read as {reading} at once, which {loss} want; use losses that read "
             "it in one way, or batches of your own with targets by output name"
         )
+    if reading == "values" and are_numbers(column):
+        return _numbers(column.to_frame(), [target], "targets", dtype)[:, 0], None
     return _READINGS[reading](column, loss)
 
 
@@ -235,6 +239,8 @@ def _values(column: pd.Series, loss: str) -> Read:
         remedy = f"({named} - {named}.min()).dt.total_seconds()"
     elif column.dtype.kind == "m":
         remedy = f"{named}.dt.total_seconds()"
+    elif are_dates(column.unique()):
+        remedy = f"dates = pandas.to_datetime({named}); (dates - dates.min()).dt.total_seconds()"
     elif pd.to_numeric(column.astype(object), errors="coerce").notna().all():
         remedy = f"{named}.astype(float)"
     else:

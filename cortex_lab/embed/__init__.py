@@ -6,5 +6,8 @@
 """
 
 from cortex_lab.embed.tsne import TSNE
+from cortex_lab.ground.habits import answers_for
 
 __all__ = ["TSNE"]
+
+__getattr__ = answers_for(__name__)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from cortex_lab.embed._points import Points, checked_start, opentsne, rows_and_labels
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import renamed
 from cortex_lab.study import Probe
 
 _MIN_GAIN, _MAX_MOVE = 0.01, 5.0
@@ -195,8 +196,9 @@ class TSNE:
         elif name in ("learning_rate", "exaggeration"):
             self._state = replace(state, **{name: None if value is None else _positive(name, value)})
         else:
-            names = "learning_rate, momentum, perplexity, exaggeration, features"
-            raise KeyError(f"a t-SNE layout has no {name!r} to edit; it has {names}")
+            names = ("learning_rate", "momentum", "perplexity", "exaggeration", "features")
+            said = f"a t-SNE layout has no {name!r} to edit; it has {', '.join(names)}"
+            raise KeyError(said + renamed(name, names))
 
     def continue_from(self, x: Any) -> None:
         """Lay out other features of the same points, from where the points are: for following a training.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from cortex_lab.ground import checks
 MOST = 100
 """More different words than these are names or texts, unless the column is a pandas.Categorical."""
 
+_DATE = re.compile(r"\s*(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d{2}))([T ]\s*\d.*)?\s*")
+
 
 def holds_words(column: pd.Series) -> bool:
     """Whether the cells of a column are words, or it is categorical."""
@@ -20,11 +23,17 @@ def holds_words(column: pd.Series) -> bool:
     return column.dtype == object and all(isinstance(cell, str) for cell in column[column.notna()])
 
 
+def are_dates(words: Iterable[object]) -> bool:
+    """Whether most of several words, such as "2024-05-31", "5/31/24" or "31.5.2024 12:00", are dates."""
+    found = [_DATE.fullmatch(str(each)) is not None for each in words]
+    return len(found) > 1 and 2 * sum(found) > len(found)
+
+
 def categories_of(column: pd.Series, name: Hashable) -> list[str]:
     """What the cells of a column of words are, as they print: in the order of a categorical, or sorted.
 
-    ValueError for numbers that are written as words, for more words than are categories, and for two
-    categories that print alike.
+    ValueError for numbers and dates that are written as words, for more words than are categories, and for
+    two categories that print alike.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         found = [str(each) for each in column.cat.categories]
@@ -38,6 +47,12 @@ def categories_of(column: pd.Series, name: Hashable) -> list[str]:
         raise ValueError(
             f"column {name!r} holds numbers written as words{some}: frame[{name!r}] = "
             f'pandas.to_numeric(frame[{name!r}], errors="coerce") makes numbers of them'
+        )
+    if are_dates(found):
+        raise ValueError(
+            f"column {name!r} holds dates written as words, such as {found[0]!r}: dates = "
+            f"pandas.to_datetime(frame[{name!r}]); frame[{name!r}] = (dates - dates.min()).dt.days makes "
+            'numbers of them; or say that they are categories: .astype("category")'
         )
     if len(found) > MOST:
         raise ValueError(

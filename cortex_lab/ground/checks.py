@@ -6,6 +6,7 @@ those; bools are no numbers.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import os
@@ -92,6 +93,15 @@ def number(
         wanted = bounds.removeprefix("of ") if both else f"a finite number {bounds}".strip()
         raise refused(name, wanted, value)
     return found
+
+
+def real(name: str, value: object) -> float:
+    """A number as a float; NaN and infinity are some, too."""
+    found = value if type(value) is float else plain(value)
+    if isinstance(found, (int, float)) and not isinstance(found, bool):
+        with contextlib.suppress(OverflowError):
+            return float(found)
+    raise refused(name, "a number", value)
 
 
 def fraction(name: str, value: object) -> Any:
@@ -201,11 +211,13 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
     return found
 
 
-def path(name: str, value: object) -> Any:
-    """The name of a file, as a text or a path."""
-    if (isinstance(value, str) and value) or (isinstance(value, os.PathLike) and not isinstance(value, type)):
-        return value
-    raise refused(name, "the path of a file", value)
+def path(name: str, value: object) -> str:
+    """The path of a file, given as a text or a `Path`."""
+    if isinstance(value, (str, os.PathLike)) and not isinstance(value, type):
+        found = os.fspath(value)
+        if isinstance(found, str) and found and "\0" not in found and _can_be_a_name(found):
+            return found
+    raise refused(name, "the path of a file, as a text or a Path", value)
 
 
 def in_numpy(value: Any) -> Any:
@@ -235,6 +247,13 @@ def finite(name: str, value: object, wanted: str = "an array of finite numbers")
     if found.size == 0 or not np.isfinite(found).all():
         raise refused(name, wanted, value)
     return found
+
+
+def _can_be_a_name(text: str) -> bool:
+    try:
+        return bool(os.fsencode(text))
+    except UnicodeError:
+        return False
 
 
 def _is_finite(value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from cortex_lab.ground import checks
@@ -166,6 +166,7 @@ class Described:
     """
 
     def __new__(cls, *args: object, **settings: object) -> Any:
+        _refuse_lost_settings(cls)
         code = getattr(cls.__init__, "__code__", None)
         if settings and code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
             known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
@@ -192,6 +193,29 @@ class Described:
             optional = value is None and str(field.type).endswith("| None")
             if check is not None and not optional and given is not field.default:
                 check(field.name, value)
+
+
+@cache
+def _refuse_lost_settings(cls: type) -> None:
+    """TypeError for an `__init__` written by hand that takes what no file keeps, or not what one keeps."""
+    owner = next(each for each in cls.__mro__ if "__init__" in vars(each))
+    made = vars(owner).get("__dataclass_params__")
+    if is_built_in(owner) or owner is object or (made is not None and made.init):
+        return
+    taken = list(inspect.signature(owner.__init__).parameters.values())[1:]  # type: ignore[misc]
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in taken):
+        return
+    kept = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    fields = {each.name: each.compare for each in kept}
+    names = [each.name for each in taken if each.kind is not inspect.Parameter.VAR_POSITIONAL]
+    lost = [name for name in names if name not in fields]
+    missing = [name for name, compared in fields.items() if compared and name not in names]
+    if lost or missing:
+        why = f"would not keep {lost[0]}" if lost else f"could not give it {missing[0]}"
+        raise TypeError(
+            f"{cls.__name__} has an __init__ of its own, so a file or a script {why}; write "
+            f"@dataclass(frozen=True) above the class and, as its field, {(lost or missing)[0]}: float = 1.0"
+        )
 
 
 _BY_TYPE = {"int": checks.whole, "float": checks.number, "bool": checks.flag, "str": checks.text}

@@ -10,8 +10,13 @@ import platform
 import re
 import secrets
 import stat
+import time
+import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from cortex_lab.ground import checks
 
 REMEDY = "take a whole copy of it, or save it anew"
 _REMEDIES = {
@@ -20,10 +25,23 @@ _REMEDIES = {
     errno.EROFS: "the file system is read-only: save elsewhere",
     errno.EIO: "the disk fails: save elsewhere",
 }
-# A part names the machine and the process that writes it, not its target: a long name has no room for more.
-_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
-_PART = re.compile(rf"\.cortex-{_HOST}-(\d+)-[0-9a-f]{{8}}\.part")
+
+
+def _here() -> str:
+    """What tells the processes that are numbered together from those of other machines and containers."""
+    known = [platform.node()]
+    with contextlib.suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        known.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()[:6]
+
+
+# A part names where and by which process it is written, not its target: a long name has no room for more.
+_HERE = _here()
+_PART = re.compile(r"\.cortex-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.part")
+_DAY = 86400.0
 _being_written: set[str] = set()
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 class DamagedFile(ValueError):
@@ -45,14 +63,35 @@ def size_of(path: str | os.PathLike) -> int:
 
     Reading from a pipe would wait for ever.
     """
+    path = checks.path("path", path)
     try:
         status = os.stat(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, f"there is no file {path}") from None
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            why = "" if error.errno == errno.ENOENT else f": {error.strerror}"
+            raise FileNotFoundError(error.errno, f"there is no file {path}{why}") from None
+        raise type(error)(error.errno, f"cannot read {path}: {error.strerror}") from None
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
         raise DamagedFile(path, f"is {what}, not a file", remedy="name the file that was saved")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, f"cannot read {path}: you may not; ask its owner for a copy")
     return status.st_size
+
+
+def most_unpacked(size: int) -> int:
+    """How many bytes may come out of a packed file of `size`; what is said to be more fills one's memory.
+
+    Pictures shrink to a tenth.
+    """
+    return max(64 * 2**20, 100 * size)
+
+
+def check_packed(path: str | os.PathLike) -> None:
+    """ValueError for a zip, or .npz, that would unpack to far more than its own size."""
+    with zipfile.ZipFile(path) as packed:
+        if sum(part.file_size for part in packed.infolist()) > most_unpacked(os.path.getsize(path)):
+            raise ValueError("it would unpack to far more than its own size")
 
 
 def write_whole(path: str | os.PathLike, content: bytes | memoryview) -> None:
@@ -67,11 +106,13 @@ def writing(path: str | os.PathLike) -> Iterator[int]:
 
     It is written beside the target, flushed to the disk and moved into its place. The target of a link is
     written, not the link; a file that was there keeps its mode, owner and attributes where that is allowed.
-    What processes that were killed left behind in that folder is cleared away.
+    Its other names, if it has some (hard links), keep what was in it, with a warning. What processes that
+    were killed left behind in that folder is cleared away.
     """
+    path = checks.path("path", path)
     try:
-        target = Path(os.path.realpath(path))
-        part = target.with_name(f".cortex-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.part")
+        target = target_of(path)
+        part = target.with_name(f".cortex-{_HERE}-{os.getpid()}-{secrets.token_hex(4)}.part")
         earlier = _earlier(target)
         _clear_parts(target.parent)
         _being_written.add(part.name)
@@ -94,6 +135,25 @@ def writing(path: str | os.PathLike) -> Iterator[int]:
         raise cannot_save(path, error) from error
     with contextlib.suppress(OSError):
         _sync_folder(target.parent)
+    if earlier is not None and earlier.st_nlink > 1:
+        others = earlier.st_nlink - 1
+        told = f"{others} other name{'s' * (others > 1)} (hard link) keep{'s' * (others == 1)} what was there"
+        warnings.warn(f"saved to {path}, of which {told}; link anew: os.link", UserWarning, stacklevel=5)
+
+
+def target_of(path: str | os.PathLike) -> Path:
+    """Where a file is to be written: what `path` leads to, whether it is there or not.
+
+    OSError if there is no folder for it, or `path` says that it is one itself.
+    """
+    if os.path.basename(path) in ("", os.curdir, os.pardir):
+        raise IsADirectoryError(errno.EISDIR, "that is a folder; name a file in it")
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(path)
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}")
+    return target
 
 
 def write_all(handle: int, content: bytes | memoryview) -> None:
@@ -108,7 +168,7 @@ def cannot_save(path: str | os.PathLike, error: OSError, more: str = "") -> OSEr
     first two, with `more`."""
     said = error.strerror or str(error)
     if not said.startswith("cannot save to "):
-        folder, remedy = Path(path).parent, _REMEDIES.get(error.errno or 0, "")
+        folder, remedy = Path(os.path.realpath(path)).parent, _REMEDIES.get(error.errno or 0, "")
         if isinstance(error, FileNotFoundError) and not folder.is_dir():
             said = f"there is no folder {folder}"
         said = "; ".join(filter(None, (f"cannot save to {path}: {said}", remedy)))
@@ -156,7 +216,11 @@ def _clear_parts(folder: Path) -> None:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = _PART.fullmatch(entry.name)
-            if found and entry.name not in _being_written and not _runs(int(found[1])):
+            if not found or entry.name in _being_written:
+                continue
+            # Of other machines and containers, which may share a folder, one only knows that none takes days.
+            old = entry.stat(follow_symlinks=False).st_mtime < time.time() - _DAY
+            if old if found[1] != _HERE else not _runs(int(found[2])):
                 os.unlink(entry)
 
 

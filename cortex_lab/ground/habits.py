@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -147,6 +148,9 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "model": ("network",),
     "net": ("network",),
     "name": ("name the layers: Dense(10, name='head')",),
+    "target": ("it stands beside the inputs: train(network, (frame, 'price'))",),
+    "targets": ("target", "they stand beside the inputs: train(network, (inputs, targets))"),
+    "inputs": ("they stand before the targets: train(network, (inputs, targets))",),
     "label": ("target",),
     "labels": ("target",),
     "features": ("inputs",),
@@ -254,6 +258,27 @@ def elsewhere(name: str, known: Iterable[str]) -> str:
     same = [f"cl.{each}" for each in known if squeezed(each) == squeezed(name)]
     found = same[0] if same else NAMES.get(squeezed(name))
     return f"; say {found}" if found else checks.near(name, known)
+
+
+def answers_for(module: str) -> Callable[[str], Any]:
+    """A room's `__getattr__`: of what is not in it, what others have by that name is here."""
+
+    def __getattr__(name: str) -> Any:
+        said = f"module {module!r} has no attribute {name!r}"
+        if not name.startswith("_"):
+            room = f"cl.{module.removeprefix('cortex_lab.').replace('nn.models', 'models')}"
+            same = [each for each in dir(sys.modules[module]) if squeezed(each) == squeezed(name)]
+            said += f"; say {room}.{same[0]}" if same else elsewhere(name, dir(sys.modules["cortex_lab"]))
+        raise AttributeError(said, name=name)
+
+    return __getattr__
+
+
+def renamed(name: str, known: Iterable[str]) -> str:
+    """"; say ..." with what of `known` is elsewhere called `name`, or is nearest to it; else nothing."""
+    known = list(known)
+    found = next((each for each in KEYWORDS.get(squeezed(name), ()) if each in known), None)
+    return f"; say {found!r}" if found else checks.near(name, known)
 
 
 def remedy(name: str, known: Iterable[str]) -> str:

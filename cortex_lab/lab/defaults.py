@@ -33,13 +33,17 @@ SIGMOIDS = ("sigmoid", "hard_sigmoid")
 _OF_CLASSES = ("labels", "yes or no", "several yes or no", "whole numbers", "one column per class")
 
 
+def refuse_targets_for_a_loss(loss: object) -> None:
+    """TypeError that says where targets go."""
+    if hasattr(loss, "shape") or isinstance(loss, (list, tuple)):
+        raise TypeError("inputs and targets are one argument, a pair: train(network, (inputs, targets))")
+
+
 def losses_for(network: Network, loss: Any, data: Any) -> tuple[Any, dict[str, str]]:
     """The loss as it was given, or what it comes to; and by output why, where that was chosen here.
 
     ValueError that says what to type where nothing can be chosen.
     """
-    if hasattr(loss, "shape") or (isinstance(loss, (list, tuple)) and not isinstance(loss, str)):
-        raise TypeError("inputs and targets are one argument, a pair: train(network, (inputs, targets))")
     outputs, found = network.graph.outputs, looks(data)
     if loss is None:
         if not found:

@@ -92,9 +92,10 @@ def say_out_of_reach(training: Training, given: Given, batch: Any) -> None:
             )
 
 
-def unscaled(training: Training, reads: Mapping[str, list], batch: Any) -> list[str]:
+def unscaled(training: Training, given: Given, reads: Mapping[str, list], batch: Any) -> list[str]:
     """A line for inputs, and for targets of values, that are far from what a fresh network learns well on."""
     graph, objective, said = training.network.graph, training.objective, []
+    x, y = ("x", "y") if given.dataset is None else ("session.dataset", "session.dataset")
     inputs = batch.inputs if isinstance(batch.inputs, Mapping) else {next(iter(graph.inputs)): batch.inputs}
     for name, values in inputs.items():
         readers = [graph.nodes[reader].layer for reader in graph.consumers.get(name, ())]
@@ -105,7 +106,7 @@ def unscaled(training: Training, reads: Mapping[str, list], batch: Any) -> list[
             which = f", such as {columns[wide[0]]!r}," if len(columns) == np.shape(values)[-1] else ""
             said.append(
                 f"input {name!r} has numbers{which} far from 0 to 1, on which it may not learn: begin the "
-                "network with cl.Normalization().adapt(x), of the rows to train on"
+                f"network with cl.Normalization().adapt({x})"
             )
     targets = {} if batch.targets is None else objective.by_output(batch.targets)
     for name, values in targets.items():
@@ -114,7 +115,7 @@ def unscaled(training: Training, reads: Mapping[str, list], batch: Any) -> list[
         if of_values and not scaled and (_sizes(values) > LARGEST).any():
             said.append(
                 f"the targets of {name!r} are far from 0 to 1, which it may not reach: end the network in "
-                "cl.Normalization(invert=True).adapt(y)"
+                f"cl.Normalization(invert=True).adapt({y})"
             )
     return said
 

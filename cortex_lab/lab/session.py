@@ -127,9 +127,10 @@ class TrainingSession(Answering, Session):
 
     @told
     def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
-        """How good the network is now on `data`: mean "loss", "accuracy" if it has one output, of classes.
+        """How good the network is now on `data`: mean "loss", "accuracy" of classes or of one yes or no.
 
-        Of several outputs, metrics say how good each is: `metrics={name of an output: "accuracy"}`.
+        A yes is a raw output over 0, or one of a sigmoid over 1/2. Of several outputs, metrics say how good
+        each is: `metrics={name of an output: "accuracy"}`.
         Rows whose target is unknown do not count; NaN where none is known. `data` is the name of one of the
         dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
         targets). `metrics` are as in `train`, None for those that the training was given.
@@ -272,9 +273,9 @@ class TrainingSession(Answering, Session):
                 raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
             data = getattr(self.dataset, data)
         reading, _ = reading_of(training.losses)
-        reads, words = self.network.reads, self.network.categories
+        reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words)
+            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
         )
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)

@@ -17,7 +17,7 @@ from cortex_lab.data.given import Given
 from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.defaults import losses_for, said
+from cortex_lab.lab.defaults import losses_for, refuse_targets_for_a_loss, said
 from cortex_lab.lab.fitting import (
     refuse_no_network,
     refuse_unfitting_inputs,
@@ -140,6 +140,7 @@ def train(
         has a schedule begin anew, and with nothing attached.
     """
     refuse_no_network(network)
+    refuse_targets_for_a_loss(loss)
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
@@ -154,12 +155,13 @@ def train(
     if optimizer is None and saved is None and not new_optimizer:
         optimizer = "adam"
     given_optimizer: Any = None if optimizer is None else as_optimizer(optimizer)
-    optimizer = optimizer_of(saved, optimizer, new_optimizer)
+    optimizer = optimizer_of(saved, optimizer, new_optimizer, network)
     shared: list[Shared] = []
     validation = kept(checks.in_numpy(validation), "validation", shared)
     sample_weight = kept(sample_weight, "sample_weight", shared)
     class_weight = kept(class_weight, "class_weight", shared)
-    data = as_data(data) if not hasattr(data, "fetch") else data
+    dtype = network.ops.dtype
+    data = as_data(data, dtype) if not hasattr(data, "fetch") else data
     loss, why = losses_for(network, loss, data)
     setup = TrainingSetup(
         loss,
@@ -178,16 +180,15 @@ def train(
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
-    whole = Given.of(data, reading, name, by_output, Learned(**learned_names(network)))
-    whole = whole if network.ops.dtype == np.float32 else whole.exact()
+    whole = Given.of(data, reading, name, by_output, Learned(**learned_names(network)), dtype)
     reads = whole.reads(network.graph.inputs)
-    given, held_out = whole.validated(validation, seed)
+    given, held_out = whole.validated(validation, seed, dtype)
     if given.source is None and batch_size > len(given.rows):
         if batch_size != BATCH_SIZE:
             there = f"batch_size={batch_size} is more than the {len(given.rows)} rows to train on"
             warnings.warn(f"{there}: every batch holds all of them", UserWarning, stacklevel=3)
         batch_size = len(given.rows)
-    batches = given.batches(batch_size, seed, network.ops.dtype)
+    batches = given.batches(batch_size, seed, dtype)
     first = batches.fetch(0)
     checked_names(network, batches)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
@@ -224,7 +225,7 @@ def train(
     chosen = said(why, training.losses)
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
-    chosen += unscaled(training, reads, first)
+    chosen += unscaled(training, given, reads, first)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:

@@ -25,9 +25,10 @@ Its rooms, from the ground up: each imports from those before it, none from thos
 | `diagnosis`          | experiments on copies of a training                               |
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.nn import layers, losses
 from cortex_lab.nn.contract import initializers
-from cortex_lab.nn.contract.layer import LAYERS, Layer
+from cortex_lab.nn.contract.layer import LAYERS, Layer, Parameter
 from cortex_lab.nn.contract.loss import LOSSES, Loss
 from cortex_lab.nn.graph.description import Block, Node
 from cortex_lab.nn.graph.graph import Graph
@@ -44,9 +45,12 @@ __all__ = [
     "Loss",
     "Network",
     "Node",
+    "Parameter",
     "Plan",
     "Training",
     "initializers",
     "layers",
     "losses",
 ]
+
+__getattr__ = answers_for(__name__)

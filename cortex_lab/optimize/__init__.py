@@ -12,6 +12,7 @@
 | `Descent`                  | a function and an optimizer as a Process; `descent/` has what runs it   |
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.optimize.descent import (
     Descent,
     Interactive,
@@ -94,3 +95,5 @@ __all__ = [
     *_functions,
     *_optimizers,
 ]
+
+__getattr__ = answers_for(__name__)

@@ -239,6 +239,12 @@ def as_optimizer(optimizer: object) -> Optimizer:
         optimizer = OPTIMIZERS.find(name)
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         return optimizer()
+    if not isinstance(optimizer, Optimizer):
+        kind = optimizer if isinstance(optimizer, type) else type(optimizer)
+        same = spelled(kind.__name__, OPTIMIZERS, _OTHERS)
+        if same:
+            theirs = f"the {kind.__name__} of {kind.__module__.partition('.')[0]}"
+            raise checks.WrongArgument(f"optimizer must be one of ours, got {theirs}; say cl.{same}(1e-3)")
     return checks.instance("optimizer", optimizer, Optimizer, "an optimizer such as Adam(1e-3), or its name")
 
 

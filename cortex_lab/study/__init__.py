@@ -17,6 +17,7 @@
 | `Notice`      | what a subscriber is told                                                    |
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.study.breakpoints import Breakpoint
 from cortex_lab.study.conditions import (
     Condition,
@@ -68,3 +69,5 @@ __all__ = [
     "stalled",
     "steps",
 ]
+
+__getattr__ = answers_for(__name__)

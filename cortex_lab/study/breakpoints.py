@@ -32,15 +32,15 @@ class Breakpoints(list[Breakpoint]):
         super().__init__()
         self._count = 0
 
-    def set(self, condition: Condition, trace: Trace) -> Breakpoint:
-        self._count += 1
-        self.append(Breakpoint(self._count, condition, len(trace)))
-        return self[-1]
+    def next(self, condition: Condition, trace: Trace) -> Breakpoint:
+        """One that can be put here; it has a number of its own."""
+        return Breakpoint(self._count + 1, condition, len(trace))
 
-    def put_back(self, number: int, condition: Condition, since: int) -> None:
-        """Set one again as it was, its number included."""
-        self._count = max(self._count, number)
-        self.append(Breakpoint(number, condition, since))
+    def put(self, made: Breakpoint) -> None:
+        """Set this one, which is done once however often it is said."""
+        self._count = max(self._count, made.number)
+        if made.number not in [each.number for each in self]:
+            self.append(made)
 
     def clear(self, chosen: Breakpoint | int | None = None) -> None:
         """Forget one breakpoint, itself or its number, or all; KeyError for one that is not set."""

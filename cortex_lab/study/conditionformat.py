@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -10,6 +11,8 @@ from cortex_lab.study import conditions
 from cortex_lab.study.conditions import Condition
 from cortex_lab.study.expression import CONDITIONS, Expression
 
+_LENGTHS = ("steps", "epochs", "seconds")
+_NO_LENGTH = re.compile(rf"\b({'|'.join(_LENGTHS)})\(\s*(n\s*=\s*)?(-\s*[\d.]|0*\.?0*\s*\))")
 _JOINED = {"Both": conditions.Both, "Either": conditions.Either, "Not": conditions.Not}
 
 
@@ -42,3 +45,14 @@ def condition_of(said: Any) -> Condition:
     if not parts or (kind == "Not" and len(parts) > 1):
         raise ValueError(f"{kind} of {len(parts)} conditions is none")
     return _JOINED[kind](*parts)
+
+
+def has_no_length(said: object) -> bool:
+    """Whether a run of no length is in what `described` said, as earlier versions let somebody ask for."""
+    if isinstance(said, str):
+        return _NO_LENGTH.search(said) is not None
+    if not isinstance(said, dict):
+        return False
+    n, inner = said.get("n"), said.get("of")
+    ended = said.get("kind") in _LENGTHS and isinstance(n, (int, float)) and n <= 0
+    return ended or (isinstance(inner, list) and any(map(has_no_length, inner)))

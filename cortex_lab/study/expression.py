@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +49,9 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, bool]] = {
     "isfinite": (lambda value: np.float64(np.isfinite(value)), 1, False),
     "isnan": (lambda value: np.float64(np.isnan(value)), 1, False),
 }
+_AMOUNT = re.compile(r"(\d+\.?\d*)\s*([a-z]+)|([a-z]+)\s*=?\s*(\d+\.?\d*)")
+_STEPS = ("step", "batche", "batch", "iteration", "iter", "update")
+_SECONDS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600}
 CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")
 
 
@@ -77,6 +81,9 @@ class Expression(Condition):
             tree = ast.parse(self.text.strip(), mode="eval").body
         except SyntaxError as error:
             place = _place(self.text, error)
+            meant = _meant(self.text)
+            if meant:
+                raise ValueError(f"{self.text!r} is no condition; say {meant}") from None
             raise ValueError(f"{self.text!r} is no condition: {error.msg}, at character {place}") from None
         except UnicodeError:
             raise ValueError(f"{self.text!a:.60} is no condition: half a character is in it") from None
@@ -250,6 +257,19 @@ class _Reader:
     def _refusal(self, node: ast.AST, wanted: str) -> ValueError:
         part = ast.get_source_segment(self.text.strip(), node) or self.text  # type: ignore[arg-type]
         return ValueError(f"cannot read {part!r} in the condition {self.text!r}: {wanted}")
+
+
+def _meant(text: str) -> str:
+    """What was meant by a number and a unit, such as "5 epochs"; nothing if nobody can tell."""
+    found = _AMOUNT.fullmatch(text.strip().lower())
+    if found is None:
+        return ""
+    number, unit = found[1] or found[4], (found[2] or found[3]).rstrip("s")
+    if unit in _SECONDS:
+        return f"cl.seconds({float(number) * _SECONDS[unit]:g})"
+    if unit in _STEPS:
+        return f"session.run({number}), or cl.steps({number})"
+    return f"cl.epochs({number})" if unit == "epoch" else ""
 
 
 def _place(text: str, error: SyntaxError) -> int:

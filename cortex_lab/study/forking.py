@@ -117,7 +117,7 @@ class Fork:
             raise LookupError(f"no branch has recorded {key!r} since the fork; step them first")
         return int(np.argmax(scores))
 
-    def _index(self, name: str, value: Any) -> int:
+    def _index(self, name: str, value: object) -> int:
         """The number of a branch; IndexError, by which going through them ends, beyond the last."""
         found, count = checks.whole(name, value), len(self.branches)
         if not -count <= found < count:

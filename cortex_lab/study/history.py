@@ -151,7 +151,7 @@ def _repeat(process: Process, pending: deque[Event], step: int, phase: str | Non
         process.edit(event.name, event.value)
 
 
-def _nbytes(value: Any) -> int:
+def _nbytes(value: object) -> int:
     """Bytes of arrays and of what holds them, which of a small model are more than its numbers."""
     if isinstance(value, Mapping):
         return sys.getsizeof(value) + sum(_nbytes(part) for part in value.values())

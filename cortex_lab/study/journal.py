@@ -10,6 +10,7 @@ from cortex_lab.study.events import Event
 from cortex_lab.study.history import History, replay
 from cortex_lab.study.manual_edits import ManualEdits
 from cortex_lab.study.observation import Observation
+from cortex_lab.study.probe import Probe
 from cortex_lab.study.process import Process
 from cortex_lab.study.recorder import Recorder
 from cortex_lab.study.subscribers import Subscribers
@@ -84,6 +85,16 @@ class Journal:
             self._tell("step")
         self.completed = step
         self._kept_before = None
+
+    def record(self, probes: Iterable[Probe], also: Callable[[], Any] = lambda: None) -> None:
+        """Have `probes` recorded from here on, which were checked, and do what goes with it."""
+        probes = tuple(probes)
+
+        def moves() -> None:
+            self.recorder.add(*probes)
+            also()
+
+        self._make(moves)
 
     def edit(self, values: Mapping[str, Any], make: Callable[[], Any], phase: str | None) -> None:
         """Log `values` by name as edited by `make`, of which an Exception has changed nothing."""

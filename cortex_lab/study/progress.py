@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import threading
 import weakref
@@ -17,6 +18,8 @@ FIRST, BETWEEN = 1.0, 0.25
 """Seconds of a run before its line is shown, and from one time to the next."""
 _SHOWN_FIRST = ("loss", "accuracy", "validation_loss", "validation_accuracy", "value")
 _MOST = 3
+_BESIDE = 32
+"""Columns of a terminal for the share, a bar and the time left, which are there however much is measured."""
 
 # The line that is shown, as long as its run goes on.
 _shown: list[weakref.ref] = []
@@ -67,6 +70,9 @@ class Progress:
             value = last_recorded(trace, key, 0)
             if value is not None:
                 said.append(f"{key} {value:.4g}")
+        room = None if _in_jupyter() else shutil.get_terminal_size().columns - _BESIDE
+        while len(said) > 1 and room is not None and len(", ".join(said)) > room:
+            said.pop()
         return ", ".join(said)
 
 

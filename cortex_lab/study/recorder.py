@@ -58,7 +58,7 @@ class Recorder:
     def record(self, step: int, seconds: float) -> None:
         """Append the row of the step just completed; `latest` holds its values."""
         self.latest = self._measured(self._asked, step)
-        self.trace.append(step, seconds, self.latest)
+        self.trace._append(step, seconds, self.latest)
 
     def measured(self, step: int, only: Collection[str] | None = None) -> dict[str, float]:
         """What the probes due at `step` say now, by key."""

@@ -236,9 +236,9 @@ class Session:
         condition.check(self.trace)
 
         def set_it() -> Breakpoint:
-            if missing:
-                self._recorder.add(*missing)
-            return self.breakpoints.set(condition, self.trace)
+            made = self.breakpoints.next(condition, self.trace)
+            self._journal.record(missing, lambda: self.breakpoints.put(made))
+            return made
 
         return self.at_rest(set_it)
 
@@ -249,7 +249,8 @@ class Session:
     def record(self, probe: Probe) -> None:
         """Record one thing more, from the next step on; KeyError if it cannot be measured."""
         checks.instance("probe", probe, Probe, "a Probe such as Probe('loss')")
-        self.at_rest(lambda: self._recorder.add(probe))
+        self._recorder.check(probe)
+        self.at_rest(lambda: self._journal.record([probe]))
 
     # Changing and going back -------------------------------------------------------------------------
 

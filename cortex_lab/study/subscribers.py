@@ -11,6 +11,7 @@ from typing import Any
 from cortex_lab.study.events import Notice
 from cortex_lab.study.gate import Gate
 from cortex_lab.study.process import Process
+from cortex_lab.study.settling import settled
 
 Subscriber = Callable[[Notice], Any]
 
@@ -30,12 +31,16 @@ class Subscribers:
         """Subscribe, to single `steps` too, on behalf of `part`; returns the function that unsubscribes."""
         self._count += 1
         token = self._count
-        self._all[token] = subscriber
-        if steps:
-            self.of_steps[token] = subscriber
-        if part is not None:
-            self.parts[token] = part
-        return lambda: self._remove(token)
+
+        def enter() -> Callable[[], None]:
+            self._all[token] = subscriber
+            if steps:
+                self.of_steps[token] = subscriber
+            if part is not None:
+                self.parts[token] = part
+            return lambda: self._remove(token)
+
+        return settled(enter, lambda error: None if error is None else self._remove(token))
 
     def tell(self, kind: str, detail: object = None) -> None:
         """Tell them in this thread, which is at rest meanwhile."""
@@ -57,9 +62,11 @@ class Subscribers:
             self._remove(token)
 
     def _remove(self, token: int) -> None:
-        self.parts.pop(token, None)
-        self._all.pop(token, None)
-        self.of_steps.pop(token, None)
+        def leave(_: BaseException | None = None) -> None:
+            for each in (self._all, self.of_steps, self.parts):
+                each.pop(token, None)  # type: ignore[attr-defined]
+
+        settled(leave, leave)
 
 
 def show_once(message: str) -> None:

@@ -58,7 +58,7 @@ class Trace:
 
     def __getitem__(self, key: str) -> np.ndarray:
         """The column `key`, float64 of shape (rows,), as a read-only view."""
-        if key not in self._columns:
+        if not isinstance(key, str) or key not in self._columns:
             raise KeyError(
                 f"nothing records {key!r}; this trace has {', '.join(self._columns)}. {self.advise(key)}"
             )
@@ -83,9 +83,17 @@ class Trace:
         return {key: float(cell[0]) for key, cell in row.items() if is_recorded(cell)[0]}
 
     def append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        """Add the row of a step; a key without a column is a KeyError, and nothing is added."""
-        if type(step) is not int:
-            step = checks.whole("step", step)
+        """Add the row of a step later than those before; a key without a column is a KeyError.
+
+        Nothing is added then, nor where a value is no number.
+        """
+        step = checks.whole("step", step, least=0)
+        if self._length and step <= (last := self["step"][-1]):
+            raise checks.refused("step", f"later than {last:.0f}, the step of the last row", step)
+        self._append(step, checks.real("seconds", seconds), self._checked(values))
+
+    def _append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+        """`append` for who is asked at every step: with whole numbers and floats alone, in rising steps."""
         row = self._length
         if row == self._capacity:
             self._grow()
@@ -114,7 +122,7 @@ class Trace:
     def extend(self, other: Trace, after: float = -np.inf) -> None:
         """Append the rows of `other` that are of steps later than `after`, and what it knows of keys."""
         checks.instance("other", other, Trace, "a Trace")
-        if after != -np.inf:
+        if not (type(after) is float and after == -np.inf):
             checks.number("after", after)
         first = int(np.searchsorted(other["step"], after, side="right"))
         start, stop = self._length, self._length + len(other) - first
@@ -144,9 +152,18 @@ class Trace:
 
     def preview(self, step: int, values: Mapping[str, float]) -> TracePreview:
         """The trace as it would be with one row more; good until the trace changes or `close` is called."""
+        step, values = checks.whole("step", step, least=0), self._checked(values)
         if self._length == self._capacity:
             self._grow()
         return TracePreview(self, step, values)
+
+    def _checked(self, values: Mapping[str, float]) -> dict[str, float]:
+        """`values` as floats, each of a column that there is."""
+        checks.instance("values", values, Mapping, "numbers by key, such as {'loss': 0.5}")
+        for key in values:
+            if key not in self._columns:
+                self[key]
+        return {key: checks.real(f"the value of {key!r}", value) for key, value in values.items()}
 
     def frame(self) -> pd.DataFrame:
         """The trace as a DataFrame indexed by step; a copy, yours to change."""
@@ -159,11 +176,13 @@ class Trace:
         """Write the trace to a file, now and from now on, several times a second.
 
         Returns the file; `close()` it, or leave a `with` block, to end the stream and make the file HDF5.
-        A crash loses at most the last second. FileExistsError if there is such a file already.
+        A crash loses at most the last second. FileExistsError if there is such a file already; if this trace
+        is being written there, that stream is returned.
         """
-        file = TraceFile(self, Path(path))
-        self._files.append(file)
-        return file
+        path = checks.path("path", path)
+        # After an interrupt one may have a stream and not know it.
+        here = [file for file in self._files if file.is_of(path)]
+        return here[0] if here else TraceFile(self, path).begin()
 
     @classmethod
     def open(cls, path: str | Path) -> Trace:
@@ -172,7 +191,7 @@ class Trace:
         A file that was not closed, or was cut off or damaged, is read up to there, with a warning that says
         so. `DamagedFile`, a ValueError, for a file that is no trace or has not a row left.
         """
-        columns, directions = read_trace(Path(path))
+        columns, directions = read_trace(Path(checks.path("path", path)))
         trace = cls.of(columns)
         trace.directions = directions
         return trace
@@ -180,6 +199,14 @@ class Trace:
     @classmethod
     def of(cls, columns: Mapping[str, np.ndarray]) -> Trace:
         """A trace of these columns, float64 (rows,), "step" and "seconds" among them."""
+        checks.instance("columns", columns, Mapping, "arrays by name, such as {'step': ..., ...}")
+        for key in ("step", "seconds"):
+            if key not in columns:
+                raise checks.WrongArgument(f"columns of a trace have {key!r} among them, got {[*columns]}")
+        rows = np.shape(columns["step"])
+        for key, column in columns.items():
+            if not isinstance(column, np.ndarray) or column.dtype != np.float64 or column.shape != rows[:1]:
+                raise checks.refused(f"column {key!r}", f"a float64 array of shape {rows[:1]}", column)
         trace = cls(key for key in columns if key not in ("step", "seconds"))
         trace._columns = dict(columns)
         trace._cells = _cells(columns)

@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cortex_lab.ground.files import cannot_save, write_whole
+from cortex_lab.ground.files import cannot_save, target_of, write_whole
 from cortex_lab.ground.flag import Flag
+from cortex_lab.study.settling import settled
 from cortex_lab.study.subscribers import show_once
 from cortex_lab.study.traceformat import (
     COLUMNS,
@@ -70,8 +71,8 @@ class TraceFile:
     What cannot be written, because the disk is full for example, is shown once and tried again.
     """
 
-    def __init__(self, trace: Any, path: Path) -> None:
-        self.path = path
+    def __init__(self, trace: Any, path: str) -> None:
+        self.path = Path(path)
         self.error: BaseException | None = None
         self._trace = weakref.ref(trace)
         self._writing = threading.RLock()
@@ -79,25 +80,53 @@ class TraceFile:
         # The rows to keep, said by one thread and written by another; one thing each, to be compared as such.
         self._kept = self._kept_written = (0,)
         self._at = _Written(0, 0, (), 0)
-        # How many rows were found, where fewer than were written.
+        # How many rows were found, where fewer than were written; what was made of them.
         self._whole: int | None = None
-        try:
-            self._file = open(path, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
-        except OSError as error:
-            raise cannot_save(path, error) from error
-        try:
-            self._append(UNFINISHED, _Written(len(UNFINISHED), zlib.crc32(UNFINISHED), (), 0))
-            self._record(COLUMNS, json.dumps(trace.keys).encode(), names=trace.keys)
-            self._record_directions(trace)
-        except BaseException as error:
-            self._file.close()
-            path.unlink(missing_ok=True)
-            raise cannot_save(path, error) if isinstance(error, OSError) else error from error
-        _OPEN.add(self)
+        self._made: tuple[int, int] | None = None
         self._done = Flag()
         self._released = False
         self._thread = threading.Thread(target=self._follow, name="cortex-lab-trace-file", daemon=True)
+        self._file: Any = None
+        try:
+            # Wherever the process goes, and whatever links lead to meanwhile, this is the file.
+            self._target = target_of(path)
+            if os.path.lexists(self._target):
+                raise FileExistsError(errno.EEXIST, "there is a file; take another name, or move that away")
+        except OSError as error:
+            raise cannot_save(path, error) from error
+
+    def is_of(self, path: str) -> bool:
+        """Whether this is the file at `path`, being written."""
+        writes = self._thread.is_alive() and not self._file.closed
+        return writes and os.path.realpath(path) == str(self._target)
+
+    def begin(self) -> TraceFile:
+        """Make the file, and follow the trace from here on; all of it or nothing."""
+        try:
+            return settled(self._begin, lambda error: None if error is None else self._give_up(error))
+        except OSError as error:
+            raise cannot_save(self.path, error) from error
+
+    def _begin(self) -> TraceFile:
+        trace: Any = self._trace()
+        self._file = open(self._target, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
+        self._append(UNFINISHED, _Written(len(UNFINISHED), zlib.crc32(UNFINISHED), (), 0))
+        self._record(COLUMNS, json.dumps(trace.keys).encode(), names=trace.keys)
+        self._record_directions(trace)
+        _OPEN.add(self)
+        trace._files.append(self)
         self._thread.start()
+        return self
+
+    def _give_up(self, error: BaseException) -> None:
+        """What was begun is undone; a file that somebody else has made meanwhile stays."""
+        # First, since what is left of a stream without its file is a stream.
+        if not isinstance(error, FileExistsError):
+            self._target.unlink(missing_ok=True)
+        _OPEN.discard(self)
+        self._done.set()
+        with self._writing:
+            self._leave()
 
     def truncate(self, rows: int) -> None:
         """Forget all rows but the first `rows`; called by the trace before it clears the others."""
@@ -172,14 +201,19 @@ class TraceFile:
                     self.write()
                     self._finish()
             except OSError as error:
+                self._leave()
                 whole = self._at.rows if self._whole is None else self._whole
                 rows = f"Trace.open reads the {whole} rows written so far"
                 raise cannot_save(self.path, error, rows) from error
-            finally:
-                self._file.close()
-                trace = self._trace()
-                if trace is not None and self in trace._files:
-                    trace._files.remove(self)
+            # Not if this was interrupted: then it can be done again.
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        trace = self._trace()
+        if trace is not None and self in trace._files:
+            trace._files.remove(self)
 
     def __enter__(self) -> TraceFile:
         return self
@@ -188,7 +222,7 @@ class TraceFile:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._file.closed else "open"
+        state = "closed" if self._file is None or self._file.closed else "open"
         return f"<TraceFile {str(self.path)!r}: {self._at.rows} rows, {state}>"
 
     def _follow(self) -> None:
@@ -233,9 +267,18 @@ class TraceFile:
     def _finish(self) -> None:
         trace = self._trace()
         columns, directions = self._read_back() if trace is None else self._in_memory(trace)
-        if self.path.exists() and not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
+        ours, there = os.fstat(self._file.fileno()), self._target.exists()
+        if there and not os.path.samestat(ours, os.stat(self._target)) and not self._is_made():
             raise FileExistsError(errno.EEXIST, "another file has taken its place; move that away")
-        write_whole(self.path, finished(columns, directions))
+        content = finished(columns, directions)
+        self._made = len(content), zlib.crc32(content)
+        write_whole(self._target, content)
+
+    def _is_made(self) -> bool:
+        """Whether the file was finished, by a `close` that was interrupted after that."""
+        if self._made is None or self._target.stat().st_size != self._made[0]:
+            return False
+        return zlib.crc32(self._target.read_bytes()) == self._made[1]
 
     def _in_memory(self, trace: Any) -> tuple[Columns, Directions]:
         """All that the trace has: what became of the records meanwhile is of no account."""

@@ -13,6 +13,7 @@
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.widgets.bench import Bench
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import (
@@ -57,3 +58,5 @@ __all__ = [
     "View",
     "WeightHistogram",
 ]
+
+__getattr__ = answers_for(__name__)

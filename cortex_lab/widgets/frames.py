@@ -11,7 +11,7 @@ from typing import Any
 
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.canvas import Packed, pack
-from cortex_lab.widgets.chart.marks import Chart
+from cortex_lab.widgets.chart.marks import Chart, failed_panel
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.status import status_panel
 
@@ -95,13 +95,12 @@ class Frames:
         try:
             if isinstance(found, Exception):
                 raise found
-            packed = pack(view.chart(view.prepare(found)))
+            packed = pack(view.charted(view.prepare(found)))
         except NothingToShow as missing:
             return pack(Chart(note=str(missing), summary=str(missing), step=step))
         except Exception as error:
             # A view that fails says so in its own panel and leaves the rest of the bench alone.
-            told = f"This panel failed: {type(error).__name__}: {error}"
-            return pack(Chart(note=told, summary=told, step=step))
+            return pack(failed_panel(error, step))
         if packed.meta["step"] is None:
             packed.meta["step"] = step
         return packed

@@ -26,8 +26,9 @@ def views_of(session: Session, chosen: Mapping[str, Any], without: set[str]) -> 
     found: dict[str, View[Any]] = {}
     fitting = [cls for cls in (*VIEWS.values(), *VIEWS.others.values()) if cls.fits(session)]
     for cls in sorted(fitting, key=lambda cls: cls.rank):
-        # Anybody else's view never takes the place of a built-in one.
-        name = cls.name if VIEWS.get(cls.name) is cls or cls.name not in VIEWS else VIEWS.kind_of(cls)
+        # Anybody else's view takes the place of no other one.
+        taken = cls.name in found or VIEWS.get(cls.name, cls) is not cls
+        name = VIEWS.kind_of(cls) if taken else cls.name
         if name not in without:
             found[name] = cls(session, chosen[name]) if name in chosen else cls(session)
     return found

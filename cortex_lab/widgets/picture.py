@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from cortex_lab.widgets.chart.marks import Chart, failed_panel
 from cortex_lab.widgets.chart.matplotlib import new_picture, paint, png_bytes
 from cortex_lab.widgets.chart.view import View, picture_html
 
 
 def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> bytes:
     """All views as they are now, arranged like the bench, as PNG."""
-    shown = [(view, view.drawing(), *place) for view, place in _places(views)]
+    shown = [(view, _drawing(view), *place) for view, place in _places(views)]
     units = max((rows.stop for _, _, rows, _ in shown), default=1)
     heights = [0.3, *[2.3] * units]
     figure = new_picture((10, sum(heights)), dpi)
@@ -24,6 +25,14 @@ def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> by
         below = slice(rows.start + 1, rows.stop + 1)
         paint(chart, figure.add_subfigure(grid[below, columns]), view.title)
     return png_bytes(figure)
+
+
+def _drawing(view: View[Any]) -> Chart:
+    try:
+        return view.drawing()
+    except Exception as error:
+        # As on the page, a view that fails leaves the rest of the picture alone.
+        return failed_panel(error)
 
 
 def _places(views: Iterable[View[Any]]) -> Iterator[tuple[View[Any], tuple[slice, slice]]]:

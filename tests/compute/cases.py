@@ -138,6 +138,14 @@ def count_hits(draw: Draw) -> Case:
 
 
 @case
+def note_hits(draw: Draw) -> Case:
+    scores, over = count_hits(draw).args[0], draw.pick(None, 0.0, 0.5)
+    target = draw.random.integers(0, 2, scores.shape).astype(scores.dtype)
+    target[draw.random.random(scores.shape) < 0.1] = draw.pick(np.nan, 0.3)
+    return Case([scores, target, over, np.array([np.nan, np.nan])], (3,), exact=True)
+
+
+@case
 def norm(draw: Draw) -> Case:
     return Case([draw.numbers(draw.size(1, 3000))], ())
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import cortex_lab as cl
-from cortex_lab.study import Session
+from cortex_lab.study import Probe, Session
 from tests.faults.tally import Tally
 from tests.study.walker import Walker
 
@@ -112,7 +112,8 @@ def state(session: Session) -> tuple[Any, ...]:
     kept = tuple((step, repr(session.history.nearest(step)[1]["step"])) for step in session.history.steps)
     held = {name: part for name, part in process.snapshot().items() if name not in MEMOS}
     stands = session.step_number, session.phase, repr(_plain(held))
-    return stands, rows, events, kept, session.history.interval, session.observation.step, session.probes
+    acting = session.probes, repr([*session.breakpoints]), session.attached
+    return stands, rows, events, kept, session.history.interval, session.observation.step, acting
 
 
 def _plain(part: Any) -> Any:
@@ -231,6 +232,13 @@ SCENARIOS: dict[str, tuple[Act, list[Act], Act]] = {
     "rewind from inside": (inside, [abandoned], lambda s: s.rewind(7)),
     "fork": (lambda s: s.step(9), [], lambda s: s.fork(rate=[0.1, 0.2])),
     "keep a branch": (lambda s: s.step(9), [], lambda s: s.adopt(_branch(s))),
+    "record": (lambda s: s.step(9), [], lambda s: s.record(Probe("norm"))),
+    "break": (lambda s: s.step(9), [], lambda s: s.break_when("norm > 1000")),
+    "break no more": (
+        lambda s: (s.step(9), s.break_when("norm > 1000"), s.break_when("loss > 1000")),
+        [],
+        lambda s: s.clear_breakpoints(1),
+    ),
     "look": (lambda s: s.step(9), [], lambda s: s.at_rest(lambda: s.step_number)),
 }  # fmt: skip
 OF_TRAINING: dict[str, tuple[Act, list[Act], Act]] = {
@@ -250,6 +258,9 @@ OF_TRAINING: dict[str, tuple[Act, list[Act], Act]] = {
     "try learning rates": (
         lambda s: s.step(5), [], lambda s: cl.learning_rate_range_test(s, 1e-3, 0.1, steps=3)
     ),
+    "attach": (lambda s: s.step(5), [], lambda s: cl.ReduceOnPlateau("accuracy", patience=1).attach(s)),
+    "detach": (lambda s: s.step(5), [], lambda s: s.detach(s.attached[0])),
+    "record of a training": (lambda s: s.step(5), [], lambda s: s.record(Probe("grad_norm"))),
     "score": (lambda s: s.step(5), [], lambda s: s.score((X, Y))),
 }  # fmt: skip
 OF_DESCENT: dict[str, tuple[Act, list[Act], Act]] = {

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.ground import files
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
 from tests.faults import damage, disks, hostile
@@ -112,17 +111,6 @@ def test_what_is_no_place_for_a_file_is_refused(tmp_path, save):
     for name, why in {"pipe": "pipe", "loop": "symbolic", ".": "folder", "nowhere/f": "no folder"}.items():
         with pytest.raises(OSError, match=f"cannot save to .*{why}"):
             save(tmp_path / name)
-
-
-def test_parts_of_dead_processes_are_cleared_and_those_of_others_are_not(tmp_path):
-    alive, dead = os.getppid(), 2**22 + 1  # above what Linux gives
-    host = files._HOST
-    names = {number: f".cortex-{host}-{number}-00000000.part" for number in (alive, dead, os.getpid())}
-    others = {names[alive], ".cortex-ffffff-1-00000000.part", "mine.part", f".cortex-{host}-x.part"}
-    for name in {*names.values(), *others}:
-        (tmp_path / name).touch()
-    hostile.network().save(tmp_path / "net.h5")
-    assert {*os.listdir(tmp_path)} == others | {"net.h5"}
 
 
 def test_two_interrupts_while_saving_leave_what_was_there(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.nn.contract.layer import layer_from_dict
+from cortex_lab.nn.contract.layer import LAYERS, layer_from_dict
 
 RANDOM = np.random.default_rng(0)
 TABLE = RANDOM.normal((5, -300, 0.01), (2, 90, 1e-3), (2500, 3))
@@ -110,13 +110,60 @@ def test_it_goes_with_descriptions_files_and_cuts(tmp_path):
         (np.array([[1.0, np.nan], [2.0, 3.0]]), "missing or infinite; fill or drop them first"),
         (np.zeros((0, 3)), "data must be rows of numbers, got a ndarray of shape"),
         (5.0, "data must be rows of numbers, got 5.0"),
-        (pd.DataFrame({"name": ["a", "b"]}), "data must be rows of numbers, got a DataFrame of shape"),
+        (pd.DataFrame({"name": ["a", "b"]}), r"'name'; adapt to the Dataset that reads them"),
         (
             {"left": TABLE, "right": TABLE},
-            r"has the inputs left, right; adapt to one: adapt\(data\['left'\]\)",
+            r"has 'left', 'right'; adapt to one: adapt\(data\['left'\]\)",
         ),
     ],
 )
 def test_what_it_cannot_be_adapted_to(data, message):
     with pytest.raises(ValueError, match=message):
         cl.Normalization().adapt(data)
+
+
+MIXED = pd.DataFrame(
+    {"area": [10.0, 20, 40, 80], "garden": [True, False] * 2, "rooms": pd.array([1, 2, 3, 4], "Int64"),
+     "city": ["a", "b", "a", "a"], "price": [100, 200, 300, 500]}
+)  # fmt: skip
+SPLIT = {"train": [0, 1, 2], "test": [3]}
+
+
+def test_bools_and_nullable_columns_of_a_frame_are_numbers():
+    layer = cl.Normalization().adapt(MIXED[["area", "garden", "rooms"]])
+    np.testing.assert_allclose(layer.mean, [37.5, 0.5, 2.5])
+
+
+@pytest.mark.parametrize("target", ["price", ["price", "area"], "area"])
+def test_at_the_end_it_is_adapted_to_what_a_dataset_predicts(target):
+    data = cl.data.Dataset(MIXED, ["rooms", "city"], target, splits=SPLIT)
+    layer = cl.Normalization(invert=True).adapt(data)
+    np.testing.assert_allclose(layer.mean, np.atleast_1d(MIXED[target][:3].mean()))
+    np.testing.assert_allclose(layer.variance, np.atleast_1d(MIXED[target][:3].var(ddof=0)))
+    assert len(cl.Normalization().adapt(data).mean) == 3
+    same = cl.data.Dataset(MIXED, ["area", "rooms"], target="inputs")
+    assert cl.Normalization(invert=True).adapt(same).mean == cl.Normalization().adapt(same).mean
+
+
+def test_what_is_predicted_by_name_or_is_words_is_not_adapted_to():
+    named = cl.data.Dataset(MIXED, ["rooms"], {"a": "price", "b": "area"})
+    with pytest.raises(ValueError, match=r"adapt to one: adapt\(data.train.frame\['price'\]\)"):
+        cl.Normalization(invert=True).adapt(named)
+    with pytest.raises(ValueError, match=r"adapt to one: adapt\(data.train.frame\[\['rooms'\]\]\)"):
+        cl.Normalization().adapt(cl.data.Dataset(MIXED, {"a": ["rooms"], "b": ["area"]}, "price"))
+    with pytest.raises(ValueError, match=r"'city' holds .*, which is labels"):
+        cl.Normalization(invert=True).adapt(cl.data.Dataset(MIXED, ["rooms"], "city"))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_single_numbers_are_taken_or_said_how_to_bring_into_rows(kind):
+    try:
+        layer = LAYERS[kind]()
+    except TypeError:
+        layer = {"Dense": cl.Dense(2), "RepeatVector": cl.RepeatVector(2)}.get(kind)
+    if layer is None or layer.several_inputs:
+        return
+    try:
+        cl.Network([cl.Mean(), layer], 4)
+    except ValueError as error:
+        assert "keepdims=True or Reshape((1,))" in str(error)

@@ -52,7 +52,7 @@ HOMES = {
     "tqdm": "study",
     "optuna": "search",
 }
-LAZILY = {"matplotlib", "IPython"}
+LAZILY = {"IPython"}
 
 # The rooms inside a room, from the ground up: each may import itself and what comes before it, and the front
 # of all of them, "__init__", every one. Rooms on the same floor know nothing of each other.

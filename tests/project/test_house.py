@@ -142,10 +142,10 @@ PLANTED = {
     "numba outside compute": ("nn/conv.py", "from numba import njit\n", "in compute/cpu only"),
     "numba among the references": ("compute/kernels/fast.py", "import numba\n", "in compute/cpu only"),
     "cupy on the CPU": ("compute/cpu/pool.py", "import cupy\n", "in compute/gpu only"),
-    "matplotlib at once": (
+    "matplotlib in a function": (
         "data/show.py",
-        "import matplotlib.pyplot\n",
-        "in widgets only or inside a function",
+        "def png():\n    import matplotlib.pyplot\n",
+        "in widgets only",
     ),
     "torch": ("compute/ops.py", "import torch\n", "in interop/recorder only"),
     "keras in an importer": ("interop/keras_files.py", "import keras\n", "in interop/recorder only"),
@@ -193,7 +193,7 @@ ALLOWED = {
         "import numba\nfrom ...ops import Ops\nfrom cortex_lab.compute import kernel\n",
     ),
     "ground": ("study/session.py", "from cortex_lab.ground.described import Registry\n"),
-    "picture": ("data/show.py", "def png():\n    import matplotlib.pyplot\n"),
+    "picture": ("data/show.py", "def shown():\n    import IPython\n"),
     "widgets": ("widgets/bench.py", "import plotly\nfrom ..study import Session\nfrom ..nn import Network\n"),
 }
 

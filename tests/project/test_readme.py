@@ -26,6 +26,8 @@ def test_the_examples_run_as_they_are_written(tmp_path, monkeypatch):
         try:
             assert session.error is None and session.step_number > 100
             assert "rewind(step=120)" not in example or session.step_number == 120
+            if "Normalization" in example:
+                assert session.score(metrics=["r2"])["r2"] > 0.8
         finally:
             if ".bench()" in example:
                 session.bench().close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import sys
 import threading
 import types
@@ -48,6 +49,26 @@ def test_a_line_tells_share_measures_and_time_left(terminal):
     assert last.startswith("100%  step 40, loss") and last.endswith("\n")
     shares = [int(line.partition("%")[0]) for line in terminal()]
     assert shares == sorted(shares) and len(shares) > 10
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("tqdm", [False, True])
+def test_the_time_left_is_there_however_much_is_measured(terminal, monkeypatch, capsys, columns, tqdm):
+    names = ["epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "validation_f1_macro"]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    trace = Trace(names)
+    trace.append(7, 3600.0, dict.fromkeys(names, 0.123456))
+    if tqdm:
+        monkeypatch.delitem(sys.modules, "tqdm.auto")
+        pytest.importorskip("tqdm")
+    clock = itertools.count(step=100.0).__next__
+    line = progress.Progress(trace, cl.steps(10), 0, clock)
+    line.show()
+    line.close()
+    shown = capsys.readouterr().err.split("\r")[-1].strip() if tqdm else terminal()[-1].strip()
+    assert len(shown) <= columns and "loss 0.1235" in shown
+    assert re.search(r"\d\d:\d\d<\d\d:\d\d\]$" if tqdm else r"\d\d:\d\d left$", shown), shown
+    assert ("validation_loss" in shown) == (columns == 200)
 
 
 def test_a_run_until_something_happens_tells_no_share(terminal):

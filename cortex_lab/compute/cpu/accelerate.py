@@ -20,7 +20,7 @@ def accelerate() -> Backend:
     Where that is no use, one line says why, and references do everything: Numba may be missing, or a release
     that the kernels were not written for.
     """
-    missing = [name for name in ("numba", "scipy") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("numba", "scipy") if _is_missing(name)]
     if missing or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         why = f"without {' and '.join(missing)}" if missing else "with NUMBA_DISABLE_JIT set"
         _say(why, "pip install numba scipy")
@@ -32,6 +32,14 @@ def accelerate() -> Backend:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _say(f"without its compiled kernels ({reason})", "pip install 'numba==0.68.*'")
         return Backend()
+
+
+def _is_missing(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is None
+    except ImportError:
+        # A finder of somebody's own may refuse a package instead of not finding it.
+        return True
 
 
 # Names, not imports: nobody who imports this package should wait for Numba.

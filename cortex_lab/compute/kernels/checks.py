@@ -37,3 +37,16 @@ def checksum(xp: ModuleType, words: Array) -> int:
 def count_hits(xp: ModuleType, scores: Array, classes: Array) -> int:
     """How many of `classes` (n, ...) are where `scores` (n, ..., classes) are highest, the first if equal."""
     return int(xp.count_nonzero(scores.argmax(axis=-1) == classes))
+
+
+@kernel
+def note_hits(xp: ModuleType, scores: Array, target: Array, over: float | None, found: Array) -> None:
+    """`found[1]` becomes how many of `target`, in the shape of `scores`, the scores are right about.
+
+    They say yes, 1, where they are over `over`, and no, 0, elsewhere; nobody is right about other targets.
+    Without `over`, a last axis is right if both are highest at the same place. `found` is (2,) float64.
+    """
+    if over is None:
+        found[1] = xp.count_nonzero(scores.argmax(axis=-1) == target.argmax(axis=-1))
+    else:
+        found[1] = xp.count_nonzero((scores > over) == target)

@@ -31,7 +31,7 @@ class Loss(Described):
     """
 
     of_classes: ClassVar[bool] | bool = False
-    """Whether targets are class ids, so that accuracy has a meaning."""
+    """Whether targets are class ids."""
     link: ClassVar[str | None] | str | None = None
     """What makes probabilities of the outputs: "softmax", "sigmoid", or None where nothing has to."""
     replays: ClassVar[bool] = False
@@ -139,9 +139,11 @@ def resolve_loss(loss: Any, *output: Any) -> Loss:
     elif isinstance(loss, type) and issubclass(loss, Loss):
         loss = LOSSES.kind_of(loss)
     elif callable(loss):
+        name = getattr(loss, "__name__", type(loss).__name__)
+        known = name if LOSSES.has(loss_name(name, LOSSES, None)) else "mean_squared_error"
         raise checks.WrongArgument(
-            "the loss must be a loss or its name, such as 'mean_squared_error', got a function; one of your "
-            "own is a class, see cortex_lab.Loss"
+            f"the loss must be a loss or its name, such as {known!r}, got a function; one of your own is a "
+            "class, see cortex_lab.Loss"
         )
     own = LOSSES.named(loss)
     if own and loss in LOSSES:

@@ -198,7 +198,8 @@ def _place(node: Node, in_shapes: tuple[Shape, ...], placed: Mapping[str, Placed
         out_shape = layer.out_shape(*in_shapes)
     except ValueError as error:
         sources = ", ".join(node.inputs or ())
-        raise ValueError(f"node {name!r}, reading {sources}: {error}") from None
+        alone = "" if all(in_shapes) else "; a number alone becomes a row by keepdims=True or Reshape((1,))"
+        raise ValueError(f"node {name!r}, reading {sources}: {error}{alone}") from None
     if node.shares is not None:
         owner = placed.get(node.shares)
         if owner is None:

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.nn.contract.layer import LAYERS
 
 for _module in pkgutil.iter_modules(__path__):
@@ -10,3 +11,5 @@ for _module in pkgutil.iter_modules(__path__):
 
 globals().update(LAYERS)
 __all__ = sorted(LAYERS)
+
+__getattr__ = answers_for(__name__)

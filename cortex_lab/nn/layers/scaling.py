@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
@@ -86,12 +87,18 @@ class Normalization(Layer):
         """This layer with the mean and variance of `data`: an array (rows, ...), a frame or a Dataset.
 
         Of a Dataset that is split, those of the rows to train on: what is tested on says nothing beforehand.
+        Of a Dataset it is the inputs, or with `invert` the values to be predicted, which come last.
         ValueError for gaps, and for inputs that have names: adapt to one of them at a time.
         """
-        given = getattr(data, "train", data).arrays()[0] if hasattr(data, "arrays") else data
+        given = self._of_dataset(getattr(data, "train", data)) if hasattr(data, "arrays") else data
         if isinstance(given, Mapping):
             first = next(iter(given), "x")
-            raise ValueError(f"data has the inputs {', '.join(given)}; adapt to one: adapt(data[{first!r}])")
+            one = f"data[{first!r}]"
+            if hasattr(data, "reads"):
+                one = f"data.train.frame[{data.target[first] if self.invert else data.reads[first]!r}]"
+            raise ValueError(f"data has {', '.join(map(repr, given))}; adapt to one: adapt({one})")
+        if isinstance(given, pd.DataFrame):
+            given = _numbers_of(given)
         values = checks.numbers("data", given, "rows of numbers")
         values = values[:, None] if values.ndim == 1 else values
         if values.size == 0 or values.ndim == 0:
@@ -105,6 +112,13 @@ class Normalization(Layer):
         if not np.isfinite(squares).all():
             raise ValueError("data has values that are missing or infinite; fill or drop them first")
         return replace(self, mean=np.squeeze(mean, along), variance=np.squeeze(squares / count, along))
+
+    def _of_dataset(self, rows: Any) -> Any:
+        if not self.invert or getattr(rows, "target", None) is None:
+            return rows.arrays()[0]
+        # Whole numbers are labels to a Dataset until a loss says otherwise.
+        named = isinstance(rows.target, Mapping)
+        return dict.fromkeys(rows.target) if named else rows.read_as("values").target_arrays()
 
     def out_shape(self, *shapes: Shape) -> Shape:
         if self.mean is None:
@@ -165,6 +179,18 @@ def _divide(ops: Ops, x: np.ndarray, center: np.ndarray, spread: np.ndarray, out
     rows = (-1, center.size)
     center, spread = center.reshape(-1), spread.reshape(-1)
     ops.normalize_columns(x.reshape(rows), None, None, center, spread, out.reshape(rows), 0.0)
+
+
+def _numbers_of(frame: pd.DataFrame) -> np.ndarray:
+    """The columns of a frame side by side; ValueError that names those of words."""
+    words = [name for name, dtype in frame.dtypes.items() if getattr(dtype, "kind", "O") not in "biuf"]
+    if words:
+        named = ", ".join(map(repr, words[:5]))
+        raise ValueError(
+            f"data has columns that are no numbers, {named}; adapt to the Dataset that reads them, "
+            "adapt(cl.data.Dataset(frame, target=...)), or leave them out"
+        )
+    return frame.to_numpy(np.float64, na_value=np.nan)
 
 
 def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:

@@ -3,5 +3,9 @@
 import importlib
 import pkgutil
 
+from cortex_lab.ground.habits import answers_for
+
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
+
+__getattr__ = answers_for(__name__)

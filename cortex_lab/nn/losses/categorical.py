@@ -9,6 +9,7 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
+from cortex_lab.nn.contract.accuracy import note_hits
 from cortex_lab.nn.contract.layer import Shape, Slots
 from cortex_lab.nn.contract.loss import Loss, WrongRows
 
@@ -85,6 +86,7 @@ class SoftmaxCrossEntropy(_Categorical):
             found = getattr(at, "found", None)
             return ops.softmax_cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, found)
         ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, True)
+        note_hits(self, ops, at)
         return None
 
 
@@ -110,3 +112,4 @@ class CategoricalCrossEntropy(_Categorical):
 
     def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.cross_entropy(at.y, at.target, at.weights, at.rows, at.dy, self.label_smoothing, False)
+        note_hits(self, ops, at)

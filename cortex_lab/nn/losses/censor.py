@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import Ops
+from cortex_lab.nn.contract.accuracy import note_hits
 from cortex_lab.nn.contract.layer import Shape, Slots
 from cortex_lab.nn.contract.loss import Loss, resolve_loss
 from cortex_lab.nn.losses.regression import _Elementwise
@@ -61,3 +62,4 @@ class CensorLoss(Loss):
     def evaluate(self, ops: Ops, at: Slots) -> None:
         loss = self.loss
         ops.elementwise_loss(loss.function, at.y, at.target, at.weights, at.rows, at.dy, loss.parameter)
+        note_hits(self, ops, at)

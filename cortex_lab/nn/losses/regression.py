@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cortex_lab.compute import Ops
+from cortex_lab.nn.contract.accuracy import note_hits
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import Loss
 
@@ -19,6 +20,7 @@ class _Elementwise(Loss):
 
     def evaluate(self, ops: Ops, at: Slots) -> None:
         ops.elementwise_loss(self.function, at.y, at.target, at.weights, at.rows, at.dy, self.parameter)
+        note_hits(self, ops, at)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@
 | `transformer`         | attention over characters: which comes next                            |
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.nn.models.autoencoder import autoencoder
 from cortex_lab.nn.models.densenet import densenet
 from cortex_lab.nn.models.plain import cortex_mnist, vgg
@@ -27,3 +28,5 @@ __all__ = [
     "transformer",
     "vgg",
 ]
+
+__getattr__ = answers_for(__name__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 _TRAIN = "session = cl.train(network, data), then session.run(cl.epochs(5))"
 _SCORE = "session.score((inputs, targets)) says loss, accuracy and metrics"
 _ARRAYS = "network.parameters['dense_1/kernel'], to read and to assign; network.params is all in a row"
@@ -10,6 +12,7 @@ _SAVE = "network.save('it.h5'), and cl.Network.load('it.h5')"
 _ROWS = "network.predict(x)"
 _LAYERS = "list all layers when the network is made: cl.Network([...], input_shape)"
 _GRAPH = "network.graph.nodes['dense_1'] has .layer, .in_shapes and .out_shape"
+_OUTPUT = "network.activations(x, ['dense_1'])"
 
 ANSWERS = {
     "fit": _TRAIN,
@@ -83,3 +86,33 @@ ANSWERS = {
     "feature_names_in_": "network.reads",
     "n_features_in_": "network.graph.inputs",
 }
+
+OF_A_LAYER = {
+    "get_weights": "network.parameters['dense_1/kernel'], to read and to assign",
+    "set_weights": "network.parameters['dense_1/kernel'] = array",
+    "weights": "network.parameters['dense_1/kernel'], to read and to assign",
+    "weight": "network.parameters['dense_1/kernel'], to read and to assign",
+    "kernel": "network.parameters['dense_1/kernel'], to read and to assign",
+    "bias": "network.parameters['dense_1/bias'], to read and to assign",
+    "trainable": "cl.train(..., frozen=['dense_1']) lets it rest",
+    "requires_grad_": "cl.train(..., frozen=['dense_1']) lets it rest",
+    "output": _OUTPUT,
+    "call": _OUTPUT,
+    "forward": _OUTPUT,
+    "input": _OUTPUT,
+    "name": "it is the name",
+}
+
+
+class LayerName(str):
+    """The name of a layer, which says what to type to somebody who takes it for the layer itself."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            said = f"network.layers are names, and {str(self)!r} has no attribute {name!r}"
+            if not name.startswith("_"):
+                said += f": {OF_A_LAYER.get(name, _GRAPH)}".replace("dense_1", self)
+            raise AttributeError(said, name=name)

@@ -27,6 +27,8 @@ def gradient_of(
 ) -> np.ndarray:
     """See `Network.gradient_of`."""
     graph = _as_predicting(network.graph)
+    if rows is None or not isinstance(output, (str, type(None))):
+        raise checks.WrongArgument("rows go by name: network.gradient_of(rows=x, wrt='input')")
     output, wrt = _checked_names(network, output, wrt)
     inputs = network.checked_inputs(rows)
     refuse_other_scale(network, inputs)

@@ -18,7 +18,7 @@ from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
-from cortex_lab.nn.run.answers import ANSWERS
+from cortex_lab.nn.run.answers import ANSWERS, LayerName
 from cortex_lab.nn.run.arrays import Arrays
 from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
@@ -128,7 +128,7 @@ class Network(Answering):
     @property
     def layers(self) -> list[str]:
         """Names of the nodes, in the order they run."""
-        return list(self.graph.nodes)
+        return list(map(LayerName, self.graph.nodes))
 
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
@@ -212,7 +212,7 @@ class Network(Answering):
         output: str | None = None,
         wrt: str = "input",
         *,
-        rows: ArrayLike | None,
+        rows: ArrayLike | None = None,
         unit: Any = None,
         per_row: bool = True,
     ) -> np.ndarray:

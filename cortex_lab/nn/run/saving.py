@@ -43,6 +43,7 @@ def write(path: str | os.PathLike, description: Mapping[str, Any], arrays: Mappi
     write_whole(path, hdf5.image(fill))
 
 
+_LONGEST = 300
 Look = Callable[[dict[str, Any]], tuple[dict[str, Any], Graph]]
 # What is saved of a training beside its network, and how many arrays of it at most.
 _BESIDE, _MOST = ("optimizer/", "loss/", "best/"), 100
@@ -91,7 +92,8 @@ def reading(path: str | os.PathLike, entry: str) -> Iterator[None]:
         ArithmeticError,
         RecursionError,
     ) as error:
-        said = f"it lacks {error}" if isinstance(error, KeyError) else error
+        said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        said = said if len(said) < _LONGEST else f"{said[:_LONGEST]}..."
         why = f"cannot be used, for what it says under {entry!r}: {said}"
         raise DamagedFile(path, why, entry, "mend that, or save it anew") from error
 

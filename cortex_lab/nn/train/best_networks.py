@@ -45,14 +45,20 @@ def describe_best(networks: Mapping[int, Network]) -> dict[str, Any]:
 
 def best_of(saved: Saved, network: Network) -> dict[int, Network]:
     """The networks of earlier steps that a file holds, like `network`, by step."""
+    check_best(saved, network)
     found = {}
     for step in saved.study.best if saved.study else ():
         found[step] = twin = network.copy()
         for kind in ("params", "state"):
-            name, into = _name(step, kind), getattr(twin, kind)
-            saving.check_array(saved.path, name, into.shape, saved.arrays)
-            into[...] = network.ops.asarray(saved.arrays[name])
+            getattr(twin, kind)[...] = network.ops.asarray(saved.arrays[_name(step, kind)])
     return found
+
+
+def check_best(saved: Saved, network: Network) -> None:
+    """`DamagedFile` unless the file has all of each network that `best_of` would make."""
+    for step in saved.study.best if saved.study else ():
+        for kind in ("params", "state"):
+            saving.check_array(saved.path, _name(step, kind), getattr(network, kind).shape, saved.arrays)
 
 
 def _name(step: int, kind: str) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.loss import loss_from_dict
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.train.best_networks import describe_best
+from cortex_lab.nn.train.best_networks import check_best, describe_best
 from cortex_lab.nn.train.compared import (
     as_once_written,
     content,
@@ -95,7 +96,7 @@ def read_training(path: str | os.PathLike) -> Saved:
 
     def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
         if description.get("kind") != "training":
-            raise ValueError(f"{path} holds a {description.get('kind')}, not a training")
+            raise ValueError(f"{path} holds a {checks.shown(description.get('kind'))}, not a training")
         # Written as this version writes it: classes of one's own once went by their names alone.
         with saving.reading(path, "losses"):
             losses = {name: loss_from_dict(loss).to_dict() for name, loss in description["losses"].items()}
@@ -104,25 +105,38 @@ def read_training(path: str | os.PathLike) -> Saved:
         with saving.reading(path, "graph"):
             graph = Graph.from_dict(description["graph"])
         with saving.reading(path, "set_up"):
-            began = description.get("set_up")
-            began = began and {"optimizer": dict(began["optimizer"]), "frozen": list(began["frozen"])}
+            began = _set_up(description.get("set_up"))
+        saving.whole_number(path, description, "seed")
         changed = {"losses": losses, "penalties": penalties or None, "graph": graph.to_dict()}
         return {**description, **changed, "set_up": began}, graph
 
     description, arrays = saving.read(path, look)
     with saving.reading(path, "study"):
         about = description.get("study")
-        study = None if about is None else SavedStudy.of(about, arrays["trace"])
+        study = None if about is None else SavedStudy.of(about, arrays["trace"], description["step"])
     return Saved(path, description, arrays, study)
 
 
-def optimizer_of(saved: Saved | None, given: Any, new: bool) -> Optimizer:
+def _set_up(said: Any) -> dict[str, Any] | None:
+    """What a file says of how a training began; None in an older one."""
+    if said is None:
+        return None
+    checks.text("kind of the optimizer", said["optimizer"]["kind"])
+    frozen = [checks.text("frozen", each) for each in checks.listed("frozen", said["frozen"])]
+    return {"optimizer": dict(said["optimizer"]), "frozen": frozen}
+
+
+def optimizer_of(saved: Saved | None, given: Any, new: bool, network: Network) -> Optimizer:
     """The optimizer to set a training up with: the one given, or the file's."""
     if new and (saved is None or given is None):
         raise ValueError("new_optimizer=True begins with the optimizer given, at the step of resume_from=...")
     if saved is not None and given is None:
         with saving.reading(saved.path, "optimizer"):
-            return optimizer_from_dict(saved.description["optimizer"])
+            optimizer = optimizer_from_dict(saved.description["optimizer"])
+            if saved.description["graph"] == network.graph.to_dict():
+                # Names of parameters in it are of this network, or of none.
+                optimizer.init(network.ops, network.params, _shapes(network))
+            return optimizer
     return as_optimizer(given)
 
 
@@ -198,6 +212,7 @@ def load_training(
             f"{path} was saved from a training with frozen={began['frozen']}, here {here}; "
             'set it up in the same way, then session.edit("frozen", [...])'
         )
+    check_best(saved, training.network)
     loaded = _loaded(training, saved) | {"step": step, "batches": batches}
     if not new_optimizer:
         loaded |= _optimizer_part(training, saved)
@@ -218,10 +233,12 @@ def load_training(
 def _in_words(name: str, theirs: Any, ours: Any) -> str:
     """What stands in the file, and what here; of checksums, only whether there was anything."""
     if name not in _OF_ROWS:
-        return f": {theirs!r}, here {ours!r}"
+        return f": {checks.shown(theirs)}, here {checks.shown(ours)}"
     if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
         told = [key for key in theirs if key != "checksum" and theirs[key] != ours.get(key)]
-        return "".join(f", {key} {theirs[key]!r}, here {ours.get(key)!r}" for key in told)
+        return "".join(
+            f", {key} {checks.shown(theirs[key])}, here {checks.shown(ours.get(key))}" for key in told
+        )
     if theirs is None or ours is None:
         return ", which has none" if theirs is None else ", and here there are none"
     return ""
@@ -229,7 +246,8 @@ def _in_words(name: str, theirs: Any, ours: Any) -> str:
 
 def _left_in(training: Training, saved: Saved) -> Any:
     with saving.reading(saved.path, "excluded_rows"):
-        excluded, batches = saved.description["excluded_rows"], training.batches
+        rows, batches = checks.listed("excluded_rows", saved.description["excluded_rows"]), training.batches
+        excluded = [checks.whole("an excluded row", row) for row in rows]
         return batches.excluding(excluded) if excluded else batches  # type: ignore[attr-defined]
 
 
@@ -239,7 +257,7 @@ def _loaded(training: Training, saved: Saved) -> dict[str, Any]:
     for name, ours in training.objective.state.items():
         saving.check_array(path, f"loss/{name}", ours.shape, arrays)
     with saving.reading(path, "hyperparameters"):
-        hyperparameters = dict(description["hyperparameters"])
+        hyperparameters = checks.instance("it", description["hyperparameters"], dict, "values by name")
         for name, value in hyperparameters.items():
             training.loader.hyperparameters.check(name, value)
     with saving.reading(path, "frozen"):
@@ -274,10 +292,9 @@ def _check_optimizer(path: str | os.PathLike, description: Mapping[str, Any], gi
 def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
     """The file's optimizer with all that it remembered, and nothing that another did."""
     path, network, ops = saved.path, training.network, training.network.ops
-    shapes = {name: array.shape for name, array in network.parameters.items()}
     with saving.reading(path, "optimizer"):
         optimizer = optimizer_from_dict(saved.description["optimizer"])
-    fresh = optimizer.init(ops, network.params, shapes)
+        fresh = optimizer.init(ops, network.params, _shapes(network))
     with saving.reading(path, "optimizer_state"):
         numbers = dict(saved.description["optimizer_state"])
         saving.whole_number(path, numbers, "updates")
@@ -292,7 +309,14 @@ def _optimizer_part(training: Training, saved: Saved) -> dict[str, Any]:
             shape = getattr(fresh.get(key), "shape", network.params.shape)
             saving.check_array(path, name, shape, saved.arrays)
             state[key] = ops.asarray(array, array.dtype)
+    for key, value in fresh.items():
+        if hasattr(value, "shape") and key not in state:
+            raise saving.DamagedFile(path, f"has no 'optimizer/{key}'", f"optimizer/{key}")
     return {"optimizer": optimizer, "optimizer_state": fresh | state | numbers}
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in network.parameters.items()}
 
 
 def _is_like(value: Any, fresh: Any) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import renamed
 from cortex_lab.nn.examine.record import StepRecord
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.reviving import Learning, revive
@@ -130,7 +131,7 @@ def edit(training: Editable, name: str, value: Any) -> None:
     change = EDITS.get(found[1]) if found else None
     if found is None or change is None or (found[2] is None) != (found[1] in _OF_THE_WHOLE):
         known = ", ".join(each if each in _OF_THE_WHOLE else f"{each}['...']" for each in EDITS)
-        raise KeyError(f"a training has no {name!r} to edit; there are {known}")
+        raise KeyError(f"a training has no {name!r} to edit; there are {known}{renamed(name, EDITS)}")
     with training.network.turns.lock:
         training.network.turns.await_readers()
         change(training, value) if found[2] is None else change(training, _unquoted(found[2]), value)

@@ -302,10 +302,13 @@ def _answers(
         ids = targets if loss.of_classes else targets.argmax(axis=-1)
         known = ids.ravel() >= 0
         return _Classes(np.arange(y.shape[1]), names), y[known], ids.ravel()[known]
-    y, targets = y.reshape(len(y), -1), targets.reshape(len(y), -1)
+    two = loss.predicts == "yes or no" and bool(np.isin(targets[~np.isnan(targets)], (0, 1)).all())
+    # A step is an answer of its own, as it is of classes; of values, a whole row is.
+    answers = (-1, y.shape[-1]) if two else (len(y), -1)
+    y, targets = y.reshape(answers), targets.reshape(answers)
     known = ~np.isnan(targets).any(axis=1)
     y, targets = y[known], targets[known]
-    if loss.predicts == "yes or no" and np.isin(targets, (0, 1)).all():
+    if two:
         labels = targets.astype(np.int64)
         if y.shape[1] == 1:
             return _Classes(np.arange(2), names), np.concatenate([1 - y, y], axis=1), labels[:, 0]

@@ -10,7 +10,9 @@ import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
+from cortex_lab.nn.contract.accuracy import has_accuracy, hits_of, holds_shares
 from cortex_lab.nn.contract.axes import row_axis
+from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.initializers import fans, resolve
 from cortex_lab.nn.contract.layer import Parameter, Slots
 from cortex_lab.nn.contract.loss import Loss, resolve_loss
@@ -30,8 +32,11 @@ class TotalLoss:
     `like_pictures` says that targets are an input whose bytes are pictures: a loss of values then sees them
     as the network sees that input. `some_unknown` says whether something in a checked target was unknown.
     `state` is what the losses remember between steps, by "output/name"; most remember nothing. Accuracy is
-    that of the first output whose loss says something of its targets.
+    that of the first output whose loss says something of its targets; where those are `shares` of yes and no
+    there is none.
     """
+
+    shares = False
 
     def __init__(
         self,
@@ -62,8 +67,20 @@ class TotalLoss:
 
     @property
     def classifies(self) -> bool:
-        """Whether the targets are class ids, so that accuracy has a meaning."""
-        return bool(self.losses[self._first].of_classes)
+        """Whether accuracy has a meaning."""
+        name = self._first
+        return not self.shares and has_accuracy(self.losses[name], self.network.graph.shape(name))
+
+    def note_shares(self, batches: BatchSource) -> None:
+        """Find out whether the targets that `batches` serve are shares."""
+        name = self._first
+        if self.losses[name].predicts != "yes or no" or not self.classifies:
+            return
+        kept = getattr(batches, "targets", None)
+        kept = kept.get(name) if isinstance(kept, Mapping) else kept
+        if not isinstance(kept, np.ndarray):
+            kept = self.by_output(batches.fetch(0).targets)[name]
+        self.shares = self.like_pictures or (kept is not None and holds_shares(kept))
 
     @property
     def reads_values(self) -> bool:
@@ -153,12 +170,15 @@ class TotalLoss:
         return loss if loss or at.weights.any() else MISSING
 
     def accuracy(self, slots: Mapping[str, Slots]) -> float:
-        """The share of the known classes that the highest output names; NaN if none is known."""
-        at, target = slots[self._first], slots[self._first].target
-        # Unknown classes are negative, and so never the highest output.
+        """The share of what is known that the outputs are right about; NaN if nothing is known."""
+        loss, at, target = self.losses[self._first], slots[self._first], slots[self._first].target
+        # What is unknown is negative, or NaN, and so never hit.
         self.check(slots)
-        hits = int(self._hits(at.y, target) if _nothing_found(at) else at.found[1])
-        known = self._known_classes(target)
+        if loss.of_classes:
+            hits = int(self._hits(at.y, target) if _nothing_found(at) else at.found[1])
+        else:
+            hits = hits_of(loss, self.network.ops, at)
+        known = self._known_answers(target)
         return hits / known if known else MISSING
 
     def score(
@@ -174,7 +194,7 @@ class TotalLoss:
     def means(
         self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], wanted: Iterable[str] = ()
     ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        """Mean "loss" of checked rows whose targets are known, "accuracy" if there are classes; and outputs.
+        """Mean "loss" of checked rows whose targets are known, "accuracy" if it has a meaning; and outputs.
 
         The outputs are those of the names `wanted`, of all rows. NaN where nothing is known.
         """
@@ -184,6 +204,8 @@ class TotalLoss:
         # The mean over all rows, with these weights, is that over what is known.
         weights = {name: self.weights[name] * _to_the_known(some) for name, some in known.items()}
         total, correct, answered = 0.0, 0.0, 0.0
+        two = self.losses[self._first].predicts == "yes or no"
+        classifies = self.classifies and not (two and holds_shares(targets[self._first]))
 
         def add(part: slice, bound: Bound) -> None:
             nonlocal total, correct, answered
@@ -194,7 +216,7 @@ class TotalLoss:
             self.evaluate(slots)
             total += _summed(slots)
             target = slots[self._first].target
-            share = self._known_classes(target) * bound.rows / target.size if self.classifies else 0.0
+            share = self._known_answers(target) * bound.rows / target.size if classifies else 0.0
             if share:
                 correct, answered = correct + self.accuracy(slots) * share, answered + share
             for name, gathered in outputs.items():
@@ -228,7 +250,10 @@ class TotalLoss:
             unknown = unknown & (False if known is None else known == 0)
         return np.where(unknown, np.nan, found)
 
-    def _known_classes(self, target: np.ndarray) -> int:
+    def _known_answers(self, target: np.ndarray) -> int:
+        # Of one column per class, all are known: they sum to 1.
+        if self.losses[self._first].predicts == "classes" and not self.losses[self._first].of_classes:
+            return target.size // target.shape[-1]
         return int(self._count(target >= 0)) if self.some_unknown else target.size
 
     def _loaded(self, bound: Bound, targets: Mapping[str, np.ndarray], part: slice) -> dict[str, Slots]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.optimize import ReduceOnPlateau
 from cortex_lab.study import Condition, Probe, Session, Trace, every
 from cortex_lab.study.breakpoints import Breakpoint
-from cortex_lab.study.conditionformat import condition_of, described
+from cortex_lab.study.conditionformat import condition_of, described, has_no_length
 from cortex_lab.study.direction import written_down
 from cortex_lab.study.expression import Forgotten
 
@@ -32,29 +33,40 @@ class SavedStudy:
     best: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, about: Mapping[str, Any], rows: np.ndarray) -> SavedStudy:
-        """What `describe_study` described; ValueError, KeyError or TypeError for what it never writes."""
-        columns = zip(about["columns"], rows, strict=True)
+    def of(cls, about: Mapping[str, Any], rows: np.ndarray, step: int) -> SavedStudy:
+        """What `describe_study` described after `step`; ValueError, KeyError or TypeError for what it never
+        writes."""
+        keys = checks.listed("columns", about["columns"])
+        if len({*keys}) < len(keys):
+            raise ValueError("two columns have one name")
+        columns = zip(keys, rows, strict=True)
         trace = Trace.of({key: np.array(column, np.float64) for key, column in columns})
+        if len(trace) and trace["step"][-1] != step:
+            raise ValueError(f"its rows end at step {trace['step'][-1]:g}, not at {step}, its own")
         trace.directions = written_down(about.get("directions"), trace.keys)
         trace.before = {str(key): float(value) for key, value in about["before"].items()}
         until = about["until"]
         if until is not None:
-            until = Forgotten(about["said"]) if until == "" else condition_of(until)
-        attached = [{key: part for key, part in each.items() if key != "kind"} for each in about["attached"]]
+            # A run of no length, which earlier versions let somebody ask for, is over.
+            over = until == "" or has_no_length(until)
+            until = Forgotten(checks.text("said", about["said"])) if over else condition_of(until)
+        plateaus = [_plateau(**each) for each in checks.listed("attached", about["attached"])]
+        if len({each.key for each in plateaus}) < len(plateaus):
+            raise ValueError("two plateaus are attached for one key")
+        probes = checks.listed("probes", about["probes"])
+        breakpoints = checks.listed("breakpoints", about.get("breakpoints", []))
+        lost = [f"the breakpoint at {said}" for _, said, _ in breakpoints if has_no_length(said)]
+        left_out = [checks.text("left_out", each) for each in checks.listed("it", about.get("left_out", []))]
         return cls(
             trace,
             until,
-            min(int(about["start"]), len(trace)),
-            bool(about["stop_on_fault"]),
-            tuple(ReduceOnPlateau(**each) for each in attached),
-            tuple(Probe(key, every(n) if n else None) for key, n in about["probes"]),
-            tuple(
-                Breakpoint(int(number), condition_of(said), int(since))
-                for number, said, since in about.get("breakpoints", ())
-            ),
-            tuple(str(each) for each in about.get("left_out", ())),
-            tuple(int(step) for step in about.get("best", ())),
+            min(checks.whole("start", about["start"], least=0), len(trace)),
+            checks.flag("stop_on_fault", about["stop_on_fault"]),
+            tuple(plateaus),
+            tuple(Probe(key, None if n is None else every(n)) for key, n in probes),
+            tuple(_breakpoint(*each) for each in breakpoints if not has_no_length(each[1])),
+            (*left_out, *lost),
+            tuple(checks.whole("best", at, least=0) for at in checks.listed("best", about.get("best", []))),
         )
 
     def follow(self, session: Session, its_probes: bool, new_optimizer: bool) -> None:
@@ -68,17 +80,30 @@ class SavedStudy:
                 session.record(probe)
         session.follow(self.trace, (self.until, self.start))
         session.stop_on_fault = self.stop_on_fault
-        for plateau in () if new_optimizer else self.plateaus:
-            plateau.attach(session)
         missing = list(self.left_out)
+        for plateau in () if new_optimizer else self.plateaus:
+            if plateau.key in session.recorded_keys:
+                plateau.attach(session)
+            else:
+                missing.append(f"what was attached: {plateau!r}")
         for each in self.breakpoints:
             if {*session.recorded_keys, *session.process.keys}.issuperset(each.condition.keys):
                 session.break_when(each.condition)
                 session.clear_breakpoints(session.breakpoints[-1])
-                session.breakpoints.put_back(each.number, each.condition, min(each.since, len(self.trace)))
+                session.breakpoints.put(replace(each, since=min(each.since, len(self.trace))))
             else:
                 missing.append(str(each))
         warn_of(missing, "did not come back from the file")
+
+
+def _plateau(kind: str, **settings: Any) -> ReduceOnPlateau:
+    checks.choice("kind", kind, [ReduceOnPlateau.__name__])
+    return ReduceOnPlateau(**settings)
+
+
+def _breakpoint(number: Any, said: Any, since: Any) -> Breakpoint:
+    since = checks.whole("since", since, least=0)
+    return Breakpoint(checks.whole("number", number, least=1), condition_of(said), since)
 
 
 def left_out(session: Session) -> list[str]:

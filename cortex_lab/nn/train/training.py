@@ -102,6 +102,7 @@ class Training:
         take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
         self.objective = TotalLoss(network, loss, loss_weights, pictures)
+        self.objective.note_shares(batches)
         self.penalties = None if penalties is None else Penalties.of(penalties)
         self.seed, self.step_number = checks.seed("seed", seed), 0
         self.tap: Tap | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -15,15 +14,13 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.files import DamagedFile, size_of, write_whole
+from cortex_lab.ground.files import DamagedFile, check_packed, size_of, write_whole
 from cortex_lab.optimize.function import Function, function_from_dict
 from cortex_lab.optimize.optimizer import Optimizer, optimizer_from_dict
 from cortex_lab.study import Condition, Stop, Trace
 from cortex_lab.study.conditions import as_condition, reason, require_recorded
 
 REVIEWED = ("value", "grad_norm")
-# What unpacks to more than this, and that many times its size, was made to fill somebody's memory.
-_LARGE, _FOLD = 64 * 2**20, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +95,9 @@ class Log:
     @classmethod
     def load(cls, path: str | FilePath) -> Log:
         """Read what `save` wrote; `DamagedFile`, a ValueError, if it is not such a file."""
-        size = size_of(path)
+        size_of(path)
         try:
-            with zipfile.ZipFile(path) as packed:
-                if sum(part.file_size for part in packed.infolist()) > max(_LARGE, _FOLD * size):
-                    raise ValueError("it would unpack to far more than its own size")
+            check_packed(path)
             with FilePath(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 points = file["points"]

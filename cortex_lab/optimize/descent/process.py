@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute import Ops, as_ops
+from cortex_lab.ground.habits import renamed
 from cortex_lab.optimize.function import Differentiable, point
 from cortex_lab.optimize.optimizer import Optimizer, as_optimizer
 from cortex_lab.study import Probe
@@ -220,7 +221,7 @@ class Descent:
         else:
             raise KeyError(
                 f"a descent has no {name!r} to edit; it has 'learning_rate', 'params', 'gradient' "
-                "and the pending update"
+                f"and the pending update{renamed(name, ('learning_rate', 'params', 'gradient'))}"
             )
 
     def clone(self) -> Descent:

@@ -142,6 +142,8 @@ class Bars(Mark):
         return self.edges is not None
 
     def wrong(self) -> str:
+        if self.edges is None and not self.names and len(self.values):
+            return "say edges= for upright bars, one more than values, or names= for a lying one each"
         found = len(self.names) if self.edges is None else len(self.edges) - 1
         what = "names" if self.edges is None else "edges less one"
         return "" if found == len(self.values) else f"{len(self.values)} values but {found} {what}"
@@ -360,6 +362,12 @@ class Chart:
     def told(self) -> str:
         """What a picture says below itself."""
         return ": ".join(filter(None, (self.subject, self.caption)))
+
+
+def failed_panel(error: Exception, step: int | None = None) -> Chart:
+    """What stands in place of a view that failed."""
+    told = f"This panel failed: {type(error).__name__}: {error}"
+    return Chart(note=told, summary=told, step=step)
 
 
 @cache

@@ -132,9 +132,15 @@ class View(Generic[Data]):
     def drawing(self) -> Chart:
         """What is to be drawn now, or a chart that says what is missing."""
         try:
-            return self.chart(self.look())
+            return self.charted(self.look())
         except NothingToShow as missing:
             return Chart(note=str(missing))
+
+    def charted(self, data: Data) -> Chart:
+        """The chart of the data; TypeError where the view made something else."""
+        return checks.instance(
+            f"what {type(self).__name__}.chart(data) returns", self.chart(data), Chart, "a Chart"
+        )
 
     def frame(self) -> pd.DataFrame:
         """What is drawn, as a DataFrame."""

@@ -100,15 +100,48 @@ def count_hits(ops: OpsLike, scores: Array, classes: Array) -> Any:
     return partial(_count_hits, scores, classes)
 
 
+@checks.note_hits.override("cpu")
+def note_hits(ops: OpsLike, scores: Array, target: Array, over: float | None, found: Array) -> Any:
+    if not plain(scores, target) or scores.shape != target.shape or not scores.size:
+        return NotImplemented
+    if found.shape != (2,) or found.dtype != np.float64 or not found.flags.writeable:
+        return NotImplemented
+    if over is None:
+        count = scores.shape[-1]
+        return work(_note_highest, (scores.reshape(-1, count), target.reshape(-1, count), found))
+    return work(_note_over, (scores.reshape(-1), target.reshape(-1), np.float32(over), found))
+
+
 @compiled
 def _count_hits(scores, classes):
-    count, hits = scores.shape[-1], 0
-    rows, wanted = scores.reshape(-1, count), classes.reshape(-1)
+    hits = 0
+    rows, wanted = scores.reshape(-1, scores.shape[-1]), classes.reshape(-1)
     for i in range(rows.shape[0]):
-        best = 0
-        for j in range(1, count):
-            # NaN counts as the highest, as NumPy has it.
-            if rows[i, j] > rows[i, best] or (np.isnan(rows[i, j]) and not np.isnan(rows[i, best])):
-                best = j
-        hits += best == wanted[i]
+        hits += _highest(rows[i]) == wanted[i]
     return hits
+
+
+@piecework
+def _note_highest(scores, target, found):
+    hits = 0
+    for i in range(scores.shape[0]):
+        hits += _highest(scores[i]) == _highest(target[i])
+    found[1] = hits
+
+
+@piecework
+def _note_over(scores, target, over, found):
+    hits = 0
+    for i in range(scores.shape[0]):
+        hits += target[i] == (np.float32(1) if scores[i] > over else np.float32(0))
+    found[1] = hits
+
+
+@compiled
+def _highest(row):
+    best = 0
+    for j in range(1, row.shape[0]):
+        # NaN counts as the highest, as NumPy has it.
+        if row[j] > row[best] or (np.isnan(row[j]) and not np.isnan(row[best])):
+            best = j
+    return best
