@@ -6,7 +6,9 @@
 | `Batches`      | the batches of every epoch, each a pure function of (seed, step)                |
 | `Batch`        | inputs, targets and row numbers of one step                                     |
 | `TensorArray`  | pandas column whose rows are arrays of one shape, in memory or in a file        |
+| `RaggedArray`  | pandas column of sequences, each of its own length; its type is `RaggedDtype`    |
 | `Source`       | where rows lie: `take`, `put`, length, shape and dtype are all that is asked    |
+| `DecodedSource`| a `Source` of files, such as pictures, each decoded when it is wanted           |
 | `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
 | `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
 | `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
@@ -14,17 +16,25 @@
 | `read_images`  | pictures in a folder, or named by a column of a frame                           |
 | `load`         | a data set by name; `available()` lists the names                               |
 | `read_idx`     | the array in an IDX file                                                        |
+| `write`        | a frame to Parquet or Feather, its tensors a few megabytes at a time            |
+| `pandas_type`  | what a tensor of a table that Arrow read is in pandas: its `types_mapper`       |
 """
 
+from cortex_lab.data.arrow import pandas_type
 from cortex_lab.data.augmentation import Augmentation
-from cortex_lab.data.batches import Batch, Batches
+from cortex_lab.data.batch import Batch
+from cortex_lab.data.batches import Batches
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.decoded import DecodedSource
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.loading import available, load
+from cortex_lab.data.ragged import RaggedArray
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.reading import read, read_images
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.data.writing import write
 from cortex_lab.ground.habits import answers_for
 
 __all__ = [
@@ -32,15 +42,20 @@ __all__ = [
     "Batch",
     "Batches",
     "Dataset",
+    "DecodedSource",
+    "RaggedArray",
+    "RaggedDtype",
     "Source",
     "Tensor",
     "TensorArray",
     "TensorDtype",
     "available",
     "load",
+    "pandas_type",
     "read",
     "read_idx",
     "read_images",
+    "write",
 ]
 
 __getattr__ = answers_for(__name__)

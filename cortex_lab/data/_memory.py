@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.data.source import ArraySource, Source, as_sliced, in_memory, row_bytes, source_of
+from cortex_lab.data.source import (
+    ArraySource,
+    ChangedSource,
+    PickedSource,
+    Source,
+    as_sliced,
+    in_memory,
+    row_bytes,
+    source_of,
+)
 from cortex_lab.ground.pieces import Sliced, pieces
 
 LARGEST_COPY = 64 * 2**20
@@ -28,11 +37,11 @@ class Shared:
     @classmethod
     def of(cls, called: str, values: np.ndarray | Source) -> Shared:
         source = source_of(values)
-        return cls(called, source, checksum(as_sliced(source)))
+        return cls(called, source, _checksum_of(source))
 
     def check(self) -> None:
         """ValueError that names the array if it was changed since."""
-        if checksum(as_sliced(self.source)) == self.checksum:
+        if _checksum_of(self.source) == self.checksum:
             return
         size = f"{len(self.source) * row_bytes(self.source) / 2**20:.0f} MiB"
         where = "so it is" if in_memory(self.source) else "in a file, and"
@@ -67,6 +76,16 @@ def can_be_copied(values: np.ndarray | Source) -> bool:
     source = source_of(values)
     # Not the bytes of its rows: an array without axes has none.
     return isinstance(source, ArraySource) and in_memory(source) and source.array.nbytes <= LARGEST_COPY
+
+
+def _checksum_of(source: Source) -> int:
+    """That of the rows, or what a source that knows a quicker way says."""
+    # Some of them, as a part of the data has them, change if those do.
+    whole = source
+    while isinstance(whole, (PickedSource, ChangedSource)) and not getattr(whole, "changed", None):
+        whole = whole.source
+    quick = getattr(whole, "checksum", None)
+    return quick() if quick is not None else checksum(as_sliced(source))
 
 
 def checksum(values: Sliced) -> int:

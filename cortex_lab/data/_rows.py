@@ -37,6 +37,7 @@ class Rows:
         dtype: DTypeLike = np.float32,
     ) -> None:
         refuse_masked(values, called)
+        self.called = called
         source = self.source = source_of(values)
         given = as_sliced(source)
         check_numeric(given, called)
@@ -71,6 +72,13 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def like(self, other: Rows) -> Rows:
+        """Sequences with as many steps as the other's, where they have fewer; other rows as they are."""
+        lengthened = getattr(self.source, "lengthened", None)
+        if lengthened is None or self.shape[1:] != other.shape[1:] or self.shape[0] >= other.shape[0]:
+            return self
+        return Rows(lengthened(other.shape[0]), called=self.called, dtype=self.dtype)
 
     @property
     def whole(self) -> np.ndarray | Source:
@@ -146,13 +154,15 @@ def _check_ids(values: Sliced, called: str, distinct: bool) -> None:
         check_distinct(values, called)
 
 
-def one_weight_each(sample_weight: Any, rows: int) -> np.ndarray:
+def one_weight_each(sample_weight: Any, rows: int, called: str = "sample_weight") -> np.ndarray:
     """The weights of `rows` rows, as float64; ValueError if there is not one for each."""
-    weights = checks.numbers("sample_weight", sample_weight, f"{rows} numbers, one for each row")
+    weights = checks.numbers(called, sample_weight, f"{rows} numbers, one for each row")
     if weights.shape != (rows,):
         size = "x".join(map(str, weights.shape)) or "a single number"
-        say = "; give sample_weight.ravel()" if weights.size == rows and weights.ndim > 1 else ""
-        raise checks.WrongArgument(f"sample_weight needs one weight for each of {rows} rows, got {size}{say}")
+        say = f"; give {called}.ravel()" if weights.size == rows and weights.ndim > 1 else ""
+        raise checks.WrongArgument(
+            f"{called} needs one weight for each of {rows} rows, got {size}{say}"
+        )
     return weights.astype(np.float64)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import zlib
-from collections.abc import Container, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -15,117 +15,17 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cortex_lab.data._draws import checked_seed, row_keys
 from cortex_lab.data._rows import Rows, positions
-from cortex_lab.data.frames import row_numbers
+from cortex_lab.data.ahead import Ahead
+from cortex_lab.data.batch import Batch, PickedBatch
+from cortex_lab.data.frames import row_numbers, weights_of_rows
 from cortex_lab.data.overlays import by_row, relabeled, reweighted
+from cortex_lab.data.sampling import drawn, refuse_small, weights_by_class
 from cortex_lab.data.source import Source, frozen
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_missing
-from cortex_lab.ground.forks import cached_property
 
 Given: TypeAlias = ArrayLike | Source | Rows
 Kept: TypeAlias = np.ndarray | Source
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """What one step learns from.
-
-    inputs: (n, *shape) float32, or bytes as they are stored; or one such array per input name.
-    targets: (n, ...) int64 class ids, float32 values or bytes; one such array per output name; or None.
-    rows: (n,) int64, where the samples are in the dataset's frame.
-    weights: (n,) float32, or None for all alike.
-    """
-
-    inputs: np.ndarray | dict[str, np.ndarray]
-    targets: np.ndarray | dict[str, np.ndarray] | None
-    rows: np.ndarray
-    weights: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __repr__(self) -> str:
-        parts = self.inputs.items() if isinstance(self.inputs, dict) else [("inputs", self.inputs)]
-        if self.targets is not None:
-            named = isinstance(self.targets, dict)
-            parts = [*parts, *(self.targets.items() if named else [("targets", self.targets)])]
-        arrays = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in parts)
-        return f"<Batch of {len(self)} rows: {arrays}>"
-
-
-class _PickedBatch(Batch):
-    """A batch of `Batches`: its arrays are copied out of the data when they are first read.
-
-    As long as it is `unread`, `put` copies them straight to where they are wanted instead.
-    """
-
-    weights: np.ndarray | None = None
-    _source: Batches
-    _picked: np.ndarray
-
-    @classmethod
-    def of(cls, source: Batches, picked: np.ndarray) -> _PickedBatch:
-        batch = cls.__new__(cls)
-        batch.__dict__.update(_source=source, _picked=picked)
-        if source._weights is not None:
-            batch.__dict__["weights"] = source._weights[picked]
-        return batch
-
-    @cached_property
-    def inputs(self) -> np.ndarray | dict[str, np.ndarray]:
-        inputs = {name: part.take(self._picked) for name, part in self._source._inputs.items()}
-        return inputs if self._source._named else inputs["inputs"]
-
-    @cached_property
-    def targets(self) -> np.ndarray | dict[str, np.ndarray] | None:
-        targets = {name: part.take(self._picked) for name, part in self._source._targets.items()}
-        return targets if self._source._named_targets else targets.get("targets")
-
-    @cached_property
-    def rows(self) -> np.ndarray:
-        return self._picked.copy()
-
-    def __len__(self) -> int:
-        return len(self._picked if self.unread else self.rows)
-
-    @property
-    def unread(self) -> bool:
-        """Whether nobody can have changed its arrays yet."""
-        return "inputs" not in self.__dict__ and "targets" not in self.__dict__
-
-    def put(
-        self,
-        inputs: Mapping[str, np.ndarray],
-        targets: Mapping[str, np.ndarray] | Iterable[np.ndarray],
-        pictures: Container[str] = (),
-    ) -> None:
-        """Copy inputs and targets into arrays by name (nameless inputs into any, nameless targets into each).
-
-        Bytes of the inputs that are `pictures` become 0 to 1, and so do targets that are such an input.
-        """
-        source, picked, twins = self._source, self._picked, self._source._twins
-        seen: dict[str, tuple[np.ndarray, bool]] = {}
-        for name, into in inputs.items():
-            own, seen_as_picture = name if source._named else "inputs", name in pictures
-            source._inputs[own].put(picked, into, seen_as_picture)
-            if twins:
-                seen[own] = into, seen_as_picture
-        # Asked first of what a training brings: the protocol is slow to be asked for.
-        by_name = type(targets) is dict or isinstance(targets, Mapping)
-        if not source._named_targets:
-            wanted = [("targets", into) for into in (targets.values() if by_name else targets)]
-        elif by_name:
-            wanted = list(targets.items())
-        else:
-            raise TypeError(f"targets are put by name: {', '.join(source._targets)}")
-        for name, into in wanted:
-            again, like_pictures = seen[twins[name]] if twins and twins.get(name) in seen else (None, False)
-            if again is not None and again.shape == into.shape and again.dtype == into.dtype:
-                # What was just copied is nearer than where it came from.
-                np.copyto(into, again)
-            else:
-                # Where whole numbers are wanted, bytes are class ids.
-                source._targets[name].put(picked, into, like_pictures and into.dtype.kind == "f")
 
 
 class Batches:
@@ -200,11 +100,15 @@ class Batches:
         if rows is not None and np.bincount(self._all_rows).max(initial=0) > 1:
             raise ValueError("the same row is given twice; each row is served once an epoch")
         self._identity: dict[str, int] | None = None
+        # How often rows are drawn, and how much each counts in the loss.
+        self._drawn_by: np.ndarray | None = None
         self._weights: np.ndarray | None = None
         # What was given, where rows have other labels now; and those, by target name, and other weights.
         self._given: Batches | None = None
         self.relabeled_rows: dict[str, dict[int, Any]] = {}
         self.reweighted_rows: dict[int, float] = {}
+        self._shard: tuple[int, int] | None = None
+        self._ahead: Ahead | None = None
         self._leave_out(excluded)
 
     @property
@@ -244,6 +148,11 @@ class Batches:
                 "may be seen as 0 to 1; give them as floats: y / numpy.float32(255)"
             )
 
+    @property
+    def served_once(self) -> bool:
+        """Whether each row comes by once in an epoch."""
+        return self._drawn_by is None
+
     def refuse_missing(self) -> None:
         """ValueError for inputs that hold missing or infinite numbers in the rows served."""
         for name, part in self._inputs.items():
@@ -270,12 +179,15 @@ class Batches:
 
     def order(self, epoch: int) -> np.ndarray:
         """The rows in the order that `epoch` (from 0) serves them, (n,) int64."""
-        if not self.shuffle:
+        if not self.shuffle and self._drawn_by is None:
             return self.rows
         cached_epoch, order = self._cached_order
         if cached_epoch != epoch:
             keys = row_keys(self.seed, epoch, self._length)[self.rows]
-            order = frozen(self.rows[np.argsort(keys, kind="stable")])
+            if self._drawn_by is None:
+                order = frozen(self.rows[np.argsort(keys, kind="stable")])
+            else:
+                order = frozen(self.rows[drawn(keys, self._drawn_by[self.rows])])
             # One assignment, so that a thread that reads meanwhile sees an epoch with its own order.
             self._cached_order = (epoch, order)
         return order
@@ -284,9 +196,80 @@ class Batches:
         """The batch of `step`, counted from 0 through all epochs. The arrays are the caller's to change."""
         if type(step) is not int or step < 0:
             step = checks.whole("step", step, least=0)
+        return self._now(step) if self._ahead is None else self._ahead.fetch(self._now, step)
+
+    def _now(self, step: int) -> PickedBatch:
+        return PickedBatch.of(self, self._picked(step))
+
+    def _picked(self, step: int) -> np.ndarray:
         epoch, position = divmod(step, self.steps_per_epoch)
         first = position * self.batch_size
-        return _PickedBatch.of(self, self.order(epoch)[first : first + self.batch_size])
+        picked = self.order(epoch)[first : first + self.batch_size]
+        return picked if self._shard is None else picked[self._shard[0] :: self._shard[1]]
+
+    def parts(self, step: int, size: int) -> list[Batch]:
+        """The batch of `step` in parts of `size` rows or less, whose gradients add up to its own.
+
+        That of a part counts `len(part) / len(batch)` where losses are means.
+        """
+        size = checks.whole("size", size, least=1)
+        picked = self._picked(checks.whole("step", step, least=0))
+        return [PickedBatch.of(self, picked[first : first + size]) for first in range(0, len(picked), size)]
+
+    def stream(self, start: int = 0, ahead: int = 0) -> Iterator[Batch]:
+        """The batches from step `start` on, without end; `ahead` of them are read while one is used."""
+        source = self.prefetching(ahead) if checks.whole("ahead", ahead, least=0) else self
+        return map(source.fetch, itertools.count(checks.whole("start", start, least=0)))
+
+    # The same rows served in another way ---------------------------------------------------------------
+
+    def prefetching(self, count: int = 2) -> Batches:
+        """The same batches, the next `count` of which a thread reads while one is used; worth it for files.
+
+        The batch of a step is the same, whichever step was asked for before.
+        """
+        return self._with(_ahead=Ahead(checks.whole("count", count, least=1)))
+
+    def weighted(self, weights: ArrayLike | pd.Series) -> Batches:
+        """Rows drawn with replacement, as often as their weights say, as many in an epoch as before.
+
+        One weight of at least 0 for each row, in the order of the rows; a Series is matched by its index.
+        """
+        rows = self._all_rows
+        found = weights_of_rows(weights, rows, self._index, f"{len(rows)} rows of the data", "weights")
+        if not np.isfinite(found).all() or (found < 0).any():
+            wrong = int(np.flatnonzero(~(found >= 0) | np.isinf(found))[0])
+            raise checks.WrongArgument(
+                f"weights are finite numbers of at least 0, and that of row {rows[wrong]} is {found[wrong]}"
+            )
+        every = np.zeros(self._length)
+        every[rows] = found
+        return self._with(_drawn_by=every)
+
+    def balanced(self, target: str | None = None) -> Batches:
+        """Rows drawn with replacement, each class equally often; of several targets, `target` says whose."""
+        target = None if target is None else checks.text("target", target, "targets")
+        name = "targets" if target is None and not self._named_targets else target
+        if name not in self._targets:
+            there = ", ".join(self._targets) or "none"
+            raise KeyError(f"there is no target {name!r} to balance the classes of; there are {there}")
+        return self.weighted(weights_by_class(self._targets[name], self._all_rows, name))
+
+    def shard(self, rank: int, of: int) -> Batches:
+        """The share of one of `of` processes in every batch; those of all ranks together are the batch.
+
+        ValueError if the last batch of an epoch has too few rows to give each a share.
+        """
+        of = checks.whole("of", of, least=1)
+        rank = checks.whole("rank", rank, least=0, most=of - 1)
+        first, step = self._shard or (0, 1)
+        return self._with(_shard=(first + step * rank, step * of))
+
+    def _with(self, **changes: object) -> Batches:
+        other = copy.copy(self)
+        other.__dict__.update(changes, _identity=None)
+        other._leave_out(self.excluded)
+        return other
 
     def excluding(self, rows: Iterable[int]) -> Batches:
         """The same batches without `rows` (positions in the frame); the others keep their relative order."""
@@ -349,7 +332,13 @@ class Batches:
                 if reals is not None and served.dtype.kind == "f":
                     served = served.astype(reals)
                 checksum = zlib.crc32(served, checksum)
-        return {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
+        found = {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
+        # What files of before know nothing of is said where there is some.
+        if self._drawn_by is not None:
+            found["weights"] = zlib.crc32(self._drawn_by)
+        if self._shard is not None:
+            found["rank"], found["of"] = self._shard
+        return found
 
     def _leave_out(self, excluded: Iterable[int]) -> None:
         self.excluded = frozen(np.unique(positions(excluded, self._length)))
@@ -363,9 +352,17 @@ class Batches:
                 f"choose from 1 to {len(self.rows)}"
             )
         self.steps_per_epoch = -(-len(self.rows) // self.batch_size)
+        if self._drawn_by is not None and not self._drawn_by[self.rows].any():
+            raise ValueError("the weights of all rows are 0, so none can be drawn")
+        if self._shard is not None:
+            refuse_small(self.batch_size, len(self.rows), self._shard[1])
+        # That of others would be another order's.
+        self._ahead = None if self._ahead is None else Ahead(self._ahead.count)
 
     def __repr__(self) -> str:
         order = f"shuffled with seed {self.seed}" if self.shuffle else "in order"
+        order = order if self._drawn_by is None else f"drawn by weight with seed {self.seed}"
         out = f", {len(self.excluded)} excluded" if len(self.excluded) else ""
+        out += "" if self._shard is None else f", share {self._shard[0]} of {self._shard[1]}"
         rows = f"{len(self.rows)} rows {order}{out}"
         return f"<Batches of {self.batch_size}: {rows}, {self.steps_per_epoch} per epoch>"

@@ -14,6 +14,8 @@ from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
 from cortex_lab.data._memory import can_be_copied
+from cortex_lab.data.ragged import PaddedSource, RaggedArray
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import ArraySource, Source, as_sliced, copied, frozen, in_memory, settled
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
@@ -45,8 +47,9 @@ def with_tensor_columns(
     frame = frame.copy(deep=False)
     for name in names:
         column = _column(frame, name)
-        first = column.iloc[0] if len(column) else None
-        if column.dtype == object and isinstance(first, cells):
+        # Of a tensor column, that would read a row.
+        first = column.iloc[0] if column.dtype == object and len(column) else None
+        if isinstance(first, cells):
             try:
                 frame[name] = TensorArray._from_sequence(column.array)
             except ValueError as error:
@@ -94,13 +97,15 @@ def read_inputs(
 ) -> np.ndarray | Source:
     """One tensor column as (n, *shape), bytes kept; or numeric columns side by side as (n, k) of `dtype`.
 
+    Sequences have zeros behind them, so that they are as long as the longest.
     A column with `categories` becomes a column of 0 and 1 for each of them, which are looked for in `rows`.
     A tensor column that is in a file stays there, as numbers of its own dtype.
     KeyError for a missing column; ValueError for one that is not numeric, not complete or not finite.
     """
     if not names:
         raise ValueError("inputs names no column")
-    tensors = [name for name in names if isinstance(_column(frame, name).dtype, TensorDtype)]
+    arrays = (TensorDtype, RaggedDtype)
+    tensors = [name for name in names if isinstance(_column(frame, name).dtype, arrays)]
     if tensors and len(names) > 1:
         raise ValueError(
             f"inputs are one tensor column or numeric columns; {tensors[0]!r} is a tensor column"
@@ -120,9 +125,8 @@ def read_inputs(
 
 def _tensor(frame: pd.DataFrame, name: Hashable, dtype: DTypeLike = np.float32) -> np.ndarray | Source:
     array = _column(frame, name).array
-    assert isinstance(array, TensorArray)
     _refuse_rows(array.isna(), frame, f"column {name!r} is missing", f"dropna(subset=[{name!r}])")
-    source = settled(array.source)
+    source = source_of_rows(array)
     if source.dtype != np.uint8:
         given = as_sliced(source)
         if dtype == np.float32:
@@ -137,6 +141,13 @@ def _tensor(frame: pd.DataFrame, name: Hashable, dtype: DTypeLike = np.float32) 
     values = source.array
     convert = in_memory(source) and source.dtype != np.uint8
     return values.astype(dtype, copy=False) if convert else values
+
+
+def source_of_rows(array: Any) -> Source:
+    """The rows of a column of tensors as they are now, or of one of sequences, which are padded."""
+    if isinstance(array, RaggedArray):
+        return PaddedSource(array, array.longest)
+    return settled(array.source)
 
 
 def _numbers(frame: pd.DataFrame, names: list, role: str, dtype: DTypeLike = np.float32) -> np.ndarray:

@@ -203,13 +203,13 @@ class Dataset(Browsable, Parts):
             return same
         same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
         same._autoencodes = other._autoencodes
-        same._inputs = {
-            name: self._inputs_of(columns, other.categories) for name, columns in other.reads.items()
-        }
-        for name, rows in same._inputs.items():
+        same._inputs = {}
+        for name, columns in other.reads.items():
+            rows = self._inputs_of(columns, other.categories).like(other._inputs[name])
+            same._inputs[name] = rows
             if rows.shape != other._inputs[name].shape:
                 raise ValueError(
-                    f"column {other.reads[name][0]!r} of {self.name!r} holds {shape_text(rows.shape)} where "
+                    f"column {columns[0]!r} of {self.name!r} holds {shape_text(rows.shape)} where "
                     f"{shape_text(other._inputs[name].shape)} was trained on"
                 )
         same._targets = {name: self._goal_like(same, other, name) for name in other._goals}

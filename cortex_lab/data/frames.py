@@ -62,12 +62,12 @@ def common_index(inputs: Any, targets: Any) -> pd.Index | None:
 
 
 def weights_of_rows(
-    sample_weight: Any, rows: np.ndarray, whole: pd.Index | None, of: str
+    sample_weight: Any, rows: np.ndarray, whole: pd.Index | None, of: str, called: str = "sample_weight"
 ) -> np.ndarray:
     """One weight for each of the `rows`, as float64; a Series is matched by its index, as `by_row` says."""
     if isinstance(sample_weight, pd.Series):
-        sample_weight = by_row(sample_weight, rows, whole, "sample_weight", f"the {of}")
-    return one_weight_each(sample_weight, len(rows))
+        sample_weight = by_row(sample_weight, rows, whole, called, f"the {of}")
+    return one_weight_each(sample_weight, len(rows), called)
 
 
 def by_row(values: pd.Series, rows: np.ndarray, whole: pd.Index | None, called: str, of: str) -> np.ndarray:

@@ -20,8 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import h5py
 import numpy as np
 
+from cortex_lab.ground.files import DamagedFile
 from cortex_lab.ground.pieces import Sliced
 
 Numbers = np.ndarray | slice
@@ -84,19 +86,49 @@ class ArraySource(_Whole):
 
 
 class HDF5Source(_Whole):
-    """The rows of an `h5py.Dataset`, whose file must stay open."""
+    """The rows of an `h5py.Dataset`, whose file must stay open; pickled, it is opened again where it was."""
 
     def take(self, rows: Numbers) -> np.ndarray:
+        self._check_open()
         if isinstance(rows, slice) and (rows.step or 1) > 0:
-            return self.array[rows].astype(self.dtype, copy=False)
-        # HDF5 reads rows in the order of the file, each once.
+            return self._read(rows)
+        # HDF5 reads rows in the order of the file, each once; and slices ten times as fast as lists of rows.
         there, places = np.unique(numbers(rows, len(self)), return_inverse=True)
-        return self.array[there].astype(self.dtype, copy=False)[places]
+        found = np.empty((len(there), *self.shape), self.dtype)
+        starts = np.flatnonzero(np.diff(there, prepend=-2) != 1)
+        for start, end in zip(starts, np.append(starts[1:], len(there)), strict=False):
+            found[start:end] = self._read(slice(there[start], there[start] + end - start))
+        return found if np.array_equal(places, np.arange(len(places))) else found[places]
 
     def put(self, rows: Numbers, values: np.ndarray) -> None:
+        self._check_open()
         there = numbers(rows, len(self))
         for row, value in zip(there, np.broadcast_to(values, (len(there), *self.shape)), strict=True):
             self.array[row] = value
+
+    def _read(self, rows: slice) -> np.ndarray:
+        try:
+            return self.array[rows].astype(self.dtype, copy=False)
+        except OSError as error:
+            name, file = self.array.name, self.array.file.filename
+            raise DamagedFile(
+                file, f"cannot be read in {name!r} between rows {rows.start} and {rows.stop} ({error})", name
+            ) from error
+
+    def _check_open(self) -> None:
+        if not self.array:
+            raise ValueError(
+                "the HDF5 file of this column was closed; keep it open, or let the column do so: "
+                "TensorArray.open(path, name)"
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._check_open()
+        return _reopened, (self.array.file.filename, self.array.name)
+
+
+def _reopened(path: str, name: str) -> HDF5Source:
+    return HDF5Source(h5py.File(path, "r")[name])
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +225,7 @@ class ChangedSource:
 
 def source_of(values: Any) -> Source:
     """The rows of an array, or of an `h5py.Dataset`, or what is a source already; else an array is made."""
-    if type(values).__module__.partition(".")[0] == "h5py" and hasattr(values, "chunks"):
+    if isinstance(values, h5py.Dataset):
         return HDF5Source(values)
     # Arrays have methods called `take` and `put` too, and mean something else by them.
     if hasattr(values, "__array__") or not isinstance(values, Source):

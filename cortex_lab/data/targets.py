@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
 from cortex_lab.data.columns import _column, _numbers, _refuse_rows, _tensor
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
@@ -45,6 +46,11 @@ def read_targets(
         return _numbers(frame, target, "targets", dtype), None
     if isinstance(_column(frame, target).dtype, TensorDtype):
         return _tensor(frame, target, dtype), None
+    if isinstance(_column(frame, target).dtype, RaggedDtype):
+        raise ValueError(
+            f"column {target!r} holds sequences of different length, which are inputs and no target; make "
+            f"them alike: frame[{target!r}] = TensorArray(frame[{target!r}].array.padded()[0])"
+        )
     column = _whole_column(frame, target)
     if reading is None:
         reading = "values" if is_float_dtype(column.dtype) else "classes"

@@ -117,6 +117,10 @@ class TensorDtype(ExtensionDtype):
     def construct_array_type(cls) -> type[ExtensionArray]:
         return cls.array_type
 
+    def __from_arrow__(self, array: Any) -> ExtensionArray:
+        """The column of an Arrow array; it shares the memory of one chunk of such numbers."""
+        return self.array_type._from_arrow(array, self)  # type: ignore[attr-defined]
+
     def _get_common_dtype(self, dtypes: list[Any]) -> TensorDtype | None:
         if all(isinstance(dtype, TensorDtype) and dtype.shape == self.shape for dtype in dtypes):
             return TensorDtype(np.result_type(*(dtype.scalar for dtype in dtypes)), self.shape)

@@ -7,19 +7,23 @@ file stay there: slices, choices of rows, copies and columns put together read t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence, Sized
+import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionArray
+from numpy.typing import ArrayLike, DTypeLike
 from pandas.api.indexers import check_array_indexer
-from pandas.api.types import is_integer, is_list_like, is_scalar, pandas_dtype
+from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
+from cortex_lab.data.arrow import arrow_array, from_arrow
+from cortex_lab.data.cells import ArrayCells, cast, is_missing
+from cortex_lab.data.comparing import Comparing
+from cortex_lab.data.opening import opened, saved
 from cortex_lab.data.source import (
     ArraySource,
     Source,
-    as_sliced,
     copied,
     in_memory,
     joined,
@@ -29,10 +33,9 @@ from cortex_lab.data.source import (
     whole,
 )
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
-from cortex_lab.ground.pieces import pieces
 
 
-class TensorArray(ExtensionArray):
+class TensorArray(Comparing, ArrayCells):
     """Rows of one shape, shared and not copied.
 
     Parameters
@@ -43,10 +46,6 @@ class TensorArray(ExtensionArray):
     missing
         Which rows are missing, (n,) bool; what `tensor` holds there has no meaning.
     """
-
-    # Operators of an ndarray on the left come here; there is no arithmetic but on `.tensor`.
-    __array_ufunc__ = None  # pyright: ignore[reportAssignmentType]
-    _readonly = False
 
     def __init__(self, tensor: np.ndarray | Source, missing: np.ndarray | None = None) -> None:
         source = source_of(tensor)
@@ -88,9 +87,6 @@ class TensorArray(ExtensionArray):
     def nbytes(self) -> int:
         return len(self) * row_bytes(self.source) + self._missing.nbytes
 
-    def __len__(self) -> int:
-        return len(self._missing)
-
     # Construction ------------------------------------------------------------------------------------
 
     @classmethod
@@ -112,13 +108,13 @@ class TensorArray(ExtensionArray):
         if target is not None:
             if tensor.shape[1:] != target.shape:
                 raise ValueError(f"rows of shape {shape_text(tensor.shape[1:])} do not fit a {target} column")
-            tensor = _cast(tensor, target.scalar)
+            tensor = cast(tensor, target.scalar)
         made = cls(tensor, missing)
         return made.copy() if copy else made
 
     @classmethod
-    def _from_factorized(cls, values: Any, original: TensorArray) -> TensorArray:
-        return cls._from_sequence(values, dtype=original.dtype)
+    def _from_arrow(cls, array: Any, dtype: TensorDtype) -> TensorArray:
+        return cls(*from_arrow(dtype, array))
 
     @classmethod
     def _concat_same_type(cls, to_concat: Sequence[TensorArray]) -> TensorArray:
@@ -130,6 +126,33 @@ class TensorArray(ExtensionArray):
     def copy(self) -> TensorArray:
         return type(self)(copied(self.source), self._missing.copy())
 
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike,
+        name: str | None = None,
+        *,
+        dtype: DTypeLike | None = None,
+        shape: Sequence[int] | None = None,
+        offset: int = 0,
+    ) -> TensorArray:
+        """The column in a file, whose rows stay there and are read when they are wanted.
+
+        A `.npy` file, HDF5 or Feather that is not compressed (`name` says which dataset or column, if there
+        are several), or raw numbers of a `dtype` in rows of a `shape`, from byte `offset` on. DamagedFile if
+        it holds something else, or not all of it.
+        """
+        return cls(*opened(path, name, dtype, shape, offset))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the rows as a `.npy` file, without ever holding all of them. ValueError for missing ones."""
+        if self._missing.any():
+            raise ValueError(
+                f"{self._missing.sum()} rows are missing, which a .npy file cannot say; use dropna(), or "
+                "save the frame: frame.to_parquet(path)"
+            )
+        saved(self.source, path)
+
     # Reading and writing -----------------------------------------------------------------------------
 
     def __getitem__(self, item: Any) -> Any:
@@ -138,15 +161,7 @@ class TensorArray(ExtensionArray):
                 return self.dtype.na_value
             row = int(item) % len(self)
             return Tensor(self.source.take(slice(row, row + 1))[0])
-        if isinstance(item, tuple):
-            # pandas asks for [..., rows] or [rows, ...].
-            item = next((rows for rows in item if rows is not Ellipsis), slice(None))
-        item = check_array_indexer(self, item)
-        if not isinstance(item, (slice, np.ndarray)):
-            raise IndexError(
-                "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) "
-                "and integer or boolean arrays are valid indices"
-            )
+        item = self._checked(item)
         result = type(self)(part(self.source, item), self._missing[item])
         result._readonly = self._readonly and isinstance(item, slice)
         return result
@@ -173,23 +188,16 @@ class TensorArray(ExtensionArray):
         else:
             raise TypeError(f"a {self.dtype} column cannot hold {value!r}")
 
-    def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> TensorArray:
-        indices = np.asarray(indices, dtype=np.intp)
-        if len(self) == 0 and not (allow_fill and (indices == -1).all()) and len(indices):
-            raise IndexError("cannot do a non-empty take from an empty axes.")
+    def take(self, indices: ArrayLike, *, allow_fill: bool = False, fill_value: object = None) -> TensorArray:
+        indices, blank = self._taken(indices, allow_fill)
         if not allow_fill:
             return type(self)(part(self.source, indices), self._missing.take(indices))
-        blank = indices == -1
-        if (indices < -1).any():
-            raise ValueError("with allow_fill=True, indices below -1 have no meaning")
-        if (indices >= len(self)).any() and len(self):
-            raise IndexError(f"index {indices.max()} is out of bounds for {len(self)} rows")
         missing = np.ones(len(indices), bool)
         missing[~blank] = self._missing[indices[~blank]]
         if len(self) and not in_memory(self.source):
             # What stands in a missing row has no meaning, and may be that of any row.
             result = type(self)(part(self.source, np.maximum(indices, 0)), missing)
-            blank &= not _is_missing(fill_value)
+            blank &= not is_missing(fill_value)
         else:
             tensor = np.empty((len(indices), *self.dtype.shape), self.dtype.scalar)
             tensor[~blank] = self.source.take(indices[~blank])
@@ -198,9 +206,6 @@ class TensorArray(ExtensionArray):
             result[blank] = self.dtype.na_value if fill_value is None else fill_value
         return result
 
-    def isna(self) -> np.ndarray:
-        return self._missing.copy()
-
     # Conversion --------------------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -208,9 +213,7 @@ class TensorArray(ExtensionArray):
         if dtype is not None and np.dtype(dtype) == object:
             if copy is False:
                 raise ValueError("cells cannot be made without a copy")
-            cells = np.empty(len(self), object)
-            cells[:] = list(self)
-            return cells
+            return self._as_cells()
         if not self._missing.any():
             return np.array(self.tensor, dtype=dtype, copy=copy)
         if self.dtype.scalar.kind != "f":
@@ -220,6 +223,10 @@ class TensorArray(ExtensionArray):
                 "to stand for them; use dropna(), or .tensor for the rows as they are stored"
             )
         return self.to_numpy(dtype, na_value=np.nan)
+
+    def __arrow_array__(self, type: Any = None) -> Any:
+        """As Arrow's `fixed_shape_tensor`, which shares the memory of numbers that lie there in one block."""
+        return arrow_array(self.source, self._missing, type)
 
     def to_numpy(self, dtype: Any = None, copy: bool = False, na_value: Any = None) -> np.ndarray:
         """(n, *shape), copied only if `dtype`, `copy` or `na_value` (stands in for missing rows) asks."""
@@ -246,62 +253,12 @@ class TensorArray(ExtensionArray):
             )
         return super().astype(dtype, copy)
 
-    # Comparing and grouping --------------------------------------------------------------------------
-
-    def __eq__(self, other: object) -> Any:
-        if isinstance(other, (pd.Series, pd.Index, pd.DataFrame)):
-            return NotImplemented
-        if isinstance(other, (Tensor, np.ndarray)) and other.shape == self.dtype.shape:
-            cell = np.asarray(other)
-            there, same = True, self._rows_where(lambda rows, piece: rows == cell)
-        elif isinstance(other, Sized) and isinstance(other, Iterable) and not isinstance(other, str):
-            if len(other) != len(self):
-                raise ValueError("Lengths must match to compare")
-            if not isinstance(other, TensorArray):
-                return np.array([bool(mine == its) for mine, its in zip(self, other, strict=True)], bool)
-            if other.dtype.shape != self.dtype.shape:
-                return np.zeros(len(self), bool)
-            theirs = other.source
-            there, same = ~other._missing, self._rows_where(lambda rows, piece: rows == theirs.take(piece))
-        else:
-            return np.zeros(len(self), bool)
-        return same & ~self._missing & there
-
-    def _rows_where(self, holds: Callable[[np.ndarray, slice], np.ndarray]) -> np.ndarray:
-        """For which rows something holds of all their numbers."""
-        found = np.empty(len(self), bool)
-        for piece in pieces(as_sliced(self.source)):
-            same = holds(self.source.take(piece), piece)
-            found[piece] = same.all(axis=tuple(range(1, same.ndim)))
-        return found
-
-    def __ne__(self, other: object) -> Any:
-        same = self.__eq__(other)
-        return same if same is NotImplemented else ~same
+    # Sorting and grouping ----------------------------------------------------------------------------
 
     def _values_for_argsort(self) -> np.ndarray:
         # The rank of each row, rows compared like words: first element first.
         rows = self._tensor.reshape(len(self), math.prod(self.dtype.shape))
         return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
-
-    def _values_for_factorize(self) -> tuple[np.ndarray, Any]:
-        return np.array(self, dtype=object), self.dtype.na_value
-
-    def _values_for_json(self) -> np.ndarray:
-        # pandas' JSON writer reads past the end of arrays with more than one dimension.
-        cells = np.empty(len(self), object)
-        cells[:] = [
-            None if gone else row.tolist() for row, gone in zip(self._tensor, self._missing, strict=True)
-        ]
-        return cells
-
-    def value_counts(self, dropna: bool = True) -> pd.Series:
-        codes, cells = self.factorize(use_na_sentinel=dropna)
-        counts = np.bincount(codes[codes >= 0], minlength=len(cells))
-        return pd.Series(counts, index=pd.Index(cells), name="count", copy=False)
-
-    def _formatter(self, boxed: bool = False) -> Any:
-        return str
 
 
 TensorDtype.array_type = TensorArray
@@ -309,7 +266,7 @@ TensorDtype.array_type = TensorArray
 
 def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.ndarray]:
     """One array of separate rows, and which of them are missing."""
-    rows = [None if _is_missing(scalar) else np.asarray(scalar) for scalar in scalars]
+    rows = [None if is_missing(scalar) else np.asarray(scalar) for scalar in scalars]
     present = [row for row in rows if row is not None]
     if target is None and not present:
         raise ValueError("the shape of a tensor column cannot be read from no rows; give its dtype")
@@ -319,6 +276,7 @@ def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.nda
             raise ValueError(
                 f"row {position} is {shape_text(row.shape) or 'a single value'} {row.dtype} where "
                 f"{shape_text(shape)} numbers are wanted: all rows of a tensor column have one shape"
+                + ("; of sequences make RaggedArray.of(rows)" if row.shape[1:] == shape[1:] else "")
             )
     scalar = np.result_type(*present) if present or target is None else target.scalar
     tensor = np.full((len(rows), *shape), _blank(scalar), scalar)
@@ -326,20 +284,6 @@ def _stack(scalars: Any, target: TensorDtype | None) -> tuple[np.ndarray, np.nda
         if row is not None:
             tensor[position] = row
     return tensor, np.array([row is None for row in rows], bool)
-
-
-def _cast(tensor: np.ndarray, scalar: np.dtype) -> np.ndarray:
-    if np.can_cast(tensor.dtype, scalar, "same_kind"):
-        return tensor.astype(scalar, copy=False)
-    with np.errstate(invalid="ignore"):
-        cast = tensor.astype(scalar)
-    if not np.array_equal(cast, tensor):
-        raise ValueError(f"{tensor.dtype} values do not fit {scalar}; convert with astype if that is meant")
-    return cast
-
-
-def _is_missing(scalar: object) -> bool:
-    return is_scalar(scalar) and bool(pd.isna(scalar))
 
 
 def _blank(scalar: np.dtype) -> Any:

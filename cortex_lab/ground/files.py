@@ -13,6 +13,7 @@ import stat
 import time
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from cortex_lab.ground import checks
@@ -94,7 +95,14 @@ def check_packed(path: str | os.PathLike) -> None:
 
 
 def write_whole(path: str | os.PathLike, content: bytes | memoryview) -> None:
-    """Put `content` into the file at `path`, or raise OSError and leave what was there.
+    """Put `content` into the file at `path`, or raise OSError and leave what was there; see `writing`."""
+    with writing(path) as handle:
+        write_all(handle, content)
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike) -> Iterator[int]:
+    """The descriptor of a file that is at `path` when the block ends; if it fails, what was there stays.
 
     It is written beside the target, flushed to the disk and moved into its place. The target of a link is
     written, not the link; a file that was there keeps its mode, owner and attributes where that is allowed.
@@ -109,7 +117,12 @@ def write_whole(path: str | os.PathLike, content: bytes | memoryview) -> None:
         _clear_parts(target.parent)
         _being_written.add(part.name)
         try:
-            _write_part(part, content, earlier)
+            handle = _new_part(part, earlier)
+            try:
+                yield handle
+                os.fsync(handle)
+            finally:
+                os.close(handle)
             if earlier is not None:
                 _dress_as(target, earlier, part)
             os.replace(part, target)
@@ -125,7 +138,7 @@ def write_whole(path: str | os.PathLike, content: bytes | memoryview) -> None:
     if earlier is not None and earlier.st_nlink > 1:
         others = earlier.st_nlink - 1
         told = f"{others} other name{'s' * (others > 1)} (hard link) keep{'s' * (others == 1)} what was there"
-        warnings.warn(f"saved to {path}, of which {told}; link anew: os.link", UserWarning, stacklevel=3)
+        warnings.warn(f"saved to {path}, of which {told}; link anew: os.link", UserWarning, stacklevel=5)
 
 
 def target_of(path: str | os.PathLike) -> Path:
@@ -141,6 +154,13 @@ def target_of(path: str | os.PathLike) -> Path:
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}")
     return target
+
+
+def write_all(handle: int, content: bytes | memoryview) -> None:
+    """Write all of `content`, however much the system takes at a time."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
 
 
 def cannot_save(path: str | os.PathLike, error: OSError, more: str = "") -> OSError:
@@ -171,18 +191,11 @@ def _earlier(target: Path) -> os.stat_result | None:
     return status
 
 
-def _write_part(part: Path, content: bytes | memoryview, earlier: os.stat_result | None) -> None:
+def _new_part(part: Path, earlier: os.stat_result | None) -> int:
     # Never readable by more people than the file it replaces, not even while it is written.
     mode = 0o666 if earlier is None else stat.S_IMODE(earlier.st_mode)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    handle = os.open(part, flags, mode)
-    try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(handle, left) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return os.open(part, flags, mode)
 
 
 def _dress_as(target: Path, earlier: os.stat_result, part: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import dataclass
 
 import h5py
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import cortex_lab as cl
 from cortex_lab.data import Batches, Dataset, Tensor, TensorArray
 from cortex_lab.data import source as sources
+from cortex_lab.data.decoded import DecodedSource
 from cortex_lab.data.source import Source, numbers, source_of
 from cortex_lab.ground.float32 import as_float32
 
@@ -60,6 +62,22 @@ def hdf5(folder, array):
     return file.create_dataset("rows", data=array, chunks=(2, *array.shape[1:]), compression="gzip")
 
 
+@dataclass(frozen=True)
+class FromText:
+    shape: tuple
+    dtype: np.dtype
+
+    def __call__(self, path):
+        return np.array(path.read_text().split(), float).astype(self.dtype).reshape(self.shape)
+
+
+def decoded(folder, array):
+    paths = [new(folder, "txt").with_suffix(f".{number}") for number in range(len(array))]
+    for path, row in zip(paths, array, strict=True):
+        path.write_text(" ".join(map(str, row.astype(float).ravel())))
+    return DecodedSource(paths, FromText(array.shape[1:], array.dtype))
+
+
 class Own:
     """A source of somebody's own: nothing but the protocol."""
 
@@ -100,7 +118,7 @@ def changed(folder, array):
 
 PLACES = [
     in_memory, mapped, mapped_to_be_written, mapped_the_other_way_round, mapped_askew, mapped_with_gaps, hdf5,
-    of_ones_own, picked, joined, changed,
+    of_ones_own, picked, joined, changed, decoded,
 ]  # fmt: skip
 IN_FILES = [place for place in PLACES if place is not in_memory]
 

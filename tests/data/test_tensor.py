@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import operator
 import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cortex_lab.data import Tensor, TensorArray, TensorDtype
+from cortex_lab.data import RaggedArray, Tensor, TensorArray, TensorDtype
 
 
 @pytest.fixture
@@ -134,6 +135,44 @@ def test_frame_operations(images):
     assert frame.reindex([0, 9])["image"].isna().tolist() == [False, True]
     assert frame.equals(frame.copy()) and not frame.equals(frame.iloc[::-1])
     assert len(frame.groupby("image")) == 5
+
+
+@pytest.mark.parametrize(
+    "compare", [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
+)
+def test_rows_are_compared_like_words(compare, monkeypatch):
+    monkeypatch.setattr("cortex_lab.ground.pieces.pieces.__defaults__", (16,))
+    mine, theirs = (np.random.default_rng(seed).integers(0, 2, (40, 2, 2)) for seed in (0, 1))
+    gone = np.arange(40) % 5 == 2
+    column, other = TensorArray(mine, gone), TensorArray(theirs.astype(np.float32))
+    wanted = [
+        compare is operator.ne if out else compare(a.ravel().tolist(), b.ravel().tolist())
+        for a, b, out in zip(mine, theirs, gone, strict=True)
+    ]
+    assert compare(column, other).tolist() == wanted
+    assert compare(pd.Series(column), pd.Series(other)).tolist() == wanted
+    assert compare(column[~gone], list(other[~gone])).tolist() == np.array(wanted)[~gone].tolist()
+    alone = [compare(a.ravel().tolist(), theirs[3].ravel().tolist()) for a in mine[~gone]]
+    assert compare(column, other[3])[~gone].tolist() == alone
+    if compare not in (operator.eq, operator.ne):
+        for unlike in (3, "x", TensorArray(mine[:, 0])):
+            with pytest.raises(TypeError, match="not supported"):
+                compare(column, unlike)
+
+
+def test_a_hash_is_of_what_a_cell_holds_and_not_of_how_it_prints():
+    alike = np.array([[0, 1, 2, 9], [0, 2, 1, 9], [0, 1, 2, 9]])
+    for column in (TensorArray(alike), TensorArray(alike.astype(np.float32)), RaggedArray.of(alike.tolist())):
+        assert len({str(cell) for cell in column}) == 1
+        first, second, third = pd.util.hash_pandas_object(pd.Series(column), index=False)
+        assert first == third != second
+        assert pd.Series(column).duplicated().tolist() == [False, False, True]
+
+
+def test_where_one_of_the_rows_belongs_among_sorted_ones():
+    column = TensorArray(np.array([[1, 1], [1, 3], [2, 0]]))
+    assert column.searchsorted(Tensor([1, 2])) == 1 and column.searchsorted(column[2], "right") == 3
+    assert column.searchsorted([[1, 1], [9, 9]]).tolist() == [0, 3]
 
 
 def test_concat_finds_a_common_type():

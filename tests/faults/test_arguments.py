@@ -24,7 +24,10 @@ ROOMS = {
     # What kernels are written with.
     "compute": {"Kernel", "Ops", "as_ops", "get_ops", "kernel"},
     # Tried in tests/data.
-    "data": {"available", "Batch", "Source", "Tensor", "TensorArray", "TensorDtype", "read_idx"},
+    "data": {
+        "available", "Batch", "DecodedSource", "RaggedArray", "RaggedDtype", "Source", "Tensor",
+        "TensorArray", "TensorDtype", "pandas_type", "read_idx", "write",
+    },
     # Tried in tests/nn.
     "models": {"transformer"},
     "nn": {"Plan", "Parameter"},  # made by its own functions; what layers are written with

@@ -32,7 +32,8 @@ class BatchSource(Protocol):
     numbers are the targets, too: if its bytes are pictures, a loss of values sees the targets in the same
     way; no others are ever divided. It may have `reads`, the columns of each input by its name, by which
     tables of other rows are read, `check_unchanged()`, which raises an error if arrays that it serves were
-    changed, and `excluding(rows)`, the source without these rows.
+    changed, `excluding(rows)`, the source without these rows, and `served_once`: whether each row comes by
+    once in an epoch, as is taken for granted, so that it is checked then and never again.
     """
 
     @property

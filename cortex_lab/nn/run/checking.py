@@ -25,6 +25,7 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
     # Of one row that is asked about, all that follows is most of the time.
     if any(type(part) is not np.ndarray for part in named.values()):
         named = read_tables(named, network.reads, *learned)
+        named = {name: _sequences(part, network.graph.inputs[name]) for name, part in named.items()}
     rows = None
     for name, shape in network.graph.inputs.items():
         refuse_masked(named[name], f"input {name!r}")
@@ -48,6 +49,11 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
                 f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
             )
     return named
+
+
+def _sequences(part: Any, shape: tuple[int, ...]) -> Any:
+    """A column of sequences as rows of the network's own length; anything else as it is."""
+    return part.as_rows(shape[0]) if hasattr(part, "as_rows") and shape else part
 
 
 def _join(shape: tuple[int, ...]) -> str:

@@ -78,7 +78,9 @@ def read_table(
         one_hot(table[name], categories[name], name) if name in categories else _values(table[name], dtype)
         for name in columns
     ]
-    return parts[0] if len(parts) == 1 and parts[0].ndim > 1 else np.column_stack(parts)
+    if len(parts) == 1 and (hasattr(parts[0], "as_rows") or parts[0].ndim > 1):
+        return parts[0]
+    return np.column_stack(parts)
 
 
 def _values(column: pd.Series, dtype: DTypeLike) -> np.ndarray:
@@ -92,6 +94,9 @@ def _values(column: pd.Series, dtype: DTypeLike) -> np.ndarray:
                 f"{len(values)} rows; fill or drop them first: dropna(subset=[{column.name!r}]) or fillna"
             )
         return values
+    if hasattr(column.array, "as_rows"):
+        # Sequences: how long rows are, the network says.
+        return column.array  # type: ignore[return-value]
     if not isinstance(column.dtype, np.dtype) and len(getattr(column.dtype, "shape", ())) > 0:
         return np.asarray(column.array)
     if column.dtype == object and len(column) and isinstance(column.iloc[0], (np.ndarray, list, tuple)):

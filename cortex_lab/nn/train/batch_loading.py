@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ class BatchLoader:
         self.augmenter = augmenter
         self.row_weights = row_weights
         self.seed = seed
-        self.checked_until = source.steps_per_epoch
+        self.checked_until = self._all_served_at(0)
         self.hyperparameters = Hyperparameters(network.graph)
         self.bounds: dict[int, Bound] = {}
         # Where batches of a number of rows go, found out once: each step comes by here.
@@ -89,7 +90,7 @@ class BatchLoader:
         self.source = self.source.excluding(rows)  # type: ignore[attr-defined]
         # The others move up, so some of them come by for the first time in the next epoch only.
         epoch = self.source.steps_per_epoch
-        self.checked_until = max(self.checked_until, (step // epoch + 2) * epoch)
+        self.checked_until = max(self.checked_until, self._all_served_at(step // epoch * epoch + 1))
 
     def relabel(self, labels: Any, step: int) -> None:
         """From step number `step` on, some rows have other labels."""
@@ -113,8 +114,13 @@ class BatchLoader:
 
     def begin_at(self, step: int) -> None:
         """Check the rows from step number `step` on, of which none has come by."""
+        self.checked_until = self._all_served_at(step)
+
+    def _all_served_at(self, step: int) -> int:
+        """From which step on every row has come by since this one; never, where rows are drawn."""
         epoch = self.source.steps_per_epoch
-        self.checked_until = -(-step // epoch) * epoch + epoch
+        served_once = getattr(self.source, "served_once", True)
+        return -(-step // epoch) * epoch + epoch if served_once else sys.maxsize
 
     def trust(self) -> None:
         """Check no more rows."""

@@ -1,0 +1,139 @@
+"""Batches out of data in memory, in a column and in a file larger than memory, and what they hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import cortex_lab as cl
+from benchmarks.harness import Row, alternate
+
+OPTIONS = {"only": "", "rounds": 30, "gigabytes": 2}
+PACKAGES = ("h5py", "pyarrow", "datasets")
+
+BATCH, PICTURES = 128, 60_000
+
+
+def run(options: Any) -> list[Row]:
+    """Every part by default; `--set only=memory,column` picks some, `--set gigabytes=20` maps more."""
+    only = [name for name in options.only.split(",") if name] or list(PARTS)
+    unknown = sorted(set(only) - set(PARTS))
+    if unknown:
+        raise ValueError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return [row for name in only for row in PARTS[name](options)]
+
+
+def memory(options: Any) -> Iterable[Row]:
+    """An epoch of shuffled batches of MNIST's size, as 0..1 in the engine's buffer, to take and multiply."""
+    pictures = np.random.default_rng(0).integers(0, 256, (PICTURES, 28, 28, 1), dtype=np.uint8)
+    data = cl.data.Dataset(pd.DataFrame({"image": cl.data.TensorArray(pictures), "label": 0}))
+    batches = data.batches(BATCH)
+    steps = range(PICTURES // BATCH)
+    into = np.empty((BATCH, 28, 28, 1), np.float32)
+    labels = np.empty(BATCH, np.int64)
+    taken, scale = np.empty((BATCH, 784), np.uint8), np.float32(1 / 255)
+    flat, plain = pictures.reshape(PICTURES, -1), np.empty((BATCH, 784), np.float32)
+    orders = [batches.order(0)[step * BATCH : (step + 1) * BATCH] for step in steps]
+
+    def ours() -> None:
+        for step in steps:
+            batches.fetch(step).put({"image": into}, [labels], {"image"})
+
+    def peer() -> None:
+        for rows in orders:
+            np.take(flat, rows, axis=0, out=taken, mode="clip")
+            np.multiply(taken, scale, out=plain)
+
+    ours(), peer()
+    if not np.array_equal(into.reshape(BATCH, -1), plain):
+        raise RuntimeError("the two do not make the same batch")
+    what = f"an epoch of {PICTURES} pictures of 28x28 bytes, batches of {BATCH} as 0..1"
+    yield alternate(ours, peer, options.rounds).row(what, "np.take and np.multiply", bar=1.5)
+
+
+def column(options: Any) -> Iterable[Row]:
+    """One batch out of a tensor column, in memory, to NumPy's indexing of the same array."""
+    array = np.random.default_rng(0).integers(0, 256, (PICTURES, 28, 28, 1), dtype=np.uint8)
+    frame = pd.DataFrame({"x": cl.data.TensorArray(array)}, copy=False)
+    random = np.random.default_rng(1)
+    rows = [random.integers(0, PICTURES, BATCH) for _ in range(100)]
+    held = frame["x"].array
+
+    def ours() -> None:
+        for each in rows:
+            held[each].tensor  # noqa: B018
+
+    what = f"100 batches of {BATCH} out of a tensor column of 28x28 bytes"
+    comparison = alternate(ours, lambda: [array[each] for each in rows], options.rounds)
+    yield comparison.row(what, "NumPy's indexing", bar=2.0)
+    theirs = _of_datasets(array)
+    if theirs is not None:
+        comparison = alternate(ours, lambda: [theirs[each]["x"] for each in rows], options.rounds, 1)
+        yield comparison.row(what, "datasets, as NumPy")
+
+
+def _of_datasets(array: np.ndarray) -> Any:
+    """The same rows in `datasets`, if that is installed."""
+    try:
+        import datasets
+    except ImportError:
+        return None
+    features = datasets.Features({"x": datasets.Array3D(array.shape[1:], "uint8")})
+    return datasets.Dataset.from_dict({"x": array}, features=features).with_format("numpy")
+
+
+def mapped(options: Any) -> Iterable[Row]:
+    """What a process holds that trains on a mapped file, which takes no room on the disk, shuffled."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npy"
+        count = options.gigabytes * 2**30 // (64 * 64 * 3)
+        np.lib.format.open_memmap(path, "w+", np.uint8, (count, 64, 64, 3)).flush()
+        found = subprocess.run(
+            [sys.executable, "-m", "benchmarks.data", str(path)], capture_output=True, text=True, check=False
+        )
+        if found.returncode:
+            raise RuntimeError(f"the training on a mapped file failed: {found.stderr[-2000:]}")
+        most, rate = map(float, found.stdout.split()[-2:])
+    what = f"{options.gigabytes} GB mapped, shuffled batches of {BATCH}, training on two in between"
+    yield Row(what=f"{what}: RssAnon and RssShmem", value=most, unit="MB", bar=500, better="lower")
+    yield Row(what=f"{what}: rate of the batches", value=rate, unit="rows/s", better="higher")
+
+
+def _train_on(path: str) -> None:
+    """Print the most megabytes held, and rows per second of batches that are read alone."""
+    import time
+
+    column = cl.data.TensorArray.open(path)
+    frame = pd.DataFrame({"x": column, "label": np.arange(len(column)) % 2})
+    data = cl.data.Dataset(frame, "x").split(test=0.1)
+    network = cl.Network([cl.Flatten(), cl.Dense(8, activation="relu"), cl.Dense(2)], data.input_shape)
+    session = cl.train(network, data, "softmax_cross_entropy", cl.SGD(0.01), batch_size=BATCH)
+    session.step(1)
+    batches, most, steps = data.train.batches(BATCH), _held(), 300
+    began = time.perf_counter()
+    for step in range(steps):
+        batches.fetch(step).inputs  # noqa: B018
+        if step == steps // 2:
+            session.step(1)
+        most = max(most, _held())
+    print(most, steps * BATCH / (time.perf_counter() - began))
+
+
+def _held() -> float:
+    """Megabytes of this process that no file stands behind."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    return sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem")) * 1024 / 1e6
+
+
+PARTS: dict[str, Callable[[Any], Iterable[Row]]] = {"memory": memory, "column": column, "mapped": mapped}
+
+if __name__ == "__main__":
+    _train_on(sys.argv[1])
