@@ -206,7 +206,7 @@ class TraceFile:
     def close(self) -> None:
         """Write what is left, and make the file HDF5.
 
-        OSError if that fails, for want of room for example. `Trace.open` reads what was written then, too, and
+        OSError if that fails, for want of room for example. `Trace.open` reads what was written then, too;
         as long as there is the trace, another `close()` tries again.
         """
         if os.getpid() != self._process:
