@@ -27,7 +27,9 @@ from cortex_lab.data.roles import (
     as_list,
     chosen,
     features_of,
+    kept,
     others_than,
+    refuse_no_target,
     require,
     role_column,
     rows_of,
@@ -107,11 +109,13 @@ class Dataset(Browsable, Parts):
             role_column(frame, called, name)
             for called, name in (("weight", weight), ("group", group), ("time", time))
         )
+        inputs, target = kept(inputs), kept(target)
         if inputs is None:
             inputs = others_than(frame, target, (splits, self.weight, self.group, self.time))
         frame = numbered(frame)
         self.name, self._note, self.dtype = name, "", checked_dtype(dtype)
         self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
+        refuse_no_target(self.target)
         self._autoencodes = self.target == "inputs" and "inputs" not in frame.columns
         self.target = self.inputs if self._autoencodes else self.target
         frame = with_tensor_columns(frame, self.columns)

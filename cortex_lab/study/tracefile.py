@@ -254,8 +254,9 @@ class TraceFile:
             return os.path.samestat(os.fstat(self._file.fileno()), there)
         # Of one that was closed and deleted, another file may have the number.
         was = self._failed
-        same = was is not None and os.path.samestat(was, there)
-        return same and (was.st_size, was.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+        if was is None or not os.path.samestat(was, there):
+            return False
+        return (was.st_size, was.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
 
     def _leave(self) -> None:
         if self._file is not None:
