@@ -36,7 +36,7 @@ from cortex_lab.data.roles import (
 )
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import read_splits
-from cortex_lab.data.targets import known_codes, read_targets, refuse_unknown
+from cortex_lab.data.targets import known_codes, read_targets, refuse_unknown, shown
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
@@ -176,7 +176,11 @@ class Dataset(Browsable, Parts):
         By name where targets have names. Labels that a network has `learned` keep its codes. This dataset
         itself if it is read so already; ValueError, with the ways out, if it cannot be.
         """
+        checks.instance("reading", reading, (str, Mapping), 'such as "classes", or a dict of those by name')
         goals = dict(self._targets)
+        missing = [] if isinstance(reading, str) else [name for name in goals if name not in reading]
+        if missing:
+            raise KeyError(f"reading says nothing of the target {missing[0]!r}; it has {shown(reading)}")
         for name, goal in goals.items():
             wanted = reading if isinstance(reading, str) else reading[name]
             known = None if learned is None else learned.goal(self, name, wanted)
@@ -198,6 +202,7 @@ class Dataset(Browsable, Parts):
         KeyError for a column that is not here, ValueError for content of another kind, and for labels that
         `other` does not know.
         """
+        checks.instance("other", other, Dataset, "a Dataset")
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
         self = self.read_as_numbers(other.dtype)

@@ -55,7 +55,7 @@ class Unread(Mapping):
 def kept(columns: Any) -> Any:
     """Columns as they are given, in a list where they can be gone through only once; also by name."""
     if isinstance(columns, Mapping):
-        return {name: kept(each) for name, each in columns.items()}
+        return {name: list(each) if isinstance(each, Iterator) else each for name, each in columns.items()}
     return list(columns) if isinstance(columns, Iterator) else columns
 
 

@@ -192,12 +192,9 @@ def test_an_installation_without_notebooks_says_so(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("root", [True, False])
 def test_what_jupyterlab_is_asked_for(
-    source: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     root: bool,
-) -> None:
+) -> None:  # fmt: skip
     started: list[list[str]] = []
     monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
     monkeypatch.setattr(os, "execv", lambda path, command: started.append(command))
@@ -369,14 +366,8 @@ def test_jupyterlab_serves_the_tour(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "cortex_lab.cli",
-        str(tmp_path / "lab"),
-        "--no-browser",
-        f"--port={port}",
-    ]
+    notebooks = str(tmp_path / "lab")
+    command = [sys.executable, "-m", "cortex_lab.cli", notebooks, "--no-browser", f"--port={port}"]
     environment = {name: text for name, text in os.environ.items() if not name.startswith("JUPYTER")}
     environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
     log = (tmp_path / "log").open("wb")
