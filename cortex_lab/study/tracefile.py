@@ -165,7 +165,8 @@ class TraceFile:
         with self._writing:
             if self._file.closed:
                 return
-            if not os.fstat(self._file.fileno()).st_nlink and not self._is_there():
+            deleted = not os.fstat(self._file.fileno()).st_nlink
+            if deleted and not self._is_there() and not self._is_made():
                 self._begin_anew()
             kept, begin, names, rows = self._copied(trace, self._at.rows)
             if begin < self._at.rows:
@@ -325,7 +326,7 @@ class TraceFile:
 
     def _is_made(self) -> bool:
         """Whether the file was finished, by a `close` that was interrupted after that."""
-        if self._made is None or self._target.stat().st_size != self._made[0]:
+        if self._made is None or not self._target.exists() or self._target.stat().st_size != self._made[0]:
             return False
         return zlib.crc32(self._target.read_bytes()) == self._made[1]
 
