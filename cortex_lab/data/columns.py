@@ -34,7 +34,7 @@ def listed(frame: pd.DataFrame, columns: Any) -> list | None:
         return None
     if isinstance(columns, (set, frozenset, dict)):
         raise TypeError(f"columns are a list in the order they are read, got a {type(columns).__name__}")
-    names = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    names = columns.tolist() if hasattr(columns, "tolist") else checks.listed("columns", columns)
     if any(is_list_like(name) and not isinstance(name, tuple) for name in names):
         raise checks.refused("columns", "names of columns", columns)
     return [name.item() if isinstance(name, (np.number, np.str_, np.bool_)) else name for name in names]

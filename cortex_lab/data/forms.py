@@ -192,7 +192,7 @@ def inputs_of(
     if checks.is_sparse(inputs):
         raise checks.sparse(f"an input of {role}", "an array of numbers")
     if not isinstance(inputs, pd.DataFrame):
-        return inputs
+        return checks.array(f"an input of {role}", inputs) if isinstance(inputs, range) else inputs
     if isinstance(columns, Mapping):
         if len(columns) > 1:
             return {name: inputs_of(inputs, each, role, categories, dtype) for name, each in columns.items()}

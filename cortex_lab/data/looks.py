@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.source import Source, source_of
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.ground import checks
 from cortex_lab.ground.categories import are_dates
 
 MOST_ROWS = 2**16
@@ -73,7 +74,7 @@ def _look(values: object) -> Look:
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
     words = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-    array = _numbers(values) if isinstance(values, pd.DataFrame) else np.asarray(values)
+    array = _numbers(values) if isinstance(values, pd.DataFrame) else checks.array("an array of data", values)
     if array.ndim > 1 and array.shape[1:] != (1,):
         return _of_rows(array, array.shape[1:])
     column = pd.Series(values if isinstance(values, pd.Series) else array.reshape(-1)).infer_objects()

@@ -168,7 +168,7 @@ def shape(name: str, value: Any) -> tuple[int, ...]:
     wanted = "a shape such as (28, 28, 1), whole numbers of at least 1"
     if isinstance(found, (str, bytes)) or not isinstance(found, Iterable) or isinstance(found, (dict, set)):
         raise refused(name, wanted, value)
-    lengths = tuple(map(plain, found))
+    lengths = tuple(map(plain, listed(name, found, wanted)))
     if None in lengths:
         rest = tuple(each for each in lengths if each is not None)
         said = f"leave the rows out: {name}={rest}" if lengths[0] is None and None not in lengths[1:] else (
@@ -202,6 +202,16 @@ def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
         return list(value)
     except TypeError:
         raise refused(name, wanted, value) from None
+    except MemoryError:
+        raise refused(name, f"{wanted} that fits in memory", value) from None
+
+
+def array(name: str, value: Any) -> np.ndarray:
+    """What is given as an array, of whatever kind, if it fits in memory."""
+    try:
+        return np.asarray(value)
+    except MemoryError:
+        raise refused(name, "an array that fits in memory", value) from None
 
 
 def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np.ndarray:
@@ -209,7 +219,9 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
     if is_sparse(value):
         raise sparse(name, wanted)
     try:
-        found = np.asarray(value)
+        found = array(name, value)
+    except WrongArgument:
+        raise
     except (TypeError, ValueError, OverflowError) as error:
         raise refused(name, wanted, value) from error
     if found.dtype.kind not in "biuf":

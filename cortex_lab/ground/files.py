@@ -24,6 +24,9 @@ _REMEDIES = {
     errno.EDQUOT: "your quota is used up: delete something, or save elsewhere",
     errno.EROFS: "the file system is read-only: save elsewhere",
     errno.EIO: "the disk fails: save elsewhere",
+    errno.EBUSY: "something is mounted there, or uses it: save elsewhere",
+    errno.EMFILE: "close some of the files that are open",
+    errno.ENFILE: "close some of the files that are open",
 }
 
 
@@ -76,6 +79,11 @@ def size_of(path: str | os.PathLike) -> int:
         raise DamagedFile(path, f"is {what}, not a file", remedy="name the file that was saved")
     if not os.access(path, os.R_OK):
         raise PermissionError(errno.EACCES, f"cannot read {path}: you may not; ask its owner for a copy")
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except OSError as error:
+        remedy = "" if error.errno not in (errno.EMFILE, errno.ENFILE) else f"; {_REMEDIES[error.errno]}"
+        raise type(error)(error.errno, f"cannot read {path}: {error.strerror}{remedy}") from None
     return status.st_size
 
 

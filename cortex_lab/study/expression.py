@@ -228,6 +228,8 @@ class _Reader:
 
     def _key(self, node: ast.AST) -> str:
         match node:
+            case ast.Name(id=name) if name.lower() in ("nan", "inf"):
+                raise self._refusal(node, "say isnan(...) or not isfinite(...)")
             case ast.Name(id=name):
                 return name
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str() | int() as part)):

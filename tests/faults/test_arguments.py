@@ -336,7 +336,10 @@ def deep():
     return made
 
 
-BOTTOMLESS = {"itself": holding_itself, "a dict in itself": a_dict_in_itself, "deep": deep}
+BOTTOMLESS = {
+    "itself": holding_itself, "a dict in itself": a_dict_in_itself, "deep": deep,
+    "far too many": lambda: range(10**15),
+}  # fmt: skip
 OF_ANYTHING = {
     "step": lambda world, v: world.session.step(v),
     "rewind": lambda world, v: world.session.rewind(v),
@@ -355,20 +358,30 @@ OF_ANYTHING = {
     "split": lambda world, v: world.dataset.split(v),
     "carve": lambda world, v: world.dataset.carve(v),
     "folds": lambda world, v: world.dataset.folds(v),
+    "select": lambda world, v: world.dataset.select(v),
+    "exclude": lambda world, v: world.dataset.exclude(v),
+    "weights": lambda world, v: world.dataset.weights(v),
+    "Dataset notes": lambda world, v: Dataset(world.frame, ["a"], "y", notes=v),
     "Dataset target": lambda world, v: Dataset(world.frame, target=v),
     "Dataset inputs": lambda world, v: Dataset(world.frame, v, "y"),
     "train data": lambda world, v: cl.train(world.network, v),
     "train inputs": lambda world, v: cl.train(world.network, (v, world.y)),
+    "train targets": lambda world, v: cl.train(world.network, (world.x, v)),
     "train weights": lambda world, v: world.train(sample_weight=v),
     "train metrics": lambda world, v: world.train(metrics=v),
+    "train probes": lambda world, v: world.train(probes=v),
+    "TSNE": lambda world, v: cl.embed.TSNE(v),
+    "distance_to": lambda world, v: cl.distance_to(v),
+    "Descent": lambda world, v: cl.Descent(cl.Sphere(), cl.SGD(0.1), v),
     "Network": lambda world, v: cl.Network([cl.Dense(2)], v),
+    "layers": lambda world, v: cl.Network(v, 3),
     "Dense": lambda world, v: cl.Dense(v),
 }
 
 
 @pytest.mark.parametrize("made", BOTTOMLESS.values(), ids=BOTTOMLESS)
 @pytest.mark.parametrize("act", OF_ANYTHING.values(), ids=OF_ANYTHING)
-def test_what_holds_itself_or_lies_deep_in_lists_is_refused_in_words(world, act, made):
+def test_what_holds_itself_lies_deep_in_lists_or_is_too_long_is_refused_in_words(world, act, made):
     before = world.stands()
     with pytest.raises((TypeError, ValueError, KeyError)) as refused:
         act(world, made())

@@ -131,6 +131,8 @@ PLACES = {
     "below(loss, 1)": ("cannot read 'loss'", "a quoted text is wanted"),
     "steps(2-1)": ("cannot read '2-1'", "a number"),
     "steps(nan)": ("cannot read 'nan'", "a number"),
+    "loss == nan": ("cannot read 'nan'", "isnan"),
+    "loss < 1 and loss < Inf": ("cannot read 'Inf'", "isfinite"),
     "steps(*[1])": ("cannot read '*[1]'", "a number"),
     "steps(n=1, n=2)": ("cannot read 'steps(n=1, n=2)'", "given once"),
     "steps(**{'n': 1})": ("cannot read 'steps(**{'n': 1})'", "given once"),

@@ -102,6 +102,34 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(places, monkeypatch, 
         read(places / "file")
 
 
+@pytest.mark.parametrize("use", [*READERS.values(), *WRITERS.values()], ids=[*READERS, *WRITERS])
+def test_where_no_more_files_can_be_opened_it_says_what_to_do(places, monkeypatch, use):
+    opened = os.open
+
+    def no_more(path, *how, **options):
+        if str(path).startswith(str(places)):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return opened(path, *how, **options)
+
+    def open_no_more(path, *how, **options):
+        return open(no_more(path, 0), *how, **options)
+
+    monkeypatch.setattr(os, "open", no_more)
+    monkeypatch.setattr("cortex_lab.study.tracefile.open", open_no_more, raising=False)
+    with pytest.raises(OSError, match=r"cannot (read|save to) .*file.*: Too many open files; close some"):
+        use(places / ("file" if use in READERS.values() else "new file"))
+
+
+@pytest.mark.parametrize("name", [name for name in WRITERS if name != "trace"])
+def test_where_something_is_mounted_it_says_what_to_do(tmp_path, monkeypatch, name):
+    def busy(*_):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(os, "replace", busy)
+    with pytest.raises(OSError, match=r"cannot save to .*; something is mounted there.* save elsewhere"):
+        WRITERS[name](tmp_path / "file")
+
+
 @pytest.mark.parametrize("name", [name for name in WRITERS if name != "trace"])
 def test_other_names_of_a_file_are_told_of(tmp_path, name):
     (tmp_path / "file").write_text("this")

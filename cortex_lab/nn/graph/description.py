@@ -70,7 +70,7 @@ def flatten(entries: Iterable[Entry], inputs: Iterable[str]) -> list[Node]:
     inputs = list(inputs)
     nodes: list[Node] = []
     scope = {name: name for name in inputs}
-    _flatten(list(entries), "", inputs[0], scope, nodes)
+    _flatten(checks.listed("layers", entries, "a list of layers"), "", inputs[0], scope, nodes)
     seen: set[str] = set(inputs)
     for node in nodes:
         if node.name in seen:

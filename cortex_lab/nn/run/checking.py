@@ -29,7 +29,7 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
     rows = None
     for name, shape in network.graph.inputs.items():
         refuse_masked(named[name], f"input {name!r}")
-        array = named[name] = np.asarray(named[name])
+        array = named[name] = checks.array(f"input {name!r}", named[name])
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
             raise ValueError(
