@@ -311,8 +311,11 @@ def told(function: Function) -> Function:
     def called(*args: Any, **options: Any) -> Any:
         for name in options:
             if name not in parameters:
-                owner = function.__qualname__.removesuffix(".__init__")
-                raise unknown_keyword(owner, name, known)
+                owner = function.__qualname__
+                if "self" in parameters and args:
+                    # A method is called by the class that people hold, whichever of its bases has it.
+                    owner = f"{type(args[0]).__name__}.{function.__name__}"
+                raise unknown_keyword(owner.removesuffix(".__init__"), name, known)
         return function(*args, **options)
 
     return called  # type: ignore[return-value]
