@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from cortex_lab.ground.habits import Answering, told
+from cortex_lab.ground.habits import told
+from cortex_lab.ground.held import Held
 
 _ARRAYS = "x, y = dataset.arrays()"
 _PARTS = "a split data set is one: dataset.train, .validation and .test; cl.train takes it whole"
 
+_SAID = ("inputs", "target", "splits", "dtype", "weight", "group", "time")
 
-class Answers(Answering):
+
+class Answers(Held):
     """Base of `Dataset`: what to type for what it has not, and for arguments that it does not take."""
 
     def __init_subclass__(cls) -> None:
         for name in {"__init__", "split", "batches", "folds"} & cls.__dict__.keys():
             setattr(cls, name, told(cls.__dict__[name]))
 
+    settable = frozenset({"name", "notes"})
+    assigning = {  # noqa: RUF012
+        **{name: f"make another: Dataset(dataset.frame, {name}=...)" for name in _SAID},
+        "frame": "make another: Dataset(frame, ...)",
+        "rows": "dataset.select(rows) are some",
+        "labels": "dataset.relabel({row: label}) is another",
+        "train": "dataset.split(test=0.25) is another",
+        "validation": "dataset.split(validation=0.1) is another",
+        "test": "dataset.split(test=0.25) is another",
+    }
+    remade = "change the frame, and make a Dataset of it"
     answers = {  # noqa: RUF012
         "X": _ARRAYS,
         "x": _ARRAYS,

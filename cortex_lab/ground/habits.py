@@ -333,14 +333,17 @@ class Answering:
             if isinstance(own, property) and own.fget is not None:
                 # It is there, and raised what it has to say.
                 return own.fget(self)
-            raise AttributeError(_not_there(type(self), name), name=name)
+            raise AttributeError(_not_there(type(self), name, self._answer(name)), name=name)
+
+    def _answer(self, name: str) -> str | None:
+        """What to type instead of asking this one for `name`; None where nobody can tell."""
+        return self.answers.get(name)
 
 
 @lru_cache(maxsize=256)
-def _not_there(owner: type[Answering], name: str) -> str:
+def _not_there(owner: type[Answering], name: str, answer: str | None) -> str:
     """Remembered, since libraries ask again and again for what an object may have."""
     said = f"{owner.__name__!r} object has no attribute {name!r}"
     if name.startswith("_"):
         return said
-    answer = owner.answers.get(name)
     return said + (f": {answer}" if answer else checks.near(name, dir(owner)))

@@ -16,12 +16,13 @@ from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
-from cortex_lab.ground.habits import Answering, told
-from cortex_lab.lab.answers import ANSWERS
+from cortex_lab.ground.habits import told
+from cortex_lab.lab.answers import ANSWERS, ASSIGNING
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.run.answers import JUDGED, judged
 from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.train.best_networks import best_networks
 from cortex_lab.nn.train.checkpoint import save_training
@@ -42,14 +43,16 @@ class Best:
     value: float
 
 
-class TrainingSession(Answering, Session):
+class TrainingSession(Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
     """
 
     process: Training
-    answers = ANSWERS
+    dataset: Dataset | None
+    recipe: Recipe | None
+    answers, assigning = ANSWERS, ASSIGNING
 
     def __init__(
         self,
@@ -244,6 +247,10 @@ class TrainingSession(Answering, Session):
         read = [f"{name!r} ({', '.join(words[name])})" if name in words else repr(name) for name in columns]
         said = f"reads {', '.join(read)}; words as 0 and 1 for each, numbers as they are"
         return "\n".join([*lines, f"  predicts {dataset.target!r}; {said}"])
+
+    def _answer(self, name: str) -> str | None:
+        found = judged(self.network.graph, name) if name in JUDGED else ""
+        return found.replace("network.predict", "session.network.predict") or self.answers.get(name)
 
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
