@@ -12,13 +12,32 @@ _PARTS = "a split data set is one: dataset.train, .validation and .test; cl.trai
 
 _SAID = ("inputs", "target", "splits", "dtype", "weight", "group", "time")
 
+_ROWS = "Dataset(..., splits={'test': range(225, 300)}) says which rows"
+_DRAWN = f"rows are drawn by seed=; split(time='a column') takes the latest to test on, and {_ROWS}"
+_REST = "what the others leave is trained on: split(test=0.2, validation=0.1)"
+_FOLDS = {"shuffle": "rows are dealt out by seed=; leave it out", "nsplits": "it is called k= here"}
+_ARGUMENTS = {
+    "split": {
+        "shuffle": _DRAWN,
+        "train": _REST,
+        "training": _REST,
+        "trainsize": _REST,
+        "group": "it is called groups= here",
+        "by": "say groups='a column', or time='a column'",
+        "sort": _DRAWN,
+        "rows": _ROWS,
+    },
+    "folds": {**_FOLDS, "n": "it is called k= here", "group": "it is called groups= here"},
+}
+"""What `split` and `folds` answer to arguments that they do not take, squeezed."""
+
 
 class Answers(Held):
     """Base of `Dataset`: what to type for what it has not, and for arguments that it does not take."""
 
     def __init_subclass__(cls) -> None:
         for name in {"__init__", "split", "batches", "folds"} & cls.__dict__.keys():
-            setattr(cls, name, told(cls.__dict__[name]))
+            setattr(cls, name, told(cls.__dict__[name], _ARGUMENTS.get(name, {})))
 
     settable = frozenset({"name", "notes"})
     assigning = {  # noqa: RUF012

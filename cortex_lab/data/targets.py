@@ -25,8 +25,9 @@ from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
-from cortex_lab.ground.categories import are_dates, holds_words
+from cortex_lab.ground.categories import holds_words
 from cortex_lab.ground.float32 import numbers_of
+from cortex_lab.ground.written import are_dates, numbers_in, to_dates
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
 Coded = tuple[np.ndarray, pd.Index]
@@ -240,11 +241,14 @@ def _values(column: pd.Series, loss: str) -> Read:
     elif column.dtype.kind == "m":
         remedy = f"{named}.dt.total_seconds()"
     elif are_dates(column.unique()):
-        remedy = f"dates = pandas.to_datetime({named}); (dates - dates.min()).dt.total_seconds()"
+        remedy = (
+            f"dates = {to_dates(column.dropna().unique(), named)}; (dates - dates.min()).dt.total_seconds()"
+        )
     elif pd.to_numeric(column.astype(object), errors="coerce").notna().all():
         remedy = f"{named}.astype(float)"
     else:
-        remedy = f"{named}.map({{{_plain(column.iloc[0])!r}: 0.0, ...}})"
+        words = [str(each) for each in column.dropna().unique()]
+        remedy = numbers_in(words, named) or f"{named}.map({{{_plain(column.iloc[0])!r}: 0.0, ...}})"
     raise ValueError(
         f"column {column.name!r} holds {column.dtype}, which is labels, and {loss} predicts values; predict "
         f"classes with 'softmax_cross_entropy', or turn it into numbers: {remedy}"

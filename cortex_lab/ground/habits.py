@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, wraps
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cortex_lab.ground import checks
@@ -253,7 +254,7 @@ NAMES: dict[str, str] = {
 
 
 def elsewhere(name: str, known: Iterable[str]) -> str:
-    """"; say ..." with what the class or function `name` of others is here; nothing if nobody can tell."""
+    """ "; say ..." with what the class or function `name` of others is here; nothing if nobody can tell."""
     known = [each for each in known if not each.startswith("_")]
     same = [f"cl.{each}" for each in known if squeezed(each) == squeezed(name)]
     found = same[0] if same else NAMES.get(squeezed(name))
@@ -275,15 +276,20 @@ def answers_for(module: str) -> Callable[[str], Any]:
 
 
 def renamed(name: str, known: Iterable[str]) -> str:
-    """"; say ..." with what of `known` is elsewhere called `name`, or is nearest to it; else nothing."""
+    """ "; say ..." with what of `known` is elsewhere called `name`, or is nearest to it; else nothing."""
     known = list(known)
     found = next((each for each in KEYWORDS.get(squeezed(name), ()) if each in known), None)
     return f"; say {found!r}" if found else checks.near(name, known)
 
 
-def remedy(name: str, known: Iterable[str]) -> str:
-    """What to type instead of the keyword `name`, of those that are `known`; nothing if nobody can tell."""
+def remedy(name: str, known: Iterable[str], own: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What to type instead of the keyword `name`, of those that are `known`; nothing if nobody can tell.
+
+    `own` is what the function itself answers, by keywords squeezed.
+    """
     known = list(known)
+    if squeezed(name) in own:
+        return own[squeezed(name)]
     same = [each for each in known if squeezed(each) == squeezed(name)]
     if same:
         return f"it is called {same[0]}= here"
@@ -295,15 +301,17 @@ def remedy(name: str, known: Iterable[str]) -> str:
     return checks.near(name, known).removeprefix("; ")
 
 
-def unknown_keyword(what: str, name: str, known: Iterable[str]) -> checks.WrongArgument:
+def unknown_keyword(
+    what: str, name: str, known: Iterable[str], own: Mapping[str, str] = MappingProxyType({})
+) -> checks.WrongArgument:
     """The error to raise for an argument that `what` does not take."""
     known = [each for each in known if each != "name"]
     there = f"it takes {', '.join(known)}" if known else "it takes no settings"
-    return checks.WrongArgument(f"{what} takes no {name}=: {remedy(name, known) or there}")
+    return checks.WrongArgument(f"{what} takes no {name}=: {remedy(name, known, own) or there}")
 
 
-def told(function: Function) -> Function:
-    """Decorator: an argument that the function does not take is answered by what to type."""
+def told(function: Function, own: Mapping[str, str] = MappingProxyType({})) -> Function:
+    """Decorator: an argument that the function does not take is answered by what to type, first by its `own`."""
     parameters = list(inspect.signature(function).parameters)
     known = [name for name in parameters if name != "self"]
 
@@ -315,7 +323,7 @@ def told(function: Function) -> Function:
                 if "self" in parameters and args:
                     # A method is called by the class that people hold, whichever of its bases has it.
                     owner = f"{type(args[0]).__name__}.{function.__name__}"
-                raise unknown_keyword(owner.removesuffix(".__init__"), name, known)
+                raise unknown_keyword(owner.removesuffix(".__init__"), name, known, own)
         return function(*args, **options)
 
     return called  # type: ignore[return-value]
