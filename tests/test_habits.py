@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import cortex_lab as cl
+from tests.elsewhere import ELSEWHERE
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "habits.md"
 ROWS = 60
@@ -59,6 +60,12 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.StandardScaler": "!cl.Normalization().adapt(x)",
         "cl.train_test_split": "!dataset.split(test=0.25)",
         "cl.MSE": "!say cl.MeanSquaredError",
+        **{f"cl.{name}": f"!{said}" for name, said in ELSEWHERE.items()},
+        "net.layers['dense_1']": "!network.graph.nodes['dense_1']",
+        "net['dense_1']": "!network.graph.nodes['dense_1']",
+        "net.decision_function(X)": "!network.predict(x)",
+        "net.confusion_matrix(X, y)": "!sklearn.metrics.confusion_matrix(",
+        "net.predict(pd.DataFrame(X).iloc[0])": "!frame.iloc[[0]]",
         "cl.no_grad": "!never trains; leave it out",
         "cl.cuda": "!ops='gpu'",
         "cl.device": "!ops='gpu'",
@@ -134,6 +141,7 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.train(net, (X, y), optimizer='adamw')": "learns by AdamW(",
         "cl.train(net, (X, y), optimizer=cl.Adam)": "learns by Adam(0.001)",
         "cl.train(net, (X, y))  # no optimizer": "learns by Adam(0.001)",
+        "cl.train(net, (X, y), optimizer='adam(0.01)')": "!say cl.Adam(0.01), without quotes",
         "cl.train(net, (X, y), optimizer='adm')": "!did you mean 'Adam'",
         "cl.Adam(lr=1e-3)": "!learning_rate=",
         "cl.Adam(betas=(0.9, 0.99))": "!beta_1=0.9, beta_2=0.999",
@@ -174,6 +182,7 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.Conv2D(out_channels=8, kernel_size=3)": "!filters=",
         "cl.Conv2D(8, 3, data_format='channels_last')": "!(height, width, channels), always",
         "cl.Dropout(p=0.5)": "!rate=",
+        "cl.GRU(8, dropout=0.2)": "!put cl.Dropout(0.2) before it or behind it",
         "cl.LSTM(8, return_sequence=True)": "!return_sequences",
         "cl.Embedding(num_embeddings=10, embedding_dim=4)": "!input_dim=",
     },
@@ -235,6 +244,11 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.train(net, (X, y), epochs=5)": "!session.run(cl.epochs(5))",
         "cl.train(net, (X, y), verbose=0)": "!progress=False",
         "cl.train(net, (X, y), callbacks=[])": "!session.subscribe(function)",
+        "cl.train(net, (X, y), scheduler='cosine')": "!Adam(CosineDecay(1e-3, 1000))",
+        "cl.train(net, (X, y), n_jobs=-1)": "!leave it out",
+        "cl.train(net, (X, y), num_workers=4)": "!leave it out",
+        "cl.train(net, ((X, y), (X, y)))": "!validation=(inputs, targets)",
+        "cl.train(table_net, (frame.price, frame))": "!give (frame, 'price')",
         "cl.train(net, (X, y), shuffle=True)": "!leave it out",
         "cl.train(net, (X, y), criterion='mse')": "!loss=",
         "cl.train(net, (X, y), random_state=0)": "!seed=",
@@ -267,6 +281,11 @@ HABITS: dict[str, dict[str, str]] = {
         "train, test = cl.data.Dataset(frame, target='price').split()": "!dataset.train, .validation and",
         "cl.data.Dataset(frame, target='price')['age']": "!dataset.frame['age']",
         "cl.data.Dataset(frame, target='price').inputs = ['age']": "!Dataset(dataset.frame, inputs=...)",
+        "cl.data.Dataset(frame, 'price')": "!Dataset(frame, target='price')",
+        "cl.data.Dataset(frame, target=frame.price)": "!frame.assign(label=y)",
+        "cl.data.Dataset(frame, target='price').dropna()": "!change the frame",
+        "cl.data.Dataset(frame, target='price').fillna(0)": "!change the frame",
+        "cl.data.Dataset(frame, target='price').normalize()": "!cl.Normalization().adapt(dataset)",
         "cl.data.Dataset(frame, target='price').X": "!x, y = dataset.arrays()",
         "cl.data.Dataset(frame, target='price').df": "!dataset.frame",
         "cl.data.Dataset(frame, target='price').shape": "!dataset.input_shape",
@@ -299,6 +318,9 @@ HABITS: dict[str, dict[str, str]] = {
         "session.summary()": "!session.network.summary()",
         "session.stop()": "!session.pause()",
         "session.save_weights('it.h5')": "!session.network.save('it.h5')",
+        "session.classes_": "!session.network.classes",
+        "session.confusion_matrix()": "!sklearn.metrics.confusion_matrix(",
+        "session.score()": "!the data are not split",
         "session.lr": "!session.edit('learning_rate', 1e-4)",
         "session.learning_rate = 10.0": "!session.edit('learning_rate', ...) changes it",
         "session.frozen = ['dense_1']": "!session.edit('frozen', ...) changes it",

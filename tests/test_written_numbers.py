@@ -41,7 +41,7 @@ WRITTEN = {
 def test_what_is_typed_makes_numbers_of_them(name, many):
     words, numbers = WRITTEN[name]
     frame = pandas.DataFrame({"a": words * many, "y": LABELS * many})
-    with pytest.raises(ValueError, match="'a' holds (numbers|dates) written as words") as caught:
+    with pytest.raises(ValueError, match=r"'a' holds (numbers|dates) written as words") as caught:
         cl.data.Dataset(frame, target="y")
     said = str(caught.value)
     assert "leave" not in said and '.astype("category")' in said and len(said) < 330

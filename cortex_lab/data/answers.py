@@ -10,6 +10,8 @@ from cortex_lab.ground.held import Held
 _ARRAYS = "x, y = dataset.arrays()"
 _PARTS = "a split data set is one: dataset.train, .validation and .test; cl.train takes it whole"
 
+_FRAME = "change the frame, and make a Dataset of it: Dataset(dataset.frame.dropna(), target=...)"
+_SCALED = "begin the network with cl.Normalization().adapt(dataset)"
 _SAID = ("inputs", "target", "splits", "dtype", "weight", "group", "time")
 
 _ROWS = "Dataset(..., splits={'test': range(225, 300)}) says which rows"
@@ -51,6 +53,10 @@ class Answers(Held):
     }
     remade = "change the frame, and make a Dataset of it"
     answers = {  # noqa: RUF012
+        **dict.fromkeys(("dropna", "fillna", "drop", "sort_values", "rename", "assign", "groupby"), _FRAME),
+        **dict.fromkeys(("iloc", "loc", "sample"), "dataset.select(rows), or dataset.frame"),
+        **dict.fromkeys(("isna", "isnull", "to_csv", "dtypes"), "dataset.frame is a table, and has it"),
+        **dict.fromkeys(("normalize", "standardize", "scale", "fit_transform", "transform"), _SCALED),
         "X": _ARRAYS,
         "x": _ARRAYS,
         "y": _ARRAYS,

@@ -28,6 +28,7 @@ from cortex_lab.data.roles import (
     chosen,
     features_of,
     others_than,
+    refuse_values,
     require,
     role_column,
     rows_of,
@@ -107,6 +108,7 @@ class Dataset(Browsable, Parts):
             role_column(frame, called, name)
             for called, name in (("weight", weight), ("group", group), ("time", time))
         )
+        refuse_values(frame, inputs, target)
         if inputs is None:
             inputs = others_than(frame, target, (splits, self.weight, self.group, self.time))
         frame = numbered(frame)

@@ -68,7 +68,24 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
             )
     if not pair and not isinstance(data, Dataset):
         raise _no_data(data)
+    if pair:
+        _refuse_other_pairs(*data)
     return data
+
+
+def _refuse_other_pairs(inputs: Any, targets: Any) -> None:
+    """TypeError for two pairs, and for targets that stand before their inputs."""
+    pairs = all(type(each) is tuple and len(each) == 2 for each in (inputs, targets))
+    if pairs and all(hasattr(part, "shape") for each in (inputs, targets) for part in each):
+        raise TypeError(
+            "data are one pair, (inputs, targets), and these are two: give the second as "
+            "validation=(inputs, targets)"
+        )
+    name = inputs if isinstance(inputs, str) else inputs.name if isinstance(inputs, pd.Series) else None
+    turned = isinstance(inputs, str) or (isinstance(inputs, pd.Series) and np.shape(targets)[1:] > (1,))
+    if turned and isinstance(targets, pd.DataFrame):
+        named = repr(name) if name in targets.columns else "targets"
+        raise TypeError(f"inputs stand first, and what is predicted second: give (frame, {named})")
 
 
 def _no_data(data: Any) -> TypeError:

@@ -31,6 +31,7 @@ from cortex_lab.data.learned import NOTHING, Learned, named_classes
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_missing
 
 VALIDATION = (
@@ -197,7 +198,8 @@ class Given:
             if validation in splits:
                 return self, getattr(self.dataset, validation).arrays()
             if validation != "validation":
-                raise KeyError(f"there is no split {validation!r} to validate on; {VALIDATION}")
+                near = checks.near(validation, [*splits, "validation"])
+                raise KeyError(f"there is no split {validation!r} to validate on{near or f'; {VALIDATION}'}")
             return self, None
         if not size:
             named = self.dataset, self.columns, self.reading, "validation", self.labels, self.words

@@ -87,6 +87,8 @@ class Parts(Answers):
         `time`, the latest rows are the test rows and those before them the validation rows. Of a dataset that
         has a group or a time, these are used unless groups=False or time=False.
         """
+        if isinstance(seed, float) and 0 < seed < 1:
+            raise checks.refused("seed", "a whole number; sizes are split(test=0.2, validation=0.1)", seed)
         checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
         if test is None and validation is None and not kept:

@@ -241,9 +241,8 @@ def _values(column: pd.Series, loss: str) -> Read:
     elif column.dtype.kind == "m":
         remedy = f"{named}.dt.total_seconds()"
     elif are_dates(column.unique()):
-        remedy = (
-            f"dates = {to_dates(column.dropna().unique(), named)}; (dates - dates.min()).dt.total_seconds()"
-        )
+        dates = to_dates(column.dropna().unique(), named)
+        remedy = f"dates = {dates}; (dates - dates.min()).dt.total_seconds()"
     elif pd.to_numeric(column.astype(object), errors="coerce").notna().all():
         remedy = f"{named}.astype(float)"
     else:

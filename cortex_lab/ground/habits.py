@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits_elsewhere import AROUND
 from cortex_lab.ground.spelling import squeezed
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -18,6 +19,9 @@ _PENALTY = 'train(..., penalties={"*/kernel": L2(1e-4)}) keeps weights small'
 _INPUT = "shapes are found out: Network(layers, input_shape=...) says that of a row, once"
 _RATE = "an optimizer has it: train(..., optimizer=Adam(learning_rate=1e-3))"
 _RUN = "session.run(cl.epochs(5)) trains for so long"
+_SCHEDULE = "an optimizer has it: train(..., optimizer=Adam(CosineDecay(1e-3, 1000)))"
+_CLIPS = "an optimizer has it: train(..., optimizer=Adam(1e-3, clip_norm=1.0))"
+_CORES = "all cores there are do the work; leave it out"
 _STOPS = "session.run(cl.stalled('validation_loss', patience=5)) stops early"
 _VALIDATION = "say validation=0.2, or validation=(inputs, targets)"
 
@@ -157,6 +161,10 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "features": ("inputs",),
     "columns": ("inputs",),
     "stratifyby": ("stratify",),
+    **dict.fromkeys(("scheduler", "lrscheduler", "lrschedule", "schedule", "warmup"), (_SCHEDULE,)),
+    **dict.fromkeys(("njobs", "numworkers", "workers", "pinmemory", "usemultiprocessing"), (_CORES,)),
+    **dict.fromkeys(("gradientclip", "gradclip", "gradientclipval"), ("clip_norm", _CLIPS)),
+    **dict.fromkeys(("dropout", "recurrentdropout"), ("rate", "put cl.Dropout(0.2) before it or behind it")),
 }
 """By what a keyword is called elsewhere, squeezed: names it may have here, or what to type if none fits."""
 
@@ -249,6 +257,7 @@ NAMES: dict[str, str] = {
     "callbacks": "session.subscribe(function)",
     "datasets": "cl.data.load('digits')",
     "earlystop": "session.run(cl.stalled('validation_loss', patience=5))",
+    **AROUND,
 }
 """By what is imported elsewhere, squeezed: what it is here."""
 
@@ -311,7 +320,7 @@ def unknown_keyword(
 
 
 def told(function: Function, own: Mapping[str, str] = MappingProxyType({})) -> Function:
-    """Decorator: an argument that the function does not take is answered by what to type, first by its `own`."""
+    """Decorator: an argument that the function does not take is answered by what to type, `own` first."""
     parameters = list(inspect.signature(function).parameters)
     known = [name for name in parameters if name != "self"]
 

@@ -14,7 +14,8 @@ _NAMED_DATE = re.compile(
 )
 _TIME = re.compile(r"\s*\d{1,2}:[0-5]\d(:[0-5]\d(\.\d+)?)?\s*")
 _AMOUNT = re.compile(
-    r"\s*([$€£¥]|[A-Z]{3} )?\s*[-+]?\s*[$€£¥]?\s*(?P<digits>\d[\d.,' ]*\d|\d)\s*(?P<unit>[^\W\d_]{0,8}|[%‰°$€£¥]\w?)\s*"
+    r"\s*([$€£¥]|[A-Z]{3} )?\s*[-+]?\s*[$€£¥]?\s*(?P<digits>\d[\d.,' ]*\d|\d)\s*"
+    r"(?P<unit>[^\W\d_]{0,8}|[%‰°$€£¥]\w?)\s*"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 _NO_UNITS = ("st", "nd", "rd", "th")
@@ -36,7 +37,7 @@ def to_dates(words: Sequence[object], column: str) -> str:
 
 
 def numbers_in(words: Sequence[str], column: str) -> str | None:
-    """What makes numbers of words such as "$20", "1,000", "5 km" or "10:30", to be typed; None if they are none.
+    """What makes numbers of words such as "$20", "1,000", "5 km" or "10:30", to be typed; else None.
 
     Most have to be so written, and all of those with the same unit.
     """

@@ -170,6 +170,8 @@ def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list])
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:
     if (*got, 1) == wanted:
         return "give each number a channel of its own: x[..., None]"
+    if not got:
+        return "inputs stand first, and what is predicted second: (inputs, targets)"
     if len(got) == len(wanted) == 3 and (*got[1:], got[0]) == wanted:
         return "channels go last here: x.transpose(0, 2, 3, 1)"
     if np.prod(got, initial=1) == np.prod(wanted, initial=1):

@@ -297,17 +297,31 @@ class TrainingSession(Session):
     def _score(self, data: Any, metrics: Any) -> dict[str, float]:
         training = self.process
         if isinstance(data, str):
-            splits = getattr(self.dataset, "splits", None) or {}
-            if data not in splits:
-                raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
-            data = getattr(self.dataset, data)
+            data = self._split(data)
+        chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
+        if data is not None and data is training.validation:
+            return training.objective.score(*data, chosen)
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         inputs, targets = training.checked_rows(
             *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
         )
-        chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)
+
+    def _split(self, name: str) -> Any:
+        """The part of the data called so; KeyError that says which there are."""
+        splits = getattr(self.dataset, "splits", None) or {}
+        if name in splits:
+            return getattr(self.dataset, name)
+        held_out = self.process.validation
+        if name == "validation" and held_out is not None:
+            return held_out
+        there = list(dict.fromkeys([*splits, *["validation"] * (held_out is not None)]))
+        has = f"the data have {' and '.join(map(repr, there))}" if there else "the data are not split"
+        near = checks.near(name, there)
+        raise KeyError(
+            f"there is no split {name!r} to score: {has}{near or '; give a Dataset or (inputs, targets)'}"
+        )
 
     def _save(self, path: str | os.PathLike) -> list[str]:
         """Save it; what to say of the best steps whose weights were out of reach."""

@@ -27,6 +27,8 @@ ANSWERS = {
     "compile": "loss and optimizer are arguments of cl.train(network, data, loss, optimizer)",
     "evaluate": _SCORE,
     "score": _SCORE,
+    "accuracy": _SCORE,
+    "confusion_matrix": "sklearn.metrics.confusion_matrix(y, network.predict(x).argmax(axis=-1))",
     "forward": _ROWS,
     "call": _ROWS,
     "predict_on_batch": _ROWS,
@@ -163,6 +165,18 @@ class NetworkAnswers(Held):
 
     def _answer(self, name: str) -> str | None:
         return judged(self.graph, name) if name in JUDGED else self.answers.get(name)
+
+    def __getitem__(self, key: object) -> Any:
+        raise TypeError(f"a network has no layers in brackets: {_GRAPH}")
+
+
+class LayerNames(list):
+    """The names of layers in order, which say what to type to somebody who asks for one by name."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            raise TypeError(f"network.layers are names: {_GRAPH.replace('dense_1', key)}")
+        return super().__getitem__(key)
 
 
 class LayerName(str):

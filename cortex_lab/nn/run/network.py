@@ -18,7 +18,7 @@ from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
-from cortex_lab.nn.run.answers import LayerName, NetworkAnswers
+from cortex_lab.nn.run.answers import LayerName, LayerNames, NetworkAnswers
 from cortex_lab.nn.run.arrays import Arrays
 from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
@@ -129,7 +129,7 @@ class Network(NetworkAnswers):
     @property
     def layers(self) -> list[str]:
         """Names of the nodes, in the order they run."""
-        return list(map(LayerName, self.graph.nodes))
+        return LayerNames(map(LayerName, self.graph.nodes))
 
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
