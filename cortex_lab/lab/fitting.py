@@ -8,10 +8,12 @@ from math import inf
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cortex_lab.data import Batches
 from cortex_lab.data.given import Given
 from cortex_lab.data.source import source_of
+from cortex_lab.data.targets import are_numbers, shown
 from cortex_lab.ground import checks
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.activation import LIMITS
@@ -60,6 +62,53 @@ def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> No
     except WrongRows as error:
         rows = np.asarray(given.rows)[error.rows]
         raise WrongRows(f"{_targets_of(given)}: {error.text}", rows) from None
+
+
+def refuse_renumbered(training: Training, given: Given) -> None:
+    """ValueError for labels that are numbers, not those of the outputs, where there are more outputs.
+
+    They are counted through: whoever takes the number of an output for the label is wrong.
+    """
+    for name, labels in _numbers_of_their_own(training, given).items():
+        loss, units, count = training.losses[name], training.network.graph.shape(name)[-1], len(labels)
+        if loss.reads != "classes" or hasattr(loss, "classes") or units <= count:
+            continue
+        are_ids = 0 <= min(labels) and max(labels) < units
+        raise ValueError(
+            f"{_targets_of(given, name)} have the {count} labels {shown(labels)}, and output {name!r} has "
+            f"{units} units: end the network in Dense({count}), whose outputs are those in order "
+            f"(network.classes){', or give class ids as an array, y.to_numpy()' * are_ids}"
+        )
+
+
+def renumbered(training: Training, given: Given) -> list[str]:
+    """A line for labels that are numbers, not those of the outputs that stand for them."""
+    said = []
+    for name, labels in _numbers_of_their_own(training, given).items():
+        if training.losses[name].reads == "classes":
+            first = ", ".join(map(str, range(min(len(labels), MOST_NAMES))))
+            first += ", ..." * (len(labels) > MOST_NAMES)
+            kind = type(labels[0]).__name__
+            said.append(
+                f"outputs {first} of {name!r} are the labels {shown(labels, MOST_NAMES)}: "
+                f"numpy.array(network.classes).astype({kind})[network.predict(x).argmax(axis=-1)]"
+            )
+        else:
+            said.append(f"yes of {name!r} is the label {labels[1]!r}, no is {labels[0]!r}")
+    return said
+
+
+def _numbers_of_their_own(training: Training, given: Given) -> dict[str, list]:
+    """By output, labels of a column that are numbers and not 0, 1, ...; numbers in arrays are class ids."""
+    found = {}
+    for name, loss in training.losses.items():
+        labels = _labels_of(given, name) if loss.reads in ("classes", "yes or no") else None
+        if given.source is not None and labels is not None:
+            # Of batches, only how they print is known.
+            labels = pd.to_numeric(pd.Index(labels), errors="coerce").dropna()
+        if labels is not None and are_numbers(labels) and labels.tolist() != list(range(len(labels))):
+            found[name] = labels.tolist()
+    return found
 
 
 def say_out_of_reach(training: Training, given: Given, batch: Any) -> None:
@@ -228,11 +277,16 @@ def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueErr
 
 
 def _named(given: Given, name: str) -> str:
-    labels = given.labels if given.dataset is None else given.dataset.labels
-    labels = labels.get(name) if isinstance(labels, dict) else labels
+    labels = _labels_of(given, name)
     if labels is None:
         return ", counted from 0"
     return f" ({', '.join(map(str, labels[:MOST_NAMES]))}{', ...' * (len(labels) > MOST_NAMES)})"
+
+
+def _labels_of(given: Given, name: str) -> Any:
+    labels = given.labels if given.dataset is None else given.dataset.labels
+    labels = given.classes if given.source is not None else labels
+    return labels.get(name) if isinstance(labels, Mapping) else labels
 
 
 def _targets_of(given: Given, name: str = "") -> str:
