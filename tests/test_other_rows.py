@@ -72,7 +72,7 @@ NUMBERS = {
 @pytest.mark.parametrize("case", NUMBERS)
 def test_numbers_that_are_neither_labels_nor_ids_are_refused_by_name(case, dtype):
     labels, targets, message = NUMBERS[case]
-    # A network may have more units than there are labels, for those that are to come, unless they are numbers.
+    # A network may have more units than there are labels, for those to come, unless labels are numbers.
     units = 3 if case == "other numbers" else 5
     frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=np.asarray(labels)[CLASSES])
     data = cl.data.Dataset(frame, ["a", "b"], "k")

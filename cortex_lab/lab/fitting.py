@@ -73,7 +73,7 @@ def refuse_renumbered(training: Training, given: Given) -> None:
         loss, units, count = training.losses[name], training.network.graph.shape(name)[-1], len(labels)
         if loss.reads != "classes" or hasattr(loss, "classes") or units <= count:
             continue
-        are_ids = 0 <= min(labels) and max(labels) < units
+        are_ids = min(labels) >= 0 and max(labels) < units
         raise ValueError(
             f"{_targets_of(given, name)} have the {count} labels {shown(labels)}, and output {name!r} has "
             f"{units} units: end the network in Dense({count}), whose outputs are those in order "
