@@ -99,6 +99,52 @@ def test_ids_of_the_training_are_ids():
     assert session.score(session.dataset.arrays()) == session.score(frame)
 
 
+WORDS = pd.Series(np.array(["low", "mid", "high"])[CLASSES], name="k")
+TABLE = pd.DataFrame(X, columns=["a", "b"])
+IN_WORDS = {
+    "a column": (TABLE, WORDS),
+    "categories": (TABLE, pd.Series(pd.Categorical(WORDS, ["low", "mid", "high"]), name="k")),
+    "a column by name": (TABLE.assign(k=WORDS), "k"),
+    "a Dataset": cl.data.Dataset(TABLE.assign(k=WORDS), ["a", "b"], "k"),
+    "by output": cl.data.Dataset(TABLE.assign(k=WORDS), ["a", "b"], {"dense_1": "k"}),
+    "arrays": (X, WORDS.to_numpy()),
+}
+IDS = {
+    "whole": CLASSES,
+    "floats": CLASSES.astype(float),
+    "a list": CLASSES.tolist(),
+    "one column": CLASSES[:, None],
+    "a Series": pd.Series(CLASSES),
+    "some": np.minimum(CLASSES, 1),
+}
+
+
+@pytest.mark.parametrize("ids", IDS)
+@pytest.mark.parametrize("data", IN_WORDS)
+def test_numbers_for_words_are_refused(data, ids):
+    session = trained(IN_WORDS[data])
+    targets = {"dense_1": IDS[ids]} if data == "by output" else IDS[ids]
+    for inputs in (TABLE, X):
+        if isinstance(inputs, pd.DataFrame) and ids == "a Series":
+            # Two columns that belong together are a table of their own.
+            continue
+        for call in (
+            lambda rows: session.score(rows),
+            lambda rows: trained(IN_WORDS[data], validation=rows),
+        ):
+            with pytest.raises(ValueError, match=r"numbers for targets, .*: give the words|of type int"):
+                call((inputs, targets))
+
+
+@pytest.mark.parametrize("data", ["a column", "categories", "a Dataset", "arrays"])
+def test_a_script_validates_on_the_words_again(data):
+    session = trained(IN_WORDS[data], validation=(X[:20], WORDS.to_numpy()[:20]))
+    session.step(4)
+    names = {}
+    exec(session.script(), names)
+    assert names["session"].trace["validation_loss"][-1] == session.trace["validation_loss"][-1]
+
+
 def test_a_weight_goes_by_the_index_of_the_frame():
     frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=CLASSES, v=np.arange(ROWS) + 1.0)
     shuffled = frame.sample(frac=1, random_state=0)
