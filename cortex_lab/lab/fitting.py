@@ -17,10 +17,12 @@ from cortex_lab.data.targets import are_numbers, shown
 from cortex_lab.ground import checks
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.activation import LIMITS
-from cortex_lab.nn.contract.layer import Layer
+from cortex_lab.nn.contract.layer import Layer, snake_case
 from cortex_lab.nn.contract.loss import TooFewClasses, WrongRows
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.scaling import Normalization, Rescaling
+from cortex_lab.nn.losses.binary import SigmoidCrossEntropy
+from cortex_lab.nn.losses.categorical import SoftmaxCrossEntropy
 from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
 from cortex_lab.nn.run.pictures import is_bytes
 from cortex_lab.nn.train.labels import refuse_wrong_classes
@@ -130,15 +132,37 @@ def say_out_of_reach(training: Training, given: Given, batch: Any) -> None:
     for name, (low, high) in found.items():
         least, most = limits[name]
         if low < least or high > most:
-            goes = f"over {least:g}" if most == inf else f"under {most:g}" if least == -inf else ""
-            gives = goes or f"{least:g} to {most:g}"
             warnings.warn(
-                f"output {name!r} ends in {ends_in(graph, name)}, which gives {gives}, and "
+                f"output {name!r} ends in {ends_in(graph, name)}, which gives {_span(least, most)}, and "
                 f"{_targets_of(given, name)} go from {low:.4g} to {high:.4g}: what is beyond is never "
                 "reached; leave the activation of the last layer out",
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def say_held_logits(training: Training) -> None:
+    """A warning for a loss of raw outputs behind an activation that keeps the network from being sure."""
+    graph = training.network.graph
+    for name, loss in training.losses.items():
+        # A censored loss is another one inside.
+        loss = getattr(loss, "loss", loss)
+        low, high = reach(graph, name)
+        below, above = low > -inf, high < inf
+        # A sigmoid reads each output, a softmax how far they lie apart.
+        held = isinstance(loss, SigmoidCrossEntropy) and (below or above)
+        if held or (isinstance(loss, SoftmaxCrossEntropy) and below and above):
+            warnings.warn(
+                f"output {name!r} ends in {ends_in(graph, name)}, which gives {_span(low, high)}, and "
+                f"{snake_case(type(loss).__name__)} reads raw outputs, far below and above 0: of some "
+                "answers the network is never sure; end it in a layer without activation",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _span(low: float, high: float) -> str:
+    return f"over {low:g}" if high == inf else f"under {high:g}" if low == -inf else f"{low:g} to {high:g}"
 
 
 def unscaled(training: Training, given: Given, reads: Mapping[str, list], batch: Any) -> list[str]:

@@ -25,6 +25,7 @@ from cortex_lab.lab.fitting import (
     refuse_unfitting_targets,
     refuse_wrong_rows,
     renumbered,
+    say_held_logits,
     say_out_of_reach,
     unscaled,
 )
@@ -209,6 +210,7 @@ def train(
     if saved is None and not learned.classes:
         refuse_renumbered(training, given)
     say_out_of_reach(training, given, first)
+    say_held_logits(training)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
         check_validated(training, saved, validation)
