@@ -231,6 +231,27 @@ def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]
         )
 
 
+def refuse_other_scales(graph: Graph, reads: Mapping[str, list], given: Given) -> None:
+    """ValueError for a layer that was adapted to other columns, or in another order, than it is to see."""
+    target = None if given.dataset is None else given.dataset.target
+    for name, node in graph.nodes.items():
+        layer, place = node.layer, node.inputs[0]
+        if not isinstance(layer, Normalization) or layer.columns is None:
+            continue
+        while place in graph.nodes and graph.nodes[place].layer.in_place:
+            # Each column stays where it is.
+            place = graph.nodes[place].inputs[0]
+        seen = reads.get(place)
+        if layer.invert:
+            ends = [out for out in graph.outputs if last_layer(graph, out) is layer]
+            seen = target.get(ends[0]) if ends and isinstance(target, Mapping) else ends and target
+        if isinstance(seen, list) and len(seen) > 1 and list(layer.columns) != seen:
+            raise ValueError(
+                f"{name!r} was adapted to the columns {shown(layer.columns)}, in this order, and is given "
+                f"{shown(seen)}; adapt it to those: adapt(frame[{seen}])"
+            )
+
+
 def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list]) -> None:
     """ValueError for missing numbers among the rows to train on, and for ids that a layer has no row for."""
     batches.refuse_missing()

@@ -172,7 +172,7 @@ class Recipe:
 
     def _in_words(self, validation: Any) -> Any:
         """Rows to validate on with the words of a Dataset for the ids that they came to."""
-        labels = getattr(self.data, "labels", None)
+        labels: Any = getattr(self.data, "labels", None)
         if not isinstance(validation, tuple) or not are_words(labels):
             return validation
         return validation[0], labels.to_numpy(str)[validation[1]]

@@ -20,6 +20,7 @@ from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, refuse_targets_for_a_loss, said
 from cortex_lab.lab.fitting import (
     refuse_no_network,
+    refuse_other_scales,
     refuse_renumbered,
     refuse_unfitting_inputs,
     refuse_unfitting_targets,
@@ -199,6 +200,7 @@ def train(
     first = batches.fetch(0)
     checked_names(network, batches)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
+    refuse_other_scales(network.graph, reads, whole)
     if given.source is None:
         refuse_wrong_rows(network.graph, batches, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
