@@ -18,7 +18,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.roles import as_list
-from cortex_lab.data.targets import known_codes, read_targets, shown
+from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 from cortex_lab.ground.pieces import PIECE
@@ -161,11 +161,7 @@ def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
     if words is None or targets is None or isinstance(targets, Mapping):
         return targets
     if pd.Series(np.asarray(targets).reshape(-1)).infer_objects().dtype.kind in "biuf":
-        named = words.tolist() if len(words) <= 8 else "network.classes"
-        raise ValueError(
-            f"{role} has numbers for targets, and the training had words, {shown(words)}: give the words; of "
-            f"ids that number those from 0, numpy.array({named})[y]"
-        )
+        raise numbers_for_words(role, words)
     frame = pd.DataFrame({"targets": np.asarray(targets).reshape(-1)})
     try:
         return known_codes(words, frame, "targets", role, "the data")

@@ -269,9 +269,9 @@ def rows_of(
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
-    the order of the training's, and their class ids are those that `dataset.arrays()` gives. `words` are
-    those that the ids in the training's arrays stand for, `categories` those that its network has learned;
-    numbers of tables are read as `dtype`.
+    the order of the training's, and their class ids are those that `dataset.arrays()` gives; for words they
+    are refused. `words` are those that the ids in the training's arrays stand for, `categories` those that
+    its network has learned; numbers of tables are read as `dtype`.
     """
     if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
         data = as_data(data, dtype)

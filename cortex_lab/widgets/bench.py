@@ -76,6 +76,7 @@ class Bench(Commands, Linking, Remedies):
         layout: Layout = None,
     ) -> None:
         make_channel, make_controls, open_widgets = front_end()
+        checks.instance("session", session, Session, "a session, such as cl.train(...) returns")
         checks.flag("map", map)
         checks.number("interval", interval, over=0, most=3600)
         self.session = session

@@ -29,6 +29,8 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Bench WeightHistogram EmbeddingMap Activations", "layer map_layer pinned", "None|0",
      "the view's own choice; row 0"),
     ("Bench Bench.wait", "map interval timeout", "True|1.5|2**31|2**32|2**63|2**64", "a switch; seconds"),
+    ("Bench", "speed", "None|1.5|2**31|2**32|2**63|2**64", "as fast as it goes; steps a second"),
+    ("Bench", "layout", "None|[]", "those open at first; none"),
     ("EmbeddingMap", "rows perplexity", "1.5|2**31|2**32|2**63|2**64", "at most so many; any finite number"),
     ("Bench.step Bench.rewind Bench.step_to Bench.ask", "n step phase request",
      "None|-1|0|2**31|2**32|lambda", "what the bench says; said by the session, in the bench's error"),
@@ -93,7 +95,9 @@ def benches(session: Any) -> Iterator[Given]:
     yield "WeightHistogram", widgets.WeightHistogram, {"session": session, "layer": None}
     yield "EmbeddingMap", widgets.EmbeddingMap, {"session": session, **_defaults(widgets.EmbeddingMap)}
     yield "Activations", widgets.Activations, {"session": session, "pinned": None}
-    yield "LossCurve", widgets.LossCurve, {"session": session}
+    names = ("AlsoRecorded", "BatchRows", "ClassBalance", "ColumnHistograms", "DatasetRows", "Findings")
+    for name in ("LossCurve", *names):
+        yield name, getattr(widgets, name), {"session": session}
 
 
 def of_a_bench(bench: Any) -> Iterator[Given]:

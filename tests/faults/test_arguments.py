@@ -41,10 +41,11 @@ ROOMS = {
         # For a terminal, where an error is seen at once.
         "Objective", "Interactive", "interactive", "pages", "print_steps", "review", "study",
     },
-    "study": {"Notice", "SessionBusy", "UpdateHeldBack", "as_condition", "replay"},
+    "study": {"Notice", "Pace", "SessionBusy", "UpdateHeldBack", "as_condition", "replay"},
     "widgets": {
         "Axis", "Bars", "Cells", "Chart", "Contours", "Diagram", "Knob", "Line", "Plot", "Scatter", "Tiles",
-        "Trail", "View", "NothingToShow", "PathView",  # what views are written with
+        "Trail", "View", "NothingToShow", "PathView", "Sentences",  # what views are written with
+        "DatasetBrowser",  # tried in tests/widgets
     },
 }  # fmt: skip
 """Names of a room that are no call people make with arguments of their own choice, or tried elsewhere."""

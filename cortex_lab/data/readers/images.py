@@ -32,7 +32,7 @@ _WORKERS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
-class Decoder:
+class PictureDecoder:
     """How a file becomes pixels: (height, width, channels) bytes, turned as its EXIF says.
 
     A picture of another size is fitted to this one if `resize`, and is an error otherwise.
@@ -161,7 +161,7 @@ def of_files(
 
 
 def _pixels(
-    paths: Sequence[Path], decoder: Decoder, bad: dict[int, DamagedFile], skip_bad: bool, folder: Path
+    paths: Sequence[Path], decoder: PictureDecoder, bad: dict[int, DamagedFile], skip_bad: bool, folder: Path
 ) -> np.ndarray:
     """(n, height, width, channels): all pictures, decoded now.
 
@@ -308,11 +308,11 @@ def _in_channels(image: Any, channels: int) -> Any:
 
 def _decoder(
     seen: dict[int, _Seen], paths: Sequence[Path], size: tuple[int, ...] | None, channels: int | None
-) -> Decoder:
+) -> PictureDecoder:
     if channels is None:
         channels = 1 if all(each.mode in _GRAY for each in seen.values()) else 3
     if size is not None:
-        return Decoder(*size, channels, resize=True)
+        return PictureDecoder(*size, channels, resize=True)
     sizes: Any = pd.Series([(each.height, each.width) for each in seen.values()], index=list(seen))
     usual = sizes.value_counts().index[0]
     other = [at for at in seen if sizes[at] != usual]
@@ -323,10 +323,10 @@ def _decoder(
             f"{len(seen) - len(other):,} of {len(seen):,} are {usual[0]} by {usual[1]}; say what all are "
             f"fitted to: size={tuple(usual)}"
         )
-    return Decoder(*usual, channels)
+    return PictureDecoder(*usual, channels)
 
 
-def _notes(seen: Sequence[_Seen], decoder: Decoder) -> Iterator[str]:
+def _notes(seen: Sequence[_Seen], decoder: PictureDecoder) -> Iterator[str]:
     kinds = {
         "turned as their EXIF says": sum(each.turned for each in seen),
         f"fitted to {decoder.height} by {decoder.width}": sum(
