@@ -6,6 +6,7 @@ Only the standard library is imported here, so that the command answers at once 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -16,10 +17,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 DEFAULT_FOLDER = "cortex-lab-notebooks"
 FIRST_NOTEBOOK = "00_tour.ipynb"
 MANIFEST = ".cortex-lab.json"
+_LONGEST_MANIFEST = 2**20
 
 
 class CommandError(Exception):
@@ -39,13 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "Install it with:  pip install 'cortex-lab[lab]'\n"
                 "or only copy the notebooks:  cortex-lab --copy-only"
             )
-        for line in copy_notebooks(notebooks_folder(), folder):
-            print(_printable(line))
+        heard = [_say(line) for line in copy_notebooks(notebooks_folder(), folder)]
         if options.copy_only:
-            return 0
+            return 0 if all(heard) else 1
         return _open_jupyterlab(folder, options.browser, options.port, given[cut + 1 :])
     except (CommandError, OSError) as error:
-        print(f"cortex-lab: {_printable(error)}", file=sys.stderr)
+        _complain(str(error))
         return 1
     except KeyboardInterrupt:
         return 130
@@ -81,10 +83,13 @@ def copy_notebooks(source: Path, folder: Path) -> Iterator[str]:
         if complaint:
             yield complaint
         counts = {"new": 0, "updated": 0}
-        for name in _names(source):
-            content = (source / name).read_bytes()
+        contents = {name: (source / name).read_bytes() for name in _names(source)}
+        # Said first: what is written before the disk is full is known to be ours, too.
+        coming = {name: _digest(content) for name, content in contents.items()}
+        _write_manifest(folder, written, coming | {_beside(name): coming[name] for name in coming})
+        for name, content in contents.items():
             yield from _place(content, name, folder, written, counts)
-        _write(folder / MANIFEST, json.dumps({"version": version(), "files": written}, indent=1).encode())
+        _write_manifest(folder, written)
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise CommandError(f"cannot write the notebooks to {folder}: {why}; name another folder") from error
@@ -124,15 +129,36 @@ def _folder(name: str) -> Path:
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
-    return int(text)
+    digits = text.lstrip("0")
+    if not (text.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) <= 65535):
+        given = repr(text) if len(text) <= 20 else f"{text[:20]!r}..."
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {given}")
+    return int(digits)
 
 
-def _printable(said: object) -> str:
-    """Names of files may have letters that a terminal cannot show."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return str(said).encode(encoding, "backslashreplace").decode(encoding)
+def _say(line: str) -> bool:
+    """Print a line; whether that could be done, or nobody wants to hear it. It stops nothing."""
+    try:
+        _print(line, sys.stdout)
+    except OSError as error:
+        # Else Python complains once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            _complain(f"cannot print what was done: {error.strerror}")
+            return False
+    return True
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        _print(f"cortex-lab: {text}", sys.stderr)
+
+
+def _print(text: str, stream: TextIO | None) -> None:
+    """Names of files may have letters that a terminal cannot show; a stream that is closed is None."""
+    if stream is not None:
+        encoding = stream.encoding or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def _names(source: Path) -> list[str]:
@@ -149,7 +175,7 @@ def _place(
     content: bytes, name: str, folder: Path, written: dict[str, str], counts: dict[str, int]
 ) -> Iterator[str]:
     target, digest = folder / name, _digest(content)
-    present = _digest(target.read_bytes()) if target.is_file() else None
+    present = _digest_of(target) if target.is_file() else None
     if present is None and target.exists():
         yield f"  kept {name}: it is not a file, so the notebook of that name was not copied"
     elif present is None:
@@ -170,13 +196,12 @@ def _place(
 
 
 def _place_beside(content: bytes, name: str, folder: Path, written: dict[str, str]) -> Iterator[str]:
-    beside = str(Path(name).with_suffix(f".new{Path(name).suffix}").as_posix())
-    digest = _digest(content)
+    beside, digest = _beside(name), _digest(content)
     if written.get(beside) == digest:
         yield f"  kept {name}: you edited it (the newer version went to {beside})"
         return
     target = folder / beside
-    if target.exists() and (not target.is_file() or _digest(target.read_bytes()) != written.get(beside)):
+    if target.exists() and (not target.is_file() or _digest_of(target) != written.get(beside)):
         yield f"  kept {name} and {beside}: you edited both, so the newest version of {name} was not copied"
         return
     _write(target, content)
@@ -184,19 +209,43 @@ def _place_beside(content: bytes, name: str, folder: Path, written: dict[str, st
     yield f"  kept {name}: you edited it; the newer version is in {beside}"
 
 
+def _beside(name: str) -> str:
+    return Path(name).with_suffix(f".new{Path(name).suffix}").as_posix()
+
+
 def _read_manifest(folder: Path) -> tuple[dict[str, str], str | None]:
+    """What earlier calls wrote, by name; a complaint if nobody can know; CommandError if it is no file."""
     path = folder / MANIFEST
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe or device"
+        raise CommandError(f"{path} is {what}, and notes are to be kept there; move it away")
     if not path.exists():
         return {}, None
     try:
-        files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return {str(name): str(digest) for name, digest in files.items()}, None
+        if path.stat().st_size > _LONGEST_MANIFEST:
+            raise ValueError
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        written = {str(name): str(digest) for name, digest in noted["files"].items()}
+        for name, digest in dict(noted.get("coming", {})).items():
+            if (folder / name).is_file() and _digest_of(folder / name) == digest:
+                written[name] = digest
+        return written, None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}, f"  {MANIFEST} could not be read: every notebook in {folder} counts as edited"
 
 
+def _write_manifest(folder: Path, written: dict[str, str], coming: dict[str, str] | None = None) -> None:
+    noted = {"version": version(), "files": written} | ({"coming": coming} if coming else {})
+    _write(folder / MANIFEST, json.dumps(noted, indent=1).encode())
+
+
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -222,10 +271,9 @@ def _open_jupyterlab(folder: Path, browser: bool, port: int | None, others: Sequ
     if port is not None:
         command.append(f"--port={port}")
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in others:
-        print("You are root, so JupyterLab is started with --allow-root.")
+        _say("You are root, so JupyterLab is started with --allow-root.")
         command.append("--allow-root")
     command.extend(others)
-    sys.stdout.flush()
     if os.name != "posix":
         return subprocess.call(command)
     os.execv(command[0], command)  # from here on Ctrl-C, and the question it brings, are JupyterLab's own

@@ -19,6 +19,7 @@ from cortex_lab.data.source import (
     row_bytes,
     source_of,
 )
+from cortex_lab.ground import checks
 from cortex_lab.ground.pieces import Sliced, pieces
 
 LARGEST_COPY = 64 * 2**20
@@ -52,15 +53,17 @@ class Shared:
         )
 
 
-def kept(values: Any, called: str, shared: list[Shared]) -> Any:
+def kept(values: Any, called: str, shared: list[Shared], deep: int = 0) -> Any:
     """`values` in memory of their own: arrays copied, those in a dict, tuple or list too.
 
     What is too large to copy is added to `shared`; what holds no arrays is handed back as it is.
     """
+    if deep == checks.DEEPEST:
+        raise checks.refused(called.partition("[")[0], f"at most {deep} lists or dicts in each other", values)
     if isinstance(values, Mapping):
-        return {name: kept(part, f"{called}[{name!r}]", shared) for name, part in values.items()}
+        return {name: kept(part, f"{called}[{name!r}]", shared, deep + 1) for name, part in values.items()}
     if isinstance(values, (tuple, list)):
-        parts = [kept(part, f"{called}[{place}]", shared) for place, part in enumerate(values)]
+        parts = [kept(part, f"{called}[{place}]", shared, deep + 1) for place, part in enumerate(values)]
         return tuple(parts) if isinstance(values, tuple) else parts
     if not isinstance(values, np.ndarray):
         # A pandas object.

@@ -103,7 +103,9 @@ class Augmentation(Described):
 
         matrix @ (row, column, 1) is a (row, column), in pixels from the middle of the first.
         """
-        draws = 2 * uniform(seed, STREAM + epoch, rows, 7) - 1
+        checks.whole("height", height, least=1)
+        checks.whole("width", width, least=1)
+        draws = 2 * _drawn(seed, epoch, rows, 7) - 1
         angle, shear = (
             np.radians(draws[:, i] * size) for i, size in ((0, self.rotation_range), (1, self.shear_range))
         )
@@ -123,14 +125,14 @@ class Augmentation(Described):
         middle = np.array([(height - 1) / 2, (width - 1) / 2])
         shift = draws[:, 5:7] * self.shift_range * np.array([height, width])
         if self.crop:
-            moved = uniform(seed, STREAM + epoch, rows, 11)[:, 9:] * (2 * self.crop + 1)
+            moved = _drawn(seed, epoch, rows, 11)[:, 9:] * (2 * self.crop + 1)
             shift = shift + np.floor(moved) - self.crop
         origin = middle - (linear @ (middle + shift)[:, :, np.newaxis])[:, :, 0]
         return np.concatenate([linear, origin[:, :, np.newaxis]], axis=2)
 
     def tones(self, rows: np.ndarray, seed: int, epoch: int, means: np.ndarray) -> np.ndarray:
         """(n, 2) float64: factor and summand for the pixels of each of `rows`, by each picture's mean."""
-        draws = 2 * uniform(seed, STREAM + epoch, rows, 9)[:, 7:] - 1
+        draws = 2 * _drawn(seed, epoch, rows, 9)[:, 7:] - 1
         factor = 1 + draws[:, 0] * self.contrast_range
         return np.stack([factor, draws[:, 1] * self.brightness_range + (1 - factor) * means], axis=-1)
 
@@ -148,7 +150,7 @@ class Augmentation(Described):
     def finish(self, pictures: np.ndarray, rows: np.ndarray, seed: int, epoch: int) -> None:
         """Change pictures (n, height, width, channels), in place, in all that moves nothing: colors first."""
         n, height, width, channels = pictures.shape
-        draws = uniform(seed, STREAM + epoch, rows, 15)[:, 11:]
+        draws = _drawn(seed, epoch, rows, 15)[:, 11:]
         if channels == 3 and (self.saturation_range or self.hue_range):
             pictures[...] = np.einsum("nhwc,ndc->nhwd", pictures, self._colors(draws).astype(pictures.dtype))
         for place in range(n if self.cutout else 0):
@@ -183,3 +185,11 @@ class Augmentation(Described):
         turned[:, 2, 1] = size * np.sin(angle)
         turned[:, 1, 2] = -turned[:, 2, 1]
         return np.linalg.inv(_YIQ) @ turned @ _YIQ
+
+
+def _drawn(seed: int, epoch: int, rows: np.ndarray, count: int) -> np.ndarray:
+    """(n, count) numbers from 0 to 1 for each of `rows` in this epoch."""
+    numbers = checks.numbers("rows", rows, "numbers of rows, such as numpy.arange(8)")
+    if numbers.ndim != 1 or (numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0)):
+        raise checks.refused("rows", "numbers of rows, such as numpy.arange(8)", rows)
+    return uniform(checks.seed("seed", seed), STREAM + checks.whole("epoch", epoch, least=0), numbers, count)

@@ -27,7 +27,9 @@ from cortex_lab.data.roles import (
     as_list,
     chosen,
     features_of,
+    kept,
     others_than,
+    refuse_no_target,
     refuse_values,
     require,
     role_column,
@@ -35,7 +37,7 @@ from cortex_lab.data.roles import (
 )
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import read_splits
-from cortex_lab.data.targets import known_codes, read_targets, refuse_unknown
+from cortex_lab.data.targets import known_codes, read_targets, refuse_unknown, shown
 from cortex_lab.data.tensor import shape_text
 from cortex_lab.ground import checks
 
@@ -108,12 +110,14 @@ class Dataset(Browsable, Parts):
             role_column(frame, called, name)
             for called, name in (("weight", weight), ("group", group), ("time", time))
         )
+        inputs, target = kept(inputs), kept(target)
         refuse_values(frame, inputs, target)
         if inputs is None:
             inputs = others_than(frame, target, (splits, self.weight, self.group, self.time))
         frame = numbered(frame)
         self.name, self._note, self.dtype = name, "", checked_dtype(dtype)
         self.inputs, goals = chosen(frame, inputs), chosen(frame, target)
+        refuse_no_target(goals)
         self._autoencodes = goals == "inputs" and "inputs" not in frame.columns
         self.target = self.inputs if self._autoencodes else goals
         frame = with_tensor_columns(frame, self.columns)
@@ -175,7 +179,11 @@ class Dataset(Browsable, Parts):
         By name where targets have names. Labels that a network has `learned` keep its codes. This dataset
         itself if it is read so already; ValueError, with the ways out, if it cannot be.
         """
+        checks.instance("reading", reading, (str, Mapping), 'such as "classes", or a dict of those by name')
         goals = dict(self._targets)
+        missing = [] if isinstance(reading, str) else [name for name in goals if name not in reading]
+        if missing:
+            raise KeyError(f"reading says nothing of the target {missing[0]!r}; it has {shown(reading)}")
         for name, goal in goals.items():
             wanted = reading if isinstance(reading, str) else reading[name]
             known = None if learned is None else learned.goal(self, name, wanted)
@@ -197,6 +205,7 @@ class Dataset(Browsable, Parts):
         KeyError for a column that is not here, ValueError for content of another kind, and for labels that
         `other` does not know.
         """
+        checks.instance("other", other, Dataset, "a Dataset")
         if self._inputs is other._inputs and self._targets is other._targets:
             return self
         self = self.read_as_numbers(other.dtype)

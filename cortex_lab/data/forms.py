@@ -195,6 +195,8 @@ def inputs_of(
     Words are read by the `categories` of the training; ValueError for a column of words that has none.
     """
     if isinstance(inputs, Mapping):
+        if nested := [part for part in inputs.values() if isinstance(part, Mapping)]:
+            raise checks.refused(f"an input of {role}", "an array or a frame", nested[0])
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -50,6 +50,20 @@ class Unread(Mapping):
 
     def __len__(self) -> int:
         return len(self["any"])
+
+
+def kept(columns: Any) -> Any:
+    """Columns as they are given, in a list where they can be gone through only once; also by name."""
+    if isinstance(columns, Mapping):
+        return {name: list(each) if isinstance(each, Iterator) else each for name, each in columns.items()}
+    return list(columns) if isinstance(columns, Iterator) else columns
+
+
+def refuse_no_target(target: Any) -> None:
+    """ValueError for a list of targets without a column."""
+    for goal in target.values() if isinstance(target, dict) else [target]:
+        if isinstance(goal, list) and not goal:
+            raise checks.refused("target", "a column, a list of some, or None for none", goal)
 
 
 def chosen(frame: pd.DataFrame, columns: Columns | Mapping[str, Columns] | None) -> Any:

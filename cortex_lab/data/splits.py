@@ -101,7 +101,7 @@ def count_of(name: str, size: float | int, n: int) -> int:
         if size > 0 and count == 0:
             raise ValueError(f"{name}={size} of {n} rows is no row at all; ask for more")
         return count
-    if np.ndim(size) or isinstance(size, pd.DataFrame):
+    if getattr(size, "ndim", 0) or isinstance(size, (list, tuple, range)):
         raise TypeError(
             f"{name} is a fraction of the rows, or a number of them; which rows is said when it is made: "
             f"Dataset(..., splits={{{name!r}: rows}})"

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+DEEPEST = 32
+"""How many lists or dicts may lie in each other."""
 _LONGEST = 60
 
 
@@ -40,10 +42,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def plain(value: Any) -> Any:
-    """A scalar of NumPy's, or an array without axes, as Python's; also those in a tuple or list."""
+def plain(value: Any, inside: tuple[int, ...] = ()) -> Any:
+    """A scalar of NumPy's, or an array without axes, as Python's; also those in a tuple or list.
+
+    A list that holds itself, or lies deep in others, is left as it is.
+    """
     if isinstance(value, (tuple, list)):
-        return type(value)(map(plain, value)) if type(value) in (tuple, list) else value
+        if type(value) not in (tuple, list) or id(value) in inside or len(inside) == DEEPEST:
+            return value
+        inside = (*inside, id(value))
+        return type(value)([plain(each, inside) for each in value])
     if not isinstance(value, (np.generic, np.ndarray)) or np.ndim(value) or _is_no_number(value):
         return value
     return value.item()
@@ -220,15 +228,18 @@ def path(name: str, value: object) -> str:
     raise refused(name, "the path of a file, as a text or a Path", value)
 
 
-def in_numpy(value: Any) -> Any:
+def in_numpy(value: Any, inside: tuple[int, ...] = ()) -> Any:
     """Tensors of PyTorch as NumPy's arrays, alone or in a tuple, a list or a dict of such; else as it is."""
     if hasattr(value, "detach") and hasattr(value, "numpy"):
         return value.detach().cpu().numpy()
+    if id(value) in inside or len(inside) == DEEPEST:
+        return value
+    inside = (*inside, id(value))
     if type(value) in (tuple, list) and len(value) == 2:
-        first = in_numpy(value[0])
+        first = in_numpy(value[0], inside)
         # An autoencoder's targets are the inputs themselves.
-        return type(value)((first, first if value[1] is value[0] else in_numpy(value[1])))
-    return {name: in_numpy(each) for name, each in value.items()} if type(value) is dict else value
+        return type(value)((first, first if value[1] is value[0] else in_numpy(value[1], inside)))
+    return {name: in_numpy(each, inside) for name, each in value.items()} if type(value) is dict else value
 
 
 def is_sparse(value: object) -> bool:

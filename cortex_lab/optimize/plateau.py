@@ -48,7 +48,7 @@ class ReduceOnPlateau(Described):
 
     def reductions(self, trace: Trace) -> list[int]:
         """The steps after which the rate is to fall, given what `trace` recorded."""
-        watch = _Watch(self, trace)
+        watch = _Watch(self, checks.instance("trace", trace, Trace, "a Trace, such as session.trace"))
         return [int(step) for step, value in zip(*trace.recorded(self.key), strict=True) if watch.sees(value)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,6 +62,7 @@ class ReduceOnPlateau(Described):
         nothing. KeyError if the key is not recorded; ValueError if the process has no learning rate that is a
         number, or if another plateau of this key is attached.
         """
+        checks.instance("session", session, Session, "a Session")
         if self.key not in session.recorded_keys:
             raise KeyError(
                 f"{self!r} watches {self.key!r}, which nothing records; recorded are "
@@ -69,7 +70,7 @@ class ReduceOnPlateau(Described):
             )
         for other in session.attached:
             if other == self:
-                return lambda: session.detach(self)
+                return lambda: session.detach(self) if self in session.attached else None
             if isinstance(other, ReduceOnPlateau) and other.key == self.key:
                 raise ValueError(
                     f"{other!r} is attached already; to attach {self!r}, be rid of it: session.detach(...)"

@@ -78,7 +78,8 @@ def as_condition(condition: Condition | str) -> Condition:
         return _readers[0](condition)
     if not isinstance(condition, Condition):
         raise TypeError(
-            f"a condition is wanted, such as epochs(5), below('loss', 0.1) or 'loss < 0.1', got {condition!r}"
+            "a condition is wanted, such as epochs(5), below('loss', 0.1) or 'loss < 0.1', got "
+            f"{checks.shown(condition)}"
         )
     return condition
 

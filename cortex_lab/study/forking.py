@@ -162,7 +162,7 @@ def fork(session: Branching, settings: Mapping[str, Iterable[Any]]) -> Fork:
 
 def _listed(name: str, values: Iterable[Any]) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"fork wants the values to try for {name!r} in a list, got {values!r}")
+        raise TypeError(f"fork wants the values to try for {name!r} in a list, got {checks.shown(values)}")
     listed = list(values)
     if not listed:
         raise ValueError(f"fork was given no value to try for {name!r}")

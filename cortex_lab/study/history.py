@@ -100,7 +100,7 @@ class History(Answering):
 
     def nearest(self, step: int) -> tuple[int, Mapping[str, Any]]:
         """The latest (step, snapshot) at or before `step`; LookupError if there is none."""
-        steps = self.steps
+        step, steps = checks.whole("step", step), self.steps
         position = bisect_right(steps, step)
         if position == 0:
             first = f"the first snapshot is of step {steps[0]}" if steps else "no snapshot has been taken"
@@ -110,6 +110,8 @@ class History(Answering):
 
     def extend(self, other: History, after: int) -> None:
         """Add the snapshots that `other` has of steps later than `after`."""
+        checks.instance("other", other, History, "a History, such as session.history")
+        after = checks.whole("after", after)
         for step, snapshot in other._snapshots.items():
             if step > after:
                 self.add(step, snapshot)
@@ -121,6 +123,7 @@ class History(Answering):
 
     def forget_after(self, step: int) -> None:
         """Drop the snapshots of later steps."""
+        step = checks.whole("step", step, least=0)
         self._keep(lambda kept: kept <= step)
 
     def _keep(self, wanted: Callable[[int], bool]) -> None:

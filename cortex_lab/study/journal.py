@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.study.events import Event
 from cortex_lab.study.history import History, replay
 from cortex_lab.study.manual_edits import ManualEdits
@@ -98,7 +99,7 @@ class Journal:
 
     def edit(self, values: Mapping[str, Any], make: Callable[[], Any], phase: str | None) -> None:
         """Log `values` by name as edited by `make`, of which an Exception has changed nothing."""
-        values = copy.deepcopy(dict(values))
+        values = {name: _copied(name, value) for name, value in values.items()}
         self.log_changes_by_hand(phase)
         self.torn = True
         try:
@@ -248,3 +249,11 @@ class Journal:
         self._unfinished = moves
         moves()
         self._unfinished = None
+
+
+def _copied(name: str, value: Any) -> Any:
+    """A copy of an edited value, to be made again on the way to another step."""
+    try:
+        return copy.deepcopy(value)
+    except (TypeError, RecursionError) as error:
+        raise checks.refused(name, "something that can be copied, such as a list", value) from error

@@ -46,9 +46,8 @@ class Session(Held):
 
     `stop_on_fault` says whether an update that the process itself finds faulty, such as one with NaN in it,
     is held back; `fault` then says what, and `fault.last_good` is a step to rewind to, until a rewind, or a
-    step that went through. It goes on
-    after a repair, which is any edit, or by `force`. A repair of what lasts, such as weights or rows, begins
-    the step anew; one of its gradient lets it go on.
+    step that went through. It goes on after a repair, which is any edit, or by `force`. A repair of what
+    lasts, such as weights or rows, begins the step anew; one of its gradient lets it go on.
     """
 
     process: Process
@@ -367,8 +366,7 @@ class Session(Held):
         """Call `subscriber(notice)` from the stepping thread on every step, stop, edit and error.
 
         `steps=False` leaves the single steps out, which then cost nothing. Returns the function that
-        unsubscribes. Whatever a subscriber raises is shown once as a warning and
-        never reaches the training.
+        unsubscribes. Whatever a subscriber raises is shown once as a warning and never reaches the training.
 
         A subscriber that has a say in what is studied, as a schedule has, subscribes for a `part`: an object
         with `attach(session)`, by which every branch of a fork gets a subscriber of its own.
@@ -383,7 +381,9 @@ class Session(Held):
         return tuple(self._subscribers.parts.values())
 
     def detach(self, part: object) -> None:
-        """Be rid of something `attached`."""
+        """Be rid of something `attached`; ValueError for what is not."""
+        if not any(each is part or (type(each) is type(part) and each == part) for each in self.attached):
+            raise checks.refused("part", f"one that is attached, of {checks.shown(self.attached)}", part)
         self._subscribers.remove(part)
 
     def _take_parts_of(self, other: Session) -> None:

@@ -59,9 +59,9 @@ class Trace:
     def __getitem__(self, key: str) -> np.ndarray:
         """The column `key`, float64 of shape (rows,), as a read-only view."""
         if not isinstance(key, str) or key not in self._columns:
-            raise KeyError(
-                f"nothing records {key!r}; this trace has {', '.join(self._columns)}. {self.advise(key)}"
-            )
+            remedy = f". {self.advise(key)}" if isinstance(key, str) else ""
+            there = ", ".join(self._columns)
+            raise KeyError(f"nothing records {checks.shown(key)}; this trace has {there}{remedy}")
         column = self._columns[key][: self._length]
         column.flags.writeable = False
         return column
@@ -75,7 +75,7 @@ class Trace:
 
     def row(self, step: int) -> dict[str, float]:
         """What was recorded of `step`, by key; empty if it has no row."""
-        step = checks.whole("step", step)
+        step = checks.whole("step", step, least=0)
         position = int(np.searchsorted(self["step"], step))
         if position == len(self) or self["step"][position] != step:
             return {}
@@ -138,7 +138,7 @@ class Trace:
 
     def truncate(self, step: int) -> None:
         """Drop the rows of every step after `step`, and what is left of one that was not completed."""
-        kept = int(np.searchsorted(self["step"], checks.whole("step", step), side="right"))
+        kept = int(np.searchsorted(self["step"], checks.whole("step", step, least=0), side="right"))
         # Kept until all is cleared, for the case that this is interrupted and done again.
         self._dropped = max(self._dropped, self._length)
         self._length = kept

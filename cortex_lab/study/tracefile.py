@@ -42,6 +42,7 @@ from cortex_lab.study.traceformat import (
 from cortex_lab.study.tracereading import Columns, Directions, rows_of_records
 
 _SECONDS_BETWEEN_WRITES = 0.25
+_ANOTHER = "another file has taken its place; move that away"
 
 _OPEN: weakref.WeakSet[TraceFile] = weakref.WeakSet()
 
@@ -85,6 +86,9 @@ class TraceFile:
         self._made: tuple[int, int] | None = None
         self._done = Flag()
         self._released = False
+        # What the file was when closing it failed; then it is closed again, from what the trace has.
+        self._failed: os.stat_result | None = None
+        self._error: OSError | None = None
         self._thread = threading.Thread(target=self._follow, name="cortex-lab-trace-file", daemon=True)
         self._file: Any = None
         try:
@@ -161,10 +165,14 @@ class TraceFile:
         with self._writing:
             if self._file.closed:
                 return
+            if not os.fstat(self._file.fileno()).st_nlink and not self._is_there():
+                self._begin_anew()
             kept, begin, names, rows = self._copied(trace, self._at.rows)
             if begin < self._at.rows:
                 self._record(KEPT, struct.pack("<Q", begin), rows=begin)
             self._kept_written = kept
+            if not self._at.end:
+                self._append(UNFINISHED, _Written(len(UNFINISHED), zlib.crc32(UNFINISHED), (), 0))
             if names != self._at.names:
                 self._record(COLUMNS, json.dumps(names).encode(), names=names)
             if trace.directions is not self._at.directions:
@@ -173,6 +181,16 @@ class TraceFile:
                 piece = rows[start : start + ROWS_TO_A_RECORD].astype("<f8", copy=False)
                 self._record(ROWS, piece.tobytes(), rows=self._at.rows + len(piece))
             self.error = None
+
+    def _begin_anew(self) -> None:
+        """Make the file that somebody has deleted once more; what it had is all in memory."""
+        if os.path.lexists(self._target):
+            raise FileExistsError(errno.EEXIST, _ANOTHER)
+        made = open(self._target, "x+b", buffering=0)  # noqa: SIM115 (close() closes it)
+        self._at = _Written(0, 0, (), 0)
+        deleted, self._file = self._file, made
+        deleted.close()
+        show_once(f"{self.path} was deleted while the trace is written there; it is made anew, with all rows")
 
     def _copied(self, trace: Any, written: int) -> tuple[tuple[int], int, tuple[str, ...], np.ndarray]:
         """What was said last, how many of those `written` stay, and names and rows to write behind them."""
@@ -188,7 +206,8 @@ class TraceFile:
     def close(self) -> None:
         """Write what is left, and make the file HDF5.
 
-        OSError if that fails, for want of room for example. `Trace.open` reads what was written then, too.
+        OSError if that fails, for want of room for example. `Trace.open` reads what was written then, too;
+        as long as there is the trace, another `close()` tries again.
         """
         if os.getpid() != self._process:
             return
@@ -196,17 +215,48 @@ class TraceFile:
         if self._thread is not threading.current_thread():
             self._thread.join()
         with self._writing:
+            if self._error is not None and self._trace() is None:
+                raise self._error
             try:
                 if not self._file.closed:
                     self.write()
+                if not self._file.closed or self._failed is not None:
                     self._finish()
             except OSError as error:
+                self._error = cannot_save(self.path, error, self._what_is_left())
                 self._leave()
-                whole = self._at.rows if self._whole is None else self._whole
-                rows = f"Trace.open reads the {whole} rows written so far"
-                raise cannot_save(self.path, error, rows) from error
+                # It was said, and is not said again when the process ends.
+                _OPEN.discard(self)
+                raise self._error from error
+            self._failed = self._error = None
             # Not if this was interrupted: then it can be done again.
             self._leave()
+
+    def _what_is_left(self) -> str:
+        """What to do after closing failed; also keeps what the file was, which the next `close` compares."""
+        if not self._file.closed:
+            self._failed = os.fstat(self._file.fileno())
+        again = "; close() tries again" if self._trace() is not None else ""
+        if self._failed is not None and (self._failed.st_nlink or self._is_there()):
+            whole = self._at.rows if self._whole is None else self._whole
+            return f"Trace.open reads the {whole} rows written so far{again}"
+        if again:
+            return f"there is no file any more, the rows are in memory: trace.stream_to(elsewhere){again}"
+        return "there is no file any more, nor the trace in memory: its rows are lost"
+
+    def _is_there(self) -> bool:
+        """Whether the file that is at its place is the one that was written."""
+        try:
+            there = os.stat(self._target)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if not self._file.closed:
+            return os.path.samestat(os.fstat(self._file.fileno()), there)
+        # Of one that was closed and deleted, another file may have the number.
+        was = self._failed
+        if was is None or not os.path.samestat(was, there):
+            return False
+        return (was.st_size, was.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
 
     def _leave(self) -> None:
         if self._file is not None:
@@ -267,9 +317,8 @@ class TraceFile:
     def _finish(self) -> None:
         trace = self._trace()
         columns, directions = self._read_back() if trace is None else self._in_memory(trace)
-        ours, there = os.fstat(self._file.fileno()), self._target.exists()
-        if there and not os.path.samestat(ours, os.stat(self._target)) and not self._is_made():
-            raise FileExistsError(errno.EEXIST, "another file has taken its place; move that away")
+        if self._target.exists() and not self._is_there() and not self._is_made():
+            raise FileExistsError(errno.EEXIST, _ANOTHER)
         content = finished(columns, directions)
         self._made = len(content), zlib.crc32(content)
         write_whole(self._target, content)

@@ -198,3 +198,27 @@ def test_a_function_of_ones_own_gives_back_a_picture():
         Augmentation(then=3)
     with pytest.raises(ValueError, match="horizontal_flip or by alternate_flip; choose one"):
         Augmentation(horizontal_flip=True, alternate_flip=True)
+
+
+NO_DRAWS = {
+    "seed": [1.5, -1, True, None, "1", float("nan"), 2**64],
+    "epoch": [1.5, -1, True, None, "1", float("nan"), 2**64],
+    "rows": [None, 3, "x", [[1]], [1.5], [-1], [True]],
+    "height": [0, -1, 1.5, True, None, float("nan"), float("inf")],
+    "width": [0, -1, 1.5, True, None, float("nan"), float("inf")],
+}
+DRAWN = {
+    "matrices": {"rows": [0, 1], "seed": 0, "epoch": 0, "height": 4, "width": 4},
+    "tones": {"rows": [0, 1], "seed": 0, "epoch": 0, "means": np.zeros(2)},
+    "finish": {"pictures": np.zeros((2, 4, 4, 3), np.float32), "rows": [0, 1], "seed": 0, "epoch": 0},
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_draws_are_a_function_of_is_refused_by_name(name):
+    augmentation, given = Augmentation(cutout=0.5, rotation_range=10, crop=1), DRAWN[name]
+    getattr(augmentation, name)(**given)
+    for argument in given.keys() & NO_DRAWS.keys():
+        for value in NO_DRAWS[argument]:
+            with pytest.raises(ValueError, match=f"{argument} must be"):
+                getattr(augmentation, name)(**{**given, argument: value})

@@ -65,3 +65,23 @@ def test_column_name_that_appears_twice():
     frame = pd.DataFrame(np.ones((2, 3)), columns=["x", "x", "y"])
     with pytest.raises(ValueError, match="more than one column 'x'"):
         Dataset(frame, inputs=["x"], target="y")
+
+
+LISTS = {
+    "list": list, "tuple": tuple, "array": np.array, "Index": pd.Index, "Series": pd.Series, "iterator": iter,
+    "generator": lambda names: (name for name in names), "keys": lambda names: dict.fromkeys(names).keys(),
+    "map": lambda names: map(str, names),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("made", LISTS.values(), ids=LISTS)
+def test_columns_are_named_in_any_list_that_has_some(made):
+    frame = table(y=[1.0, 2.0, 3.0], z=[1.0, 0.0, 1.0])
+    for inputs, target in ((None, ["y", "z"]), (["x"], ["y", "z"])):
+        data = Dataset(frame.drop(columns="label"), inputs and made(inputs), made(target))
+        assert (data.inputs, data.target) == (["x"], target)
+    named = Dataset(frame, {"in": made(["x"])}, {"out": made(["y", "z"])})
+    assert (named.inputs, named.target) == ({"in": ["x"]}, {"out": ["y", "z"]})
+    for target in (made([]), {"out": made([])}):
+        with pytest.raises(ValueError, match="target must be a column, a list of some, or None"):
+            Dataset(frame, ["x"], target)

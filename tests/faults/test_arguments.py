@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
+from cortex_lab.data import Dataset
 from cortex_lab.ground import checks
 from tests.faults import junk, junk_rooms
 from tests.faults.tally import Tally
@@ -246,8 +247,8 @@ def test_nothing_is_edited_to_what_is_masked(name):
 NO_STEPS = [1.5, np.nan, np.inf, None, "2", True, 1j, [1], np.ma.masked, np.timedelta64(1)]
 OF_A_TRACE = {
     "append": (lambda trace, v: trace.append(v, 0.0, {}), "step", NO_STEPS),
-    "truncate": (lambda trace, v: trace.truncate(v), "step", NO_STEPS),
-    "row": (lambda trace, v: trace.row(v), "step", NO_STEPS),
+    "truncate": (lambda trace, v: trace.truncate(v), "step", [*NO_STEPS, -1]),
+    "row": (lambda trace, v: trace.row(v), "step", [*NO_STEPS, -1]),
     "extend": (lambda trace, v: trace.extend(cl.Trace(["a"]), after=v), "after",
                [np.nan, None, "x", True, 1j, [1]]),
     "extend by": (lambda trace, v: trace.extend(v), "other", [None, 1, "x", {}]),
@@ -266,3 +267,109 @@ def test_junk_moves_nothing_in_a_trace(name):
             act(trace, piece)
         assert (trace.keys, len(trace), trace.version) == (("step", "seconds", "a"), 1, 1)
     assert trace.row(np.int64(1)) == {"step": 1.0, "seconds": 0.0, "a": 1.0}
+
+
+@pytest.fixture(scope="module")
+def world():
+    return junk.World()
+
+
+NO_OBJECTS = [None, 3, "x", object(), [], {}, np.arange(3), dict]
+OF_OBJECTS = {
+    "Dataset.like": ("other", lambda world, v: world.dataset.like(v)),
+    "Dataset.read_as": ("reading", lambda world, v: world.dataset.read_as(v)),
+    "Network.digest": ("array", lambda world, v: world.network.digest(v)),
+    "ReduceOnPlateau.attach": ("session", lambda world, v: cl.ReduceOnPlateau("loss").attach(v)),
+    "ReduceOnPlateau.reductions": ("trace", lambda world, v: cl.ReduceOnPlateau("loss").reductions(v)),
+    "session.adopt": ("branch", lambda world, v: world.session.adopt(v)),
+    "session.detach": ("part", lambda world, v: world.session.detach(v)),
+    "history.extend": ("other", lambda world, v: world.session.history.extend(v, 0)),
+    "history.extend after": ("after", lambda world, v: world.session.history.extend(cl.study.History(9), v)),
+    "history.nearest": ("step", lambda world, v: world.session.history.nearest(v)),
+    "history.forget_before": ("step", lambda world, v: world.session.history.forget_before(v)),
+    "history.forget_after": ("step", lambda world, v: world.session.history.forget_after(v)),
+    "trace[]": ("nothing records", lambda world, v: world.session.trace[v]),
+    "trace.recorded": ("nothing records", lambda world, v: world.session.trace.recorded(v)),
+}  # fmt: skip
+FITS = {"Dataset.read_as": ("x", {}), "Network.digest": (np.arange(3),)}
+"""What is refused there with other words, or fits."""
+
+
+@pytest.mark.parametrize("name", OF_OBJECTS)
+def test_what_is_not_the_object_that_is_wanted_is_refused_by_name(world, name):
+    argument, act = OF_OBJECTS[name]
+    before = world.stands(), world.session.history.steps
+    for value in NO_OBJECTS:
+        whole = argument in ("step", "after") and isinstance(value, int)
+        if whole or any(type(value) is type(each) for each in FITS.get(name, ())):
+            continue
+        with pytest.raises((checks.WrongArgument, KeyError), match=argument) as refused:
+            act(world, value)
+        assert refused.traceback[-1].path.is_relative_to(junk.PACKAGE)
+    assert (world.stands(), world.session.history.steps) == before
+
+
+@pytest.mark.parametrize("name", ["frozen", "learning_rate", "excluded_rows", "weights['dense_1/kernel']"])
+def test_what_can_be_gone_through_once_is_no_edit(world, name):
+    before = world.stands()
+    with pytest.raises(checks.WrongArgument, match=r"must be something that can be copied, such as a list"):
+        world.session.edit(name, (each for each in ["dense_1"]))
+    assert world.stands() == before
+
+
+def holding_itself():
+    made = []
+    made.append(made)
+    return made
+
+
+def a_dict_in_itself():
+    made = {}
+    made["a"] = made
+    return made
+
+
+def deep():
+    made = []
+    for _ in range(5000):
+        made = [made]
+    return made
+
+
+BOTTOMLESS = {"itself": holding_itself, "a dict in itself": a_dict_in_itself, "deep": deep}
+OF_ANYTHING = {
+    "step": lambda world, v: world.session.step(v),
+    "rewind": lambda world, v: world.session.rewind(v),
+    "best": lambda world, v: world.session.best(v),
+    "run": lambda world, v: world.session.run(v),
+    "break_when": lambda world, v: world.session.break_when(v),
+    "network_at": lambda world, v: world.session.network_at(v),
+    "clear_breakpoints": lambda world, v: world.session.clear_breakpoints(v),
+    "fork": lambda world, v: world.session.fork(learning_rate=v),
+    "edit a rate": lambda world, v: world.session.edit("learning_rate", v),
+    "edit weights": lambda world, v: world.session.edit("weights['dense_1/kernel']", v),
+    "edit frozen": lambda world, v: world.session.edit("frozen", v),
+    "predict": lambda world, v: world.network.predict(v),
+    "predict by name": lambda world, v: world.network.predict({"a": v}),
+    "activations": lambda world, v: world.network.activations(v),
+    "split": lambda world, v: world.dataset.split(v),
+    "carve": lambda world, v: world.dataset.carve(v),
+    "folds": lambda world, v: world.dataset.folds(v),
+    "Dataset target": lambda world, v: Dataset(world.frame, target=v),
+    "Dataset inputs": lambda world, v: Dataset(world.frame, v, "y"),
+    "train data": lambda world, v: cl.train(world.network, v),
+    "train inputs": lambda world, v: cl.train(world.network, (v, world.y)),
+    "train weights": lambda world, v: world.train(sample_weight=v),
+    "train metrics": lambda world, v: world.train(metrics=v),
+    "Network": lambda world, v: cl.Network([cl.Dense(2)], v),
+    "Dense": lambda world, v: cl.Dense(v),
+}
+
+
+@pytest.mark.parametrize("made", BOTTOMLESS.values(), ids=BOTTOMLESS)
+@pytest.mark.parametrize("act", OF_ANYTHING.values(), ids=OF_ANYTHING)
+def test_what_holds_itself_or_lies_deep_in_lists_is_refused_in_words(world, act, made):
+    before = world.stands()
+    with pytest.raises((TypeError, ValueError, KeyError)) as refused:
+        act(world, made())
+    assert len(str(refused.value)) < 400 and world.stands() == before

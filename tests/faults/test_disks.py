@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
@@ -161,6 +162,97 @@ def test_another_file_in_its_place_is_left_alone(tmp_path):
     with pytest.raises(FileExistsError, match=r"another file has taken its place.*reads the 20 rows"):
         file.close()
     assert path.read_text() == "theirs"
+
+
+def without_its_folder(path: Path) -> None:
+    path.unlink()
+    path.parent.rmdir()
+
+
+def theirs(path: Path) -> None:
+    path.unlink()
+    path.write_text("theirs")
+
+
+LOST = {
+    "its folder is deleted": (without_its_folder, lambda path: path.parent.mkdir(), "in memory: .*stream_to"),
+    "another file is there": (theirs, Path.unlink, "move that away; .*in memory: .*stream_to"),
+    "its folder is moved": (
+        lambda path: path.parent.rename(path.parent.with_name("moved")), lambda path: path.parent.mkdir(),
+        "reads the 20 rows",
+    ),
+    "the disk is full": (None, lambda path: None, "free some space .*reads the 20 rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["the trace is there", "the trace is gone"])
+@pytest.mark.parametrize(("lose", "mend", "said"), LOST.values(), ids=LOST)
+def test_closing_a_stream_fails_until_it_can_be_done(tmp_path, monkeypatch, lose, mend, said, gone):
+    monkeypatch.setattr("cortex_lab.study.tracefile._SECONDS_BETWEEN_WRITES", 60)
+    trace, path = filled(20), tmp_path / "folder" / "run.h5"
+    path.parent.mkdir()
+    file = trace.stream_to(path)
+    file.write()
+    if lose is not None:
+        lose(path)
+    if gone:
+        del trace
+        gc.collect()
+        said = said.replace("in memory: .*stream_to", "its rows are lost")
+    with disks.limited(0) if lose is None else contextlib.nullcontext():
+        for _ in range(2):
+            with pytest.raises(OSError, match=said) as refused:
+                file.close()
+            assert ("close() tries again" in str(refused.value)) is not gone
+    mend(path)
+    if gone:
+        with pytest.raises(OSError, match=said):
+            file.close()
+        return
+    file.close()
+    file.close()
+    assert len(Trace.open(path)) == 20
+    disks.check_rows(Trace.open(path), trace)
+
+
+@pytest.mark.parametrize("after", [0, 5])
+def test_a_file_that_is_deleted_while_it_is_written_is_made_anew_and_this_is_shown(
+    tmp_path, monkeypatch, after
+):
+    monkeypatch.setattr("cortex_lab.study.tracefile._SECONDS_BETWEEN_WRITES", 60)
+    shown = []
+    monkeypatch.setattr("cortex_lab.study.tracefile.show_once", shown.append)
+    trace, path = filled(20), tmp_path / "run.h5"
+    file = trace.stream_to(path)
+    file.write()
+    path.unlink()
+    for step in range(21, 21 + after):
+        trace.append(step, 0.0, {"loss": step})
+    file.write()
+    file.write()
+    assert len(shown) == 1 and "was deleted" in shown[0]
+    with pytest.warns(UserWarning, match="was not closed"):
+        read = Trace.open(path)
+    assert len(read) == 20 + after
+    disks.check_rows(read, trace)
+    file.close()
+    assert len(Trace.open(path)) == 20 + after
+
+
+def test_a_file_whose_folder_is_deleted_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("cortex_lab.study.tracefile._SECONDS_BETWEEN_WRITES", 0.01)
+    shown = []
+    monkeypatch.setattr("cortex_lab.study.tracefile.show_once", shown.append)
+    trace, path = filled(20), tmp_path / "folder" / "run.h5"
+    path.parent.mkdir()
+    file = trace.stream_to(path)
+    without_its_folder(path)
+    wait_until(lambda: file.error is not None, "a folder that is gone")
+    assert len(shown) == 1 and "there is no folder" in shown[0]
+    path.parent.mkdir()
+    wait_until(lambda: file.error is None, "a folder that is there again")
+    file.close()
+    disks.check_rows(Trace.open(path), trace)
 
 
 def hit(content: bytes, at: int) -> bytes:

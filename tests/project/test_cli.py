@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -191,12 +192,9 @@ def test_an_installation_without_notebooks_says_so(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("root", [True, False])
 def test_what_jupyterlab_is_asked_for(
-    source: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     root: bool,
-) -> None:
+) -> None:  # fmt: skip
     started: list[list[str]] = []
     monkeypatch.setattr(cli, "notebooks_folder", lambda: source)
     monkeypatch.setattr(os, "execv", lambda path, command: started.append(command))
@@ -251,11 +249,89 @@ def test_a_folder_that_cannot_be_looked_into_is_refused_in_a_line(
     assert "Permission denied; name another folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("port", ["-1", "0", "65536", "99999", "9" * 30, "8888x", "1.5", "", "٣"])
+NO_PORTS = ["-1", "0", "65536", "99999", "9" * 5000, "00000000880000", "8888x", "1.5", "", "000", "٣"]
+
+
+@pytest.mark.parametrize("port", NO_PORTS, ids=lambda port: port[:14])
 def test_a_port_that_cannot_be_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([f"--port={port}"])
-    assert stopped.value.code == 2 and "a port is a number from 1 to 65535" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and "a port is a number from 1 to 65535" in said and len(said) < 500
+
+
+@pytest.mark.parametrize("port", ["1", "08888", "65535", f"{'0' * 90}8888"], ids=lambda port: port[-8:])
+def test_a_port_that_can_be_is_that_number(port: str) -> None:
+    assert cli._port(port) == int(port)
+
+
+NO_MANIFESTS = {
+    "a pipe": (os.mkfifo, "is a pipe or device"),
+    "a folder": (Path.mkdir, "is a folder"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "is a pipe or device"),
+}
+
+
+@pytest.mark.parametrize(("make", "why"), NO_MANIFESTS.values(), ids=NO_MANIFESTS)
+def test_what_cannot_be_the_manifest_is_named(
+    source: Path, tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
+    (tmp_path / "lab").mkdir()
+    make(tmp_path / "lab" / cli.MANIFEST)
+    with pytest.raises(cli.CommandError, match=rf"\.cortex-lab\.json {why}.*move it away"):
+        copy(source, tmp_path / "lab")
+    assert files(tmp_path / "lab") == {}
+
+
+def test_a_manifest_or_notebook_far_too_long_is_not_taken_into_memory(source: Path, tmp_path: Path) -> None:
+    copy(source, tmp_path / "lab")
+    with (tmp_path / "lab" / cli.MANIFEST).open("wb") as manifest:
+        manifest.truncate(2**40)
+    assert "could not be read" in copy(source, tmp_path / "lab")
+    assert (tmp_path / "lab" / cli.MANIFEST).stat().st_size < 2**20
+
+
+@pytest.mark.parametrize("room", range(8))
+def test_what_was_copied_before_the_disk_was_full_is_updated_later(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    def write(path: Path, content: bytes) -> None:
+        nonlocal room
+        if room == 0:
+            raise OSError(28, "No space left on device")
+        room -= 1
+        written(path, content)
+
+    written, lab = cli._write, tmp_path / "lab"
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "_write", write)
+        with suppress(cli.CommandError):
+            copy(source, lab)
+    for version in (2, 3):
+        for notebook in source.glob("*.ipynb"):
+            notebook.write_text(f"{notebook.stem} {version}")
+        assert "kept" not in copy(source, lab)
+    assert {name: files(lab)[name] for name in ("00_tour.ipynb", "01_more.ipynb")} == {
+        "00_tour.ipynb": "00_tour 3", "01_more.ipynb": "01_more 3",
+    }  # fmt: skip
+
+
+OUTPUTS = {
+    "closed": (">&-", 0, ""),
+    "a pipe nobody reads": ("| true", 0, ""),
+    "a full disk": (">/dev/full", 1, "cortex-lab: cannot print what was done: No space left on device\n"),
+}
+
+
+@pytest.mark.parametrize(("where", "status", "said"), OUTPUTS.values(), ids=OUTPUTS)
+def test_wherever_the_output_goes_the_notebooks_are_copied(
+    tmp_path: Path, where: str, status: int, said: str
+) -> None:
+    command = f"set -o pipefail; {sys.executable} -m cortex_lab.cli {tmp_path / 'lab'} --copy-only {where}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment)
+    assert (ran.returncode, ran.stderr) == (status, said)
+    assert (tmp_path / "lab" / cli.MANIFEST).is_file()
 
 
 def test_an_updated_notebook_keeps_its_mode_and_a_link_leads_where_it_led(
@@ -290,14 +366,8 @@ def test_jupyterlab_serves_the_tour(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "cortex_lab.cli",
-        str(tmp_path / "lab"),
-        "--no-browser",
-        f"--port={port}",
-    ]
+    notebooks = str(tmp_path / "lab")
+    command = [sys.executable, "-m", "cortex_lab.cli", notebooks, "--no-browser", f"--port={port}"]
     environment = {name: text for name, text in os.environ.items() if not name.startswith("JUPYTER")}
     environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
     log = (tmp_path / "log").open("wb")

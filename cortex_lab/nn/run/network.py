@@ -149,6 +149,9 @@ class Network(NetworkAnswers):
 
     def digest(self, array: np.ndarray) -> int:
         """What one of its arrays holds, in 64 bits."""
+        dtype = getattr(array, "dtype", None)
+        if not isinstance(dtype, np.dtype) or dtype.kind not in "fiu" or dtype.itemsize % 4:
+            raise checks.refused("array", "one of its arrays, such as network.params", array)
         return self.ops.checksum(array.reshape(-1).view(np.uint32))
 
     def executor(self, plan: Plan, capacity: int) -> Executor:

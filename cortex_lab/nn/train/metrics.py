@@ -221,7 +221,7 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
     if not callable(metric) or not name.isidentifier():
         raise ValueError(
             "a metric is the name of one of scikit-learn's scorers, or a function (y_true, y_pred) with a "
-            f"name of its own, made with def; got {metric!r}"
+            f"name of its own, made with def; got {checks.shown(metric)}"
         )
     if function is not metric:
         return name, metric
