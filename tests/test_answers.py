@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.special
 
 import cortex_lab as cl
 from cortex_lab.data.answers import Answers
@@ -18,17 +19,20 @@ from cortex_lab.nn.contract import loss_names, spelling
 from cortex_lab.nn.contract.activation import ACTIVATIONS
 from cortex_lab.nn.contract.initializers import INITIALIZERS
 from cortex_lab.nn.contract.loss import LOSSES, resolve_loss
+from cortex_lab.nn.run.answers import _SURE, JUDGED
 from cortex_lab.nn.run.answers import ANSWERS as OF_NETWORKS
 from cortex_lab.study.history import History
 from tests.nn import cases
 
 X = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+HELD = (cl.Network, TrainingSession, cl.data.Dataset)
 TEXTS = {
     "keywords": [text for texts in habits.KEYWORDS.values() for text in texts if not text.isidentifier()],
     "names": list(habits.NAMES.values()),
     "networks": list(OF_NETWORKS.values()),
     "sessions": list(OF_SESSIONS.values()),
     "datasets": list(Answers.answers.values()),
+    "assigned": [text for kind in HELD for text in (*kind.assigning.values(), kind.remade)],
     "snapshots": list(History.answers.values()),
 }
 
@@ -178,3 +182,46 @@ def test_every_cross_entropy_by_the_last_layer(name, end):
     assert found == resolve_loss(ENDS[end])
     with pytest.raises(ValueError, match="depends on the last layer"):
         resolve_loss(name)
+
+
+NETWORKS = {
+    f"{units} {end}": cl.Network([cl.Dense(units, activation=end)], 4)
+    for units in (1, 3)
+    for end in ("linear", "sigmoid", "hard_sigmoid", "softmax", "log_softmax")
+}
+
+
+@pytest.mark.parametrize("asked", JUDGED)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_answered_about_classes_fits_the_last_layer(name, asked):
+    network, units = NETWORKS[name], int(name[0])
+    with pytest.raises(AttributeError) as caught:
+        getattr(network, asked)
+    typed = str(caught.value).partition(": ")[2]
+    found = eval(typed, {"network": network, "scipy": scipy, "numpy": np, "x": X})
+    if asked == "predict_classes":
+        raw = network.predict(X)
+        wanted = (
+            raw.argmax(-1) if units > 1 else raw > (0.5 if "sigmoid" in name or name[2:] == "softmax" else 0)
+        )
+        assert np.array_equal(found, wanted)
+    elif asked != "decision_function":
+        shares = found if asked == "predict_proba" else np.exp(found)
+        assert ((shares >= 0) & (shares <= 1)).all()
+        assert units == 1 or "sigmoid" in name or np.allclose(shares.sum(-1), 1, atol=1e-5)
+    else:
+        assert found.shape == (8, units)
+
+
+@pytest.mark.parametrize(
+    "end", [each for each in ACTIVATIONS if each not in ("linear", *_SURE, "log_softmax")]
+)
+def test_of_other_last_layers_nothing_is_said_to_be_a_probability(end):
+    with pytest.raises(AttributeError, match=f"of {end}, are no probabilities; end the network in Dense"):
+        _ = cl.Network([cl.Dense(1, activation=end)], 4).predict_proba
+
+
+def test_a_session_answers_as_its_network():
+    session = cl.train(NETWORKS["1 linear"], (X, np.arange(8) > 3), batch_size=4)
+    with pytest.raises(AttributeError, match=r"expit.session.network.predict"):
+        _ = session.predict_proba

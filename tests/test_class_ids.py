@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cortex_lab as cl
@@ -80,3 +81,60 @@ def test_columns_that_are_no_classes_are_not_taken_for_them():
             trained((X, targets))
     with pytest.raises(ValueError, match=r"one column per class; pass targets.argmax"):
         trained((X, np.eye(3)[IDS]))
+
+
+FRAME = pd.DataFrame(X, columns=list("abc"))
+NUMBERED = {
+    "whole numbers": ([0, 1, 3], int),
+    "from 1": ([1, 2, 3], int),
+    "floats": ([0.0, 1.0, 3.0], float),
+    "far apart": ([10, 20, 500], int),
+}
+COLUMNS = {
+    "a column beside a frame": lambda y: (FRAME, y),
+    "a table of one column": lambda y: (FRAME, y.to_frame("y")),
+    "a column by name": lambda y: (FRAME.assign(y=y), "y"),
+    "categories": lambda y: (FRAME, y.astype("category")),
+    "a Dataset": lambda y: cl.data.Dataset(FRAME.assign(y=y), target="y").split(test=0.2),
+    "by output": lambda y: cl.data.Dataset(FRAME.assign(y=y), target={"dense_1": "y"}),
+    "its batches": lambda y: cl.data.Dataset(FRAME.assign(y=y.astype("category")), target="y").batches(20),
+}
+
+
+@pytest.mark.parametrize("labels", NUMBERED)
+@pytest.mark.parametrize("way", COLUMNS)
+def test_numbers_that_are_counted_through_are_not_taken_for_outputs(way, labels):
+    numbers, kind = NUMBERED[labels]
+    column = pd.Series(np.resize(numbers, ROWS))
+    more, alike = cl.Network([cl.Dense(4)], 3), cl.Network([cl.Dense(3)], 3)
+    wrong = f"3 labels {numbers[0]}.* 4 units: end the network in Dense.3"
+    with pytest.raises(ValueError, match=wrong) as said:
+        cl.train(more, COLUMNS[way](column), "softmax_cross_entropy")
+    assert ("y.to_numpy()" in str(said.value)) == (max(numbers) < 4)
+    session = cl.train(alike, COLUMNS[way](column), "softmax_cross_entropy", cl.Adam(0.1))
+    assert f"astype({kind.__name__})" in repr(session)
+    named = np.array(alike.classes).astype(kind)[np.zeros(2, int)]
+    assert named.tolist() == [numbers[0]] * 2
+
+
+@pytest.mark.parametrize("data", [(X, IDS), (X, pd.Series(IDS)), (FRAME, IDS), (FRAME, pd.Series(IDS))])
+def test_class_ids_may_be_fewer_than_the_outputs(data):
+    session = cl.train(cl.Network([cl.Dense(4)], 3), data, "softmax_cross_entropy")
+    assert "labels" not in repr(session)
+
+
+def test_yes_and_no_say_which_number_they_are():
+    column = pd.Series(np.resize([1, 2], ROWS))
+    session = cl.train(cl.Network([cl.Dense(1)], 3), (FRAME, column), "sigmoid_cross_entropy")
+    assert "yes of 'dense_1' is the label 2, no is 1" in repr(session)
+
+
+def test_labels_that_were_learned_may_be_gone_on_with(tmp_path):
+    column = pd.Series(np.resize([1, 2, 3], ROWS))
+    network = cl.Network([cl.Dense(4)], 3)
+    network.classes = ["1", "2", "3"]
+    network.reads = {"input": ["a", "b", "c"]}
+    cl.train(network, (FRAME, column), "softmax_cross_entropy").step()
+    network.save(tmp_path / "it.h5")
+    session = cl.train(cl.Network.load(tmp_path / "it.h5"), (FRAME, column), "softmax_cross_entropy")
+    assert "are the labels 1, 2, 3" in repr(session)

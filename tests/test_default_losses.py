@@ -158,6 +158,34 @@ def test_settings_and_shapes_count_in_what_is_reached(case):
             cl.train(network, cl.data.Batches(*given, batch_size=8) if batches else given, "mse")
 
 
+YES = (X[:, 0] > 0).astype(int)
+LOGITS = {
+    "chosen, one": (1, YES, None),
+    "chosen, several": (2, np.column_stack([YES, YES]), None),
+    "sigmoid_cross_entropy": (1, YES, "sigmoid_cross_entropy"),
+    "cross_entropy": (1, YES, "cross_entropy"),
+    "some unknown": (1, np.where(X[:, 1] > 0, YES, np.nan), cl.CensorLoss("sigmoid_cross_entropy")),
+    "chosen, classes": (3, YES * 2, None),
+    "softmax_cross_entropy": (3, YES * 2, "softmax_cross_entropy"),
+}
+SURE = ("linear", "sigmoid", "hard_sigmoid", "softmax")
+"""Ends that have losses of their own, or hold nothing back."""
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in SURE])
+@pytest.mark.parametrize("case", LOGITS)
+def test_what_keeps_raw_outputs_from_being_sure_is_said(case, name):
+    units, targets, loss = LOGITS[case]
+    low, high = np.isfinite(LIMITS.get(name, (-np.inf, np.inf)))
+    held = (low and high) if units == 3 else (low or high)
+    network = cl.Network([cl.Dense(units, name)], 4)
+    if not held:
+        assert cl.train(network, (X, targets), loss)
+        return
+    with pytest.warns(UserWarning, match=f"'dense_1' ends in {name}, .*never sure; .*without activation"):
+        cl.train(network, (X, targets), loss)
+
+
 def test_pictures_that_are_learned_again_are_reached_by_a_sigmoid():
     pictures = RANDOM.integers(0, 256, (ROWS, 4, 4, 1)).astype(np.uint8)
     network = cl.Network([cl.Conv2D(1, 3, padding="same", activation="sigmoid")], (4, 4, 1))

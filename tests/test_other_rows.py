@@ -72,15 +72,16 @@ NUMBERS = {
 @pytest.mark.parametrize("case", NUMBERS)
 def test_numbers_that_are_neither_labels_nor_ids_are_refused_by_name(case, dtype):
     labels, targets, message = NUMBERS[case]
-    # A network may have more units than there are labels, for those that are to come.
+    # A network may have more units than there are labels, for those to come, unless labels are numbers.
+    units = 3 if case == "other numbers" else 5
     frame = pd.DataFrame(X, columns=["a", "b"]).assign(k=np.asarray(labels)[CLASSES])
     data = cl.data.Dataset(frame, ["a", "b"], "k")
-    session, targets = trained(data, units=5), targets.astype(dtype)
+    session, targets = trained(data, units), targets.astype(dtype)
     for given in (targets, targets.tolist(), targets[:, None]):
         with pytest.raises(ValueError, match=message):
             session.score((X, given))
         with pytest.raises(ValueError, match=message):
-            trained(data, 5, validation=(X, given))
+            trained(data, units, validation=(X, given))
     if case == "labels are words":
         assert session.score((X, (CLASSES + 1).astype(str))) == session.score(data)
 
@@ -96,6 +97,52 @@ def test_a_type_that_would_merge_labels_is_no_remedy():
 def test_ids_of_the_training_are_ids():
     session, frame = labeled([1, 2, 3])
     assert session.score(session.dataset.arrays()) == session.score(frame)
+
+
+WORDS = pd.Series(np.array(["low", "mid", "high"])[CLASSES], name="k")
+TABLE = pd.DataFrame(X, columns=["a", "b"])
+IN_WORDS = {
+    "a column": (TABLE, WORDS),
+    "categories": (TABLE, pd.Series(pd.Categorical(WORDS, ["low", "mid", "high"]), name="k")),
+    "a column by name": (TABLE.assign(k=WORDS), "k"),
+    "a Dataset": cl.data.Dataset(TABLE.assign(k=WORDS), ["a", "b"], "k"),
+    "by output": cl.data.Dataset(TABLE.assign(k=WORDS), ["a", "b"], {"dense_1": "k"}),
+    "arrays": (X, WORDS.to_numpy()),
+}
+IDS = {
+    "whole": CLASSES,
+    "floats": CLASSES.astype(float),
+    "a list": CLASSES.tolist(),
+    "one column": CLASSES[:, None],
+    "a Series": pd.Series(CLASSES),
+    "some": np.minimum(CLASSES, 1),
+}
+
+
+@pytest.mark.parametrize("ids", IDS)
+@pytest.mark.parametrize("data", IN_WORDS)
+def test_numbers_for_words_are_refused(data, ids):
+    session = trained(IN_WORDS[data])
+    targets = {"dense_1": IDS[ids]} if data == "by output" else IDS[ids]
+    for inputs in (TABLE, X):
+        if isinstance(inputs, pd.DataFrame) and ids == "a Series":
+            # Two columns that belong together are a table of their own.
+            continue
+        for call in (
+            lambda rows: session.score(rows),
+            lambda rows: trained(IN_WORDS[data], validation=rows),
+        ):
+            with pytest.raises(ValueError, match=r"numbers for targets, .*: give the words|of type int"):
+                call((inputs, targets))
+
+
+@pytest.mark.parametrize("data", ["a column", "categories", "a Dataset", "arrays"])
+def test_a_script_validates_on_the_words_again(data):
+    session = trained(IN_WORDS[data], validation=(X[:20], WORDS.to_numpy()[:20]))
+    session.step(4)
+    names = {}
+    exec(session.script(), names)
+    assert names["session"].trace["validation_loss"][-1] == session.trace["validation_loss"][-1]
 
 
 def test_a_weight_goes_by_the_index_of_the_frame():

@@ -85,6 +85,34 @@ def test_an_index_of_another_table_is_refused(name):
             call()
 
 
+# What a training may be given beside weights, and whether rows have an index there.
+PAIRS = {
+    "a Dataset": (lambda frame: Dataset(frame, ["a", "b"], "y"), True),
+    "a frame and a name": (lambda frame: (frame[["a", "b", "y"]], "y"), True),
+    "a frame and a column": (lambda frame: (frame[["a", "b"]], frame.y), True),
+    "a frame and an array": (lambda frame: (frame[["a", "b"]], frame.y.to_numpy()), True),
+    "an array and a column": (lambda frame: (frame[["a", "b"]].to_numpy(), frame.y), True),
+    "dicts": (lambda frame: ({"input": frame[["a", "b"]]}, {"dense_1": frame.y}), True),
+    "arrays": (lambda frame: (frame[["a", "b"]].to_numpy(), frame.y.to_numpy()), False),
+}
+COLUMNS = {"a column": lambda weights: weights, "a table of one": lambda weights: weights.to_frame("weight")}
+
+
+@pytest.mark.parametrize("form", COLUMNS)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_weights_in_another_order_are_matched_or_refused(pair, form):
+    make, indexed = PAIRS[pair]
+    given = COLUMNS[form](TABLE.b.abs().loc[SHUFFLED.index])
+    if not indexed:
+        with pytest.raises(ValueError, match=r"which row each is for cannot be told.*\.to_numpy\(\)"):
+            trained(make(TABLE), sample_weight=given)
+        return
+    session = trained(make(TABLE), sample_weight=given)
+    np.testing.assert_array_equal(session.process.row_weights, TABLE.b.abs())
+    session = trained(make(SHUFFLED), sample_weight=COLUMNS[form](TABLE.b.abs()))
+    np.testing.assert_array_equal(session.process.row_weights, SHUFFLED.b.abs())
+
+
 def excluded(data, rows):
     session = trained(data)
     session.edit("excluded_rows", rows)

@@ -4,20 +4,59 @@ from __future__ import annotations
 
 from typing import Any
 
-from cortex_lab.ground.habits import Answering, told
+from cortex_lab.ground.habits import told
+from cortex_lab.ground.held import Held
 
 _ARRAYS = "x, y = dataset.arrays()"
 _PARTS = "a split data set is one: dataset.train, .validation and .test; cl.train takes it whole"
 
+_FRAME = "change the frame, and make a Dataset of it: Dataset(dataset.frame.dropna(), target=...)"
+_SCALED = "begin the network with cl.Normalization().adapt(dataset)"
+_SAID = ("inputs", "target", "splits", "dtype", "weight", "group", "time")
 
-class Answers(Answering):
+_ROWS = "Dataset(..., splits={'test': range(225, 300)}) says which rows"
+_DRAWN = f"rows are drawn by seed=; split(time='a column') takes the latest to test on, and {_ROWS}"
+_REST = "what the others leave is trained on: split(test=0.2, validation=0.1)"
+_FOLDS = {"shuffle": "rows are dealt out by seed=; leave it out", "nsplits": "it is called k= here"}
+_ARGUMENTS = {
+    "split": {
+        "shuffle": _DRAWN,
+        "train": _REST,
+        "training": _REST,
+        "trainsize": _REST,
+        "group": "it is called groups= here",
+        "by": "say groups='a column', or time='a column'",
+        "sort": _DRAWN,
+        "rows": _ROWS,
+    },
+    "folds": {**_FOLDS, "n": "it is called k= here", "group": "it is called groups= here"},
+}
+"""What `split` and `folds` answer to arguments that they do not take, squeezed."""
+
+
+class Answers(Held):
     """Base of `Dataset`: what to type for what it has not, and for arguments that it does not take."""
 
     def __init_subclass__(cls) -> None:
         for name in {"__init__", "split", "batches", "folds"} & cls.__dict__.keys():
-            setattr(cls, name, told(cls.__dict__[name]))
+            setattr(cls, name, told(cls.__dict__[name], _ARGUMENTS.get(name, {})))
 
+    settable = frozenset({"name", "notes"})
+    assigning = {  # noqa: RUF012
+        **{name: f"make another: Dataset(dataset.frame, {name}=...)" for name in _SAID},
+        "frame": "make another: Dataset(frame, ...)",
+        "rows": "dataset.select(rows) are some",
+        "labels": "dataset.relabel({row: label}) is another",
+        "train": "dataset.split(test=0.25) is another",
+        "validation": "dataset.split(validation=0.1) is another",
+        "test": "dataset.split(test=0.25) is another",
+    }
+    remade = "change the frame, and make a Dataset of it"
     answers = {  # noqa: RUF012
+        **dict.fromkeys(("dropna", "fillna", "drop", "sort_values", "rename", "assign", "groupby"), _FRAME),
+        **dict.fromkeys(("iloc", "loc", "sample"), "dataset.select(rows), or dataset.frame"),
+        **dict.fromkeys(("isna", "isnull", "to_csv", "dtypes"), "dataset.frame is a table, and has it"),
+        **dict.fromkeys(("normalize", "standardize", "scale", "fit_transform", "transform"), _SCALED),
         "X": _ARRAYS,
         "x": _ARRAYS,
         "y": _ARRAYS,

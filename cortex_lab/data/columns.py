@@ -21,7 +21,7 @@ from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.ground import checks
 from cortex_lab.ground.categories import categories_of, holds_words, one_hot
-from cortex_lab.ground.float32 import as_float32, check_float32, numbers_of, remedy
+from cortex_lab.ground.float32 import as_float32, as_switches, check_float32, numbers_of, remedy
 from cortex_lab.ground.pieces import pieces
 
 
@@ -154,8 +154,9 @@ def _numbers(frame: pd.DataFrame, names: list, role: str, dtype: DTypeLike = np.
     values = np.empty((len(frame), len(names)), dtype)
     for position, name in enumerate(names):
         column = _column(frame, name)
-        kind = getattr(column.dtype, "kind", "O")
         _refuse_switches_with_gaps(column, name, frame)
+        column = as_switches(column)
+        kind = getattr(column.dtype, "kind", "O")
         if kind == "c" or not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
             raise ValueError(
                 f"column {name!r} holds {column.dtype}, and {role} must be numbers; "

@@ -30,6 +30,7 @@ from cortex_lab.data.roles import (
     kept,
     others_than,
     refuse_no_target,
+    refuse_values,
     require,
     role_column,
     rows_of,
@@ -110,22 +111,24 @@ class Dataset(Browsable, Parts):
             for called, name in (("weight", weight), ("group", group), ("time", time))
         )
         inputs, target = kept(inputs), kept(target)
+        refuse_values(frame, inputs, target)
         if inputs is None:
             inputs = others_than(frame, target, (splits, self.weight, self.group, self.time))
         frame = numbered(frame)
         self.name, self._note, self.dtype = name, "", checked_dtype(dtype)
-        self.inputs, self.target = chosen(frame, inputs), chosen(frame, target)
-        refuse_no_target(self.target)
-        self._autoencodes = self.target == "inputs" and "inputs" not in frame.columns
-        self.target = self.inputs if self._autoencodes else self.target
+        self.inputs, goals = chosen(frame, inputs), chosen(frame, target)
+        refuse_no_target(goals)
+        self._autoencodes = goals == "inputs" and "inputs" not in frame.columns
+        self.target = self.inputs if self._autoencodes else goals
         frame = with_tensor_columns(frame, self.columns)
         single = [each for each in self._goals.values() if not isinstance(each, list)]
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
         self._whole.index = numbers_of_rows(self._whole)
-        self.categories, self._inputs = {}, {}
+        self.categories: Categories = {}
+        self._inputs = {}
         try:
-            self.categories = categories_among(self._whole, self.columns)
+            vars(self)["categories"] = categories_among(self._whole, self.columns)
             self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
         except ValueError as error:
             error = with_others(error, self._whole, self.columns, self.dtype)
@@ -208,9 +211,9 @@ class Dataset(Browsable, Parts):
         self = self.read_as_numbers(other.dtype)
         same = copy.copy(other if self._whole is other._whole else self)
         if self._whole is other._whole:
-            same.rows, same.splits, same.name, same._note = self.rows, self.splits, self.name, self._note
+            vars(same).update(rows=self.rows, splits=self.splits, name=self.name, _note=self._note)
             return same
-        same.inputs, same.target, same.categories = other.inputs, other.target, other.categories
+        vars(same).update(inputs=other.inputs, target=other.target, categories=other.categories)
         same._autoencodes = other._autoencodes
         same._inputs = {}
         for name, columns in other.reads.items():

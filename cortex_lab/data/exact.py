@@ -30,7 +30,7 @@ def read_as_numbers(dataset: Any, dtype: DTypeLike) -> Any:
     if dataset.dtype == dtype:
         return dataset
     other = copy.copy(dataset)
-    other.dtype = np.dtype(dtype)
+    vars(other)["dtype"] = np.dtype(dtype)
     words = dataset.categories
     other._inputs = {name: other._read(columns, words) for name, columns in dataset.reads.items()}
     other._targets = {

@@ -18,7 +18,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.roles import as_list
-from cortex_lab.data.targets import known_codes, read_targets, shown
+from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 from cortex_lab.ground.pieces import PIECE
@@ -68,7 +68,24 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
             )
     if not pair and not isinstance(data, Dataset):
         raise _no_data(data)
+    if pair:
+        _refuse_other_pairs(*data)
     return data
+
+
+def _refuse_other_pairs(inputs: Any, targets: Any) -> None:
+    """TypeError for two pairs, and for targets that stand before their inputs."""
+    pairs = all(type(each) is tuple and len(each) == 2 for each in (inputs, targets))
+    if pairs and all(hasattr(part, "shape") for each in (inputs, targets) for part in each):
+        raise TypeError(
+            "data are one pair, (inputs, targets), and these are two: give the second as "
+            "validation=(inputs, targets)"
+        )
+    name = inputs if isinstance(inputs, str) else inputs.name if isinstance(inputs, pd.Series) else None
+    turned = isinstance(inputs, str) or (isinstance(inputs, pd.Series) and np.shape(targets)[1:] > (1,))
+    if turned and isinstance(targets, pd.DataFrame):
+        named = repr(name) if name in targets.columns else "targets"
+        raise TypeError(f"inputs stand first, and what is predicted second: give (frame, {named})")
 
 
 def _no_data(data: Any) -> TypeError:
@@ -144,11 +161,7 @@ def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
     if words is None or targets is None or isinstance(targets, Mapping):
         return targets
     if pd.Series(np.asarray(targets).reshape(-1)).infer_objects().dtype.kind in "biuf":
-        named = words.tolist() if len(words) <= 8 else "network.classes"
-        raise ValueError(
-            f"{role} has numbers for targets, and the training had words, {shown(words)}: give the words; of "
-            f"ids that number those from 0, numpy.array({named})[y]"
-        )
+        raise numbers_for_words(role, words)
     frame = pd.DataFrame({"targets": np.asarray(targets).reshape(-1)})
     try:
         return known_codes(words, frame, "targets", role, "the data")

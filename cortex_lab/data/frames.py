@@ -64,7 +64,9 @@ def common_index(inputs: Any, targets: Any) -> pd.Index | None:
 def weights_of_rows(
     sample_weight: Any, rows: np.ndarray, whole: pd.Index | None, of: str, called: str = "sample_weight"
 ) -> np.ndarray:
-    """One weight for each of the `rows`, as float64; a Series is matched by its index, as `by_row` says."""
+    """One weight for each of the `rows`, as float64; a column is matched by its index, as `by_row` says."""
+    if isinstance(sample_weight, pd.DataFrame) and sample_weight.shape[1] == 1:
+        sample_weight = sample_weight.iloc[:, 0]
     if isinstance(sample_weight, pd.Series):
         sample_weight = by_row(sample_weight, rows, whole, called, f"the {of}")
     return one_weight_each(sample_weight, len(rows), called)

@@ -31,6 +31,7 @@ from cortex_lab.data.learned import NOTHING, Learned, named_classes
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_missing
 
 VALIDATION = (
@@ -197,7 +198,8 @@ class Given:
             if validation in splits:
                 return self, getattr(self.dataset, validation).arrays()
             if validation != "validation":
-                raise KeyError(f"there is no split {validation!r} to validate on; {VALIDATION}")
+                near = checks.near(validation, [*splits, "validation"])
+                raise KeyError(f"there is no split {validation!r} to validate on{near or f'; {VALIDATION}'}")
             return self, None
         if not size:
             named = self.dataset, self.columns, self.reading, "validation", self.labels, self.words
@@ -267,9 +269,9 @@ def rows_of(
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
-    the order of the training's, and their class ids are those that `dataset.arrays()` gives. `words` are
-    those that the ids in the training's arrays stand for, `categories` those that its network has learned;
-    numbers of tables are read as `dtype`.
+    the order of the training's, and their class ids are those that `dataset.arrays()` gives; for words they
+    are refused. `words` are those that the ids in the training's arrays stand for, `categories` those that
+    its network has learned; numbers of tables are read as `dtype`.
     """
     if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
         data = as_data(data, dtype)

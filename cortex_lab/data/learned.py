@@ -78,16 +78,16 @@ class Learned:
             same._inputs = {name: data._inputs_of(columns, categories) for name, columns in reads.items()}
         except ValueError as error:
             raise ValueError(f"{error}, or {AFRESH}") from None
-        same.categories = categories
+        vars(same)["categories"] = categories
         if not isinstance(data.inputs, dict):
-            same.inputs = reads["inputs"] if isinstance(data.inputs, list) else data.inputs
+            vars(same)["inputs"] = reads["inputs"] if isinstance(data.inputs, list) else data.inputs
         else:
-            same.inputs = {
+            vars(same)["inputs"] = {
                 name: reads[name] if isinstance(each, list) else each for name, each in data.inputs.items()
             }
         if data._autoencodes or isinstance(data.target, list):
             # An autoencoder's are what its inputs are.
-            same.target = same.inputs if data.target == data.inputs else data.target
+            vars(same)["target"] = same.inputs if data.target == data.inputs else data.target
             same._targets = {name: same._goal(name) for name in same._goals}
         return same
 

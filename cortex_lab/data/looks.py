@@ -14,7 +14,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.source import Source, source_of
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
-from cortex_lab.ground.categories import are_dates
+from cortex_lab.ground.written import are_dates, to_dates
 
 MOST_ROWS = 2**16
 """How many rows of targets with several numbers each are looked at."""
@@ -100,7 +100,8 @@ def _as_numbers(column: pd.Series) -> str:
     if column.dtype.kind == "m":
         return "y = pandas.Series(y).dt.total_seconds()"
     if are_dates(column.dropna().unique()):
-        return "y = pandas.Series(pandas.to_datetime(y)); y = (y - y.min()).dt.total_seconds()"
+        dates = to_dates(column.dropna().unique(), "y")
+        return f"y = pandas.Series({dates}); y = (y - y.min()).dt.total_seconds()"
     if len(column) and pd.to_numeric(column.astype(object), errors="coerce").notna().all():
         return "y = pandas.Series(y).astype(float)"
     return ""

@@ -41,7 +41,11 @@ class Parts(Answers):
     group: Hashable | None = None
     time: Hashable | None = None
     weight: Hashable | None = None
+    inputs: Any
     target: Any
+    dtype: Any
+    notes: tuple[str, ...]
+    categories: Any
     _targets: Any
     _found: tuple[Any, list[str]] | None = None
     _autoencodes: bool
@@ -83,6 +87,8 @@ class Parts(Answers):
         `time`, the latest rows are the test rows and those before them the validation rows. Of a dataset that
         has a group or a time, these are used unless groups=False or time=False.
         """
+        if isinstance(seed, float) and 0 < seed < 1:
+            raise checks.refused("seed", "a whole number; sizes are split(test=0.2, validation=0.1)", seed)
         checks.flag("stratify", stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
         if test is None and validation is None and not kept:
@@ -198,7 +204,7 @@ class Parts(Answers):
         part = self._part(self.rows, self.splits, self.name)
         part._note, part._whole = self._note, self._whole.copy(deep=False)
         if self.weight is None:
-            part.weight = "weight" if "weight" not in self._whole.columns else "weight of row"
+            vars(part)["weight"] = "weight" if "weight" not in self._whole.columns else "weight of row"
         own = None if self.weight is None else self._whole[self.weight].to_numpy(np.float64)
         part._whole[part.weight] = overlays.reweighted(own, changed, len(self._whole))
         return part
@@ -312,6 +318,6 @@ class Parts(Answers):
             raise ValueError(f"{name!r} would have no rows")
         # Parts share everything but the choice of rows, so a split costs no memory.
         part = copy.copy(self)
-        part.rows, part.name, part._note = frozen(rows), name, ""
-        part.splits = {each: frozen(those) for each, those in splits.items()}
+        splits = {each: frozen(those) for each, those in splits.items()}
+        vars(part).update(rows=frozen(rows), name=name, splits=splits, _note="")
         return part

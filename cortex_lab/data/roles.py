@@ -81,6 +81,25 @@ def chosen(frame: pd.DataFrame, columns: Columns | Mapping[str, Columns] | None)
     }
 
 
+def refuse_values(frame: pd.DataFrame, inputs: Any, target: Any) -> None:
+    """An error for values where columns are named, and for inputs that stand where the target is meant."""
+    for called, each in (("inputs", inputs), ("target", target)):
+        values = isinstance(each, (pd.Series, np.ndarray)) and np.shape(each)[:1] == (len(frame),)
+        if values and not all(isinstance(one, Hashable) and one in frame.columns for one in np.ravel(each)):
+            say = "Dataset(frame.assign(label=y), target='label')"
+            if called == "inputs":
+                say = "say ['a', 'b'], or leave it out; values to predict are a column, " + say
+            raise checks.WrongArgument(
+                f"{called} names columns of the frame, and this is {checks.shown(each)}: {say}"
+            )
+    named = isinstance(inputs, Hashable) and inputs in frame.columns
+    if named and target == "label" and target not in frame.columns:
+        raise KeyError(
+            f"the frame has no column 'label' to be predicted, and inputs are {inputs!r}; to predict that "
+            f"say Dataset(frame, target={inputs!r}), to predict nothing target=None"
+        )
+
+
 def role_column(frame: pd.DataFrame, called: str, name: Any) -> Hashable | None:
     """The name of a column that has a role beside inputs and targets; KeyError if it is not there."""
     name = checks.plain(name)

@@ -25,8 +25,9 @@ from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
-from cortex_lab.ground.categories import are_dates, holds_words
+from cortex_lab.ground.categories import holds_words
 from cortex_lab.ground.float32 import numbers_of
+from cortex_lab.ground.written import are_dates, numbers_in, to_dates
 
 Read = tuple[np.ndarray | Source, pd.Index | None]
 Coded = tuple[np.ndarray, pd.Index]
@@ -115,14 +116,16 @@ def codes_of_numbers(targets: Any, labels: pd.Index, column: Hashable, role: str
     # A negative number that is no label says that a class is unknown.
     found = [int(each) for each in np.unique(values) if each >= 0 or each in named]
     are_ids, are_labels = set(found) <= set(ids), bool(found) and set(found) <= set(named)
+    if are_ids and not are_labels and are_words(labels):
+        raise numbers_for_words(role, labels)
     if are_ids and (not are_labels or named == ids):
         return targets
-    are_words = named != labels.tolist()
-    if are_labels and not are_ids and not are_words:
+    spelled = named != labels.tolist()
+    if are_labels and not are_ids and not spelled:
         return known_codes(labels, pd.DataFrame({column: values}), column, role, name)
     theirs = f"labels of {column!r}, which are {shown(labels)}"
     numbered = f"class ids, which are 0 to {ids[-1]}"
-    remedy = "in their own type: y.astype(str)" if are_words else "as pandas.Series(y)"
+    remedy = "in their own type: y.astype(str)" if spelled else "as pandas.Series(y)"
     if are_labels and are_ids:
         raise ValueError(
             f"the targets {shown(found)} may be {theirs}, or {numbered}; give labels {remedy}, or a Dataset"
@@ -133,6 +136,15 @@ def codes_of_numbers(targets: Any, labels: pd.Index, column: Hashable, role: str
     raise ValueError(
         f"{role} has the targets {shown(strange or found)}, which are neither {theirs}, nor {numbered}; "
         "leave those rows out, or give labels that were trained on"
+    )
+
+
+def numbers_for_words(role: str, words: pd.Index) -> ValueError:
+    """The error to raise for targets that are numbers where there were words: in which order is open."""
+    named = words.tolist() if len(words) <= 8 else "network.classes"
+    return ValueError(
+        f"{role} has numbers for targets, and the training had words, {shown(words)}: give the words, or a "
+        f"Dataset; of ids that number those from 0, numpy.array({named})[y]"
     )
 
 
@@ -184,6 +196,11 @@ def refuse_unknown(frame: pd.DataFrame, target: Hashable, labels: pd.Index) -> N
 def are_numbers(labels: pd.Index | None) -> bool:
     """Whether labels are numbers, so that they may be values to predict as well."""
     return labels is not None and is_numeric_dtype(labels.dtype) and not is_bool_dtype(labels.dtype)
+
+
+def are_words(labels: Any) -> bool:
+    """Whether labels are texts, which may be numbered in any order."""
+    return isinstance(labels, pd.Index) and labels.inferred_type == "string"
 
 
 def shown(labels: Iterable[Any], most: int = 8) -> str:
@@ -240,11 +257,13 @@ def _values(column: pd.Series, loss: str) -> Read:
     elif column.dtype.kind == "m":
         remedy = f"{named}.dt.total_seconds()"
     elif are_dates(column.unique()):
-        remedy = f"dates = pandas.to_datetime({named}); (dates - dates.min()).dt.total_seconds()"
+        dates = to_dates(column.dropna().unique(), named)
+        remedy = f"dates = {dates}; (dates - dates.min()).dt.total_seconds()"
     elif pd.to_numeric(column.astype(object), errors="coerce").notna().all():
         remedy = f"{named}.astype(float)"
     else:
-        remedy = f"{named}.map({{{_plain(column.iloc[0])!r}: 0.0, ...}})"
+        words = [str(each) for each in column.dropna().unique()]
+        remedy = numbers_in(words, named) or f"{named}.map({{{_plain(column.iloc[0])!r}: 0.0, ...}})"
     raise ValueError(
         f"column {column.name!r} holds {column.dtype}, which is labels, and {loss} predicts values; predict "
         f"classes with 'softmax_cross_entropy', or turn it into numbers: {remedy}"

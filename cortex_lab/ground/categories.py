@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.written import are_dates, numbers_in, to_dates
 
 MOST = 100
 """More different words than these are names or texts, unless the column is a pandas.Categorical."""
-
-_DATE = re.compile(r"\s*(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d{2}))([T ]\s*\d.*)?\s*")
 
 
 def holds_words(column: pd.Series) -> bool:
@@ -21,12 +19,6 @@ def holds_words(column: pd.Series) -> bool:
     if isinstance(column.dtype, (pd.CategoricalDtype, pd.StringDtype)):
         return True
     return column.dtype == object and all(isinstance(cell, str) for cell in column[column.notna()])
-
-
-def are_dates(words: Iterable[object]) -> bool:
-    """Whether most of several words, such as "2024-05-31", "5/31/24" or "31.5.2024 12:00", are dates."""
-    found = [_DATE.fullmatch(str(each)) is not None for each in words]
-    return len(found) > 1 and 2 * sum(found) > len(found)
 
 
 def categories_of(column: pd.Series, name: Hashable) -> list[str]:
@@ -51,8 +43,14 @@ def categories_of(column: pd.Series, name: Hashable) -> list[str]:
     if are_dates(found):
         raise ValueError(
             f"column {name!r} holds dates written as words, such as {found[0]!r}: dates = "
-            f"pandas.to_datetime(frame[{name!r}]); frame[{name!r}] = (dates - dates.min()).dt.days makes "
+            f"{to_dates(found, f'frame[{name!r}]')}; frame[{name!r}] = (dates - dates.min()).dt.days makes "
             'numbers of them; or say that they are categories: .astype("category")'
+        )
+    made = numbers_in(found, f"frame[{name!r}]")
+    if made is not None:
+        raise ValueError(
+            f"column {name!r} holds numbers written as words, such as {found[0]!r}: frame[{name!r}] = {made} "
+            'makes numbers of them; or say that they are categories: .astype("category")'
         )
     if len(found) > MOST:
         raise ValueError(

@@ -87,6 +87,13 @@ def numbers_of(column: pd.Series) -> np.ndarray:
     return column.to_numpy(np.longdouble if column.dtype == np.longdouble else np.float64, na_value=np.nan)
 
 
+def as_switches(column: pd.Series) -> pd.Series:
+    """Yes and no that pandas keeps as objects, as bools; any other column as it is."""
+    if column.dtype != object or not all(isinstance(each, (bool, np.bool_)) for each in column):
+        return column
+    return column.astype(bool)
+
+
 def as_float32(values: np.ndarray, called: str) -> np.ndarray:
     """Numbers (n, ...) as float32, copied only if they are not.
 

@@ -6,9 +6,11 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, wraps
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits_elsewhere import AROUND
 from cortex_lab.ground.spelling import squeezed
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -17,6 +19,9 @@ _PENALTY = 'train(..., penalties={"*/kernel": L2(1e-4)}) keeps weights small'
 _INPUT = "shapes are found out: Network(layers, input_shape=...) says that of a row, once"
 _RATE = "an optimizer has it: train(..., optimizer=Adam(learning_rate=1e-3))"
 _RUN = "session.run(cl.epochs(5)) trains for so long"
+_SCHEDULE = "an optimizer has it: train(..., optimizer=Adam(CosineDecay(1e-3, 1000)))"
+_CLIPS = "an optimizer has it: train(..., optimizer=Adam(1e-3, clip_norm=1.0))"
+_CORES = "all cores there are do the work; leave it out"
 _STOPS = "session.run(cl.stalled('validation_loss', patience=5)) stops early"
 _VALIDATION = "say validation=0.2, or validation=(inputs, targets)"
 
@@ -156,6 +161,10 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "features": ("inputs",),
     "columns": ("inputs",),
     "stratifyby": ("stratify",),
+    **dict.fromkeys(("scheduler", "lrscheduler", "lrschedule", "schedule", "warmup"), (_SCHEDULE,)),
+    **dict.fromkeys(("njobs", "numworkers", "workers", "pinmemory", "usemultiprocessing"), (_CORES,)),
+    **dict.fromkeys(("gradientclip", "gradclip", "gradientclipval"), ("clip_norm", _CLIPS)),
+    **dict.fromkeys(("dropout", "recurrentdropout"), ("rate", "put cl.Dropout(0.2) before it or behind it")),
 }
 """By what a keyword is called elsewhere, squeezed: names it may have here, or what to type if none fits."""
 
@@ -248,12 +257,13 @@ NAMES: dict[str, str] = {
     "callbacks": "session.subscribe(function)",
     "datasets": "cl.data.load('digits')",
     "earlystop": "session.run(cl.stalled('validation_loss', patience=5))",
+    **AROUND,
 }
 """By what is imported elsewhere, squeezed: what it is here."""
 
 
 def elsewhere(name: str, known: Iterable[str]) -> str:
-    """"; say ..." with what the class or function `name` of others is here; nothing if nobody can tell."""
+    """ "; say ..." with what the class or function `name` of others is here; nothing if nobody can tell."""
     known = [each for each in known if not each.startswith("_")]
     same = [f"cl.{each}" for each in known if squeezed(each) == squeezed(name)]
     found = same[0] if same else NAMES.get(squeezed(name))
@@ -275,15 +285,20 @@ def answers_for(module: str) -> Callable[[str], Any]:
 
 
 def renamed(name: str, known: Iterable[str]) -> str:
-    """"; say ..." with what of `known` is elsewhere called `name`, or is nearest to it; else nothing."""
+    """ "; say ..." with what of `known` is elsewhere called `name`, or is nearest to it; else nothing."""
     known = list(known)
     found = next((each for each in KEYWORDS.get(squeezed(name), ()) if each in known), None)
     return f"; say {found!r}" if found else checks.near(name, known)
 
 
-def remedy(name: str, known: Iterable[str]) -> str:
-    """What to type instead of the keyword `name`, of those that are `known`; nothing if nobody can tell."""
+def remedy(name: str, known: Iterable[str], own: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What to type instead of the keyword `name`, of those that are `known`; nothing if nobody can tell.
+
+    `own` is what the function itself answers, by keywords squeezed.
+    """
     known = list(known)
+    if squeezed(name) in own:
+        return own[squeezed(name)]
     same = [each for each in known if squeezed(each) == squeezed(name)]
     if same:
         return f"it is called {same[0]}= here"
@@ -295,15 +310,17 @@ def remedy(name: str, known: Iterable[str]) -> str:
     return checks.near(name, known).removeprefix("; ")
 
 
-def unknown_keyword(what: str, name: str, known: Iterable[str]) -> checks.WrongArgument:
+def unknown_keyword(
+    what: str, name: str, known: Iterable[str], own: Mapping[str, str] = MappingProxyType({})
+) -> checks.WrongArgument:
     """The error to raise for an argument that `what` does not take."""
     known = [each for each in known if each != "name"]
     there = f"it takes {', '.join(known)}" if known else "it takes no settings"
-    return checks.WrongArgument(f"{what} takes no {name}=: {remedy(name, known) or there}")
+    return checks.WrongArgument(f"{what} takes no {name}=: {remedy(name, known, own) or there}")
 
 
-def told(function: Function) -> Function:
-    """Decorator: an argument that the function does not take is answered by what to type."""
+def told(function: Function, own: Mapping[str, str] = MappingProxyType({})) -> Function:
+    """Decorator: an argument that the function does not take is answered by what to type, `own` first."""
     parameters = list(inspect.signature(function).parameters)
     known = [name for name in parameters if name != "self"]
 
@@ -311,8 +328,11 @@ def told(function: Function) -> Function:
     def called(*args: Any, **options: Any) -> Any:
         for name in options:
             if name not in parameters:
-                owner = function.__qualname__.removesuffix(".__init__")
-                raise unknown_keyword(owner, name, known)
+                owner = function.__qualname__
+                if "self" in parameters and args:
+                    # A method is called by the class that people hold, whichever of its bases has it.
+                    owner = f"{type(args[0]).__name__}.{function.__name__}"
+                raise unknown_keyword(owner.removesuffix(".__init__"), name, known, own)
         return function(*args, **options)
 
     return called  # type: ignore[return-value]
@@ -330,14 +350,17 @@ class Answering:
             if isinstance(own, property) and own.fget is not None:
                 # It is there, and raised what it has to say.
                 return own.fget(self)
-            raise AttributeError(_not_there(type(self), name), name=name)
+            raise AttributeError(_not_there(type(self), name, self._answer(name)), name=name)
+
+    def _answer(self, name: str) -> str | None:
+        """What to type instead of asking this one for `name`; None where nobody can tell."""
+        return self.answers.get(name)
 
 
 @lru_cache(maxsize=256)
-def _not_there(owner: type[Answering], name: str) -> str:
+def _not_there(owner: type[Answering], name: str, answer: str | None) -> str:
     """Remembered, since libraries ask again and again for what an object may have."""
     said = f"{owner.__name__!r} object has no attribute {name!r}"
     if name.startswith("_"):
         return said
-    answer = owner.answers.get(name)
     return said + (f": {answer}" if answer else checks.near(name, dir(owner)))

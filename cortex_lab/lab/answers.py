@@ -15,10 +15,16 @@ ANSWERS = {
     "train_step": "session.step()",
     "compile": "loss and optimizer are arguments of cl.train(network, data, loss, optimizer)",
     "predict": _PREDICT,
-    "predict_proba": _PREDICT,
     "evaluate": "session.score() of the test rows, session.score((inputs, targets)) of others",
     "test": "session.score() of the test rows, session.score((inputs, targets)) of others",
     "validate": "session.score('validation'); each epoch's is in session.trace['validation_loss']",
+    "classes_": "session.network.classes",
+    "confusion_matrix": "sklearn.metrics.confusion_matrix(y, session.network.predict(x).argmax(axis=-1))",
+    "accuracy": "session.score((inputs, targets))['accuracy']",
+    "validation_loss": "session.trace['validation_loss']",
+    "best_score_": "session.best().value",
+    "coef_": "session.network.parameters",
+    "n_iter_": "session.step_number",
     "summary": "session.network.summary()",
     "model": "session.network",
     "net": "session.network",
@@ -49,3 +55,31 @@ ANSWERS = {
     "grads": "session.gradients",
     "backward": "session.step(to='update') is after it; session.gradients are what it found",
 }
+
+_ANEW = "it is said when a session is made: train(..., {name}=...)"
+ASSIGNING = {
+    **{
+        name: _ANEW.format(name=name)
+        for name in (
+            "data", "loss", "optimizer", "batch_size", "seed", "validation", "validate_every",
+            "metrics", "loss_weights", "sample_weight", "class_weight", "penalties", "augment",
+            "resume_from", "new_optimizer", "probes", "snapshot_budget",
+        )
+    },
+    **{
+        name: f"session.edit({name!r}, ...) changes it"
+        for name in ("learning_rate", "frozen", "excluded_rows", "labels", "row_weights", "dropout_rate")
+    },
+    "lr": "session.edit('learning_rate', ...) changes it",
+    "momentum": "session.edit(\"optimizer['momentum']\", ...) changes it",
+    "weight_decay": "session.edit(\"optimizer['weight_decay']\", ...) changes it",
+    "network": "a session trains what it was made with: train(network, data)",
+    "dataset": "a session trains on what it was made with: train(network, dataset)",
+    "model": "a session trains what it was made with: train(network, data)",
+    "weights": "session.edit(\"weights['dense_1/kernel']\", array) changes some",
+    "gradients": "session.edit(\"gradient['dense_1/kernel']\", array) changes one, inside a step",
+    "step_number": "session.rewind(step=...) goes back, session.run(500) on",
+    "epochs": "session.run(cl.epochs(5)) trains for so long",
+    "callbacks": "session.subscribe(function) calls it",
+}  # fmt: skip
+"""What to type instead of assigning to a session."""

@@ -8,17 +8,21 @@ from math import inf
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cortex_lab.data import Batches
 from cortex_lab.data.given import Given
 from cortex_lab.data.source import source_of
+from cortex_lab.data.targets import are_numbers, shown
 from cortex_lab.ground import checks
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.activation import LIMITS
-from cortex_lab.nn.contract.layer import Layer
+from cortex_lab.nn.contract.layer import Layer, snake_case
 from cortex_lab.nn.contract.loss import TooFewClasses, WrongRows
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.layers.scaling import Normalization, Rescaling
+from cortex_lab.nn.losses.binary import SigmoidCrossEntropy
+from cortex_lab.nn.losses.categorical import SoftmaxCrossEntropy
 from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
 from cortex_lab.nn.run.pictures import is_bytes
 from cortex_lab.nn.train.labels import refuse_wrong_classes
@@ -62,6 +66,53 @@ def refuse_unfitting_targets(training: Training, given: Given, batch: Any) -> No
         raise WrongRows(f"{_targets_of(given)}: {error.text}", rows) from None
 
 
+def refuse_renumbered(training: Training, given: Given) -> None:
+    """ValueError for labels that are numbers, not those of the outputs, where there are more outputs.
+
+    They are counted through: whoever takes the number of an output for the label is wrong.
+    """
+    for name, labels in _numbers_of_their_own(training, given).items():
+        loss, units, count = training.losses[name], training.network.graph.shape(name)[-1], len(labels)
+        if loss.reads != "classes" or hasattr(loss, "classes") or units <= count:
+            continue
+        are_ids = min(labels) >= 0 and max(labels) < units
+        raise ValueError(
+            f"{_targets_of(given, name)} have the {count} labels {shown(labels)}, and output {name!r} has "
+            f"{units} units: end the network in Dense({count}), whose outputs are those in order "
+            f"(network.classes){', or give class ids as an array, y.to_numpy()' * are_ids}"
+        )
+
+
+def renumbered(training: Training, given: Given) -> list[str]:
+    """A line for labels that are numbers, not those of the outputs that stand for them."""
+    said = []
+    for name, labels in _numbers_of_their_own(training, given).items():
+        if training.losses[name].reads == "classes":
+            first = ", ".join(map(str, range(min(len(labels), MOST_NAMES))))
+            first += ", ..." * (len(labels) > MOST_NAMES)
+            kind = type(labels[0]).__name__
+            said.append(
+                f"outputs {first} of {name!r} are the labels {shown(labels, MOST_NAMES)}: "
+                f"numpy.array(network.classes).astype({kind})[network.predict(x).argmax(axis=-1)]"
+            )
+        else:
+            said.append(f"yes of {name!r} is the label {labels[1]!r}, no is {labels[0]!r}")
+    return said
+
+
+def _numbers_of_their_own(training: Training, given: Given) -> dict[str, list]:
+    """By output, labels of a column that are numbers and not 0, 1, ...; numbers in arrays are class ids."""
+    found = {}
+    for name, loss in training.losses.items():
+        labels = _labels_of(given, name) if loss.reads in ("classes", "yes or no") else None
+        if given.source is not None and labels is not None:
+            # Of batches, only how they print is known.
+            labels = pd.to_numeric(pd.Index(labels), errors="coerce").dropna()
+        if labels is not None and are_numbers(labels) and labels.tolist() != list(range(len(labels))):
+            found[name] = labels.tolist()
+    return found
+
+
 def say_out_of_reach(training: Training, given: Given, batch: Any) -> None:
     """A warning for targets of values that the last layer of an output never gives; `batch` is the first."""
     graph, objective = training.network.graph, training.objective
@@ -81,15 +132,37 @@ def say_out_of_reach(training: Training, given: Given, batch: Any) -> None:
     for name, (low, high) in found.items():
         least, most = limits[name]
         if low < least or high > most:
-            goes = f"over {least:g}" if most == inf else f"under {most:g}" if least == -inf else ""
-            gives = goes or f"{least:g} to {most:g}"
             warnings.warn(
-                f"output {name!r} ends in {ends_in(graph, name)}, which gives {gives}, and "
+                f"output {name!r} ends in {ends_in(graph, name)}, which gives {_span(least, most)}, and "
                 f"{_targets_of(given, name)} go from {low:.4g} to {high:.4g}: what is beyond is never "
                 "reached; leave the activation of the last layer out",
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def say_held_logits(training: Training) -> None:
+    """A warning for a loss of raw outputs behind an activation that keeps the network from being sure."""
+    graph = training.network.graph
+    for name, loss in training.losses.items():
+        # A censored loss is another one inside.
+        loss = getattr(loss, "loss", loss)
+        low, high = reach(graph, name)
+        below, above = low > -inf, high < inf
+        # A sigmoid reads each output, a softmax how far they lie apart.
+        held = isinstance(loss, SigmoidCrossEntropy) and (below or above)
+        if held or (isinstance(loss, SoftmaxCrossEntropy) and below and above):
+            warnings.warn(
+                f"output {name!r} ends in {ends_in(graph, name)}, which gives {_span(low, high)}, and "
+                f"{snake_case(type(loss).__name__)} reads raw outputs, far below and above 0: of some "
+                "answers the network is never sure; end it in a layer without activation",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _span(low: float, high: float) -> str:
+    return f"over {low:g}" if high == inf else f"under {high:g}" if low == -inf else f"{low:g} to {high:g}"
 
 
 def unscaled(training: Training, given: Given, reads: Mapping[str, list], batch: Any) -> list[str]:
@@ -158,6 +231,27 @@ def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]
         )
 
 
+def refuse_other_scales(graph: Graph, reads: Mapping[str, list], given: Given) -> None:
+    """ValueError for a layer that was adapted to other columns, or in another order, than it is to see."""
+    target = None if given.dataset is None else given.dataset.target
+    for name, node in graph.nodes.items():
+        layer, place = node.layer, node.inputs[0]
+        if not isinstance(layer, Normalization) or layer.columns is None:
+            continue
+        while place in graph.nodes and graph.nodes[place].layer.in_place:
+            # Each column stays where it is.
+            place = graph.nodes[place].inputs[0]
+        seen = reads.get(place)
+        if layer.invert:
+            ends = [out for out in graph.outputs if last_layer(graph, out) is layer]
+            seen = target.get(ends[0]) if ends and isinstance(target, Mapping) else ends and target
+        if isinstance(seen, list) and len(seen) > 1 and list(layer.columns) != seen:
+            raise ValueError(
+                f"{name!r} was adapted to the columns {shown(layer.columns)}, in this order, and is given "
+                f"{shown(seen)}; adapt it to those: adapt(frame[{seen}])"
+            )
+
+
 def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list]) -> None:
     """ValueError for missing numbers among the rows to train on, and for ids that a layer has no row for."""
     batches.refuse_missing()
@@ -170,6 +264,8 @@ def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list])
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:
     if (*got, 1) == wanted:
         return "give each number a channel of its own: x[..., None]"
+    if not got:
+        return "inputs stand first, and what is predicted second: (inputs, targets)"
     if len(got) == len(wanted) == 3 and (*got[1:], got[0]) == wanted:
         return "channels go last here: x.transpose(0, 2, 3, 1)"
     if np.prod(got, initial=1) == np.prod(wanted, initial=1):
@@ -228,11 +324,16 @@ def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueErr
 
 
 def _named(given: Given, name: str) -> str:
-    labels = given.labels if given.dataset is None else given.dataset.labels
-    labels = labels.get(name) if isinstance(labels, dict) else labels
+    labels = _labels_of(given, name)
     if labels is None:
         return ", counted from 0"
     return f" ({', '.join(map(str, labels[:MOST_NAMES]))}{', ...' * (len(labels) > MOST_NAMES)})"
+
+
+def _labels_of(given: Given, name: str) -> Any:
+    labels = given.labels if given.dataset is None else given.dataset.labels
+    labels = given.classes if given.source is not None else labels
+    return labels.get(name) if isinstance(labels, Mapping) else labels
 
 
 def _targets_of(given: Given, name: str = "") -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data.source import Source as Rows
+from cortex_lab.data.targets import are_words
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.run.network import Network
@@ -169,9 +170,17 @@ class Recipe:
             return source.of({name: _small(part) for name, part in values.items()})
         return source.of(_small(values))
 
+    def _in_words(self, validation: Any) -> Any:
+        """Rows to validate on with the words of a Dataset for the ids that they came to."""
+        labels: Any = getattr(self.data, "labels", None)
+        if not isinstance(validation, tuple) or not are_words(labels):
+            return validation
+        return validation[0], labels.to_numpy(str)[validation[1]]
+
     def _said(self, source: SourceText) -> str:
         """The options that say something, as keyword arguments."""
         options = {field.name: getattr(self.setup, field.name) for field in fields(self.setup)[2:]}
+        options["validation"] = self._in_words(self.setup.validation)
         plain = {name: _plain(value) for name, value in options.items() if name != "frozen" or value}
         said = [
             f"{name}={source.of(v)}" for name, v in plain.items() if v is not None or name == "validation"

@@ -16,12 +16,13 @@ from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
-from cortex_lab.ground.habits import Answering, told
-from cortex_lab.lab.answers import ANSWERS
+from cortex_lab.ground.habits import told
+from cortex_lab.lab.answers import ANSWERS, ASSIGNING
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.run.answers import JUDGED, judged
 from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.train.best_networks import best_networks
 from cortex_lab.nn.train.checkpoint import save_training
@@ -42,14 +43,16 @@ class Best:
     value: float
 
 
-class TrainingSession(Answering, Session):
+class TrainingSession(Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
     """
 
     process: Training
-    answers = ANSWERS
+    dataset: Dataset | None
+    recipe: Recipe | None
+    answers, assigning = ANSWERS, ASSIGNING
 
     def __init__(
         self,
@@ -245,6 +248,10 @@ class TrainingSession(Answering, Session):
         said = f"reads {', '.join(read)}; words as 0 and 1 for each, numbers as they are"
         return "\n".join([*lines, f"  predicts {dataset.target!r}; {said}"])
 
+    def _answer(self, name: str) -> str | None:
+        found = judged(self.network.graph, name) if name in JUDGED else ""
+        return found.replace("network.predict", "session.network.predict") or self.answers.get(name)
+
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
         training: Any = process
@@ -290,17 +297,31 @@ class TrainingSession(Answering, Session):
     def _score(self, data: Any, metrics: Any) -> dict[str, float]:
         training = self.process
         if isinstance(data, str):
-            splits = getattr(self.dataset, "splits", None) or {}
-            if data not in splits:
-                raise KeyError(f"there is no split {data!r} to score; give a Dataset or (inputs, targets)")
-            data = getattr(self.dataset, data)
+            data = self._split(data)
+        chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
+        if data is not None and data is training.validation:
+            return training.objective.score(*data, chosen)
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         inputs, targets = training.checked_rows(
             *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
         )
-        chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
         return training.objective.score(inputs, targets, chosen)
+
+    def _split(self, name: str) -> Any:
+        """The part of the data called so; KeyError that says which there are."""
+        splits = getattr(self.dataset, "splits", None) or {}
+        if name in splits:
+            return getattr(self.dataset, name)
+        held_out = self.process.validation
+        if name == "validation" and held_out is not None:
+            return held_out
+        there = list(dict.fromkeys([*splits, *["validation"] * (held_out is not None)]))
+        has = f"the data have {' and '.join(map(repr, there))}" if there else "the data are not split"
+        near = checks.near(name, there)
+        raise KeyError(
+            f"there is no split {name!r} to score: {has}{near or '; give a Dataset or (inputs, targets)'}"
+        )
 
     def _save(self, path: str | os.PathLike) -> list[str]:
         """Save it; what to say of the best steps whose weights were out of reach."""

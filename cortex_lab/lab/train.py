@@ -20,9 +20,13 @@ from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, refuse_targets_for_a_loss, said
 from cortex_lab.lab.fitting import (
     refuse_no_network,
+    refuse_other_scales,
+    refuse_renumbered,
     refuse_unfitting_inputs,
     refuse_unfitting_targets,
     refuse_wrong_rows,
+    renumbered,
+    say_held_logits,
     say_out_of_reach,
     unscaled,
 )
@@ -89,8 +93,9 @@ def train(
         frame alone all but the one called "target", "label", "y" or "class". Columns of words are read as one
         column of 0 and 1 for each category; the network keeps which. Targets may be words, or a dict of
         arrays by output name. A loss of classes reads labels as classes, a loss of values
-        reads numbers as they are, one of yes or no reads two labels, or shares from 0 to 1. In an array,
-        classes are ids 0, 1, ..., and a negative id says that a row's class is unknown: it teaches nothing.
+        reads numbers as they are, one of yes or no reads two labels, or shares from 0 to 1. Classes in a
+        column are counted through, in the order of `network.classes`, which holds how they print; in an array
+        they are ids 0, 1, ..., and a negative id says that a row's class is unknown: it teaches nothing.
     loss
         A loss or its name, such as "softmax_cross_entropy" or "mse"; a dict by output name if there are
         several. Of "cross_entropy" the last layer says which it is. None chooses by the last layer and the
@@ -182,7 +187,8 @@ def train(
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
-    whole = Given.of(data, reading, name, by_output, Learned(**learned_names(network)), dtype)
+    learned = Learned(**learned_names(network))
+    whole = Given.of(data, reading, name, by_output, learned, dtype)
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed, dtype)
     if given.source is None and batch_size > len(given.rows):
@@ -194,6 +200,7 @@ def train(
     first = batches.fetch(0)
     checked_names(network, batches)
     refuse_unfitting_inputs(network.graph, first.inputs, reads)
+    refuse_other_scales(network.graph, reads, whole)
     if given.source is None:
         refuse_wrong_rows(network.graph, batches, reads)
     row_weights = weights_of(given, class_weight, sample_weight, class_count(network, loss))
@@ -202,7 +209,10 @@ def train(
     except NoSuchId as error:
         raise error.called(reads) from None
     refuse_unfitting_targets(training, given, first)
+    if saved is None and not learned.classes:
+        refuse_renumbered(training, given)
     say_out_of_reach(training, given, first)
+    say_held_logits(training)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
     if saved is not None:
         check_validated(training, saved, validation)
@@ -227,6 +237,7 @@ def train(
     chosen = said(why, training.losses)
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
+    chosen += renumbered(training, given)
     chosen += unscaled(training, given, reads, first)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)

@@ -233,7 +233,9 @@ def as_optimizer(optimizer: object) -> Optimizer:
         name = spelled(optimizer, OPTIMIZERS, _OTHERS) or optimizer
         if not OPTIMIZERS.has(name):
             there = ", ".join(f"'{each.lower()}'" for each in OPTIMIZERS)
-            meant = checks.near(name, OPTIMIZERS)
+            called, bracket, settings = optimizer.partition("(")
+            own = spelled(called, OPTIMIZERS, _OTHERS) if bracket else None
+            meant = f"; say cl.{own}({settings}, without quotes" if own else checks.near(name, OPTIMIZERS)
             said = meant or f"; there are {there}"
             raise checks.WrongArgument(f"there is no optimizer {optimizer!r}{said}")
         optimizer = OPTIMIZERS.find(name)

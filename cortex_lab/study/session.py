@@ -12,6 +12,7 @@ import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
+from cortex_lab.ground.held import Held
 from cortex_lab.study.breakpoints import Breakpoint, Breakpoints
 from cortex_lab.study.conditions import Condition, as_condition, require_recorded, steps
 from cortex_lab.study.events import Event, Stop
@@ -28,7 +29,7 @@ from cortex_lab.study.subscribers import Subscriber
 from cortex_lab.study.trace import Trace
 
 
-class Session:
+class Session(Held):
     """One study of one Process.
 
     Stepping happens in whichever thread calls `step` or `run`, one at a time; `pause`, `between_steps`,
@@ -49,20 +50,19 @@ class Session:
     lasts, such as weights or rows, begins the step anew; one of its gradient lets it go on.
     """
 
+    process: Process
+    # What a script says as comments: the steps at which something was done that changes no bit, and what.
+    remarks: list[tuple[int, str]]
+    remade = "session.edit(name, value) changes what there is to edit"
+
     def __init__(
-        self,
-        process: Process,
-        probes: Iterable[Probe] | None = None,
-        snapshot_budget: int = 256 * 2**20,
+        self, process: Process, probes: Iterable[Probe] | None = None, snapshot_budget: int = 256 * 2**20
     ) -> None:
-        self.process = process
-        # What a script says as comments: the steps at which something was done that changes no bit, and what.
-        self.remarks: list[tuple[int, str]] = []
+        self.process, self.remarks = process, []
         self._recorder = Recorder(process, probes)
         self._stepper = Stepper(process, self._recorder, History(snapshot_budget))
         self._journal = self._stepper.journal
-        self._subscribers = self._stepper.subscribers
-        self._gate = self._stepper.gate
+        self._subscribers, self._gate = self._stepper.subscribers, self._stepper.gate
 
     # Where it stands ---------------------------------------------------------------------------------
 

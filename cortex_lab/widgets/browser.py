@@ -45,6 +45,8 @@ class Still:
 class Shelf(Session):
     """A Session without steps, that has a dataset."""
 
+    dataset: Dataset
+
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         super().__init__(Still())

@@ -33,6 +33,8 @@ class BenchOnPage:
 
     def wait_for_step(self, step: int, panels: tuple[str, ...] = PANELS, timeout: float = 20) -> None:
         for panel in panels:
+            # What is out of sight is not drawn.
+            self.panel(panel).scroll_into_view_if_needed()
             self.lab.wait_until(lambda panel=panel: self.step(panel) == step, f"{panel} at {step}", timeout)
 
     def picture(self, panel: str) -> str:

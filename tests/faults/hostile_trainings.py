@@ -107,6 +107,8 @@ def resume_all(tally: Tally, folder: Path, every: int = 1) -> None:
                 continue
             session.clear_breakpoints()
             session.step(1, force=True)
-            session.restore_best("loss")
+            # Files of an earlier version have no weights of the best steps; it says so.
+            if where[-1:] != ("best",):
+                session.restore_best("loss")
             session.save(again)
             training(resume_from=again)

@@ -16,7 +16,8 @@ ARRAYS = {
     "pending_update": ("dense_1/kernel", "backward:dense_1"),
 }
 OTHERS = {
-    "learning_rate", "optimizer", "excluded_rows", "frozen", "dropout_rate", "hyperparameter", "revived_unit",
+    "learning_rate", "optimizer", "excluded_rows", "labels", "row_weights", "frozen", "dropout_rate",
+    "hyperparameter", "revived_unit",
 }  # fmt: skip
 BEYOND = [1e300, -1e39, np.longdouble("1e4000"), 3.5e38]
 

@@ -167,3 +167,49 @@ def test_single_numbers_are_taken_or_said_how_to_bring_into_rows(kind):
         cl.Network([cl.Mean(), layer], 4)
     except ValueError as error:
         assert "keepdims=True or Reshape((1,))" in str(error)
+
+
+COLUMNS = pd.DataFrame(TABLE[:60], columns=["a", "b", "c"]).assign(y=TABLE[:60, 0], z=TABLE[:60, 1])
+TURNED = COLUMNS[["c", "a", "b", "y", "z"]]
+INPUTS, GOALS = ["a", "b", "c"], ["y", "z"]
+# What a layer of inputs, or of values that are predicted, is adapted to, and whether columns are in order.
+ADAPTED = {
+    "a frame": (False, lambda: COLUMNS[INPUTS], True),
+    "an array": (False, lambda: TURNED[["c", "a", "b"]].to_numpy(), True),
+    "a Dataset": (False, lambda: cl.data.Dataset(COLUMNS, INPUTS, GOALS), True),
+    "a frame in another order": (False, lambda: TURNED[["c", "a", "b"]], False),
+    "a Dataset in another order": (False, lambda: cl.data.Dataset(TURNED, ["c", "a", "b"], GOALS), False),
+    "other columns": (False, lambda: COLUMNS[["a", "b", "y"]], False),
+    "targets": (True, lambda: COLUMNS[GOALS], True),
+    "targets of a Dataset": (True, lambda: cl.data.Dataset(COLUMNS, INPUTS, GOALS), True),
+    "targets in another order": (True, lambda: COLUMNS[["z", "y"]], False),
+    "targets of a Dataset in another order": (
+        True, lambda: cl.data.Dataset(COLUMNS, INPUTS, ["z", "y"]), False,
+    ),
+}  # fmt: skip
+LEARNED_FROM = {
+    "a Dataset": lambda: cl.data.Dataset(COLUMNS, INPUTS, GOALS),
+    "frames": lambda: (COLUMNS[INPUTS], COLUMNS[GOALS]),
+    "a frame and names": lambda: (COLUMNS, GOALS),
+}
+
+
+@pytest.mark.parametrize("data", LEARNED_FROM)
+@pytest.mark.parametrize("case", ADAPTED)
+def test_columns_that_it_was_adapted_to_are_those_that_it_sees(case, data):
+    invert, adapted_to, alike = ADAPTED[case]
+    layer = cl.Normalization(invert=invert).adapt(adapted_to())
+    layers = [cl.Dense(2), layer] if invert else [cl.Rescaling(0.5), layer, cl.Dense(2)]
+    network = cl.Network(layers, 3)
+    if alike:
+        assert cl.train(network, LEARNED_FROM[data](), "mse", batch_size=60).dataset is not None
+        return
+    with pytest.raises(ValueError, match=r"adapted to the columns .*, in this order, and is given .*adapt\("):
+        cl.train(network, LEARNED_FROM[data](), "mse")
+
+
+def test_names_of_columns_are_no_setting_of_it():
+    layer = cl.Normalization().adapt(COLUMNS[INPUTS])
+    assert layer == cl.Normalization().adapt(COLUMNS[INPUTS].to_numpy())
+    assert layer_from_dict(layer.to_dict()) == layer
+    assert "columns" not in repr(layer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,8 @@ class Normalization(Layer):
     an input come as they are, 0 to 255. With `invert`, x * sqrt(variance) + mean: the way back.
 
     `mean` and `variance`, a number or nested tuples of the shape of those axes, are settings: they do not
-    learn, and travel with the description.
+    learn, and travel with the description. `columns` are those that it was adapted to, if they had names:
+    a training on others, or in another order, is refused.
     """
 
     axis: int | tuple[int, ...] | None = -1
@@ -61,6 +62,7 @@ class Normalization(Layer):
     variance: Any = None
     invert: bool = False
 
+    columns: ClassVar[tuple | None] = None
     reads_raw = True
     in_place = True
     replays = True
@@ -97,6 +99,7 @@ class Normalization(Layer):
             if hasattr(data, "reads"):
                 one = f"data.train.frame[{data.target[first] if self.invert else data.reads[first]!r}]"
             raise ValueError(f"data has {', '.join(map(repr, given))}; adapt to one: adapt({one})")
+        columns = self._columns_of(data)
         if isinstance(given, pd.DataFrame):
             given = _numbers_of(given)
         values = checks.numbers("data", given, "rows of numbers")
@@ -111,7 +114,18 @@ class Normalization(Layer):
             squares = sum(((piece - mean) ** 2).sum(along, keepdims=True) for piece in _pieces(values))
         if not np.isfinite(squares).all():
             raise ValueError("data has values that are missing or infinite; fill or drop them first")
-        return replace(self, mean=np.squeeze(mean, along), variance=np.squeeze(squares / count, along))
+        adapted = replace(self, mean=np.squeeze(mean, along), variance=np.squeeze(squares / count, along))
+        object.__setattr__(adapted, "columns", columns if kept else None)
+        return adapted
+
+    def _columns_of(self, data: Any) -> tuple | None:
+        """Names of the columns that are adapted to, where there are several."""
+        names = data.columns if isinstance(data, pd.DataFrame) else getattr(data, "columns", None)
+        if hasattr(data, "arrays") and self.invert:
+            names = data.target
+        several = isinstance(names, (list, pd.Index)) and len(names) > 1
+        # Those that pandas counts are no names.
+        return tuple(names) if several and not isinstance(names, pd.RangeIndex) else None
 
     def _of_dataset(self, rows: Any) -> Any:
         if not self.invert or getattr(rows, "target", None) is None:

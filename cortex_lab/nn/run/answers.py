@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cortex_lab.ground.held import Held
+from cortex_lab.nn.graph.graph import Graph
+
 _TRAIN = "session = cl.train(network, data), then session.run(cl.epochs(5))"
 _SCORE = "session.score((inputs, targets)) says loss, accuracy and metrics"
 _ARRAYS = "network.parameters['dense_1/kernel'], to read and to assign; network.params is all in a row"
@@ -24,12 +27,12 @@ ANSWERS = {
     "compile": "loss and optimizer are arguments of cl.train(network, data, loss, optimizer)",
     "evaluate": _SCORE,
     "score": _SCORE,
+    "accuracy": _SCORE,
+    "confusion_matrix": "sklearn.metrics.confusion_matrix(y, network.predict(x).argmax(axis=-1))",
     "forward": _ROWS,
     "call": _ROWS,
     "predict_on_batch": _ROWS,
     "transform": "network.activations(x, ['dense_1']) are the outputs of a layer",
-    "predict_proba": "network.predict(x); of raw outputs scipy.special.softmax(..., axis=-1) makes them",
-    "predict_classes": "network.predict(x).argmax(axis=-1)",
     "predict_step": _ROWS,
     "backward": _GRADIENT,
     "zero_grad": "gradients are made anew at every step; leave it out",
@@ -87,6 +90,27 @@ ANSWERS = {
     "n_features_in_": "network.graph.inputs",
 }
 
+_MEMORY = "a network keeps its memory; write into it: "
+_RESTS = "cl.train(..., frozen=['dense_1']) lets layers rest"
+_TRAINED = "a training has it: cl.train(network, data, {name}=...)"
+ASSIGNING = {
+    **{name: f"{_MEMORY}network.{name}[...] = array" for name in ("params", "gradient", "state")},
+    **{name: f"{_MEMORY}network.{name}[name] = array" for name in ("parameters", "gradients", "states")},
+    **{name: _TRAINED.format(name=name) for name in ("loss", "optimizer", "metrics", "batch_size", "frozen")},
+    "ops": "cl.Network(..., ops='gpu') says where numbers live",
+    "device": "cl.Network(..., ops='gpu') says where numbers live",
+    "seed": "network.initialize(seed) draws all parameters anew",
+    "layers": "network.cut('dense_1', then=[...]) ends it elsewhere",
+    "graph": "network.cut('dense_1', then=[...]) ends it elsewhere, cl.Network(graph) is another",
+    "trainable": _RESTS,
+    "requires_grad": _RESTS,
+    "lr": "an optimizer has it: cl.train(..., optimizer=cl.Adam(learning_rate=1e-3))",
+    "learning_rate": "an optimizer has it: cl.train(..., optimizer=cl.Adam(learning_rate=1e-3))",
+    "training": "network.predict(x) never trains, so there is no mode to set",
+    "weights": "network.parameters['dense_1/kernel'] = array",
+}
+"""What to type instead of assigning to a network."""
+
 OF_A_LAYER = {
     "get_weights": "network.parameters['dense_1/kernel'], to read and to assign",
     "set_weights": "network.parameters['dense_1/kernel'] = array",
@@ -102,6 +126,57 @@ OF_A_LAYER = {
     "input": _OUTPUT,
     "name": "it is the name",
 }
+
+_SURE, _RAW = ("sigmoid", "hard_sigmoid", "softmax"), ("linear", "log_softmax")
+JUDGED = ("predict_proba", "predict_log_proba", "predict_classes", "decision_function")
+"""What is asked about classes, which the last layer of a network answers."""
+
+
+def judged(graph: Graph, name: str) -> str:
+    """What makes probabilities or classes of a network's first output, by what that ends in."""
+    output = node = graph.outputs[0]
+    while graph.nodes[node].layer.is_view and graph.nodes[node].inputs[0] in graph.nodes:
+        node = graph.nodes[node].inputs[0]
+    layer: Any = graph.nodes[node].layer
+    end = layer.activation or getattr(layer, "function", None) or "linear"
+    found = "network.predict(x)" + (f"[{output!r}]" if len(graph.outputs) > 1 else "")
+    one = graph.shape(output)[-1:] in ((), (1,))
+    if end not in (*_SURE, *_RAW) and not (end != "linear" and name == "predict_classes" and not one):
+        return f"{found}, of {end}, are no probabilities; end the network in Dense({1 if one else '...'})"
+    if name == "predict_classes":
+        return f"{found} > {0.5 if end in _SURE else 0}" if one else f"{found}.argmax(axis=-1)"
+    if name == "decision_function":
+        of_one, of_many = f"scipy.special.logit({found})", f"numpy.log({found})"
+        return (of_one if "sigmoid" in end else of_many) if end in _SURE else found
+    if end == "linear":
+        made = f"scipy.special.expit({found})" if one else f"scipy.special.softmax({found}, axis=-1)"
+    else:
+        made = f"numpy.exp({found})" if end == "log_softmax" else found
+    return f"numpy.log({made})" if name == "predict_log_proba" else made
+
+
+class NetworkAnswers(Held):
+    """Base of `Network`: what to type for what it has not, and instead of assigning."""
+
+    graph: Graph
+    answers, assigning = ANSWERS, ASSIGNING
+    settable = frozenset({"reads", "categories", "classes", "named_at", "saw_bytes", "saw_large"})
+    remade = "make another network, or assign to network.parameters['dense_1/kernel']"
+
+    def _answer(self, name: str) -> str | None:
+        return judged(self.graph, name) if name in JUDGED else self.answers.get(name)
+
+    def __getitem__(self, key: object) -> Any:
+        raise TypeError(f"a network has no layers in brackets: {_GRAPH}")
+
+
+class LayerNames(list):
+    """The names of layers in order, which say what to type to somebody who asks for one by name."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            raise TypeError(f"network.layers are names: {_GRAPH.replace('dense_1', key)}")
+        return super().__getitem__(key)
 
 
 class LayerName(str):

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike
 
 from cortex_lab.compute import Ops, as_ops
 from cortex_lab.ground import checks
-from cortex_lab.ground.habits import Answering, told
+from cortex_lab.ground.habits import told
 from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
 from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run import saving
-from cortex_lab.nn.run.answers import ANSWERS, LayerName
+from cortex_lab.nn.run.answers import LayerName, LayerNames, NetworkAnswers
 from cortex_lab.nn.run.arrays import Arrays
 from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
@@ -29,10 +29,9 @@ from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
-MEMORY = ("params", "gradient", "state", "parameters", "gradients", "states")
 
 
-class Network(Answering):
+class Network(NetworkAnswers):
     """Layers bound to parameters: describes itself, predicts, and is what a Training trains.
 
     Parameters
@@ -60,7 +59,24 @@ class Network(Answering):
     `network.turns.lock`.
     """
 
-    answers = ANSWERS
+    graph: Graph
+    ops: Ops
+    seed: int
+    pictures: frozenset[str]
+    ids: frozenset[str]
+    params: Any
+    gradient: Any
+    state: Any
+    turns: Turns
+    parameters: Arrays
+    gradients: Arrays
+    states: Arrays
+    reads: dict[str, list]
+    categories: dict[Any, list[str]]
+    # The labels of one output; by name of several.
+    classes: list[str] | dict[str, list[str]] | None
+    # What the weights were when it was given names that were not learned yet.
+    named_at: int | None
 
     @told
     def __init__(
@@ -108,27 +124,12 @@ class Network(Answering):
         self.states = Arrays.of(self.state, self._state_specs, self.ops, self.turns)
         self._shared = self._shared_gradients()
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
-        self.reads: dict[str, list]
-        self.categories: dict[Any, list[str]]
-        # The labels of one output; by name of several.
-        self.classes: list[str] | dict[str, list[str]] | None
-        # What the weights were when it was given names that were not learned yet.
-        self.named_at: int | None
-        self.saw_bytes: frozenset[str]
-        self.saw_large: frozenset[str]
         self.initialize(seed)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # `network.params *= 2` sets what it changed in place.
-        if name in MEMORY and self.__dict__.get(name, value) is not value:
-            part = "[name]" if name.endswith("s") and name != "params" else "[...]"
-            raise AttributeError(f"a network keeps its memory; write into it: network.{name}{part} = array")
-        super().__setattr__(name, value)
 
     @property
     def layers(self) -> list[str]:
         """Names of the nodes, in the order they run."""
-        return list(map(LayerName, self.graph.nodes))
+        return LayerNames(map(LayerName, self.graph.nodes))
 
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""

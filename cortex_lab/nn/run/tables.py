@@ -11,8 +11,8 @@ from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.categories import one_hot
-from cortex_lab.ground.float32 import as_float32, numbers_of, remedy
+from cortex_lab.ground.categories import holds_words, one_hot
+from cortex_lab.ground.float32 import as_float32, as_switches, numbers_of, remedy
 
 
 def is_table(x: Any) -> bool:
@@ -75,7 +75,9 @@ def read_table(
     if twice:
         raise ValueError(f"the frame has more than one column {twice[0]!r}; rename one")
     parts = [
-        one_hot(table[name], categories[name], name) if name in categories else _values(table[name], dtype)
+        one_hot(table[name], categories[name], name)
+        if name in categories
+        else _values(table[name], dtype, bool(reads))
         for name in columns
     ]
     if len(parts) == 1 and (hasattr(parts[0], "as_rows") or parts[0].ndim > 1):
@@ -83,7 +85,21 @@ def read_table(
     return np.column_stack(parts)
 
 
-def _values(column: pd.Series, dtype: DTypeLike) -> np.ndarray:
+def refuse_one_row(network: Any, x: Any) -> None:
+    """ValueError for one row of a frame, or a dict of one, which say what a frame of that row is."""
+    columns = [column for each in network.reads.values() for column in each]
+    if isinstance(x, pd.Series):
+        shapes = network.graph.inputs.values()
+        if set(columns) <= {*x.index} if columns else x.shape in shapes and x.shape != ():
+            raise ValueError(
+                "x is one row of a frame, and a frame is wanted: frame.iloc[[0]] is one of one row"
+            )
+    elif not {*x} & {*network.graph.inputs} and all(np.isscalar(each) for each in x.values()):
+        raise ValueError("x is a dict of one row, and a frame is wanted: pandas.DataFrame([row]) is one")
+
+
+def _values(column: pd.Series, dtype: DTypeLike, learned: bool) -> np.ndarray:
+    column = as_switches(column)
     kind = getattr(column.dtype, "kind", "O")
     if kind != "c" and (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
         numbers, single = numbers_of(column), dtype == np.float32
@@ -101,6 +117,11 @@ def _values(column: pd.Series, dtype: DTypeLike) -> np.ndarray:
         return np.asarray(column.array)
     if column.dtype == object and len(column) and isinstance(column.iloc[0], (np.ndarray, list, tuple)):
         return np.stack([np.asarray(cell) for cell in column])
+    if not learned and holds_words(column):
+        raise ValueError(
+            f"column {column.name!r} holds words, and which there are a network learns in training: train it "
+            "first, cl.train(network, data), or give a Dataset; pandas.to_numeric makes numbers"
+        )
     raise ValueError(
         f"column {column.name!r} holds {column.dtype}, and the network reads numbers; {remedy(kind)}"
     )
