@@ -70,7 +70,8 @@ def test_a_pause_and_visitors_are_heard_during_the_wait_for_a_step(clock):
     clock.then = visit
     stop = session.run(pace=Pace(0.001, clock, clock.sleep))
     assert stop.kind == "pause" and session.step_number == 1 and clock.now < 1
-    wait_until(lambda: seen == [1, 1, 1], "the visitors to be answered")
+    # One more may have come while the others still waited for their answer.
+    wait_until(lambda: len(seen) >= 3 and {*seen} == {1}, "the visitors to be answered")
 
 
 def test_a_pace_changes_no_bit_and_a_number_is_one(clock):
