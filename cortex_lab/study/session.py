@@ -198,12 +198,10 @@ class Session(Held):
     ) -> Stop:
         """Step until the condition is met, or `pause()`, or Ctrl-C; None means until paused.
 
-        A whole number is that many steps.
-
-        Blocks the calling thread. Ctrl-C (the kernel's stop button) is a pause, not an exception: the step
-        under way is completed and the state is whole. `force` is as in `step`. In a terminal and in Jupyter a
-        run of more than a second shows a line with its `progress`. A `pace` is so many steps a second at
-        most; None is as fast as it goes.
+        A whole number is that many steps. Blocks the calling thread. Ctrl-C (the kernel's stop button) is a
+        pause, not an exception: the step under way is completed and the state is whole. `force` is as in
+        `step`. In a terminal and in Jupyter a run of more than a second shows a line with its `progress`. A
+        `pace` is so many steps a second at most; None is as fast as it goes.
         """
         checks.flag("force", force)
         checks.flag("progress", progress)

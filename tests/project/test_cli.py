@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
-    (folder / "pictures").mkdir(parents=True)
-    (folder / ".ipynb_checkpoints").mkdir()
+    for inner in ("pictures", ".ipynb_checkpoints"):
+        (folder / inner).mkdir(parents=True)
     (folder / "00_tour.ipynb").write_text("tour 1")
     (folder / "01_more.ipynb").write_text("more 1")
     (folder / "pictures" / "net.png").write_bytes(b"\x89PNG")
@@ -390,9 +390,8 @@ def test_jupyterlab_serves_the_tour(tmp_path: Path) -> None:
 
         wait_until(answers, "JupyterLab serves a page")
         assert "/lab/tree/00_tour.ipynb" in landed, (tmp_path / "log").read_text()
-        with urllib.request.urlopen(
-            address.replace("/?", "/api/contents/00_tour.ipynb?"), timeout=60
-        ) as answer:
+        notebook = address.replace("/?", "/api/contents/00_tour.ipynb?")
+        with urllib.request.urlopen(notebook, timeout=60) as answer:
             assert json.load(answer)["content"]["cells"]
     finally:
         server.terminate()
