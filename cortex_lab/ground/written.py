@@ -17,6 +17,7 @@ _AMOUNT = re.compile(
     r"\s*([$€£¥]|[A-Z]{3} )?\s*[-+]?\s*[$€£¥]?\s*(?P<digits>\d[\d.,' ]*\d|\d)\s*"
     r"(?P<unit>[^\W\d_]{0,8}|[%‰°$€£¥]\w?)\s*"
 )
+_NUMBER = re.compile(r"\d+([.,]\d+)?|\d{1,3}([.,' ]\d{3})+([.,]\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 _NO_UNITS = ("st", "nd", "rd", "th")
 
@@ -51,6 +52,9 @@ def numbers_in(words: Sequence[str], column: str) -> str | None:
     if len(units) > 1 or units & {*_NO_UNITS}:
         return None
     digits = [match["digits"] for match in found]
+    # Versions and addresses have points as well.
+    if not all(_NUMBER.fullmatch(each) for each in digits):
+        return None
     commas = [each for each in digits if "," in each]
     if any("." in each for each in commas):
         european = all(each.rfind(",") > each.rfind(".") for each in commas if "." in each)

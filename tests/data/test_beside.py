@@ -27,7 +27,7 @@ WRONG = {
     "decimals": (list(map(Decimal, range(ROWS))), "frame['it'].astype(float) makes numbers"),
     "words and numbers": (["a", 1, "b", 2, 3, "c"], "frame['it'].astype(str) makes words"),
     "complex": (np.arange(ROWS) * 1j, "x.real and x.imag"),
-    **{f"dates as {text}": (DAYS.strftime(text), "pandas.to_datetime(frame['it'])") for text in TEXTS},
+    **{f"dates as {text}": (DAYS.strftime(text), "pandas.to_datetime(frame['it']") for text in TEXTS},
 }  # fmt: skip
 GOALS = {"y": np.arange(float(ROWS)), "fine": np.arange(ROWS), "word": list("ababab")}
 

@@ -112,7 +112,7 @@ def test_a_resumed_session_goes_on_as_the_one_that_was_saved(tmp_path, before):
 @pytest.mark.parametrize("before", UNDER_WAY)
 def test_a_run_under_way_is_gone_on_with_as_if_it_had_not_been_interrupted(tmp_path, before):
     whole = made()
-    whole.pause = lambda: None  # Asked for, and not done.
+    vars(whole)["pause"] = lambda: None  # Asked for, and not done.
     BEFORE[before](whole)
     interrupted = made()
     BEFORE[before](interrupted)
