@@ -108,7 +108,8 @@ def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) ->
     light = {panel: bench.picture(panel) for panel in PANELS}
     lab.theme("dark")
     for panel in PANELS:
-        lab.wait_until(lambda panel=panel: bench.picture(panel) != light[panel], f"{panel} in the dark")
+        bench.panel(panel).scroll_into_view_if_needed()
+        lab.wait_until(lambda panel=panel: bench.picture(panel) != light[panel], f"{panel} in the dark", 30)
         assert bench.inks(panel) > 8, f"{panel} looks blank in the dark"
 
 
