@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache, wraps
-from typing import Any
+from functools import wraps
+from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import unknown_keyword
@@ -157,6 +157,10 @@ class Registry(dict[str, type]):
         return checks.plain(value)
 
 
+_Setting = tuple[str, Any, Callable[[str, Any], Any] | None, bool]
+"""Its name, its default, what looks at it, and whether it may be None."""
+
+
 class Described:
     """Base of descriptions: frozen dataclasses whose settings are looked at as they are made.
 
@@ -165,8 +169,12 @@ class Described:
     refused. Bounds are checked in `__post_init__`, with `ground.checks`. What is not compared is no setting.
     """
 
+    _settings: ClassVar[tuple[_Setting, ...]] = ()
+
     def __new__(cls, *args: object, **settings: object) -> Any:
-        _refuse_lost_settings(cls)
+        if "_settings" not in vars(cls):
+            _refuse_lost_settings(cls)
+            cls._settings = _settings_of(cls)
         code = getattr(cls.__init__, "__code__", None)
         if settings and code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
             known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
@@ -184,18 +192,26 @@ class Described:
         self._look_at_settings()
 
     def _look_at_settings(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            given = getattr(self, field.name)
+        for name, default, check, optional in self._settings:
+            given = getattr(self, name)
             value = checks.plain(given)
             if value is not given:
-                object.__setattr__(self, field.name, value)
-            check = _BY_TYPE.get(str(getattr(field.type, "__name__", field.type)).removesuffix(" | None"))
-            optional = value is None and str(field.type).endswith("| None")
-            if check is not None and not optional and given is not field.default:
-                check(field.name, value)
+                object.__setattr__(self, name, value)
+            if check is not None and given is not default and not (optional and value is None):
+                check(name, value)
 
 
-@cache
+def _settings_of(cls: type) -> tuple[_Setting, ...]:
+    """What is known of each setting before there is a value; a network asks it of hundreds of layers."""
+    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    found = []
+    for field in fields:
+        said = str(getattr(field.type, "__name__", field.type))
+        optional = said.endswith("| None")
+        found.append((field.name, field.default, _BY_TYPE.get(said.removesuffix(" | None")), optional))
+    return tuple(found)
+
+
 def _refuse_lost_settings(cls: type) -> None:
     """TypeError for an `__init__` written by hand that takes what no file keeps, or not what one keeps."""
     owner = next(each for each in cls.__mro__ if "__init__" in vars(each))

@@ -15,6 +15,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
+@lru_cache(maxsize=1024)
 def squeezed(name: str) -> str:
     """A name without what people write in different ways: case, underscores, hyphens, blanks."""
     return re.sub(r"[\W_]", "", name).lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
@@ -125,17 +124,19 @@ class Layer(Described):
         LAYERS.add(cls)
 
     def _look_at_settings(self) -> None:
-        for each in dataclasses.fields(self):
-            value = given = getattr(self, each.name)
-            if each.name.endswith("activation"):
-                value = activation_name(each.name, given)
-            elif each.name.endswith("_initializer"):
+        for name, *_ in self._settings:
+            if not name.endswith(("activation", "_initializer", "padding")):
+                continue
+            value = given = getattr(self, name)
+            if name.endswith("activation"):
+                value = activation_name(name, given)
+            elif name.endswith("_initializer"):
                 value = initializer_name(given)
-                check_initializer(each.name, value)
-            elif each.name == "padding" and isinstance(given, str):
+                check_initializer(name, value)
+            elif name == "padding" and isinstance(given, str):
                 value = given.lower()
             if value is not given:
-                object.__setattr__(self, each.name, value)
+                object.__setattr__(self, name, value)
         super()._look_at_settings()
 
     @property
