@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import Comparison, Row, summarize
+from benchmarks.workloads.contest import steps_that_take
 
 OPTIONS = {"tree": "", "seconds": 6.0, "only": ""}
 """`tree` is a folder with the other tree (`git worktree add ../before v0.3`); `only` as in `cpu`."""
@@ -40,7 +41,7 @@ def _compared(name: str, tree: Path, seconds: float) -> Comparison:
     trees = {"here": HERE, "there": tree.resolve()}
     sides = {side: _Side(folder, name) for side, folder in trees.items()}
     try:
-        steps = {side: contender.steps_of(TURN) for side, contender in sides.items()}
+        steps = {side: steps_that_take(contender, TURN) for side, contender in sides.items()}
         taken: dict[str, list[float]] = {side: [] for side in sides}
         for number in range(max(6, round(seconds / TURN))):
             for side in list(sides) if number % 2 == 0 else list(reversed(sides)):
@@ -73,13 +74,6 @@ class _Side:
         if not answer:
             raise RuntimeError("a contender ended with an error, which is printed above")
         return float(answer)
-
-    def steps_of(self, seconds: float) -> int:
-        """How many steps take that long; asked again and again, since a few say little of many."""
-        steps = 3
-        for _ in range(5):
-            steps = max(1, round(seconds / self.take(steps)))
-        return steps
 
     def end(self) -> None:
         """Let it end by itself: its input is closed."""

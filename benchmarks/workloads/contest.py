@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks import Timing, summarize
 
@@ -26,7 +26,7 @@ def contest(makers: Mapping[str, Maker], seconds: float, turn: float = 0.15) -> 
         for contender in contenders.values():
             contender.take(3)
         # Not before the last of them has imported and compiled what it needs.
-        steps = {name: contender.steps_of(turn) for name, contender in contenders.items()}
+        steps = {name: steps_that_take(contender, turn) for name, contender in contenders.items()}
         samples: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(max(5, round(seconds / turn))):
             names = list(contenders) if number % 2 == 0 else list(reversed(contenders))
@@ -37,6 +37,20 @@ def contest(makers: Mapping[str, Maker], seconds: float, turn: float = 0.15) -> 
     finally:
         for contender in contenders.values():
             contender.end()
+
+
+class Taker(Protocol):
+    """What takes a number of steps."""
+
+    def take(self, steps: int) -> float: ...
+
+
+def steps_that_take(contender: Taker, seconds: float) -> int:
+    """How many steps take that long; asked again and again, since a few say little of many."""
+    steps = 3
+    for _ in range(5):
+        steps = max(1, round(seconds / contender.take(steps)))
+    return steps
 
 
 class _Contender:
@@ -54,13 +68,6 @@ class _Contender:
             return self._ours.recv()
         except EOFError:
             raise RuntimeError("a contender ended with an error, which is printed above") from None
-
-    def steps_of(self, seconds: float) -> int:
-        """How many steps take that long; asked again and again, since a few say little of many."""
-        steps = 3
-        for _ in range(5):
-            steps = max(1, round(seconds / self.take(steps)))
-        return steps
 
     def end(self) -> None:
         self._ours.close()
