@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import threading
 import time
@@ -147,10 +149,17 @@ def _not_training() -> float:
     return time.process_time() - sum(map(time.clock_gettime, clocks))
 
 
-def memory() -> float:
-    """Megabytes of this process, with what is no longer needed given back."""
+def memory(session: Any) -> dict[str, float]:
+    """Megabytes of this process, with what is no longer needed given back, and what its session keeps."""
     gc.collect()
-    return psutil.Process().memory_info().rss / 2**20
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    rows = 8 * len(session.trace) * len(session.trace.keys)
+    return {
+        "kernel": psutil.Process().memory_info().rss / 2**20,
+        "kept": (rows + session.history.nbytes) / 2**20,
+        "steps": session.step_number,
+    }
 
 
 def _wait(condition: Any, what: str, seconds: float = 60.0) -> None:
