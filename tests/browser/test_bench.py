@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.browser.contrast import FAINT_TEXT
 from tests.browser.harness import Lab
-from tests.browser.test_harness import write_notebook
 from tests.browser.test_marks import sweep
 from tests.browser.test_tour import BenchOnPage
 
@@ -20,24 +18,15 @@ layers = [cl.Flatten(), cl.Dense(16, activation="relu"), cl.Dense(10)]
 net = cl.Network(layers, input_shape=digits.input_shape, seed=0)
 session = cl.train(net, digits, optimizer=cl.Adam(3e-3), batch_size=32, seed=0)"""
 
-WATCH = """() => {
-    const panel = document.querySelector('.cortex-bench .cortex-view[data-view="loss_curve"]');
-    window.drawn = [];
-    new MutationObserver(() => window.drawn.push([performance.now(), Number(panel.dataset.step)]))
-        .observe(panel, { attributes: true, attributeFilter: ["data-step"] });
-}"""
-"""Note when the curve shows another step, and which."""
-
 
 @pytest.fixture
-def bench(lab: Lab) -> BenchOnPage:
+def bench(lab: Lab, notebook: Callable[..., Any]) -> BenchOnPage:
     """A bench without a map, at step 0."""
-    write_notebook(lab.server.folder, "digits.ipynb", [DIGITS, "bench = session.bench(map=False)"])
-    lab.open("digits.ipynb", fresh=False)
-    lab.run_all()
+    notebook("digits.ipynb", [DIGITS, "bench = session.bench(map=False)"], keep=True)
+    lab.run_code("bench.ask(lambda: None); bench.rewind(0); bench.wait()")
     found = BenchOnPage(lab)
-    found.root.scroll_into_view_if_needed()
-    found.wait_for_step(0, ("loss_curve", "weight_histogram", "activations"), 60)
+    found.root.evaluate("bench => bench.scrollIntoView()")
+    found.wait_for_step(0, ("loss_curve", "weight_histogram", "activations"))
     return found
 
 
@@ -104,7 +93,7 @@ def test_text_stands_out_in_both_themes(bench: BenchOnPage, lab: Lab) -> None:
     for theme in ("light", "dark"):
         lab.theme(theme)
         # A change of theme fades in.
-        lab.wait_until(lambda: not bench.root.evaluate(FAINT_TEXT)[1], f"text that stands out in {theme}", 3)
+        lab.wait_until(lambda: not bench.root.evaluate(FAINT_TEXT)[1], f"text that stands out in {theme}")
         assert bench.root.evaluate(FAINT_TEXT)[0] > 20
 
 
@@ -143,14 +132,14 @@ net = cl.Network(layers, input_shape=digits.input_shape, seed=0)
 session = cl.train(net, digits, batch_size=32, seed=0)"""
 
 
-def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(lab: Lab) -> None:
-    write_notebook(lab.server.folder, "names.ipynb", [LONG_NAMES, "bench = session.bench(map=False)"])
-    lab.open("names.ipynb", fresh=False)
-    lab.page.set_viewport_size({"width": 1366, "height": 768})
-    lab.run_all()
+def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(
+    lab: Lab, notebook: Callable[..., Any]
+) -> None:
+    lab.resize(1366, 768)
+    notebook("names.ipynb", [LONG_NAMES, "bench = session.bench(map=False)"])
     bench = BenchOnPage(lab)
     bench.root.evaluate("bench => bench.scrollIntoView({ block: 'start' })")
-    bench.wait_for_step(0, ("activations",), 60)
+    bench.wait_for_step(0, ("activations",))
     figure = bench.panel("activations").locator(".cortex-figure")
     box, notebook = figure.bounding_box(), lab.page.locator(".jp-WindowedPanel-outer").bounding_box()
     assert box["y"] + box["height"] <= notebook["y"] + notebook["height"]
@@ -159,7 +148,7 @@ def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(lab: Lab)
     names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
     assert {*names} <= told
     assert all(name in figure.get_attribute("aria-label") for name in names)
-    lab.page.set_viewport_size({"width": 768, "height": 1024})
+    lab.resize(768, 1024)
     lab.wait_until(
         lambda: bench.root.evaluate("b => b.scrollWidth <= b.clientWidth"), "no scrolling sideways"
     )
@@ -175,28 +164,3 @@ def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(lab: Lab)
     panel = bench.panel("weight_histogram")
     lab.wait_until(lambda: "gradients" in panel.locator(".cortex-caption").inner_text(), "gradients")
     assert bench.picture("weight_histogram") != before
-
-
-def test_what_a_newcomer_sees_first(lab: Lab) -> None:
-    lab.open("00_tour.ipynb")
-    tour = json.loads((Path(lab.server.folder) / "00_tour.ipynb").read_text())
-    for place, cell in enumerate(tour["cells"]):
-        if cell["cell_type"] == "code":
-            lab.run_cell(place)
-        if "session.bench()" in "".join(cell["source"]):
-            break
-    bench = BenchOnPage(lab)
-    bench.root.scroll_into_view_if_needed()
-    bench.wait_for_step(0, ("loss_curve",), 60)
-    lab.page.evaluate(WATCH)
-    bench.click("Run")
-    lab.wait_until(lambda: bench.step() >= 100, "a hundred steps", 30)
-    bench.click("Pause")
-    lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "a pause")
-    stopped = lab.value("session.step_number")
-    bench.wait_for_step(stopped)
-    drawn: Any = lab.page.evaluate("window.drawn")
-    first = [step for _, step in drawn if step <= 100]
-    assert len({*first}) >= 20 and first[0] <= 20
-    bench.click("Step")
-    bench.wait_for_step(stopped + 1)

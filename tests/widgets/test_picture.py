@@ -18,9 +18,11 @@ class Notebook:
         self.shown: list[tuple[Any, dict[str, Any]]] = []
         self.cell = "one"
         self.execution_count = 1
+        self.attended = True
 
     def get_parent(self) -> dict[str, Any]:
-        return {"metadata": {"cellId": self.cell}}
+        metadata = {"cellId": self.cell} if self.attended else {}
+        return {"metadata": metadata, "content": {"allow_stdin": self.attended}}
 
     def display(self, what: Any, **options: Any) -> None:
         self.shown.append((what, options))
@@ -55,6 +57,16 @@ def test_the_bench_and_its_picture_are_outputs_of_their_own(notebook):
     assert png.startswith(b"\x89PNG") and bundle["image/png"] in bundle["text/html"] and bundle["text/plain"]
     assert f'class="cortex-lab-static-{bench.id}"' in bundle["text/html"]
     assert notebook.shown[-1][1] == {"raw": True, "display_id": options["display_id"], "update": True}
+    bench.close()
+
+
+def test_a_notebook_that_nobody_looks_at_has_the_picture_alone(notebook):
+    notebook.attended = False
+    bench = Bench(ToySession(), map=False).show()
+    ((bundle, _),) = notebook.shown
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    bench.step_button.click()
+    assert bench.wait().session.step_number == 1
     bench.close()
 
 
