@@ -79,7 +79,7 @@ def _pause_all(*_: object) -> None:
 
 
 def somebody_looks(shell: Any) -> bool:
-    """Whether the running cell is that of a page; whoever runs a notebook to convert it can be asked nothing."""
+    """Whether the running cell is one of a page; of whoever runs it to convert it, nothing can be asked."""
     with contextlib.suppress(Exception):
         asked = shell.get_parent()
         return bool(asked["content"]["allow_stdin"] or "cellId" in asked["metadata"])
