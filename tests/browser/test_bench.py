@@ -87,6 +87,21 @@ def test_keys_names_and_numbers(bench: BenchOnPage, lab: Lab) -> None:
     assert not refused.is_visible()
 
 
+def test_the_speed_is_shown_whoever_chose_it(bench: BenchOnPage, lab: Lab) -> None:
+    field = bench.root.get_by_label("Run at")
+    rates = {7: "7 steps/s", None: "as fast as it goes", 2.5: "2.5 steps/s", 10: "10 steps/s"}
+    shown = "field => field.selectedOptions[0]?.textContent.replaceAll('\\u00a0', ' ') ?? ''"
+    for rate, name in rates.items():
+        lab.run_code(f"bench.speed = {rate}")
+        lab.wait_until(lambda name=name: field.evaluate(shown) == name, f"{name} to be shown")
+    lab.run_code("bench.speed = 7")
+    lab.wait_until(lambda: field.evaluate(shown) == "7 steps/s", "a speed of one's own")
+    for name, rate in (("3 steps/s", 3), ("as fast as it goes", None), ("10 steps/s", 10)):
+        field.select_option(name)
+        lab.wait_until(lambda rate=rate: lab.value("bench.speed") == rate, f"{name} to be chosen")
+        lab.wait_until(lambda name=name: field.evaluate(shown) == name, f"{name} to stay")
+
+
 def test_text_stands_out_in_both_themes(bench: BenchOnPage, lab: Lab) -> None:
     lab.run_code("bench.step(2); bench.wait(); bench.ask(lambda: 1 / 0)")
     bench.root.get_by_text("ZeroDivisionError").first.wait_for()
@@ -117,12 +132,21 @@ def test_what_trains_is_stopped_by_pause_and_by_the_stop_button(bench: BenchOnPa
     lab.command("notebook:interrupt-kernel")
     lab.wait_until(lambda: lab.page.evaluate("window.ended") == "ok", "the end of the cell")
     assert lab.value("session.last_stop.kind") == "interrupt" and lab.value("len(session.trace)") > 0
+    lab.run_code(SAME)
     bench.click("Run")
     lab.wait_until(lambda: lab.value("session.running"), "a run of the bench")
     lab.command("notebook:interrupt-kernel")
     lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "the end of it")
-    assert lab.value("session.step_number == len(session.trace)") and lab.value("bench.error is None")
+    assert lab.value("bench.error is None")
+    lab.run_code(SAME)
 
+
+SAME = """stopped, trained = session.step_number, net.params.copy()
+assert len(session.trace) == stopped and session.phase is None and session.held_back is None
+session.rewind(0)
+session.run(until=stopped)
+assert (net.params == trained).all() and len(session.trace) == stopped"""
+"""The state is whole: it is that of so many steps, to the last bit."""
 
 LONG_NAMES = """import cortex_lab as cl
 digits = cl.data.load("digits")

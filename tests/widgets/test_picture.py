@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from cortex_lab.widgets import Bench
 from cortex_lab.widgets.picture import small_picture
 from tests.waiting import wait_until
 from tests.widgets.toys import ToySession
+
+ROOT = str(Path(__file__).parents[2])
 
 
 class Notebook:
@@ -68,6 +71,20 @@ def test_a_notebook_that_nobody_looks_at_has_the_picture_alone(notebook):
     bench.step_button.click()
     assert bench.wait().session.step_number == 1
     bench.close()
+
+
+CELL = """from cortex_lab.widgets import Bench
+from tests.widgets.toys import ToySession
+bench = Bench(ToySession(), map=False)
+bench"""
+
+
+def test_a_notebook_that_is_converted_keeps_no_view_that_a_page_would_look_for():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    nbclient.NotebookClient(made, timeout=300, resources={"metadata": {"path": ROOT}}).execute()
+    kinds = [set(output.data) for output in made.cells[0].outputs]
+    assert kinds == [{"image/png", "text/html", "text/plain"}]
 
 
 def test_the_picture_is_renewed_when_training_rests_and_on_closing_not_while_it_runs(notebook):
