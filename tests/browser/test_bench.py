@@ -168,7 +168,7 @@ def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(
     box, notebook = figure.bounding_box(), lab.page.locator(".jp-WindowedPanel-outer").bounding_box()
     assert box["y"] + box["height"] <= notebook["y"] + notebook["height"]
     # What is cut on the canvas is told in full under the pointer, and to those who hear the page.
-    told = sweep(lab.page, bench.panel("activations"), shares=(0.04,))
+    told = sweep(bench.panel("activations"), shares=(0.04,))
     names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
     assert {*names} <= told
     assert all(name in figure.get_attribute("aria-label") for name in names)
