@@ -111,7 +111,7 @@ def test_a_warm_start_on_new_rows_keeps_weights_and_the_optimizers_memory(copied
 
 def test_a_warm_start_refuses_another_network(iris):
     fitted = quick(warm_start=True).fit(*iris)
-    with pytest.raises(ValueError, match="layers is another.*warm_start=False"):
+    with pytest.raises(ValueError, match=r"layers is another.*warm_start=False"):
         fitted.set_params(layers=(8,)).fit(*iris)
 
 
@@ -127,7 +127,7 @@ def test_partial_fit_goes_on(flowers):
     for part in np.array_split(np.random.default_rng(0).permutation(150), 50):
         fitted.partial_fit(X[part], y[part], classes=["virginica", "setosa", "versicolor"])
     assert fitted._optimizer_state["updates"] == 50 and fitted.score(X, y) > 0.8
-    with pytest.raises(ValueError, match="'rose'.*partial_fit"):
+    with pytest.raises(ValueError, match=r"'rose'.*partial_fit"):
         fitted.partial_fit(X[:3], np.array(["rose", "setosa", "setosa"]))
     with pytest.raises(ValueError, match="not the same as on last call"):
         fitted.partial_fit(X[:3], y[:3], classes=["setosa", "rose"])
@@ -179,7 +179,7 @@ def test_nested_settings_are_searched(iris):
 
 
 def test_settings_that_there_are_not():
-    with pytest.raises(ValueError, match="'rate'.*learning_rate"):
+    with pytest.raises(ValueError, match=r"'rate'.*learning_rate"):
         quick(optimizer="adam").set_params(optimizer__rate=1)
     with pytest.raises(ValueError, match="layers__units"):
         quick().set_params(layers__units=1)
@@ -387,7 +387,7 @@ def test_bad_rows_are_named(iris):
     X, y = iris
     with pytest.raises(ValueError, match="NaN"):
         quick().fit(np.where(X > 2, np.nan, X), y)
-    with pytest.raises(TypeError, match=r"[Ss]parse"):
+    with pytest.raises(TypeError, match="parse"):
         from scipy.sparse import csr_array
 
         quick().fit(csr_array(X), y)

@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
@@ -20,10 +21,22 @@ from cortex_lab.data import Dataset
 from cortex_lab.ground import checks
 from cortex_lab.interop.estimators.callbacks import each_epoch
 from cortex_lab.interop.estimators.kept import Kept
+from cortex_lab.interop.estimators.kinds import (
+    Augmentations,
+    Folder,
+    Layers,
+    Losses,
+    Optimizers,
+    PenaltiesOf,
+    Rows,
+    Seed,
+    Targets,
+    Until,
+)
 from cortex_lab.interop.estimators.rows import by_sixteens, is_table, weighted_rows
 from cortex_lab.interop.estimators.settings import same, settings_of, with_settings
 from cortex_lab.lab import TrainingSession, train
-from cortex_lab.nn import Network
+from cortex_lab.nn import Layer, Network
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.train.copies import copied
@@ -41,20 +54,20 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     def __init__(
         self,
-        layers: Any = (64,),
-        activation: Any = "relu",
+        layers: Layers = (64,),
+        activation: str | Layer = "relu",
         *,
-        loss: Any = None,
-        optimizer: Any = "adam",
+        loss: Losses = None,
+        optimizer: Optimizers = "adam",
         epochs: int = 100,
         batch_size: int | str = "auto",
-        until: Any = None,
-        validation: Any = None,
-        penalties: Any = None,
-        augment: Any = None,
-        memory: Any = None,
+        until: Until = None,
+        validation: float | None = None,
+        penalties: PenaltiesOf = None,
+        augment: Augmentations = None,
+        memory: Folder = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.layers = layers
         self.activation = activation
@@ -96,7 +109,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     # Fitting --------------------------------------------------------------------------------------
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    def fit(self, X: Rows, y: Targets = None, sample_weight: ArrayLike | None = None) -> Any:
         """Learn from rows `X` with targets `y`.
 
         Parameters
@@ -122,14 +135,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             self._kept.keep(session, self.epochs)
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
+    def _partial_fit(self, X: Rows, y: Targets, sample_weight: ArrayLike | None) -> Any:
         """Go on for one epoch of these rows."""
         session = self._session(X, y, sample_weight, self.__sklearn_is_fitted__(), anew=True)
         self._learn(session, 1, X, y)
         return self
 
     def _session(
-        self, X: Any, y: Any, sample_weight: Any, going_on: bool, anew: bool = False
+        self, X: Rows, y: Targets, sample_weight: ArrayLike | None, going_on: bool, anew: bool = False
     ) -> TrainingSession:
         """The session to go on with, at its step, or a new one."""
         inputs, targets = self._rows(X, y, first=not going_on)
@@ -160,7 +173,13 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         return session
 
     def _trained(
-        self, inputs: Any, targets: Any, weights: Any, size: int, key: str | None, said: Mapping[str, Any]
+        self,
+        inputs: np.ndarray | pd.DataFrame,
+        targets: np.ndarray,
+        weights: np.ndarray | None,
+        size: int,
+        key: str | None,
+        said: Mapping[str, Any],
     ) -> TrainingSession:
         """A session on these rows, from the furthest that was kept of a fit like this one, if any was."""
         kept = None
@@ -182,7 +201,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             **self._options(),
         )
 
-    def _learn(self, session: TrainingSession, passes: int, X: Any, y: Any) -> None:
+    def _learn(self, session: TrainingSession, passes: int, X: Rows, y: Targets) -> None:
         if passes < 1:
             return
         until = None if self.until is None else as_condition(self.until)
@@ -203,12 +222,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     # Rows -----------------------------------------------------------------------------------------
 
-    def _rows(self, X: Any, y: Any, first: bool) -> tuple[Any, np.ndarray]:
+    def _rows(self, X: Rows, y: Targets, first: bool) -> tuple[Any, np.ndarray]:
         """Inputs as the network reads them and targets as it learns them; what they are called if `first`."""
         inputs = self._inputs(X, y, first)
         return inputs, self._targets(y, first)
 
-    def _inputs(self, X: Any, y: Any = None, first: bool = False) -> Any:
+    def _inputs(self, X: Rows, y: Targets = None, first: bool = False) -> Any:
         """A frame that holds more than numbers as it is; else an array."""
         options: dict[str, Any] = {"reset": first}
         if is_table(X):
@@ -229,7 +248,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             return found.astype(np.float64)
         return found
 
-    def _targets(self, y: Any, first: bool) -> np.ndarray:
+    def _targets(self, y: Targets, first: bool) -> np.ndarray:
         raise NotImplementedError
 
     def _batch_size(self) -> int:
@@ -256,7 +275,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _listed(self) -> list[Any]:
         return list(self.layers) if isinstance(self.layers, (list, tuple)) else [self.layers]
 
-    def _hidden(self, inputs: Any) -> list[Any]:
+    def _hidden(self, inputs: np.ndarray | pd.DataFrame) -> list[Any]:
         """The layers before the last; numbers in the first place see each row as a vector."""
         layers = self._listed()
         flat = len(getattr(inputs, "shape", ())) > 2 and (
@@ -267,7 +286,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             for layer in layers
         ]
 
-    def _network(self, inputs: Any, targets: np.ndarray) -> Network:
+    def _network(self, inputs: np.ndarray | pd.DataFrame, targets: np.ndarray) -> Network:
         layers = [*self._hidden(inputs), *self._head()[0]]
         if isinstance(inputs, pd.DataFrame):
             target = max(map(str, inputs)) + "+"
@@ -286,7 +305,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     # What it knows --------------------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: Rows) -> np.ndarray:
         check_is_fitted(self)
         return by_sixteens(self.network_.predict, self._inputs(X))
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackContext
+
+from cortex_lab.interop.estimators.kinds import Rows, Targets
 from cortex_lab.lab import TrainingSession
 from cortex_lab.study import Condition, Stop, epochs
 
 
 def each_epoch(
-    estimator: Any, session: TrainingSession, passes: int, until: Condition | None, X: Any, y: Any
+    estimator: BaseEstimator,
+    session: TrainingSession,
+    passes: int,
+    until: Condition | None,
+    X: Rows,
+    y: Targets,
 ) -> Stop:
     """Run so many epochs, or until the condition is met or a callback asks for the end; why it ended.
 
@@ -40,7 +49,7 @@ def each_epoch(
     return stop
 
 
-def _fitted(estimator: Any) -> dict[str, Any]:
+def _fitted(estimator: BaseEstimator) -> dict[str, Any]:
     """What an estimator fitted so far has, with a network of its own."""
     there = {
         name: value
@@ -63,15 +72,15 @@ class LiveBench:
         self.options = options
         self.benches: list[Any] = []
 
-    def setup(self, estimator: Any, context: Any) -> None:
+    def setup(self, estimator: BaseEstimator, context: CallbackContext) -> None:
         pass
 
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+    def on_fit_task_begin(self, estimator: BaseEstimator, context: CallbackContext) -> None:
         if context.task_name == "fit" and context.max_subtasks:
             self.benches.append(estimator.session_.bench(**self.options))
 
-    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+    def on_fit_task_end(self, estimator: BaseEstimator, context: CallbackContext) -> None:
         pass
 
-    def teardown(self, estimator: Any, context: Any) -> None:
+    def teardown(self, estimator: BaseEstimator, context: CallbackContext) -> None:
         pass

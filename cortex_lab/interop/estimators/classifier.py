@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
@@ -13,6 +14,20 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from cortex_lab.interop.estimators.base import NetworkEstimator
+from cortex_lab.interop.estimators.kinds import (
+    Augmentations,
+    ClassWeights,
+    Folder,
+    Layers,
+    Losses,
+    Optimizers,
+    PenaltiesOf,
+    Rows,
+    Seed,
+    Targets,
+    Until,
+)
+from cortex_lab.nn import Layer
 from cortex_lab.nn.layers.dense import Dense
 
 
@@ -21,7 +36,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
         NetworkClassifier([64, 64], optimizer=cl.Adam(3e-3), epochs=50).fit(X, y).predict(X)
 
-    Targets are labels (rows,) of any kind, or yes or no for several labels at once, (rows, labels) of 0 and 1.
+    Targets are labels (rows,) of any kind, or yes or no for several at once, (rows, labels) of 0 and 1.
 
     Parameters
     ----------
@@ -69,21 +84,21 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def __init__(
         self,
-        layers: Any = (64,),
-        activation: Any = "relu",
+        layers: Layers = (64,),
+        activation: str | Layer = "relu",
         *,
-        loss: Any = None,
-        optimizer: Any = "adam",
+        loss: Losses = None,
+        optimizer: Optimizers = "adam",
         epochs: int = 100,
         batch_size: int | str = "auto",
-        until: Any = None,
-        validation: Any = None,
-        class_weight: Any = None,
-        penalties: Any = None,
-        augment: Any = None,
-        memory: Any = None,
+        until: Until = None,
+        validation: float | None = None,
+        class_weight: ClassWeights = None,
+        penalties: PenaltiesOf = None,
+        augment: Augmentations = None,
+        memory: Folder = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         super().__init__(
             layers,
@@ -104,36 +119,37 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     @with_callbacks
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Rows, y: Targets, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> NetworkClassifier:
         """Go on for one epoch of these rows. `classes` at first: all labels there will ever be."""
         if not self.__sklearn_is_fitted__():
             self._all_classes = None if classes is None else np.unique(np.asarray(classes))
         elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
             raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
             )
         try:
             return self._partial_fit(X, y, sample_weight)
         finally:
             self.__dict__.pop("_all_classes", None)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Rows) -> np.ndarray:
         """(rows, classes): how likely each class is; of several labels at once how likely each is a yes."""
         scores = np.asarray(self._outputs(X), dtype=np.float64)
         return expit(scores) if self._several else softmax(scores, axis=1)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: Rows) -> np.ndarray:
         """The logarithm of `predict_proba`, exact also where that is 0."""
         scores = np.asarray(self._outputs(X), dtype=np.float64)
         return log_expit(scores) if self._several else log_softmax(scores, axis=1)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Rows) -> np.ndarray:
         """(rows,) labels, or (rows, labels) of 0 and 1."""
         scores = self._outputs(X)
         return (scores > 0).astype(int) if self._several else self.classes_[scores.argmax(axis=1)]
 
-    def _targets(self, y: Any, first: bool) -> np.ndarray:
+    def _targets(self, y: Targets, first: bool) -> np.ndarray:
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
@@ -142,28 +158,34 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 "sklearn.multioutput.MultiOutputClassifier(NetworkClassifier())"
             )
         several = kind == "multilabel-indicator"
-        y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        if not several:
-            y = column_or_1d(y, warn=True)
+        labels: Any = y.toarray() if hasattr(y, "toarray") else np.asarray(y)  # type: ignore[union-attr]
+        labels = labels if several else column_or_1d(labels, warn=True)
         if first:
             self._several = several
-            known = getattr(self, "_all_classes", None)
-            self.classes_ = np.arange(y.shape[1]) if several else np.unique(y) if known is None else known
-        if several != self._several or (several and y.shape[1] != len(self.classes_)):
+            self.classes_ = self._labels(labels)
+        if several != self._several or (several and labels.shape[1] != len(self.classes_)):
             raise ValueError("y is of another kind than at the first fit: the same labels, in the same form")
         if several:
-            return y.astype(np.float32)
+            return labels.astype(np.float32)
         if len(self.classes_) < 2:
+            only = self.classes_[0]
             raise ValueError(
-                f"a classifier needs at least 2 classes, and the rows have one class only, {self.classes_[0]}"
+                f"a classifier needs at least 2 classes, and the rows have one class only, {only}"
             )
-        places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
-        if (unknown := self.classes_[places] != y).any():
+        places = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
+        if (unknown := self.classes_[places] != labels).any():
             raise ValueError(
-                f"y has the label {y[unknown][0]!r}, and the classes are {self.classes_}; give them all: "
-                "partial_fit(X, y, classes=...)"
+                f"y has the label {labels[unknown][0]!r}, and the classes are {self.classes_}; "
+                "give them all: partial_fit(X, y, classes=...)"
             )
         return places
+
+    def _labels(self, labels: np.ndarray) -> np.ndarray:
+        """All there will be, in order."""
+        if self._several:
+            return np.arange(labels.shape[1])
+        known = getattr(self, "_all_classes", None)
+        return np.unique(labels) if known is None else known
 
     def _head(self) -> tuple[Sequence[Any], Any]:
         loss = "sigmoid_cross_entropy" if self._several else "softmax_cross_entropy"
@@ -171,15 +193,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
     def _options(self) -> dict[str, Any]:
         weights: Any = self.class_weight
-        if isinstance(weights, dict) and not self._several:
-            weights = {
-                place: weights[label]
-                for place, label in enumerate(self.classes_.tolist())
-                if label in weights
-            }
-            unknown = [label for label in self.class_weight if label not in self.classes_.tolist()]
-            if unknown:
-                raise ValueError(f"class_weight has {unknown[0]!r}, and the classes are {self.classes_}")
+        if isinstance(weights, Mapping) and not self._several:
+            places = {label: place for place, label in enumerate(self.classes_.tolist())}
+            for label in weights:
+                if label not in places:
+                    raise ValueError(f"class_weight has {label!r}, and the classes are {self.classes_}")
+            weights = {places[label]: weight for label, weight in weights.items()}
         return {"class_weight": weights}
 
     def __sklearn_tags__(self) -> Any:

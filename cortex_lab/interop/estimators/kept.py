@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import joblib
 
 from cortex_lab.ground import checks
+from cortex_lab.lab import TrainingSession
 
 
 class Kept:
@@ -19,7 +19,7 @@ class Kept:
         self.name = name
 
     @classmethod
-    def of(cls, folder: Any, settings: Any, rows: str, seed: int) -> Kept:
+    def of(cls, folder: str | os.PathLike, settings: object, rows: str, seed: int) -> Kept:
         """Those with these settings on these rows."""
         return cls(folder, joblib.hash((settings, rows, seed)))
 
@@ -29,6 +29,6 @@ class Kept:
         within = [each for each in found if each <= epochs]
         return found[max(within)] if within else None
 
-    def keep(self, session: Any, epochs: int) -> None:
+    def keep(self, session: TrainingSession, epochs: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         session.save(self.folder / f"{self.name}-{epochs}.h5")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import column_or_1d
 
 from cortex_lab.interop.estimators.base import NetworkEstimator
+from cortex_lab.interop.estimators.kinds import Rows, Targets
 from cortex_lab.nn.layers.dense import Dense
 
 
@@ -19,33 +21,32 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
         NetworkRegressor([64], epochs=200).fit(X, y).predict(X)
 
-    Parameters and attributes are those of `NetworkClassifier`, but for `class_weight` and `classes_`. A `loss`
-    of None is the mean squared error. Targets far from 0 to 1, such as prices, are learned quickly once they
-    are scaled: `sklearn.compose.TransformedTargetRegressor(NetworkRegressor(), transformer=StandardScaler())`.
+    Parameters and attributes are those of `NetworkClassifier`, but for `class_weight` and `classes_`. None as
+    `loss` is the mean squared error. Targets far from 0 to 1, such as prices, are learned sooner once scaled:
+    `TransformedTargetRegressor(NetworkRegressor(), transformer=StandardScaler())`.
     """
 
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
+    def partial_fit(self, X: Rows, y: Targets, sample_weight: ArrayLike | None = None) -> NetworkRegressor:
         """Go on for one epoch of these rows."""
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Rows) -> np.ndarray:
         """(rows,) or (rows, outputs), as the targets were."""
         return self._outputs(X).astype(np.float64).reshape(-1, *self._outputs_shape)
 
-    def _targets(self, y: Any, first: bool) -> np.ndarray:
-        y = np.asarray(y)
-        if y.dtype.kind == "O":
-            y = y.astype(np.float64)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+    def _targets(self, y: Targets, first: bool) -> np.ndarray:
+        found = np.asarray(y)
+        if found.dtype.kind == "O":
+            found = found.astype(np.float64)
+        if found.ndim == 2 and found.shape[1] == 1:
+            found = column_or_1d(found, warn=True)
         if first:
-            self._outputs_shape = y.shape[1:]
-        if y.shape[1:] != self._outputs_shape:
-            raise ValueError(
-                f"targets of a row are {y.shape[1:]}, and were {self._outputs_shape} at the first fit"
-            )
-        return y.astype(np.float64).reshape(len(y), -1)
+            self._outputs_shape = found.shape[1:]
+        if found.shape[1:] != self._outputs_shape:
+            before = f"and were {self._outputs_shape} at the first fit"
+            raise ValueError(f"targets of a row are {found.shape[1:]}, {before}")
+        return found.astype(np.float64).reshape(len(found), -1)
 
     def _head(self) -> tuple[Sequence[Any], Any]:
         return [Dense(int(np.prod(self._outputs_shape, dtype=int)))], "mean_squared_error"

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.interop.estimators.kinds import Rows
 
-def is_table(X: Any) -> bool:
+
+def is_table(X: Rows) -> bool:
     """Whether it is a frame with columns that are not just numbers."""
     if not isinstance(X, pd.DataFrame):
         return False
     return not all(isinstance(kind, np.dtype) and kind.kind in "fiub" for kind in X.dtypes)
 
 
-def by_sixteens(look: Callable[[Any], np.ndarray], rows: Any) -> np.ndarray:
+def by_sixteens(look: Callable[[Any], np.ndarray], rows: np.ndarray | pd.DataFrame) -> np.ndarray:
     """What `look` says of rows, as a whole number of sixteens, so that it says the same of fewer of them.
 
     A matrix product adds up the last few rows, that fill no block of its kernel, in another order.
@@ -30,7 +32,7 @@ def by_sixteens(look: Callable[[Any], np.ndarray], rows: Any) -> np.ndarray:
 
 
 def weighted_rows(
-    inputs: Any, targets: np.ndarray, weights: np.ndarray | None, whole: bool
+    inputs: np.ndarray | pd.DataFrame, targets: np.ndarray, weights: np.ndarray | None, whole: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Positions of the rows to learn from, and their weights, None if all are 1.
 

@@ -11,7 +11,7 @@ from cortex_lab.optimize import Optimizer
 from cortex_lab.optimize.optimizer import as_optimizer
 
 
-def described(name: str, value: Any) -> Any:
+def described(name: str, value: object) -> Any:
     """The description that a parameter of an estimator stands for, or None if it has no settings."""
     if name == "optimizer" and isinstance(value, str):
         try:
@@ -22,7 +22,7 @@ def described(name: str, value: Any) -> Any:
     return value if is_dataclass(value) and not isinstance(value, type) else None
 
 
-def settings_of(name: str, value: Any) -> dict[str, Any]:
+def settings_of(name: str, value: object) -> dict[str, Any]:
     """The settings of a parameter, called as scikit-learn calls nested ones."""
     found = described(name, value)
     if found is None:
@@ -30,7 +30,7 @@ def settings_of(name: str, value: Any) -> dict[str, Any]:
     return {f"{name}__{field.name}": getattr(found, field.name) for field in fields(found) if field.init}
 
 
-def with_settings(name: str, value: Any, settings: dict[str, Any], owner: object) -> Any:
+def with_settings(name: str, value: object, settings: dict[str, Any], owner: object) -> Any:
     """The same description with other settings. ValueError that names those there are."""
     found = described(name, value)
     if found is None:
@@ -48,6 +48,6 @@ def with_settings(name: str, value: Any, settings: dict[str, Any], owner: object
     return found.replace(**settings) if isinstance(found, Optimizer) else replace(found, **settings)
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: object, other: object) -> bool:
     """Whether two values of a parameter are equal, also if they hold arrays."""
     return one is other or joblib.hash(one) == joblib.hash(other)

@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from cortex_lab.interop.estimators.base import NetworkEstimator
+from cortex_lab.interop.estimators.kinds import (
+    Augmentations,
+    Folder,
+    Layers,
+    Losses,
+    Optimizers,
+    PenaltiesOf,
+    Rows,
+    Seed,
+    Targets,
+    Until,
+)
 from cortex_lab.interop.estimators.rows import by_sixteens
-from cortex_lab.nn import Network
+from cortex_lab.nn import Layer, Network
 from cortex_lab.nn.layers.dense import Dense
 from cortex_lab.nn.layers.reshaping import Reshape
 
@@ -37,22 +51,22 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Netw
 
     def __init__(
         self,
-        layers: Any = (64, 16),
-        activation: Any = "relu",
+        layers: Layers = (64, 16),
+        activation: str | Layer = "relu",
         *,
-        network: Any = None,
+        network: Network | NetworkEstimator | None = None,
         layer: str | None = None,
-        loss: Any = None,
-        optimizer: Any = "adam",
+        loss: Losses = None,
+        optimizer: Optimizers = "adam",
         epochs: int = 100,
         batch_size: int | str = "auto",
-        until: Any = None,
-        validation: Any = None,
-        penalties: Any = None,
-        augment: Any = None,
-        memory: Any = None,
+        until: Until = None,
+        validation: float | None = None,
+        penalties: PenaltiesOf = None,
+        augment: Augmentations = None,
+        memory: Folder = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         super().__init__(
             layers,
@@ -72,7 +86,7 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Netw
         self.network = network
         self.layer = layer
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> NetworkTransformer:
+    def fit(self, X: Rows, y: Targets = None, sample_weight: ArrayLike | None = None) -> NetworkTransformer:
         """Learn to give rows `X` back; `y` is not looked at. With a `network`, learn nothing."""
         if self.network is None:
             return super().fit(X, None, sample_weight)
@@ -82,23 +96,25 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Netw
         return self
 
     @with_callbacks
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> NetworkTransformer:
+    def partial_fit(
+        self, X: Rows, y: Targets = None, sample_weight: ArrayLike | None = None
+    ) -> NetworkTransformer:
         """Go on for one epoch of these rows."""
         if self.network is not None:
             raise ValueError("the network was given, and learns nothing more here; cl.train trains it")
         return self._partial_fit(X, None, sample_weight)
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Rows) -> np.ndarray:
         """(rows, values): the activations of the layer, each row as a vector."""
         check_is_fitted(self)
         return self._codes(self._inputs(X))
 
-    def _codes(self, inputs: Any) -> np.ndarray:
+    def _codes(self, inputs: np.ndarray | pd.DataFrame) -> np.ndarray:
         layer = self._layer
         found = by_sixteens(lambda rows: self.network_.activations(rows, [layer])[layer], inputs)
         return found.reshape(len(found), -1)
 
-    def _rows(self, X: Any, y: Any, first: bool) -> tuple[Any, np.ndarray]:
+    def _rows(self, X: Rows, y: Targets, first: bool) -> tuple[Any, np.ndarray]:
         inputs = self._inputs(X, first=first)
         if not isinstance(inputs, np.ndarray):
             raise ValueError(
@@ -107,7 +123,7 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Netw
             )
         return inputs, inputs
 
-    def _network(self, inputs: Any, targets: np.ndarray) -> Network:
+    def _network(self, inputs: np.ndarray | pd.DataFrame, targets: np.ndarray) -> Network:
         encoder, shape = self._hidden(inputs), inputs.shape[1:]
         units = [layer for layer in encoder if isinstance(layer, Dense)]
         mirrored = all(isinstance(layer, (int, np.integer)) for layer in self._listed())
