@@ -77,9 +77,8 @@ class Ensemble:
         """(rows, classes): the share of the members that say each class."""
         self._need_classes("vote")
         said = self.members(x)
-        return np.stack([said.argmax(axis=-1) == place for place in range(said.shape[-1])], axis=-1).mean(
-            axis=0
-        )
+        chosen = said.argmax(axis=-1)
+        return np.stack([(chosen == place).mean(axis=0) for place in range(said.shape[-1])], axis=-1)
 
     def disagreement(self, x: Any) -> np.ndarray:
         """(rows,): how far apart the members are.
@@ -97,12 +96,13 @@ class Ensemble:
         return found.reshape(len(found), -1).mean(axis=1).clip(min=0)
 
     def frame(self, data: Any) -> pd.DataFrame:
-        """A row for each of `data`, a Dataset or a frame, on its index: columns "prediction" and "disagreement"."""
+        """By the index of `data`, a Dataset or a frame: columns "prediction" and "disagreement"."""
         frame = getattr(data, "frame", data)
         said = self.predict(data)
         if self._of_classes:
             places = said.argmax(axis=-1)
-            labels: Any = places if self.classes is None else np.asarray(self.classes, dtype=object)[places]
+            known = None if self.classes is None else np.asarray(self.classes, dtype=object)
+            labels: Any = places if known is None else known[places]
         else:
             labels = list(said) if said.ndim > 1 and said.shape[1] > 1 else said.reshape(-1)
         return pd.DataFrame(

@@ -23,6 +23,8 @@ Make = Callable[[optuna.trial.BaseTrial], TrainingSession]
 
 DATABASE = "search.db"
 STUDY = "search"
+UNPRUNED = 3
+"""Trials that run to their end, before one is compared with them."""
 
 
 class TrialFailed(RuntimeError):
@@ -254,7 +256,7 @@ class Search:
             )
         pruner = self.prune
         if isinstance(pruner, bool):
-            pruner = optuna.pruners.MedianPruner() if pruner else optuna.pruners.NopPruner()
+            pruner = optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED) if pruner else optuna.pruners.NopPruner()
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
