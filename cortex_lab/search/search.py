@@ -256,7 +256,8 @@ class Search:
             )
         pruner = self.prune
         if isinstance(pruner, bool):
-            pruner = optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED) if pruner else optuna.pruners.NopPruner()
+            median = optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED)
+            pruner = median if pruner else optuna.pruners.NopPruner()
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
