@@ -133,8 +133,8 @@ def _loses_nothing(values: Sliced) -> bool:
         return True
     if values.size > _FEW:
         return False
-    # The bits of a number without its sign rise with its size. Turned round, modulo 2**32, those of the smallest
-    # are the largest, and 0 stays below all of them.
+    # The bits of a number without its sign rise with its size. Turned round, modulo 2**32, those of the
+    # smallest are the largest, and 0 stays below all of them.
     turned = values.view(np.uint32).reshape(-1) * _TURN
     return bool(turned[turned.argmax()] <= _PLAIN_TURNED)
 

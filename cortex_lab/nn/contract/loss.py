@@ -203,8 +203,8 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             "class is unknown, which is said by one number, -1 or -100: those rows would teach nothing. "
             f"{SIGNED}"
         )
-    bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
-    if len(bad):
+    if targets.size and targets.max() >= classes:
+        bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
         raise TooFewClasses(
             f"labels go up to {int(targets.max())} but there are {classes} classes (0 to {classes - 1}); "
             "first such rows {rows}. Give the last layer more units",
