@@ -90,6 +90,12 @@ class Rows:
         """How many rows are a few megabytes."""
         return max(1, PIECE // max(1, math.prod(self.shape) * self.dtype.itemsize))
 
+    @property
+    def holds_finite(self) -> bool:
+        """Whether one look at all that lies laid out in memory, which copies nothing, finds no gap."""
+        flat = self.flat
+        return flat is not None and all(np.isfinite(flat[piece]).all() for piece in pieces(flat))
+
     def is_same(self, other: Rows | None) -> bool:
         """Whether the other's numbers are these, of the same dtype and in rows of the same length."""
         if other is None or self.dtype != other.dtype or len(self) != len(other):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
@@ -124,17 +125,12 @@ class Layer(Described):
         LAYERS.add(cls)
 
     def _look_at_settings(self) -> None:
-        for name, *_ in self._settings:
-            if not name.endswith(("activation", "_initializer", "padding")):
+        for name in _spelled_settings(type(self)):
+            given = getattr(self, name)
+            if given is None:
                 continue
-            value = given = getattr(self, name)
-            if name.endswith("activation"):
-                value = activation_name(name, given)
-            elif name.endswith("_initializer"):
-                value = initializer_name(given)
-                check_initializer(name, value)
-            elif name == "padding" and isinstance(given, str):
-                value = given.lower()
+            # A network has hundreds of layers, and few names among them.
+            value = _spelled_text(name, given) if type(given) is str else _spelled(name, given)
             if value is not given:
                 object.__setattr__(self, name, value)
         super()._look_at_settings()
@@ -203,6 +199,26 @@ class Layer(Described):
         return LAYERS.to_dict(self)
 
 
+@cache
+def _spelled_settings(cls: type[Layer]) -> tuple[str, ...]:
+    """Names of the settings that people spell in several ways."""
+    names = [name for name, *_ in cls._settings]
+    return tuple(each for each in names if each.endswith(("activation", "_initializer")) or each == "padding")
+
+
+def _spelled(name: str, given: Any) -> Any:
+    """A setting as it is called here; an error for what it cannot be."""
+    if name.endswith("activation"):
+        return activation_name(name, given)
+    if name == "padding":
+        return given.lower() if isinstance(given, str) else given
+    value = initializer_name(given)
+    check_initializer(name, value)
+    return value
+
+
+_spelled_text = lru_cache(maxsize=256)(_spelled)
+
 layer_from_dict = LAYERS.from_dict
 
 
@@ -229,10 +245,12 @@ def positive(name: str, value: Any) -> int:
 
 def pair(name: str, value: Any) -> tuple[int, int]:
     """A whole number or two of them, as two."""
-    values = (value, value) if isinstance(value, WHOLE) else value
-    if not isinstance(values, (tuple, list)) or len(values) != 2:
+    if isinstance(value, WHOLE):
+        both = positive(name, value)
+        return both, both
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise ValueError(f"{name} must be one whole number or two, got {value!r}")
-    return positive(name, values[0]), positive(name, values[1])
+    return positive(name, value[0]), positive(name, value[1])
 
 
 def need_rank(layer: Layer, shape: Shape, rank: int, means: str) -> None:

@@ -256,8 +256,9 @@ def _several_columns(targets: np.ndarray, classes: int) -> str:
 
 
 def _refuse_holes(targets: np.ndarray, called: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
-    if len(bad):
+    finite = np.isfinite(targets)
+    if not finite.all():
+        bad = np.flatnonzero(~finite.reshape(len(targets), -1).all(axis=1))
         unknown = "CensorLoss(...) takes NaN for unknown" if called == "targets" else "say -1 for unknown"
         raise WrongRows(
             f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}; leave those rows out, "
