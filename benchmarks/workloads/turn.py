@@ -151,6 +151,21 @@ def _layers(pictures: bool) -> Take:
     return _again(training.whole_step)
 
 
+def _batches() -> Take:
+    import numpy as np
+
+    import cortex_lab as cl
+
+    pictures = np.random.default_rng(0).integers(0, 256, (8192, 28, 28, 1), dtype=np.uint8)
+    batches = cl.data.Batches(pictures, np.arange(8192) % 10, batch_size=128)
+
+    def epoch() -> None:
+        for step in range(64):
+            batches.fetch(step).inputs  # noqa: B018
+
+    return _again(epoch)
+
+
 def _bench() -> Take:
     from cortex_lab.widgets import Bench
 
@@ -257,6 +272,7 @@ OTHERS: dict[str, Callable[[], Take]] = {
     "accuracy: an epoch of the digits, and their score": _epoch,
     "accuracy: score the digits' test rows": _score,
     "accuracy: set up a training on 20,000 x 50 of a table": _set_up,
+    "data: an epoch of shuffled batches of 8192 pictures": _batches,
     "engine: ResNet-50 described and planned": _planned,
     "diagnosis: of a training on the digits": _diagnosis,
     "faults: a training saved, its network loaded": _saved,

@@ -231,11 +231,10 @@ def test_a_benchmark_says_where_it_is_while_it_runs(
 
 
 def test_every_benchmark_has_a_row_beside_another_tree() -> None:
-    """Those that only look at trees and data sets of their own aside."""
     turn = importlib.import_module("benchmarks.workloads.turn")
     command = importlib.import_module("benchmarks.__main__")
     told = {name.partition(": ")[0] for name in turn.names()}
-    assert told == set(command.names()) - {"before", "data"}
+    assert told == set(command.names()) - {"before"}
 
 
 @pytest.mark.parametrize(
