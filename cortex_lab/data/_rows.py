@@ -38,7 +38,8 @@ class Rows:
     ) -> None:
         refuse_masked(values, called)
         self.called = called
-        source = self.source = source_of(values)
+        listed = isinstance(values, (list, tuple, dict))
+        source = self.source = source_of(checks.array(called, values) if listed else values)
         given = as_sliced(source)
         check_numeric(given, called)
         self.shape = source.shape

@@ -136,7 +136,7 @@ def labeled(
     Those that a network has `learned`, for the output `name`, keep the codes they have there.
     """
     values = targets.array if isinstance(targets, pd.Series) else targets
-    words = np.asarray(values)
+    words = checks.array("targets", values)
     if words.dtype.kind not in "OUST" or words.ndim not in (1, 2) or words.shape[1:] not in ((), (1,)):
         return targets, None
     column = pd.Series(words.reshape(-1)) if not isinstance(targets, pd.Series) else targets

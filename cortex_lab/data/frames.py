@@ -27,7 +27,7 @@ def names_among(inputs: Any) -> Any:
 
 
 def byte_columns(inputs: Any, among: list | None = None) -> list:
-    """Names of the columns that hold bytes among the frames in `inputs`; of these names, if they are given."""
+    """Names of the columns that hold bytes among the frames in `inputs`, or `among` these names."""
     frames = [each for each in _pandas(inputs) if isinstance(each, pd.DataFrame)]
     found = [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
     return found if among is None else [name for name in among if name in found]

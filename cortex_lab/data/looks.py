@@ -77,7 +77,7 @@ def _look(values: object) -> Look:
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
     words = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-    array = _numbers(values) if isinstance(values, pd.DataFrame) else checks.array("an array of data", values)
+    array = _numbers(values) if isinstance(values, pd.DataFrame) else checks.array("targets", values)
     if array.ndim > 1 and array.shape[1:] != (1,):
         return _of_rows(array, array.shape[1:])
     column = values if isinstance(values, pd.Series) else pd.Series(array.reshape(-1))

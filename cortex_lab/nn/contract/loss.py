@@ -68,7 +68,7 @@ class Loss(Described):
         wanted = self.target_shape(shape)
         if self.of_classes:
             return check_class_ids(targets, wanted, shape[-1])
-        targets = np.asarray(targets)
+        targets = checks.array("targets", targets)
         if targets.dtype.kind not in "biuf":
             raise ValueError(f"{type(self).__name__} wants targets that are numbers, got {targets.dtype}")
         targets = targets.astype(np.float64, copy=False)
@@ -138,7 +138,7 @@ def resolve_loss(loss: Any, *output: Any) -> Loss:
         loss = loss_name(loss, LOSSES, *output)
     elif isinstance(loss, type) and issubclass(loss, Loss):
         loss = LOSSES.kind_of(loss)
-    elif callable(loss):
+    elif callable(loss) and not isinstance(loss, Described):
         name = getattr(loss, "__name__", type(loss).__name__)
         known = name if LOSSES.has(loss_name(name, LOSSES, None)) else "mean_squared_error"
         raise checks.WrongArgument(
@@ -180,7 +180,7 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     A negative id says that a class is unknown, and there is one for that, -1 or -100: ValueError for others,
     which are labels.
     """
-    targets = np.asarray(targets)
+    targets = checks.array("targets", targets)
     wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
     if targets.shape[1:] == (*shape, 1):
         targets = targets[..., 0]

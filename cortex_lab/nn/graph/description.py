@@ -11,7 +11,6 @@ from typing import cast
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Layer, snake_case
 
-
 _KEPT = re.compile("[/:>]")
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
