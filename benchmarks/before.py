@@ -33,7 +33,12 @@ def run(options: Any) -> Iterable[Row]:
     from benchmarks.workloads import turn
 
     for name in turn.names():
-        if options.only in name:
+        if options.only not in name:
+            continue
+        benchmark = name.partition(":")[0]
+        if not (tree / "benchmarks" / f"{benchmark}.py").is_file():
+            say(f"{name}: left out, the other tree has no benchmark {benchmark!r}")
+        else:
             say(name)
             row = _compared(name, tree, options.seconds).row(name, "the other tree", bar=NOISE)
             say(f"{row.ratio:.3f} of the other tree's time")

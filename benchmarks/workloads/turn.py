@@ -179,6 +179,13 @@ def _bench() -> Take:
     return _again(step)
 
 
+def _fitted() -> Take:
+    import cortex_lab as cl
+
+    estimator, rows = cl.NetworkClassifier((16,), epochs=2), _numbers(1000, 20)
+    return _again(lambda: estimator.fit(rows, rows[:, :3].argmax(axis=1)))
+
+
 def _kernels(kind: str) -> Take:
     import numpy as np
 
@@ -275,6 +282,7 @@ OTHERS: dict[str, Callable[[], Take]] = {
     "data: an epoch of shuffled batches of 8192 pictures": _batches,
     "engine: ResNet-50 described and planned": _planned,
     "diagnosis: of a training on the digits": _diagnosis,
+    "estimators: one fitted to 1000 x 20": _fitted,
     "faults: a training saved, its network loaded": _saved,
     "layers: a step of many, on pictures": partial(_layers, True),
     "layers: a step of many, on sequences": partial(_layers, False),
