@@ -314,7 +314,10 @@ class Dataset(Browsable, Parts):
 
     def target_arrays(self) -> Arrays | None:
         """The y of `arrays`, without a copy of the inputs."""
-        targets = {name: goal.rows.take(self.rows) for name, goal in self._targets.items()}
+        return self._targets_of(self.rows)
+
+    def _targets_of(self, rows: np.ndarray) -> Arrays | None:
+        targets = {name: goal.rows.take(rows) for name, goal in self._targets.items()}
         return targets if isinstance(self.target, dict) else targets.get("targets")
 
     def weights(self, sample_weight: Any) -> np.ndarray:

@@ -26,10 +26,11 @@ def names_among(inputs: Any) -> Any:
     return {name: part.columns.tolist() for name, part in frames.items()} or None
 
 
-def byte_columns(inputs: Any) -> list:
-    """Names of the columns that hold bytes among the frames in `inputs`."""
+def byte_columns(inputs: Any, among: list | None = None) -> list:
+    """Names of the columns that hold bytes among the frames in `inputs`, or `among` these names."""
     frames = [each for each in _pandas(inputs) if isinstance(each, pd.DataFrame)]
-    return [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
+    found = [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
+    return found if among is None else [name for name in among if name in found]
 
 
 def numbered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -210,6 +210,11 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
 
         if metric not in get_scorer_names():
             usual = USUAL.get(metric.lower().replace(" ", "_"))
+            if usual is None and _is_function(metric):
+                raise ValueError(
+                    f"scikit-learn has no scorer {metric!r}, but a function; give that: from sklearn import "
+                    f"metrics, then metrics=[metrics.{metric}]"
+                )
             near = usual or difflib.get_close_matches(metric, get_scorer_names(), n=4, cutoff=0.5)
             raise ValueError(
                 f"scikit-learn has no scorer {metric!r}; "
@@ -226,6 +231,22 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
     if function is not metric:
         return name, metric
     return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
+
+
+def _is_function(name: str) -> bool:
+    """Whether scikit-learn has a function (y_true, y_pred) of that name which none of its scorers is of."""
+    import sklearn.metrics
+
+    # Others give matrices and texts.
+    if name not in sklearn.metrics.__all__ or not name.endswith(("_loss", "_score", "_error", "_deviance")):
+        return False
+    function = getattr(sklearn.metrics, name)
+    _, *asked = inspect.signature(function).parameters.values()
+    wanted = [each.name for each in asked if each.default is inspect.Parameter.empty]
+    if wanted != ["y_pred"]:
+        return False
+    scorers = map(sklearn.metrics.get_scorer, sklearn.metrics.get_scorer_names())
+    return all(scorer._score_func is not function for scorer in scorers)
 
 
 def _of_all_classes(scorer: Any, estimator: _Classes, y: np.ndarray, y_true: np.ndarray) -> Any:
