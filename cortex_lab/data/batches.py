@@ -88,11 +88,8 @@ class Batches:
             if goal is not None
         }
         self._find_twins()
-        parts = [*self._inputs.items(), *self._targets.items()]
-        if len({len(part) for _, part in parts}) != 1:
-            sizes = ", ".join(f"{name} {len(part)}" for name, part in parts)
-            raise ValueError(f"inputs and targets must have as many rows as each other, got {sizes}")
-        self._length = len(parts[0][1])
+        checks.as_many_rows(self._inputs, self._targets)
+        self._length = len(next(iter(self._inputs.values())))
         self.batch_size = checks.whole("batch_size", batch_size)
         self.seed = checked_seed(seed)
         self.shuffle = checks.flag("shuffle", shuffle)

@@ -111,6 +111,7 @@ class Given:
         )
         words = categories_of_inputs(inputs, learned)
         inputs = inputs_of(inputs, columns, "the data", words, dtype)
+        checks.as_many_rows(inputs, targets)
         targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
         targets = _by_output(targets, reading, by_output or {})
         read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words}

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -229,6 +229,21 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
     if np.ma.is_masked(value):
         raise WrongArgument(f"{name} is masked in places, {wanted} is wanted: fill it, as by .filled(0)")
     return found
+
+
+def as_many_rows(inputs: Any, targets: Any, of: str = "") -> None:
+    """ValueError unless arrays, alone or by name, have as many rows as each other; `of` says whose they are."""
+    parts = []
+    for called, given in (("inputs", inputs), ("targets", targets)):
+        named = given if isinstance(given, Mapping) else {called: given}
+        for name, part in named.items():
+            # What has no rows at all is refused for what it is.
+            with contextlib.suppress(TypeError):
+                parts.append((name if len(named) > 1 else called, len(part)))
+    if len({rows for _, rows in parts}) > 1:
+        sizes = ", ".join(f"{name} {rows}" for name, rows in parts)
+        whose = f" of {of}" * bool(of)
+        raise ValueError(f"inputs and targets{whose} must have as many rows as each other, got {sizes}")
 
 
 def path(name: str, value: object) -> str:
