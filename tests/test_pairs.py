@@ -71,7 +71,9 @@ FRAME = pd.DataFrame(X, columns=list("abc")).assign(value=X[:, 0], word=WORDS)
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("target", ["value", "word", {"out": "value"}, {"out": "word"}, ["value", "a"]])
 def test_other_rows_beside_a_table_are_as_many(target, wrong):
-    columns = target if isinstance(target, list) else [*target.values()] if isinstance(target, dict) else [target]
+    columns = (
+        target if isinstance(target, list) else [*target.values()] if isinstance(target, dict) else [target]
+    )
     data = cl.data.Dataset(FRAME[:ROWS], inputs=["b", "c"], target=target)
     session = cl.train(cl.Network([cl.Dense(len(columns) + ("word" in columns), name="out")], 2), data)
     values = FRAME[columns if len(columns) > 1 else columns[0]][WRONG[wrong]].to_numpy()
@@ -98,3 +100,75 @@ def test_a_training_alone():
             continue
         with pytest.raises(ValueError, match="of validation must have as many rows as each other"):
             Training(net(1), batches, "mse", cl.Adam(), validation=pair)
+
+
+# Two columns of targets, which no pair may take for each other; of classes, and of values.
+COLUMNS = {
+    "values": pd.DataFrame({"u": X[:, 0], "v": 9 * X[:, 2] + 5}),
+    "dummies": pd.get_dummies(pd.Series(WORDS)),
+}
+AS_INPUTS = {"an array": X, "a frame": FRAME[list("abc")]}
+OTHER_ORDERS = {
+    "a frame": lambda given, targets: (FRAME[list("abc")], targets),
+    "an array": lambda given, targets: (X, targets),
+    "a dataset": lambda given, targets: cl.data.Dataset(
+        FRAME[list("abc")].join(targets), target=list(targets.columns)
+    ),
+}
+
+
+def pairs_of_columns(given, kind, named):
+    """A session on columns of targets, and the data that it was given."""
+    targets = COLUMNS[kind]
+    data = (AS_INPUTS[given], {"out": targets} if named else targets)
+    if named and given == "a frame":
+        data = cl.data.Dataset(FRAME[list("abc")].join(targets), list("abc"), {"out": list(targets.columns)})
+    session = cl.train(net(2), data, optimizer=cl.SGD(0.1))
+    session.run(3, progress=False)
+    return session, data
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("kind", COLUMNS)
+@pytest.mark.parametrize("given", AS_INPUTS)
+def test_columns_of_targets_go_by_name(given, kind, named):
+    (session, data), targets = pairs_of_columns(given, kind, named), COLUMNS[kind]
+    wrap = (lambda each: {"out": each}) if named else (lambda each: each)
+    right = session.score((AS_INPUTS[given], wrap(targets)))
+    assert right == session.score((X, wrap(targets.to_numpy())))
+    assert right != session.score((X, wrap(targets.to_numpy()[:, ::-1])))
+    turned = targets[targets.columns[::-1]]
+    for other, made in OTHER_ORDERS.items():
+        if named and other == "a dataset":
+            pair = cl.data.Dataset(FRAME[list("abc")].join(turned), list("abc"), {"out": [*turned.columns]})
+        else:
+            pair = made(given, wrap(turned))
+        assert session.score(pair) == right
+        held_out = cl.train(net(2), data, validation=pair).process.validation[1]["out"]
+        assert np.array_equal(held_out, targets.to_numpy(held_out.dtype))
+
+
+@pytest.mark.parametrize("given", AS_INPUTS)
+def test_columns_of_targets_by_other_names_are_refused(given):
+    session, _ = pairs_of_columns(given, "dummies", False)
+    for strange in (COLUMNS["values"], COLUMNS["dummies"][["yes"]]):
+        for inputs in AS_INPUTS.values():
+            with pytest.raises(ValueError, match=r"give frame\[\['no', 'yes'\]\]$"):
+                session.score((inputs, strange))
+    labels = pd.Series(WORDS)
+    for inputs, alone in product(
+        AS_INPUTS.values(), (labels, labels.astype("category"), WORDS, WORDS.tolist())
+    ):
+        with pytest.raises(ValueError, match=r"pandas.get_dummies\(y\)\[\['no', 'yes'\]\]"):
+            session.score((inputs, alone))
+    assert session.score((X, pd.get_dummies(labels)[["no", "yes"]]))
+
+
+def test_an_index_without_a_name_is_no_column_that_was_given():
+    session = cl.train(cl.Network([cl.Dense(1)], 3), (FRAME[list("abc")], FRAME["value"]))
+    part = FRAME[["a", "value"]][ROWS:]
+    pair, data = (part[["a"]], part["value"]), cl.data.Dataset(part, target="value")
+    for other in (part, pair, data):
+        with pytest.raises(KeyError, match="has no column 'b'") as told:
+            session.score(other)
+        assert "index" not in str(told.value)

@@ -232,7 +232,7 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
 
 
 def as_many_rows(inputs: Any, targets: Any, of: str = "") -> None:
-    """ValueError unless arrays, alone or by name, have as many rows as each other; `of` says whose they are."""
+    """ValueError unless arrays, alone or by name, have as many rows as each other; `of` is whose they are."""
     parts = []
     for called, given in (("inputs", inputs), ("targets", targets)):
         named = given if isinstance(given, Mapping) else {called: given}
