@@ -1,4 +1,4 @@
-"""What is given as other libraries want it, in the first place or in another form, is answered by what to type."""
+"""What is given as other libraries want it, first or in another form, is answered by what to type."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ PARAMETERS = {
 @pytest.mark.parametrize("kind", cl.optimize.OPTIMIZERS.values(), ids=lambda kind: kind.__name__)
 def test_no_optimizer_takes_parameters(kind, given):
     name = kind.__name__
+    told = rf"{name} takes no parameters, .*optimizer=cl.{name}\(1e-3\)\)$"
     for others in ((), (1e-2,)):
-        with pytest.raises(ValueError, match=rf"{name} takes no parameters, .*optimizer=cl.{name}\(1e-3\)\)$"):
+        with pytest.raises(ValueError, match=told):
             kind(PARAMETERS[given](net()), *others)
     with pytest.raises(ValueError, match="takes no parameters"):
         kind().replace(learning_rate=PARAMETERS[given](net()))

@@ -202,8 +202,8 @@ class Optimizer(Described):
         if _are_parameters(self.learning_rate):
             kind = type(self).__name__
             raise checks.WrongArgument(
-                f"{kind} takes no parameters, but a learning rate first: cl.{kind}(1e-3); the network is given "
-                f"to train: cl.train(network, data, optimizer=cl.{kind}(1e-3))"
+                f"{kind} takes no parameters, but a learning rate first: cl.{kind}(1e-3); the network is "
+                f"given to train: cl.train(network, data, optimizer=cl.{kind}(1e-3))"
             )
         if callable(self.learning_rate):
             checks.function("learning_rate", self.learning_rate, "a number or a schedule")
