@@ -279,7 +279,8 @@ def rows_of(
     are refused. `words` are those that the ids in the training's arrays stand for, `categories` those that
     its network has learned, `goals` the columns of its targets; numbers of tables are read as `dtype`.
     """
-    if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
+    data = checks.in_numpy(data)
+    if isinstance(data, (tuple, list)):
         data = as_data(data, dtype)
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name=role, dtype=dtype)

@@ -256,9 +256,15 @@ def path(name: str, value: object) -> str:
 
 
 def in_numpy(value: Any, inside: tuple[int, ...] = ()) -> Any:
-    """Tensors of PyTorch as NumPy's arrays, alone or in a tuple, a list or a dict of such; else as it is."""
+    """Tensors of PyTorch as NumPy's arrays, tables of polars or Arrow as frames of pandas; else as it is.
+
+    Also those in a tuple, a list or a dict of such.
+    """
     if hasattr(value, "detach") and hasattr(value, "numpy"):
         return value.detach().cpu().numpy()
+    # Arrays of xarray have it too, and are as good as NumPy's.
+    if hasattr(value, "to_pandas") and not hasattr(value, "dims"):
+        return value.to_pandas()
     if id(value) in inside or len(inside) == DEEPEST:
         return value
     inside = (*inside, id(value))
