@@ -49,7 +49,8 @@ class Table:
     def __init__(self, frame):
         self._frame = frame
 
-    shape, columns = property(lambda self: self._frame.shape), property(lambda self: list(self._frame.columns))
+    shape = property(lambda self: self._frame.shape)
+    columns = property(lambda self: list(self._frame.columns))
 
     def __len__(self):
         return len(self._frame)
@@ -125,7 +126,7 @@ def test_a_table_is_written_as_the_frame_that_it_makes(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_name_that_the_table_does_not_have(kind):
-    with pytest.raises(KeyError, match="no column 'lable'.*did you mean 'label'"):
+    with pytest.raises(KeyError, match=r"no column 'lable'.*did you mean 'label'"):
         cl.train(cl.Network([cl.Dense(2)], 5), (KINDS[kind][0](FRAME), "lable"))
 
 

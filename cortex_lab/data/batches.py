@@ -73,7 +73,7 @@ class Batches:
         index: pd.Index | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        self.reads, self.categories, self.classes, self._index = reads, categories, classes, index
+        self.reads, self.categories, self.classes, self._index = reads, dict(categories), classes, index
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)

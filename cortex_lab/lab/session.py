@@ -17,7 +17,7 @@ from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.answers import ANSWERS, ASSIGNING
+from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
@@ -52,7 +52,7 @@ class TrainingSession(Session):
     process: Training
     dataset: Dataset | None
     recipe: Recipe | None
-    answers, assigning = ANSWERS, ASSIGNING
+    answers, assigning, kept_by = ANSWERS, ASSIGNING, KEPT_BY
 
     def __init__(
         self,

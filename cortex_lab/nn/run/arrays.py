@@ -46,6 +46,10 @@ class Arrays(MutableMapping[str, Any]):
             "takes none: cl.Adam(1e-3)"
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copied or pickled they are arrays of their own: what a network held at that time.
+        return dict, ({name: np.array(self._ops.to_numpy(view)) for name, view in self.items()},)
+
     def __setitem__(self, name: str, value: object) -> None:
         found = self.fitting(name, value)
         with self._turns.lock:
