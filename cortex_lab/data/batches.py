@@ -73,7 +73,7 @@ class Batches:
         index: pd.Index | None = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        self.reads, self.categories, self.classes, self._index = reads, categories, classes, index
+        self.reads, self.categories, self.classes, self._index = reads, dict(categories), classes, index
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:
             raise checks.refused("inputs", "an array, or arrays by name", inputs)
@@ -88,11 +88,8 @@ class Batches:
             if goal is not None
         }
         self._find_twins()
-        parts = [*self._inputs.items(), *self._targets.items()]
-        if len({len(part) for _, part in parts}) != 1:
-            sizes = ", ".join(f"{name} {len(part)}" for name, part in parts)
-            raise ValueError(f"inputs and targets must have as many rows as each other, got {sizes}")
-        self._length = len(parts[0][1])
+        checks.as_many_rows(self._inputs, self._targets)
+        self._length = len(next(iter(self._inputs.values())))
         self.batch_size = checks.whole("batch_size", batch_size)
         self.seed = checked_seed(seed)
         self.shuffle = checks.flag("shuffle", shuffle)

@@ -101,7 +101,7 @@ class Dataset(Browsable, Parts):
     ) -> None:
         checks.flag("later", later)
         self.notes = tuple(checks.text("notes", note) for note in checks.listed("notes", notes))
-        checks.instance("frame", frame, pd.DataFrame, "a pandas.DataFrame")
+        frame = checks.instance("frame", checks.in_numpy(frame), pd.DataFrame, "a pandas.DataFrame")
         checks.text("name", name, "iris")
         if len(frame) == 0:
             raise ValueError("the frame has no rows")

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.in_arrays import of_arrays
+from cortex_lab.data.in_arrays import in_order, of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.roles import as_list
 from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
@@ -53,9 +53,10 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
         return Dataset(data, target=named[0], dtype=dtype)
     pair = isinstance(data, (tuple, list)) and len(data) == 2
     if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
+        named = "" if isinstance(data[0], Mapping) else f", columns=[..., {data[1]!r}]"
         raise TypeError(
             f"{data[1]!r} names a column of a frame, and it stands beside {checks.shown(data[0])}: make it "
-            f"one, (pandas.DataFrame(data), {data[1]!r})"
+            f"one, (pandas.DataFrame(data{named}), {data[1]!r})"
         )
     if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data[0], checks.plain(data[1])
@@ -235,6 +236,26 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
         except ValueError as error:
             raise with_others(error, frame, names, np.float32) from None
     return found
+
+
+def nameless(
+    data: Dataset, columns: list | dict | None, reading: str, categories: Categories, goals: Any = None
+) -> tuple[Any, Any]:
+    """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
+    read = data.read_as(reading, "the training")
+    for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
+        if labels is not None and labels.tolist() != list(range(len(labels))):
+            raise ValueError(
+                f"the training was given class ids, and {data.name!r} has labels, {shown(labels)}: "
+                "which is which cannot be told; train on a Dataset, or give arrays here as well"
+            )
+    x, y = read.arrays()
+    y = in_order(y, goals, repr(data.name), data.target)
+    known = categories or None
+    if isinstance(columns, dict) and len(columns) != 1:
+        return {name: read.inputs_of(each, known) for name, each in columns.items()} or x, y
+    columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
+    return x if columns is None else read.inputs_of(columns, known), y
 
 
 def joined(

@@ -44,6 +44,11 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index()
 
 
+def given_columns(frame: pd.DataFrame) -> list:
+    """The columns of a frame, but for what `numbered` made of an index without a name."""
+    return [name for name in frame.columns if name != "index"]
+
+
 def numbers_of_rows(frame: pd.DataFrame) -> pd.RangeIndex:
     """An index 0, 1, ... that says that it is row numbers, and is called as no column is."""
     return pd.RangeIndex(len(frame), name=NUMBERS["row" in frame.columns])

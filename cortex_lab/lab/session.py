@@ -17,7 +17,7 @@ from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.answers import ANSWERS, ASSIGNING
+from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
@@ -52,7 +52,7 @@ class TrainingSession(Session):
     process: Training
     dataset: Dataset | None
     recipe: Recipe | None
-    answers, assigning = ANSWERS, ASSIGNING
+    answers, assigning, kept_by = ANSWERS, ASSIGNING, KEPT_BY
 
     def __init__(
         self,
@@ -63,13 +63,14 @@ class TrainingSession(Session):
         recipe: Recipe | None = None,
         shared: Iterable[Any] = (),
         labels: Any = None,
+        goals: Any = None,
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
         self.recipe = recipe
         self._shared = tuple(shared)
-        # The words that class ids in arrays stand for.
-        self._labels = labels
+        # The words that class ids in arrays stand for, and the columns that targets beside arrays have.
+        self._labels, self._goals = labels, goals
         # Of earlier steps, from the file that it goes on from.
         self._networks: dict[int, Network] = {}
 
@@ -255,7 +256,8 @@ class TrainingSession(Session):
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
         training: Any = process
-        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, labels=self._labels)
+        named = {"labels": self._labels, "goals": self._goals}
+        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, **named)
         sibling._networks = self._networks
         return sibling
 
@@ -303,9 +305,8 @@ class TrainingSession(Session):
             return training.objective.score(*data, chosen)
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
-        inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
-        )
+        known = reads, reading, "the data to score", self._labels, words, dtype, self._goals
+        inputs, targets = training.checked_rows(*rows_of(data, self.dataset, *known))
         return training.objective.score(inputs, targets, chosen)
 
     def _split(self, name: str) -> Any:

@@ -242,7 +242,8 @@ def train(
     chosen += unscaled(training, given, reads, first)
     chosen += answered_together(training)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
-    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
+    named = {"labels": given.labels, "goals": given.goals}
+    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, **named)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)
         saved.study.follow(session, probes is None, new_optimizer)

@@ -101,6 +101,8 @@ class Normalization(Layer):
         Of a Dataset it is the inputs, or with `invert` the values to be predicted, which come last.
         ValueError for gaps, and for inputs that have names: adapt to one of them at a time.
         """
+        data = checks.in_numpy(data)
+        self._refuse_pair(data)
         given = self._of_dataset(getattr(data, "train", data)) if hasattr(data, "arrays") else data
         if isinstance(given, Mapping):
             first = next(iter(given), "x")
@@ -126,6 +128,19 @@ class Normalization(Layer):
         adapted = replace(self, mean=np.squeeze(mean, along), variance=np.squeeze(squares / count, along))
         object.__setattr__(adapted, "columns", columns if kept else None)
         return adapted
+
+    def _refuse_pair(self, data: Any) -> None:
+        """TypeError for inputs beside targets, that says which of both it is."""
+        shapes = [getattr(part, "shape", None) for part in data] if isinstance(data, tuple) else []
+        if len(shapes) != 2 or shapes[0] is None or shapes[0] == shapes[1]:
+            return
+        column = data[1] if isinstance(data[1], str) else None
+        what = "y" if column is None else f"frame[{column!r}]"
+        if not self.invert:
+            what = "x" if column is None else f"frame.drop(columns={column!r})"
+        raise checks.WrongArgument(
+            f"data of a Normalization is rows of one kind, not inputs beside targets: adapt({what})"
+        )
 
     def _columns_of(self, data: Any) -> tuple | None:
         """Names of the columns that are adapted to, where there are several."""
