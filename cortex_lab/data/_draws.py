@@ -23,14 +23,15 @@ def checked_seed(seed: int) -> int:
     return checks.seed("seed", seed)
 
 
-def uniform(seed: int, stream: int, rows: np.ndarray, count: int) -> np.ndarray:
-    """(n, count) float64 on [0, 1): draw k of a row depends on (seed, stream, row, k) alone.
+def uniform(seed: int, stream: int, rows: np.ndarray, count: int, first: int = 0) -> np.ndarray:
+    """(n, count) float64 on [0, 1), those from `first` on: draw k of a row is of (seed, stream, row, k) alone.
 
     SplitMix64 at a position rather than in a sequence: Steele, Lea and Flood, Fast splittable pseudorandom
     number generators (2014).
     """
     key = _mixed(np.array([seed, stream], np.uint64) * _GOLDEN)
-    place = np.asarray(rows, np.uint64)[:, np.newaxis] * _MOST + np.arange(1, count + 1, dtype=np.uint64)
+    draws = np.arange(first + 1, first + count + 1, dtype=np.uint64)
+    place = np.asarray(rows, np.uint64)[:, np.newaxis] * _MOST + draws
     words = _mixed(_mixed(key[:1] ^ (key[1:] >> np.uint64(1))) + place * _GOLDEN)
     return (words >> np.uint64(11)) * 2.0**-53
 

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows
+from cortex_lab.data.augmenting import Augmentable
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.beside import with_others
 from cortex_lab.data.browsing import Browsable
@@ -44,7 +45,7 @@ from cortex_lab.ground import checks
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset(Browsable, Parts):
+class Dataset(Browsable, Augmentable, Parts):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's

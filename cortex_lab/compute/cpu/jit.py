@@ -42,6 +42,7 @@ if PORTABLE:
         return numba.jit(**EXACT)(function)
 
     piecework = compiled
+    exact_piecework = exact
 
 else:
     from cortex_lab.compute.cpu.numba_inside import CompiledForPython, OwnCode, Piecework, WithEntry, kept
@@ -57,7 +58,11 @@ else:
         """`compiled`, each operation as it is written: as Python would do it."""
         return kept(CompiledForPython(function, targetoptions=EXACT, pipeline_class=OwnCode), "")
 
-    def piecework(function: Callable[..., Any]) -> Callable[..., Any]:
+    def piecework(function: Callable[..., Any], options: dict[str, Any] = OPTIONS) -> Callable[..., Any]:
         """`function` compiled for workers and compiled functions; Python calls it through `work` only."""
-        options = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": False}
+        options = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": False}
         return kept(Piecework(function, targetoptions=options, pipeline_class=WithEntry), "-pieces")
+
+    def exact_piecework(function: Callable[..., Any]) -> Callable[..., Any]:
+        """`piecework`, each operation as it is written: NumPy's bits, on whichever processor."""
+        return piecework(function, EXACT)
