@@ -17,6 +17,7 @@ from cortex_lab.data.batches import Batches
 from cortex_lab.data.beside import with_others
 from cortex_lab.data.browsing import Browsable
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
+from cortex_lab.data.decoded import is_decoded
 from cortex_lab.data.exact import checked_dtype, read_as_numbers
 from cortex_lab.data.frames import numbered, numbers_of_rows, weights_of_rows
 from cortex_lab.data.learned import Learned, named_classes
@@ -327,15 +328,19 @@ class Dataset(Browsable, Augmentable, Parts):
         return weights_of_rows(sample_weight, self.rows, self._index, f"{len(self)} rows of {self.name!r}")
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
-        """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""
+        """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit.
+
+        Files are decoded by threads, two batches ahead.
+        """
         goals = {name: goal.rows for name, goal in self._targets.items()}
-        return Batches(
+        made = Batches(
             self._inputs if isinstance(self.inputs, dict) else self._inputs["inputs"],
             goals if isinstance(self.target, dict) else goals.get("targets"),
             batch_size=batch_size, seed=seed, shuffle=shuffle, rows=self.rows, reads=self.reads,
             categories=self.categories, classes=named_classes(self.classes), index=self._index,
         )  # fmt: skip
-
+        decoded = any(is_decoded(rows.source) for rows in self._inputs.values())
+        return made.prefetching(2) if decoded else made
 
     def _shapes(self) -> str:
         if isinstance(self._inputs, Unread):
