@@ -24,13 +24,13 @@ class Augmentable:
 
         A dict of them by input name if there are several.
         """
-        several = augmentation.values() if isinstance(augmentation, Mapping) else [augmentation]
-        for each in several:
+        several = augmentation if isinstance(augmentation, Mapping) else None
+        for each in [augmentation] if several is None else several.values():
             if each is not None:
                 such = "an Augmentation such as Augmentation(shift_range=0.1), or None"
                 checks.instance("augmentation", each, Augmentation, such)
         other = copy.copy(self)
-        other.augmentation = dict(augmentation) if isinstance(augmentation, Mapping) else augmentation
+        vars(other)["augmentation"] = augmentation if several is None else dict(several)
         return other
 
     def augmented(self, row: int, epoch: int = 0, seed: int = 0) -> Any:
