@@ -24,7 +24,7 @@ def checked_seed(seed: int) -> int:
 
 
 def uniform(seed: int, stream: int, rows: np.ndarray, count: int, first: int = 0) -> np.ndarray:
-    """(n, count) float64 on [0, 1), those from `first` on: draw k of a row is of (seed, stream, row, k) alone.
+    """(n, count) float64 on [0, 1), from draw `first` on: draw k of a row is of (seed, stream, row, k) alone.
 
     SplitMix64 at a position rather than in a sequence: Steele, Lea and Flood, Fast splittable pseudorandom
     number generators (2014).

@@ -139,8 +139,8 @@ class Augmentation(Described):
         of_pictures, of_sequences = self._asked(_OF_PICTURES), self._asked(_OF_SEQUENCES)
         if of_pictures and of_sequences:
             raise ValueError(
-                f"{of_pictures[0]} is done to pictures and {of_sequences[0]} to sequences; choose one, or give "
-                "each input an Augmentation of its own: augment={name: ...}"
+                f"{of_pictures[0]} is done to pictures and {of_sequences[0]} to sequences; choose one, or "
+                "give each input an Augmentation of its own: augment={name: ...}"
             )
 
     def _asked(self, names: tuple[str, ...]) -> list[str]:

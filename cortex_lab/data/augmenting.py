@@ -44,7 +44,8 @@ class Augmentable:
         seed = checks.seed("seed", seed)
         if self.augmentation is None:
             raise ValueError(
-                "these data have no augmentation; give them one: data.augmenting(Augmentation(shift_range=0.1))"
+                "these data have no augmentation; give them one: "
+                "data.augmenting(Augmentation(shift_range=0.1))"
             )
         if row not in self.rows:
             raise IndexError(f"there is no row {row} among these {len(self.rows)} rows")

@@ -51,13 +51,7 @@ class DecodedSource:
 
         def decode(first: int) -> None:
             for place in range(first, min(first + _AT_ONCE, len(wanted))):
-                path = self.paths[wanted[place]]
-                row = np.asarray(self.decoder(path))
-                if row.shape != self.shape or row.dtype != self.dtype:
-                    raise ValueError(
-                        f"{path} was decoded as {row.shape} {row.dtype}, and rows are {self.shape} {self.dtype}"
-                    )
-                found[place] = row
+                found[place] = self._row(self.paths[wanted[place]])
 
         firsts = range(0, len(wanted), _AT_ONCE)
         if len(firsts) < 2:
@@ -69,6 +63,14 @@ class DecodedSource:
             for _ in workers.map(decode, firsts):
                 pass
         return found
+
+    def _row(self, path: str | os.PathLike) -> np.ndarray:
+        row = np.asarray(self.decoder(path))
+        if row.shape != self.shape or row.dtype != self.dtype:
+            raise ValueError(
+                f"{path} was decoded as {row.shape} {row.dtype}, and rows are {self.shape} {self.dtype}"
+            )
+        return row
 
     def put(self, rows: Numbers, values: np.ndarray) -> None:
         raise ValueError("pictures in files are read only; change a copy of the column: .copy()")

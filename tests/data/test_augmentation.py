@@ -194,7 +194,7 @@ def test_cutout_is_a_square_of_zeros_that_may_lie_partly_outside():
 
 
 def test_a_function_of_ones_own_gives_back_a_picture():
-    with pytest.raises(ValueError, match=r"then is to give back an array .*\(6, 8, 2\), and gave .* \(8, 2\)"):
+    with pytest.raises(ValueError, match=r"then is to give back .*\(6, 8, 2\), and gave .* \(8, 2\)"):
         warped(Augmentation(then=lambda picture, draw: picture[0]), np.ones((3, 6, 8, 2)))
     with pytest.raises(TypeError, match="then must be a function"):
         Augmentation(then=3)

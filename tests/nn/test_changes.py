@@ -1,4 +1,4 @@
-"""Everything an Augmentation can do, to rows of every kind, beside what NumPy and SciPy make of the same draws."""
+"""Everything an Augmentation can do, to rows of every kind, beside what SciPy makes of the same draws."""
 
 from __future__ import annotations
 
@@ -201,10 +201,12 @@ def test_a_chain_is_one_matrix(shape):
 
 @pytest.mark.parametrize("shape", SHAPES["pictures"])
 def test_a_draw_that_changes_nothing_leaves_every_byte(shape, monkeypatch):
-    monkeypatch.setattr(
-        "cortex_lab.data._changes.uniform", lambda s, e, rows, count, first=0: np.full((len(rows), count), 0.5)
-    )
-    settings = {name: value for name, (value, _) in PICTURES.items() if name not in ("cutout", "alternate_flip")}
+    def middle(seed, stream, rows, count, first=0):
+        return np.full((len(rows), count), 0.5)
+
+    monkeypatch.setattr("cortex_lab.data._changes.uniform", middle)
+    others = "cutout", "alternate_flip"
+    settings = {name: value for name, (value, _) in PICTURES.items() if name not in others}
     if shape[-1] != 3:
         settings = {name: value for name, value in settings.items() if name not in _OF_COLORS}
     bytes_ = of(shape, np.uint8)
@@ -226,8 +228,9 @@ ASKED = {
     "cutmix": ({"cutmix": 1.0}, "pictures"),
     "all of a picture": (
         {
-            "rotation_range": 20, "shift_range": 0.2, "alternate_flip": True, "crop": 1, "contrast_range": 0.3,
-            "hue_range": 20, "cutout": 0.3, "noise": 0.1, "then": darker, "mixup": 0.3, "cutmix": 0.5,
+            "rotation_range": 20, "shift_range": 0.2, "alternate_flip": True, "crop": 1,
+            "contrast_range": 0.3, "hue_range": 20, "cutout": 0.3, "noise": 0.1, "then": darker,
+            "mixup": 0.3, "cutmix": 0.5,
         },
         "pictures",
     ),
@@ -333,7 +336,7 @@ def test_ids_have_nothing_between_them():
     network = cl.Network([cl.Embedding(9, 4), cl.Flatten(), cl.Dense(2)], (5,))
     x, y = np.ones((8, 5), np.int64), np.arange(8) % 2
     for given in (cl.Augmentation(noise=0.1), {"input": cl.Augmentation(mixup=0.2)}):
-        with pytest.raises(ValueError, match="'input'.* ids"):
+        with pytest.raises(ValueError, match=r"'input'.* ids"):
             cl.train(network, (x, y), "softmax_cross_entropy", augment=given)
 
 

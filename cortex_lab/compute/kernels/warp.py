@@ -39,7 +39,7 @@ def warp_affine(
     border = ((0, 0), (1, 2), (1, 2), (0, 0))
     wide = xp.pad(x, border, mode="edge") if nearest else xp.pad(x, border)
     image = xp.arange(n)[:, None, None]
-    a, b, c, d = (wide[image, top + k, left + l] for k in (0, 1) for l in (0, 1))
+    a, b, c, d = (wide[image, top + below, left + after] for below in (0, 1) for after in (0, 1))
     upper, lower = a + right * (b - a), c + right * (d - c)
     value = upper + down * (lower - upper)
     if xp.isnan(value).any():

@@ -79,7 +79,7 @@ class Seen:
 
 
 def look(path: Path) -> Seen:
-    """What the beginning of a file says; `DamagedFile` for one that is no picture, or states too many pixels."""
+    """What the beginning of a file says; `DamagedFile` if it is no picture, or states too many pixels."""
     with _opened(path, whole=False) as image:
         # A PNG would be decoded to be asked for it.
         exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
@@ -194,5 +194,3 @@ def _in_channels(image: Any, channels: int) -> Any:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     wanted = "L" if channels == 1 else "RGB"
     return image if image.mode == wanted else image.convert(wanted)
-
-

@@ -46,8 +46,8 @@ class Augmenter:
                 raise ValueError(f"augment of the input {name!r}: {why}; leave it out")
             if reads_raw(network.graph, name):
                 raise ValueError(
-                    f"augment of the input {name!r}: its numbers are ids, which a layer looks up, and there is "
-                    "nothing between them; leave it out"
+                    f"augment of the input {name!r}: its numbers are ids, which a layer looks up, and there "
+                    "is nothing between them; leave it out"
                 )
 
     def __bool__(self) -> bool:
@@ -83,9 +83,7 @@ class Augmenter:
         return {name: _described(each) for name, each in self.by_input.items()}
 
 
-def changed(
-    ops: Ops, each: Any, values: np.ndarray, rows: np.ndarray, seed: int, epoch: int
-) -> np.ndarray:
+def changed(ops: Ops, each: Any, values: np.ndarray, rows: np.ndarray, seed: int, epoch: int) -> np.ndarray:
     """A new array of values (n, ...) of these `rows` as an augmentation makes them in this epoch."""
     given = ops.asarray(values, ops.dtype)
     out = ops.zeros(given.shape, given.dtype)

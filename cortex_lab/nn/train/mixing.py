@@ -110,7 +110,7 @@ def _of_mixtures(setting: str, name: str, loss: Loss) -> Loss:
     mixed = loss.of_mixtures()
     if mixed is None:
         raise ValueError(
-            f"{setting} mixes targets, and {type(loss).__name__} on output {name!r} has no place for what lies "
-            "between two of them; leave it out, or use a loss that has, such as softmax_cross_entropy"
+            f"{setting} mixes targets, and {type(loss).__name__} on output {name!r} has no place for what "
+            "lies between two of them; leave it out, or use a loss that has, such as softmax_cross_entropy"
         )
     return mixed
