@@ -71,12 +71,14 @@ def _lay_out(image, height, width, channels, nearest, wide):
     """The image inside a border: one line above and before it, two below and behind it."""
     line, across = (width + 3) * channels, width * channels
     for i in range(height):
-        row, into = image[i * across : (i + 1) * across], wide[(i + 1) * line : (i + 2) * line]
-        into[channels : channels + across] = row
+        place, into = np.uint64(i * across), np.uint64((i + 1) * line + channels)
+        for j in range(np.uint64(across)):
+            wide[into + j] = image[place + j]
         if nearest:
+            first, end = (i + 1) * line, (i + 1) * line + channels + across
             for c in range(channels):
-                into[c] = row[c]
-                into[channels + across + c] = into[2 * channels + across + c] = row[across - channels + c]
+                wide[first + c] = wide[first + channels + c]
+                wide[end + c] = wide[end + channels + c] = wide[end - channels + c]
     if nearest:
         wide[:line] = wide[line : 2 * line]
         last = wide[height * line : (height + 1) * line]
@@ -118,7 +120,7 @@ def _move(wide, m, height, width, channels, found, tone, image):
     strange, line, step = np.uint32(0), np.uint64((width + 3) * channels), np.uint64(channels)
     for i in range(height):
         _find(m, i, height, width, channels, at, down, right)
-        row = image[i * width * channels : (i + 1) * width * channels]
+        into = np.uint64(i * width * channels)
         if channels == 1:
             # Once more for images in gray: a loop in a loop would be a third slower.
             for j in range(np.uint64(width)):
@@ -127,17 +129,17 @@ def _move(wide, m, height, width, channels, found, tone, image):
                 upper, lower = a + right[j] * (b - a), c + right[j] * (d - c)
                 value = upper + down[j] * (lower - upper)
                 strange |= np.uint32(value != value)
-                row[j] = factor * value + summand
+                image[into + j] = factor * value + summand
             continue
         for j in range(np.uint64(width)):
-            first, before, above, into = np.uint64(np.uint32(at[j])), right[j], down[j], j * step
+            first, before, above, place = np.uint64(np.uint32(at[j])), right[j], down[j], into + j * step
             for channel in range(step):
                 k = first + channel
                 a, b, c, d = wide[k], wide[k + step], wide[k + line], wide[k + line + step]
                 upper, lower = a + before * (b - a), c + before * (d - c)
                 value = upper + above * (lower - upper)
                 strange |= np.uint32(value != value)
-                row[into + channel] = factor * value + summand
+                image[place + channel] = factor * value + summand
     return strange != 0
 
 
