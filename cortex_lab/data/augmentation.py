@@ -182,8 +182,10 @@ class Augmentation(Described):
     def tones(self, rows: np.ndarray, seed: int, epoch: int, means: np.ndarray) -> np.ndarray:
         """(n, 2) float64: factor and summand for the pixels of each of `rows`, by each picture's mean."""
         draws = 2 * drawn(seed, epoch, rows, TONES) - 1
-        factor = 1 + draws[:, 0] * self.contrast_range
-        return np.stack([factor, draws[:, 1] * self.brightness_range + (1 - factor) * means], axis=-1)
+        draws *= [self.contrast_range, self.brightness_range]
+        draws[:, 1] -= draws[:, 0] * means
+        draws[:, 0] += 1
+        return draws
 
     def moves(
         self, rows: np.ndarray, seed: int, epoch: int, shape: tuple[int, ...], means: np.ndarray

@@ -69,7 +69,7 @@ class PictureDecoder:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Beginning:
     """What the beginning of a file says of its picture."""
 
     height: int
@@ -78,7 +78,7 @@ class Seen:
     turned: bool
 
 
-def look(path: Path) -> Seen:
+def look(path: Path) -> Beginning:
     """What the beginning of a file says; `DamagedFile` if it is no picture, or states too many pixels."""
     with _opened(path, whole=False) as image:
         # A PNG would be decoded to be asked for it.
@@ -96,7 +96,7 @@ def look(path: Path) -> Seen:
         # Its checksums are not looked at when it is decoded.
         with _opened(path) as image:
             image.verify()
-    return Seen(height, width, mode, turned)
+    return Beginning(height, width, mode, turned)
 
 
 class _opened:

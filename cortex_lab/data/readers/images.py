@@ -14,7 +14,7 @@ import pandas as pd
 
 from cortex_lab.data.decoded import DecodedSource
 from cortex_lab.data.readers._contract import Reader, Table, listed, needed
-from cortex_lab.data.readers._decoding import CLEAR, GRAY, PictureDecoder, Seen, look
+from cortex_lab.data.readers._decoding import CLEAR, GRAY, PictureDecoder, Beginning, look
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.ground import checks
 from cortex_lab.ground.files import DamagedFile
@@ -162,7 +162,7 @@ def _each(do: Any, paths: Sequence[Path], bad: dict[int, DamagedFile], skip_bad:
 
 
 def _decoder(
-    seen: dict[int, Seen], paths: Sequence[Path], size: tuple[int, ...] | None, channels: int | None
+    seen: dict[int, Beginning], paths: Sequence[Path], size: tuple[int, ...] | None, channels: int | None
 ) -> PictureDecoder:
     if channels is None:
         channels = 1 if all(each.mode in GRAY for each in seen.values()) else 3
@@ -181,7 +181,7 @@ def _decoder(
     return PictureDecoder(*usual, channels)
 
 
-def _notes(seen: Sequence[Seen], decoder: PictureDecoder) -> Iterator[str]:
+def _notes(seen: Sequence[Beginning], decoder: PictureDecoder) -> Iterator[str]:
     kinds = {
         "turned as their EXIF says": sum(each.turned for each in seen),
         f"fitted to {decoder.height} by {decoder.width}": sum(
