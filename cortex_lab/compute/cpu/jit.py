@@ -58,11 +58,14 @@ else:
         """`compiled`, each operation as it is written: as Python would do it."""
         return kept(CompiledForPython(function, targetoptions=EXACT, pipeline_class=OwnCode), "")
 
-    def piecework(function: Callable[..., Any], options: dict[str, Any] = OPTIONS) -> Callable[..., Any]:
+    def piecework(function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` compiled for workers and compiled functions; Python calls it through `work` only."""
-        options = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": False}
-        return kept(Piecework(function, targetoptions=options, pipeline_class=WithEntry), "-pieces")
+        return _for_workers(function, OPTIONS)
 
     def exact_piecework(function: Callable[..., Any]) -> Callable[..., Any]:
         """`piecework`, each operation as it is written: NumPy's bits, on whichever processor."""
-        return piecework(function, EXACT)
+        return _for_workers(function, EXACT)
+
+    def _for_workers(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+        options = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": False}
+        return kept(Piecework(function, targetoptions=options, pipeline_class=WithEntry), "-pieces")

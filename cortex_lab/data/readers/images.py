@@ -14,7 +14,7 @@ import pandas as pd
 
 from cortex_lab.data.decoded import DecodedSource
 from cortex_lab.data.readers._contract import Reader, Table, listed, needed
-from cortex_lab.data.readers._decoding import CLEAR, GRAY, PictureDecoder, Beginning, look
+from cortex_lab.data.readers._decoding import CLEAR, GRAY, Beginning, PictureDecoder, look
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.ground import checks
 from cortex_lab.ground.files import DamagedFile
