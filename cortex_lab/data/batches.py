@@ -213,6 +213,10 @@ class Batches:
         picked = self._picked(checks.whole("step", step, least=0))
         return [PickedBatch.of(self, picked[first : first + size]) for first in range(0, len(picked), size)]
 
+    def at(self, rows: ArrayLike) -> Batch:
+        """These rows of the data, by number, in this order, as a batch."""
+        return PickedBatch.of(self, positions(np.asarray(rows), self._length))
+
     def stream(self, start: int = 0, ahead: int = 0) -> Iterator[Batch]:
         """The batches from step `start` on, without end; `ahead` of them are read while one is used."""
         source = self.prefetching(ahead) if checks.whole("ahead", ahead, least=0) else self

@@ -352,15 +352,7 @@ class TrainingSession(Session):
 
 def _augmented(training: Training, row: int, epoch: int) -> Any:
     batches: Any = training.batches
-    kept = batches.inputs if isinstance(batches.inputs, dict) else None
-    names = list(training.augmenter.by_input)
-    length = batches._length
-    if row >= length:
-        raise IndexError(f"there is no row {row}; rows go from 0 to {length - 1}")
-    rows = np.array([row])
-    found = {}
-    for name in names:
-        part = batches._inputs[name if kept is not None else "inputs"]
-        picture = np.asarray(training.network.seen(name, part.take(rows)))
-        found[name] = training.augmenter.changed(name, picture, rows, training.seed, epoch)[0]
-    return found[names[0]] if len(found) == 1 else found
+    if row >= batches._length:
+        raise IndexError(f"there is no row {row}; rows go from 0 to {batches._length - 1}")
+    found = {name: each[0] for name, each in training.loader.augmented(np.array([row]), epoch).items()}
+    return found if len(found) > 1 else next(iter(found.values()))

@@ -89,6 +89,10 @@ class Loss(Described):
         """
         return targets >= 0 if self.of_classes else None
 
+    def of_mixtures(self) -> Loss | None:
+        """This loss of targets between those of two rows, one column for each class; None if it has none."""
+        return None if self.of_classes or self.predicts == "features" else self
+
     def state(self, shape: Shape) -> dict[str, Parameter]:
         """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""
         return {}

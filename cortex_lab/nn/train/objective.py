@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,7 @@ from cortex_lab.nn.run.pictures import as_picture
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
 from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.nn.train.mixing import mixed_accuracy, mixture_slots
 from cortex_lab.study.missing import MISSING
 
 
@@ -34,10 +36,11 @@ class TotalLoss:
     as the network sees that input. `some_unknown` says whether something in a checked target was unknown.
     `state` is what the losses remember between steps, by "output/name"; most remember nothing. Accuracy is
     that of the first output whose loss says something of its targets; where those are `shares` of yes and no
-    there is none.
+    there is none. `mixed` are the losses of targets that are mixed while training, by output name.
     """
 
     shares = False
+    mixed: Mapping[str, Loss] = MappingProxyType({})
 
     def __init__(
         self,
@@ -145,11 +148,12 @@ class TotalLoss:
 
     def evaluations(self, slots: Mapping[str, Slots]) -> list[Callable[[], None]]:
         """What `evaluate` does before its check, as calls to be made at each step."""
-        ops, losses = self.network.ops, self.losses.items()
+        ops, losses = self.network.ops, {**self.losses, **self.mixed}.items()
+        seen = {name: at.mixture if name in self.mixed else at for name, at in slots.items()}
         return [
-            Replayed(loss.evaluate, ops, slots[name])
+            Replayed(loss.evaluate, ops, seen[name])
             if loss.replays
-            else partial(_evaluate, loss, ops, slots[name])
+            else partial(_evaluate, loss, ops, seen[name])
             for name, loss in losses
         ]
 
@@ -180,6 +184,8 @@ class TotalLoss:
         loss, at, target = self.losses[self._first], slots[self._first], slots[self._first].target
         # What is unknown is negative, or NaN, and so never hit.
         self.check(slots)
+        if hasattr(at, "mixture"):
+            return mixed_accuracy(loss, self.network.ops, at.mixture)
         if loss.of_classes:
             hits = int(self._hits(at.y, target) if _nothing_found(at) else at.found[1])
         else:
@@ -286,6 +292,8 @@ class TotalLoss:
                 found=ops.zeros((2,), "float64") + np.nan if loss.replays else None,
                 **{key.split("/")[1]: a for key, a in self.state.items() if key.split("/")[0] == name},
             )
+            if plan and name in self.mixed:
+                slots[name].mixture = mixture_slots(self.mixed[name], ops, slots[name], graph.shape(name))
         return slots
 
 
