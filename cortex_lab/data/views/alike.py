@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from html import escape
 from typing import Any
 
@@ -64,6 +64,10 @@ def near_duplicates(data: Any, columns: Any = None, most: int = 20, rows: int = 
     equal = sum(not distance for _, distance in chosen)
     said = [f"compared by {_listed(names)}, {len(places):,} of {len(looked.frame):,} rows", *said]
     said.append(f"{equal} of these pairs are equal" if equal else "no two rows are equal")
+    if typical:
+        near = sum(0 < distance < typical / 2 for _, distance in chosen)
+        away = f"a typical row is {brief(typical)} from the one nearest to it"
+        said.append(f"{away}; nearer than half of that: {near} of these pairs")
     show = _shower(looked, names)
     body = []
     for (one, other), distance in chosen:
@@ -71,7 +75,7 @@ def near_duplicates(data: Any, columns: Any = None, most: int = 20, rows: int = 
         told = "" if same is None else "same target" if same else '<span class="warn">other target</span>'
         away = "equal"
         if distance:
-            away = f"{brief(distance)}<small>{brief(distance / typical)} of typical</small>"
+            away = f"{brief(distance)}<small>{distance / typical:.2g} of typical</small>"
         body.append([_named(looked, one, parts), show(one), _named(looked, other, parts), show(other), away, told])
     html = listing(["row", "", "other row", "", "distance", ""], body, (4,))
     return StaticView(f"Near duplicates in {looked.name}", tuple(said), table, html if body else "")
@@ -109,7 +113,7 @@ def farthest(data: Any, columns: Any = None, most: int = 20, rows: int = MOST_RO
     show, body = _shower(looked, names), []
     for place in order.tolist():
         one, other = int(places[place]), int(places[nearest[place, 0]])
-        times = f"<small>{brief(mean[place] / typical)} times typical</small>" if typical else ""
+        times = f"<small>{mean[place] / typical:.2g} times typical</small>" if typical else ""
         away = brief(float(mean[place])) + times
         body.append([_named(looked, one, parts), show(one), away, _named(looked, other, parts), show(other)])
     html = listing(["row", "", "distance", "nearest to it", ""], body, (2,))
@@ -147,6 +151,7 @@ def _neighbors(looked: Looked, names: list, rows: int) -> tuple[np.ndarray, Any,
     order = np.argsort(distances, axis=1, kind="stable")
     distances, nearest = np.take_along_axis(distances, order, 1), np.take_along_axis(nearest, order, 1)
     above = distances[:, 0][distances[:, 0] > 0]
+    above = above if len(above) else distances[distances > 0]
     return places, (distances, nearest), float(np.median(above)) if len(above) else 0.0, said
 
 
@@ -156,14 +161,10 @@ def _flat(places: np.ndarray, nearest: np.ndarray, distances: np.ndarray) -> tup
 
 
 def _equal_pairs(looked: Looked, names: list, most: int, places: np.ndarray) -> list[tuple[int, int]]:
-    """Up to so many pairs of equal rows among those at `places`, each with the first that it equals.
-
-    None where a column cannot be compared by its content, as one of lists.
-    """
-    try:
-        keys = hashes(looked.frame, names, places)
-    except TypeError:
-        return []
+    """Up to so many pairs of equal rows among those at `places`, each with the first that it equals."""
+    keys = np.zeros(len(places), np.uint64)
+    for name in names:
+        keys = keys * np.uint64(0x9E3779B97F4A7C15) + _hashes(looked, name, places)
     first = pd.Series(places).groupby(keys).transform("first").to_numpy()
     again = np.flatnonzero(first != places)
     found = []
@@ -175,10 +176,21 @@ def _equal_pairs(looked: Looked, names: list, most: int, places: np.ndarray) -> 
     return found
 
 
+def _hashes(looked: Looked, name: Hashable, places: np.ndarray) -> np.ndarray:
+    column = looked.column(name)
+    try:
+        return hashes(column.to_frame("column"), ["column"], places)
+    except (TypeError, ValueError):
+        # Lists, dicts and a mixture are told apart by how they print, and then by what they are.
+        return pd.util.hash_pandas_object(column.iloc[places].map(repr), index=False).to_numpy()
+
+
 def _is_same(column: pd.Series, one: int, other: int) -> bool:
     a, b = column.iloc[one], column.iloc[other]
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return np.array_equal(a.array, b.array, equal_nan=a.array.dtype.kind == "f")
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return type(a) is type(b) and np.array_equal(a, b)
     gone = a is pd.NA or a is None or a != a, b is pd.NA or b is None or b != b
     return all(gone) if any(gone) else bool(a == b)
 

@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data.ragged_dtype import RaggedDtype
-from cortex_lab.data.tensor import TensorDtype
-from cortex_lab.data.views.looked import Looked
+from cortex_lab.data.views.looked import Looked, coded
 from cortex_lab.data.views.page import StaticView, bar, brief, listing, share
-from cortex_lab.ground import checks
 
 MOST_CLASSES = 100
 """Classes that are shown; `frame()` has all."""
@@ -36,7 +33,7 @@ def class_balance(data: Any, column: Hashable | None = None) -> StaticView:
             raise ValueError(f"{looked.name!r} has no target with classes; say {say}")
         order = goal.labels
     values = looked.column(column)
-    codes, labels = _coded(values, column, order)
+    codes, labels = _ordered(values, column, order)
     counts = {"rows": np.bincount(codes, minlength=len(labels))}
     for part, places in looked.parts.items():
         counts[part] = np.bincount(codes[places], minlength=len(labels))
@@ -79,22 +76,13 @@ def _is_of(data: Any, column: Hashable, goal: Any) -> bool:
     return any(data._targets[name] is goal and own == column for name, own in data._goals.items())
 
 
-def _coded(values: pd.Series, column: Hashable, order: Any) -> tuple[np.ndarray, list[Any]]:
-    """The place of each row's label among the labels: in the order given, or that of codes; gaps last."""
-    if isinstance(values.dtype, (TensorDtype, RaggedDtype)):
-        raise checks.WrongArgument(f"column {column!r} holds {values.dtype}, and classes are single values")
-    try:
-        codes, labels = pd.factorize(values.astype("category") if order is None else values)
-    except TypeError:
-        raise checks.WrongArgument(f"column {column!r} holds what cannot be a class, such as lists") from None
-    if order is None:
-        coded: Any = values.astype("category").cat
-        codes, labels = coded.codes.to_numpy().astype(np.int64), coded.categories
-        found = labels.tolist()
-    else:
+def _ordered(values: pd.Series, column: Hashable, order: Any) -> tuple[np.ndarray, list[Any]]:
+    """The place of each row's label among the labels: in the order given, or sorted; gaps last."""
+    codes, found = coded(values, column)
+    if order is not None:
+        places = {_key(label): place for place, label in enumerate(order)}
+        codes = np.append([places.get(_key(label), -1) for label in found], -1).astype(np.int64)[codes]
         found = list(order)
-        places = {_key(label): place for place, label in enumerate(found)}
-        codes = np.append([places.get(_key(label), -1) for label in labels], -1).astype(np.int64)[codes]
     if (codes < 0).any():
         codes = np.where(codes < 0, len(found), codes)
         found = [*found, pd.NA]

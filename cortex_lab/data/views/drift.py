@@ -58,7 +58,8 @@ def drift(data: Any, other: Any = None, *, between: Any = None) -> StaticView:
     )
     said += [f"{name}: {MEANING[name]}" for name in MEANING if (table["statistic"] == name).any()]
     several = len(sides) > 1
-    heads = ["column", *(["parts"] if several else []), "distance", "", "chance", "in the first", "in the second"]
+    ends = ["in the first", "in the second"] if several else [f"in {escape(each[0])}" for each in sides[0]]
+    heads = ["column", *(["parts"] if several else []), "distance", "", "chance", *ends]
     body = [_row(each, several) for each in table.head(200).to_dict("records")]
     html = listing(heads, body, (1 + several,))
     title = f"Drift in {sides[0][0][1].name}" if other is None else "Drift between two tables"
@@ -75,7 +76,7 @@ def _sides(data: Any, other: Any, between: Any) -> list[tuple[Side, Side]]:
         first, second = Looked.at(data), Looked.at(other)
         for each in (first, second):
             each.refuse_empty()
-        return [(("first", first), ("second", second))]
+        return [(("the first", first), ("the second", second))]
     looked = Looked.at(data)
     if not looked.parts:
         raise ValueError(
@@ -102,7 +103,7 @@ def _part(looked: Looked, name: str) -> Looked:
     places = looked.parts[name]
     return Looked(
         looked.name, looked.frame.iloc[places], looked.numbers[places], looked.index[places], looked.inputs,
-        looked.targets, looked.roles, {},
+        looked.targets, looked.roles, {}, looked.classes,
     )  # fmt: skip
 
 
@@ -112,6 +113,8 @@ def _compared(first: Side, second: Side) -> list[dict[str, Any]]:
         if name not in second[1].frame.columns:
             continue
         one, other = first[1].column(name), second[1].column(name)
+        if name in first[1].classes:
+            one, other = one.astype(object), other.astype(object)
         for about in _of_column(name, one, other):
             found.append({"column": name, "parts": f"{first[0]} and {second[0]}", **about})
     return found
@@ -129,6 +132,8 @@ def _of_column(name: Hashable, one: pd.Series, other: pd.Series) -> list[dict[st
         found.append(_categories(*(np.where(each, "missing", "there") for each in gaps), "what is missing"))
     one, other = one[~gaps[0]], other[~gaps[1]]
     if not len(one) or not len(other):
+        return found
+    if isinstance(dtype, TensorDtype) and not np.prod(dtype.shape):
         return found
     if isinstance(dtype, TensorDtype):
         rows = [_measured(each) for each in (one, other)]

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
-from cortex_lab.data.views.looked import Looked
+from cortex_lab.data.views.looked import Looked, coded
 from cortex_lab.data.views.page import StaticView, brief
 from cortex_lab.data.views.thumbnails import MOST_BYTES, figure, scale, thumbnail
 from cortex_lab.ground import checks
@@ -61,7 +60,7 @@ def image_grid(
         goal = getattr(data, "_classified", None)
         named = [own for name, own in getattr(data, "_goals", {}).items() if data._targets[name] is goal]
         by = named[0] if goal is not None and named else None
-    codes, labels = (np.zeros(len(looked.frame), np.int64), [""]) if by is None else _classes(looked, by)
+    codes, labels = (np.zeros(len(looked.frame), np.int64), [""]) if by is None else coded(looked.column(by), by)
     there = ~pictures.isna().to_numpy(bool)
     random = np.random.default_rng(seed)
     chosen: dict[int, np.ndarray] = {}
@@ -138,14 +137,6 @@ def _pictures_of(looked: Looked) -> Hashable:
         if first and isinstance(first[0], (np.ndarray, Tensor)) and np.ndim(first[0].array if isinstance(first[0], Tensor) else first[0]) in (2, 3):
             return name
     raise ValueError(f"{looked.name!r} has no column of pictures; say which holds arrays: column='image'")
-
-
-def _classes(looked: Looked, by: Hashable) -> tuple[np.ndarray, list[Any]]:
-    column = looked.column(by)
-    if isinstance(column.dtype, (TensorDtype, RaggedDtype)):
-        raise checks.WrongArgument(f"column {by!r} holds {column.dtype}, and classes are single values")
-    coded: Any = column.astype("category").cat
-    return coded.codes.to_numpy().astype(np.int64), coded.categories.tolist()
 
 
 def _taken(pictures: pd.Series, places: np.ndarray) -> list[np.ndarray]:

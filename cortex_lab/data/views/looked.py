@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.roles import as_list
+from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 
@@ -29,7 +31,8 @@ class Looked:
     targets: tuple[Hashable, ...]
     roles: Mapping[Hashable, str]
     parts: Mapping[str, np.ndarray]
-    notes: tuple[str, ...] = ()
+    classes: frozenset[Hashable] = frozenset()
+    """The targets that are read as classes."""
 
     @classmethod
     def at(cls, data: Any) -> Looked:
@@ -53,7 +56,7 @@ class Looked:
             roles[column] = "input and target" if column in inputs else "target"
         return cls(
             data.name, data.frame, data.rows, data._index[data.rows], inputs, targets, roles, parts,
-            tuple(data._told()),
+            frozenset(_classified(data)),
         )  # fmt: skip
 
     @property
@@ -106,6 +109,28 @@ def chosen_columns(looked: Looked, columns: Any) -> list[Hashable]:
     if not names:
         raise checks.refused("columns", "names of columns", columns)
     return names
+
+
+def coded(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list[Any]]:
+    """The place of each row's class among those there are, -1 for none, and these.
+
+    Sorted, or all of a categorical in its order. WrongArgument for what cannot be a class.
+    """
+    if isinstance(column.dtype, (TensorDtype, RaggedDtype)):
+        raise checks.WrongArgument(f"column {name!r} holds {column.dtype}, and classes are single values")
+    # pandas has no index of float16, nor of longdouble.
+    if column.dtype in (np.float16, np.longdouble):
+        column = column.astype(np.float32 if column.dtype == np.float16 else np.float64)
+    try:
+        made: Any = column.astype("category").cat
+    except TypeError:
+        raise checks.WrongArgument(f"column {name!r} holds what cannot be a class, such as lists") from None
+    return made.codes.to_numpy().astype(np.int64), made.categories.tolist()
+
+
+def _classified(data: Any) -> list[Hashable]:
+    read = {name: goal.labels is not None for name, goal in data._targets.items()}
+    return [own for name, own in data._goals.items() if read[name] and isinstance(own, Hashable)]
 
 
 def _goals(data: Any) -> list[Hashable]:

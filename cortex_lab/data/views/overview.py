@@ -43,7 +43,7 @@ def overview(data: Any, report: bool = True) -> Overview:
     """
     looked, report = Looked.at(data), checks.flag("report", report)
     names = looked.frame.columns
-    found = [summary(looked.frame.iloc[:, place]) for place in range(len(names))]
+    found = [summary(looked.frame.iloc[:, place], name in looked.classes) for place, name in enumerate(names)]
     table = pd.DataFrame([_numbers(name, looked, each) for name, each in zip(names, found, strict=True)])
     if not len(table):
         table = pd.DataFrame(columns=["column", "role", "kind", "rows", "missing"])
@@ -54,7 +54,8 @@ def overview(data: Any, report: bool = True) -> Overview:
     body = listing(heads, rows, (2, 3))
     if len(names) > MOST_COLUMNS:
         body += f'<div class="muted">and {len(names) - MOST_COLUMNS:,} more columns: frame() has them</div>'
-    said = [f"{len(looked.frame):,} rows, {len(names):,} columns", *_parts(looked), *looked.notes]
+    notes = [] if isinstance(data, pd.DataFrame) else data._told()
+    said = [f"{len(looked.frame):,} rows, {len(names):,} columns", *_parts(looked), *notes]
     made, told, html = (None, [], "") if not report else _report(looked)
     return Overview(f"Overview of {looked.name}", (*said, *told), table, body + html, made)
 

@@ -40,6 +40,7 @@ STYLE = """<style>
 .cortex-view figcaption{overflow-wrap:anywhere}
 .cortex-view summary{cursor:pointer}
 .cortex-view h4{font-size:inherit;font-weight:600;margin:8px 0 0}
+.cortex-view h4 .muted{font-weight:400;margin-left:6px}
 </style>"""
 
 _PAGE = """<!DOCTYPE html>

@@ -33,7 +33,8 @@ def points(
     parts, said, out = [], [], []
     for name in columns:
         column = looked.column(name).iloc[places]
-        found = _of_tensors(column, said, len(columns)) if isinstance(column.dtype, TensorDtype) else _of(column)
+        tensors = isinstance(column.dtype, TensorDtype)
+        found = _of_tensors(column, said, len(columns)) if tensors else _of(column)
         if found is None:
             out.append(name)
         else:
@@ -90,9 +91,11 @@ def _scaled(values: np.ndarray) -> np.ndarray:
     return np.stack([scaled + beyond, aside], axis=1)
 
 
-def _of_tensors(column: pd.Series, said: list[str], columns: int) -> np.ndarray:
+def _of_tensors(column: pd.Series, said: list[str], columns: int) -> np.ndarray | None:
     array: Any = column.array
-    source, shape = array.source, column.dtype.shape
+    source, shape = array.source, array.dtype.shape
+    if not np.prod(shape):
+        return None
     step = max(1, PIECE // max(1, row_bytes(source)))
     parts = [_thinned(source.take(slice(first, first + step)), shape) for first in range(0, len(column), step)]
     if np.prod(shape) > WIDEST:

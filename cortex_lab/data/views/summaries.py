@@ -53,8 +53,8 @@ class Summary:
     shown: np.ndarray | None = field(default=None, repr=False)
 
 
-def summary(column: pd.Series) -> Summary:
-    """What is in a column of a frame, whatever it holds; nothing of it is changed."""
+def summary(column: pd.Series, classes: bool = False) -> Summary:
+    """What is in a column of a frame, whatever it holds; numbers that are `classes` as such."""
     dtype = column.dtype
     if isinstance(dtype, TensorDtype):
         return _of_tensors(column)
@@ -65,7 +65,7 @@ def summary(column: pd.Series) -> Summary:
     if missing == len(column):
         note = "no rows" if not len(column) else "all missing"
         return Summary(kind=_kind(column), distinct=0, note=note, **about)
-    kind = _kind(column)
+    kind = "classes" if classes else _kind(column)
     known = column[column.notna()] if missing else column
     if kind == "number":
         return _of_numbers(known, about)
