@@ -109,7 +109,9 @@ class Looking:
                 # Pictures and sequences stay what they are, one in a cell.
                 found[f"{before}{called}"] = TensorArray(np.asarray(each, np.float32))
                 continue
-            names = [""] if wide == 1 else [f" {goal}" for goal in (goals if len(goals) == wide else range(wide))]
+            names = (
+                [""] if wide == 1 else [f" {goal}" for goal in (goals if len(goals) == wide else range(wide))]
+            )
             for place, of in enumerate(names):
                 found[f"{before}{called}{of}"] = _column(called, each[:, place], output.says, labels)
         return found

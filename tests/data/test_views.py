@@ -33,7 +33,9 @@ def test_each_view_shows_each_kind_of_frame_or_says_why_not(kind: str, view: str
             wanted = refusal(view, kind)
             # The first picture may be the one that is missing, or no array is left to tell by.
             few = len(rows) < 2 and view == "image_grid"
-            said = (EMPTY, "are missing", "no column of pictures") if few else wanted if len(rows) else (EMPTY,)
+            said = (
+                (EMPTY, "are missing", "no column of pictures") if few else wanted if len(rows) else (EMPTY,)
+            )
             assert any(each in str(error) for each in said), error
             continue
         assert len(rows) or view == "overview"
@@ -102,8 +104,13 @@ def test_a_column_in_files_is_not_read_whole(tmp_path, monkeypatch, kind: str) -
     monkeypatch.setattr(bottom, method, counting)
     read = read or (lambda: sum(counted))
     for name, most in {
-        "overview": 300, "class_balance": 0, "image_grid": 24, "near_duplicates": 600, "farthest": 600, "drift": 2600,
-    }.items():  # fmt: skip
+        "overview": 300,
+        "class_balance": 0,
+        "image_grid": 24,
+        "near_duplicates": 600,
+        "farthest": 600,
+        "drift": 2600,
+    }.items():
         before = read()
         options = {"rows": 500} if name in ("near_duplicates", "farthest") else {}
         options |= {"report": False} if name == "overview" else {}
@@ -141,7 +148,9 @@ def test_a_view_is_saved_whole_as_a_page_of_its_own(tmp_path) -> None:
 
 def test_what_cannot_be_looked_at_is_refused_by_name() -> None:
     frame = pd.DataFrame({"number": [1.0, 2.0], "word": ["a", "b"]})
-    with pytest.raises(KeyError, match=r"no column 'numbr'; there are 'number', 'word'.*did you mean 'number'"):
+    with pytest.raises(
+        KeyError, match=r"no column 'numbr'; there are 'number', 'word'.*did you mean 'number'"
+    ):
         views.near_duplicates(frame, ["numbr"])
     with pytest.raises(ValueError, match="2 columns 'a'; rename all but one"):
         views.class_balance(pd.DataFrame([[1, 2]], columns=["a", "a"]), "a")
@@ -159,10 +168,19 @@ def test_what_cannot_be_looked_at_is_refused_by_name() -> None:
 
 def test_short_words_for_numbers() -> None:
     assert [number(each) for each in (np.inf, -np.inf, np.nan, 3.0, 1e300, 0.123456)] == [
-        "infinite", "−infinite", "–", "3", "1e+300", "0.1235",
-    ]  # fmt: skip
+        "infinite",
+        "−infinite",
+        "–",
+        "3",
+        "1e+300",
+        "0.1235",
+    ]
     assert brief(2**63) == "9,223,372,036,854,775,808" and brief("a\n" * 40, 8) == "a a a a…"
     assert [share(1, 10**6), share(999_999, 10**6), share(0, 5), share(1, 4), share(1, 0)] == [
-        "<0.1%", ">99.9%", "0.0%", "25.0%", "0.0%",
-    ]  # fmt: skip
+        "<0.1%",
+        ">99.9%",
+        "0.0%",
+        "25.0%",
+        "0.0%",
+    ]
     assert spread(5, 9).tolist() == [0, 1, 2, 3, 4] and spread(101, 3).tolist() == [0, 50, 100]

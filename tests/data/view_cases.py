@@ -114,11 +114,25 @@ VIEWS: dict[str, Callable[[pd.DataFrame], Any]] = {
 NO_PICTURES = "has no column of pictures"
 NO_COMPARISON = "no column of 'frame' can be compared"
 NO_CLASS = ("classes are single values", "cannot be a class")
-_UNCOMPARED = ("complex", "lists", "dicts", "sequences", "sequences all missing", "arrays of many shapes",
-               "tensor of nothing")  # fmt: skip
+_UNCOMPARED = (
+    "complex",
+    "lists",
+    "dicts",
+    "sequences",
+    "sequences all missing",
+    "arrays of many shapes",
+    "tensor of nothing",
+)
 _UNCLASSED = ("lists", "dicts", "arrays of many shapes")
-_PICTURED = ("tensor of bytes", "tensor of floats", "tensor with gaps", "tensor of bools", "arrays of many shapes",
-             "tensor of nothing", "everything")  # fmt: skip
+_PICTURED = (
+    "tensor of bytes",
+    "tensor of floats",
+    "tensor with gaps",
+    "tensor of bools",
+    "arrays of many shapes",
+    "tensor of nothing",
+    "everything",
+)
 
 
 def refusal(view: str, kind: str) -> tuple[str, ...]:

@@ -52,14 +52,18 @@ def near_duplicates(data: Any, columns: Any = None, most: int = 20, rows: int = 
     table = pd.DataFrame(
         [
             {
-                "row": numbers[one], "other row": numbers[other], "distance": distance,
+                "row": numbers[one],
+                "other row": numbers[other],
+                "distance": distance,
                 "ratio": distance / typical if typical else np.nan,
-                "part": parts[one], "other part": parts[other], "same target": _same_target(looked, one, other),
+                "part": parts[one],
+                "other part": parts[other],
+                "same target": _same_target(looked, one, other),
             }
             for (one, other), distance in chosen
         ],
         columns=["row", "other row", "distance", "ratio", "part", "other part", "same target"],
-    )  # fmt: skip
+    )
     table = _with_index(table, looked, {"index": "row", "other index": "other row"})
     equal = sum(not distance for _, distance in chosen)
     said = [f"compared by {_listed(names)}, {len(places):,} of {len(looked.frame):,} rows", *said]
@@ -76,7 +80,9 @@ def near_duplicates(data: Any, columns: Any = None, most: int = 20, rows: int = 
         away = "equal"
         if distance:
             away = f"{brief(distance)}<small>{distance / typical:.2g} of typical</small>"
-        body.append([_named(looked, one, parts), show(one), _named(looked, other, parts), show(other), away, told])
+        body.append(
+            [_named(looked, one, parts), show(one), _named(looked, other, parts), show(other), away, told]
+        )
     html = listing(["row", "", "other row", "", "distance", ""], body, (4,))
     return StaticView(f"Near duplicates in {looked.name}", tuple(said), table, html if body else "")
 
@@ -99,17 +105,20 @@ def farthest(data: Any, columns: Any = None, most: int = 20, rows: int = MOST_RO
     parts = looked.part_of()
     table = pd.DataFrame(
         {
-            "row": looked.numbers[places[order]], "distance": mean[order],
+            "row": looked.numbers[places[order]],
+            "distance": mean[order],
             "ratio": mean[order] / typical if typical else np.nan,
-            "nearest row": looked.numbers[places[nearest[order, 0]]], "part": parts[places[order]],
+            "nearest row": looked.numbers[places[nearest[order, 0]]],
+            "part": parts[places[order]],
         },
         columns=columns_of,
-    )  # fmt: skip
+    )
     table = _with_index(table, looked, {"index": "row"})
     said = [
         f"compared by {_listed(names)}, {len(places):,} of {len(looked.frame):,} rows",
-        f"a typical row is {brief(typical)} from its {distances.shape[1]} nearest", *said,
-    ]  # fmt: skip
+        f"a typical row is {brief(typical)} from its {distances.shape[1]} nearest",
+        *said,
+    ]
     show, body = _shower(looked, names), []
     for place in order.tolist():
         one, other = int(places[place]), int(places[nearest[place, 0]])
@@ -137,7 +146,9 @@ def _neighbors(looked: Looked, names: list, rows: int) -> tuple[np.ndarray, Any,
     from sklearn.neighbors import NearestNeighbors
 
     # Of wide rows no tree is faster, and one product of matrices finds all.
-    model = NearestNeighbors(n_neighbors=count + 1, algorithm="brute" if values.shape[1] > 15 else "auto").fit(values)
+    model = NearestNeighbors(
+        n_neighbors=count + 1, algorithm="brute" if values.shape[1] > 15 else "auto"
+    ).fit(values)
     nearest = model.kneighbors(values, return_distance=False)
     own = nearest == np.arange(len(places))[:, np.newaxis]
     # Among more equal rows than neighbors, a row may not be its own.
@@ -145,7 +156,10 @@ def _neighbors(looked: Looked, names: list, rows: int) -> tuple[np.ndarray, Any,
     nearest = nearest[~own].reshape(len(places), count)
     # Anew, as the product rounds what is near.
     distances = np.stack(
-        [np.sqrt(((values - values[nearest[:, each]]).astype(np.float64) ** 2).sum(axis=1)) for each in range(count)],
+        [
+            np.sqrt(((values - values[nearest[:, each]]).astype(np.float64) ** 2).sum(axis=1))
+            for each in range(count)
+        ],
         axis=1,
     )
     order = np.argsort(distances, axis=1, kind="stable")

@@ -26,7 +26,7 @@ def class_balance(data: Any, column: Hashable | None = None) -> StaticView:
     looked.refuse_empty()
     order = None
     if column is None:
-        goal = getattr(data, "_classified", None)
+        goal: Any = getattr(data, "_classified", None)
         column = next((name for name in looked.targets if _is_of(data, name, goal)), None)
         if column is None:
             say = "class_balance(frame, 'a column')" if not looked.targets else "column='the one to look at'"

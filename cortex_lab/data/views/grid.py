@@ -60,14 +60,18 @@ def image_grid(
         goal = getattr(data, "_classified", None)
         named = [own for name, own in getattr(data, "_goals", {}).items() if data._targets[name] is goal]
         by = named[0] if goal is not None and named else None
-    codes, labels = (np.zeros(len(looked.frame), np.int64), [""]) if by is None else coded(looked.column(by), by)
+    codes, labels = (
+        (np.zeros(len(looked.frame), np.int64), [""]) if by is None else coded(looked.column(by), by)
+    )
     there = ~pictures.isna().to_numpy(bool)
     random = np.random.default_rng(seed)
     chosen: dict[int, np.ndarray] = {}
     for code in range(min(len(labels), MOST_CLASSES)):
         places = np.flatnonzero((codes == code) & there)
         if len(places):
-            chosen[code] = np.sort(random.permutation(places)[: min(each, MOST_PICTURES // max(1, len(labels)) + 1)])
+            chosen[code] = np.sort(
+                random.permutation(places)[: min(each, MOST_PICTURES // max(1, len(labels)) + 1)]
+            )
     places = np.concatenate([*chosen.values(), np.empty(0, np.int64)]).astype(np.int64)
     if not len(places):
         raise ValueError(f"all pictures in {column!r} are missing")
@@ -134,7 +138,11 @@ def _pictures_of(looked: Looked) -> Hashable:
         if isinstance(column.dtype, TensorDtype) and len(column.dtype.shape) in (2, 3):
             return name
         first = column.dropna().iloc[:1].tolist() if column.dtype == object else []
-        if first and isinstance(first[0], (np.ndarray, Tensor)) and np.ndim(first[0].array if isinstance(first[0], Tensor) else first[0]) in (2, 3):
+        if (
+            first
+            and isinstance(first[0], (np.ndarray, Tensor))
+            and np.ndim(first[0].array if isinstance(first[0], Tensor) else first[0]) in (2, 3)
+        ):
             return name
     raise ValueError(f"{looked.name!r} has no column of pictures; say which holds arrays: column='image'")
 
@@ -144,9 +152,13 @@ def _taken(pictures: pd.Series, places: np.ndarray) -> list[np.ndarray]:
         array: Any = pictures.array
         return list(array.source.take(places))
     found = [np.asarray(each) for each in pictures.iloc[places]]
-    wrong = [place for place, each in zip(places.tolist(), found, strict=True) if each.dtype.kind not in "biuf"]
+    wrong = [
+        place for place, each in zip(places.tolist(), found, strict=True) if each.dtype.kind not in "biuf"
+    ]
     if wrong:
-        raise ValueError(f"column {pictures.name!r} holds no picture in row {wrong[0]}: {pictures.iloc[wrong[0]]!r}")
+        raise ValueError(
+            f"column {pictures.name!r} holds no picture in row {wrong[0]}: {pictures.iloc[wrong[0]]!r}"
+        )
     return found
 
 

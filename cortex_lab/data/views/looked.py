@@ -71,7 +71,7 @@ class Looked:
         return f"row {self.numbers[place]}" + (f" ({self.index[place]})" if self.own_index else "")
 
     def place(self, column: Hashable) -> int:
-        """Where a column is; KeyError that says which there are, ValueError for a name that is there twice."""
+        """Where a column is; KeyError where it is not, ValueError for a name that is there twice."""
         places = [place for place, name in enumerate(self.frame.columns) if name == column]
         if not places:
             there = ", ".join(map(repr, self.frame.columns[:20]))
@@ -103,7 +103,8 @@ def chosen_columns(looked: Looked, columns: Any) -> list[Hashable]:
     if columns is None:
         return list(looked.inputs)
     alone = isinstance(columns, (str, bytes)) or not isinstance(columns, Iterable)
-    names = [columns] if alone or (isinstance(columns, tuple) and columns in looked.frame.columns) else list(columns)
+    alone = alone or (isinstance(columns, tuple) and columns in looked.frame.columns)
+    names: list[Any] = [columns] if alone else list(columns)
     for name in names:
         looked.place(name)
     if not names:
@@ -136,4 +137,3 @@ def _classified(data: Any) -> list[Hashable]:
 def _goals(data: Any) -> list[Hashable]:
     goals = [column for goal in data._goals.values() for column in as_list(goal)]
     return [column for column in dict.fromkeys(goals) if column in data._whole.columns]
-

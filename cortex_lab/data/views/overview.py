@@ -48,7 +48,8 @@ def overview(data: Any, report: bool = True) -> Overview:
     if not len(table):
         table = pd.DataFrame(columns=["column", "role", "kind", "rows", "missing"])
     rows = [
-        _row(name, looked, each) for name, each in zip(names[:MOST_COLUMNS], found[:MOST_COLUMNS], strict=True)
+        _row(name, looked, each)
+        for name, each in zip(names[:MOST_COLUMNS], found[:MOST_COLUMNS], strict=True)
     ]
     heads = ["column", "kind", "missing", "different", "range or most frequent", "spread"]
     body = listing(heads, rows, (2, 3))
@@ -82,7 +83,9 @@ def _numbers(name: Hashable, looked: Looked, found: Summary) -> dict[str, Any]:
 def _row(name: Hashable, looked: Looked, found: Summary) -> list[str]:
     role = looked.roles.get(name, "")
     head = f"{escape(brief(name))}<small>{escape(role)}</small>" if role else escape(brief(name))
-    missing = "" if not found.missing else f"{found.missing:,}<small>{share(found.missing, found.rows)}</small>"
+    missing = (
+        "" if not found.missing else f"{found.missing:,}<small>{share(found.missing, found.rows)}</small>"
+    )
     distinct = "" if found.distinct is None else f"{found.distinct:,}"
     kind = f"{escape(found.kind)}<small>{escape(found.dtype)}</small>"
     return [head, kind, missing, distinct, _told(found), _drawn(name, found)]

@@ -142,9 +142,8 @@ def listing(heads: Iterable[str], rows: Iterable[Iterable[Any]], numbers: Iterab
     for first, *others in rows:
         cells = "".join(f"<td{right.get(i, '')}>{each}</td>" for i, each in enumerate(others, 1))
         body.append(f'<tr><th scope="row"{right.get(0, "")}>{first}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
-    )
+    rows = f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
+    return f'<div class="scroll"><table>{rows}</table></div>'
 
 
 def bars(heights: np.ndarray, told: str, width: int = 120, height: int = 28) -> str:
@@ -156,7 +155,9 @@ def bars(heights: np.ndarray, told: str, width: int = 120, height: int = 28) -> 
         # What is there is seen, however little it is.
         tall = 0.0 if not value else max(1.0, height * float(value) / most)
         x, wide = f"{place * each:.1f}", f"{max(each - 1, 0.5):.1f}"
-        drawn.append(f'<rect class="mark" x="{x}" y="{height - tall:.1f}" width="{wide}" height="{tall:.1f}"/>')
+        drawn.append(
+            f'<rect class="mark" x="{x}" y="{height - tall:.1f}" width="{wide}" height="{tall:.1f}"/>'
+        )
     line = f'<rect class="rest" x="0" y="{height}" width="{width}" height="1"/>'
     return (
         f'<svg role="img" aria-label="{escape(told, quote=True)}" width="{width}" height="{height + 1}" '

@@ -41,8 +41,8 @@ def points(
             parts.append(found)
     if not parts:
         raise ValueError(
-            f"no column of {looked.name!r} can be compared: numbers, dates, tensors and up to {MOST_CATEGORIES} "
-            "categories can be; say which, columns=[...]"
+            f"no column of {looked.name!r} can be compared: numbers, dates, tensors and up to "
+            f"{MOST_CATEGORIES} categories can be; say which, columns=[...]"
         )
     if out:
         said.append(f"left out: {', '.join(repr(name) for name in out[:5])}{' and more' * (len(out) > 5)}")
@@ -97,7 +97,9 @@ def _of_tensors(column: pd.Series, said: list[str], columns: int) -> np.ndarray 
     if not np.prod(shape):
         return None
     step = max(1, PIECE // max(1, row_bytes(source)))
-    parts = [_thinned(source.take(slice(first, first + step)), shape) for first in range(0, len(column), step)]
+    parts = [
+        _thinned(source.take(slice(first, first + step)), shape) for first in range(0, len(column), step)
+    ]
     if np.prod(shape) > WIDEST:
         said.append(f"{column.name!r} of {shape_text(shape)} is compared at {shape_text(parts[0].shape[1:])}")
     flat = np.concatenate([part.reshape(len(part), -1).astype(np.float32) for part in parts])
@@ -105,7 +107,9 @@ def _of_tensors(column: pd.Series, said: list[str], columns: int) -> np.ndarray 
     flat[gaps] = 0
     broken = ~np.isfinite(flat)
     if broken.any():
-        said.append(f"{column.name!r}: NaN and infinite numbers in {broken.any(axis=1).sum():,} rows count as 0")
+        said.append(
+            f"{column.name!r}: NaN and infinite numbers in {broken.any(axis=1).sum():,} rows count as 0"
+        )
         flat[broken] = 0
     if columns > 1:
         # Beside other columns, a tensor weighs what a number does.

@@ -114,10 +114,18 @@ def _of_numbers(known: pd.Series, about: dict[str, Any]) -> Summary:
     counts, ends = histogram(inside)
     common = _common(known) if distinct <= 20 else ()
     return Summary(
-        kind="number", low=low, high=high, mean=float(scaled.mean()) * size, std=_times(scaled.std(), size),
-        median=float(np.median(scaled)) * size, common=common, histogram=counts, ends=ends,
-        note="constant" if distinct == 1 else "", **found,
-    )  # fmt: skip
+        kind="number",
+        low=low,
+        high=high,
+        mean=float(scaled.mean()) * size,
+        std=_times(scaled.std(), size),
+        median=float(np.median(scaled)) * size,
+        common=common,
+        histogram=counts,
+        ends=ends,
+        note="constant" if distinct == 1 else "",
+        **found,
+    )
 
 
 def _times(value: float, size: float) -> float:
@@ -143,9 +151,16 @@ def _of_moments(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
     low, high = known.min(), known.max()
     distinct = int(known.nunique())
     return Summary(
-        kind=kind, low=low, high=high, distinct=distinct, median=None, histogram=counts, ends=(low, high),
-        note="constant" if distinct == 1 else "", **about,
-    )  # fmt: skip
+        kind=kind,
+        low=low,
+        high=high,
+        distinct=distinct,
+        median=None,
+        histogram=counts,
+        ends=(low, high),
+        note="constant" if distinct == 1 else "",
+        **about,
+    )
 
 
 def _of_values(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
@@ -159,16 +174,29 @@ def _of_values(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
     if kind == "objects":
         kinds = Counter(type(each).__name__ for each in known.iloc[spread(len(known), 10_000)])
         kind = "words" if set(kinds) == {"str"} else kind
-        about["dtype"] += "" if kind == "words" else f" of {', '.join(name for name, _ in kinds.most_common(3))}"
-    distinct, found = len(counts), tuple(zip(counts.index[:COMMON].tolist(), map(int, counts[:COMMON]), strict=True))
+        about["dtype"] += (
+            "" if kind == "words" else f" of {', '.join(name for name, _ in kinds.most_common(3))}"
+        )
+    distinct, found = (
+        len(counts),
+        tuple(zip(counts.index[:COMMON].tolist(), map(int, counts[:COMMON]), strict=True)),
+    )
     note = "constant" if distinct == 1 else ""
     if kind == "words" and distinct > max(20, len(known) / 2):
         lengths = known.str.len().to_numpy(np.float64)
         told, ends = histogram(lengths)
         return Summary(
-            kind="text", distinct=distinct, common=found if found[0][1] > 1 else (), histogram=told, ends=ends,
-            of="characters", low=int(ends[0]), high=int(ends[1]), note=note, **about,
-        )  # fmt: skip
+            kind="text",
+            distinct=distinct,
+            common=found if found[0][1] > 1 else (),
+            histogram=told,
+            ends=ends,
+            of="characters",
+            low=int(ends[0]),
+            high=int(ends[1]),
+            note=note,
+            **about,
+        )
     shown = counts.to_numpy()[:BINS] if distinct > 1 else None
     return Summary(
         kind=kind, distinct=distinct, common=found, histogram=shown, of="most frequent", note=note, **about
@@ -190,10 +218,17 @@ def _of_sequences(column: pd.Series) -> Summary:
         return Summary(note="all missing" if len(column) else "no rows", **about)
     counts, ends = histogram(lengths.astype(np.float64))
     return Summary(
-        low=int(lengths.min()), high=int(lengths.max()), mean=float(lengths.mean()), std=float(lengths.std()),
-        median=float(np.median(lengths)), histogram=counts, ends=ends, of="steps",
-        note="empty ones: " + f"{(lengths == 0).sum():,}" if (lengths == 0).any() else "", **about,
-    )  # fmt: skip
+        low=int(lengths.min()),
+        high=int(lengths.max()),
+        mean=float(lengths.mean()),
+        std=float(lengths.std()),
+        median=float(np.median(lengths)),
+        histogram=counts,
+        ends=ends,
+        of="steps",
+        note="empty ones: " + f"{(lengths == 0).sum():,}" if (lengths == 0).any() else "",
+        **about,
+    )
 
 
 def _of_tensors(column: pd.Series, pictures: int = 5) -> Summary:
@@ -201,10 +236,15 @@ def _of_tensors(column: pd.Series, pictures: int = 5) -> Summary:
     dtype: Any = column.dtype
     there = np.flatnonzero(~array.isna())
     about = {
-        "kind": "tensor", "dtype": str(dtype), "rows": len(column), "missing": len(column) - len(there),
-    }  # fmt: skip
+        "kind": "tensor",
+        "dtype": str(dtype),
+        "rows": len(column),
+        "missing": len(column) - len(there),
+    }
     if not len(there) or not row_bytes(array.source):
-        return Summary(note="no rows" if not len(column) else "all missing" if not len(there) else "empty", **about)
+        return Summary(
+            note="no rows" if not len(column) else "all missing" if not len(there) else "empty", **about
+        )
     rows, whole = some_rows(array, there)
     finite = np.isfinite(rows) if rows.dtype.kind == "f" else np.ones(1, bool)
     inside = rows if finite.all() else rows[finite]
@@ -223,9 +263,19 @@ def _of_tensors(column: pd.Series, pictures: int = 5) -> Summary:
         low, high = np.nanmin(rows), np.nanmax(rows)
     counts, ends = histogram(inside.ravel()[spread(inside.size, 2**18)].astype(np.float64))
     return Summary(
-        low=low.item(), high=high.item(), mean=mean, std=std, infinite=infinite, looked=looked, shown=shown,
-        note=note, histogram=counts, ends=ends, of=f"numbers in {shape_text(dtype.shape)}", **about,
-    )  # fmt: skip
+        low=low.item(),
+        high=high.item(),
+        mean=mean,
+        std=std,
+        infinite=infinite,
+        looked=looked,
+        shown=shown,
+        note=note,
+        histogram=counts,
+        ends=ends,
+        of=f"numbers in {shape_text(dtype.shape)}",
+        **about,
+    )
 
 
 def some_rows(array: Any, places: np.ndarray, most: int | None = None) -> tuple[np.ndarray, bool]:

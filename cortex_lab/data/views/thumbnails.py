@@ -40,7 +40,8 @@ def thumbnail(
     data = base64.b64encode(content).decode("ascii")
     return (
         f'<img src="data:image/{kind};base64,{data}" width="{max(round(wide * zoom), 4)}" '
-        f'height="{max(round(tall * zoom), 4)}" style="image-rendering:{drawn};vertical-align:middle;margin:0" '
+        f'height="{max(round(tall * zoom), 4)}" '
+        f'style="image-rendering:{drawn};vertical-align:middle;margin:0" '
         f'alt="{escape(told, quote=True)}">'
     )
 
@@ -64,7 +65,9 @@ def smaller(picture: np.ndarray, longest: int) -> np.ndarray:
     for axis, side in ((0, tall), (1, wide)):
         count = max(1, round(side * factor))
         edges = np.linspace(0, side, count + 1).round().astype(np.int64)[:-1]
-        widths = np.diff(np.append(edges, side)).reshape([-1 if each == axis else 1 for each in range(picture.ndim)])
+        widths = np.diff(np.append(edges, side)).reshape(
+            [-1 if each == axis else 1 for each in range(picture.ndim)]
+        )
         picture = np.add.reduceat(picture.astype(np.float32), edges, axis=axis) / widths
     return picture.round().clip(0, 255).astype(np.uint8)
 

@@ -32,10 +32,11 @@ def timed(stages: Mapping[str, Sequence[float]], name: str, rows: int) -> Static
     total = sum(middle.values())
     table = pd.DataFrame(
         {
-            "milliseconds": middle, "share": {stage: each / total if total else 0.0 for stage, each in middle.items()},
+            "milliseconds": middle,
+            "share": {stage: each / total if total else 0.0 for stage, each in middle.items()},
             "slowest": worst,
         }
-    ).rename_axis("stage")  # fmt: skip
+    ).rename_axis("stage")
     limit = max(middle, key=lambda stage: middle[stage])
     table["limiting"] = table.index == limit
     count = len(next(iter(stages.values())))
@@ -72,7 +73,9 @@ def batch_times(data: Any, batch_size: int = 128, steps: int = 30, seed: int = 0
         read = time.perf_counter()
         for name, values in parts.items():
             buffer = into.setdefault((name, values.shape), np.empty(values.shape, np.float32))
-            np.multiply(values, np.float32(1 / 255) if values.dtype == np.uint8 else np.float32(1), out=buffer)
+            np.multiply(
+                values, np.float32(1 / 255) if values.dtype == np.uint8 else np.float32(1), out=buffer
+            )
         done = time.perf_counter()
         if step:
             stages["read"].append(read - began)
