@@ -70,7 +70,7 @@ class Looking:
 
         Of batches that a thread reads ahead, "wait" is what a step waits for them.
         """
-        steps = checks.whole("steps", steps, least=1)
+        steps = checks.whole("steps", steps, least=1, most=1000)
         training = self.at_rest(self.process.clone)
         return _batch_times(training, steps, getattr(self.dataset, "name", "arrays"))
 

@@ -15,7 +15,7 @@ from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.views.looked import Looked
 from cortex_lab.data.views.page import StaticView, bars, brief, listing, share, spread
-from cortex_lab.data.views.summaries import Summary, summary
+from cortex_lab.data.views.summaries import ColumnSummary, summary
 from cortex_lab.data.views.thumbnails import scale, thumbnail
 from cortex_lab.ground import checks
 
@@ -69,7 +69,7 @@ def _parts(looked: Looked) -> list[str]:
     return said
 
 
-def _numbers(name: Hashable, looked: Looked, found: Summary) -> dict[str, Any]:
+def _numbers(name: Hashable, looked: Looked, found: ColumnSummary) -> dict[str, Any]:
     most, rows = found.common[0] if found.common else (None, None)
     return {
         "column": name, "role": looked.roles.get(name, ""), "kind": found.kind, "dtype": found.dtype,
@@ -80,7 +80,7 @@ def _numbers(name: Hashable, looked: Looked, found: Summary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(name: Hashable, looked: Looked, found: Summary) -> list[str]:
+def _row(name: Hashable, looked: Looked, found: ColumnSummary) -> list[str]:
     role = looked.roles.get(name, "")
     head = f"{escape(brief(name))}<small>{escape(role)}</small>" if role else escape(brief(name))
     missing = (
@@ -91,7 +91,7 @@ def _row(name: Hashable, looked: Looked, found: Summary) -> list[str]:
     return [head, kind, missing, distinct, _told(found), _drawn(name, found)]
 
 
-def _told(found: Summary) -> str:
+def _told(found: ColumnSummary) -> str:
     lines = []
     if found.low is not None:
         unit = {"steps": " steps", "characters": " characters"}.get(found.of, "")
@@ -112,7 +112,7 @@ def _told(found: Summary) -> str:
     return first + "".join(f"<small>{each}</small>" for each in others)
 
 
-def _drawn(name: Hashable, found: Summary) -> str:
+def _drawn(name: Hashable, found: ColumnSummary) -> str:
     pictures = ""
     if found.shown is not None and len(found.shown):
         limits = scale(found.shown)

@@ -25,7 +25,7 @@ COMMON = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class ColumnSummary:
     """What is known of a column; None where it makes no sense for its kind.
 
     `histogram` are the counts of finite values between `low` and `high`, or rows by length of sequences and
@@ -53,7 +53,7 @@ class Summary:
     shown: np.ndarray | None = field(default=None, repr=False)
 
 
-def summary(column: pd.Series, classes: bool = False) -> Summary:
+def summary(column: pd.Series, classes: bool = False) -> ColumnSummary:
     """What is in a column of a frame, whatever it holds; numbers that are `classes` as such."""
     dtype = column.dtype
     if isinstance(dtype, TensorDtype):
@@ -64,7 +64,7 @@ def summary(column: pd.Series, classes: bool = False) -> Summary:
     about = {"dtype": str(dtype), "rows": len(column), "missing": missing}
     if missing == len(column):
         note = "no rows" if not len(column) else "all missing"
-        return Summary(kind=_kind(column), distinct=0, note=note, **about)
+        return ColumnSummary(kind=_kind(column), distinct=0, note=note, **about)
     kind = "classes" if classes else _kind(column)
     known = column[column.notna()] if missing else column
     if kind == "number":
@@ -97,7 +97,7 @@ def as_floats(column: pd.Series) -> np.ndarray:
     return np.asarray(pd.Series(array).to_numpy(np.float64, na_value=np.nan))
 
 
-def _of_numbers(known: pd.Series, about: dict[str, Any]) -> Summary:
+def _of_numbers(known: pd.Series, about: dict[str, Any]) -> ColumnSummary:
     values = as_floats(known)
     finite = np.isfinite(values)
     infinite = int(len(values) - finite.sum())
@@ -107,13 +107,13 @@ def _of_numbers(known: pd.Series, about: dict[str, Any]) -> Summary:
     # Of whole numbers, those that a float64 does not hold are told as they are.
     low, high = (known.min(), known.max()) if known.dtype.kind in "iu" else (values.min(), values.max())
     if not len(inside):
-        return Summary(kind="number", low=low, high=high, note="all infinite", **found)
+        return ColumnSummary(kind="number", low=low, high=high, note="all infinite", **found)
     # By the largest, so that squares and sums of huge numbers are no infinities.
     size = max(float(np.abs(inside).max()), 1e-300)
     scaled = inside / size
     counts, ends = histogram(inside)
     common = _common(known) if distinct <= 20 else ()
-    return Summary(
+    return ColumnSummary(
         kind="number",
         low=low,
         high=high,
@@ -143,14 +143,14 @@ def histogram(finite: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, tuple[f
     return counts, (low, high)
 
 
-def _of_moments(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
+def _of_moments(known: pd.Series, kind: str, about: dict[str, Any]) -> ColumnSummary:
     dtype: Any = known.dtype
     plain = known.dt.to_timestamp() if isinstance(dtype, pd.PeriodDtype) else known
     ticks = plain.astype("int64").to_numpy().astype(np.float64)
     counts, _ = histogram(ticks)
     low, high = known.min(), known.max()
     distinct = int(known.nunique())
-    return Summary(
+    return ColumnSummary(
         kind=kind,
         low=low,
         high=high,
@@ -163,7 +163,7 @@ def _of_moments(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
     )
 
 
-def _of_values(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
+def _of_values(known: pd.Series, kind: str, about: dict[str, Any]) -> ColumnSummary:
     try:
         counts = known.value_counts()
     except TypeError:
@@ -185,7 +185,7 @@ def _of_values(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
     if kind == "words" and distinct > max(20, len(known) / 2):
         lengths = known.str.len().to_numpy(np.float64)
         told, ends = histogram(lengths)
-        return Summary(
+        return ColumnSummary(
             kind="text",
             distinct=distinct,
             common=found if found[0][1] > 1 else (),
@@ -198,7 +198,7 @@ def _of_values(known: pd.Series, kind: str, about: dict[str, Any]) -> Summary:
             **about,
         )
     shown = counts.to_numpy()[:BINS] if distinct > 1 else None
-    return Summary(
+    return ColumnSummary(
         kind=kind, distinct=distinct, common=found, histogram=shown, of="most frequent", note=note, **about
     )
 
@@ -208,16 +208,16 @@ def _common(known: pd.Series) -> tuple[tuple[Any, int], ...]:
     return tuple(zip(counts.index[:COMMON].tolist(), map(int, counts[:COMMON]), strict=True))
 
 
-def _of_sequences(column: pd.Series) -> Summary:
+def _of_sequences(column: pd.Series) -> ColumnSummary:
     array: Any = column.array
     dtype: Any = column.dtype
     gone = array.isna()
     lengths = array.lengths[~gone]
     about = {"kind": "sequences", "dtype": str(dtype), "rows": len(column), "missing": int(gone.sum())}
     if not len(lengths):
-        return Summary(note="all missing" if len(column) else "no rows", **about)
+        return ColumnSummary(note="all missing" if len(column) else "no rows", **about)
     counts, ends = histogram(lengths.astype(np.float64))
-    return Summary(
+    return ColumnSummary(
         low=int(lengths.min()),
         high=int(lengths.max()),
         mean=float(lengths.mean()),
@@ -231,7 +231,7 @@ def _of_sequences(column: pd.Series) -> Summary:
     )
 
 
-def _of_tensors(column: pd.Series, pictures: int = 5) -> Summary:
+def _of_tensors(column: pd.Series, pictures: int = 5) -> ColumnSummary:
     array: Any = column.array
     dtype: Any = column.dtype
     there = np.flatnonzero(~array.isna())
@@ -242,7 +242,7 @@ def _of_tensors(column: pd.Series, pictures: int = 5) -> Summary:
         "missing": len(column) - len(there),
     }
     if not len(there) or not row_bytes(array.source):
-        return Summary(
+        return ColumnSummary(
             note="no rows" if not len(column) else "all missing" if not len(there) else "empty", **about
         )
     rows, whole = some_rows(array, there)
@@ -254,7 +254,7 @@ def _of_tensors(column: pd.Series, pictures: int = 5) -> Summary:
     note = "NaN in some" if nans else ""
     looked = None if whole else len(rows)
     if not inside.size:
-        return Summary(looked=looked, infinite=infinite, note=note, shown=shown, **about)
+        return ColumnSummary(looked=looked, infinite=infinite, note=note, shown=shown, **about)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         mean, std = float(inside.mean(dtype=np.float64)), float(inside.std(dtype=np.float64))
@@ -262,7 +262,7 @@ def _of_tensors(column: pd.Series, pictures: int = 5) -> Summary:
     if infinite:
         low, high = np.nanmin(rows), np.nanmax(rows)
     counts, ends = histogram(inside.ravel()[spread(inside.size, 2**18)].astype(np.float64))
-    return Summary(
+    return ColumnSummary(
         low=low.item(),
         high=high.item(),
         mean=mean,
