@@ -215,6 +215,14 @@ def test_a_grid_has_pictures_of_each_class_by_their_rows() -> None:
     assert np.abs(shown - wanted).max() <= 0.5
 
 
+def test_rows_are_called_as_in_the_frame_they_are_from() -> None:
+    some = load("digits").frame.loc[[7, 3, 11]]
+    found = image_grid(some, by="label")
+    assert sorted(found.frame()["row"]) == [3, 7, 11] and ">row 7<" in found.html()
+    named = image_grid(some.set_axis(["a", "b", "c"]), by="label")
+    assert ">row 0 (a)<" in named.html()
+
+
 def test_large_pictures_of_many_shapes_are_small_thumbnails() -> None:
     random = np.random.default_rng(0)
     pictures = np.empty(3, object)

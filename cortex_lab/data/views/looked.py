@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data.frames import are_numbers
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.roles import as_list
 from cortex_lab.data.tensor import TensorDtype
@@ -38,7 +39,7 @@ class Looked:
     def at(cls, data: Any) -> Looked:
         """TypeError for what is neither a frame nor a Dataset."""
         if isinstance(data, pd.DataFrame):
-            rows = np.arange(len(data))
+            rows = data.index.to_numpy() if are_numbers(data.index) else np.arange(len(data))
             return cls("frame", data, rows, data.index, tuple(data.columns), (), {}, {})
         if not hasattr(data, "_whole") or not hasattr(data, "splits"):
             raise checks.refused("data", "a Dataset or a pandas.DataFrame", data)

@@ -17,7 +17,8 @@ from cortex_lab.ground.files import write_whole
 LONGEST = 40
 """Characters of a name or a value that are shown."""
 
-# Colors are those of the JupyterLab theme; elsewhere they follow the page's own text color.
+# Colors are those of the JupyterLab theme; elsewhere they follow the page's own text color. Cells are
+# named by two classes: notebooks have rules of their own for them.
 STYLE = """<style>
 .cortex-view{color:var(--jp-content-font-color1,inherit);font-size:var(--jp-content-font-size1,14px);
  line-height:1.5;max-width:1200px;padding-bottom:6px}
@@ -25,9 +26,10 @@ STYLE = """<style>
 .cortex-view .muted,.cortex-view small{color:var(--jp-content-font-color2,inherit);opacity:.85}
 .cortex-view .scroll{overflow-x:auto}
 .cortex-view table{color:inherit;border-collapse:collapse;margin:6px 0;font-size:12px}
-.cortex-view th,.cortex-view td{padding:3px 10px;text-align:left;vertical-align:middle;background:none;
- border:none;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35))}
-.cortex-view td.number,.cortex-view th.number{text-align:right;font-variant-numeric:tabular-nums}
+.cortex-view .scroll th,.cortex-view .scroll td{padding:3px 10px;text-align:left;vertical-align:middle;
+ background:none;border:none;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.35))}
+.cortex-view .scroll td.number,.cortex-view .scroll th.number{text-align:right;
+ font-variant-numeric:tabular-nums}
 .cortex-view th{font-weight:600}
 .cortex-view small{display:block;font-weight:400}
 .cortex-view img{outline:1px solid var(--jp-border-color2,rgba(128,128,128,.35));max-width:none}
