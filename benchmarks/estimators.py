@@ -1,0 +1,81 @@
+"""scikit-learn's estimators: what ours cost over a training, and beside scikit-learn's own network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import cross_val_score
+from sklearn.neural_network import MLPClassifier
+
+import cortex_lab as cl
+from benchmarks.harness import Row, alternate
+
+OPTIONS = {"only": "", "rounds": 9, "rows": 100_000, "seeds": 5}
+PACKAGES = ("scikit-learn",)
+
+LAYERS, BATCH, RATE = (64,), 200, 1e-3
+
+
+def run(options: Any) -> Iterable[Row]:
+    """Every part by default; `--set only=digits` picks one."""
+    X, y = load_digits(return_X_y=True)
+    parts = {"digits": (X / 16, y, 20), "table": (*_table(options.rows), 3)}
+    for name, (X, y, epochs) in parts.items():
+        if options.only in ("", name):
+            yield from _fits(name, X.astype(np.float32), y, epochs, options)
+
+
+def _table(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    return make_classification(rows, 50, n_informative=20, n_classes=4, random_state=0)
+
+
+def _fits(name: str, X: np.ndarray, y: np.ndarray, epochs: int, options: Any) -> Iterable[Row]:
+    what = f"{name}: {epochs} epochs of {len(X):,} x {X.shape[1]}, 64 units, batches of {BATCH}"
+    yield alternate(lambda: _ours(epochs).fit(X, y), lambda: _trained(X, y, epochs), options.rounds).row(
+        f"fit, {what}", "the same cl.train(...).run", bar=1.05
+    )
+    yield alternate(lambda: _ours(epochs).fit(X, y), lambda: _theirs(epochs).fit(X, y), options.rounds).row(
+        f"fit, {what}", "MLPClassifier", bar=0.5
+    )
+    ours, theirs = (
+        np.array([_score(make(epochs, seed), X, y) for seed in range(options.seeds)])
+        for make in (_ours, _theirs)
+    )
+    error = np.hypot(ours.std(ddof=1), theirs.std(ddof=1)) / np.sqrt(options.seeds)
+    yield Row(
+        what=f"mean score of {options.seeds} seeds below MLPClassifier's, {what}",
+        value=float(theirs.mean() - ours.mean()),
+        unit=f"(ours {ours.mean():.4f}, theirs {theirs.mean():.4f})",
+        bar=float(error),
+    )
+
+
+def _ours(epochs: int, seed: int = 0) -> cl.NetworkClassifier:
+    return cl.NetworkClassifier(
+        LAYERS, optimizer=cl.Adam(RATE), epochs=epochs, batch_size=BATCH, random_state=seed
+    )
+
+
+def _theirs(epochs: int, seed: int = 0) -> MLPClassifier:
+    # As many epochs as ours, whether or not it thinks that it is done.
+    return MLPClassifier(
+        LAYERS, learning_rate_init=RATE, max_iter=epochs, batch_size=BATCH, random_state=seed, alpha=0,
+        n_iter_no_change=epochs,
+    )  # fmt: skip
+
+
+def _trained(X: np.ndarray, y: np.ndarray, epochs: int) -> None:
+    net = cl.Network([cl.Dense(64, activation="relu"), cl.Dense(int(y.max()) + 1)], input_shape=X.shape[1:])
+    session = cl.train(net, (X, y), optimizer=cl.Adam(RATE), batch_size=BATCH)
+    session.run(cl.epochs(epochs), progress=False)
+
+
+def _score(estimator: Any, X: np.ndarray, y: np.ndarray) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return float(cross_val_score(estimator, X, y, cv=3).mean())
