@@ -36,6 +36,6 @@ LAYERS = {
     "cl.Network([cl.Normalization()], 4)": "!Normalization().adapt(x_train) is one that has",
     "cl.Dense(3, activation=cl.Dense(3))": "!activation",
     "cl.train(net, (X, y), cl.Dense(3))": "!there is no loss",
-    "session.score((X, y), metrics=['hamming_loss'])": "!metrics=[metrics.hamming_loss]",
+    "session.score((X, y), metrics=['hamming_loss'])": "!metrics=[sklearn.metrics.hamming_loss]",
 }
 """What is asked of what does not compute it, by what is typed."""
