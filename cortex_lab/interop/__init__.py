@@ -1,10 +1,15 @@
 """Models in and out, with a certificate.
 
-| name           | what it does                                                                 |
-|----------------|------------------------------------------------------------------------------|
-| `read_keras`   | the network in a file of Keras 1, 2 or 3                                     |
+| name           | what it does                                                                     |
+|----------------|----------------------------------------------------------------------------------|
+| `read_keras`   | the network in a file of Keras 1, 2 or 3                                         |
+| `verify`       | compares every layer with what another program gave: a `Report`                  |
+| `record`       | what a model of Keras or PyTorch gives at each layer, a `Recording`, for `verify` |
 """
 
+from cortex_lab.interop.certificate import Compared, Report, verify
 from cortex_lab.interop.reading import read_keras
+from cortex_lab.interop.recorder import record
+from cortex_lab.interop.recording import Recording
 
-__all__ = ["read_keras"]
+__all__ = ["Compared", "Recording", "Report", "read_keras", "record", "verify"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from cortex_lab.nn import layers as ours
 from cortex_lab.nn.contract.layer import Shape
 
 MOST_NODES = 20_000
+RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 _IGNORED = ("training", "mask")
 Path = tuple[str, ...]
 _KEPT_SIGNS = str.maketrans({"/": ".", ":": "_", ">": "_"})
@@ -72,7 +73,7 @@ class _Builder:
         self.inputs: dict[str, Shape] = {}
         self.shapes: dict[str, Shape] = {}
         self.masks: dict[str, str] = {}
-        self.compared: dict[str, tuple[str, Any]] = {}
+        self.awaited: dict[str, Callable[[], object]] = {}
         self.leaves: dict[Path, Leaf] = {}
         self.calls: Counter[Path] = Counter()
 
@@ -94,10 +95,10 @@ class _Builder:
                 continue
             try:
                 if entry.inside is not None:
-                    read = [values[tensor] for tensor in Call(call.args).tensors()]
+                    read = [self.real(values[tensor]) for tensor in Call(call.args).tensors()]
                     found = self.place(entry.inside, here, read)
                 else:
-                    found = [self.leaf(entry, here, call, values)]
+                    found = self.leaf(entry, here, call, values)
             except Untranslatable as error:
                 raise error if getattr(error, "named", False) else self.wrong(here, str(error)) from None
             for output, node in enumerate(found):
@@ -125,18 +126,18 @@ class _Builder:
         self.inputs[name] = self.shapes[name] = shape
         return name
 
-    def leaf(self, entry: Entry, path: Path, call: Call, values: Mapping[Tensor, str]) -> str:
-        """The node of a call of a layer; all that it needs around it are nodes, too."""
+    def leaf(self, entry: Entry, path: Path, call: Call, values: Mapping[Tensor, str]) -> list[str]:
+        """The nodes of the outputs of a call of a layer; all that it needs around it are nodes, too."""
         if entry.kind in ("ops.NotEqual", "ops.Any"):
-            return self.compare(entry, path, call, values)
+            return [self.compare(entry, path, call, values)]
         inputs, more = self.read(entry, call, values)
         masks = {self.masks.get(name) for name in inputs}
         if "mask" in call.named:
             masks = {self.mask_of(each, values) for each in _flat(call.named["mask"])}
         if constant := self.with_constant(entry, path, call, inputs):
-            return constant
+            return [constant]
         if entry.kind == "Masking":
-            return self.masking(entry, path, inputs[0])
+            return [self.masking(entry, path, inputs[0])]
         shapes = tuple(self.shapes[name] for name in inputs)
         given = Given(entry.kind, {**entry.config, **more}, self.era, shapes)
         leaf = self.leaves.get(path)
@@ -159,20 +160,55 @@ class _Builder:
         self.leaves[path] = leaf
         for place, before in enumerate(made.before):
             inputs = [self.add(before, f"{name}.before{place + 1}", inputs)]
-        wired = [*inputs, mask] if made.wants_mask and mask is not None else inputs
+        if more.get("initial_state"):
+            inputs = [inputs[0], self.joined(inputs[1:], f"{name}.begin")]
+        wired = [*inputs, self.real(mask)] if made.wants_mask and mask is not None else inputs
         shares = leaf.nodes[0] if leaf.nodes and made.arrays else None
-        own = f"{name}.linear" if made.behind else name
+        own = f"{name}.linear" if made.behind else f"{name}.all" if made.states else name
         node = self.add(made.layer, own, wired, shares)
         leaf.nodes.append(node)
         for place, behind in enumerate(made.behind):
             last = place == len(made.behind) - 1
             node = self.add(behind, name if last else f"{name}.behind{place + 1}", [node])
-        self.pass_mask(entry, made, node, inputs[0], mask)
-        return node
+        if made.states:
+            return self.apart(made, node, name, inputs[0], mask)
+        self.pass_mask(made, node, inputs[0], mask)
+        return [node]
 
-    def pass_mask(self, entry: Entry, made: Made, node: str, source: str, mask: str | None) -> None:
+    def joined(self, states: list[str], name: str) -> str:
+        """The states that a recurrent layer begins with, side by side."""
+        return states[0] if len(states) == 1 else self.add(ours.Concatenate(), name, states)
+
+    def apart(self, made: Made, node: str, name: str, source: str, mask: str | None) -> list[str]:
+        """The outputs of a recurrent layer that gives its state, too, which ours has in one array."""
+        units, states = made.layer.units, made.states  # type: ignore[attr-defined]
+        if not made.layer.return_sequences:  # type: ignore[attr-defined]
+            steps, rows = 0, self.add(ours.Reshape((states, units)), f"{name}.rows", [node])
+            self.add(ours.Cropping1D((0, states - 1)), f"{name}.first", [rows])
+            self.add(ours.Flatten(), name, [f"{name}.first"])
+        else:
+            steps, rows = self.shapes[source][0], node
+            self.add(ours.Cropping1D((0, states)), name, [rows])
+            if mask is not None:
+                self.masks[name] = mask
+
+        def await_state(k: int) -> str:
+            own = f"{name}#{k + 1}"
+
+            def make() -> None:
+                cropped = self.add(
+                    ours.Cropping1D((steps + k, states - 1 - k)), f"{name}.row{k + 1}", [rows]
+                )
+                self.add(ours.Flatten(), own, [cropped])
+
+            self.awaited[own] = make
+            return own
+
+        return [name, *(await_state(k) for k in range(states))]
+
+    def pass_mask(self, made: Made, node: str, source: str, mask: str | None) -> None:
         if getattr(made.layer, "mask_zero", False):
-            self.masks[node] = self.add(ours.Mask(), f"{node}_mask", [source])
+            self.masks[node] = self.await_mask(f"{node}_mask", 0.0, source)
         elif mask is not None and made.layer.keeps_steps:
             self.masks[node] = mask
 
@@ -188,9 +224,19 @@ class _Builder:
             value = call.args[1] if len(call.args) > 1 else call.named.get("x2", 0)
             if not isinstance(value, (int, float)):
                 raise Untranslatable("compares two tensors, which cortex_lab does not")
-            node = self.add(ours.Mask(float(value)), self.named(path, 0), [source])
-            return node
+            return self.await_mask(self.named(path, 0), float(value), source)
         return source
+
+    def await_mask(self, name: str, value: float, source: str) -> str:
+        """The name of a mask that becomes a node once something reads it."""
+        self.awaited[name] = lambda: self.add(ours.Mask(value), name, [source])
+        return name
+
+    def real(self, name: str) -> str:
+        """A node that is there."""
+        if name in self.awaited and name not in self.shapes:
+            self.awaited[name]()
+        return name
 
     def mask_of(self, value: Any, values: Mapping[Tensor, str]) -> str | None:
         return values[value] if isinstance(value, Tensor) else None
@@ -202,10 +248,10 @@ class _Builder:
         number = self.calls[path]
         self.calls[path] += 1
         name = self.named(path, number)
-        mask = self.add(ours.Mask(float(value)), f"{name}_mask", [source])
+        mask = self.await_mask(f"{name}_mask", float(value), source)
         self.leaves.setdefault(path, Leaf(entry, Made(ours.Activation("linear")), (self.shapes[source],)))
         if value:
-            wide = self.add(ours.Reshape((self.shapes[source][0], 1)), f"{name}_kept", [mask])
+            wide = self.add(ours.Reshape((self.shapes[source][0], 1)), f"{name}_kept", [self.real(mask)])
             node = self.add(ours.Multiply(), name, [source, wide])
         else:
             node = self.add(ours.Activation("linear"), name, [source])
@@ -214,23 +260,22 @@ class _Builder:
 
     def with_constant(self, entry: Entry, path: Path, call: Call, inputs: list[str]) -> str | None:
         """The node of x + 3 and the like, which Keras 3 writes as operations; None of any other layer."""
-        if not entry.kind.startswith("ops.") or len(inputs) != 1:
+        if len(inputs) != 1 or len(call.args) + len(call.named) < 2:
             return None
         operands = [*call.args, *(call.named[key] for key in ("x1", "x2") if key in call.named)]
         numbers = [each for each in operands if isinstance(each, (int, float)) and not isinstance(each, bool)]
         scales = {
-            "ops.Add": lambda c: (1.0, c), "ops.Multiply": lambda c: (c, 0.0),
-            "ops.TrueDivide": lambda c: (1.0 / c, 0.0), "ops.Divide": lambda c: (1.0 / c, 0.0),
-            "ops.Subtract": lambda c: (1.0, -c),
+            "Add": lambda c: (1.0, c), "Multiply": lambda c: (c, 0.0), "Subtract": lambda c: (1.0, -c),
+            "TrueDivide": lambda c: (1.0 / c, 0.0), "Divide": lambda c: (1.0 / c, 0.0),
         }  # fmt: skip
-        if entry.kind not in scales or len(numbers) != 1 or len(operands) != 2:
+        kind = entry.kind.removeprefix("ops.")
+        if kind not in scales or len(numbers) != 1 or len(operands) != 2:
             return None
-        scale, offset = scales[entry.kind](float(numbers[0]))
-        if not isinstance(operands[0], Tensor):
-            if entry.kind not in ("ops.Add", "ops.Multiply", "ops.Subtract"):
-                return None
-            if entry.kind == "ops.Subtract":
-                scale, offset = -1.0, float(numbers[0])
+        if kind.endswith("Divide") and (not isinstance(operands[0], Tensor) or not numbers[0]):
+            return None
+        scale, offset = scales[kind](float(numbers[0]))
+        if kind == "Subtract" and not isinstance(operands[0], Tensor):
+            scale, offset = -1.0, float(numbers[0])
         number = self.calls[path]
         self.calls[path] += 1
         return self.add(ours.Rescaling(scale, offset), self.named(path, number), inputs)
@@ -242,13 +287,16 @@ class _Builder:
         named = {key: value for key, value in call.named.items() if key not in _IGNORED}
         if entry.kind.startswith("ops."):
             tensors = list(call.tensors())
-            return [values[tensor] for tensor in tensors], {}
-        read = [values[tensor] for tensor in Call(call.args).tensors()]
+            return [self.real(values[tensor]) for tensor in tensors], {}
+        read = [self.real(values[tensor]) for tensor in Call(call.args).tensors()]
         more = {}
         for key in [key for key in ("use_causal_mask",) if key in named]:
             more[key] = named.pop(key)
+        if entry.kind in RECURRENT:
+            read += [self.real(values[each]) for each in Call((named.pop("initial_state", ()),)).tensors()]
+            more["initial_state"] = len(read) > 1
         if entry.kind == "MultiHeadAttention":
-            read += [values[named.pop(key)] for key in ("query", "value", "key") if isinstance(named.get(key), Tensor)]
+            read += [self.real(values[named.pop(key)]) for key in ("query", "value", "key") if isinstance(named.get(key), Tensor)]
             read = read[:1] if len(set(read)) == 1 else read
         for key, value in named.items():
             if value not in (None, False):
@@ -281,7 +329,7 @@ class _Builder:
     def as_node(self, model: Model, tensor: Tensor, name: str) -> str:
         """An output that is a node, for an input of the network cannot be one."""
         if name not in self.inputs:
-            return name
+            return self.real(name)
         return self.add(ours.Activation("linear"), self.named((f"{name}_out",), 0), [name])
 
     def wrong(self, path: Path, why: str) -> Untranslatable:

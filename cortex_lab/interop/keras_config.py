@@ -17,6 +17,7 @@ DEEPEST = 16
 _REMEDY = "take a whole copy of it, or save it anew from Keras"
 SEQUENTIAL, FUNCTIONAL = ("Sequential",), ("Functional", "Model")
 INPUT = "InputLayer"
+OPERATIONS = ("NotEqual", "Any", "TrueDivide", "Divide", "Mean", "Sum", "Max")
 # Python that a file brings along.
 CODE = ("Lambda", "__lambda__", "function", "__typespec__", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "TFSMLayer")
 
@@ -94,7 +95,8 @@ class _Reader:
             raise self.wrong(name, why)
         if _holds_code(config):
             raise self.wrong(name, f"brings Python along in its settings ({kind}), which is never run")
-        if str(data.get("module", "")).startswith("keras.src.ops"):
+        # A legacy file does not say that something is an operation.
+        if str(data.get("module", "")).startswith("keras.src.ops") or kind in OPERATIONS:
             kind = f"ops.{kind}"
         entry = Entry(kind, name, config, [], inside)
         nodes = data.get("inbound_nodes")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cortex_lab.interop.keras_layers.translation import Given, Made, Untranslatable, layer
 from cortex_lab.nn import layers as ours
 
@@ -61,3 +63,26 @@ def merge(given: Given) -> Made:
     if mode not in _MODES:
         raise Untranslatable(f"merges by {str(mode)[:40]!r}, which cortex_lab does not")
     return Made(_MODES[mode])
+
+
+@layer("ops.Mean")
+def mean(given: Given) -> Made:
+    return Made(ours.Mean(*_along(given)), ignores_mask=True)
+
+
+@layer("ops.Sum")
+def total(given: Given) -> Made:
+    return Made(ours.Sum(*_along(given)))
+
+
+@layer("ops.Max")
+def largest(given: Given) -> Made:
+    given.only("initial", None)
+    return Made(ours.Max(*_along(given)))
+
+
+def _along(given: Given) -> tuple[Any, bool]:
+    axis = given.pair("axis")
+    if axis is None or 0 in (axis if isinstance(axis, tuple) else (axis,)):
+        raise Untranslatable("goes over all rows of a batch, which a layer of cortex_lab never does")
+    return axis, given.flag("keepdims")

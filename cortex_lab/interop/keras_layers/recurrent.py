@@ -59,12 +59,13 @@ def _recurrent(given: Given, kind: Any, settings: dict[str, Any], convert: Conve
         return_sequences=given.flag("return_sequences"),
         go_backwards=given.flag("go_backwards"),
         use_bias=use_bias,
+        return_state=given.flag("return_state"),
+        initial_state=given.flag("initial_state"),
         **settings,
     )
-    if given.flag("return_state"):
-        raise Untranslatable("returns its state as outputs of their own (return_state), which is not read yet")
     arrays = _CELL if use_bias else _CELL[:2]
-    return Made(made, arrays, ("cell",), convert=convert, wants_mask=True)
+    states = len(made.states) if made.return_state else 0
+    return Made(made, arrays, ("cell",), convert=convert, wants_mask=True, states=states)
 
 
 def _refuse_cells(given: Given) -> None:

@@ -41,6 +41,8 @@ class Made:
     settle: Callable[[Layer, Arrays], Layer] | None = None
     wants_mask: bool = False
     """Whether a mask of its first input is its last input."""
+    states: int = 0
+    """How many states a recurrent layer gives beside its output."""
     ignores_mask: bool = True
     """Whether Keras does the same with masked steps as with others."""
 

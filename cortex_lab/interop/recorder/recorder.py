@@ -1,0 +1,171 @@
+"""What a model of Keras or PyTorch gives at each layer for an input, to be compared with `verify`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.interop.recording import Recording
+
+ROWS = 2
+Put = Callable[[str, Any], None]
+
+
+def record(model: Any, inputs: Any = None, *, rows: int = ROWS, seed: int = 0) -> Recording:
+    """The outputs of every layer of `model` for `inputs`, an array or several; None draws some rows of them.
+
+    `model` is a model of Keras or a module of PyTorch, which then needs inputs. Layers of a model inside are
+    called "model.layer", call number k of a layer "layer@k". Pictures of PyTorch, (rows, channels, height,
+    width), are turned to (rows, height, width, channels).
+    """
+    if any(kind.__module__.partition(".")[0] == "keras" for kind in type(model).__mro__):
+        return _of_keras(model, inputs, rows, seed)
+    if any(kind.__module__.partition(".")[0] == "torch" for kind in type(model).__mro__):
+        return _of_torch(model, inputs)
+    raise TypeError(f"record takes a model of Keras or a module of PyTorch, got {type(model).__name__}")
+
+
+def write_recording(source: str, path: str | os.PathLike, *, rows: int = ROWS, seed: int = 0) -> Recording:
+    """Record the model that `source` names, and save it at `path`.
+
+    `source` is a file that Keras reads, or "module:function", whose function gives a model, or a model and
+    its inputs. Files with pickles in them are not opened.
+    """
+    inputs = None
+    if ":" in source and not os.path.exists(source):
+        module, _, function = source.partition(":")
+        model = getattr(importlib.import_module(module), function)()
+        if isinstance(model, tuple):
+            model, inputs = model
+    else:
+        model = _keras_model(source)
+    recording = record(model, inputs, rows=rows, seed=seed)
+    recording.save(path)
+    return recording
+
+
+def _keras_model(path: str) -> Any:
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {path}")
+    if not path.endswith((".keras", ".h5", ".hdf5")):
+        raise ValueError(f"{path} is no file of Keras; name a .keras or .h5 file, or module:function")
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _of_keras(model: Any, inputs: Any, rows: int, seed: int) -> Recording:
+    names = [each.name.partition(":")[0] for each in model.inputs]
+    if inputs is None:
+        inputs = [_drawn(each, rows, np.random.default_rng([seed, k])) for k, each in enumerate(model.inputs)]
+    elif isinstance(inputs, Mapping):
+        inputs = [inputs[name] for name in names]
+    elif not isinstance(inputs, (list, tuple)):
+        inputs = [inputs]
+    given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True)}
+    found: dict[str, np.ndarray] = {}
+
+    def put(name: str, value: Any) -> None:
+        if isinstance(value, (list, tuple)):
+            for place, each in enumerate(value):
+                put(name if not place else f"{name}#{place}", each)
+        else:
+            found[name] = _numbers(value)
+
+    with _watched(_keras_layers(model), "call", put):
+        model(list(given.values()) if len(given) > 1 else next(iter(given.values())), training=False)
+    return Recording(given, found)
+
+
+def _keras_layers(model: Any, prefix: str = "") -> dict[str, Any]:
+    """The layers by name, and those of the models in it."""
+    found: dict[str, Any] = {}
+    for layer in model.layers:
+        name = f"{prefix}{layer.name}"
+        if hasattr(layer, "layers") and type(layer).__name__ in ("Sequential", "Functional"):
+            found |= _keras_layers(layer, f"{name}.")
+        elif type(layer).__name__ != "InputLayer":
+            found[name] = layer
+    return found
+
+
+@contextmanager
+def _watched(layers: Mapping[str, Any], method: str, put: Put):
+    """While this lasts, what the method of each layer returns is put down under the layer's name."""
+    calls: Counter[str] = Counter()
+
+    def watch(name: str, layer: Any) -> Callable[[], None]:
+        own = getattr(layer, method)
+
+        def watched(*args: Any, **named: Any) -> Any:
+            result = own(*args, **named)
+            number = calls[name]
+            calls[name] += 1
+            put(f"{name}@{number}" if number else name, result)
+            return result
+
+        watched.__signature__ = __import__("inspect").signature(own)  # type: ignore[attr-defined]
+        object.__setattr__(layer, method, watched)
+        return lambda: object.__delattr__(layer, method)
+
+    with ExitStack() as stack:
+        for name, layer in layers.items():
+            stack.callback(watch(name, layer))
+        yield
+
+
+def _drawn(tensor: Any, rows: int, random: np.random.Generator) -> np.ndarray:
+    shape = (rows, *tensor.shape[1:])
+    if None in shape:
+        raise ValueError(f"the input {tensor.name} has open lengths, {tensor.shape}; give inputs=")
+    if "int" in str(tensor.dtype):
+        return random.integers(0, 3, shape).astype(np.int32)
+    return random.normal(size=shape).astype(np.float32)
+
+
+def _of_torch(model: Any, inputs: Any) -> Recording:
+    import torch
+
+    if inputs is None:
+        raise ValueError("a module of PyTorch does not say what it reads; give inputs=")
+    given: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    found: dict[str, np.ndarray] = {}
+    calls: Counter[str] = Counter()
+
+    def watch(name: str) -> Callable[..., None]:
+        def hook(_: Any, __: Any, result: Any) -> None:
+            result = result[0] if isinstance(result, tuple) else result
+            number = calls[name]
+            calls[name] += 1
+            found[f"{name}@{number}" if number else name] = _channels_last(_numbers(result))
+
+        return hook
+
+    leaves = {name: each for name, each in model.named_modules() if name and not list(each.children())}
+    was_training = model.training
+    model.eval()
+    try:
+        with ExitStack() as stack, torch.no_grad():
+            for name, each in leaves.items():
+                stack.callback(each.register_forward_hook(watch(name)).remove)
+            model(*(torch.as_tensor(each) for each in given))
+    finally:
+        model.train(was_training)
+    arrays = {f"input_{k}": _channels_last(_numbers(each)) for k, each in enumerate(given)}
+    return Recording(arrays, found)
+
+
+def _numbers(value: Any) -> np.ndarray:
+    value = value.detach().cpu() if hasattr(value, "detach") else value
+    return np.asarray(value)
+
+
+def _channels_last(array: np.ndarray) -> np.ndarray:
+    return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
