@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,10 +75,10 @@ class _Builder:
         self.masks: dict[str, str] = {}
         self.awaited: dict[str, Callable[[], object]] = {}
         self.leaves: dict[Path, Leaf] = {}
-        self.calls: Counter[Path] = Counter()
+        self.number = 0
 
-    def place(self, model: Model, path: Path, given: Sequence[str] | None) -> list[str]:
-        """Add the nodes of a call of `model`; the nodes of its outputs. `given` None: it is the outermost."""
+    def place(self, model: Model, path: Path, given: Sequence[str] | None, run: int = 0) -> list[str]:
+        """Add the nodes of call number `run` of `model`; those of its outputs. `given` None: the outermost."""
         values: dict[Tensor, str] = {}
         entries = {entry.name: entry for entry in model.entries}
         if given is not None:
@@ -87,6 +87,7 @@ class _Builder:
             values = dict(zip(model.inputs, given, strict=True))
         for entry, number in _in_order(model, lambda name, why: self.wrong((*path, name), why)):
             here, call = (*path, entry.name), entry.calls[number]
+            self.number = run * len(entry.calls) + number
             if entry.kind == INPUT:
                 if given is None:
                     values[Tensor(entry.name)] = self.input(entry, here)
@@ -96,7 +97,7 @@ class _Builder:
             try:
                 if entry.inside is not None:
                     read = [self.real(values[tensor]) for tensor in Call(call.args).tensors()]
-                    found = self.place(entry.inside, here, read)
+                    found = self.place(entry.inside, here, read, self.number)
                 else:
                     found = self.leaf(entry, here, call, values)
             except Untranslatable as error:
@@ -153,9 +154,7 @@ class _Builder:
                 "sees a mask, by which it leaves steps out, and here it would not; "
                 "save the model without masks (mask_zero, Masking)"
             )
-        number = self.calls[path]
-        self.calls[path] += 1
-        name = self.named(path, number)
+        name = self.named(path, self.number)
         leaf = leaf or Leaf(entry, made, shapes)
         self.leaves[path] = leaf
         for place, before in enumerate(made.before):
@@ -245,9 +244,7 @@ class _Builder:
         """Steps whose every feature is a value become 0, and a mask says which."""
         value = entry.config.get("mask_value", 0.0)
         value = value.get("config", {}).get("value", 0.0) if isinstance(value, dict) else value
-        number = self.calls[path]
-        self.calls[path] += 1
-        name = self.named(path, number)
+        name = self.named(path, self.number)
         mask = self.await_mask(f"{name}_mask", float(value), source)
         self.leaves.setdefault(path, Leaf(entry, Made(ours.Activation("linear")), (self.shapes[source],)))
         if value:
@@ -276,9 +273,7 @@ class _Builder:
         scale, offset = scales[kind](float(numbers[0]))
         if kind == "Subtract" and not isinstance(operands[0], Tensor):
             scale, offset = -1.0, float(numbers[0])
-        number = self.calls[path]
-        self.calls[path] += 1
-        return self.add(ours.Rescaling(scale, offset), self.named(path, number), inputs)
+        return self.add(ours.Rescaling(scale, offset), self.named(path, self.number), inputs)
 
     # Nodes ------------------------------------------------------------------------------------------------
 

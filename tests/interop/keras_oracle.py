@@ -32,6 +32,9 @@ def randomize(model: Any, seed: int = 0) -> Any:
         if "variance" in weight.path:
             values = random.uniform(0.5, 2, weight.shape)
         weight.assign(values)
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
     return model
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,48 +78,81 @@ def _of_keras(model: Any, inputs: Any, rows: int, seed: int) -> Recording:
         if isinstance(value, (list, tuple)):
             for place, each in enumerate(value):
                 put(name if not place else f"{name}#{place}", each)
-        else:
-            found[name] = _numbers(value)
+        elif (array := _numbers(value)).dtype != bool:
+            # Masks are no outputs.
+            found[name] = array
 
-    with _watched(_keras_layers(model), "call", put):
+    with _watched(_keras_layers(model), put):
         model(list(given.values()) if len(given) > 1 else next(iter(given.values())), training=False)
     return Recording(given, found)
 
 
-def _keras_layers(model: Any, prefix: str = "") -> dict[str, Any]:
-    """The layers by name, and those of the models in it."""
-    found: dict[str, Any] = {}
-    for layer in model.layers:
+@dataclass(frozen=True)
+class _Watched:
+    """A layer, and for each model around it, outermost first, the numbers of its calls in the order they run."""
+
+    layer: Any
+    orders: tuple[tuple[int, ...], ...]
+
+    def number(self, count: int) -> int:
+        """The number, as files count calls, of what is called after `count` others."""
+        return _number(count, self.orders)
+
+
+def _number(count: int, orders: tuple[tuple[int, ...], ...]) -> int:
+    *outer, own = orders
+    run, place = divmod(count, len(own))
+    return (_number(run, tuple(outer)) if outer else run) * len(own) + own[place]
+
+
+def _keras_layers(model: Any, prefix: str = "", orders: tuple[tuple[int, ...], ...] = ()) -> dict[str, _Watched]:
+    """The layers and operations by name, and those of the models in it."""
+    found: dict[str, _Watched] = {}
+    functional = type(model).__name__ != "Sequential"
+    for layer in model.operations if functional else model.layers:
         name = f"{prefix}{layer.name}"
-        if hasattr(layer, "layers") and type(layer).__name__ in ("Sequential", "Functional"):
-            found |= _keras_layers(layer, f"{name}.")
+        around = (*orders, _calls_of(model, layer) if functional else (0,))
+        if type(layer).__name__ in ("Sequential", "Functional"):
+            found |= _keras_layers(layer, f"{name}.", around)
         elif type(layer).__name__ != "InputLayer":
-            found[name] = layer
+            found[name] = _Watched(layer, around)
     return found
 
 
+def _calls_of(model: Any, layer: Any) -> tuple[int, ...]:
+    """The numbers of the calls of a layer in a functional model, in the order in which they run."""
+    run = [
+        node
+        for depth in sorted(model._nodes_by_depth, reverse=True)
+        for node in model._nodes_by_depth[depth]
+        if node.operation is layer
+    ]
+    saved = [node for node in layer._inbound_nodes if any(node is each for each in run)]
+    return tuple(next(k for k, other in enumerate(saved) if other is node) for node in run)
+
+
 @contextmanager
-def _watched(layers: Mapping[str, Any], method: str, put: Put):
-    """While this lasts, what the method of each layer returns is put down under the layer's name."""
+def _watched(layers: Mapping[str, _Watched], put: Put) -> Iterator[None]:
+    """While this lasts, what each layer returns is put down under its name."""
     calls: Counter[str] = Counter()
 
-    def watch(name: str, layer: Any) -> Callable[[], None]:
-        own = getattr(layer, method)
+    def watch(name: str, each: _Watched) -> Callable[[], None]:
+        own, layer = each.layer.call, each.layer
 
+        @functools.wraps(own)
         def watched(*args: Any, **named: Any) -> Any:
             result = own(*args, **named)
-            number = calls[name]
+            number = each.number(calls[name])
             calls[name] += 1
             put(f"{name}@{number}" if number else name, result)
             return result
 
-        watched.__signature__ = __import__("inspect").signature(own)  # type: ignore[attr-defined]
-        object.__setattr__(layer, method, watched)
-        return lambda: object.__delattr__(layer, method)
+        object.__setattr__(layer, "call", watched)
+        return lambda: object.__delattr__(layer, "call")
 
     with ExitStack() as stack:
-        for name, layer in layers.items():
-            stack.callback(watch(name, layer))
+        for name, each in layers.items():
+            stack.callback(watch(name, each))
         yield
 
 
