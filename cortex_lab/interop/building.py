@@ -11,7 +11,7 @@ import warnings
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from cortex_lab.interop.keras_config import INPUT
 from cortex_lab.interop.keras_layers import Given, Made, Untranslatable, translated
@@ -163,12 +163,18 @@ class _Builder:
             inputs = [inputs[0], self.joined(inputs[1:], f"{name}.begin")]
         wired = [*inputs, self.real(mask)] if made.wants_mask and mask is not None else inputs
         shares = leaf.nodes[0] if leaf.nodes and made.arrays else None
-        own = f"{name}.linear" if made.behind else f"{name}.all" if made.states else name
+        zeroed = mask is not None and made.zeros_masked
+        if zeroed and made.states:
+            raise Untranslatable("gives its states, and 0 at masked steps, which cannot be read")
+        own = f"{name}.linear" if made.behind or zeroed else f"{name}.all" if made.states else name
         node = self.add(made.layer, own, wired, shares)
         leaf.nodes.append(node)
         for place, behind in enumerate(made.behind):
             last = place == len(made.behind) - 1
             node = self.add(behind, name if last else f"{name}.behind{place + 1}", [node])
+        if zeroed:
+            node = self.add(ours.Multiply(), name, [node, self.column(mask, f"{name}.kept")])
+            self.masks[node] = cast(str, mask)
         if made.states:
             return self.apart(made, node, name, inputs[0], mask)
         self.pass_mask(made, node, inputs[0], mask)
@@ -231,6 +237,11 @@ class _Builder:
         self.awaited[name] = lambda: self.add(ours.Mask(value), name, [source])
         return name
 
+    def column(self, mask: str | None, name: str) -> str:
+        """A mask (steps,) as (steps, 1), to multiply features by."""
+        mask = self.real(cast(str, mask))
+        return self.add(ours.Reshape((*self.shapes[mask], 1)), name, [mask])
+
     def real(self, name: str) -> str:
         """A node that is there."""
         if name in self.awaited and name not in self.shapes:
@@ -248,8 +259,7 @@ class _Builder:
         mask = self.await_mask(f"{name}_mask", float(value), source)
         self.leaves.setdefault(path, Leaf(entry, Made(ours.Activation("linear")), (self.shapes[source],)))
         if value:
-            wide = self.add(ours.Reshape((self.shapes[source][0], 1)), f"{name}_kept", [self.real(mask)])
-            node = self.add(ours.Multiply(), name, [source, wide])
+            node = self.add(ours.Multiply(), name, [source, self.column(mask, f"{name}_kept")])
         else:
             node = self.add(ours.Activation("linear"), name, [source])
         self.masks[node] = mask

@@ -212,7 +212,7 @@ CASES = [
         L.SimpleRNN(3), L.SimpleRNN(3, activation="relu", return_sequences=True, use_bias=False), L.LSTM(3),
         L.LSTM(3, return_sequences=True, go_backwards=True), L.LSTM(3, use_bias=False, recurrent_activation="hard_sigmoid"),
         L.LSTM(3, activation="softsign", dropout=0.1, recurrent_dropout=0.2), L.GRU(3), L.GRU(3, reset_after=False, return_sequences=True),
-        L.GRU(3, use_bias=False, go_backwards=True), L.GRU(3, activation="elu", recurrent_activation="hard_sigmoid"),
+        L.GRU(3, use_bias=False, go_backwards=True), L.GRU(3, activation="softsign", recurrent_activation="hard_sigmoid"),
     ]), single=True),
     Case("around layers", ("Bidirectional", "TimeDistributed"), side_by_side(SEQUENCE, lambda L: [
         *(L.Bidirectional(L.LSTM(3, return_sequences=True), merge_mode=mode) for mode in ("concat", "sum", "mul", "ave")),
@@ -221,11 +221,11 @@ CASES = [
     ]), single=True),
     Case("images at each step", ("TimeDistributed",), side_by_side((3, 6, 6, 2), lambda L: [
         L.TimeDistributed(L.Conv2D(3, 3, padding="same")), L.TimeDistributed(L.GlobalAveragePooling2D()),
-    ])),
+    ]), single=True),
     Case("states", ("LSTM", "GRU"), _encoder, single=True),
     Case("masked words", ("Embedding", "ops.NotEqual"), _words, ids=9, single=True),
     Case("masked steps", ("Masking", "ops.Any"), _masking, single=True),
-    Case("attention", ("Attention", "MultiHeadAttention"), _attention),
+    Case("attention", ("Attention", "MultiHeadAttention"), _attention, single=True),
     Case("a sequence of layers", ("Dense",), in_a_row((8, 8, 2), lambda L: [
         L.Conv2D(3, 3, name="dense"), L.Flatten(), L.Dense(4, name="dense_2"), L.Dense(4, name="dense_1"), L.Dense(4, name="a")])),
     Case("twelve alike", ("Dense",), in_a_row((5,), lambda L: [L.Dense(5, activation="sigmoid", name=f"d{k}") for k in range(12)])),

@@ -54,6 +54,7 @@ def gru(given: Given) -> Made:
 def _recurrent(given: Given, kind: Any, settings: dict[str, Any], convert: Convert) -> Made:
     _refuse_cells(given)
     use_bias = given.flag("use_bias", default=True)
+    given.take("zero_output_for_mask")
     made = kind(
         given.whole("units", "output_dim"),
         return_sequences=given.flag("return_sequences"),
@@ -65,7 +66,10 @@ def _recurrent(given: Given, kind: Any, settings: dict[str, Any], convert: Conve
     )
     arrays = _CELL if use_bias else _CELL[:2]
     states = len(made.states) if made.return_state else 0
-    return Made(made, arrays, ("cell",), convert=convert, wants_mask=True, states=states)
+    zeros = made.return_sequences and given.flag("zero_output_for_mask")
+    return Made(
+        made, arrays, ("cell",), convert=convert, wants_mask=True, states=states, zeros_masked=zeros
+    )
 
 
 def _refuse_cells(given: Given) -> None:
@@ -76,7 +80,6 @@ def _refuse_cells(given: Given) -> None:
     if given.flag("stateful"):
         raise Untranslatable("carries its state from batch to batch (stateful); save it with stateful=False")
     given.only("time_major", False)
-    given.only("zero_output_for_mask", False)
 
 
 def _cells(given: Given, factors: tuple[float, ...], places: tuple[int, ...]) -> Convert:
@@ -121,6 +124,7 @@ def bidirectional(given: Given) -> Made:
         ("forward_layer/cell", "backward_layer/cell"),
         convert=both if convert is not None else None,
         wants_mask=True,
+        zeros_masked=made.zeros_masked,
     )
 
 

@@ -43,6 +43,8 @@ class Made:
     """Whether a mask of its first input is its last input."""
     states: int = 0
     """How many states a recurrent layer gives beside its output."""
+    zeros_masked: bool = False
+    """Whether its outputs at masked steps are 0."""
     ignores_mask: bool = True
     """Whether Keras does the same with masked steps as with others."""
 
