@@ -27,7 +27,10 @@ _HOMES = {
 }  # fmt: skip
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = {
-    **{name: f"cortex_lab.{name}" for name in ("compute", "data", "embed", "interop", "nn", "optimize", "study")},
+    **{
+        name: f"cortex_lab.{name}"
+        for name in ("compute", "data", "embed", "interop", "nn", "optimize", "study")
+    },
     "widgets": "cortex_lab.widgets",
     "models": "cortex_lab.nn.models",
 }

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from cortex_lab.interop.keras_config import INPUT
-from cortex_lab.interop.keras_layers import Given, Made, Untranslatable, translated
-from cortex_lab.interop.model import Call, Entry, Era, Model, Tensor
+from cortex_lab.interop.keras_layers import LayerSettings, Made, Untranslatable, translated
+from cortex_lab.interop.model import Call, Era, LayerEntry, Model, TensorRef
 from cortex_lab.nn import Graph, Layer, Node
 from cortex_lab.nn import layers as ours
 from cortex_lab.nn.contract.layer import Shape
@@ -31,7 +31,7 @@ _KEPT_SIGNS = str.maketrans({"/": ".", ":": "_", ">": "_"})
 class Leaf:
     """A layer with what it has become, and the nodes that do it, one for each call."""
 
-    entry: Entry
+    entry: LayerEntry
     made: Made
     shapes: tuple[Shape, ...]
     nodes: list[str] = field(default_factory=list)
@@ -78,8 +78,8 @@ class _Builder:
         self.number = 0
 
     def place(self, model: Model, path: Path, given: Sequence[str] | None, run: int = 0) -> list[str]:
-        """Add the nodes of call number `run` of `model`; those of its outputs. `given` None: the outermost."""
-        values: dict[Tensor, str] = {}
+        """Add the nodes of call number `run` of `model`; returns its outputs. `given` None: the outermost."""
+        values: dict[TensorRef, str] = {}
         entries = {entry.name: entry for entry in model.entries}
         if given is not None:
             if len(given) != len(model.inputs):
@@ -90,8 +90,8 @@ class _Builder:
             self.number = run * len(entry.calls) + number
             if entry.kind == INPUT:
                 if given is None:
-                    values[Tensor(entry.name)] = self.input(entry, here)
-                elif Tensor(entry.name) not in values:
+                    values[TensorRef(entry.name)] = self.input(entry, here)
+                elif TensorRef(entry.name) not in values:
                     raise self.wrong(here, "is an input that nobody gives")
                 continue
             try:
@@ -103,20 +103,22 @@ class _Builder:
             except Untranslatable as error:
                 raise error if getattr(error, "named", False) else self.wrong(here, str(error)) from None
             for output, node in enumerate(found):
-                values[Tensor(entry.name, number, output)] = node
+                values[TensorRef(entry.name, number, output)] = node
         for tensor in model.outputs:
             if tensor not in values:
                 raise self.wrong((*path, tensor.layer), f"has no output number {tensor.output}")
         assert entries
         return [values[tensor] for tensor in model.outputs]
 
-    def input(self, entry: Entry, path: Path) -> str:
+    def input(self, entry: LayerEntry, path: Path) -> str:
         """An input of the network."""
         name, said = entry.name, entry.config.get("batch_shape", entry.config.get("batch_input_shape"))
         own = self.input_shape
         own = own.get(name) if isinstance(own, Mapping) else own
         shape = tuple(own) if own is not None else tuple((said or [None, None])[1:])
-        if not all(isinstance(length, int) and not isinstance(length, bool) and length > 0 for length in shape):
+        if not all(
+            isinstance(length, int) and not isinstance(length, bool) and length > 0 for length in shape
+        ):
             raise self.wrong(path, f"has rows of shape {shape}; say input_shape=, with numbers alone")
         if own is not None and said is not None:
             fits = len(said) == len(shape) + 1 and all(
@@ -127,7 +129,7 @@ class _Builder:
         self.inputs[name] = self.shapes[name] = shape
         return name
 
-    def leaf(self, entry: Entry, path: Path, call: Call, values: Mapping[Tensor, str]) -> list[str]:
+    def leaf(self, entry: LayerEntry, path: Path, call: Call, values: Mapping[TensorRef, str]) -> list[str]:
         """The nodes of the outputs of a call of a layer; all that it needs around it are nodes, too."""
         if entry.kind in ("ops.NotEqual", "ops.Any"):
             return [self.compare(entry, path, call, values)]
@@ -140,12 +142,14 @@ class _Builder:
         if entry.kind == "Masking":
             return [self.masking(entry, path, inputs[0])]
         shapes = tuple(self.shapes[name] for name in inputs)
-        given = Given(entry.kind, {**entry.config, **more}, self.era, shapes)
+        given = LayerSettings(entry.kind, {**entry.config, **more}, self.era, shapes)
         leaf = self.leaves.get(path)
         try:
             made = translated(given) if leaf is None else leaf.made
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
-            raise Untranslatable(str(error) if isinstance(error, ValueError) else f"cannot be read: {error!r}") from None
+            raise Untranslatable(
+                str(error) if isinstance(error, ValueError) else f"cannot be read: {error!r}"
+            ) from None
         mask = next(iter(masks)) if len(masks) == 1 else None
         if (made.wants_mask or not made.ignores_mask) and len(masks) > 1:
             raise Untranslatable("reads inputs with different masks, which cannot be put together here")
@@ -201,9 +205,7 @@ class _Builder:
             own = f"{name}#{k + 1}"
 
             def make() -> None:
-                cropped = self.add(
-                    ours.Cropping1D((steps + k, states - 1 - k)), f"{name}.row{k + 1}", [rows]
-                )
+                cropped = self.add(ours.Cropping1D((steps + k, states - 1 - k)), f"{name}.row{k + 1}", [rows])
                 self.add(ours.Flatten(), own, [cropped])
 
             self.awaited[own] = make
@@ -219,7 +221,7 @@ class _Builder:
 
     # Masks, and arithmetic of Keras' own -------------------------------------------------------------------
 
-    def compare(self, entry: Entry, path: Path, call: Call, values: Mapping[Tensor, str]) -> str:
+    def compare(self, entry: LayerEntry, path: Path, call: Call, values: Mapping[TensorRef, str]) -> str:
         """What Keras 3 writes of a mask: x != value, and for rows of features whether any is."""
         first = next(Call(call.args[:1]).tensors(), None)
         if first is None:
@@ -248,10 +250,10 @@ class _Builder:
             self.awaited[name]()
         return name
 
-    def mask_of(self, value: Any, values: Mapping[Tensor, str]) -> str | None:
-        return values[value] if isinstance(value, Tensor) else None
+    def mask_of(self, value: Any, values: Mapping[TensorRef, str]) -> str | None:
+        return values[value] if isinstance(value, TensorRef) else None
 
-    def masking(self, entry: Entry, path: Path, source: str) -> str:
+    def masking(self, entry: LayerEntry, path: Path, source: str) -> str:
         """Steps whose every feature is a value become 0, and a mask says which."""
         value = entry.config.get("mask_value", 0.0)
         value = value.get("config", {}).get("value", 0.0) if isinstance(value, dict) else value
@@ -265,7 +267,7 @@ class _Builder:
         self.masks[node] = mask
         return node
 
-    def with_constant(self, entry: Entry, path: Path, call: Call, inputs: list[str]) -> str | None:
+    def with_constant(self, entry: LayerEntry, path: Path, call: Call, inputs: list[str]) -> str | None:
         """The node of x + 3 and the like, which Keras 3 writes as operations; None of any other layer."""
         if len(inputs) != 1 or len(call.args) + len(call.named) < 2:
             return None
@@ -278,16 +280,18 @@ class _Builder:
         kind = entry.kind.removeprefix("ops.")
         if kind not in scales or len(numbers) != 1 or len(operands) != 2:
             return None
-        if kind.endswith("Divide") and (not isinstance(operands[0], Tensor) or not numbers[0]):
+        if kind.endswith("Divide") and (not isinstance(operands[0], TensorRef) or not numbers[0]):
             return None
         scale, offset = scales[kind](float(numbers[0]))
-        if kind == "Subtract" and not isinstance(operands[0], Tensor):
+        if kind == "Subtract" and not isinstance(operands[0], TensorRef):
             scale, offset = -1.0, float(numbers[0])
         return self.add(ours.Rescaling(scale, offset), self.named(path, self.number), inputs)
 
     # Nodes ------------------------------------------------------------------------------------------------
 
-    def read(self, entry: Entry, call: Call, values: Mapping[Tensor, str]) -> tuple[list[str], dict[str, Any]]:
+    def read(
+        self, entry: LayerEntry, call: Call, values: Mapping[TensorRef, str]
+    ) -> tuple[list[str], dict[str, Any]]:
         """The nodes a call reads, and what it says beside them that is a setting of ours."""
         named = {key: value for key, value in call.named.items() if key not in _IGNORED}
         if entry.kind.startswith("ops."):
@@ -301,7 +305,11 @@ class _Builder:
             read += [self.real(values[each]) for each in Call((named.pop("initial_state", ()),)).tensors()]
             more["initial_state"] = len(read) > 1
         if entry.kind == "MultiHeadAttention":
-            read += [self.real(values[named.pop(key)]) for key in ("query", "value", "key") if isinstance(named.get(key), Tensor)]
+            read += [
+                self.real(values[named.pop(key)])
+                for key in ("query", "value", "key")
+                if isinstance(named.get(key), TensorRef)
+            ]
             read = read[:1] if len(set(read)) == 1 else read
         for key, value in named.items():
             if value not in (None, False):
@@ -331,7 +339,7 @@ class _Builder:
             own = f"{name}_{count}"
         return own
 
-    def as_node(self, model: Model, tensor: Tensor, name: str) -> str:
+    def as_node(self, model: Model, tensor: TensorRef, name: str) -> str:
         """An output that is a node, for an input of the network cannot be one."""
         if name not in self.inputs:
             return self.real(name)
@@ -343,7 +351,7 @@ class _Builder:
         return error
 
 
-def _in_order(model: Model, wrong: Any) -> list[tuple[Entry, int]]:
+def _in_order(model: Model, wrong: Any) -> list[tuple[LayerEntry, int]]:
     """Every call of every layer after those that it reads; an error for those that wait for each other."""
     calls = {(entry.name, number): entry for entry in model.entries for number in range(len(entry.calls))}
     missing, readers = {}, defaultdict(list)

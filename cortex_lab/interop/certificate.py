@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground import checks
-from cortex_lab.interop.recording import Recording, as_recording
+from cortex_lab.interop.recording import RecordedLayers, as_recording
 from cortex_lab.nn import Network
 
 SHOWN = 12
@@ -104,7 +104,8 @@ class Report:
         if first is not None:
             rest = sum(not each.ok for each in self.layers) - 1
             more = f"; so do {rest} behind it" if rest else ""
-            return f"{first.name} ({first.kind}) is the first of {count} layers that diverges{more}: {first.where}"
+            said = f"{first.name} ({first.kind}) is the first of {count} layers that diverges{more}"
+            return f"{said}: {first.where}"
         if self.missing:
             return f"not all can be compared: there is no layer {', '.join(map(repr, self.missing[:5]))}"
         worst = self.worst
@@ -134,7 +135,9 @@ class Report:
         cells = (each.name, each.kind, f"{each.error:.3g}", f"{each.relative:.3g}")
         text = "".join(f"<td style='{_STYLE}'>{html.escape(cell)}</td>" for cell in cells)
         where = "" if each.ok else html.escape(each.where)
-        return f"<tr style='{mark[1:]}'>{text}<td>{self._bar(each)}</td><td style='{_STYLE}'>{where}</td></tr>"
+        return (
+            f"<tr style='{mark[1:]}'>{text}<td>{self._bar(each)}</td><td style='{_STYLE}'>{where}</td></tr>"
+        )
 
     def _bar(self, each: Compared) -> str:
         """How many digits are lost, from 1e-16 to all; a line where the tolerance is."""
@@ -184,26 +187,33 @@ def verify(
     compared = tuple(
         _compared(network, name, np.asarray(found[name]), wanted[name], tolerance) for name in here
     )
-    missing = tuple(name for name in wanted if name not in network.graph.nodes and name not in network.graph.inputs)
+    missing = tuple(
+        name for name in wanted if name not in network.graph.nodes and name not in network.graph.inputs
+    )
     unrecorded = tuple(name for name in network.layers if name not in wanted)
     return Report(compared, missing, unrecorded, float(tolerance))
 
 
-def _inputs(network: Network, recording: Recording) -> Any:
+def _inputs(network: Network, recording: RecordedLayers) -> Any:
     names = list(network.graph.inputs)
     if len(recording.inputs) != len(names):
         raise ValueError(
-            f"the network has the inputs {', '.join(names)}, and {len(recording.inputs)} are recorded; give them"
+            f"the network has the inputs {', '.join(names)}, and {len(recording.inputs)} are recorded; "
+            "give them: verify(network, inputs, recorded)"
         )
     if set(recording.inputs) == set(names):
         return dict(recording.inputs)
     return dict(zip(names, recording.inputs.values(), strict=True))
 
 
-def _compared(network: Network, name: str, found: np.ndarray, expected: np.ndarray, tolerance: float) -> Compared:
+def _compared(
+    network: Network, name: str, found: np.ndarray, expected: np.ndarray, tolerance: float
+) -> Compared:
     kind = type(network.graph.nodes[name].layer).__name__
     if found.shape != expected.shape:
-        if found.size == expected.size and [n for n in found.shape if n > 1] == [n for n in expected.shape if n > 1]:
+        if found.size == expected.size and [n for n in found.shape if n > 1] == [
+            n for n in expected.shape if n > 1
+        ]:
             # Axes of length 1, which some programs keep.
             expected = expected.reshape(found.shape)
         else:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cortex_lab.ground.files import DamagedFile
-from cortex_lab.interop.model import Call, Entry, Era, Model, Tensor
+from cortex_lab.interop.model import Call, Era, LayerEntry, Model, TensorRef
 
 LONGEST = 2**23
 """Bytes of a description; the longest of keras.applications has a third of that."""
@@ -19,7 +19,16 @@ SEQUENTIAL, FUNCTIONAL = ("Sequential",), ("Functional", "Model")
 INPUT = "InputLayer"
 OPERATIONS = ("NotEqual", "Any", "TrueDivide", "Divide", "Mean", "Sum", "Max")
 # Python that a file brings along.
-CODE = ("Lambda", "__lambda__", "function", "__typespec__", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "TFSMLayer")
+CODE = (
+    "Lambda",
+    "__lambda__",
+    "function",
+    "__typespec__",
+    "JaxLayer",
+    "FlaxLayer",
+    "TorchModuleWrapper",
+    "TFSMLayer",
+)
 
 
 def parsed(text: str, path: str | os.PathLike, member: str) -> dict[str, Any]:
@@ -57,7 +66,9 @@ class _Reader:
     def model(self, data: Mapping[str, Any], name: str, depth: int) -> Model:
         kind = data.get("class_name")
         if kind not in (*SEQUENTIAL, *FUNCTIONAL):
-            why = f"describes a {kind!r}, a class of somebody's own; only Sequential and functional models can be read"
+            why = (
+                f"describes a {kind!r}, a class of somebody's own; Sequential and functional models are read"
+            )
             raise self.wrong(name, why)
         if depth > DEEPEST:
             raise self.wrong(name, f"has models inside models more than {DEEPEST} deep")
@@ -78,7 +89,7 @@ class _Reader:
             self.connect(model, config)
         return model
 
-    def entry(self, data: Any, depth: int, number: int) -> Entry:
+    def entry(self, data: Any, depth: int, number: int) -> LayerEntry:
         where = f"layer {number}"
         if not isinstance(data, dict) or not isinstance(data.get("class_name"), str):
             raise self.wrong(where, "is no description of a layer")
@@ -98,7 +109,7 @@ class _Reader:
         # A legacy file does not say that something is an operation.
         if str(data.get("module", "")).startswith("keras.src.ops") or kind in OPERATIONS:
             kind = f"ops.{kind}"
-        entry = Entry(kind, name, config, [], inside)
+        entry = LayerEntry(kind, name, config, [], inside)
         nodes = data.get("inbound_nodes")
         if nodes is not None and not isinstance(nodes, list):
             raise self.wrong(name, "has no list of what it reads")
@@ -111,7 +122,9 @@ class _Reader:
         try:
             if isinstance(node, dict):
                 args = [_keras_tensors(each, 0) for each in node.get("args", ())]
-                named = {str(key): _keras_tensors(each, 0) for key, each in (node.get("kwargs") or {}).items()}
+                named = {
+                    str(key): _keras_tensors(each, 0) for key, each in (node.get("kwargs") or {}).items()
+                }
                 return Call(tuple(args), {key: each for key, each in named.items() if each is not None})
             if node and isinstance(node[0], str):
                 node = [node]
@@ -144,14 +157,22 @@ class _Reader:
                 entry.calls = [Call(())]
 
         # The calls of a model inside are counted from 1 by some versions: one of its own comes before.
-        def moved(tensor: Tensor) -> Tensor:
-            entry, begin = entries[tensor.layer], 0 if entries[tensor.layer].inside is None else first[tensor.layer]
+        def moved(tensor: TensorRef) -> TensorRef:
+            entry, begin = (
+                entries[tensor.layer],
+                0 if entries[tensor.layer].inside is None else first[tensor.layer],
+            )
             call = tensor.call - min(begin, 1)
             if not 0 <= call < len(entry.calls):
-                raise self.wrong(tensor.layer, f"has {len(entry.calls)} calls, and number {tensor.call} is read")
-            return Tensor(tensor.layer, call, tensor.output)
+                raise self.wrong(
+                    tensor.layer, f"has {len(entry.calls)} calls, and number {tensor.call} is read"
+                )
+            return TensorRef(tensor.layer, call, tensor.output)
 
-        model.inputs, model.outputs = [moved(each) for each in model.inputs], [moved(each) for each in model.outputs]
+        model.inputs, model.outputs = (
+            [moved(each) for each in model.inputs],
+            [moved(each) for each in model.outputs],
+        )
         for entry in model.entries:
             entry.calls = [
                 Call(_mapped(call.args, moved), _mapped(call.named, moved)) for call in entry.calls
@@ -168,17 +189,17 @@ def _chain(model: Model) -> None:
         config = {} if shape is None else {"batch_shape": shape}
         names = {entry.name for entry in model.entries}
         name = "input" if "input" not in names else f"{model.name}_input"
-        model.entries.insert(0, Entry(INPUT, name, config))
+        model.entries.insert(0, LayerEntry(INPUT, name, config))
     first, *others = model.entries
     first.calls = [Call(())]
-    before = Tensor(first.name)
+    before = TensorRef(first.name)
     for entry in others:
         entry.calls = [Call((before,))]
-        before = Tensor(entry.name)
-    model.inputs, model.outputs = [Tensor(first.name)], [before]
+        before = TensorRef(entry.name)
+    model.inputs, model.outputs = [TensorRef(first.name)], [before]
 
 
-def shape_said(entry: Entry) -> list[Any] | None:
+def shape_said(entry: LayerEntry) -> list[Any] | None:
     """The shape of its input, with the batch, that the first layer of a model says."""
     if entry.inside is not None:
         return shape_said(entry.inside.entries[0])
@@ -211,7 +232,7 @@ def _keras_tensors(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             layer, call, output = value["config"]["keras_history"]
-            return Tensor(str(layer), _whole(call), _whole(output))
+            return TensorRef(str(layer), _whole(call), _whole(output))
         return {key: _keras_tensors(each, depth + 1) for key, each in value.items()}
     return [_keras_tensors(each, depth + 1) for each in value] if isinstance(value, list) else value
 
@@ -221,16 +242,20 @@ def _listed_tensors(value: Any, depth: int) -> Any:
     if depth > DEEPEST:
         raise ValueError
     if isinstance(value, list):
-        if len(value) >= 3 and isinstance(value[0], str) and all(isinstance(each, int) for each in value[1:3]):
+        if (
+            len(value) >= 3
+            and isinstance(value[0], str)
+            and all(isinstance(each, int) for each in value[1:3])
+        ):
             return _tensor(value)
         return [_listed_tensors(each, depth + 1) for each in value]
     return value
 
 
-def _tensor(value: Any) -> Tensor:
+def _tensor(value: Any) -> TensorRef:
     if not isinstance(value[0], str) or value[0] == "_CONSTANT_VALUE":
         raise ValueError
-    return Tensor(value[0], _whole(value[1]), _whole(value[2]))
+    return TensorRef(value[0], _whole(value[1]), _whole(value[2]))
 
 
 def _whole(value: Any) -> int:
@@ -239,7 +264,7 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _ends(value: Any) -> list[Tensor]:
+def _ends(value: Any) -> list[TensorRef]:
     """Inputs or outputs of a model: a list of triples, one of them alone, or any of that by name."""
     found = list(_triples(value, 0))
     if not found:
@@ -247,7 +272,7 @@ def _ends(value: Any) -> list[Tensor]:
     return found
 
 
-def _triples(value: Any, depth: int) -> Iterator[Tensor]:
+def _triples(value: Any, depth: int) -> Iterator[TensorRef]:
     if depth > DEEPEST:
         raise ValueError
     if isinstance(value, dict):
@@ -260,7 +285,7 @@ def _triples(value: Any, depth: int) -> Iterator[Tensor]:
 
 
 def _mapped(value: Any, change: Any) -> Any:
-    if isinstance(value, Tensor):
+    if isinstance(value, TensorRef):
         return change(value)
     if isinstance(value, dict):
         return {key: _mapped(each, change) for key, each in value.items()}

@@ -25,7 +25,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 
 @dataclass(frozen=True)
-class Opened:
+class KerasFile:
     """What a file, or a pair of them, holds: `compiled` is what it says of a training."""
 
     path: str | os.PathLike
@@ -36,7 +36,7 @@ class Opened:
 
 
 @contextmanager
-def opened(path: str | os.PathLike, weights: str | os.PathLike | None = None) -> Iterator[Opened]:
+def opened(path: str | os.PathLike, weights: str | os.PathLike | None = None) -> Iterator[KerasFile]:
     """The file at `path`, whichever kind it is; `weights` has those of a description alone."""
     size_of(path)
     with open(path, "rb") as file:
@@ -55,12 +55,12 @@ def opened(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
         if weights is not None:
             other = stack.enter_context(opened(weights))
             era = other.era if other.era.version != (3,) and found.era.version == (3,) else found.era
-            found = Opened(path, found.description, era, other.stored, found.compiled)
+            found = KerasFile(path, found.description, era, other.stored, found.compiled)
         yield found
 
 
 @contextmanager
-def _archive(path: str | os.PathLike) -> Iterator[Opened]:
+def _archive(path: str | os.PathLike) -> Iterator[KerasFile]:
     with archive.opened(path, KIND) as packed:
         for name in (CONFIG, WEIGHTS):
             if name not in packed.members:
@@ -72,11 +72,11 @@ def _archive(path: str | os.PathLike) -> Iterator[Opened]:
         said = parsed(packed.text(METADATA, LONGEST), path, METADATA) if METADATA in packed.members else {}
         with packed.stream(WEIGHTS) as (stream, size), _stored(path, stream, size) as stored:
             compiled = description.get("compile_config") or {}
-            yield Opened(path, description, era_of(said.get("keras_version", 3)), stored, compiled)
+            yield KerasFile(path, description, era_of(said.get("keras_version", 3)), stored, compiled)
 
 
 @contextmanager
-def _hdf5(path: str | os.PathLike) -> Iterator[Opened]:
+def _hdf5(path: str | os.PathLike) -> Iterator[KerasFile]:
     size = size_of(path)
     with open(path, "rb") as stream, _stored(path, stream, size) as stored:
         texts, file = stored.texts, stored.file
@@ -92,10 +92,10 @@ def _hdf5(path: str | os.PathLike) -> Iterator[Opened]:
         era = era_of(version or ("1" if legacy else "3"), backend)
         said = texts.one(file, "training_config")
         compiled = {} if said is None else parsed(said, path, "training_config")
-        yield Opened(path, description, era, stored, compiled)
+        yield KerasFile(path, description, era, stored, compiled)
 
 
-def _json(path: str | os.PathLike) -> Opened:
+def _json(path: str | os.PathLike) -> KerasFile:
     if size_of(path) > LONGEST:
         raise DamagedFile(path, "is too long for the description of a model", remedy=REMEDY)
     try:
@@ -103,7 +103,9 @@ def _json(path: str | os.PathLike) -> Opened:
     except UnicodeDecodeError as error:
         raise DamagedFile(path, f"is no text ({error})", remedy=REMEDY) from None
     description = parsed(text, path, os.path.basename(path))
-    return Opened(path, description, era_of(description.get("keras_version", 3), description.get("backend")), None, {})
+    return KerasFile(
+        path, description, era_of(description.get("keras_version", 3), description.get("backend")), None, {}
+    )
 
 
 @contextmanager
@@ -118,5 +120,3 @@ def _stored(path: str | os.PathLike, stream: BinaryIO, size: int) -> Iterator[St
     except (OSError, KeyError, RuntimeError, TypeError, UnicodeError) as error:
         said = " ".join(str(error).split())[:200]
         raise DamagedFile(path, f"is not a whole file {KIND} ({said})", remedy=REMEDY) from error
-
-

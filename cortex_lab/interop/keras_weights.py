@@ -19,7 +19,7 @@ from cortex_lab.ground.files import DamagedFile
 from cortex_lab.ground.hdf5_texts import Texts
 from cortex_lab.interop.building import Leaf, Path
 from cortex_lab.interop.keras_config import INPUT
-from cortex_lab.interop.model import Entry, Era, Model
+from cortex_lab.interop.model import Era, LayerEntry, Model
 
 Found = dict[Path, list[h5py.Dataset]]
 REMEDY = "take a whole copy of it, or save it anew from Keras"
@@ -51,7 +51,9 @@ class Stored:
 
     # By class and counter ----------------------------------------------------------------------------------
 
-    def _keyed(self, prefix: str, model: Model, path: Path, leaves: Mapping[Path, Leaf], found: Found) -> None:
+    def _keyed(
+        self, prefix: str, model: Model, path: Path, leaves: Mapping[Path, Leaf], found: Found
+    ) -> None:
         container = next((f"{prefix}{each}" for each in _CONTAINERS if f"{prefix}{each}" in self.file), None)
         counts: Counter[str] = Counter()
         for entry in model.entries:
@@ -76,7 +78,7 @@ class Stored:
                 raise self.missing(here, f"nothing lies at {group!r}")
             found[here] = [self.arrays[name] for name in names]
 
-    def _check_name(self, group: str, entry: Entry, path: Path) -> None:
+    def _check_name(self, group: str, entry: LayerEntry, path: Path) -> None:
         """Keras 3 notes whose the weights are; they go by position, so both must agree."""
         own = self.texts.one(self.file[group], "name") if group in self.file else None
         if own is not None and own != entry.name:
@@ -89,7 +91,7 @@ class Stored:
     # By the names of layers --------------------------------------------------------------------------------
 
     def legacy_root(self) -> str | None:
-        """The group that lists the names of layers, "" for the file itself; None in files of the other kind."""
+        """The group that lists the names of layers, "" for the file itself; None in other files."""
         for group in ("model_weights", ""):
             holder = self.file.get(group) if group else self.file
             if isinstance(holder, h5py.Group) and {"layer_names", "layer_names0"} & set(holder.attrs):
@@ -102,12 +104,16 @@ class Stored:
         prefix, layers = f"{root}/" if root else "", []
         for name in self._split_texts(holder, "layer_names"):
             if f"{prefix}{name}" not in self.file:
-                raise DamagedFile(self.path, f"lists the layer {name!r}, and has no weights of it", name, REMEDY)
+                raise DamagedFile(
+                    self.path, f"lists the layer {name!r}, and has no weights of it", name, REMEDY
+                )
             group, datasets = self.file[f"{prefix}{name}"], []
             for weight in self._split_texts(group, "weight_names"):
                 full = f"{prefix}{name}/{weight}"
                 if full not in self.arrays:
-                    raise DamagedFile(self.path, f"lists the weight {full!r}, and does not have it", full, REMEDY)
+                    raise DamagedFile(
+                        self.path, f"lists the weight {full!r}, and does not have it", full, REMEDY
+                    )
                 datasets.append(self.arrays[full])
             if datasets:
                 layers.append((name, datasets))
@@ -120,14 +126,18 @@ class Stored:
         if sorted(names) != sorted(expected) and len(names) != len(expected):
             lacking = next((name for name in expected if name not in names), None)
             if lacking is not None:
-                raise self.missing((lacking,), f"{len(names)} layers with weights are in the file, of {len(expected)}")
+                raise self.missing(
+                    (lacking,), f"{len(names)} layers with weights are in the file, of {len(expected)}"
+                )
             extra = next(name for name in names if name not in expected)
-            raise DamagedFile(self.path, f"has weights of {extra!r}, which the model does not have", extra, REMEDY)
+            raise DamagedFile(
+                self.path, f"has weights of {extra!r}, which the model does not have", extra, REMEDY
+            )
         if names != expected and sorted(names) == sorted(expected):
             here = next(a for a, b in zip(expected, names, strict=True) if a != b)
             why = (
-                f"lists its layers in another order than the model has them, from {here!r} on: by position, as "
-                "Keras reads it, weights go to other layers than by name"
+                f"lists its layers in another order than the model has them, from {here!r} on: by position, "
+                "as Keras reads it, weights go to other layers than by name"
             )
             raise DamagedFile(self.path, why, here, "save model and weights together, from Keras")
         found: Found = {}
@@ -139,7 +149,7 @@ class Stored:
         return found
 
     def _shared_out(
-        self, entry: Entry, datasets: list[h5py.Dataset], leaves: Mapping[Path, Leaf], era: Era
+        self, entry: LayerEntry, datasets: list[h5py.Dataset], leaves: Mapping[Path, Leaf], era: Era
     ) -> Found:
         """The arrays of a model inside: those that are trained of all its layers, and then the others."""
         trained, resting = _kinds_of(entry, (), leaves, era)
@@ -149,7 +159,9 @@ class Stored:
         found: dict[Path, list[tuple[int, h5py.Dataset]]] = {}
         for (path, place), dataset in zip(order, datasets, strict=True):
             found.setdefault(path, []).append((place, dataset))
-        return {path: [each for _, each in sorted(own, key=lambda one: one[0])] for path, own in found.items()}
+        return {
+            path: [each for _, each in sorted(own, key=lambda one: one[0])] for path, own in found.items()
+        }
 
     def _split_texts(self, holder: Any, name: str) -> list[str]:
         """A list of texts, which is in several attributes if it is long."""
@@ -180,7 +192,7 @@ def _numbered(name: str) -> tuple[int, str]:
     return (int(last), "") if last.isdigit() and len(last) < 9 else (10**9, last)
 
 
-def _count(entry: Entry, path: Path, leaves: Mapping[Path, Leaf]) -> int:
+def _count(entry: LayerEntry, path: Path, leaves: Mapping[Path, Leaf]) -> int:
     here = (*path, entry.name)
     if entry.inside is not None:
         return sum(_count(each, here, leaves) for each in entry.inside.entries)
@@ -191,7 +203,7 @@ Place = tuple[Path, int]
 
 
 def _kinds_of(
-    entry: Entry, path: Path, leaves: Mapping[Path, Leaf], era: Era
+    entry: LayerEntry, path: Path, leaves: Mapping[Path, Leaf], era: Era
 ) -> tuple[list[Place], list[Place]]:
     """Which arrays Keras lists as trained, and which as resting, in its order."""
     here = (*path, entry.name)

@@ -2,9 +2,9 @@
 
 | type     | what it is                                                              |
 |----------|-------------------------------------------------------------------------|
-| `Tensor` | an output of one call of a layer                                        |
+| `TensorRef` | an output of one call of a layer                                        |
 | `Call`   | what a layer reads at one place, in order and by keyword                |
-| `Entry`  | a layer: its class, name and settings as the file has them; its calls   |
+| `LayerEntry`  | a layer: its class, name and settings as the file has them; its calls   |
 | `Model`  | entries in the file's order, with the tensors at its ends               |
 | `Era`    | which version wrote it, where that decides what something means         |
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorRef:
     """Output number `output` of call number `call` of the layer `layer`."""
 
     layer: str
@@ -27,18 +27,18 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Call:
-    """What is read: `args` in order, each a Tensor, a list with tensors in it or plain data; `named` others."""
+    """What is read: `args` in order, each a tensor, a list with tensors in it or plain data; `named` others."""
 
     args: tuple[Any, ...]
     named: Mapping[str, Any] = field(default_factory=dict)
 
-    def tensors(self) -> Iterator[Tensor]:
+    def tensors(self) -> Iterator[TensorRef]:
         """All that has to be there before the call."""
         yield from _tensors_in([*self.args, *self.named.values()])
 
 
 @dataclass
-class Entry:
+class LayerEntry:
     """A layer of a model, or a model in it; `inside` is what that consists of."""
 
     kind: str
@@ -54,12 +54,12 @@ class Model:
 
     kind: str
     name: str
-    entries: list[Entry]
-    inputs: list[Tensor]
-    outputs: list[Tensor]
+    entries: list[LayerEntry]
+    inputs: list[TensorRef]
+    outputs: list[TensorRef]
     config: Mapping[str, Any] = field(default_factory=dict)
 
-    def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Entry]]:
+    def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], LayerEntry]]:
         """All layers, those of models inside too, by the names that lead to each."""
         for entry in self.entries:
             here = (*path, entry.name)
@@ -81,8 +81,8 @@ class Era:
         return self.version[0]
 
 
-def _tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
+def _tensors_in(value: Any) -> Iterator[TensorRef]:
+    if isinstance(value, TensorRef):
         yield value
     elif isinstance(value, Mapping):
         yield from _tensors_in(list(value.values()))

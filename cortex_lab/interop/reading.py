@@ -47,7 +47,9 @@ def read_keras(
     with keras_files.opened(path, weights) as file:
         if file.description is None:
             raise DamagedFile(
-                path, "has weights alone", remedy="read them into a network of yours: read_weights(network, path)"
+                path,
+                "has weights alone",
+                remedy="read them into a network of yours: read_weights(network, path)",
             )
         if file.stored is None:
             raise DamagedFile(
@@ -114,13 +116,17 @@ class _Load:
         if made.convert is not None:
             count = sum(int(np.prod(self.wanted[name])) for name in made.arrays)
             if sum(each.size for each in self.arrays) != count:
-                raise self.wrong(f"it has {sum(each.size for each in self.arrays)} numbers, and {count} are wanted")
+                raise self.wrong(
+                    f"it has {sum(each.size for each in self.arrays)} numbers, and {count} are wanted"
+                )
             return
         if len(self.arrays) != len(made.arrays):
             raise self.wrong(f"it has {len(self.arrays)} arrays, and {', '.join(made.arrays)} are wanted")
         for name, each in zip(made.arrays, self.arrays, strict=True):
             if each.shape != self.wanted[name]:
-                raise self.wrong(f"{name!r} has shape {each.shape} in the file, {self.wanted[name]} in the model")
+                raise self.wrong(
+                    f"{name!r} has shape {each.shape} in the file, {self.wanted[name]} in the model"
+                )
 
     def fill(self, network: Network, allow_nan: bool) -> None:
         """Read the weights into the network."""
@@ -147,7 +153,12 @@ class _Load:
     @staticmethod
     def put(held: Any, target: str, value: Any) -> None:
         view = held[target]
-        if isinstance(value, h5py.Dataset) and isinstance(view, np.ndarray) and view.ndim and view.flags.c_contiguous:
+        if (
+            isinstance(value, h5py.Dataset)
+            and isinstance(view, np.ndarray)
+            and view.ndim
+            and view.flags.c_contiguous
+        ):
             # Nobody else has the network yet, and large arrays are read once, where they belong.
             value.read_direct(view)
         else:
@@ -160,14 +171,16 @@ class _Load:
         remedy = "save the model anew, or look at it as it is: read_keras(path, allow_nan=True)"
         if not np.isfinite(values).all():
             count = int(np.count_nonzero(~np.isfinite(values)))
-            why = f"has {count:,} NaN or infinite of {values.size:,} numbers as {name!r} of the layer {self.name!r}"
+            why = f"has {count:,} NaN or infinite of {values.size:,} numbers in {name!r} of {self.name!r}"
             raise DamagedFile(self.stored.path, why, self.name, remedy)
         if name.endswith("variance") and (values < 0).any():
             why = f"has a variance below 0, {values.min():g}, as {name!r} of the layer {self.name!r}"
             raise DamagedFile(self.stored.path, why, self.name, remedy)
 
     def wrong(self, why: str) -> DamagedFile:
-        return DamagedFile(self.stored.path, f"does not fit the layer {self.name!r}: {why}", self.name, REMEDY)
+        return DamagedFile(
+            self.stored.path, f"does not fit the layer {self.name!r}: {why}", self.name, REMEDY
+        )
 
 
 def _no_others(stored: Stored, found: Mapping[Path, list[h5py.Dataset]]) -> None:
@@ -176,4 +189,6 @@ def _no_others(stored: Stored, found: Mapping[Path, list[h5py.Dataset]]) -> None
     for name in stored.arrays:
         beside = name.startswith(("optimizer", "metrics", "_metrics")) or "/seed_generator/" in f"/{name}"
         if f"/{name}" not in used and not beside:
-            raise DamagedFile(stored.path, f"has weights that no layer of the model takes: {name!r}", name, REMEDY)
+            raise DamagedFile(
+                stored.path, f"has weights that no layer of the model takes: {name!r}", name, REMEDY
+            )

@@ -18,7 +18,7 @@ _GROUPS = ("inputs", "layers")
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedLayers:
     """Inputs by name, and the outputs of layers by name, in the order in which they ran."""
 
     inputs: Mapping[str, np.ndarray]
@@ -37,7 +37,7 @@ class Recording:
         write_whole(path, hdf5.image(fill))
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Recording:
+    def load(cls, path: str | os.PathLike) -> RecordedLayers:
         """The recording in a file; `DamagedFile` if it is none, or not whole."""
         with hdf5.opened(path, KIND) as file:
             if hdf5.text_attribute(file, "recording", path) != FORMAT:
@@ -52,15 +52,15 @@ class Recording:
         return cls(found["inputs"], found["layers"])
 
 
-def as_recording(recorded: Any) -> Recording:
+def as_recording(recorded: Any) -> RecordedLayers:
     """A recording, a file of one, or arrays by the names of layers, such as `numpy.load("outputs.npz")`.
 
     In a mapping, "layer/NAME" is an output, too, and "input_0" or "inputs/NAME" an input.
     """
-    if isinstance(recorded, Recording):
+    if isinstance(recorded, RecordedLayers):
         return recorded
     if isinstance(recorded, (str, os.PathLike)):
-        return Recording.load(recorded)
+        return RecordedLayers.load(recorded)
     if not isinstance(recorded, Mapping):
         raise TypeError(
             "recorded must be a file that was recorded, or arrays by the names of layers, got "
@@ -72,6 +72,6 @@ def as_recording(recorded: Any) -> Recording:
             continue
         kind, _, rest = name.partition("/")
         own = rest if kind in ("layer", "layers", "inputs") and rest else name
-        into = inputs if kind == "inputs" or name.startswith("input_") and name[6:].isdigit() else layers
+        into = inputs if kind == "inputs" or (name.startswith("input_") and name[6:].isdigit()) else layers
         into[own] = np.asarray(recorded[name])
-    return Recording(inputs, layers)
+    return RecordedLayers(inputs, layers)

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cortex_lab.interop import Recording, record
+from cortex_lab.interop import RecordedLayers, record
 
 WHY = "Keras and JAX are not installed: pip install 'cortex-lab[bench]'"
 
 
 def keras_or_skip() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    jax = pytest.importorskip("jax", reason=WHY)
-    jax.config.update("jax_enable_x64", True)
+    pytest.importorskip("jax", reason=WHY)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pytest.importorskip("keras", reason=WHY)
+
+
+@contextmanager
+def precision(keras: Any, single: bool) -> Iterator[None]:
+    """While this lasts, Keras makes models in float32 or in double."""
+    import jax
+
+    keras.backend.clear_session()
+    keras.config.set_floatx("float32" if single else "float64")
+    jax.config.update("jax_enable_x64", not single)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx("float32")
+        jax.config.update("jax_enable_x64", False)
 
 
 def randomize(model: Any, seed: int = 0) -> Any:
@@ -38,7 +54,7 @@ def randomize(model: Any, seed: int = 0) -> Any:
     return model
 
 
-def recorded(model: Any, ids: int = 0, rows: int = 3) -> Recording:
+def recorded(model: Any, ids: int = 0, rows: int = 3) -> RecordedLayers:
     random = np.random.default_rng(7)
     inputs = []
     for each in model.inputs:

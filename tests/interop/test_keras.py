@@ -10,7 +10,7 @@ import cortex_lab as cl
 from cortex_lab.interop.keras_layers import TRANSLATIONS
 from cortex_lab.nn import LAYERS
 from tests.interop.keras_cases import CASES, NOT_OF_KERAS, OLDER
-from tests.interop.keras_oracle import keras_or_skip, randomize, recorded, save
+from tests.interop.keras_oracle import keras_or_skip, precision, randomize, recorded, save
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,7 @@ def keras():
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_agrees_with_keras_at_every_layer(case, keras, tmp_path):
-    keras.config.set_floatx("float32" if case.single else "float64")
-    try:
-        keras.backend.clear_session()
+    with precision(keras, case.single):
         model = randomize(case.build(keras))
         recording = recorded(model, case.ids)
         for how in case.formats:
@@ -36,8 +34,6 @@ def test_agrees_with_keras_at_every_layer(case, keras, tmp_path):
                 report = cl.interop.verify(network, None, recording, tolerance=tolerance)
                 assert report.ok, f"{how}, {ops}:\n{report}"
                 assert len(report.layers) == len(recording.layers)
-    finally:
-        keras.config.set_floatx("float32")
 
 
 def test_everything_that_is_translated_has_a_case():

@@ -3,9 +3,16 @@
 import importlib
 import pkgutil
 
-from cortex_lab.interop.keras_layers.translation import ABSENT, TRANSLATIONS, Given, Made, Untranslatable, translated
+from cortex_lab.interop.keras_layers.translation import (
+    ABSENT,
+    TRANSLATIONS,
+    LayerSettings,
+    Made,
+    Untranslatable,
+    translated,
+)
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["ABSENT", "TRANSLATIONS", "Given", "Made", "Untranslatable", "translated"]
+__all__ = ["ABSENT", "TRANSLATIONS", "LayerSettings", "Made", "Untranslatable", "translated"]

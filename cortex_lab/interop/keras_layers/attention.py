@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cortex_lab.interop.keras_layers.translation import Given, Made, Untranslatable, layer
+from cortex_lab.interop.keras_layers.translation import LayerSettings, Made, Untranslatable, layer
 from cortex_lab.nn import layers as ours
 
 
 @layer("Attention")
-def attention(given: Given) -> Made:
+def attention(given: LayerSettings) -> Made:
     given.only("score_mode", "dot")
     given.take("causal")
     use_scale = given.flag("use_scale")
@@ -18,7 +18,7 @@ def attention(given: Given) -> Made:
 
 
 @layer("MultiHeadAttention")
-def multi_head_attention(given: Given) -> Made:
+def multi_head_attention(given: LayerSettings) -> Made:
     given.only("attention_axes", None, [1])
     given.only("use_gate", False)
     output = given.take("output_shape")

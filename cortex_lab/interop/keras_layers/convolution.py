@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.interop.keras_layers.dense import weights
-from cortex_lab.interop.keras_layers.translation import Arrays, Given, Made, Untranslatable, activation, layer
+from cortex_lab.interop.keras_layers.translation import (
+    Arrays,
+    LayerSettings,
+    Made,
+    Untranslatable,
+    activation,
+    layer,
+)
 from cortex_lab.nn import layers as ours
 
 _CAUSAL = ("valid", "same", "causal")
 
 
 @layer("Conv2D", "Convolution2D")
-def conv2d(given: Given) -> Made:
+def conv2d(given: LayerSettings) -> Made:
     function, behind = activation(given)
     use_bias = given.flag("use_bias", "bias", default=True)
     layout = _layout(given)
@@ -33,7 +40,7 @@ def conv2d(given: Given) -> Made:
 
 
 @layer("Conv1D", "Convolution1D")
-def conv1d(given: Given) -> Made:
+def conv1d(given: LayerSettings) -> Made:
     function, behind = activation(given)
     use_bias = given.flag("use_bias", "bias", default=True)
     given.channels_last()
@@ -55,7 +62,7 @@ def conv1d(given: Given) -> Made:
 
 
 @layer("Conv2DTranspose", "Deconvolution2D")
-def conv2d_transpose(given: Given) -> Made:
+def conv2d_transpose(given: LayerSettings) -> Made:
     function, behind = activation(given)
     use_bias = given.flag("use_bias", "bias", default=True)
     if given.era.major == 1:
@@ -77,7 +84,7 @@ def conv2d_transpose(given: Given) -> Made:
 
 
 @layer("DepthwiseConv2D")
-def depthwise_conv2d(given: Given) -> Made:
+def depthwise_conv2d(given: LayerSettings) -> Made:
     function, behind = activation(given)
     use_bias = given.flag("use_bias", default=True)
     given.channels_last()
@@ -96,7 +103,7 @@ def depthwise_conv2d(given: Given) -> Made:
 
 
 @layer("SeparableConv2D", "SeparableConvolution2D")
-def separable_conv2d(given: Given) -> Made:
+def separable_conv2d(given: LayerSettings) -> Made:
     function, behind = activation(given)
     use_bias = given.flag("use_bias", "bias", default=True)
     given.channels_last()
@@ -115,13 +122,13 @@ def separable_conv2d(given: Given) -> Made:
     return Made(made, kernels, behind=behind)
 
 
-def _window(given: Given) -> Any:
+def _window(given: LayerSettings) -> Any:
     if given.take("nb_row") is not None:
         return given.whole("nb_row"), given.whole("nb_col")
     return given.pair("kernel_size")
 
 
-def _padding(given: Given) -> str:
+def _padding(given: LayerSettings) -> str:
     padding = given.take("padding", "border_mode", default="valid")
     if padding not in ("valid", "same"):
         raise Untranslatable(f"has the padding {padding!r}, which cortex_lab does not have")
@@ -132,20 +139,20 @@ def _first(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _layout(given: Given) -> Callable[[Arrays], Arrays] | None:
+def _layout(given: LayerSettings) -> Callable[[Arrays], Arrays] | None:
     """How kernels are turned that Keras 1 or Theano wrote; None where they are as today."""
     given.channels_last()
     return _flipped(given)
 
 
-def _flipped(given: Given) -> Callable[[Arrays], Arrays] | None:
+def _flipped(given: LayerSettings) -> Callable[[Arrays], Arrays] | None:
     """Theano convolves, and all others correlate: its kernels are the other way round."""
     if given.era.backend != "theano":
         return None
     return lambda arrays: [np.ascontiguousarray(arrays[0][::-1, ::-1]), *arrays[1:]]
 
 
-def _older_1d(given: Given) -> Callable[[Arrays], Arrays] | None:
+def _older_1d(given: LayerSettings) -> Callable[[Arrays], Arrays] | None:
     """Keras 1 had images one pixel wide for sequences."""
     theano = given.era.backend == "theano"
     if given.era.major > 1 and not theano:

@@ -4,47 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from cortex_lab.interop.keras_layers.translation import Given, Made, Untranslatable, layer
+from cortex_lab.interop.keras_layers.translation import LayerSettings, Made, Untranslatable, layer
 from cortex_lab.nn import layers as ours
 
 
 @layer("Add", "ops.Add")
-def add(given: Given) -> Made:
+def add(given: LayerSettings) -> Made:
     return Made(ours.Add())
 
 
 @layer("Subtract", "ops.Subtract")
-def subtract(given: Given) -> Made:
+def subtract(given: LayerSettings) -> Made:
     return Made(ours.Subtract())
 
 
 @layer("Multiply", "ops.Multiply")
-def multiply(given: Given) -> Made:
+def multiply(given: LayerSettings) -> Made:
     return Made(ours.Multiply())
 
 
 @layer("Average")
-def average(given: Given) -> Made:
+def average(given: LayerSettings) -> Made:
     return Made(ours.Average())
 
 
 @layer("Maximum", "ops.Maximum")
-def maximum(given: Given) -> Made:
+def maximum(given: LayerSettings) -> Made:
     return Made(ours.Maximum())
 
 
 @layer("Minimum", "ops.Minimum")
-def minimum(given: Given) -> Made:
+def minimum(given: LayerSettings) -> Made:
     return Made(ours.Minimum())
 
 
 @layer("Concatenate")
-def concatenate(given: Given) -> Made:
+def concatenate(given: LayerSettings) -> Made:
     return Made(ours.Concatenate(given.take("axis", default=-1)))
 
 
 @layer("Dot")
-def dot(given: Given) -> Made:
+def dot(given: LayerSettings) -> Made:
     return Made(ours.Dot(given.pair("axes"), given.flag("normalize")))
 
 
@@ -54,8 +54,10 @@ _MODES = {
 
 
 @layer("Merge")
-def merge(given: Given) -> Made:
-    given.take("mode_type", "output_shape", "output_shape_type", "output_mask", "output_mask_type", "dot_axes")
+def merge(given: LayerSettings) -> Made:
+    given.take(
+        "mode_type", "output_shape", "output_shape_type", "output_mask", "output_mask_type", "dot_axes"
+    )
     given.take("arguments", "node_indices", "tensor_indices")
     mode, axis = given.take("mode"), given.take("concat_axis", default=-1)
     if mode == "concat":
@@ -66,22 +68,22 @@ def merge(given: Given) -> Made:
 
 
 @layer("ops.Mean")
-def mean(given: Given) -> Made:
+def mean(given: LayerSettings) -> Made:
     return Made(ours.Mean(*_along(given)), ignores_mask=True)
 
 
 @layer("ops.Sum")
-def total(given: Given) -> Made:
+def total(given: LayerSettings) -> Made:
     return Made(ours.Sum(*_along(given)))
 
 
 @layer("ops.Max")
-def largest(given: Given) -> Made:
+def largest(given: LayerSettings) -> Made:
     given.only("initial", None)
     return Made(ours.Max(*_along(given)))
 
 
-def _along(given: Given) -> tuple[Any, bool]:
+def _along(given: LayerSettings) -> tuple[Any, bool]:
     axis = given.pair("axis")
     if axis is None or 0 in (axis if isinstance(axis, tuple) else (axis,)):
         raise Untranslatable("goes over all rows of a batch, which a layer of cortex_lab never does")

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.interop.keras_layers.translation import Arrays, Given, Made, Untranslatable, layer
+from cortex_lab.interop.keras_layers.translation import Arrays, LayerSettings, Made, Untranslatable, layer
 from cortex_lab.nn import layers as ours
 from cortex_lab.nn.contract.axes import row_axes
 from cortex_lab.nn.contract.layer import Layer
 
 
 @layer("BatchNormalization")
-def batch_normalization(given: Given) -> Made:
+def batch_normalization(given: LayerSettings) -> Made:
     given.only("mode", 0, why="of the modes of Keras 1 there is 0")
     given.only("renorm", False)
     given.only("adjustment", None)
@@ -30,7 +30,7 @@ def batch_normalization(given: Given) -> Made:
 
 
 @layer("LayerNormalization")
-def layer_normalization(given: Given) -> Made:
+def layer_normalization(given: LayerSettings) -> Made:
     given.only("rms_scaling", False, why="RMSNormalization is a layer of its own")
     scale, center = given.flag("scale", default=True), given.flag("center", default=True)
     made = ours.LayerNormalization(
@@ -40,15 +40,13 @@ def layer_normalization(given: Given) -> Made:
 
 
 @layer("RMSNormalization")
-def rms_normalization(given: Given) -> Made:
-    made = ours.RMSNormalization(
-        _axes(given.take("axis", default=-1)), given.number("epsilon", default=1e-6)
-    )
+def rms_normalization(given: LayerSettings) -> Made:
+    made = ours.RMSNormalization(_axes(given.take("axis", default=-1)), given.number("epsilon", default=1e-6))
     return Made(made, ("scale",))
 
 
 @layer("GroupNormalization")
-def group_normalization(given: Given) -> Made:
+def group_normalization(given: LayerSettings) -> Made:
     scale, center = given.flag("scale", default=True), given.flag("center", default=True)
     made = ours.GroupNormalization(
         given.whole("groups"), given.whole("axis"), given.number("epsilon", default=1e-3), center, scale
@@ -57,12 +55,12 @@ def group_normalization(given: Given) -> Made:
 
 
 @layer("Rescaling")
-def rescaling(given: Given) -> Made:
+def rescaling(given: LayerSettings) -> Made:
     return Made(ours.Rescaling(given.number("scale"), given.number("offset", default=0.0)))
 
 
 @layer("Normalization")
-def normalization(given: Given) -> Made:
+def normalization(given: LayerSettings) -> Made:
     axis = given.take("axis", default=-1)
     axes = None if axis is None or axis == [] else _axes(axis)
     invert = given.flag("invert")

@@ -9,7 +9,7 @@ import numpy as np
 
 from cortex_lab.interop.keras_layers.translation import (
     Arrays,
-    Given,
+    LayerSettings,
     Made,
     Untranslatable,
     cell_activation,
@@ -23,24 +23,26 @@ Convert = Callable[[Arrays], Arrays] | None
 
 
 @layer("SimpleRNN")
-def simple_rnn(given: Given) -> Made:
+def simple_rnn(given: LayerSettings) -> Made:
     function, factor = cell_activation(given, "activation", default="tanh")
     convert = None if factor == 1.0 else lambda arrays: [factor * array for array in arrays]
     return _recurrent(given, ours.SimpleRNN, {"activation": function}, convert)
 
 
 @layer("LSTM")
-def lstm(given: Given) -> Made:
+def lstm(given: LayerSettings) -> Made:
     function, plain = cell_activation(given, "activation", default="tanh")
     gates, factor = cell_activation(given, "recurrent_activation", "inner_activation", default="hard_sigmoid")
     given.take("unit_forget_bias")
     settings = {"activation": function, "recurrent_activation": gates}
     # In the order i, f, c, o; Keras 1 had an array for each, i, c, f and o.
-    return _recurrent(given, ours.LSTM, settings, _cells(given, (factor, factor, plain, factor), (0, 6, 3, 9)))
+    return _recurrent(
+        given, ours.LSTM, settings, _cells(given, (factor, factor, plain, factor), (0, 6, 3, 9))
+    )
 
 
 @layer("GRU")
-def gru(given: Given) -> Made:
+def gru(given: LayerSettings) -> Made:
     function, plain = cell_activation(given, "activation", default="tanh")
     gates, factor = cell_activation(given, "recurrent_activation", "inner_activation", default="hard_sigmoid")
     if plain != 1.0:
@@ -51,7 +53,7 @@ def gru(given: Given) -> Made:
     return _recurrent(given, ours.GRU, settings, _cells(given, (factor, factor, 1.0), (0, 3, 6)))
 
 
-def _recurrent(given: Given, kind: Any, settings: dict[str, Any], convert: Convert) -> Made:
+def _recurrent(given: LayerSettings, kind: Any, settings: dict[str, Any], convert: Convert) -> Made:
     _refuse_cells(given)
     use_bias = given.flag("use_bias", default=True)
     given.take("zero_output_for_mask")
@@ -67,12 +69,10 @@ def _recurrent(given: Given, kind: Any, settings: dict[str, Any], convert: Conve
     arrays = _CELL if use_bias else _CELL[:2]
     states = len(made.states) if made.return_state else 0
     zeros = made.return_sequences and given.flag("zero_output_for_mask")
-    return Made(
-        made, arrays, ("cell",), convert=convert, wants_mask=True, states=states, zeros_masked=zeros
-    )
+    return Made(made, arrays, ("cell",), convert=convert, wants_mask=True, states=states, zeros_masked=zeros)
 
 
-def _refuse_cells(given: Given) -> None:
+def _refuse_cells(given: LayerSettings) -> None:
     given.take("input_length")
     for name in ("dropout", "recurrent_dropout", "dropout_W", "dropout_U"):
         # Outside training nothing is dropped; cells of ours drop nothing in it either.
@@ -82,7 +82,7 @@ def _refuse_cells(given: Given) -> None:
     given.only("time_major", False)
 
 
-def _cells(given: Given, factors: tuple[float, ...], places: tuple[int, ...]) -> Convert:
+def _cells(given: LayerSettings, factors: tuple[float, ...], places: tuple[int, ...]) -> Convert:
     """Arrays of Keras 1, one for each gate, put together; gates multiplied by a factor each."""
     older, scaled = given.era.major == 1, set(factors) != {1.0}
 
@@ -91,13 +91,16 @@ def _cells(given: Given, factors: tuple[float, ...], places: tuple[int, ...]) ->
             arrays = [np.concatenate([arrays[place + k] for place in places], axis=-1) for k in range(3)]
         if not scaled:
             return arrays
-        return [array * np.repeat(factors, array.shape[-1] // len(factors)).astype(array.dtype) for array in arrays]
+        return [
+            array * np.repeat(factors, array.shape[-1] // len(factors)).astype(array.dtype)
+            for array in arrays
+        ]
 
     return convert if older or scaled else None
 
 
 @layer("Bidirectional")
-def bidirectional(given: Given) -> Made:
+def bidirectional(given: LayerSettings) -> Made:
     inner = given.take("layer")
     mode = given.take("merge_mode", default="concat")
     if mode not in ("concat", "sum", "mul", "ave"):
@@ -129,7 +132,7 @@ def bidirectional(given: Given) -> Made:
 
 
 @layer("TimeDistributed")
-def time_distributed(given: Given) -> Made:
+def time_distributed(given: LayerSettings) -> Made:
     made = _inner(given, given.take("layer"), [shape[1:] for shape in given.shapes])
     if made.settle or made.wants_mask:
         raise Untranslatable(f"applies a {type(made.layer).__name__} to each step, which is not read")
@@ -138,10 +141,10 @@ def time_distributed(given: Given) -> Made:
     return Made(ours.TimeDistributed(made.layer), made.arrays, groups, *around, made.convert)
 
 
-def _inner(given: Given, inner: Any, shapes: Any = ()) -> Made:
+def _inner(given: LayerSettings, inner: Any, shapes: Any = ()) -> Made:
     if not isinstance(inner, dict) or not isinstance(inner.get("config"), dict):
         raise Untranslatable("does not say which layer it wraps")
     kind = str(inner.get("class_name"))
     if kind in ("Sequential", "Functional", "Model"):
         raise Untranslatable(f"wraps a whole model ({kind}), which is not read")
-    return translated(Given(kind, inner["config"], given.era, shapes or given.shapes))
+    return translated(LayerSettings(kind, inner["config"], given.era, shapes or given.shapes))

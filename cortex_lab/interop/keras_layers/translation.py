@@ -1,7 +1,7 @@
 """How a layer of Keras becomes one of ours: a function for each, which must understand every setting.
 
-`@layer("Dense")` puts a function from `Given` to `Made` into the table `TRANSLATIONS`. A class that is not
-there is refused by its name, and so is a setting that the function did not take and that matters.
+`@layer("Dense")` puts a function from `LayerSettings` to `Made` into the table `TRANSLATIONS`. A class that is
+not there is refused by its name, and so is a setting that the function did not take and that matters.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Made:
     """Whether Keras does the same with masked steps as with others."""
 
 
-Translation = Callable[["Given"], Made]
+Translation = Callable[["LayerSettings"], Made]
 TRANSLATIONS: dict[str, Translation] = {}
 ABSENT: dict[str, str] = {}
 """Classes of Keras that there is nothing like here, and what to say of them."""
@@ -57,15 +57,15 @@ ABSENT: dict[str, str] = {}
 # What concerns training, or where and how something is computed, not what.
 _HARMLESS_ENDS = ("_initializer", "_regularizer", "_constraint", "regularizer", "constraint", "_init")
 _HARMLESS = {
-    "name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_dtype", "input_shape", "input_dim",
-    "init", "seed", "implementation", "consume_less", "unroll", "synchronized", "renorm_clipping",
+    "name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_dtype", "input_shape",
+    "input_dim", "init", "seed", "implementation", "consume_less", "unroll", "synchronized", "renorm_clipping",
     "renorm_momentum", "virtual_batch_size", "sparse", "ragged", "quantization_config", "lora_rank",
     "lora_alpha", "autocast", "gptq_unpacked_column_size", "noise_shape", "build_config", "flash_attention",
     "forget_bias_init", "inner_init", "fused",
 }  # fmt: skip
 
 
-class Given:
+class LayerSettings:
     """The settings of a layer in a file, each to be taken by a name that some version gave it."""
 
     def __init__(self, kind: str, config: Mapping[str, Any], era: Era, shapes: Sequence[Any] = ()) -> None:
@@ -143,13 +143,11 @@ def layer(*kinds: str) -> Callable[[Translation], Translation]:
     return put
 
 
-def translated(given: Given) -> Made:
+def translated(given: LayerSettings) -> Made:
     """What a layer becomes; `Untranslatable` with the reason if it cannot."""
     if given.kind not in TRANSLATIONS:
         why = ABSENT.get(given.kind)
-        raise Untranslatable(
-            f"is a {given.kind}, which cortex_lab does not have{why and f'; {why}' or ''}"
-        )
+        raise Untranslatable(f"is a {given.kind}, which cortex_lab does not have{(why and f'; {why}') or ''}")
     made = TRANSLATIONS[given.kind](given)
     given.check_all_taken()
     return made
@@ -166,7 +164,7 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def activation(given: Given, *names: str) -> tuple[str | None, tuple[Layer, ...]]:
+def activation(given: LayerSettings, *names: str) -> tuple[str | None, tuple[Layer, ...]]:
     """An activation that a layer has: what we call it, or the layers behind that do it."""
     value = given.take(*(names or ("activation",)), default="linear")
     return activation_of(value, given.era)
@@ -181,7 +179,7 @@ def activation_of(value: Any, era: Era) -> tuple[str | None, tuple[Layer, ...]]:
         if kind == "function" or not isinstance(config, dict):
             value = config if isinstance(config, str) else kind
         elif kind == "Activation" or str(kind) in TRANSLATIONS:
-            inner = Given(str(kind), config, era)
+            inner = LayerSettings(str(kind), config, era)
             if kind == "Activation":
                 return activation(inner)
             made = translated(inner)
@@ -201,7 +199,7 @@ def activation_of(value: Any, era: Era) -> tuple[str | None, tuple[Layer, ...]]:
     return _PLAIN[value], ()
 
 
-def cell_activation(given: Given, *names: str, default: str) -> tuple[str, float]:
+def cell_activation(given: LayerSettings, *names: str, default: str) -> tuple[str, float]:
     """An activation inside a recurrent cell, and what its argument is to be multiplied by beforehand."""
     value = given.take(*names, default=default)
     if value == "hard_sigmoid" and given.era.major < 3:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.interop.recording import Recording
+from cortex_lab.interop.recording import RecordedLayers
 
 ROWS = 2
 Put = Callable[[str, Any], None]
 
 
-def record(model: Any, inputs: Any = None, *, rows: int = ROWS, seed: int = 0) -> Recording:
+def record(model: Any, inputs: Any = None, *, rows: int = ROWS, seed: int = 0) -> RecordedLayers:
     """The outputs of every layer of `model` for `inputs`, an array or several; None draws some rows of them.
 
     `model` is a model of Keras or a module of PyTorch, which then needs inputs. Layers of a model inside are
@@ -33,7 +33,9 @@ def record(model: Any, inputs: Any = None, *, rows: int = ROWS, seed: int = 0) -
     raise TypeError(f"record takes a model of Keras or a module of PyTorch, got {type(model).__name__}")
 
 
-def write_recording(source: str, path: str | os.PathLike, *, rows: int = ROWS, seed: int = 0) -> Recording:
+def write_recording(
+    source: str, path: str | os.PathLike, *, rows: int = ROWS, seed: int = 0
+) -> RecordedLayers:
     """Record the model that `source` names, and save it at `path`.
 
     `source` is a file that Keras reads, or "module:function", whose function gives a model, or a model and
@@ -63,7 +65,7 @@ def _keras_model(path: str) -> Any:
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def _of_keras(model: Any, inputs: Any, rows: int, seed: int) -> Recording:
+def _of_keras(model: Any, inputs: Any, rows: int, seed: int) -> RecordedLayers:
     names = [each.name.partition(":")[0] for each in model.inputs]
     if inputs is None:
         inputs = [_drawn(each, rows, np.random.default_rng([seed, k])) for k, each in enumerate(model.inputs)]
@@ -84,12 +86,12 @@ def _of_keras(model: Any, inputs: Any, rows: int, seed: int) -> Recording:
 
     with _watched(_keras_layers(model), put):
         model(list(given.values()) if len(given) > 1 else next(iter(given.values())), training=False)
-    return Recording(given, found)
+    return RecordedLayers(given, found)
 
 
 @dataclass(frozen=True)
 class _Watched:
-    """A layer, and for each model around it, outermost first, the numbers of its calls in the order they run."""
+    """A layer, and for each model around it, outermost first, the numbers of its calls as they run."""
 
     layer: Any
     orders: tuple[tuple[int, ...], ...]
@@ -105,7 +107,9 @@ def _number(count: int, orders: tuple[tuple[int, ...], ...]) -> int:
     return (_number(run, tuple(outer)) if outer else run) * len(own) + own[place]
 
 
-def _keras_layers(model: Any, prefix: str = "", orders: tuple[tuple[int, ...], ...] = ()) -> dict[str, _Watched]:
+def _keras_layers(
+    model: Any, prefix: str = "", orders: tuple[tuple[int, ...], ...] = ()
+) -> dict[str, _Watched]:
     """The layers and operations by name, and those of the models in it."""
     found: dict[str, _Watched] = {}
     functional = type(model).__name__ != "Sequential"
@@ -165,7 +169,7 @@ def _drawn(tensor: Any, rows: int, random: np.random.Generator) -> np.ndarray:
     return random.normal(size=shape).astype(np.float32)
 
 
-def _of_torch(model: Any, inputs: Any) -> Recording:
+def _of_torch(model: Any, inputs: Any) -> RecordedLayers:
     import torch
 
     if inputs is None:
@@ -194,7 +198,7 @@ def _of_torch(model: Any, inputs: Any) -> Recording:
     finally:
         model.train(was_training)
     arrays = {f"input_{k}": _channels_last(_numbers(each)) for k, each in enumerate(given)}
-    return Recording(arrays, found)
+    return RecordedLayers(arrays, found)
 
 
 def _numbers(value: Any) -> np.ndarray:
