@@ -27,7 +27,7 @@ class TensorRef:
 
 @dataclass(frozen=True)
 class Call:
-    """What is read: `args` in order, each a tensor, a list with tensors in it or plain data; `named` others."""
+    """What is read: `args` in order, each a tensor, a list with tensors in it, or plain data."""
 
     args: tuple[Any, ...]
     named: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """One table of everything that is translated from Keras: models by family, functions of `keras`.
 
-Most are an input that layers read side by side, so that one model tries many settings. `kinds` are the classes
-of Keras that a case is about; every class that is translated has a case, or is excused by name.
+Most are an input that layers read side by side, so that one model tries many settings. `kinds` are the
+classes of Keras that a case is about; every class that is translated has a case, or is excused by name.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.interop import keras_models
+from tests.interop.keras_models import in_a_row, side_by_side
 
 IMAGE, SEQUENCE, VECTOR = (9, 8, 4), (7, 4), (6,)
 
@@ -27,44 +28,16 @@ class Case:
     """Whether Keras itself computes in float32, if only a part, whatever it is told."""
 
 
-def side_by_side(shape: tuple[int, ...], layers: Callable[[Any], list[Any]]) -> Callable[[Any], Any]:
-    def build(keras: Any) -> Any:
-        x = keras.Input(shape, name="x")
-        return keras.Model(x, [layer(x) for layer in layers(keras.layers)])
-
-    return build
-
-
-def in_a_row(shape: tuple[int, ...], layers: Callable[[Any], list[Any]]) -> Callable[[Any], Any]:
-    return lambda keras: keras.Sequential([keras.Input(shape, name="x"), *layers(keras.layers)])
-
-
 ACTIVATIONS = (
-    "linear",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "hard_sigmoid",
-    "softmax",
-    "log_softmax",
-    "softplus",
-    "softsign",
-    "exponential",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "hard_silu",
-    "mish",
-    "leaky_relu",
-    "hard_tanh",
-    "celu",
-)
+    "linear", "relu", "relu6", "sigmoid", "hard_sigmoid", "softmax", "log_softmax", "softplus",
+    "softsign", "exponential", "elu", "selu", "gelu", "silu", "hard_silu", "mish", "leaky_relu",
+    "hard_tanh", "celu",
+)  # fmt: skip
 
 CASES = [
     Case(
         "dense",
-        ("Dense",),
+        ("Dense"),
         side_by_side(
             VECTOR,
             lambda L: [
@@ -75,7 +48,7 @@ CASES = [
             ],
         ),
     ),
-    Case("dense of steps", ("Dense",), side_by_side(SEQUENCE, lambda L: [L.Dense(3, activation="softmax")])),
+    Case("dense of steps", ("Dense"), side_by_side(SEQUENCE, lambda L: [L.Dense(3, activation="softmax")])),
     Case(
         "activations",
         ("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"),
@@ -104,7 +77,7 @@ CASES = [
     ),
     Case(
         "conv2d",
-        ("Conv2D",),
+        ("Conv2D"),
         side_by_side(
             IMAGE,
             lambda L: [
@@ -119,7 +92,7 @@ CASES = [
     ),
     Case(
         "conv1d",
-        ("Conv1D",),
+        ("Conv1D"),
         side_by_side(
             SEQUENCE,
             lambda L: [
@@ -132,7 +105,7 @@ CASES = [
     ),
     Case(
         "transposed",
-        ("Conv2DTranspose",),
+        ("Conv2DTranspose"),
         side_by_side(
             IMAGE,
             lambda L: [
@@ -176,13 +149,13 @@ CASES = [
                     kind(*settings)
                     for kind in (L.MaxPooling2D, L.AveragePooling2D)
                     for settings in (
-                        (2,),
+                        (2),
                         (3, 2, "same"),
                         ((2, 3), (3, 2), "same"),
                         ((3, 2), 1, "valid"),
                         (4, 3, "same"),
                     )
-                ),
+                )
             ],
         ),
     ),
@@ -202,13 +175,7 @@ CASES = [
     Case(
         "pooling of whole sequences",
         ("GlobalAveragePooling1D", "GlobalMaxPooling1D"),
-        side_by_side(
-            SEQUENCE,
-            lambda L: [
-                L.GlobalAveragePooling1D(),
-                L.GlobalMaxPooling1D(keepdims=True),
-            ],
-        ),
+        side_by_side(SEQUENCE, lambda L: [L.GlobalAveragePooling1D(), L.GlobalMaxPooling1D(keepdims=True)]),
         single=True,
     ),
     Case(
@@ -220,8 +187,8 @@ CASES = [
                 *(
                     kind(*settings)
                     for kind in (L.MaxPooling1D, L.AveragePooling1D)
-                    for settings in ((2,), (3, 2, "same"), (4, 3, "same"), (2, 1))
-                ),
+                    for settings in ((2), (3, 2, "same"), (4, 3, "same"), (2, 1))
+                )
             ],
         ),
     ),
@@ -315,7 +282,7 @@ CASES = [
     ),
     Case(
         "what only training sees of images",
-        ("SpatialDropout2D",),
+        ("SpatialDropout2D"),
         side_by_side(IMAGE, lambda L: [L.SpatialDropout2D(0.3)]),
     ),
     Case(
@@ -336,7 +303,7 @@ CASES = [
             "ops.Max",
         ),
         keras_models.operations,
-        formats=("keras",),
+        formats=("keras"),
         single=True,
     ),
     Case(
@@ -380,7 +347,7 @@ CASES = [
     ),
     Case(
         "images at each step",
-        ("TimeDistributed",),
+        ("TimeDistributed"),
         side_by_side(
             (3, 6, 6, 2),
             lambda L: [
@@ -396,7 +363,7 @@ CASES = [
     Case("attention", ("Attention", "MultiHeadAttention"), keras_models.attention, single=True),
     Case(
         "a sequence of layers",
-        ("Dense",),
+        ("Dense"),
         in_a_row(
             (8, 8, 2),
             lambda L: [
@@ -410,8 +377,8 @@ CASES = [
     ),
     Case(
         "twelve alike",
-        ("Dense",),
-        in_a_row((5,), lambda L: [L.Dense(5, activation="sigmoid", name=f"d{k}") for k in range(12)]),
+        ("Dense"),
+        in_a_row((5), lambda L: [L.Dense(5, activation="sigmoid", name=f"d{k}") for k in range(12)]),
     ),
     Case("shared layers", ("Dense", "BatchNormalization"), keras_models.shared, single=True),
     Case("models inside models", ("Sequential", "Functional"), keras_models.nested, single=True),
@@ -419,34 +386,17 @@ CASES = [
 
 # In Keras 2 and 1 alone; test_keras_older has files of theirs.
 OLDER = (
-    "Convolution2D",
-    "Convolution1D",
-    "Deconvolution2D",
-    "SeparableConvolution2D",
-    "ThresholdedReLU",
+    "Convolution2D", "Convolution1D", "Deconvolution2D", "SeparableConvolution2D", "ThresholdedReLU",
     "Merge",
-)
+)  # fmt: skip
 # Ours that Keras has no layer for.
+BY_NAME = (
+    "Exponential", "GELU", "HardSigmoid", "HardSwish", "LogSoftmax", "Mish", "ReLU6", "SELU", "Sigmoid",
+    "Softplus", "Softsign", "Swish", "Tanh",
+)  # fmt: skip
 NOT_OF_KERAS = {
     "KSparse": "Cortex's",
     "LocalResponseNormalization": "Cortex's",
     "PositionEmbedding": "ours",
-    **dict.fromkeys(
-        (
-            "Exponential",
-            "GELU",
-            "HardSigmoid",
-            "HardSwish",
-            "LogSoftmax",
-            "Mish",
-            "ReLU6",
-            "SELU",
-            "Sigmoid",
-            "Softplus",
-            "Softsign",
-            "Swish",
-            "Tanh",
-        ),
-        "an activation by name in Keras",
-    ),
+    **dict.fromkeys(BY_NAME, "an activation by name in Keras"),
 }

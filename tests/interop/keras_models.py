@@ -1,8 +1,21 @@
-"""Models of Keras with several inputs, shared layers, states, masks, and models inside: functions of `keras`."""
+"""Models of Keras with several inputs, shared layers, states, masks, and models inside."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+
+def side_by_side(shape: tuple[int, ...], layers: Callable[[Any], list[Any]]) -> Callable[[Any], Any]:
+    def build(keras: Any) -> Any:
+        x = keras.Input(shape, name="x")
+        return keras.Model(x, [layer(x) for layer in layers(keras.layers)])
+
+    return build
+
+
+def in_a_row(shape: tuple[int, ...], layers: Callable[[Any], list[Any]]) -> Callable[[Any], Any]:
+    return lambda keras: keras.Sequential([keras.Input(shape, name="x"), *layers(keras.layers)])
 
 
 def pairs(keras: Any) -> Any:

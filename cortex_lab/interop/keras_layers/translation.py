@@ -1,7 +1,7 @@
 """How a layer of Keras becomes one of ours: a function for each, which must understand every setting.
 
-`@layer("Dense")` puts a function from `LayerSettings` to `Made` into the table `TRANSLATIONS`. A class that is
-not there is refused by its name, and so is a setting that the function did not take and that matters.
+`@layer("Dense")` puts a function from `LayerSettings` to `Made` into the table `TRANSLATIONS`. A class that
+is not there is refused by its name, and so is a setting that the function did not take and that matters.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ ABSENT: dict[str, str] = {}
 _HARMLESS_ENDS = ("_initializer", "_regularizer", "_constraint", "regularizer", "constraint", "_init")
 _HARMLESS = {
     "name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_dtype", "input_shape",
-    "input_dim", "init", "seed", "implementation", "consume_less", "unroll", "synchronized", "renorm_clipping",
+    "input_dim", "init", "seed", "implementation", "consume_less", "unroll", "synchronized",
+    "renorm_clipping",
     "renorm_momentum", "virtual_batch_size", "sparse", "ragged", "quantization_config", "lora_rank",
     "lora_alpha", "autocast", "gptq_unpacked_column_size", "noise_shape", "build_config", "flash_attention",
     "forget_bias_init", "inner_init", "fused",
@@ -89,7 +90,8 @@ class LayerSettings:
         """A setting that is a number, which some versions wrapped into an array."""
         value = self.take(*names, default=default)
         if isinstance(value, dict):
-            value = value.get("value", value.get("config", {}))
+            inner = value.get("config", value)
+            value = inner.get("value") if isinstance(inner, dict) else inner
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Untranslatable(f"has {value!r} for {names[0]}, which must be a number")
         return float(value)

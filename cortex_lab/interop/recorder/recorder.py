@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,7 +45,13 @@ def write_recording(
     inputs = None
     if ":" in source and not os.path.exists(source):
         module, _, function = source.partition(":")
-        model = getattr(importlib.import_module(module), function)()
+        model: Any = importlib.import_module(module)
+        for name in function.split("."):
+            if not hasattr(model, name):
+                raise AttributeError(f"there is no {name!r} in {module}: name module:function")
+            model = getattr(model, name)
+        if inspect.isroutine(model) or inspect.isclass(model):
+            model = model()
         if isinstance(model, tuple):
             model, inputs = model
     else:
@@ -60,8 +67,10 @@ def _keras_model(path: str) -> Any:
     if not path.endswith((".keras", ".h5", ".hdf5")):
         raise ValueError(f"{path} is no file of Keras; name a .keras or .h5 file, or module:function")
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    import keras
-
+    try:
+        import keras
+    except ImportError as error:
+        raise ImportError(f"recording needs Keras: pip install 'cortex-lab[bench]' ({error})") from error
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
