@@ -73,7 +73,7 @@ class Stored:
             names = []
             for part in leaf.made.groups:
                 place = f"{group}/{part}/vars" if part else f"{group}/vars"
-                names += sorted(self.by_group.get(place, ()), key=_numbered)
+                names += sorted(self.by_group.get(place, ()), key=numbered)
             if not names:
                 raise self.missing(here, f"nothing lies at {group!r}")
             found[here] = [self.arrays[name] for name in names]
@@ -186,7 +186,7 @@ def keras_snake_case(kind: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _numbered(name: str) -> tuple[int, str]:
+def numbered(name: str) -> tuple[int, str]:
     """Numbers at the end count as such: 10 comes after 2."""
     last = name.rpartition("/")[2]
     return (int(last), "") if last.isdigit() and len(last) < 9 else (10**9, last)

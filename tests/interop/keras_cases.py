@@ -389,14 +389,3 @@ OLDER = (
     "Convolution2D", "Convolution1D", "Deconvolution2D", "SeparableConvolution2D", "ThresholdedReLU",
     "Merge",
 )  # fmt: skip
-# Ours that Keras has no layer for.
-BY_NAME = (
-    "Exponential", "GELU", "HardSigmoid", "HardSwish", "LogSoftmax", "Mish", "ReLU6", "SELU", "Sigmoid",
-    "Softplus", "Softsign", "Swish", "Tanh",
-)  # fmt: skip
-NOT_OF_KERAS = {
-    "KSparse": "Cortex's",
-    "LocalResponseNormalization": "Cortex's",
-    "PositionEmbedding": "ours",
-    **dict.fromkeys(BY_NAME, "an activation by name in Keras"),
-}
