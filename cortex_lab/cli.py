@@ -1,6 +1,7 @@
 """The `cortex-lab` command: a copy of the notebooks to work in, and JupyterLab open on the tour.
 
-Only the standard library is imported here, so that the command answers at once and can say what is missing.
+Only the standard library is imported before something else is asked for, so that the command answers at once
+and can say what is missing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib
 import importlib.metadata
 import importlib.util
 import json
@@ -137,9 +139,8 @@ def _record(given: Sequence[str]) -> int:
     # Modules are those of the folder one works in, as with `python -m`.
     sys.path.insert(0, os.getcwd())
     try:
-        from cortex_lab.interop.recorder import write_recording
-
-        recorded = write_recording(options.model, options.out, rows=options.rows, seed=options.seed)
+        recorder = importlib.import_module("cortex_lab.interop.recorder")
+        recorded = recorder.write_recording(options.model, options.out, rows=options.rows, seed=options.seed)
     except (CommandError, OSError, ValueError, TypeError, ImportError, AttributeError) as error:
         _complain(str(error))
         return 1

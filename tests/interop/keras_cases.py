@@ -37,7 +37,7 @@ ACTIVATIONS = (
 CASES = [
     Case(
         "dense",
-        ("Dense"),
+        ("Dense",),
         side_by_side(
             VECTOR,
             lambda L: [
@@ -48,7 +48,7 @@ CASES = [
             ],
         ),
     ),
-    Case("dense of steps", ("Dense"), side_by_side(SEQUENCE, lambda L: [L.Dense(3, activation="softmax")])),
+    Case("dense of steps", ("Dense",), side_by_side(SEQUENCE, lambda L: [L.Dense(3, activation="softmax")])),
     Case(
         "activations",
         ("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"),
@@ -77,7 +77,7 @@ CASES = [
     ),
     Case(
         "conv2d",
-        ("Conv2D"),
+        ("Conv2D",),
         side_by_side(
             IMAGE,
             lambda L: [
@@ -92,7 +92,7 @@ CASES = [
     ),
     Case(
         "conv1d",
-        ("Conv1D"),
+        ("Conv1D",),
         side_by_side(
             SEQUENCE,
             lambda L: [
@@ -105,7 +105,7 @@ CASES = [
     ),
     Case(
         "transposed",
-        ("Conv2DTranspose"),
+        ("Conv2DTranspose",),
         side_by_side(
             IMAGE,
             lambda L: [
@@ -149,7 +149,7 @@ CASES = [
                     kind(*settings)
                     for kind in (L.MaxPooling2D, L.AveragePooling2D)
                     for settings in (
-                        (2),
+                        (2,),
                         (3, 2, "same"),
                         ((2, 3), (3, 2), "same"),
                         ((3, 2), 1, "valid"),
@@ -187,7 +187,7 @@ CASES = [
                 *(
                     kind(*settings)
                     for kind in (L.MaxPooling1D, L.AveragePooling1D)
-                    for settings in ((2), (3, 2, "same"), (4, 3, "same"), (2, 1))
+                    for settings in ((2,), (3, 2, "same"), (4, 3, "same"), (2, 1))
                 )
             ],
         ),
@@ -282,7 +282,7 @@ CASES = [
     ),
     Case(
         "what only training sees of images",
-        ("SpatialDropout2D"),
+        ("SpatialDropout2D",),
         side_by_side(IMAGE, lambda L: [L.SpatialDropout2D(0.3)]),
     ),
     Case(
@@ -303,7 +303,7 @@ CASES = [
             "ops.Max",
         ),
         keras_models.operations,
-        formats=("keras"),
+        formats=("keras",),
         single=True,
     ),
     Case(
@@ -347,7 +347,7 @@ CASES = [
     ),
     Case(
         "images at each step",
-        ("TimeDistributed"),
+        ("TimeDistributed",),
         side_by_side(
             (3, 6, 6, 2),
             lambda L: [
@@ -363,7 +363,7 @@ CASES = [
     Case("attention", ("Attention", "MultiHeadAttention"), keras_models.attention, single=True),
     Case(
         "a sequence of layers",
-        ("Dense"),
+        ("Dense",),
         in_a_row(
             (8, 8, 2),
             lambda L: [
@@ -377,7 +377,7 @@ CASES = [
     ),
     Case(
         "twelve alike",
-        ("Dense"),
+        ("Dense",),
         in_a_row((5), lambda L: [L.Dense(5, activation="sigmoid", name=f"d{k}") for k in range(12)]),
     ),
     Case("shared layers", ("Dense", "BatchNormalization"), keras_models.shared, single=True),
