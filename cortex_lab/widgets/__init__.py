@@ -14,6 +14,8 @@
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
 | `Findings`        | what a diagnosis found, in words, with remedies to click              |
 | `BatchRows`       | the rows of the batch last fetched, the worst first                   |
+| `ConfusionMatrix` | what is taken for what; precision, recall and F1 of each class          |
+| `PredictedValues` | values against their targets, and how far they are off                |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -38,17 +40,20 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
+from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
 from cortex_lab.widgets.views.also_recorded import AlsoRecorded
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
+from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.path_view import PathView
+from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = [
@@ -62,6 +67,7 @@ __all__ = [
     "Chart",
     "ClassBalance",
     "ColumnHistograms",
+    "ConfusionMatrix",
     "Contours",
     "DatasetBrowser",
     "DatasetRows",
@@ -71,9 +77,11 @@ __all__ = [
     "Knob",
     "Line",
     "LossCurve",
+    "Matrix",
     "NothingToShow",
     "PathView",
     "Plot",
+    "PredictedValues",
     "Scatter",
     "Sentences",
     "Tiles",

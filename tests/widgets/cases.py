@@ -20,13 +20,16 @@ from cortex_lab.widgets import (
     Cells,
     ClassBalance,
     ColumnHistograms,
+    ConfusionMatrix,
     Contours,
     DatasetRows,
     Diagram,
     EmbeddingMap,
     Line,
     LossCurve,
+    Matrix,
     PathView,
+    PredictedValues,
     Scatter,
     Tiles,
     Trail,
@@ -92,6 +95,15 @@ def _of_diagnosis(steps: int) -> View[Any]:
     return Findings(session)
 
 
+def _of_kind(view: Callable[[Any], View[Any]], kind: Callable[[], Any]) -> Callable[[int], View[Any]]:
+    def make(steps: int) -> View[Any]:
+        session = kind()
+        session.step(steps)
+        return view(session)
+
+    return make
+
+
 def _of_measures(steps: int) -> View[Any]:
     session = Session(Measuring(ToyNetwork()))
     session.step(steps)
@@ -109,6 +121,8 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Findings: _of_diagnosis,
     LossCurve: _of_session(LossCurve),
     AlsoRecorded: _of_measures,
+    ConfusionMatrix: _of_kind(ConfusionMatrix, session_kinds.dataset),
+    PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
 }
@@ -160,6 +174,11 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
             ("This is wrong. " * 12, "That is not."), ("rate: 3", ""), ("Apply: rate 0.1", ""), (True, False)
         ),
         Sentences(("Nothing found.",), ("",), ("",), (False,)),
+    ],
+    Matrix: [
+        Matrix(_VALUES, ("ant", "<bee>"), ("a", "b", "c"), tuple("012345"), members=[7, 8, 7],
+               starts=[0, 2, 2, 2, 3, 3, 3], chosen=1),
+        Matrix([[np.nan, 2.0]], ("line",), ("x", "y"), ("–", "2"), (0.0, 2.0), wrong_ones=[False, True], acts=True),
     ],
     Diagram: [
         Diagram(("in", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),

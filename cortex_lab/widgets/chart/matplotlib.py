@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cortex_lab.ground import forks
+from cortex_lab.widgets.chart import painted
 from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
@@ -26,6 +27,7 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
+from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
@@ -102,7 +104,7 @@ def _arrange(chart: Chart, figure: Figure) -> None:
     bottom = 0.15 * bool(chart.told) + (0.32 if on_axes else 0.16)
     edges = {"top": top, "bottom": bottom / (figure.bbox.height / figure.dpi)}
     # Names of rows and of lying bars stand at the left of their plot.
-    named = any(isinstance(mark, (Cells, Bars)) for mark in chart.plots[0].marks)
+    named = any(isinstance(mark, (Cells, Bars, Matrix)) for mark in chart.plots[0].marks)
     if on_axes:
         figure.subplots_adjust(left=0.1, right=0.97, hspace=0.34, wspace=0.28, **edges)
     else:
@@ -316,6 +318,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Cells: _cells,
     Diagram: _diagram,
     Sentences: _sentences,
+    Matrix: lambda mark, axes: painted.matrix(colormap, mark, axes),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.widgets.chart import plotted
 from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
@@ -24,6 +25,7 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
+from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
@@ -272,6 +274,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Cells: _cells,
     Diagram: _diagram,
     Sentences: _sentences,
+    Matrix: lambda mark, place: plotted.matrix(_scale, mark, place),
 }
 
 

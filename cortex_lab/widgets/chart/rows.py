@@ -104,7 +104,9 @@ def _of_arrays(session: Session, source: Batches) -> KnownRows:
     everything = source.inputs
     first = next(iter(everything.values())) if isinstance(everything, Mapping) else everything
     numbers = np.arange(len(first))
-    rest = np.setdiff1d(numbers, np.union1d(source.rows, source.excluded))
+    served = np.zeros(len(numbers), bool)
+    served[source.rows] = served[source.excluded] = True
+    rest = numbers[~served]
     shown, part = (rest, "validation rows") if len(rest) else (np.sort(source.rows), "training rows")
 
     def take(rows: np.ndarray) -> tuple[Named, Named]:

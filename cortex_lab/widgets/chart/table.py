@@ -10,6 +10,7 @@ import pandas as pd
 
 from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
+from cortex_lab.widgets.chart.matrix import Matrix
 
 
 def table_of(chart: Chart) -> pd.DataFrame:
@@ -31,7 +32,7 @@ def _columns(mark: Mark) -> dict[str, Any]:
         edges = mark.edges
         where = {"name": mark.names} if edges is None else {"low": edges[:-1], "high": edges[1:]}
         return {**where, "value": mark.values}
-    if isinstance(mark, Cells):
+    if isinstance(mark, (Cells, Matrix)):
         names = [(row, column) for row in mark.rows for column in mark.columns]
         rows, columns = zip(*names, strict=True) if names else ((), ())
         return {"row": rows, "column": columns, "value": mark.texts or mark.values.ravel()}

@@ -1,0 +1,32 @@
+"""How plotly plots a matrix: what `plotly.py` has no room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.palette import FAULT
+
+
+def matrix(scale: Callable[[str], Any], mark: Matrix, place: Any) -> None:
+    low, high = mark.limits
+    text = np.reshape(mark.texts, mark.values.shape) if mark.texts else None
+    style = {"zmin": low, "zmax": high, "showscale": False, "text": text, "hovertemplate": _TOLD}
+    names = {"x": list(mark.columns), "y": list(mark.rows)}
+    finite = np.where(np.isfinite(mark.values), mark.values, np.nan)
+    place.add("heatmap", z=finite, colorscale=scale(mark.ramp), texttemplate="%{text}", **names, **style)
+    if mark.wrong_ones.any():
+        wrong = np.where(mark.wrong_ones.reshape(mark.values.shape), 1.0, np.nan)
+        fault = {"colorscale": [[0, FAULT], [1, FAULT]], "texttemplate": "%{text}"}
+        place.add("heatmap", z=wrong, **fault, **names, **style)
+    if mark.chosen is not None:
+        box = {"y0": mark.chosen - 0.5, "y1": mark.chosen + 0.5, "x0": -0.5, "x1": len(mark.columns) - 0.5}
+        place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
+    place.figure.update_yaxes(visible=True, autorange="reversed", type="category", **place.at)
+    place.figure.update_xaxes(visible=True, type="category", **place.at)
+
+
+_TOLD = "%{y}, %{x}: %{text}<extra></extra>"
