@@ -16,6 +16,8 @@
 | `BatchRows`       | the rows of the batch last fetched, the worst first                   |
 | `ConfusionMatrix` | what is taken for what; precision, recall and F1 of each class          |
 | `PredictedValues` | values against their targets, and how far they are off                |
+| `SampleBrowser`   | rows worth a look, with buttons to leave out, reweight and relabel    |
+| `LayerTable`      | norms, ratios and dead units of each layer, and what is out of bounds |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -51,9 +53,11 @@ from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
+from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
+from cortex_lab.widgets.views.sample_browser import SampleBrowser
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = [
@@ -75,6 +79,7 @@ __all__ = [
     "EmbeddingMap",
     "Findings",
     "Knob",
+    "LayerTable",
     "Line",
     "LossCurve",
     "Matrix",
@@ -82,6 +87,7 @@ __all__ = [
     "PathView",
     "Plot",
     "PredictedValues",
+    "SampleBrowser",
     "Scatter",
     "Sentences",
     "Tiles",

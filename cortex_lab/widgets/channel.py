@@ -31,6 +31,7 @@ _PARTS = (
     "boxes",
     "matrix",
     "sentences",
+    "buttons",
     "zoom",
     "chart",
     "picks",

@@ -25,11 +25,13 @@ from cortex_lab.widgets import (
     DatasetRows,
     Diagram,
     EmbeddingMap,
+    LayerTable,
     Line,
     LossCurve,
     Matrix,
     PathView,
     PredictedValues,
+    SampleBrowser,
     Scatter,
     Tiles,
     Trail,
@@ -37,6 +39,7 @@ from cortex_lab.widgets import (
     WeightHistogram,
 )
 from cortex_lab.widgets.browser import Shelf
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.marks import Mark, Sentences
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.findings import Findings
@@ -122,6 +125,8 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     LossCurve: _of_session(LossCurve),
     AlsoRecorded: _of_measures,
     ConfusionMatrix: _of_kind(ConfusionMatrix, session_kinds.dataset),
+    SampleBrowser: _of_kind(SampleBrowser, session_kinds.dataset),
+    LayerTable: _of_kind(LayerTable, session_kinds.dataset),
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
@@ -175,10 +180,12 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         ),
         Sentences(("Nothing found.",), ("",), ("",), (False,)),
     ],
+    Buttons: [Buttons(("Leave out", "Label"), ("trained on no more", "as <b>said</b>"))],
     Matrix: [
         Matrix(_VALUES, ("ant", "<bee>"), ("a", "b", "c"), tuple("012345"), members=[7, 8, 7],
                starts=[0, 2, 2, 2, 3, 3, 3], chosen=1),
-        Matrix([[np.nan, 2.0]], ("line",), ("x", "y"), ("–", "2"), (0.0, 2.0), wrong_ones=[False, True], acts=True),
+        Matrix([[np.nan, 2.0]], ("line",), ("x", "y"), ("–", "2"), (0.0, 2.0), wrong_ones=[False, True],
+               acts=True),
     ],
     Diagram: [
         Diagram(("in", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),

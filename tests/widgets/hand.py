@@ -15,7 +15,10 @@ def linear(x: Any, y: Any, kernel: Any, loss: Any = "softmax_cross_entropy", **o
     network = cl.Network([cl.Dense(kernel.shape[1])], kernel.shape[0], seed=0)
     options = {"batch_size": len(x), "validation": None, "seed": 0, **options}
     session = cl.train(network, (x, np.asarray(y)), loss, **options)
-    network.parameters["dense_1/kernel"], network.parameters["dense_1/bias"] = kernel, np.zeros(kernel.shape[1])
+    network.parameters["dense_1/kernel"], network.parameters["dense_1/bias"] = (
+        kernel,
+        np.zeros(kernel.shape[1]),
+    )
     return session
 
 

@@ -95,7 +95,9 @@ class TestConfusionMatrix:
             view.part = "trainin"
 
     def test_values_are_for_another_view(self):
-        with pytest.raises(NothingToShow, match=r"'dense_2' is asked for values\.\n.*PredictedValues\(session\)"):
+        with pytest.raises(
+            NothingToShow, match=r"'dense_2' is asked for values\.\n.*PredictedValues\(session\)"
+        ):
             ConfusionMatrix(session_kinds.regression()).frame()
         with pytest.raises(NothingToShow, match=r"\n.*ConfusionMatrix\(session\)"):
             PredictedValues(session_kinds.arrays()).frame()

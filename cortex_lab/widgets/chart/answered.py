@@ -61,7 +61,7 @@ class Answered:
         return f"all {self.total:,} {self.part} rows"
 
 
-class Answers:
+class RowAnswers:
     """Has a copy of a session's network answer for the rows of a part of its data.
 
     `collect` copies weights, at a safe point; `work_out` then runs the copy, which keeps nobody waiting.
@@ -171,9 +171,9 @@ class OfAnswers:
         """To be called when the view is made."""
         self.outputs: list[str] = []
         self._part, self._output, self._answers = "", None, None
-        if not Answers.fits(self.session):
+        if not RowAnswers.fits(self.session):
             return
-        self._answers = Answers(self.session)
+        self._answers = RowAnswers(self.session)
         goals, parts = self._answers.known.goals, [*self._answers.parts()]
         self.outputs = [name for name, goal in goals.items() if goal.says in self.says]
         self._output = next(iter(self.outputs), None)
@@ -182,17 +182,19 @@ class OfAnswers:
             self.part = part
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> RowAnswers:
         """What asks the network; NothingToShow where there is none, or no rows."""
         if self._answers is None:
             rows_of(self.session)
-            raise NothingToShow("This session trains on no rows of its own.\nMake one with cl.train(network, ...).")
+            raise NothingToShow(
+                "This session trains on no rows of its own.\nMake one with cl.train(network, ...)."
+            )
         return self._answers
 
     @classmethod
     def has_output(cls, session: Session) -> bool:
         """Whether any output of the session is asked for what the view shows."""
-        if not Answers.fits(session):
+        if not RowAnswers.fits(session):
             return False
         return any(goal.says in cls.says for goal in rows_of(session).goals.values())
 
@@ -228,7 +230,10 @@ class OfAnswers:
     def knobs(self) -> tuple[Knob, ...]:
         if self._answers is None:
             return ()
-        choices = {"part": (self._part, tuple(self._answers.parts())), "output": (self._output, tuple(self.outputs))}
+        choices = {
+            "part": (self._part, tuple(self._answers.parts())),
+            "output": (self._output, tuple(self.outputs)),
+        }
         labels = {"part": "rows", "output": "output"}
         return tuple(
             Knob(name, "choice", now, known, label=labels[name])
@@ -244,6 +249,15 @@ def classes_of(goal: Asked, values: np.ndarray) -> tuple[np.ndarray, tuple[str, 
         return np.stack([1 - chance, chance], axis=1), goal.classes
     chances = softmax(values, goal.link)
     return chances.reshape(-1, chances.shape[-1]), goal.classes
+
+
+def class_ids(target: np.ndarray, answers: int, count: int) -> np.ndarray:
+    """The class of each answer; -1 where it is unknown."""
+    if target.dtype.kind == "f" and target.ndim > 1 and target.shape[-1] == count and target.size > answers:
+        return np.where(np.isfinite(target).all(axis=-1), target.argmax(axis=-1), -1).reshape(-1)
+    if target.dtype.kind == "f":
+        target = np.where(np.isfinite(target) & (target >= 0), target > 0.5 if count == 2 else target, -1)
+    return np.where(target >= 0, target, -1).astype(np.int64).reshape(-1)
 
 
 def softened(goal: Asked, values: np.ndarray) -> np.ndarray:

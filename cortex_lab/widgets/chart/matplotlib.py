@@ -12,6 +12,7 @@ import numpy as np
 
 from cortex_lab.ground import forks
 from cortex_lab.widgets.chart import painted
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
@@ -318,6 +319,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Cells: _cells,
     Diagram: _diagram,
     Sentences: _sentences,
+    Buttons: painted.buttons,
     Matrix: lambda mark, axes: painted.matrix(colormap, mark, axes),
 }
 

@@ -17,8 +17,9 @@ _NONE = np.empty(0, np.int32)
 
 @dataclass(frozen=True, eq=False)
 class Matrix(Mark):
-    """Cells (rows, columns) shaded between `limits`, with `texts` in them, along the rows; those `wrong` stand out.
+    """Cells (rows, columns) shaded between `limits`, with `texts` in them, along the rows.
 
+    `wrong_ones` is a bool for each cell that shall stand out as wrong.
     Where there are `members`, a click on a cell selects rows of the dataset: of cell i, counted along the
     rows, those from `starts[i]` to `starts[i + 1]`. `chosen` is the line that has a frame, and where lines
     `act`, the page tells of a click on one.

@@ -1,23 +1,20 @@
-"""How matplotlib paints a matrix: what `matplotlib.py` has no room for."""
+"""How matplotlib paints matrices and buttons: what `matplotlib.py` has no room for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.palette import FAULT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from matplotlib.axes import Axes
 
 CHOSEN = "#e76300"
 
 
-def matrix(colormap: Callable[[str], Any], mark: Matrix, axes: Axes) -> None:
+def matrix(colormap: Callable[[str], Any], mark: Matrix, axes: Any) -> None:
     low, high = mark.limits
     shown = np.where(np.isfinite(mark.values), mark.values, np.nan)
     axes.imshow(shown, cmap=colormap(mark.ramp), vmin=low, vmax=high, aspect="auto")
@@ -35,3 +32,17 @@ def matrix(colormap: Callable[[str], Any], mark: Matrix, axes: Axes) -> None:
     if mark.chosen is not None:
         frame = {"facecolor": "none", "edgecolor": CHOSEN, "linewidth": 1.6}
         axes.axhspan(mark.chosen - 0.5, mark.chosen + 0.5, **frame)
+
+
+def buttons(mark: Buttons, axes: Any) -> None:
+    """What can be done, in words: a picture has nothing to click."""
+    axes.set(xlim=(0, 1), ylim=(1, 0))
+    for place, (name, told) in enumerate(zip(mark.names, mark.told, strict=True)):
+        axes.text(
+            0,
+            (place + 0.4) / max(5, len(mark.names)),
+            f"{name}: {told}",
+            fontsize=6.5,
+            color="#616161",
+            wrap=True,
+        )

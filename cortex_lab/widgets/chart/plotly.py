@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.widgets.chart import plotted
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import (
     Bars,
@@ -274,6 +275,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Cells: _cells,
     Diagram: _diagram,
     Sentences: _sentences,
+    Buttons: plotted.buttons,
     Matrix: lambda mark, place: plotted.matrix(_scale, mark, place),
 }
 

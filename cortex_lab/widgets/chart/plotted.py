@@ -1,4 +1,4 @@
-"""How plotly plots a matrix: what `plotly.py` has no room for."""
+"""How plotly plots matrices and buttons: what `plotly.py` has no room for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.palette import FAULT
 
@@ -30,3 +31,13 @@ def matrix(scale: Callable[[str], Any], mark: Matrix, place: Any) -> None:
 
 
 _TOLD = "%{y}, %{x}: %{text}<extra></extra>"
+
+
+def buttons(mark: Buttons, place: Any) -> None:
+    """What can be done, in words: a figure has nothing to click."""
+    texts = [f"{name}: {told}" for name, told in zip(mark.names, mark.told, strict=True)]
+    heights = [-float(number) for number in range(len(texts))]
+    style = {"mode": "text", "textposition": "middle right", "hoverinfo": "skip"}
+    place.add("scatter", x=[0.0] * len(texts), y=heights, text=texts, **style)
+    place.figure.update_xaxes(visible=False, range=[0, 1], **place.at)
+    place.figure.update_yaxes(visible=False, range=[-max(5, len(texts)), 1], **place.at)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
 from cortex_lab.widgets.chart.matrix import Matrix
@@ -39,6 +40,8 @@ def _columns(mark: Mark) -> dict[str, Any]:
     if isinstance(mark, Contours):
         x, y = np.meshgrid(mark.x, mark.y)
         return {"x": x.ravel(), "y": y.ravel(), "value": mark.told.ravel()}
+    if isinstance(mark, Buttons):
+        return {"name": mark.names, "text": mark.told}
     if isinstance(mark, Sentences):
         return {"text": mark.texts, "detail": mark.details, "wrong": mark.wrong_ones}
     if isinstance(mark, Diagram):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.study import Session
-from cortex_lab.widgets.chart.answered import Answered, Collected, OfAnswers, classes_of, softened
+from cortex_lab.widgets.chart.answered import Answered, Collected, OfAnswers, class_ids, classes_of, softened
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.matrix import Matrix, grouped
 from cortex_lab.widgets.chart.standing import standing
@@ -81,7 +82,7 @@ class ConfusionMatrix(OfAnswers, View[Confusion]):
         if self.goal.says == "yes or no" and len(self.goal.classes) != 2:
             return self._of_labels(answered, softened(self.goal, values), np.asarray(target, float))
         chances, names = classes_of(self.goal, values)
-        truth = _class_ids(np.asarray(target), len(chances), len(names))
+        truth = class_ids(np.asarray(target), len(chances), len(names))
         rows = np.repeat(answered.rows, len(chances) // len(answered.rows))
         finite = np.isfinite(chances).all(axis=1)
         said = np.where(finite, np.where(finite[:, None], chances, 0.0).argmax(axis=1), len(names))
@@ -101,7 +102,9 @@ class ConfusionMatrix(OfAnswers, View[Confusion]):
         rows = np.repeat(answered.rows, len(chances) // len(answered.rows))
         known, finite = np.isfinite(target) & (target >= 0), np.isfinite(chances)
         kind = np.where(finite, 2 * (target > 0.5) + (chances > 0.5), 4)
-        columns = ("neither", "said, not there", "there, not said", "both", NOT_FINITE)[: 4 + (not finite.all())]
+        columns = ("neither", "said, not there", "there, not said", "both", NOT_FINITE)[
+            : 4 + (not finite.all())
+        ]
         members = [
             rows[known[:, label] & (kind[:, label] == column)]
             for label in range(len(names))
@@ -153,19 +156,10 @@ class ConfusionMatrix(OfAnswers, View[Confusion]):
         return frame
 
 
-def _class_ids(target: np.ndarray, answers: int, count: int) -> np.ndarray:
-    """The class of each answer; -1 where it is unknown."""
-    if target.dtype.kind == "f" and target.ndim > 1 and target.shape[-1] == count and target.size > answers:
-        return np.where(np.isfinite(target).all(axis=-1), target.argmax(axis=-1), -1).reshape(-1)
-    if target.dtype.kind == "f":
-        target = np.where(np.isfinite(target) & (target >= 0), target > 0.5 if count == 2 else target, -1)
-    return np.where(target >= 0, target, -1).astype(np.int64).reshape(-1)
-
-
 def _by_cell(rows: np.ndarray, cells: np.ndarray, count: int) -> list[np.ndarray]:
     order = np.argsort(cells, kind="stable")
     ends = np.searchsorted(cells[order], np.arange(count + 1))
-    return [rows[order[start:end]] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [rows[order[start:end]] for start, end in pairwise(ends)]
 
 
 def _scores(right: np.ndarray, said: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a network predicts beside what it should: each value against its target, and how far they are apart."""
+"""What a network predicts beside what it should, and how far they are apart."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Predicted:
 
 
 class PredictedValues(OfAnswers, View[Predicted]):
-    """Values that a network predicts against their targets, on the diagonal where it is right; residuals beside.
+    """Values that a network predicts against their targets, and the residuals beside.
 
     A residual is what was predicted less the target. A click on a point selects its row. Of more than 2000
     rows in the `part` a sample is looked at, and the caption says so.
@@ -120,8 +120,13 @@ class PredictedValues(OfAnswers, View[Predicted]):
         top = max(1.0, float(counts.max(initial=0)))
         beyond = int((far > widest).sum())
         detail = f"{beyond:,} beyond, counted at the ends" if beyond else ""
-        marks: tuple[Mark, ...] = (Bars(counts, edges, label="values"), Line([0.0, 0.0], [0.0, top], color="text"))
-        return Plot(marks, "predicted less target", detail=detail, x=Axis((-widest, widest)), y=Axis((0, top)))
+        marks: tuple[Mark, ...] = (
+            Bars(counts, edges, label="values"),
+            Line([0.0, 0.0], [0.0, top], color="text"),
+        )
+        return Plot(
+            marks, "predicted less target", detail=detail, x=Axis((-widest, widest)), y=Axis((0, top))
+        )
 
     def _said(self, data: Predicted) -> str:
         gone = [f"{data.lost:,} predictions are not finite"] if data.lost else []
@@ -130,8 +135,9 @@ class PredictedValues(OfAnswers, View[Predicted]):
             return "; ".join(gone) or "nothing to compare"
         errors = data.residuals
         explained = f"{data.r2:.3g}" if np.isfinite(data.r2) else "unknown"
-        mean = f"mean error {np.abs(errors).mean():.4g}, root mean square {np.sqrt(np.square(errors).mean()):.4g}"
-        return "; ".join([f"{mean}, R² {explained}".replace("-", "−"), *gone])
+        mean, square = np.abs(errors).mean(), np.sqrt(np.square(errors).mean())
+        told = f"mean error {mean:.4g}, root mean square {square:.4g}, R² {explained}".replace("-", "−")
+        return "; ".join([told, *gone])
 
     def table(self, data: Predicted) -> pd.DataFrame:
         frame = pd.DataFrame(
