@@ -18,6 +18,7 @@
 | `PredictedValues` | values against their targets, and how far they are off                |
 | `SampleBrowser`   | rows worth a look, with buttons to leave out, reweight and relabel    |
 | `LayerTable`      | norms, ratios and dead units of each layer, and what is out of bounds |
+| `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -28,6 +29,7 @@ from cortex_lab.ground.habits import answers_for
 from cortex_lab.widgets.bench import Bench
 from cortex_lab.widgets.browser import DatasetBrowser
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import (
     Axis,
@@ -51,6 +53,7 @@ from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
 from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
+from cortex_lab.widgets.views.distributions import Distributions
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.layer_table import LayerTable
@@ -76,8 +79,10 @@ __all__ = [
     "DatasetBrowser",
     "DatasetRows",
     "Diagram",
+    "Distributions",
     "EmbeddingMap",
     "Findings",
+    "HeatMap",
     "Knob",
     "LayerTable",
     "Line",

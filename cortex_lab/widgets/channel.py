@@ -30,6 +30,7 @@ _PARTS = (
     "tiles",
     "boxes",
     "matrix",
+    "heat_map",
     "sentences",
     "buttons",
     "zoom",

@@ -24,6 +24,7 @@ from cortex_lab.widgets import (
     Contours,
     DatasetRows,
     Diagram,
+    Distributions,
     EmbeddingMap,
     LayerTable,
     Line,
@@ -40,6 +41,7 @@ from cortex_lab.widgets import (
 )
 from cortex_lab.widgets.browser import Shelf
 from cortex_lab.widgets.chart.buttons import Buttons
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Mark, Sentences
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.findings import Findings
@@ -127,6 +129,7 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     ConfusionMatrix: _of_kind(ConfusionMatrix, session_kinds.dataset),
     SampleBrowser: _of_kind(SampleBrowser, session_kinds.dataset),
     LayerTable: _of_kind(LayerTable, session_kinds.dataset),
+    Distributions: _of_kind(Distributions, session_kinds.dataset),
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
@@ -179,6 +182,11 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
             ("This is wrong. " * 12, "That is not."), ("rate: 3", ""), ("Apply: rate 0.1", ""), (True, False)
         ),
         Sentences(("Nothing found.",), ("",), ("",), (False,)),
+    ],
+    HeatMap: [
+        HeatMap([0.0, 1.0, 3.0, 4.0], [-1.0, 0.0, 1.0], np.where(_VALUES == 1, np.nan, _VALUES), unit="of all"),
+        HeatMap([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0], _VALUES, groups=np.array([[0, 1, 1], [1, 0, 0]]),
+                names=("ant", "<bee>"), unit="chance"),
     ],
     Buttons: [Buttons(("Leave out", "Label"), ("trained on no more", "as <b>said</b>"))],
     Matrix: [

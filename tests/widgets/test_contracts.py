@@ -34,6 +34,7 @@ from cortex_lab.widgets import (
 from cortex_lab.widgets.chart import matplotlib, plotly
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.canvas import pack
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Arrangement, Mark, Sentences
 from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.chart.table import table_of
@@ -162,6 +163,8 @@ def test_both_themes_have_every_ramp() -> None:
         (Tiles, (np.ones((2, 4, 4)), (0, 1), "gray", "tile", [True]), "Tiles: 2 tiles but 1 dead"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
         (Sentences, (("a", "b"), ("",), ("", ""), (True,)), "Sentences: 2 texts, but"),
+        (HeatMap, ([0, 1], [0, 1], [[1, 2]]), r"HeatMap: values is \(1, 2\), expected \(1, 1\)"),
+        (HeatMap, ([0, 1], [0, 1], [[1]], (0, 1), "gray", "", [[1, 2]]), "HeatMap: groups is"),
         (Buttons, (("a",), ()), "Buttons: 1 names, but 0 of what they do"),
         (Matrix, ([[1, 2]], ("a",), ("b",), ("1", "2")), r"Matrix: values is \(1, 2\), expected \(1, 1\)"),
         (Matrix, ([[1]], ("a",), ("b",), ()), "Matrix: 1 cells but 0 texts"),

@@ -91,7 +91,7 @@ class TestOrders:
         for kind, orders in wanted.items():
             view = SampleBrowser(session_kinds.KINDS[kind]())
             assert view.orders == orders, kind
-            with pytest.raises(ValueError, match="order must be .highest loss."):
+            with pytest.raises(ValueError, match="order must be 'highest loss'"):
                 view.order = "worst"
 
     def test_infinite_losses_come_first_and_unknown_ones_last(self):

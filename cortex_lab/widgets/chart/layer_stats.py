@@ -16,8 +16,10 @@ from cortex_lab.widgets.chart.subjects import network_of
 from cortex_lab.widgets.chart.view import NothingToShow
 
 MOST_VALUES, MOST_AT_REST = 2**14, 2**18
-"""Values of a layer's output that are looked at while the training runs, and while it rests: of whole rows."""
+"""Values of a layer's output that are looked at while the training runs, and while it rests."""
 RECTIFIED = ("relu", "relu6", "limited_relu")
+
+NO_STEPS = "This session trains no network by steps.\nMake one with cl.train(network, ...)."
 
 TROUBLE: dict[str, tuple[float, float]] = {
     "gradient norm": (1e-12, 1e3),
@@ -80,9 +82,7 @@ class LayerStats:
     def collect(self, exact: bool) -> LayersSeen:
         network, training = network_of(self.session), self.session.process
         if not isinstance(training, Training):
-            raise NothingToShow(
-                "This session trains no network by steps.\nMake one with cl.train(network, ...)."
-            )
+            raise NothingToShow(NO_STEPS)
         record, step = training.record, self.session.step_number
         loaded = record.loaded
         fresh = loaded is not None and not record.under_way and loaded.step == step - 1
@@ -96,7 +96,8 @@ class LayerStats:
         for name, node in network.graph.nodes.items():
             line = _of_parameters(network, name, fresh, before)
             line["frozen"] = name in training.frozen.nodes
-            values = loaded.bound.buffers.get(name) if fresh and not node.layer.is_view else None
+            seen = loaded is not None and fresh and not node.layer.is_view
+            values = loaded.bound.buffers.get(name) if seen else None  # type: ignore[union-attr]
             line |= _of_output(network, name, values, most)
             rows[name] = {"kind": type(node.layer).__name__, "shape": _shape(node.out_shape), **line}
         frame = pd.DataFrame.from_dict(rows, orient="index")

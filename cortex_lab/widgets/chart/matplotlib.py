@@ -14,6 +14,7 @@ from cortex_lab.ground import forks
 from cortex_lab.widgets.chart import painted
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
@@ -320,6 +321,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Diagram: _diagram,
     Sentences: _sentences,
     Buttons: painted.buttons,
+    HeatMap: lambda mark, axes: painted.heat_map(colormap, mark, axes),
     Matrix: lambda mark, axes: painted.matrix(colormap, mark, axes),
 }
 

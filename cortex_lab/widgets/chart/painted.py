@@ -1,4 +1,4 @@
-"""How matplotlib paints matrices and buttons: what `matplotlib.py` has no room for."""
+"""How matplotlib paints matrices, buttons and heat maps: what `matplotlib.py` has no room for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.widgets.chart.buttons import Buttons
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.matrix import Matrix
-from cortex_lab.widgets.chart.palette import FAULT
+from cortex_lab.widgets.chart.palette import FAULT, category
 
 CHOSEN = "#e76300"
 
@@ -19,7 +20,9 @@ def matrix(colormap: Callable[[str], Any], mark: Matrix, axes: Any) -> None:
     shown = np.where(np.isfinite(mark.values), mark.values, np.nan)
     axes.imshow(shown, cmap=colormap(mark.ramp), vmin=low, vmax=high, aspect="auto")
     rows, columns = range(len(mark.rows)), range(len(mark.columns))
-    axes.set(xticks=columns, yticks=rows, xticklabels=mark.columns, yticklabels=mark.rows)
+    axes.set(
+        xticks=columns, yticks=rows, xticklabels=mark.columns, yticklabels=[_cut(name) for name in mark.rows]
+    )
     size = 6.5 if len(mark.columns) <= 12 else 5.0
     for place, (row, column) in enumerate(np.ndindex(mark.values.shape)):
         level = (mark.values[row, column] - low) / ((high - low) or 1.0)
@@ -34,6 +37,11 @@ def matrix(colormap: Callable[[str], Any], mark: Matrix, axes: Any) -> None:
         axes.axhspan(mark.chosen - 0.5, mark.chosen + 0.5, **frame)
 
 
+def _cut(name: str, most: int = 19) -> str:
+    """A name, cut in the middle where there is no room for it: those of layers differ at their ends."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"
+
+
 def buttons(mark: Buttons, axes: Any) -> None:
     """What can be done, in words: a picture has nothing to click."""
     axes.set(xlim=(0, 1), ylim=(1, 0))
@@ -46,3 +54,24 @@ def buttons(mark: Buttons, axes: Any) -> None:
             color="#616161",
             wrap=True,
         )
+
+
+def heat_map(colormap: Callable[[str], Any], mark: HeatMap, axes: Any) -> None:
+    if not mark.values.size:
+        return
+    if not len(mark.groups):
+        cells = np.ma.masked_invalid(mark.levels)
+        axes.pcolormesh(mark.x, mark.y, cells, cmap=colormap(mark.ramp), vmin=0, vmax=1, rasterized=True)
+        return
+    for group in range(len(mark.names)):
+        mine = np.where(mark.groups == group, mark.levels, np.nan)
+        ramp = colormap_of(colormap, category(group))
+        axes.pcolormesh(
+            mark.x, mark.y, np.ma.masked_invalid(mine), cmap=ramp, vmin=0, vmax=1, rasterized=True
+        )
+
+
+def colormap_of(colormap: Callable[[str], Any], color: str) -> Any:
+    """From hardly there to the color, half seen through: what lies on it must still stand out."""
+    # The class of the colormaps that there are: this module imports no matplotlib.
+    return type(colormap("gray")).from_list(color, [f"{color}10", f"{color}90"])

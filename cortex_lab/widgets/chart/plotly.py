@@ -12,6 +12,7 @@ import numpy as np
 from cortex_lab.widgets.chart import plotted
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
@@ -276,6 +277,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Diagram: _diagram,
     Sentences: _sentences,
     Buttons: plotted.buttons,
+    HeatMap: lambda mark, place: plotted.heat_map(_scale, mark, place),
     Matrix: lambda mark, place: plotted.matrix(_scale, mark, place),
 }
 

@@ -1,4 +1,4 @@
-"""How plotly plots matrices and buttons: what `plotly.py` has no room for."""
+"""How plotly plots matrices, buttons and heat maps: what `plotly.py` has no room for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.widgets.chart.buttons import Buttons
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.matrix import Matrix
-from cortex_lab.widgets.chart.palette import FAULT
+from cortex_lab.widgets.chart.palette import FAULT, category
 
 
 def matrix(scale: Callable[[str], Any], mark: Matrix, place: Any) -> None:
@@ -41,3 +42,20 @@ def buttons(mark: Buttons, place: Any) -> None:
     place.add("scatter", x=[0.0] * len(texts), y=heights, text=texts, **style)
     place.figure.update_xaxes(visible=False, range=[0, 1], **place.at)
     place.figure.update_yaxes(visible=False, range=[-max(5, len(texts)), 1], **place.at)
+
+
+def heat_map(scale: Callable[[str], Any], mark: HeatMap, place: Any) -> None:
+    where = {"x": mark.x, "y": mark.y, "zmin": 0, "zmax": 1, "showscale": False}
+    told = {"customdata": mark.values, "hovertemplate": "%{x:.4g}, %{y:.4g}: %{customdata:.4g} " + mark.unit}
+    if not len(mark.groups):
+        place.add("heatmap", z=mark.levels, colorscale=scale(mark.ramp), **where, **told)
+        return
+    for group, name in enumerate(mark.names):
+        color = category(group)
+        shades = [[0, f"rgba{(*_parts(color), 0.06)}"], [1, f"rgba{(*_parts(color), 0.55)}"]]
+        mine = np.where(mark.groups == group, mark.levels, np.nan)
+        place.add("heatmap", z=mine, colorscale=shades, name=name, **where, **told)
+
+
+def _parts(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

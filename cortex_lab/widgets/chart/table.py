@@ -10,6 +10,7 @@ import pandas as pd
 
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
 from cortex_lab.widgets.chart.matrix import Matrix
 
@@ -42,6 +43,9 @@ def _columns(mark: Mark) -> dict[str, Any]:
         return {"x": x.ravel(), "y": y.ravel(), "value": mark.told.ravel()}
     if isinstance(mark, Buttons):
         return {"name": mark.names, "text": mark.told}
+    if isinstance(mark, HeatMap):
+        x, y = np.meshgrid(mark.x[:-1], mark.y[:-1])
+        return {"x": x.ravel(), "y": y.ravel(), "value": mark.values.ravel()}
     if isinstance(mark, Sentences):
         return {"text": mark.texts, "detail": mark.details, "wrong": mark.wrong_ones}
     if isinstance(mark, Diagram):

@@ -11,7 +11,7 @@ from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.buttons import Acts
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.layer_stats import LayerStats, LayersSeen
+from cortex_lab.widgets.chart.layer_stats import LayersSeen, LayerStats
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.nodes import OfOneNode
@@ -24,7 +24,7 @@ NUMBERS = (
     "activation mean", "activation std", "not finite",
 )  # fmt: skip
 SHORT = {
-    "weight norm": "weights", "gradient norm": "gradient", "update norm": "update", "update ratio": "upd/wts",
+    "weight norm": "weights", "gradient norm": "gradient", "update norm": "update", "update ratio": "ratio",
     "dead share": "dead", "activation mean": "mean", "activation std": "std",
 }  # fmt: skip
 MOST_LINES = 40
