@@ -15,8 +15,8 @@ from cortex_lab.nn import Training
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.marks import Axis, Chart, Line, Mark, Plot
 from cortex_lab.widgets.chart.layer_stats import NO_STEPS
+from cortex_lab.widgets.chart.marks import Axis, Chart, Line, Mark, Plot
 from cortex_lab.widgets.chart.nodes import OfOneNode
 from cortex_lab.widgets.chart.sketch import LEVELS, Sketch, edges_of, sampled, sketched
 from cortex_lab.widgets.chart.standing import standing
@@ -152,9 +152,7 @@ class Distributions(OfOneNode, View[Spread]):
     def collect(self, exact: bool) -> Any:
         network, training = network_of(self.session), self.session.process
         if not isinstance(training, Training) or self.node is None:
-            raise NothingToShow(
-                "This session trains no network by steps.\nMake one with cl.train(network, ...)."
-            )
+            raise NothingToShow(NO_STEPS)
         step, record, node = self.session.step_number, training.record, self.node
         trace = self.session.trace
         made_at = dict(zip(trace["step"].tolist(), trace["seconds"].tolist(), strict=True))
