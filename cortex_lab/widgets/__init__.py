@@ -19,6 +19,7 @@
 | `SampleBrowser`   | rows worth a look, with buttons to leave out, reweight and relabel    |
 | `LayerTable`      | norms, ratios and dead units of each layer, and what is out of bounds |
 | `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
+| `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -60,6 +61,7 @@ from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
+from cortex_lab.widgets.views.recorded_curves import RecordedCurves
 from cortex_lab.widgets.views.sample_browser import SampleBrowser
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
@@ -92,6 +94,7 @@ __all__ = [
     "PathView",
     "Plot",
     "PredictedValues",
+    "RecordedCurves",
     "SampleBrowser",
     "Scatter",
     "Sentences",

@@ -27,6 +27,7 @@ from cortex_lab.widgets import (
     LossCurve,
     Matrix,
     Plot,
+    RecordedCurves,
     Scatter,
     Tiles,
     Trail,
@@ -69,7 +70,7 @@ def test_every_view_draws_itself_in_every_way_without_a_front_end(view_type, ste
     view = VIEW_CASES[view_type](steps)
     frame = view.frame()
     assert isinstance(frame, pd.DataFrame) and (
-        len(frame) or (view_type in (LossCurve, AlsoRecorded) and not steps)
+        len(frame) or (view_type in (LossCurve, AlsoRecorded, RecordedCurves) and not steps)
     )
     figure = view.figure()
     assert isinstance(figure, graph_objects.Figure) and figure.layout.title.text == view.title

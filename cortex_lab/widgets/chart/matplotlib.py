@@ -174,7 +174,7 @@ def _paint_plot(plot: Plot, axes: Axes) -> None:
 def _tidy_axes(axes: Axes, grid: Literal["", "y"]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9e9e9e")
-    axes.tick_params(labelsize=7, colors=MUTED, length=3)
+    axes.tick_params(which="both", labelsize=7, colors=MUTED, length=3)
     if grid:
         axes.grid(axis=grid, color="#e0e0e0", linewidth=0.7)
         axes.set_axisbelow(True)
