@@ -20,6 +20,7 @@
 | `LayerTable`      | norms, ratios and dead units of each layer, and what is out of bounds |
 | `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
 | `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
+| `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -59,6 +60,7 @@ from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
+from cortex_lab.widgets.views.network_map import NetworkMap
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
@@ -90,6 +92,7 @@ __all__ = [
     "Line",
     "LossCurve",
     "Matrix",
+    "NetworkMap",
     "NothingToShow",
     "PathView",
     "Plot",

@@ -31,6 +31,7 @@ _PARTS = (
     "boxes",
     "matrix",
     "heat_map",
+    "node_map",
     "sentences",
     "buttons",
     "zoom",

@@ -30,6 +30,7 @@ from cortex_lab.widgets import (
     Line,
     LossCurve,
     Matrix,
+    NetworkMap,
     PathView,
     PredictedValues,
     RecordedCurves,
@@ -44,6 +45,7 @@ from cortex_lab.widgets.browser import Shelf
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Mark, Sentences
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.findings import Findings
 from tests.widgets import session_kinds
@@ -132,6 +134,7 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     LayerTable: _of_kind(LayerTable, session_kinds.dataset),
     Distributions: _of_kind(Distributions, session_kinds.dataset),
     RecordedCurves: _of_kind(RecordedCurves, session_kinds.dataset),
+    NetworkMap: _of_kind(NetworkMap, session_kinds.several_inputs_and_outputs),
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
@@ -190,6 +193,13 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
                 np.where(_VALUES == 1, np.nan, _VALUES), unit="all"),
         HeatMap([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0], _VALUES, groups=np.array([[0, 1, 1], [1, 0, 0]]),
                 names=("ant", "<bee>"), unit="chance"),
+    ],
+    NodeMap: [
+        NodeMap(("in", "a", "<b>"), ("4", "8", "1"), ("in: 4", "a\n8", "b"), [0.2, 0.5, 0.8], [0.5] * 3,
+                [0.2, 0.5, np.nan, 0.5, 0.8, np.nan], [0.5, 0.5, np.nan, 0.5, 0.5, np.nan], 3, 1,
+                values=[np.nan, 0.0, 1.0], dead=[np.nan, 0.5, 0.0], wrong_ones=[False, True, False],
+                chosen=2),
+        NodeMap(("alone",), ("",), ("alone",), [0.5], [0.5], [], [], 1, 1),
     ],
     Buttons: [Buttons(("Leave out", "Label"), ("trained on no more", "as <b>said</b>"))],
     Matrix: [

@@ -37,6 +37,7 @@ from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.canvas import pack
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Arrangement, Mark, Sentences
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.chart.table import table_of
 from cortex_lab.widgets.views import VIEWS
@@ -166,6 +167,7 @@ def test_both_themes_have_every_ramp() -> None:
         (Sentences, (("a", "b"), ("",), ("", ""), (True,)), "Sentences: 2 texts, but"),
         (HeatMap, ([0, 1], [0, 1], [[1, 2]]), r"HeatMap: values is \(1, 2\), expected \(1, 1\)"),
         (HeatMap, ([0, 1], [0, 1], [[1]], (0, 1), "gray", "", [[1, 2]]), "HeatMap: groups is"),
+        (NodeMap, (("a",), (), (), [0], [0], [], [], 1, 1), "NodeMap: 1 names but 0 details"),
         (Buttons, (("a",), ()), "Buttons: 1 names, but 0 of what they do"),
         (Matrix, ([[1, 2]], ("a",), ("b",), ("1", "2")), r"Matrix: values is \(1, 2\), expected \(1, 1\)"),
         (Matrix, ([[1]], ("a",), ("b",), ()), "Matrix: 1 cells but 0 texts"),

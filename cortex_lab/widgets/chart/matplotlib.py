@@ -30,6 +30,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
@@ -322,6 +323,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Sentences: _sentences,
     Buttons: painted.buttons,
     HeatMap: lambda mark, axes: painted.heat_map(colormap, mark, axes),
+    NodeMap: lambda mark, axes: painted.node_map(colormap, mark, axes),
     Matrix: lambda mark, axes: painted.matrix(colormap, mark, axes),
 }
 

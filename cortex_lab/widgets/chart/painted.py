@@ -1,4 +1,4 @@
-"""How matplotlib paints matrices, buttons and heat maps: what `matplotlib.py` has no room for."""
+"""How matplotlib paints what `matplotlib.py` has no room for: matrices, heat maps, networks, buttons."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, category
 
 CHOSEN = "#e76300"
@@ -75,3 +76,35 @@ def colormap_of(colormap: Callable[[str], Any], color: str) -> Any:
     """From hardly there to the color, half seen through: what lies on it must still stand out."""
     # The class of the colormaps that there are: this module imports no matplotlib.
     return type(colormap("gray")).from_list(color, [f"{color}10", f"{color}90"])
+
+
+def node_map(colormap: Callable[[str], Any], mark: NodeMap, axes: Any) -> None:
+    axes.plot(mark.way_x, mark.way_y, color="#9e9e9e", linewidth=0.8, zorder=1)
+    axes.set(xlim=(0, 1), ylim=(1, 0))
+    width, height = 0.86 / mark.columns, 0.8 / max(1, mark.lanes)
+    room = int(axes.bbox.width / axes.figure.get_figure(root=True).dpi * 72 * width / 3.7)
+    for node, (name, detail, x, y) in enumerate(
+        zip(mark.names, mark.details, mark.across, mark.down, strict=True)
+    ):
+        level = mark.values[node] if len(mark.values) else np.nan
+        shade = colormap("sequential")(0.7 * float(level)) if np.isfinite(level) else "white"
+        wrong = bool(len(mark.wrong_ones) and mark.wrong_ones[node])
+        edge = CHOSEN if node == mark.chosen else FAULT if wrong else "#9e9e9e"
+        style = {
+            "facecolor": shade,
+            "edgecolor": edge,
+            "linewidth": 1.6 if node == mark.chosen or wrong else 0.7,
+        }
+        axes.fill(*_box(x, y, width, height), zorder=2, **style)
+        if len(mark.dead) and mark.dead[node] > 0:
+            left, bottom = x - width / 2, y + height / 2
+            full = _box(left + width * mark.dead[node] / 2, bottom, width * mark.dead[node], 0.12 * height)
+            axes.fill(*full, facecolor="#616161", zorder=3)
+        color = "white" if np.isfinite(level) and level > 0.75 else "#15181d"
+        text = "\n".join(filter(None, (_cut(name, max(4, room)), _cut(detail, max(4, room)))))
+        axes.text(x, y, text, ha="center", va="center", fontsize=5.5, color=color, zorder=4)
+
+
+def _box(x: float, y: float, width: float, height: float) -> tuple[list[float], list[float]]:
+    left, right, top, bottom = x - width / 2, x + width / 2, y - height / 2, y + height / 2
+    return [left, right, right, left], [top, top, bottom, bottom]

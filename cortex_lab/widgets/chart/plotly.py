@@ -28,6 +28,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
@@ -278,6 +279,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Sentences: _sentences,
     Buttons: plotted.buttons,
     HeatMap: lambda mark, place: plotted.heat_map(_scale, mark, place),
+    NodeMap: lambda mark, place: plotted.node_map(_scale, mark, place),
     Matrix: lambda mark, place: plotted.matrix(_scale, mark, place),
 }
 

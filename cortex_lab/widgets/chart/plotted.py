@@ -1,4 +1,4 @@
-"""How plotly plots matrices, buttons and heat maps: what `plotly.py` has no room for."""
+"""How plotly plots what `plotly.py` has no room for: matrices, heat maps, networks, buttons."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, category
 
 
@@ -59,3 +60,17 @@ def heat_map(scale: Callable[[str], Any], mark: HeatMap, place: Any) -> None:
 
 def _parts(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def node_map(scale: Callable[[str], Any], mark: NodeMap, place: Any) -> None:
+    ways = {"line": {"color": "#9e9e9e", "width": 1}, "hoverinfo": "skip", "mode": "lines"}
+    place.add("scatter", x=mark.way_x, y=mark.way_y, **ways)
+    levels = mark.values if len(mark.values) else np.full(len(mark.names), np.nan)
+    edges = np.where(mark.wrong_ones.astype(bool), FAULT, "#9e9e9e") if len(mark.wrong_ones) else "#9e9e9e"
+    marker = {"size": 26, "symbol": "square", "color": np.nan_to_num(levels), "cmin": 0, "cmax": 1.4}
+    marker |= {"colorscale": scale("sequential"), "line": {"color": edges, "width": 2}}
+    said = {"text": list(mark.names), "textposition": "bottom center", "hovertext": list(mark.told)}
+    style = {"mode": "markers+text", "marker": marker, "hoverinfo": "text"}
+    place.add("scatter", x=mark.across, y=mark.down, **said, **style)
+    place.figure.update_yaxes(range=[1.05, -0.05], visible=False, **place.at)
+    place.figure.update_xaxes(range=[0, 1], visible=False, **place.at)

@@ -13,6 +13,7 @@ from cortex_lab.widgets.chart.diagram import Diagram
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
 from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 
 
 def table_of(chart: Chart) -> pd.DataFrame:
@@ -46,6 +47,8 @@ def _columns(mark: Mark) -> dict[str, Any]:
     if isinstance(mark, HeatMap):
         x, y = np.meshgrid(mark.x[:-1], mark.y[:-1])
         return {"x": x.ravel(), "y": y.ravel(), "value": mark.values.ravel()}
+    if isinstance(mark, NodeMap):
+        return {"name": mark.names, "x": mark.across, "y": mark.down, "detail": mark.details}
     if isinstance(mark, Sentences):
         return {"text": mark.texts, "detail": mark.details, "wrong": mark.wrong_ones}
     if isinstance(mark, Diagram):
