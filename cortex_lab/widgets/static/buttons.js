@@ -9,7 +9,7 @@ MARKS.buttons = ({ context, theme }, mark, place) => {
   context.font = theme.font;
   mark.told.forEach((told, number) => {
     const left = area.left + SAID.button + 10;
-    if (area.right - left > 60) context.fillText(fitStart(context, told, area.right - left), left, area.top + number * pitch + 13);
+    if (context.measureText(told).width <= area.right - left) context.fillText(told, left, area.top + number * pitch + 13);
   });
   return (x, y) => {
     const number = Math.floor((y - area.top) / pitch);

@@ -104,7 +104,8 @@ class NetworkMap(OfOneNode, View[Mapped]):
         seen, layout = data.seen, data.layout
         wrong = seen.wrong_ones.any(axis=1)
         frame = seen.frame.reindex(list(data.names))
-        details, told = zip(*(self._said(name, frame.loc[name].to_dict()) for name in data.names), strict=True)
+        said = [self._said(name, frame.loc[name].to_dict()) for name in data.names]
+        details, told = zip(*said, strict=True)
         # Of what is in blocks, the block is told under the pointer.
         short = tuple(name.rpartition(".")[2] for name in data.names)
         mark = NodeMap(

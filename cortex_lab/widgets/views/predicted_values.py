@@ -102,7 +102,7 @@ class PredictedValues(OfAnswers, View[Predicted]):
         points = Scatter(
             data.truth[picked], data.said[picked], groups, data.names, data.rows[picked], "row", pins=True
         )  # fmt: skip
-        diagonal = Line([low, high], [low, high], "as it should be", "muted")
+        diagonal = Line(*[np.linspace(low, high, 3)] * 2, "as it should be", "muted")
         axes = {"x": Axis((low, high), "target"), "y": Axis((low, high), "predicted")}
         against = Plot((diagonal, points), "predicted against target", share=1.0, **axes)
         caption = f"{data.told}; {self._said(data)}"
@@ -122,7 +122,7 @@ class PredictedValues(OfAnswers, View[Predicted]):
         detail = f"{beyond:,} beyond, counted at the ends" if beyond else ""
         marks: tuple[Mark, ...] = (
             Bars(counts, edges, label="values"),
-            Line([0.0, 0.0], [0.0, top], color="text"),
+            Line(np.zeros(3), np.linspace(0.0, top, 3), color="text"),
         )
         return Plot(
             marks, "predicted less target", detail=detail, x=Axis((-widest, widest)), y=Axis((0, top))

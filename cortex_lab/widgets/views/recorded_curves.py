@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.ground import checks, forks
+from cortex_lab.nn import Training
 from cortex_lab.study import Notice, Session, Trace
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Chart, Line, Mark, Plot, Scatter
@@ -87,7 +88,7 @@ class RecordedCurves(View[Drawn]):
 
     @classmethod
     def fits(cls, session: Session) -> bool:
-        return "loss" in session.trace.keys
+        return isinstance(session.process, Training) and "loss" in session.trace.keys
 
     # What may be set --------------------------------------------------------------------------------
 
