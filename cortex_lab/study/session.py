@@ -54,6 +54,7 @@ class Session(Held):
     # What a script says as comments: the steps at which something was done that changes no bit, and what.
     remarks: list[tuple[int, str]]
     remade = "session.edit(name, value) changes what there is to edit"
+    kept_by = "session.trace.frame() is a table of what was recorded, session.fork()[0] another session"
 
     def __init__(
         self, process: Process, probes: Iterable[Probe] | None = None, snapshot_budget: int = 256 * 2**20

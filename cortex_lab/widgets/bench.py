@@ -305,9 +305,9 @@ class Bench(Commands, Linking, Remedies):
         if kind == "pin" and "activations" in self.views:
             row = int(message["row"])
             self.ask(lambda: setattr(self, "pinned", row))
-        if kind == "act" and message.get("panel") == "findings":
-            place = int(message["number"])
-            self.ask(lambda: self.remedy(place))
+        if kind == "act" and message.get("panel") in self.views:
+            panel, place = str(message["panel"]), int(message["number"])
+            self.ask(lambda: self.act(panel, place))
         if kind == "run_or_pause":
             self.run_or_pause()
         if kind == "drawn":

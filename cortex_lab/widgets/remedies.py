@@ -24,6 +24,8 @@ class Remedies:
     layout: Any
     selection: Any
     _speed: Speed
+    run: Any
+    turn: Any
     _stepping: Any
     _remark: Any
 
@@ -56,6 +58,17 @@ class Remedies:
         """What the last diagnosis found, as the panel shows it; none before there was one."""
         view: Any = self.views.get("findings")
         return () if view is None else view.shown
+
+    def act(self, panel: str, place: int) -> None:
+        """What a click on a button, a line or a node of a panel does: the edits and turns of its view."""
+        if panel == "findings":
+            return self.remedy(place)
+        acts = self.views[panel].act(place)
+        for name, value in acts.edits:
+            self.session.edit(name, value)
+        for view, knob, value in acts.turns:
+            if view in self.views:
+                self.turn(view, knob, value)
 
     def remedy(self, finding: Finding | int = 0) -> None:
         """What a click on a finding's remedy does: its edits, after the rewind it asks for.
