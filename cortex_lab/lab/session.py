@@ -241,6 +241,7 @@ class TrainingSession(Session):
         words, dataset = self.network.categories, self.dataset
         chosen = self.recipe.chosen if self.recipe is not None else ()
         lines = [super().__repr__(), *(f"  {each}" for each in chosen)]
+        lines += [f"  {note}" for each in self.network.preparations.values() for note in each.notes]
         if dataset is None or not words:
             return "\n".join(lines)
         columns = dataset.columns
@@ -303,9 +304,8 @@ class TrainingSession(Session):
             return training.objective.score(*data, chosen)
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
-        inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
-        )
+        known = reads, reading, "the data to score", self._labels, words, dtype, self.network.preparations
+        inputs, targets = training.checked_rows(*rows_of(data, self.dataset, *known))
         return training.objective.score(inputs, targets, chosen)
 
     def _split(self, name: str) -> Any:

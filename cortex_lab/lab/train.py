@@ -166,7 +166,11 @@ def train(
     sample_weight = kept(sample_weight, "sample_weight", shared)
     class_weight = kept(class_weight, "class_weight", shared)
     dtype = network.ops.dtype
-    data = as_data(data, dtype) if not hasattr(data, "fetch") else data
+    learned = Learned(**learned_names(network))
+    if saved is not None and saved.preparations:
+        # Numbers are made as they were, whatever another version, or other rows, would make of the columns.
+        learned = replace(learned, reads=saved.reads, preparations=saved.preparations)
+    data = as_data(data, dtype, bool(learned.preparations)) if not hasattr(data, "fetch") else data
     if sample_weight is None and getattr(data, "weight", None) is not None:
         sample_weight = data.frame[data.weight]
     loss, why = losses_for(network, loss, data)
@@ -187,7 +191,6 @@ def train(
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
-    learned = Learned(**learned_names(network))
     whole = Given.of(data, reading, name, by_output, learned, dtype)
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed, dtype)
@@ -214,6 +217,7 @@ def train(
     say_out_of_reach(training, given, first)
     say_held_logits(training)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
+    names |= {"preparations": given.preparations(network.graph.inputs)}
     if saved is not None:
         check_validated(training, saved, validation)
         load_training(training, saved, new_optimizer, names)

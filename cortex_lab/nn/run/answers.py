@@ -160,7 +160,9 @@ class NetworkAnswers(Held):
 
     graph: Graph
     answers, assigning = ANSWERS, ASSIGNING
-    settable = frozenset({"reads", "categories", "classes", "named_at", "saw_bytes", "saw_large"})
+    settable = frozenset(
+        {"reads", "categories", "classes", "preparations", "named_at", "saw_bytes", "saw_large"}
+    )
     remade = "make another network, or assign to network.parameters['dense_1/kernel']"
 
     def _answer(self, name: str) -> str | None:

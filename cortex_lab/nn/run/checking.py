@@ -19,7 +19,7 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
     x = x if type(x) is np.ndarray else checks.in_numpy(x)
     if isinstance(x, Mapping) or (hasattr(x, "iloc") and not is_table(x)):
         refuse_one_row(network, x)
-    learned = network.categories, network.ops.dtype
+    learned = network.categories, network.ops.dtype, network.preparations
     x = read_table(x, network.reads, *learned) if is_table(x) else x
     named = dict(x) if isinstance(x, Mapping) else {next(iter(network.graph.inputs)): x}
     if set(named) != set(network.graph.inputs):

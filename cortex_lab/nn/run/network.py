@@ -29,6 +29,7 @@ from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
+_KNOWN = ("reads", "categories", "preparations", "classes", "named_at", "saw_bytes", "saw_large")
 
 
 class Network(NetworkAnswers):
@@ -51,8 +52,8 @@ class Network(NetworkAnswers):
     `parameters`, `gradients` and `states` are named views into them; to change one, assign an array to it:
     `network.parameters["conv2d_1/kernel"] = array`. `pictures` names the inputs whose bytes (uint8) are seen
     as 0 to 1: see `seen`; `ids` those that are read as ids. `reads` are the columns of a table that it was
-    trained on, by input name, `categories` what was in its columns of words, and `classes` the names of what
-    its outputs stand for, where `train` was told.
+    trained on, by input name, `categories` what was in its columns of words, `preparations` what makes numbers
+    of columns, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
     the next update waits for it. `turns` sees to that: what changes weights holds
@@ -73,6 +74,7 @@ class Network(NetworkAnswers):
     states: Arrays
     reads: dict[str, list]
     categories: dict[Any, list[str]]
+    preparations: dict[str, Any]
     # The labels of one output; by name of several.
     classes: list[str] | dict[str, list[str]] | None
     # What the weights were when it was given names that were not learned yet.
@@ -134,7 +136,8 @@ class Network(NetworkAnswers):
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.categories, self.classes, self.named_at = {}, {}, None, None
+        self.reads, self.categories, self.preparations = {}, {}, {}
+        self.classes, self.named_at = None, None
         self.saw_bytes, self.saw_large = frozenset(), frozenset()
         with self.turns.lock:
             self.turns.await_readers()
@@ -287,33 +290,15 @@ class Network(NetworkAnswers):
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
         """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
-
-        def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
-            with saving.reading(path, "graph"):
-                graph = Graph.from_dict(description["graph"])
-            seed = saving.whole_number(path, description, "seed")
-            return description | {"graph": graph, "seed": seed}, graph
-
-        ops = as_ops(ops)
-        description, arrays = saving.read(path, look)
-        with saving.reading(path, "graph"):
-            network = cls(description["graph"], seed=description["seed"], ops=ops)
-        with saving.reading(path, "reads"):
-            names = saving.names_of(description)
-            network.reads, network.classes = names["reads"], names["classes"]
-            network.categories = names["categories"]
-            network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
-            network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
-        saving.fill_network(network, arrays, path)
-        return network
+        return saving.loaded(cls, path, as_ops(ops))
 
     def copy(self) -> Network:
         """A network of its own with the same weights."""
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
         pairs = ((self.params, twin.params), (self.state, twin.state))
         self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
-        twin.reads, twin.categories, twin.classes = self.reads, self.categories, self.classes
-        twin.saw_bytes, twin.saw_large, twin.named_at = self.saw_bytes, self.saw_large, self.named_at
+        for name in _KNOWN:
+            setattr(twin, name, getattr(self, name))
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:
@@ -324,6 +309,8 @@ class Network(NetworkAnswers):
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
         network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
         network.categories = self.categories
+        known = self.preparations
+        network.preparations = {name: known[name] for name in network.graph.inputs if name in known}
         network.saw_bytes = self.saw_bytes & set(network.graph.inputs)
         network.saw_large = self.saw_large & set(network.graph.inputs)
         kept = set(self.graph.ancestors(at))
