@@ -159,7 +159,6 @@ def test_a_frame_with_words_beside_targets_by_output(targets):
 
 
 SAID = {
-    "a graph": (lambda: cl.models.transformer(10, 6), "a Graph; say cl.Network(graph)"),
     "layers": (lambda: [cl.Dense(3)] * 99, "a list; say cl.Network(layers, input_shape)"),
     "a layer": (lambda: cl.Dense(3), "a layer, Dense; say cl.Network([layer], input_shape)"),
     "a session": (lambda: cl.train(net(4), (X, X[:, 0])), "a TrainingSession; say session.network"),

@@ -78,11 +78,11 @@ class Dataset(Browsable, Preparable, Parts):
     notes
         What was skipped, filled or guessed on the way here, told by `repr`.
     prepare
-        What makes numbers of the inputs, as `prepared` says: a transformer, or True for the default. None reads
-        them as they are.
+        What makes numbers of the inputs, as `prepared` says: a transformer, or True for the default. None
+        reads them as they are.
     later
-        Where inputs cannot be read as they are, as where some are missing, the default preparation reads them;
-        what that cannot read either is refused when it is asked for and not now.
+        Where inputs cannot be read as they are, as where some are missing, the default preparation reads
+        them; what that cannot read either is refused when it is asked for and not now.
 
     `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
     None for values. Where targets have names, each is a dict by name.
@@ -250,7 +250,8 @@ class Dataset(Browsable, Preparable, Parts):
     ) -> np.ndarray:
         """(n, *shape): what a network that reads these columns, in this order, is given of these rows.
 
-        `categories` and `preparation` are those that it has learned; None for those that are here, and for none.
+        `categories` and `preparation` are those that it has learned; None for those that are here, and for
+        none.
         """
         if preparation is not None:
             return read_by(self, {"inputs": preparation}, {"inputs": columns})["inputs"].take(self.rows)

@@ -195,8 +195,8 @@ def inputs_of(
 ) -> Any:  # fmt: skip
     """Inputs with each frame read by the names that its own input has, if it has some.
 
-    Words are read by the `categories` of the training, all columns by its `preparations`, by input name, if it
-    has some; ValueError for a column of words that has none.
+    Words are read by the `categories` of the training, all columns by its `preparations`, by input name, if
+    it has some; ValueError for a column of words that has none.
     """
     one = next(iter(preparations.values())) if len(preparations) == 1 else None
     if isinstance(inputs, Mapping):

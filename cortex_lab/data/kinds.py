@@ -41,13 +41,14 @@ def kind_of(column: pd.Series, name: Hashable) -> str:
         return DATES if dtype.kind == "M" else DURATIONS
     if is_numeric_dtype(dtype) and dtype.kind in "iuf":
         return NUMBERS if column.notna().any() else NOTHING
-    kinds = {_kind_of_cell(cell) for cell in column[column.notna()]} if dtype == object else {None}
+    objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
+    kinds = {_kind_of_cell(cell) for cell in column[column.notna()]} if objects else {None}
     if not kinds:
         return NOTHING
     if len(kinds) == 1 and None not in kinds:
         return str(kinds.pop())
     if None in kinds:
-        held = f"{dtype}" if dtype != object else "cells that are neither numbers, words nor dates"
+        held = f"{dtype}" if not objects else "cells that are neither numbers, words nor dates"
         raise ValueError(f"column {name!r} holds {held}, which no preparation reads: leave it out of inputs")
     raise ValueError(
         f"column {name!r} mixes {' and '.join(sorted(map(str, kinds)))}; make them alike: "
@@ -117,7 +118,8 @@ def _as_kind(column: pd.Series, kind: str, name: Hashable) -> pd.Series:
         if len(infinite):
             rows = ", ".join(str(column.index[row]) for row in infinite[:5])
             raise ValueError(
-                f"column {name!r} is infinite in {len(infinite)} of {len(column)} rows (first: {rows}); leave "
+                f"column {name!r} is infinite in {len(infinite)} of {len(column)} rows (first: {rows}); "
+                f"leave "
                 f"them out, frame[numpy.isfinite(frame[{name!r}])], or make gaps of them: "
                 f"frame[{name!r}].replace([numpy.inf, -numpy.inf], numpy.nan)"
             )

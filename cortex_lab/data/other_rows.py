@@ -1,4 +1,4 @@
-"""Other rows than those that are trained on, read as a training reads its own: by name, where there are names."""
+"""Other rows than those trained on, read as a training reads its own: by name, where there are names."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def rows_of(
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
     the order of the training's, and their class ids are those that `dataset.arrays()` gives; for words they
     are refused. `words` are those that the ids in the training's arrays stand for, `categories` those that
-    its network has learned, `preparations` what reads its columns, by input name; numbers of tables are read as
-    `dtype`.
+    its network has learned, `preparations` what reads its columns, by input name; numbers of tables are read
+    as `dtype`.
     """
     if dataset is not None and is_prepared(dataset):
         preparations = dataset._inputs.preparations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -23,8 +24,8 @@ from cortex_lab.ground.forks import cached_property
 class Prepared(Mapping):
     """Inputs, by name, as a preparation makes them of the columns of a frame, when they are first asked for.
 
-    A preparation is fitted on the rows `learned`, or given. Parts of a dataset share it, and ask for their own
-    rows; of one where other rows are trained on, `part` is another.
+    A preparation is fitted on the rows `learned`, or given. Parts of a dataset share it, and ask for their
+    own rows; of one where other rows are trained on, `part` is another.
     """
 
     def __init__(
@@ -134,7 +135,12 @@ def prepared_instead(dataset: Any, error: ValueError) -> Prepared | None:
             kinds_of(dataset._whole, columns, np.arange(len(dataset._whole)))
     except ValueError:
         return None
-    return _of(dataset, dict.fromkeys(dataset.reads), str(error))
+    # Which rows, and how to mend them, is for those who mend them.
+    return _of(
+        dataset,
+        dict.fromkeys(dataset.reads),
+        re.sub(r" \(first: .*?\)|; .*?(?=\. Besides|$)", "", str(error)),
+    )
 
 
 def _of(dataset: Any, recipes: Mapping[str, Any], instead: str | None = None) -> Prepared:
@@ -168,8 +174,8 @@ class Preparable:
 
         None is skrub's TableVectorizer with gaps filled and numbers scaled, for columns of any kind. It is
         fitted on the rows to train on, when they are first asked for, and anew for each split and fold; other
-        rows are transformed only. A network that is trained on them carries it: `network.predict(frame)` takes
-        rows as they came. Of several inputs a dict by name, or the same for each.
+        rows are transformed only. A network that is trained on them carries it: `network.predict(frame)`
+        takes rows as they came. Of several inputs a dict by name, or the same for each.
         """
         other: Any = copy.copy(self)
         other._inputs = self._prepared_by(transformer)
@@ -194,7 +200,7 @@ class Preparable:
 
     @property
     def preparation(self) -> Any:
-        """What reads the inputs, fitted on the rows to train on; by input name of several, None if nothing."""
+        """What reads the inputs, fitted on the rows to train on; by name of several, None if nothing."""
         if not isinstance(self._inputs, Prepared):
             return None
         found = self._inputs.preparations

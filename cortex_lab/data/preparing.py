@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
@@ -104,7 +105,8 @@ class Preparation:
         made = self._made(given)
         if made.shape[1] != len(self.features):
             raise ValueError(
-                f"{_called(self.transformer)} made {made.shape[1]} numbers of a row, and {len(self.features)} "
+                f"{_called(self.transformer)} made {made.shape[1]} numbers of a row, and "
+                f"{len(self.features)} "
                 "when it was fitted"
             )
         return made
@@ -146,13 +148,12 @@ class Preparation:
         if made.ndim != 2 or len(made) != len(given):
             raise ValueError(f"{name} made {'x'.join(map(str, made.shape))} of {len(given)} rows")
         if made.dtype == object:
-            try:
+            with contextlib.suppress(TypeError, ValueError):
                 made = made.astype(np.float64)
-            except (TypeError, ValueError):
-                pass
         if made.dtype.kind not in "biuf":
             raise ValueError(
-                f"{name} made {made.dtype} of these columns, and a network reads numbers: end it in an encoder, "
+                f"{name} made {made.dtype} of these columns, and a network reads numbers: end it in an "
+                f"encoder, "
                 "such as OneHotEncoder(sparse_output=False)"
             )
         with np.errstate(over="ignore"):
@@ -168,7 +169,8 @@ class Preparation:
         if gaps and np.isnan(made[rows[0], places[0]]):
             count = int(given[gaps[0]].isna().sum())
             return ValueError(
-                f"column {gaps[0]!r} is missing in {count} of {len(given)} rows, and {name} leaves gaps: begin "
+                f"column {gaps[0]!r} is missing in {count} of {len(given)} rows, and {name} leaves gaps: "
+                f"begin "
                 "with sklearn.impute.SimpleImputer(), or end with it"
             )
         features = self.features or _features_of(self.transformer, made)
@@ -216,7 +218,7 @@ def _copied(transformer: Any) -> Any:
 
 
 def refuse_no_transformer(transformer: Any) -> None:
-    """TypeError for what does not transform; ValueError for what gives new rows other numbers than learned."""
+    """TypeError for what does not transform; ValueError for what reads new rows otherwise than learned."""
     usable = all(hasattr(transformer, name) for name in ("fit", "get_params")) and not isinstance(
         transformer, type
     )
@@ -229,7 +231,8 @@ def refuse_no_transformer(transformer: Any) -> None:
     parts = [transformer, *transformer.get_params(deep=True).values()]
     if any(type(part).__name__ == "TargetEncoder" for part in parts):
         raise ValueError(
-            "TargetEncoder gives rows that it was fitted on other numbers than new ones, so a network would learn "
+            "TargetEncoder gives rows that it was fitted on other numbers than new ones, so a network "
+            "would learn "
             "the answers; encode by OneHotEncoder, or skrub's StringEncoder"
         )
 
@@ -253,7 +256,8 @@ def _cannot(
         strange = found[~found.isin(known)]
         if len(strange):
             return ValueError(
-                f"column {column!r} holds {strange.iloc[0]!r}, in {len(strange)} of {len(given)} rows, which was "
+                f"column {column!r} holds {strange.iloc[0]!r}, in {len(strange)} of {len(given)} rows, "
+                f"which was "
                 f"not among what was learned from, {_listed(known)}, and {name} refuses it: leave those rows "
                 "out, or prepare with OneHotEncoder(handle_unknown='ignore')"
             )
@@ -271,11 +275,12 @@ def _features_of(transformer: Any, made: np.ndarray) -> list[str]:
 
 
 def _refuse_other_rows(name: str, some: np.ndarray, alone: np.ndarray) -> None:
-    """ValueError if what is made of a row depends on the rows beside it: those to test on would be among them."""
+    """ValueError if what is made of a row depends on the rows beside it, which may be some to test on."""
     beside = some[: len(alone)]
     if beside.shape != alone.shape or not np.allclose(beside, alone, rtol=1e-3, atol=1e-4):
         raise ValueError(
-            f"{name} makes other numbers of a row when other rows stand beside it, so new rows would not be read "
+            f"{name} makes other numbers of a row when other rows stand beside it, so new rows would not "
+            f"be read "
             "as those that were learned from; what it takes from all rows belongs in fit"
         )
 

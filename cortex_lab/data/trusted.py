@@ -1,7 +1,7 @@
 """Fitted transformers as bytes: skops' format, never pickle, and nothing in it but what stands on our list.
 
-A file is looked at before skops sees it: every class, function and kind of node that it names, every array and
-how large it says it is. A transformer that would not be read again is refused when it is written.
+A file is looked at before skops sees it: every class, function and kind of node that it names, every array
+and how large it says it is. A transformer that would not be read again is refused when it is written.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ _ROOMS = (
 )  # fmt: skip
 """Where scikit-learn keeps transformers; those are trusted, and what they choose or fill by:"""
 _ESTIMATORS = (
-    "pipeline.Pipeline", "linear_model.LinearRegression", "linear_model.Ridge", "linear_model.BayesianRidge", "linear_model.Lasso",
-    "linear_model.ElasticNet", "linear_model.LogisticRegression", "svm.LinearSVC", "svm.LinearSVR",
+    "pipeline.Pipeline", "linear_model.LinearRegression", "linear_model.Ridge", "linear_model.BayesianRidge",
+    "linear_model.Lasso", "linear_model.ElasticNet", "linear_model.LogisticRegression", "svm.LinearSVC",
+    "svm.LinearSVR",
 )  # fmt: skip
 # Trees and graphs of neighbors are followed without a look at where they lead.
 _UNSAFE = {
@@ -86,7 +87,8 @@ _OTHERS = {
 # What skops does to a node of each kind calls nothing but the class that the node names.
 _NODES = {
     "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "SliceNode", "JsonNode", "BytesNode",
-    "NdArrayNode", "DTypeNode", "SparseMatrixNode", "RandomStateNode", "ObjectNode", "TypeNode", "FunctionNode",
+    "NdArrayNode", "DTypeNode", "SparseMatrixNode", "RandomStateNode", "ObjectNode", "TypeNode",
+    "FunctionNode",
 }  # fmt: skip
 _HOLDERS = {
     "DictNode": {"builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch",
@@ -119,19 +121,21 @@ def written(transformer: Any) -> bytes:
         _look(content)
     except Untrusted as error:
         raise Untrusted(
-            f"the preparation cannot be saved, for {error}; prepare with scikit-learn's or skrub's transformers"
+            f"the preparation cannot be saved, for {error}; prepare with scikit-learn's or skrub's "
+            f"transformers"
         ) from None
     return content
 
 
 def read(content: bytes) -> Any:
-    """The transformer that `written` wrote; `Untrusted`, before anything is made of it, for what is not ours."""
+    """The transformer that was `written`; `Untrusted`, before anything is made, for what is not ours."""
     skops = _skops()
     _look(content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # What skops does not trust by itself; it goes through that list at every node, so it is kept short.
+            # What skops does not trust by itself; it goes through that list at every node, so it is kept
+            # short.
             others = skops.get_untrusted_types(data=content)
             strange = sorted(set(others) - trusted_types())
             if not strange:
@@ -198,7 +202,7 @@ def _look(content: bytes) -> None:
 
 
 class _Looked:
-    """What a description came to: the files that it asks for, and how much of it there is with all repeats."""
+    """What a description came to: the files that it asks for, and how much there is with all repeats."""
 
     def __init__(self, members: dict[str, Any]) -> None:
         self.members, self.types, self.named = members, trusted_types(), set[str]()
@@ -230,7 +234,7 @@ class _Looked:
 
 
 def _in_order(part: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What a node holds in the order in which skops reads it: the types of a dict's keys before its values."""
+    """What a node holds in the order in which skops reads it: types of keys before values."""
     return sorted(part.items(), key=lambda item: item[0] != "key_types")
 
 

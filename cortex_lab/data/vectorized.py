@@ -22,7 +22,8 @@ def by_default() -> Any:
         from skrub import DatetimeEncoder, StringEncoder, TableVectorizer
     except ImportError as error:
         raise ImportError(
-            f"columns of words, dates or gaps are prepared by skrub, which is not installed: {EXTRA}; or give a "
+            f"columns of words, dates or gaps are prepared by skrub, which is not installed: {EXTRA}; or "
+            f"give a "
             "transformer of scikit-learn, dataset.prepared(transformer)"
         ) from error
     from sklearn.impute import SimpleImputer
@@ -66,7 +67,8 @@ def parsed(transformer: Any, given: pd.DataFrame) -> None:
             if kind is not None and len(lost):
                 written = f", written as {step.format_}," if getattr(step, "format_", None) else ""
                 raise ValueError(
-                    f"column {name!r} holds {lost.iloc[0]!r}, in {len(lost)} of {len(column)} rows, which is no "
+                    f"column {name!r} holds {lost.iloc[0]!r}, in {len(lost)} of {len(column)} rows, which "
+                    f"is no "
                     f"{kind}{written} as was learned from; write it so, or make it a gap: None"
                 )
             column = made

@@ -21,8 +21,8 @@ class WordIds:
     """A column of texts as rows (length,) of ids; `dataset.prepared(WordIds())`, as scikit-learn transforms.
 
     0 is padding, which stands behind the words, so `Embedding(ids.count, 32, mask_zero=True)` lets the
-    recurrent layers behind it pass over it; 1 is a word that was not learned, and others have ids from 2 on, by
-    how often they occur in the rows to train on. A gap is a text without words.
+    recurrent layers behind it pass over it; 1 is a word that was not learned, and others have ids from 2 on,
+    by how often they occur in the rows to train on. A gap is a text without words.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ class WordIds:
         )
         if not kept:
             raise ValueError(f"column {column.name!r} has no word that occurs {least} times or more")
-        # Words as an array are saved in a few bytes each; one that is very long would be as long in all places.
+        # Words as an array are saved in a few bytes each; one that is very long would be as long in all
+        # places.
         self.words_ = np.array([word[:64] for word in kept[:most]])
         self.length_ = min(max(map(len, split)), LONGEST) if length is None else length
         self.cut_ = sum(len(words) > self.length_ for words in split)
@@ -117,7 +118,8 @@ def _column(texts: Any) -> pd.Series:
     if isinstance(texts, pd.DataFrame):
         if texts.shape[1] != 1:
             raise ValueError(
-                f"WordIds reads one column, got {', '.join(map(repr, texts.columns))}; give each an input of its "
+                f"WordIds reads one column, got {', '.join(map(repr, texts.columns))}; give each an input "
+                f"of its "
                 "own: Dataset(frame, {'title': 'title', 'text': 'text'}, ...)"
             )
         return texts.iloc[:, 0]

@@ -40,9 +40,7 @@ def refuse_no_network(network: object) -> None:
         return
     kind = type(network).__name__
     given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
-    if isinstance(network, Graph):
-        given, say = "a Graph", "cl.Network(graph)"
-    elif isinstance(network, Layer):
+    if isinstance(network, Layer):
         given, say = f"a layer, {kind}", "cl.Network([layer], input_shape)"
     elif isinstance(network, (list, tuple)):
         given, say = f"a {kind}", "cl.Network(layers, input_shape)"

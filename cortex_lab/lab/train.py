@@ -33,7 +33,7 @@ from cortex_lab.lab.fitting import (
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
-from cortex_lab.nn import Network
+from cortex_lab.nn import Graph, Network
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
@@ -49,7 +49,7 @@ BATCH_SIZE = 32
 
 @told
 def train(
-    network: Network,
+    network: Network | Graph,
     data: Any,
     loss: Any = None,
     optimizer: Optimizer | str | None = None,
@@ -86,7 +86,8 @@ def train(
     Parameters
     ----------
     network
-        The network to train, in place.
+        The network to train, in place; of a Graph, such as `cl.models.mlp_for(dataset)`, one is made, whose
+        weights are drawn by `seed`: `session.network`.
     data
         A Dataset (its training rows are used), or a pair (inputs, targets): of arrays, or of a frame and a
         column, which are read as a Dataset is. Of (frame, "price") all columns but "price" are inputs, of a
@@ -144,6 +145,8 @@ def train(
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
     """
+    if isinstance(network, Graph):
+        network = Network(network, seed=checks.seed("seed", seed))
     refuse_no_network(network)
     refuse_targets_for_a_loss(loss)
     batch_size = checks.whole("batch_size", batch_size)

@@ -34,9 +34,7 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
         array = named[name] = checks.array(f"input {name!r}", named[name])
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
-            raise ValueError(
-                f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
-            )
+            raise ValueError(f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}")
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"

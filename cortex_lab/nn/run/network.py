@@ -52,8 +52,9 @@ class Network(NetworkAnswers):
     `parameters`, `gradients` and `states` are named views into them; to change one, assign an array to it:
     `network.parameters["conv2d_1/kernel"] = array`. `pictures` names the inputs whose bytes (uint8) are seen
     as 0 to 1: see `seen`; `ids` those that are read as ids. `reads` are the columns of a table that it was
-    trained on, by input name, `categories` what was in its columns of words, `preparations` what makes numbers
-    of columns, by input name, and `classes` the names of what its outputs stand for, where `train` was told.
+    trained on, by input name, `categories` what was in its columns of words, `preparations` what makes
+    numbers of columns, by input name, and `classes` the names of what its outputs stand for, where `train`
+    was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
     the next update waits for it. `turns` sees to that: what changes weights holds

@@ -63,7 +63,8 @@ def checked_names(
     for name, columns in reads.items() if known["reads"] else ():
         if known["reads"].get(name) == columns and known["preparations"].get(name) is not prepared.get(name):
             raise ValueError(
-                f"the network was trained on what another preparation made of the columns {columns}; make the "
+                f"the network was trained on what another preparation made of the columns {columns}; make "
+                f"the "
                 f"batches of dataset.prepared(network.preparations[{name!r}]), {AFRESH}"
             )
     return reads, categories, classes

@@ -27,7 +27,7 @@ class Saved:
 
     @cached_property
     def preparations(self) -> dict[str, Any]:
-        """What made numbers of the columns that were trained on, by input name; `DamagedFile` for another's."""
+        """What made numbers of the columns, by input name; `DamagedFile` for what is not ours."""
         return saving.preparations_of(self.path, self.description, self.arrays)
 
     @property
