@@ -148,7 +148,7 @@ class Dataset(Browsable, Preparable, Parts):
             error = with_others(found, self._whole, self.columns, self.dtype)
             instead = prepared_instead(self, error)
             if not later:
-                way = "; or have a preparation read them: Dataset(..., prepare=True)" if instead else ""
+                way = "; a preparation reads such columns: Dataset(..., prepare=True)" if instead else ""
                 raise ValueError(f"{error}{way}") from None
             vars(self)["categories"] = {}
             return instead or Unread(error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from datetime import date
 from numbers import Number
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +55,7 @@ def kind_of(column: pd.Series, name: Hashable) -> str:
     )
 
 
-def _kind_of_cell(cell: Any) -> str | None:
+def _kind_of_cell(cell: object) -> str | None:
     if isinstance(cell, str):
         return WORDS
     if isinstance(cell, (bool, np.bool_)):
@@ -71,7 +70,9 @@ def kinds_of(frame: pd.DataFrame, columns: Iterable[Hashable], rows: np.ndarray)
     return [kind_of(_single(frame, name).iloc[rows], name) for name in columns]
 
 
-def alike(frame: pd.DataFrame, columns: list, kinds: list[str], rows: np.ndarray | None = None) -> Any:
+def alike(
+    frame: pd.DataFrame, columns: list, kinds: list[str], rows: np.ndarray | None = None
+) -> pd.DataFrame:
     """The `columns` of a frame with their cells of the `kinds` that were learned; their names are words.
 
     KeyError for a column that is not there; ValueError that names one of another kind, and infinite numbers.

@@ -12,11 +12,12 @@ import pandas as pd
 from numpy.typing import DTypeLike
 
 from cortex_lab.data._rows import Rows
-from cortex_lab.data.kinds import kinds_of, refuse_alike_names
+from cortex_lab.data.kinds import alike, kinds_of, refuse_alike_names
 from cortex_lab.data.preparing import Preparation, refuse_no_transformer
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.roles import as_list
 from cortex_lab.data.tensor import TensorDtype
+from cortex_lab.data.transformer import Transformer
 from cortex_lab.ground import checks
 from cortex_lab.ground.forks import cached_property
 
@@ -129,10 +130,11 @@ def is_prepared(dataset: Any) -> bool:
 
 def prepared_instead(dataset: Any, error: ValueError) -> Prepared | None:
     """What reads inputs that cannot be read as they are; None where a preparation could not either."""
+    rows = np.arange(len(dataset._whole))
     try:
         for columns in dataset.reads.values():
             refuse_alike_names(columns)
-            kinds_of(dataset._whole, columns, np.arange(len(dataset._whole)))
+            alike(dataset._whole, columns, kinds_of(dataset._whole, columns, rows))
     except ValueError:
         return None
     # Which rows, and how to mend them, is for those who mend them.
@@ -184,7 +186,7 @@ class Preparable:
             other._targets = {name: other._goal(name) for name in other._goals}
         return other
 
-    def _prepared_by(self, transformer: Any) -> Prepared:
+    def _prepared_by(self, transformer: Transformer) -> Prepared:
         names = list(self.reads)
         given = transformer if isinstance(transformer, dict) else dict.fromkeys(names, transformer)
         if set(given) != set(names):

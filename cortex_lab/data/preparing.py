@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cortex_lab.data import trusted
 from cortex_lab.data.kinds import CATEGORIES, KINDS, WORDS, alike, kinds_of, refuse_alike_names
+from cortex_lab.data.transformer import Transformer
 from cortex_lab.data.vectorized import by_default, parsed, table_of
 from cortex_lab.data.vectorized import told as told_of_table
 from cortex_lab.data.way_back import inverted
+from cortex_lab.data.word_ids import WordIds
 from cortex_lab.ground import checks
 from cortex_lab.ground.categories import MOST
 
@@ -35,7 +37,7 @@ class Preparation:
         self,
         columns: Iterable[Hashable],
         kinds: Iterable[str],
-        transformer: Any,
+        transformer: Transformer,
         features: Iterable[str],
         notes: Iterable[str] = (),
         words: Mapping[str, list[str]] | None = None,
@@ -50,7 +52,7 @@ class Preparation:
     @classmethod
     def fitted(
         cls,
-        transformer: Any,
+        transformer: Transformer,
         frame: pd.DataFrame,
         columns: list,
         rows: np.ndarray,
@@ -68,12 +70,13 @@ class Preparation:
         given = alike(frame, columns, kinds, rows)
         transformer = by_default() if transformer is None else _copied(transformer)
         name = _called(transformer)
+        parsed(transformer, given)
         try:
             transformer.fit(given, targets)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise _cannot(name, "be fitted on these rows", error, given) from error
         words = {
-            str(column): [str(each) for each in found]
+            str(column): sorted(str(each) for each in found)
             for column, kind in zip(columns, kinds, strict=True)
             if kind in (WORDS, CATEGORIES)
             and len(found := given[str(column)].dropna().astype(object).unique()) <= MOST
@@ -183,7 +186,7 @@ class Preparation:
         return "\n  ".join(["<Preparation>", *self.notes])
 
 
-def read_preparation(described: Any, content: bytes, columns: list) -> Preparation:
+def read_preparation(described: object, content: bytes, columns: list) -> Preparation:
     """The preparation of these columns that was `written` so; ValueError for what cannot be one."""
     checks.instance("a preparation", described, Mapping, "a dict")
     kinds, features, notes = (_texts(name, described[name]) for name in ("kinds", "features", "notes"))
@@ -201,11 +204,11 @@ def read_preparation(described: Any, content: bytes, columns: list) -> Preparati
     return Preparation(columns, kinds, transformer, features, notes, words, described["dtype"])
 
 
-def _texts(name: str, given: Any) -> list[str]:
+def _texts(name: str, given: object) -> list[str]:
     return [checks.text(name, each) for each in checks.listed(name, given)]
 
 
-def _copied(transformer: Any) -> Any:
+def _copied(transformer: Transformer) -> Any:
     """An unfitted transformer of one's own, drawing from 0 what it would draw from anywhere."""
     refuse_no_transformer(transformer)
     from sklearn.base import clone
@@ -217,7 +220,7 @@ def _copied(transformer: Any) -> Any:
     return made
 
 
-def refuse_no_transformer(transformer: Any) -> None:
+def refuse_no_transformer(transformer: object) -> None:
     """TypeError for what does not transform; ValueError for what reads new rows otherwise than learned."""
     usable = all(hasattr(transformer, name) for name in ("fit", "get_params")) and not isinstance(
         transformer, type
@@ -237,7 +240,7 @@ def refuse_no_transformer(transformer: Any) -> None:
         )
 
 
-def _called(transformer: Any) -> str:
+def _called(transformer: Transformer) -> str:
     """What a transformer is called: the steps of a pipeline by their classes."""
     steps = getattr(transformer, "steps", None)
     if steps is None:
@@ -261,12 +264,12 @@ def _cannot(
                 f"not among what was learned from, {_listed(known)}, and {name} refuses it: leave those rows "
                 "out, or prepare with OneHotEncoder(handle_unknown='ignore')"
             )
-    gaps = [column for column in given.columns if given[column].isna().any()]
+    gaps = [column for column in given.columns if given[column].isna().to_numpy().any()]
     hint = f" (column {gaps[0]!r} has gaps)" if gaps and "NaN" in said else ""
     return ValueError(f"{name} cannot {what}: {said}{hint}")
 
 
-def _features_of(transformer: Any, made: np.ndarray) -> list[str]:
+def _features_of(transformer: Transformer, made: np.ndarray) -> list[str]:
     try:
         names = [str(each) for each in transformer.get_feature_names_out()]
     except (AttributeError, ValueError, TypeError, NotImplementedError):
@@ -291,6 +294,8 @@ def _told(made: Preparation, given: pd.DataFrame) -> list[str]:
         f"prepared by {_called(made.transformer)}, fitted on {len(given):,} rows: {len(made.columns)} "
         f"column{'s' * (len(made.columns) != 1)} to {len(made.features)} numbers"
     ]
+    if isinstance(made.transformer, WordIds):
+        said.append(made.transformer.told())
     table = table_of(made.transformer)
     said += [] if table is None else told_of_table(table, given)
     gaps = given.isna().sum()

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.data.transformer import Transformer
 from cortex_lab.ground import checks
 
 EXTRA = 'pip install "cortex-lab[data]"'
@@ -43,8 +44,11 @@ _UNSAFE = {
 }
 _OTHERS = {
     "builtins": ("dict", "list", "tuple", "set", "slice", "str", "int", "float", "bool", "bytes", "NoneType"),
+    "datetime": ("timedelta", "timezone"),
+    "zoneinfo": ("ZoneInfo",),
+    "pandas": ("DatetimeTZDtype",),
     "collections": ("OrderedDict", "defaultdict"),
-    "numpy": ("ndarray", "dtype"),
+    "numpy": ("ndarray", "dtype", "mean", "median"),
     "numpy.random.mtrand": ("RandomState",),
     "scipy.sparse._csr": ("csr_matrix", "csr_array"),
     "scipy.sparse._csc": ("csc_matrix", "csc_array"),
@@ -80,6 +84,7 @@ _OTHERS = {
     "skrub._to_datetime": ("ToDatetime",),
     "skrub._to_float": ("ToFloat",),
     "skrub._to_str": ("ToStr",),
+    "skrub._utils": ("LRUDict",),
     "skrub.selectors._base": ("All", "And", "Cols", "Filter", "Inv", "NameFilter", "Or", "Sub", "XOr"),
     "skrub.selectors._selectors": ("_cardinality_below",),
     "cortex_lab.data.word_ids": ("WordIds",),
@@ -88,7 +93,7 @@ _OTHERS = {
 _NODES = {
     "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "SliceNode", "JsonNode", "BytesNode",
     "NdArrayNode", "DTypeNode", "SparseMatrixNode", "RandomStateNode", "ObjectNode", "TypeNode",
-    "FunctionNode",
+    "FunctionNode", "ConstructorFromReduceNode",
 }  # fmt: skip
 _HOLDERS = {
     "DictNode": {"builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch",
@@ -96,6 +101,7 @@ _HOLDERS = {
     "ListNode": {"builtins.list", "sklearn.compose._column_transformer._RemainderColsList"},
     "TupleNode": {"builtins.tuple", "sklearn.impute._iterative._ImputerTriplet"},
     "SetNode": {"builtins.set"},
+    "ConstructorFromReduceNode": {"datetime.timedelta", "datetime.timezone", "zoneinfo.ZoneInfo"},
     "TypeNode": {f"builtins.{name}" for name in ("str", "int", "float", "bool", "list", "NoneType")},
 }  # fmt: skip
 """Which classes nodes that hold or name others may be of, where not any on the list."""
@@ -105,7 +111,7 @@ class Untrusted(ValueError):
     """What is, or would be, in a file is not on the list of what is read from files."""
 
 
-def written(transformer: Any) -> bytes:
+def written(transformer: Transformer) -> bytes:
     """A fitted transformer as bytes; `Untrusted` that names what in it is not on the list."""
     skops = _skops()
     try:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from cortex_lab.data.transformer import Transformer
+from cortex_lab.ground.float32 import as_float32, numbers_of
+
 EXTRA = 'pip install "cortex-lab[data]"'
 _SHOWN = 6
 
@@ -39,26 +42,29 @@ def by_default() -> Any:
     return make_pipeline(table, filled, StandardScaler())
 
 
-def table_of(transformer: Any) -> Any:
+def table_of(transformer: Transformer) -> Any:
     """The TableVectorizer that a transformer is or begins with, if it does."""
     steps = getattr(transformer, "steps", None)
     first = steps[0][1] if steps else transformer
     return first if type(first).__name__ == "TableVectorizer" else None
 
 
-def parsed(transformer: Any, given: pd.DataFrame) -> None:
+def parsed(transformer: Transformer, given: pd.DataFrame) -> None:
     """ValueError for words that are no dates, or no numbers, in columns of words that were learned as such.
 
-    skrub would make gaps of them.
+    skrub would make gaps of them. Before it is fitted, too: for numbers that float32 does not keep apart.
     """
     table = table_of(transformer)
-    if table is None or not hasattr(table, "all_processing_steps_"):
+    if table is None:
         return
     for name in given.columns:
+        if given[name].dtype.kind in "iuf":
+            # skrub makes float32 of numbers.
+            as_float32(numbers_of(given[name].dropna()), f"column {name!r}")
         if given[name].dtype != object:
             continue
         column = given[name]
-        for step in _before_encoding(table, name):
+        for step in _before_encoding(table, name) if hasattr(table, "transformers_") else ():
             made = step.transform(column)
             if not isinstance(made, pd.Series):
                 break
@@ -88,7 +94,8 @@ def told(table: Any, given: pd.DataFrame) -> list[str]:
     known = {name for columns in kinds.values() for name in columns}
     gone = [name for name in given.columns if name not in known or not table.input_to_outputs_.get(name)]
     found += [f"left out: {_listed(gone)}, where nothing stands"] if gone else []
-    same = [name for name in given.columns if name not in gone and given[name].nunique(dropna=False) == 1]
+    kept = [name for name in given.columns if name not in gone]
+    same = [name for name in kept if len(given[name].drop_duplicates()) == 1]
     return [*found, *([f"the same in all rows: {_listed(same)}"] if same and len(given) > 1 else [])]
 
 

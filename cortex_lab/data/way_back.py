@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.data.transformer import Transformer
 
-def inverted(transformer: Any, values: np.ndarray, columns: list[str]) -> dict[str, np.ndarray]:
+
+def inverted(transformer: Transformer, values: np.ndarray, columns: list[str]) -> dict[str, np.ndarray]:
     """By name, those of `columns` that come back of `values` (n, k), in their own units."""
     steps = getattr(transformer, "steps", None)
     if steps is not None:
@@ -15,12 +17,10 @@ def inverted(transformer: Any, values: np.ndarray, columns: list[str]) -> dict[s
         for _, step in reversed(others):
             if step in (None, "passthrough"):
                 continue
-            if type(step).__name__ == "SimpleImputer":
-                values = _unfilled(step, values)
-                continue
-            if not hasattr(step, "inverse_transform"):
+            back = _undone(step, values)
+            if back is None:
                 return {}
-            values = np.asarray(step.inverse_transform(values))
+            values = back
         return inverted(first, values, columns)
     if transformer in (None, "passthrough") or type(transformer).__name__ == "PassThrough":
         return dict(zip(columns, values.T, strict=False)) if values.shape[1] == len(columns) else {}
@@ -28,11 +28,25 @@ def inverted(transformer: Any, values: np.ndarray, columns: list[str]) -> dict[s
         return _of_parts(transformer, values, columns)
     if hasattr(transformer, "input_to_outputs_"):
         return _of_table(transformer, values)
-    if not hasattr(transformer, "inverse_transform"):
+    found = _undone(transformer, values)
+    if found is None or found.shape[1] != len(columns):
         return {}
-    found = np.asarray(transformer.inverse_transform(values))
-    found = found[:, None] if found.ndim == 1 else found
-    return dict(zip(columns, found.T, strict=False)) if found.shape[1] == len(columns) else {}
+    # What was not chosen comes back as 0, which is not what it was.
+    kept = transformer.get_support() if hasattr(transformer, "get_support") else [True] * len(columns)
+    return {name: part for name, part, known in zip(columns, found.T, kept, strict=True) if known}
+
+
+def _undone(step: Any, values: np.ndarray) -> np.ndarray | None:
+    """What a single transformer was given, (n, k); None where it does not say."""
+    if type(step).__name__ == "SimpleImputer":
+        return _unfilled(step, values)
+    known = getattr(step, "func", None) is None or getattr(step, "inverse_func", None) is not None
+    if not known or not hasattr(step, "inverse_transform"):
+        return None
+    # Of what was scaled and scaled back, a 0 is no more than nearly one.
+    ones = type(step).__name__ == "OneHotEncoder"
+    found = np.asarray(step.inverse_transform(np.round(values) if ones else values))
+    return found[:, None] if found.ndim == 1 else found
 
 
 def _unfilled(imputer: Any, values: np.ndarray) -> np.ndarray:
@@ -47,7 +61,7 @@ def _unfilled(imputer: Any, values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _of_parts(transformer: Any, values: np.ndarray, columns: list[str]) -> dict[str, np.ndarray]:
+def _of_parts(transformer: Transformer, values: np.ndarray, columns: list[str]) -> dict[str, np.ndarray]:
     """Of a ColumnTransformer."""
     found: dict[str, np.ndarray] = {}
     for name, part, chosen in transformer.transformers_:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from cortex_lab.ground import checks
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
+Texts: TypeAlias = pd.Series | pd.DataFrame | ArrayLike
 LONGEST = 200
 """Words of a text that are read where nothing is said."""
 
@@ -43,7 +45,7 @@ class WordIds:
     ) -> None:
         self.length, self.most, self.least, self.lower = length, most, least, lower
 
-    def fit(self, texts: Any, targets: Any = None) -> WordIds:
+    def fit(self, texts: Texts, targets: object = None) -> WordIds:
         """Learn the words of `texts`, a column of them or a frame of one."""
         length = None if self.length is None else checks.whole("length", self.length, least=1)
         most, least = checks.whole("most", self.most, least=1), checks.whole("least", self.least, least=1)
@@ -63,7 +65,7 @@ class WordIds:
         self.cut_ = sum(len(words) > self.length_ for words in split)
         return self
 
-    def transform(self, texts: Any) -> np.ndarray:
+    def transform(self, texts: Texts) -> np.ndarray:
         """(n, length) whole numbers."""
         column = _column(texts)
         ids = {word: place for place, word in enumerate(self.words_.tolist(), start=FIRST)}
@@ -73,11 +75,11 @@ class WordIds:
             found[row, : len(words)] = [ids.get(word[:64], UNKNOWN) for word in words]
         return found
 
-    def fit_transform(self, texts: Any, targets: Any = None) -> np.ndarray:
+    def fit_transform(self, texts: Texts, targets: object = None) -> np.ndarray:
         """What `transform` says after `fit`."""
         return self.fit(texts, targets).transform(texts)
 
-    def inverse_transform(self, ids: Any) -> np.ndarray:
+    def inverse_transform(self, ids: ArrayLike) -> np.ndarray:
         """The words of rows of ids, in one text each; those that were not learned are "?"."""
         known = np.array(["", "?", *self.words_.tolist()], object)
         rows = np.clip(np.asarray(ids).astype(np.int64), 0, len(known) - 1)
@@ -87,6 +89,11 @@ class WordIds:
     def count(self) -> int:
         """How many ids there are: what an Embedding has to be made for."""
         return len(self.words_) + FIRST
+
+    def told(self) -> str:
+        """How many words it learned, and of how many texts the end is not read."""
+        cut = f"; {self.cut_:,} texts are longer, and cut" if self.cut_ else ""
+        return f"{len(self.words_):,} words learned, texts of up to {self.length_} words{cut}"
 
     def get_feature_names_out(self, input_features: Iterable[str] | None = None) -> np.ndarray:
         """A name for each place of a sequence."""
@@ -104,7 +111,7 @@ class WordIds:
             setattr(self, name, value)
         return self
 
-    def _split(self, text: Any) -> list[str]:
+    def _split(self, text: object) -> list[str]:
         if not isinstance(text, str):
             return []
         return re.findall(r"\w+|[^\w\s]", text.lower() if self.lower else text)
@@ -114,7 +121,7 @@ class WordIds:
         return f"WordIds({given})"
 
 
-def _column(texts: Any) -> pd.Series:
+def _column(texts: Texts) -> pd.Series:
     if isinstance(texts, pd.DataFrame):
         if texts.shape[1] != 1:
             raise ValueError(
