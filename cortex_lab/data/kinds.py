@@ -14,8 +14,9 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import numbers_of
 
 NUMBERS, SWITCHES, WORDS, CATEGORIES = "numbers", "yes or no", "words", "categories"
-DATES, DURATIONS, NOTHING = "dates", "lengths of time", "nothing"
-KINDS = (NUMBERS, SWITCHES, WORDS, CATEGORIES, DATES, DURATIONS, NOTHING)
+DATES, ZONED, DURATIONS, NOTHING = "dates", "dates of a time zone", "lengths of time", "nothing"
+KINDS = (NUMBERS, SWITCHES, WORDS, CATEGORIES, DATES, ZONED, DURATIONS, NOTHING)
+_DATE = r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
 
 _MADE = {
     NUMBERS: "pandas.to_numeric({})",
@@ -23,6 +24,7 @@ _MADE = {
     WORDS: "{}.astype(str)",
     CATEGORIES: '{}.astype("category")',
     DATES: "pandas.to_datetime({})",
+    ZONED: "pandas.to_datetime({}, utc=True)",
     DURATIONS: "pandas.to_timedelta({})",
 }
 
@@ -37,7 +39,7 @@ def kind_of(column: pd.Series, name: Hashable) -> str:
     if is_bool_dtype(dtype) and getattr(dtype, "kind", "b") == "b":
         return SWITCHES
     if getattr(dtype, "kind", "O") in "mM":
-        return DATES if dtype.kind == "M" else DURATIONS
+        return DURATIONS if dtype.kind == "m" else DATES if getattr(dtype, "tz", None) is None else ZONED
     if is_numeric_dtype(dtype) and dtype.kind in "iuf":
         return NUMBERS if column.notna().any() else NOTHING
     objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
@@ -62,7 +64,9 @@ def _kind_of_cell(cell: object) -> str | None:
         return SWITCHES
     if isinstance(cell, Number) and not isinstance(cell, complex):
         return NUMBERS
-    return DATES if isinstance(cell, date) else None
+    if not isinstance(cell, date):
+        return None
+    return DATES if getattr(cell, "tzinfo", None) is None else ZONED
 
 
 def kinds_of(frame: pd.DataFrame, columns: Iterable[Hashable], rows: np.ndarray) -> list[str]:
@@ -130,6 +134,9 @@ def _as_kind(column: pd.Series, kind: str, name: Hashable) -> pd.Series:
         return _plain(column, WORDS)
     if (kind, found) == (CATEGORIES, WORDS):
         return column.astype("category")
+    if (kind, found) == (DATES, WORDS) and column.dropna().str.fullmatch(_DATE).all():
+        # Written so, a date is the same to everybody; so it stands in a file that was read without a look.
+        return pd.to_datetime(column, format="ISO8601")
     if (kind, found) == (SWITCHES, NUMBERS) and column.dropna().isin((0, 1)).all():
         return column.astype("boolean")
     raise ValueError(
@@ -140,7 +147,13 @@ def _as_kind(column: pd.Series, kind: str, name: Hashable) -> pd.Series:
 
 def _gaps(column: pd.Series, kind: str) -> pd.Series:
     """A column of nothing but gaps, as one of that kind has them."""
-    dtype = {DATES: "datetime64[ns]", DURATIONS: "timedelta64[ns]", NUMBERS: np.float64, SWITCHES: "boolean"}
+    dtype = {
+        DATES: "datetime64[ns]",
+        ZONED: "datetime64[ns, UTC]",
+        DURATIONS: "timedelta64[ns]",
+        NUMBERS: np.float64,
+        SWITCHES: "boolean",
+    }
     whole = pd.Series([np.nan] * len(column), index=column.index, dtype=object)
     return whole.astype("category") if kind == CATEGORIES else whole.astype(dtype.get(kind, object))
 
@@ -152,8 +165,8 @@ def _plain(column: pd.Series, kind: str) -> pd.Series:
         return column.astype(object).where(column.notna(), np.nan)
     if column.dtype != object:
         return column
-    if kind == DATES:
-        return pd.to_datetime(column)
+    if kind in (DATES, ZONED):
+        return pd.to_datetime(column, utc=kind == ZONED)
     if kind in (NUMBERS, SWITCHES):
         return column.astype(np.float64 if kind == NUMBERS else "boolean")
     return column

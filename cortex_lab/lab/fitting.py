@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
@@ -212,8 +212,13 @@ def reach(graph: Graph, name: str) -> tuple[float, float]:
     return LIMITS.get(end or "linear", (-inf, inf))
 
 
-def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]) -> None:
-    """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each."""
+def refuse_unfitting_inputs(
+    graph: Graph, inputs: Any, reads: Mapping[str, list], prepared: Iterable[str] = ()
+) -> None:
+    """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each.
+
+    Those of `prepared` a preparation has made.
+    """
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
     for name, values in named.items():
         got, wanted = np.shape(values)[1:], graph.inputs.get(name)
@@ -223,6 +228,12 @@ def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]
         reader = graph.consumers[name][0] if graph.consumers[name] else name
         first = ", ".join(map(repr, columns[:MOST_NAMES])) + ", ..." * (len(columns) > MOST_NAMES)
         data = f"the columns {first} give" if columns else "the data have"
+        if name in prepared:
+            raise ValueError(
+                f"input {name!r} of the network has rows of shape {wanted}, and {data} rows of shape {got}, as "
+                "they are prepared by the rows to train on: split first, data = data.split(validation=0.2), and "
+                "make the network of what is trained on, cl.models.mlp_for(data) or input_shape=data.input_shape"
+            )
         raise ValueError(
             f"input {name!r} of the network, which {reader!r} reads, has rows of shape {wanted}, and {data} "
             f"rows of shape {got}; {_input_remedy(got, wanted, len(graph.inputs))}"

@@ -205,7 +205,8 @@ def train(
     batches = given.batches(batch_size, seed, dtype)
     first = batches.fetch(0)
     checked_names(network, batches)
-    refuse_unfitting_inputs(network.graph, first.inputs, reads)
+    prepared = given.preparations(network.graph.inputs)
+    refuse_unfitting_inputs(network.graph, first.inputs, reads, prepared)
     refuse_other_scales(network.graph, reads, whole)
     if given.source is None:
         refuse_wrong_rows(network.graph, batches, reads)
@@ -220,7 +221,7 @@ def train(
     say_out_of_reach(training, given, first)
     say_held_logits(training)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
-    names |= {"preparations": given.preparations(network.graph.inputs)}
+    names |= {"preparations": prepared}
     if saved is not None:
         check_validated(training, saved, validation)
         load_training(training, saved, new_optimizer, names)

@@ -137,7 +137,8 @@ REFUSED = {
     "a word for a date": ({"day": "yesterday"}, "'day' holds 'yesterday', in 1 of 1 rows, which is no date"),
     "another way of writing": ({"day": "01.02.2020"}, "no date, written as %Y-%m-%d"),
     "dates for words": ({"day": pd.Timestamp(2020, 1, 1)}, "column 'day' holds dates where words"),
-    "words for dates": ({"when": "2020-01-01"}, "column 'when' holds words where dates"),
+    "words for dates": ({"when": "01/02/2020"}, "column 'when' holds words where dates"),
+    "another time": ({"when": pd.Timestamp(2020, 1, 1, tz="UTC")}, "holds dates of a time zone where dates"),
     "words for yes": ({"yes": "yes"}, "column 'yes' holds words where yes or no"),
     "numbers for yes": ({"yes": 2}, "column 'yes' holds numbers where yes or no"),
     "infinite": ({"number": np.inf}, "column 'number' is infinite in 1 of 1 rows"),
@@ -155,6 +156,8 @@ def test_what_was_not_learned_is_refused_by_name(case):
     row = pd.DataFrame([{**ONE, **changed}])
     with pytest.raises(ValueError, match=said):
         made.apply(row)
+    known = made.apply(pd.DataFrame([ONE]))
+    pd.testing.assert_frame_equal(made.apply(pd.DataFrame([{**ONE, "when": "2020-01-01 00:00"}])), known)
     assert np.isfinite(made.apply(pd.DataFrame([{**ONE, **dict.fromkeys(changed)}]))).all(axis=None)
 
 

@@ -204,7 +204,7 @@ def test_what_would_not_be_read_is_refused_by_name_when_it_is_saved(case):
     given = UNSAVED[case].fit(NUMBERS, LABELS)
     with pytest.raises(
         ValueError,
-        match="the preparation cannot be saved, for .*(Own|lambda|sklearn|partial|operator|RandomTrees)",
+        match=r"the preparation cannot be saved, for \S+ is (not|kept)",
     ):
         trusted.written(given)
 
@@ -222,26 +222,14 @@ def test_a_network_with_such_a_preparation_is_not_saved_and_the_file_stays(tmp_p
 
 def test_equal_preparations_are_equal_bytes_and_every_object_is_there_once():
     assert trusted.written(StandardScaler().fit(NUMBERS)) == CONTENT
-    words = [f"word{row}" for row in range(3000)]
-    from skrub import StringEncoder, TableVectorizer
-
-    table = TableVectorizer(high_cardinality=StringEncoder(2, random_state=0)).fit(
-        __import__("pandas").DataFrame({"t": words})
-    )
+    words = pd.DataFrame({"t": [f"word{row}" for row in range(3000)]})
+    table = TableVectorizer(high_cardinality=StringEncoder(2, random_state=0)).fit(words)
     content = trusted.written(table)
     assert len(content) < len(skops.io.dumps(table)) / 8
-    np.testing.assert_array_equal(
-        trusted.read(content).transform(table_frame(words)), table.transform(table_frame(words))
-    )
+    pd.testing.assert_frame_equal(trusted.read(content).transform(words[:50]), table.transform(words[:50]))
 
 
-def table_frame(words: list[str]):
-    import pandas as pd
-
-    return pd.DataFrame({"t": words[:50]})
-
-
-def test_a_file_with_a_preparation_is_read_in_a_fresh_process_and_one_without_needs_no_extra(saved, tmp_path):
+def test_a_preparation_is_read_with_its_packages_alone_and_other_networks_need_none(saved, tmp_path):
     plain = tmp_path / "plain.h5"
     cl.Network([cl.Dense(2)], 3).save(plain)
     script = (
@@ -252,6 +240,5 @@ def test_a_file_with_a_preparation_is_read_in_a_fresh_process_and_one_without_ne
         "except ImportError as error: assert 'cortex-lab[data]' in str(error)\n"
         "else: raise SystemExit('read')\n"
     )
-    subprocess.run(
-        [sys.executable, "-c", script], check=True, env={"PYTHONPATH": str(Path(cl.__file__).parents[1])}
-    )
+    root = str(Path(cl.__file__).parents[1])
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": root})

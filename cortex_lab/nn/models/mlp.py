@@ -38,7 +38,7 @@ def mlp_for(
     With these `train` chooses the loss. A target by output name has a head for each. `dropout` is the rate
     behind each hidden layer. ValueError without a target, and for inputs or targets that are no such rows.
     """
-    units = [checks.whole("units", each, least=1) for each in checks.listed("hidden", hidden, "units")]
+    units = [checks.whole("hidden", each, least=1) for each in checks.listed("hidden", hidden, "units")]
     checks.fraction("dropout", dropout)
     for name in ("input_shape", "target", "train"):
         if not hasattr(dataset, name):
