@@ -146,7 +146,7 @@ class Dataset(Browsable, Preparable, Parts):
             return {name: self._read(columns) for name, columns in self.reads.items()}
         except ValueError as found:
             error = with_others(found, self._whole, self.columns, self.dtype)
-            instead = prepared_instead(self, error)
+            instead = prepared_instead(self, found)
             if not later:
                 way = "; a preparation reads such columns: Dataset(..., prepare=True)" if instead else ""
                 raise ValueError(f"{error}{way}") from None

@@ -18,8 +18,8 @@ def by_default() -> Any:
     """The transformer of a table of columns of any kind, not fitted.
 
     Categories become a column of 0 and 1 each, one that was never seen 0 in all of them; dates year, month,
-    day and seconds; texts 30 numbers. Gaps are filled by the mean and said by a column of their own, and all
-    is scaled.
+    day and seconds; texts 30 numbers. Numbers and dates are scaled, their gaps filled by the mean and said by
+    a column of 0 and 1.
     """
     try:
         from skrub import DatetimeEncoder, StringEncoder, TableVectorizer
@@ -35,11 +35,14 @@ def by_default() -> Any:
 
     # Of two categories both are kept: dropping one would read an unknown word as the other.
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype="float32")
-    table = TableVectorizer(
-        low_cardinality=encoder, high_cardinality=StringEncoder(random_state=0), datetime=DatetimeEncoder()
-    )
+    # What is rare would be large if it were scaled, so what says that something is missing is 0 or 1.
     filled = SimpleImputer(add_indicator=True, keep_empty_features=True)
-    return make_pipeline(table, filled, StandardScaler())
+    return TableVectorizer(
+        low_cardinality=encoder,
+        high_cardinality=StringEncoder(random_state=0),
+        numeric=make_pipeline(StandardScaler(), filled),
+        datetime=make_pipeline(DatetimeEncoder(), StandardScaler(), filled),
+    )
 
 
 def table_of(transformer: Transformer) -> Any:

@@ -230,9 +230,9 @@ def refuse_unfitting_inputs(
         data = f"the columns {first} give" if columns else "the data have"
         if name in prepared:
             raise ValueError(
-                f"input {name!r} of the network has rows of shape {wanted}, and {data} rows of shape {got}, as "
-                "they are prepared by the rows to train on: split first, data = data.split(validation=0.2), and "
-                "make the network of what is trained on, cl.models.mlp_for(data) or input_shape=data.input_shape"
+                f"input {name!r} of the network has rows of shape {wanted}, and {data} rows of shape {got}, "
+                "as they are prepared by the rows to train on: split first, data = data.split(test=0.2, "
+                "validation=0.1), and make the network for that, cl.models.mlp_for(data)"
             )
         raise ValueError(
             f"input {name!r} of the network, which {reader!r} reads, has rows of shape {wanted}, and {data} "
