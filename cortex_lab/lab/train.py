@@ -246,7 +246,8 @@ def train(
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
     chosen += renumbered(training, given)
-    chosen += unscaled(training, given, reads, first)
+    features = {name: each.features for name, each in prepared.items()}
+    chosen += unscaled(training, given, reads | features, first)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
     if saved is not None and saved.study is not None:
