@@ -24,7 +24,7 @@ from cortex_lab.data.forms import (
     target_pieces,
 )
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
-from cortex_lab.data.in_arrays import targets_of
+from cortex_lab.data.in_arrays import goals_of, targets_of
 from cortex_lab.data.learned import NOTHING, Learned, named_classes
 from cortex_lab.data.other_rows import VALIDATION, pair_of, rows_of
 from cortex_lab.data.prepared import is_prepared
@@ -51,6 +51,7 @@ class Given:
     prepared: what read the frames among those inputs, by input name, if the network has learned so.
     labels: the words that the class ids in the arrays stand for, if they were given as words; by output name
         of several.
+    goals: the columns of targets in a frame beside arrays, if there are several; by output name of several.
     """
 
     reading: str
@@ -65,6 +66,7 @@ class Given:
     labels: Any = None
     words: Categories = field(default_factory=dict)
     prepared: Mapping[str, Any] = field(default_factory=dict)
+    goals: Any = None
 
     @classmethod
     def of(
@@ -102,7 +104,7 @@ class Given:
             by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
             dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)
-            bytes_in = [] if is_prepared(dataset) else byte_columns(dataset.frame[dataset.columns])
+            bytes_in = [] if is_prepared(dataset) else byte_columns(dataset._whole, dataset.columns)
             found, columns = bytes_in, None if named else dataset.columns
             return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
         columns, found = (
@@ -112,9 +114,12 @@ class Given:
         words = categories_of_inputs(inputs, learned)
         own = learned.preparations
         inputs = inputs_of(inputs, columns, "the data", words, dtype, own)
+        checks.as_many_rows(inputs, targets)
+        goals = goals_of(targets)
         targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
         targets = _by_output(targets, reading, by_output or {})
-        read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words, "prepared": own}
+        read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words, "goals": goals}
+        read["prepared"] = own
         return cls(reading, **read, columns=columns, index=index, byte_columns=found)
 
     @property
@@ -215,7 +220,7 @@ class Given:
             return self, None
         if not size:
             named = self.dataset, self.columns, self.reading, "validation", self.labels, self.words
-            rows = rows_of(validation, *named, dtype=dtype, preparations=self.prepared)
+            rows = rows_of(validation, *named, dtype=dtype, goals=self.goals, preparations=self.prepared)
             return self, rows
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")

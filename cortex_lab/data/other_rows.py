@@ -12,11 +12,12 @@ from numpy.typing import DTypeLike
 
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.forms import as_data, in_words, inputs_of, joined
+from cortex_lab.data.forms import as_data, in_words, inputs_of, joined, nameless
 from cortex_lab.data.frames import common_index
-from cortex_lab.data.in_arrays import described, of_arrays, targets_of
+from cortex_lab.data.in_arrays import described, in_order, of_arrays, targets_of
 from cortex_lab.data.prepared import is_prepared
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown
+from cortex_lab.ground import checks
 
 VALIDATION = (
     "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
@@ -34,6 +35,7 @@ def rows_of(
     words: Any = None,
     categories: Categories = MappingProxyType({}),
     dtype: DTypeLike = np.float32,
+    goals: Any = None,
     preparations: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
@@ -41,13 +43,14 @@ def rows_of(
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
     the order of the training's, and their class ids are those that `dataset.arrays()` gives; for words they
     are refused. `words` are those that the ids in the training's arrays stand for, `categories` those that
-    its network has learned, `preparations` what reads its columns, by input name; numbers of tables are read
-    as `dtype`.
+    its network has learned, `goals` the columns of its targets, `preparations` what reads its columns, by
+    input name; numbers of tables are read as `dtype`.
     """
     if dataset is not None and is_prepared(dataset):
         preparations = dataset._inputs.preparations
     later = bool(preparations)
-    if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
+    data = checks.in_numpy(data)
+    if isinstance(data, (tuple, list)):
         data = as_data(data, dtype, later)
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name=role, dtype=dtype, later=later)
@@ -55,7 +58,7 @@ def rows_of(
         return (
             data.like(dataset).arrays()
             if dataset is not None
-            else _nameless(data.read_as_numbers(dtype), columns, reading, categories, preparations)
+            else nameless(data.read_as_numbers(dtype), columns, reading, categories, goals, preparations)
         )
     if isinstance(data, pd.DataFrame):
         raise TypeError(
@@ -67,6 +70,7 @@ def rows_of(
     )
     inputs, targets = pair_of(data, role, wanted)
     common_index(inputs, targets)
+    targets = in_order(targets, goals if dataset is None else dataset.target, role)
     if dataset is not None and isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
         inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
         if targets.ndim == 2 and targets.shape[1] == 1:
@@ -120,31 +124,6 @@ def _coded(
         except ValueError as error:
             raise of_arrays(error, column) from None
     return codes_of_numbers(targets, labels, column, role, dataset.name)
-
-
-def _nameless(
-    data: Dataset,
-    columns: list | dict | None,
-    reading: str,
-    categories: Categories,
-    preparations: Mapping[str, Any],
-) -> tuple[Any, Any]:
-    """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
-    read = data.read_as(reading, "the training")
-    for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
-        if labels is not None and labels.tolist() != list(range(len(labels))):
-            raise ValueError(
-                f"the training was given class ids, and {data.name!r} has labels, {shown(labels)}: "
-                "which is which cannot be told; train on a Dataset, or give arrays here as well"
-            )
-    x, y = read.arrays()
-    known = categories or None
-    if isinstance(columns, dict) and len(columns) != 1:
-        own = preparations.get
-        return {name: read.inputs_of(each, known, own(name)) for name, each in columns.items()} or x, y
-    columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
-    alone = next(iter(preparations.values()), None)
-    return x if columns is None else read.inputs_of(columns, known, alone), y
 
 
 def pair_of(data: object, role: str, wanted: str) -> tuple[Any, Any]:

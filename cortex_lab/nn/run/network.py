@@ -24,15 +24,15 @@ from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.gradients import gradient_of
 from cortex_lab.nn.run.ids import reads_ids
+from cortex_lab.nn.run.pickled import Pickled
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
-_KNOWN = ("reads", "categories", "preparations", "classes", "named_at", "saw_bytes", "saw_large")
 
 
-class Network(NetworkAnswers):
+class Network(NetworkAnswers, Pickled):
     """Layers bound to parameters: describes itself, predicts, and is what a Training trains.
 
     Parameters
@@ -298,7 +298,7 @@ class Network(NetworkAnswers):
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
         pairs = ((self.params, twin.params), (self.state, twin.state))
         self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
-        for name in _KNOWN:
+        for name in self.settable:
             setattr(twin, name, getattr(self, name))
         return twin
 

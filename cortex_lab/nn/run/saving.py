@@ -136,10 +136,7 @@ def loaded(kind: type, path: str | os.PathLike, ops: Any) -> Any:
     with reading(path, "graph"):
         network = kind(description["graph"], seed=description["seed"], ops=ops)
     with reading(path, "reads"):
-        for name, known in names_of(description).items():
-            setattr(network, name, known)
-        network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
-        network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
+        give_names(network, description)
     network.preparations = preparations_of(path, description, arrays)
     fill_network(network, arrays, path)
     return network
@@ -161,6 +158,14 @@ def preparations_of(
                 raise ValueError(f"that of {name!r} is no row of bytes")
             found[name] = through("read_preparation")(described, content.tobytes(), reads[name])
     return found
+
+
+def give_names(network: Any, description: Mapping[str, Any]) -> None:
+    """Have a network know the names, and what it saw, that a file tells."""
+    names = names_of(description)
+    network.reads, network.classes, network.categories = names["reads"], names["classes"], names["categories"]
+    network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
+    network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
 
 
 def names_of(description: Mapping[str, Any]) -> dict[str, Any]:
