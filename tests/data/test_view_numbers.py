@@ -255,6 +255,24 @@ def test_versions_show_the_very_pixels() -> None:
     assert found.frame()["highest"].tolist() == [float(each.max()) for each in arrays.values()]
 
 
+def test_versions_of_a_data_sets_own_augmentation(monkeypatch) -> None:
+    data = load("digits")
+
+    def augmented(self, row, epoch, seed):
+        return self.arrays()[0][row] * np.float32((1 + epoch) / (10 + seed))
+
+    monkeypatch.setattr(Dataset, "augmented", augmented, raising=False)
+    found = data.versions(5, [0, 4], seed=2)
+    for epoch, picture in found.pictures.items():
+        assert np.array_equal(picture, augmented(data, 5, epoch, 2))
+    assert (
+        decode_png(pictures_in(found.html())[0]).tolist()
+        == (data.arrays()[0][5, :, :, 0] * 255).round().tolist()
+    )
+    with pytest.raises(ValueError, match="epochs"):
+        data.versions(5, 0)
+
+
 def test_a_picture_without_two_dimensions_is_said_in_words() -> None:
     assert thumbnail(np.zeros((2, 2, 2, 2)), "x") is None
     assert "2x2x2" in views.versions({0: np.zeros((2, 2, 2))}, "row 1").html()

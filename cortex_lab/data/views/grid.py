@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -103,6 +103,16 @@ def image_grid(
         said.append(f"black is {brief(limits[0])}, white {brief(limits[1])}")
     named = f" by {brief(by)!r}" if by is not None else ""
     return StaticView(f"Pictures of {looked.name}{named}", tuple(said), table, "".join(body))
+
+
+def epochs_of(epochs: int | Iterable[int]) -> list[int]:
+    """The first so many epochs, or those that are listed."""
+    if isinstance(epochs, int) and not isinstance(epochs, bool):
+        epochs = range(checks.whole("epochs", epochs, least=1, most=1000))
+    numbers = [checks.whole("an epoch", each, least=0) for each in checks.listed("epochs", epochs)]
+    if not numbers:
+        raise checks.refused("epochs", "a number of epochs, or which", epochs)
+    return numbers
 
 
 def versions(pictures: Mapping[int, np.ndarray], name: str, given: Any = None, size: int = 96) -> Versions:
