@@ -215,6 +215,13 @@ def test_a_grid_has_pictures_of_each_class_by_their_rows() -> None:
     assert np.abs(shown - wanted).max() <= 0.5
 
 
+def test_pictures_without_a_class_and_those_that_are_missing_are_counted() -> None:
+    column = TensorArray(np.zeros((4, 2, 2), np.uint8), np.array([False, False, True, False]))
+    found = image_grid(pd.DataFrame({"image": column, "y": ["a", None, "a", ""]}), by="y")
+    assert found.frame()["row"].tolist() == [3, 0] and found.frame()["class"].tolist() == ["", "a"]
+    assert {"1 are missing", "1 have no class"} <= set(found.said)
+
+
 def test_rows_are_called_as_in_the_frame_they_are_from() -> None:
     some = load("digits").frame.loc[[7, 3, 11]]
     found = image_grid(some, by="label")
