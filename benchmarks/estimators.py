@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from optuna.samplers import RandomSampler
 from sklearn.datasets import load_digits, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
@@ -14,9 +15,10 @@ from sklearn.neural_network import MLPClassifier
 
 import cortex_lab as cl
 from benchmarks.harness import Row, alternate
+from cortex_lab.search import Search
 
 OPTIONS = {"only": "", "rounds": 9, "rows": 100_000, "seeds": 5}
-PACKAGES = ("scikit-learn",)
+PACKAGES = ("scikit-learn", "optuna")
 
 LAYERS, BATCH, RATE = (64,), 200, 1e-3
 
@@ -28,6 +30,34 @@ def run(options: Any) -> Iterable[Row]:
     for name, (X, y, epochs) in parts.items():
         if options.only in ("", name):
             yield from _fits(name, X.astype(np.float32), y, epochs, options)
+    if options.only in ("", "search"):
+        yield from _search(options)
+
+
+def _search(options: Any) -> Iterable[Row]:
+    """20 trials of one search, pruned and not."""
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
+
+    def make(trial: Any) -> cl.TrainingSession:
+        units = trial.suggest_int("units", 8, 256, log=True)
+        rate = trial.suggest_float("rate", 1e-5, 1e-1, log=True)
+        net = cl.Network([cl.Dense(units, activation="relu"), cl.Dense(10)], input_shape=64)
+        return cl.train(net, (X, y), optimizer=cl.Adam(rate), batch_size=32, validation=0.2)
+
+    def trials(prune: bool) -> None:
+        # The same 20, whichever is pruned.
+        sampler = RandomSampler(seed=0)
+        found.append(Search(make, epochs=30, prune=prune, sampler=sampler).run(20).best.value)
+
+    found: list[float] = []
+    what = "20 trials on digits, 30 epochs each, pruned by the median"
+    yield alternate(lambda: trials(True), lambda: trials(False), min(3, options.rounds)).row(
+        what, "the same without pruning", bar=0.5
+    )
+    yield Row(
+        what=f"best validation loss, {what}", value=min(found[::2]), unit=f"(unpruned {min(found[1::2]):.4f})"
+    )
 
 
 def _table(rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@
 | `Source`       | where rows lie: `take`, `put`, length, shape and dtype are all that is asked    |
 | `DecodedSource`| a `Source` of files, such as pictures, each decoded when it is wanted           |
 | `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
-| `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
+| `Augmentation` | what is done to rows while they are trained on, drawn anew in every epoch       |
 | `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
 | `read`         | what is in a file or folder, as a Dataset; `readers` has a file for each kind   |
 | `read_images`  | pictures in a folder, or named by a column of a frame                           |

@@ -26,10 +26,11 @@ def names_among(inputs: Any) -> Any:
     return {name: part.columns.tolist() for name, part in frames.items()} or None
 
 
-def byte_columns(inputs: Any) -> list:
-    """Names of the columns that hold bytes among the frames in `inputs`."""
+def byte_columns(inputs: Any, among: list | None = None) -> list:
+    """Names of the columns that hold bytes among the frames in `inputs`, or `among` these names."""
     frames = [each for each in _pandas(inputs) if isinstance(each, pd.DataFrame)]
-    return [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
+    found = [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
+    return found if among is None else [name for name in among if name in found]
 
 
 def numbered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -41,6 +42,11 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     names = [None if name in frame.columns else name for name in index.names]
     frame = frame.set_axis(index.set_names(names), axis=0) if names != list(index.names) else frame
     return frame.reset_index()
+
+
+def given_columns(frame: pd.DataFrame) -> list:
+    """The columns of a frame, but for what `numbered` made of an index without a name."""
+    return [name for name in frame.columns if name != "index"]
 
 
 def numbers_of_rows(frame: pd.DataFrame) -> pd.RangeIndex:

@@ -17,7 +17,7 @@ from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.answers import ANSWERS, ASSIGNING
+from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.looking import Looking
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
@@ -53,7 +53,7 @@ class TrainingSession(Looking, Session):
     process: Training
     dataset: Dataset | None
     recipe: Recipe | None
-    answers, assigning = ANSWERS, ASSIGNING
+    answers, assigning, kept_by = ANSWERS, ASSIGNING, KEPT_BY
 
     def __init__(
         self,
@@ -64,13 +64,14 @@ class TrainingSession(Looking, Session):
         recipe: Recipe | None = None,
         shared: Iterable[Any] = (),
         labels: Any = None,
+        goals: Any = None,
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
         self.recipe = recipe
         self._shared = tuple(shared)
-        # The words that class ids in arrays stand for.
-        self._labels = labels
+        # The words that class ids in arrays stand for, and the columns that targets beside arrays have.
+        self._labels, self._goals = labels, goals
         # Of earlier steps, from the file that it goes on from.
         self._networks: dict[int, Network] = {}
 
@@ -256,7 +257,8 @@ class TrainingSession(Looking, Session):
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
         training: Any = process
-        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, labels=self._labels)
+        named = {"labels": self._labels, "goals": self._goals}
+        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, **named)
         sibling._networks = self._networks
         return sibling
 
@@ -309,9 +311,8 @@ class TrainingSession(Looking, Session):
             return data
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
-        return training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
-        )
+        known = reads, reading, "the data to score", self._labels, words, dtype, self._goals
+        return training.checked_rows(*rows_of(data, self.dataset, *known))
 
     def _split(self, name: str) -> Any:
         """The part of the data called so; KeyError that says which there are."""
@@ -356,15 +357,7 @@ class TrainingSession(Looking, Session):
 
 def _augmented(training: Training, row: int, epoch: int) -> Any:
     batches: Any = training.batches
-    kept = batches.inputs if isinstance(batches.inputs, dict) else None
-    names = list(training.augmenter.by_input)
-    length = batches._length
-    if row >= length:
-        raise IndexError(f"there is no row {row}; rows go from 0 to {length - 1}")
-    rows = np.array([row])
-    found = {}
-    for name in names:
-        part = batches._inputs[name if kept is not None else "inputs"]
-        picture = np.asarray(training.network.seen(name, part.take(rows)))
-        found[name] = training.augmenter.changed(name, picture, rows, training.seed, epoch)[0]
-    return found[names[0]] if len(found) == 1 else found
+    if row >= batches._length:
+        raise IndexError(f"there is no row {row}; rows go from 0 to {batches._length - 1}")
+    found = {name: each[0] for name, each in training.loader.augmented(np.array([row]), epoch).items()}
+    return found if len(found) > 1 else next(iter(found.values()))
