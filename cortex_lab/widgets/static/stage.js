@@ -152,6 +152,11 @@ class Stage {
       if (!panel.dirty || !panel.visible) continue;
       const frame = this.frames.get(panel.name);
       if (!frame) continue;
+      if (!panel.laidOut()) {
+        // JupyterLab takes its window off the page for one frame when the theme changes: no observer tells.
+        if (!panel.displayed()) this.schedule();
+        continue;
+      }
       panel.dirty = false;
       panel.show(frame);
       panel.root.dataset.sequence = this.sequence;
