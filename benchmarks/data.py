@@ -23,7 +23,7 @@ from benchmarks.harness import Row, Timing, alternate, summarize
 OPTIONS = {"only": "", "rounds": 30, "turns": 5, "gigabytes": 20, "jpegs": "", "python": sys.executable}
 PACKAGES = ("h5py", "pyarrow", "datasets", "torch", "torchvision", "pillow")
 
-BATCH, PICTURES, JPEGS, WORKERS = 128, 60_000, 12_000, (0, 1, 2)
+BATCH, PICTURES, JPEGS, WORKERS, TABLE_ROWS = 128, 60_000, 12_000, (0, 1, 2), 1_000_000
 PEERS = 24 * BATCH
 """Pictures of an epoch of the slower peers."""
 CHANGES = {"rotation_range": 15, "shift_range": 0.1, "zoom_range": 0.1, "contrast_range": 0.2}
@@ -287,9 +287,60 @@ def _held() -> float:
     return sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem")) * 1024 / 1e6
 
 
+def table(options: Any) -> Iterable[Row]:
+    """A Parquet table of numbers, categories, dates and texts: its first view, and every column of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.parquet"
+        _mixed(TABLE_ROWS).to_parquet(path)
+        command = [sys.executable, "-m", "benchmarks.data", "view", str(path)]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode:
+            raise RuntimeError(f"the table could not be shown: {found.stderr[-2000:]}")
+        first, whole = map(float, found.stdout.split()[-2:])
+    what = f"{TABLE_ROWS:,} rows of 20 columns in Parquet"
+    yield Row(what=f"{what}: read and shown", value=first, unit="s", bar=5, better="lower")
+    yield Row(what=f"{what}: overview of every column", value=whole, unit="s", bar=15, better="lower")
+
+
+def _mixed(rows: int) -> pd.DataFrame:
+    """8 columns of numbers, 8 of categories, 2 of dates and 2 of texts."""
+    random = np.random.default_rng(0)
+    numbers = {f"number {place}": random.normal(place, 1 + place, rows) for place in range(8)}
+    words = [np.array([f"word {each} of {place}" for each in range(3 + 5 * place)]) for place in range(8)]
+    categories = {
+        f"category {place}": pd.Categorical.from_codes(random.integers(0, len(each), rows), each)
+        if place % 2
+        else each[random.integers(0, len(each), rows)]
+        for place, each in enumerate(words)
+    }
+    seconds = [pd.to_timedelta(random.integers(0, 10**8, rows), unit="s") for _ in range(2)]
+    dates = {f"date {place}": pd.Timestamp("2020-01-01") + each for place, each in enumerate(seconds)}
+    said = np.array(["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "runs"])
+    texts = {
+        f"text {place}": [f"{' '.join(each)} {row}" for row, each in enumerate(said[places])]
+        for place, places in enumerate(random.integers(0, len(said), (2, rows, 6)))
+    }
+    frame = pd.DataFrame(numbers | categories | dates | texts)
+    frame.loc[::7, "number 0"] = np.nan
+    return frame
+
+
+def _view(path: str) -> None:
+    """Print the seconds until a table was read and shown, and those of its overview, in a fresh process."""
+    import time
+
+    began = time.perf_counter()
+    data = cl.data.read(path, target="category 0")
+    data._repr_html_()
+    first = time.perf_counter()
+    data.overview().html()
+    print(first - began, time.perf_counter() - first)
+
+
 PARTS: dict[str, Callable[[Any], Iterable[Row]]] = {
     "memory": memory, "augmented": augmented, "column": column, "mapped": mapped, "jpegs": jpegs,
+    "table": table,
 }  # fmt: skip
 
 if __name__ == "__main__":
-    _train_on(sys.argv[1])
+    _view(sys.argv[2]) if sys.argv[1] == "view" else _train_on(sys.argv[1])

@@ -21,6 +21,14 @@ def row_keys(seed: int, stream: int, n: int) -> np.ndarray:
     return np.random.Philox(key=np.array([seed, stream], np.uint64)).random_raw(n)
 
 
+def shuffled(keys: np.ndarray) -> np.ndarray:
+    """The places of `keys` from the smallest to the largest, those that are equal in their order."""
+    places = np.argsort(keys)
+    found = keys[places]
+    # A stable sort takes five times as long, and of 64 bits hardly any two are ever equal.
+    return np.argsort(keys, kind="stable") if (found[1:] == found[:-1]).any() else places
+
+
 def checked_seed(seed: int) -> int:
     return checks.seed("seed", seed)
 

@@ -103,7 +103,7 @@ class Dataset(Browsable, Augmentable, Parts):
     ) -> None:
         checks.flag("later", later)
         self.notes = tuple(checks.text("notes", note) for note in checks.listed("notes", notes))
-        checks.instance("frame", frame, pd.DataFrame, "a pandas.DataFrame")
+        frame = checks.instance("frame", checks.in_numpy(frame), pd.DataFrame, "a pandas.DataFrame")
         checks.text("name", name, "iris")
         if len(frame) == 0:
             raise ValueError("the frame has no rows")
@@ -316,7 +316,10 @@ class Dataset(Browsable, Augmentable, Parts):
 
     def target_arrays(self) -> Arrays | None:
         """The y of `arrays`, without a copy of the inputs."""
-        targets = {name: goal.rows.take(self.rows) for name, goal in self._targets.items()}
+        return self._targets_of(self.rows)
+
+    def _targets_of(self, rows: np.ndarray) -> Arrays | None:
+        targets = {name: goal.rows.take(rows) for name, goal in self._targets.items()}
         return targets if isinstance(self.target, dict) else targets.get("targets")
 
     def weights(self, sample_weight: Any) -> np.ndarray:

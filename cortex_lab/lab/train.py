@@ -19,6 +19,7 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, refuse_targets_for_a_loss, said
 from cortex_lab.lab.fitting import (
+    answered_together,
     refuse_no_network,
     refuse_other_scales,
     refuse_renumbered,
@@ -241,8 +242,10 @@ def train(
         chosen.append(f"learns by {given_optimizer!r}")
     chosen += renumbered(training, given)
     chosen += unscaled(training, given, reads, first)
+    chosen += answered_together(training)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
-    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, given.labels)
+    named = {"labels": given.labels, "goals": given.goals}
+    session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, **named)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)
         saved.study.follow(session, probes is None, new_optimizer)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.batches import Batch, BatchSource
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import WrongRows
@@ -194,6 +195,8 @@ class BatchLoader:
                 _check_finite(name, values, batch.rows)
             self._put(network.seen(name, values), places[name])
         targets = objective.by_output(batch.targets)
+        if check:
+            checks.as_many_rows(inputs, targets, "a batch")
         slots = objective.slots(bound, self.executor.plan)
         for name, at in slots.items():
             values = self._checked_targets(name, targets[name], batch) if check else targets[name]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -67,6 +68,8 @@ class TotalLoss:
         in_memory = network.ops.xp is np
         self._noting = [name for name, loss in self.losses.items() if loss.replays and in_memory]
         self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
+        # Those of rows beside the training, for as long as the memory that they look at is there.
+        self._evaluated: WeakKeyDictionary[Bound, dict[str, Slots]] = WeakKeyDictionary()
 
     @property
     def classifies(self) -> bool:
@@ -128,7 +131,10 @@ class TotalLoss:
     def slots(self, bound: Bound, plan: Plan | None = None) -> dict[str, Slots]:
         """What each loss sees of the batch in `bound`, made once; with `plan`, gradients as well."""
         if plan is None:
-            return self._bind(bound, None)
+            found = self._evaluated.get(bound)
+            if found is None:
+                found = self._evaluated[bound] = self._bind(bound, None)
+            return found
         made = self._slots.get(bound.rows)
         if made is None or made[0] is not bound:
             made = self._slots[bound.rows] = bound, self._bind(bound, plan)
@@ -240,6 +246,8 @@ class TotalLoss:
 
         def fill(part: slice, bound: Bound) -> None:
             slots = self._loaded(bound, targets, part)
+            for at in slots.values():
+                at.weights[...] = 0
             self.evaluate(slots)
             found[part] = self.losses_of_rows(slots)
 
