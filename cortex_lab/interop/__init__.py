@@ -6,6 +6,8 @@
 | `read_weights`   | the weights of such a file, into a network of one's own                           |
 | `verify`         | compares every layer with what another program gave: a `Report`                   |
 | `record`         | what a model of Keras or PyTorch gives at each layer: `RecordedLayers`, for `verify` |
+
+`cortex_lab.interop.estimators` are networks as scikit-learn's.
 """
 
 from cortex_lab.interop.certificate import Compared, Report, verify

@@ -26,7 +26,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "embed": frozenset({"study", "compute"}),
     "widgets": _ENGINE,
     "lab": _ENGINE,
-    "interop": frozenset({"compute", "optimize", "nn", "data", "lab"}),
+    "interop": frozenset({"study", "compute", "optimize", "nn", "data", "lab"}),
     "search": frozenset({"lab", "study"}),
     "scale": frozenset({"compute", "study", "nn", "data"}),
 }

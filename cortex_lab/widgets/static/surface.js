@@ -16,6 +16,10 @@ class BasePanel {
     this.root.dataset.view = mount.name;
   }
 
+  laidOut() {
+    return true;
+  }
+
   close() {}
 }
 
@@ -63,6 +67,15 @@ class CanvasPanel extends BasePanel {
     return element;
   }
 
+  displayed() {
+    return this.figure.getClientRects().length > 0;
+  }
+
+  // Whether there is a place to draw on.
+  laidOut() {
+    return this.figure.clientWidth >= 20;
+  }
+
   refresh() {
     this.dirty = true;
     this.stage.schedule();
@@ -82,7 +95,7 @@ class CanvasPanel extends BasePanel {
     this.showLegend(meta.legend ?? []);
     const surface = this.prepare(frame);
     this.hit = null;
-    if (surface && meta.plots.length) this.hit = this.draw(frame, surface) ?? null;
+    if (meta.plots.length) this.hit = this.draw(frame, surface) ?? null;
     this.showTooltip();
   }
 
@@ -92,7 +105,6 @@ class CanvasPanel extends BasePanel {
 
   prepare(frame) {
     const width = this.figure.clientWidth;
-    if (width < 20) return null;
     const wanted = !frame.meta.plots.length ? null : this.heightFor(frame, width);
     if (wanted !== null && Math.abs(wanted - this.figure.clientHeight) > 1) {
       this.figure.style.height = `${wanted}px`;
