@@ -21,6 +21,7 @@
 | `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
 | `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
 | `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
+| `DecisionRegions` | what is said of each place, where the input is two numbers            |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -55,6 +56,7 @@ from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
 from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
+from cortex_lab.widgets.views.decision_regions import DecisionRegions
 from cortex_lab.widgets.views.distributions import Distributions
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
@@ -82,6 +84,7 @@ __all__ = [
     "Contours",
     "DatasetBrowser",
     "DatasetRows",
+    "DecisionRegions",
     "Diagram",
     "Distributions",
     "EmbeddingMap",
