@@ -22,6 +22,7 @@
 | `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
 | `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
 | `DecisionRegions` | what is said of each place, where the input is two numbers            |
+| `Reliability`     | whether chances can be believed; ROC, precision and recall            |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -66,6 +67,7 @@ from cortex_lab.widgets.views.network_map import NetworkMap
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
+from cortex_lab.widgets.views.reliability import Reliability
 from cortex_lab.widgets.views.sample_browser import SampleBrowser
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
@@ -101,6 +103,7 @@ __all__ = [
     "Plot",
     "PredictedValues",
     "RecordedCurves",
+    "Reliability",
     "SampleBrowser",
     "Scatter",
     "Sentences",
