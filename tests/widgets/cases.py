@@ -193,7 +193,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Sentences(("Nothing found.",), ("",), ("",), (False,)),
     ],
     HeatMap: [
-        HeatMap([0.0, 8.0, 12.0, 24.0], [-1.0, 2.0, 5.0], np.where(_VALUES == 1, np.nan, _VALUES), unit="all"),
+        HeatMap([0.0, 8.0, 12.0, 24.0], [-1.0, 2.0, 5.0], np.where(_VALUES, _VALUES, np.nan), unit="all"),
         HeatMap([0.0, 8.0, 12.0, 24.0], [-1.0, 2.0, 5.0], _VALUES, groups=np.array([[0, 1, 1], [1, 0, 0]]),
                 names=("ant", "<bee>"), unit="chance"),
     ],
