@@ -101,8 +101,9 @@ def test_buttons_leave_out_the_rows_selected(views: Views) -> None:
     views.agree("selection", [row])
     shown(views, "sample_browser")
     panel = views.panel("sample_browser")
-    views.wait(lambda: "the 1 row selected" in (views.figure("sample_browser").get_attribute("aria-label") or ""),
-               "the buttons to be about it")  # fmt: skip
+    figure = views.figure("sample_browser")
+    said = lambda: figure.get_attribute("aria-label") or ""  # noqa: E731
+    views.wait(lambda: "the 1 row selected" in said(), "the buttons to be about it")
     panel.get_by_role("button", name="Leave out").click()
     views.wait(lambda: views.lab.value("session.process.batches.excluded.tolist()") == [row], "the edit")
     assert views.lab.value("bench.error is None")
