@@ -50,6 +50,10 @@ class Ops:
         object.__setattr__(self, name, bound)
         return bound
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # There is one of each name.
+        return get_ops, (self.name,)
+
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Any:
         return self.xp.empty(shape, dtype or self.dtype)
 

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
 from cortex_lab.data._memory import can_be_copied
+from cortex_lab.data.frames import given_columns
 from cortex_lab.data.ragged import PaddedSource, RaggedArray
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import ArraySource, Source, as_sliced, copied, frozen, in_memory, settled
@@ -215,7 +216,7 @@ def _refuse_switches_with_gaps(column: pd.Series, name: Any, frame: pd.DataFrame
 
 def _column(frame: pd.DataFrame, name: Any) -> pd.Series:
     if name not in frame.columns:
-        there = ", ".join(map(repr, frame.columns))
+        there = ", ".join(map(repr, given_columns(frame)))
         raise KeyError(f"the frame has no column {name!r}; it has {there}{checks.near(name, frame.columns)}")
     column = frame[name]
     if isinstance(column, pd.DataFrame):

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
-from cortex_lab.data.in_arrays import of_arrays
+from cortex_lab.data.in_arrays import in_order, of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.roles import as_list
 from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
@@ -53,9 +53,10 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
         return Dataset(data, target=named[0], dtype=dtype)
     pair = isinstance(data, (tuple, list)) and len(data) == 2
     if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
+        named = "" if isinstance(data[0], Mapping) else f", columns=[..., {data[1]!r}]"
         raise TypeError(
             f"{data[1]!r} names a column of a frame, and it stands beside {checks.shown(data[0])}: make it "
-            f"one, (pandas.DataFrame(data), {data[1]!r})"
+            f"one, (pandas.DataFrame(data{named}), {data[1]!r})"
         )
     if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data[0], checks.plain(data[1])
@@ -136,7 +137,7 @@ def labeled(
     Those that a network has `learned`, for the output `name`, keep the codes they have there.
     """
     values = targets.array if isinstance(targets, pd.Series) else targets
-    words = np.asarray(values)
+    words = checks.array("targets", values)
     if words.dtype.kind not in "OUST" or words.ndim not in (1, 2) or words.shape[1:] not in ((), (1,)):
         return targets, None
     column = pd.Series(words.reshape(-1)) if not isinstance(targets, pd.Series) else targets
@@ -237,6 +238,26 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
     return found
 
 
+def nameless(
+    data: Dataset, columns: list | dict | None, reading: str, categories: Categories, goals: Any = None
+) -> tuple[Any, Any]:
+    """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
+    read = data.read_as(reading, "the training")
+    for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
+        if labels is not None and labels.tolist() != list(range(len(labels))):
+            raise ValueError(
+                f"the training was given class ids, and {data.name!r} has labels, {shown(labels)}: "
+                "which is which cannot be told; train on a Dataset, or give arrays here as well"
+            )
+    x, y = read.arrays()
+    y = in_order(y, goals, repr(data.name), data.target)
+    known = categories or None
+    if isinstance(columns, dict) and len(columns) != 1:
+        return {name: read.inputs_of(each, known) for name, each in columns.items()} or x, y
+    columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
+    return x if columns is None else read.inputs_of(columns, known), y
+
+
 def joined(
     inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset",
     dtype: DTypeLike = np.float32,
@@ -305,7 +326,7 @@ def target_pieces(
 
     None where some lie in a file, which is read once only.
     """
-    first = None if dataset is None else dataset.select(rows[:1]).target_arrays()
+    first = None if dataset is None else dataset._targets_of(rows[:1])
     whole = targets if dataset is None else first
     several: list[Any] = list(whole.values()) if isinstance(whole, Mapping) else [whole]
     kept = () if dataset is None else dataset._targets.values()
@@ -317,7 +338,7 @@ def target_pieces(
     for start in range(0, len(rows), step):
         some = rows[start : start + step]
         if dataset is not None:
-            found = dataset.select(some).target_arrays()
+            found = dataset._targets_of(some)
         elif isinstance(targets, Mapping):
             found = {name: each[some] for name, each in targets.items()}
         else:

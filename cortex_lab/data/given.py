@@ -21,12 +21,13 @@ from cortex_lab.data.forms import (
     in_words,
     inputs_of,
     joined,
+    nameless,
     refuse_given_away,
     refuse_unmatched,
     target_pieces,
 )
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
-from cortex_lab.data.in_arrays import described, of_arrays, targets_of
+from cortex_lab.data.in_arrays import described, goals_of, in_order, of_arrays, targets_of
 from cortex_lab.data.learned import NOTHING, Learned, named_classes
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
@@ -54,6 +55,7 @@ class Given:
     words: the categories of the columns of words among the inputs in arrays, by column.
     labels: the words that the class ids in the arrays stand for, if they were given as words; by output name
         of several.
+    goals: the columns of targets in a frame beside arrays, if there are several; by output name of several.
     """
 
     reading: str
@@ -67,6 +69,7 @@ class Given:
     byte_columns: Sequence = ()
     labels: Any = None
     words: Categories = field(default_factory=dict)
+    goals: Any = None
 
     @classmethod
     def of(
@@ -103,7 +106,7 @@ class Given:
             by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
             dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)
-            found, columns = byte_columns(dataset.frame[dataset.columns]), None if named else dataset.columns
+            found, columns = byte_columns(dataset._whole, dataset.columns), None if named else dataset.columns
             return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
         columns, found = (
             learned.columns(names_among(inputs)) or dict(learned.reads) or None,
@@ -111,9 +114,11 @@ class Given:
         )
         words = categories_of_inputs(inputs, learned)
         inputs = inputs_of(inputs, columns, "the data", words, dtype)
+        checks.as_many_rows(inputs, targets)
+        goals = goals_of(targets)
         targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
         targets = _by_output(targets, reading, by_output or {})
-        read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words}
+        read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words, "goals": goals}
         return cls(reading, **read, columns=columns, index=index, byte_columns=found)
 
     @property
@@ -203,7 +208,7 @@ class Given:
             return self, None
         if not size:
             named = self.dataset, self.columns, self.reading, "validation", self.labels, self.words
-            rows = rows_of(validation, *named, dtype=dtype)
+            rows = rows_of(validation, *named, dtype=dtype, goals=self.goals)
             return self, rows
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
@@ -265,15 +270,17 @@ def rows_of(
     words: Any = None,
     categories: Categories = MappingProxyType({}),
     dtype: DTypeLike = np.float32,
+    goals: Any = None,
 ) -> tuple[Any, Any]:
     """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
 
     Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
     the order of the training's, and their class ids are those that `dataset.arrays()` gives; for words they
     are refused. `words` are those that the ids in the training's arrays stand for, `categories` those that
-    its network has learned; numbers of tables are read as `dtype`.
+    its network has learned, `goals` the columns of its targets; numbers of tables are read as `dtype`.
     """
-    if isinstance(data, (tuple, list)) and not isinstance(data, pd.DataFrame):
+    data = checks.in_numpy(data)
+    if isinstance(data, (tuple, list)):
         data = as_data(data, dtype)
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name=role, dtype=dtype)
@@ -281,7 +288,7 @@ def rows_of(
         return (
             data.like(dataset).arrays()
             if dataset is not None
-            else _nameless(data.read_as_numbers(dtype), columns, reading, categories)
+            else nameless(data.read_as_numbers(dtype), columns, reading, categories, goals)
         )
     if isinstance(data, pd.DataFrame):
         raise TypeError(
@@ -293,6 +300,7 @@ def rows_of(
     )
     inputs, targets = _pair(data, role, wanted)
     common_index(inputs, targets)
+    targets = in_order(targets, goals if dataset is None else dataset.target, role)
     if dataset is not None and isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
         inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
         if targets.ndim == 2 and targets.shape[1] == 1:
@@ -345,25 +353,6 @@ def _coded(
         except ValueError as error:
             raise of_arrays(error, column) from None
     return codes_of_numbers(targets, labels, column, role, dataset.name)
-
-
-def _nameless(
-    data: Dataset, columns: list | dict | None, reading: str, categories: Categories
-) -> tuple[Any, Any]:
-    """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
-    read = data.read_as(reading, "the training")
-    for labels in read.labels.values() if isinstance(read.labels, dict) else [read.labels]:
-        if labels is not None and labels.tolist() != list(range(len(labels))):
-            raise ValueError(
-                f"the training was given class ids, and {data.name!r} has labels, {shown(labels)}: "
-                "which is which cannot be told; train on a Dataset, or give arrays here as well"
-            )
-    x, y = read.arrays()
-    known = categories or None
-    if isinstance(columns, dict) and len(columns) != 1:
-        return {name: read.inputs_of(each, known) for name, each in columns.items()} or x, y
-    columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
-    return x if columns is None else read.inputs_of(columns, known), y
 
 
 def _pair(data: object, role: str, wanted: str) -> tuple[Any, Any]:

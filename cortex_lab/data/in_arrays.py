@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data.targets import shown
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_masked
 
 
@@ -19,7 +20,7 @@ def targets_of(targets: Any, reading: str) -> Any:
         return targets
     refuse_masked(targets, "targets")
     refuse_columns_of_words(targets)
-    targets = np.asarray(targets)
+    targets = checks.array("targets", targets)
     if targets.dtype == object:
         targets = pd.Series(targets.ravel()).infer_objects().to_numpy().reshape(targets.shape)
     if targets.ndim and (reading == "classes" or targets.dtype == object):
@@ -40,6 +41,41 @@ def targets_of(targets: Any, reading: str) -> Any:
             f"words; {words_of(targets)}, or use a cortex_lab.data.Dataset"
         )
     return targets
+
+
+def goals_of(targets: Any) -> Any:
+    """The columns of targets in a frame, if there are several; by output name where targets are."""
+    if isinstance(targets, Mapping):
+        return {name: goals_of(each) for name, each in targets.items()}
+    several = isinstance(targets, pd.DataFrame) and targets.shape[1] > 1
+    return targets.columns.tolist() if several else None
+
+
+def in_order(targets: Any, goals: Any, role: str, columns: Any = None) -> Any:
+    """Targets in a frame, or an array of `columns`, with the columns in the order of `goals`.
+
+    ValueError for columns of other names. What has none, or stands beside what has none, is as it is.
+    """
+    if isinstance(targets, Mapping):
+        goals, columns = (each if isinstance(each, Mapping) else {} for each in (goals, columns))
+        return {
+            name: in_order(each, goals.get(name), role, columns.get(name)) for name, each in targets.items()
+        }
+    columns = targets.columns.tolist() if isinstance(targets, pd.DataFrame) else columns
+    alone = isinstance(targets, (list, np.ndarray, pd.Series)) and np.ndim(targets[:1]) == 1
+    if alone and isinstance(goals, list) and len(goals) > 1:
+        raise ValueError(
+            f"the targets of {role} are a single column, and those that were trained on are {shown(goals)}: "
+            f"give frame[{goals}], or of labels pandas.get_dummies(y)[{goals}]"
+        )
+    if not isinstance(goals, list) or not isinstance(columns, list) or goals == columns:
+        return targets
+    if len({*columns}) != len(columns) or {*columns} != {*goals}:
+        raise ValueError(
+            f"the targets of {role} have the columns {shown(columns)}, and those that were trained on are "
+            f"{shown(goals)}, which go by name: give frame[{goals}]"
+        )
+    return pd.DataFrame(targets, columns=columns)[goals]
 
 
 def described(value: object) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data._rows import Rows
 from cortex_lab.data.columns import listed
+from cortex_lab.data.frames import given_columns
 from cortex_lab.data.source import Source
 from cortex_lab.data.targets import shown
 from cortex_lab.data.tensor import TensorDtype
@@ -148,7 +149,7 @@ def require(frame: pd.DataFrame, columns: list, name: str) -> None:
     if missing:
         raise KeyError(
             f"{name!r} has no column {missing[0]!r}, which was trained on; it has "
-            f"{shown(frame.columns)}: frame.rename(columns={{...}}) gives a column its name"
+            f"{shown(given_columns(frame))}: frame.rename(columns={{...}}) gives a column its name"
         )
 
 

@@ -25,7 +25,7 @@ def write(frame: pd.DataFrame, path: str | os.PathLike) -> None:
 
     Feather is not compressed, so that `TensorArray.open` can map a column of it.
     """
-    checks.instance("frame", frame, pd.DataFrame, "a pandas.DataFrame")
+    frame = checks.instance("frame", checks.in_numpy(frame), pd.DataFrame, "a pandas.DataFrame")
     kind = checks.choice("the suffix of path", Path(checks.path("path", path)).suffix, _FORMATS)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -208,10 +208,17 @@ def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
 
 def array(name: str, value: Any) -> np.ndarray:
     """What is given as an array, of whatever kind, if it fits in memory."""
+    if isinstance(value, dict):
+        raise refused(name, "an array or a column", value)
     try:
         return np.asarray(value)
     except MemoryError:
         raise refused(name, "an array that fits in memory", value) from None
+    except ValueError as error:
+        if not isinstance(value, (list, tuple)):
+            raise
+        # NumPy says how deep it goes, or that lists differ in length.
+        raise refused(name, "an array, or lists that make one, all of one length", value) from error
 
 
 def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np.ndarray:
@@ -231,6 +238,21 @@ def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np
     return found
 
 
+def as_many_rows(inputs: Any, targets: Any, of: str = "") -> None:
+    """ValueError unless arrays, alone or by name, have as many rows as each other; `of` is whose they are."""
+    parts = []
+    for called, given in (("inputs", inputs), ("targets", targets)):
+        named = given if isinstance(given, Mapping) else {called: given}
+        for name, part in named.items():
+            # What has no rows at all is refused for what it is.
+            with contextlib.suppress(TypeError):
+                parts.append((name if len(named) > 1 else called, len(part)))
+    if len({rows for _, rows in parts}) > 1:
+        sizes = ", ".join(f"{name} {rows}" for name, rows in parts)
+        whose = f" of {of}" * bool(of)
+        raise ValueError(f"inputs and targets{whose} must have as many rows as each other, got {sizes}")
+
+
 def path(name: str, value: object) -> str:
     """The path of a file, given as a text or a `Path`."""
     if isinstance(value, (str, os.PathLike)) and not isinstance(value, type):
@@ -241,9 +263,15 @@ def path(name: str, value: object) -> str:
 
 
 def in_numpy(value: Any, inside: tuple[int, ...] = ()) -> Any:
-    """Tensors of PyTorch as NumPy's arrays, alone or in a tuple, a list or a dict of such; else as it is."""
+    """Tensors of PyTorch as NumPy's arrays, tables of polars or Arrow as frames of pandas; else as it is.
+
+    Also those in a tuple, a list or a dict of such.
+    """
     if hasattr(value, "detach") and hasattr(value, "numpy"):
         return value.detach().cpu().numpy()
+    # Arrays of xarray have it too, and are as good as NumPy's.
+    if hasattr(value, "to_pandas") and not hasattr(value, "dims"):
+        return value.to_pandas()
     if id(value) in inside or len(inside) == DEEPEST:
         return value
     inside = (*inside, id(value))

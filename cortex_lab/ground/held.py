@@ -5,13 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex
 
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import Answering
 
 
-class Held(Answering):
+class Unpickled:
+    """Base of what neither pickle nor copy.deepcopy can keep: `kept_by`, where it is said, does instead."""
+
+    kept_by: ClassVar[str] = ""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        if not self.kept_by:
+            return super().__reduce_ex__(protocol)
+        raise TypeError(f"a {type(self).__name__} is not pickled, nor copied by copy: {self.kept_by}")
+
+
+class Held(Unpickled, Answering):
     """Base of what people hold: of its public names, those that a class declares are assigned, once.
 
     Those in `settable` may be assigned again. `assigning` says what to type instead of assigning a name,

@@ -34,7 +34,6 @@ ANSWERS = {
     "metrics": _TRACE,
     "log": _TRACE,
     "logs": _TRACE,
-    "results": _TRACE,
     "loss_curve_": _TRACE,
     "epoch": "session.trace['epoch'][-1]",
     "steps": "session.step_number",
@@ -83,3 +82,9 @@ ASSIGNING = {
     "callbacks": "session.subscribe(function) calls it",
 }  # fmt: skip
 """What to type instead of assigning to a session."""
+
+KEPT_BY = (
+    "session.save('it.h5') keeps it, and cl.train(..., resume_from='it.h5') goes on; session.fork()[0] is "
+    "another session"
+)
+"""What to type instead of pickling a session."""

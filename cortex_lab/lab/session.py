@@ -17,7 +17,8 @@ from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.answers import ANSWERS, ASSIGNING
+from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
+from cortex_lab.lab.looking import Looking
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
@@ -43,7 +44,7 @@ class Best:
     value: float
 
 
-class TrainingSession(Session):
+class TrainingSession(Looking, Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
@@ -52,7 +53,7 @@ class TrainingSession(Session):
     process: Training
     dataset: Dataset | None
     recipe: Recipe | None
-    answers, assigning = ANSWERS, ASSIGNING
+    answers, assigning, kept_by = ANSWERS, ASSIGNING, KEPT_BY
 
     def __init__(
         self,
@@ -63,13 +64,14 @@ class TrainingSession(Session):
         recipe: Recipe | None = None,
         shared: Iterable[Any] = (),
         labels: Any = None,
+        goals: Any = None,
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
         self.recipe = recipe
         self._shared = tuple(shared)
-        # The words that class ids in arrays stand for.
-        self._labels = labels
+        # The words that class ids in arrays stand for, and the columns that targets beside arrays have.
+        self._labels, self._goals = labels, goals
         # Of earlier steps, from the file that it goes on from.
         self._networks: dict[int, Network] = {}
 
@@ -255,7 +257,8 @@ class TrainingSession(Session):
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
         training: Any = process
-        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, labels=self._labels)
+        named = {"labels": self._labels, "goals": self._goals}
+        sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, **named)
         sibling._networks = self._networks
         return sibling
 
@@ -299,14 +302,17 @@ class TrainingSession(Session):
         if isinstance(data, str):
             data = self._split(data)
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
+        return training.objective.score(*self._rows_to_score(data), chosen)
+
+    def _rows_to_score(self, data: Any) -> tuple[Any, Any]:
+        """Checked inputs and targets by name, of a Dataset, a frame or a pair."""
+        training = self.process
         if data is not None and data is training.validation:
-            return training.objective.score(*data, chosen)
+            return data
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
-        inputs, targets = training.checked_rows(
-            *rows_of(data, self.dataset, reads, reading, "the data to score", self._labels, words, dtype)
-        )
-        return training.objective.score(inputs, targets, chosen)
+        known = reads, reading, "the data to score", self._labels, words, dtype, self._goals
+        return training.checked_rows(*rows_of(data, self.dataset, *known))
 
     def _split(self, name: str) -> Any:
         """The part of the data called so; KeyError that says which there are."""
@@ -351,15 +357,7 @@ class TrainingSession(Session):
 
 def _augmented(training: Training, row: int, epoch: int) -> Any:
     batches: Any = training.batches
-    kept = batches.inputs if isinstance(batches.inputs, dict) else None
-    names = list(training.augmenter.by_input)
-    length = batches._length
-    if row >= length:
-        raise IndexError(f"there is no row {row}; rows go from 0 to {length - 1}")
-    rows = np.array([row])
-    found = {}
-    for name in names:
-        part = batches._inputs[name if kept is not None else "inputs"]
-        picture = np.asarray(training.network.seen(name, part.take(rows)))
-        found[name] = training.augmenter.changed(name, picture, rows, training.seed, epoch)[0]
-    return found[names[0]] if len(found) == 1 else found
+    if row >= batches._length:
+        raise IndexError(f"there is no row {row}; rows go from 0 to {batches._length - 1}")
+    found = {name: each[0] for name, each in training.loader.augmented(np.array([row]), epoch).items()}
+    return found if len(found) > 1 else next(iter(found.values()))

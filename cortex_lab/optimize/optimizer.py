@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -199,6 +199,12 @@ class Optimizer(Described):
 
     def check_rate(self) -> None:
         """ValueError unless the learning rate is a number of at least 0, or a function of the update."""
+        if _are_parameters(self.learning_rate):
+            kind = type(self).__name__
+            raise checks.WrongArgument(
+                f"{kind} takes no parameters, but a learning rate first: cl.{kind}(1e-3); the network is "
+                f"given to train: cl.train(network, data, optimizer=cl.{kind}(1e-3))"
+            )
         if callable(self.learning_rate):
             checks.function("learning_rate", self.learning_rate, "a number or a schedule")
         else:
@@ -212,6 +218,12 @@ class Optimizer(Described):
     @cached_property
     def _undecayed(self) -> Any:
         return self.replace(weight_decay=0.0)
+
+
+def _are_parameters(rate: object) -> bool:
+    """Whether this is a network or what it learns, which others give an optimizer first."""
+    several = isinstance(rate, Iterable) and not isinstance(rate, (str, bytes))
+    return several or (hasattr(rate, "parameters") and not isinstance(rate, Described))
 
 
 def _scale_steps(params: np.ndarray, scaled: list[tuple[int, int, float]], before: list[Any]) -> None:

@@ -54,6 +54,7 @@ class Session(Held):
     # What a script says as comments: the steps at which something was done that changes no bit, and what.
     remarks: list[tuple[int, str]]
     remade = "session.edit(name, value) changes what there is to edit"
+    kept_by = "session.trace.frame() is a table of what was recorded, session.fork()[0] another session"
 
     def __init__(
         self, process: Process, probes: Iterable[Probe] | None = None, snapshot_budget: int = 256 * 2**20
@@ -238,7 +239,7 @@ class Session(Held):
             )
         missing = [Probe(key) for key in dict.fromkeys(condition.keys) if key not in self.recorded_keys]
         for probe in missing:
-            self._recorder.check(probe)
+            self._recorder.check(probe, of=condition)
         condition.check(self.trace)
 
         def set_it() -> Breakpoint:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.held import Unpickled
 from cortex_lab.study.missing import MISSING, is_recorded
 from cortex_lab.study.tracefile import TraceFile
 from cortex_lab.study.tracereading import read_trace
@@ -21,7 +22,7 @@ _LARGE = 2**19
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
-class Trace:
+class Trace(Unpickled):
     """Append-only table of float64 columns, NaN where a key was not due at that step.
 
     Columns grow by doubling, so appending is cheap and reading a column copies nothing. One thread
@@ -44,6 +45,8 @@ class Trace:
         self.directions: Mapping[str, bool | None] = {}
         self.before: Mapping[str, float] = {}
         self.advise: Callable[[str], str] = lambda key: f"Record it with Probe({key!r})"
+
+    kept_by = "trace.frame() is a table of it, trace.stream_to('it.h5') a file"
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from cortex_lab.ground import checks
 from cortex_lab.nn.diagnosis import Finding
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.speed import Speed
 
 _REWIND = re.compile(r"session\.rewind\(step=(\d+)\)")
 
@@ -22,6 +23,7 @@ class Remedies:
     trainer: Any
     layout: Any
     selection: Any
+    _speed: Speed
     run: Any
     turn: Any
     _stepping: Any
@@ -71,8 +73,8 @@ class Remedies:
     def remedy(self, finding: Finding | int = 0) -> None:
         """What a click on a finding's remedy does: its edits, after the rewind it asks for.
 
-        `finding` is one of `findings`, or its place among them. A training that ran goes on. ValueError for
-        one whose remedy is no edit: it says what to type.
+        `finding` is one of `findings`, or its place among them. A training that ran goes on, at the bench's
+        speed if the bench ran it. ValueError for one whose remedy is no edit: it says what to type.
         """
         if not isinstance(finding, Finding):
             known = self.findings
@@ -82,7 +84,8 @@ class Remedies:
             finding = known[place]
         if not finding.edits:
             raise ValueError(f"the remedy of {finding.kind!r} is nothing to click: {finding.remedy}")
-        chosen, session, ran = finding, self.session, self.session.running
+        chosen, session = finding, self.session
+        go_on = self._speed.run if self._speed.runs else session.run if session.running else None
 
         def apply() -> None:
             back = _REWIND.search(chosen.remedy)
@@ -94,8 +97,5 @@ class Remedies:
                 session.edit(name, value)
 
         self._stepping(apply)
-        if ran:
-            self.trainer.put(self._go, runs=True)
-
-    def _go(self) -> None:
-        self.session.run()
+        if go_on is not None:
+            self.trainer.put(go_on, runs=True)

@@ -38,7 +38,7 @@ GIVEN = {
     sk.matthews_corrcoef: True,
     sk.f1_score: True,
     sk.hamming_loss: False,
-    sk.mean_absolute_error: False,
+    sk.zero_one_loss: False,
     sk.cohen_kappa_score: None,
     worst_class_recall: None,
     under_half: None,

@@ -12,7 +12,7 @@ import sklearn.metrics as sk
 
 import cortex_lab as cl
 from cortex_lab.nn import Network, Training
-from cortex_lab.nn.train.metrics import USUAL, Metrics, resolve_metric
+from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.study import Session
 from tests.nn.trainings import Rows, blobs, dense
@@ -348,11 +348,3 @@ def test_outputs_are_gathered_from_a_gpu():
         )
         found.append([training.measure(f"validation_{name}") for name in ("f1_macro", "roc_auc_ovr")])
     np.testing.assert_allclose(found[0], found[1], atol=5e-3)
-
-
-@pytest.mark.parametrize("name", USUAL)
-def test_usual_names_of_metrics_are_answered_with_those_of_scorers(name):
-    for spelled in (name, name.upper()):
-        with pytest.raises(ValueError, match=f"it has {', '.join(USUAL[name])}"):
-            resolve_metric(spelled)
-    assert all(resolve_metric(each) for each in USUAL[name])

@@ -1,125 +1,110 @@
-"""Every view of every session that has little, much or nothing good to show: it draws, or says what to do."""
+"""What nobody should hand to a bench, and what happens all the same: it says so, and leaves nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+import subprocess
+import sys
+import threading
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.study import Session
-from cortex_lab.widgets import Chart, Comparison, PathView
+from cortex_lab.widgets import Bench
 from cortex_lab.widgets.chart.canvas import pack
 from cortex_lab.widgets.opening import views_of
-from cortex_lab.widgets.views import VIEWS
-from tests.widgets import session_kinds
-from tests.widgets.hand import linear, three_classes
-from tests.widgets.toys import ToySession, ToyTraining
+from tests.waiting import wait_until
+from tests.widgets.session_kinds import KINDS
+from tests.widgets.toys import Page, ToySession
 
-OF_SESSIONS = [cls for cls in VIEWS.values() if cls not in (PathView, Comparison)]
+MOST = 200_000
+"""Numbers that one panel sends to a page at most."""
 
 
-def nan_everywhere() -> Any:
-    session = three_classes()
+DRAWN = ("dataset", "regression", "sequences")
+"""Kinds of sessions that are drawn in every way, of those whose panels are looked at."""
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    yield
+    assert not [each.name for each in threading.enumerate() if each.name.startswith("cortex-lab")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_and_losses_that_are_all_nan_leave_a_picture_in_every_panel(kind: str) -> None:
+    session = KINDS[kind]()
     session.step(2)
-    session.network.params[...] = np.nan
-    return session
-
-
-def nan_in_values() -> Any:
-    session = session_kinds.regression()
-    session.step(2)
-    session.network.params[...] = np.nan
-    return session
-
-
-@cache
-def _million() -> tuple[np.ndarray, np.ndarray]:
-    rows = np.random.default_rng(0).normal(size=(1_000_000, 2)).astype(np.float32)
-    return rows, (rows[:, 0] > rows[:, 1]).astype(np.int64)
-
-
-def a_million_rows() -> Any:
-    options = {"batch_size": 64, "validation": None, "seed": 0}
-    session = cl.train(cl.Network([cl.Dense(2)], 2, seed=0), _million(), "softmax_cross_entropy", **options)
-    session.step(2)
-    return session
-
-
-def no_rows() -> Any:
-    session = ToySession()
-    session.dataset = None
-    return session
-
-
-def no_network() -> Any:
-    return Session(ToyTraining(ToySession().network))
-
-
-def one_class() -> Any:
-    session = linear(np.ones((4, 1)), np.zeros(4, int), np.ones((1, 3)))
-    session.step(2)
-    return session
-
-
-def one_row() -> Any:
-    session = linear([[1.0]], [0], np.ones((1, 2)))
-    session.step(2)
-    return session
-
-
-def names_that_are_code() -> Any:
-    names = ["<script>alert(1)</script>", '"quoted"', "it's"]
-    frame = pd.DataFrame({'</script>"x': [0.0, 1, 2, 3, 4, 5], "<y>": 1.0, "kind": names * 2})
-    session = cl.train(
-        cl.Network([cl.Dense(3)], 2, seed=0), cl.data.Dataset(frame, ['</script>"x', "<y>"], "kind"),
-        "softmax_cross_entropy", batch_size=3, validation=None, seed=0,
-    )  # fmt: skip
-    session.step(2)
-    return session
-
-
-def nothing_taken() -> Any:
-    return session_kinds.arrays()
-
-
-BAD: dict[str, Callable[[], Any]] = {
-    made.__name__: made
-    for made in (
-        nan_everywhere, nan_in_values, a_million_rows, no_rows, no_network, one_class, one_row,
-        names_that_are_code, nothing_taken,
-    )
-}  # fmt: skip
-"""Beside these, `session_kinds` has regression where classes are needed, and rows that are no pictures."""
-
-
-def says_what_to_do(chart: Chart) -> bool:
-    """Whether a chart with a note has a remedy in it, or only waits for steps."""
-    waits = ("press Step", "not measured yet", "No label looks wrong")
-    return not chart.note or "\n" in chart.note or any(each in chart.note for each in waits)
-
-
-@pytest.mark.parametrize("bad", BAD)
-def test_a_bench_draws_all_of_it(bad: str) -> None:
-    session = BAD[bad]()
-    for name, view in views_of(session, {}, without={"embedding_map", "findings"}).items():
+    session.network.params[:] = np.nan
+    for name, view in views_of(session, {}, without={"findings"}).items():
         chart = view.drawing()
-        packed = pack(chart)
-        assert chart.note or packed.meta["plots"], name
-        assert says_what_to_do(chart), f"{name} says no remedy: {chart.note}"
-        assert view.png(dpi=30).startswith(b"\x89PNG") and view.figure().to_json()
-        assert not any(value.shape[0] > 2e6 for value in packed.arrays.values()), name
+        assert pack(chart).meta["plots"] or chart.note, name
+        assert kind not in DRAWN or (view.png(dpi=30) and view.figure())
 
 
-@pytest.mark.parametrize("cls", [cls for cls in OF_SESSIONS if cls.name not in ("embedding_map", "findings")])
-@pytest.mark.parametrize("bad", ["no_rows", "no_network", "nothing_taken"])
-def test_a_view_alone_draws_or_says_what_to_do(cls: Any, bad: str) -> None:
-    session = BAD[bad]()
-    if not cls.fits(session) and cls.name in ("dataset_rows", "class_balance", "column_histograms"):
-        pytest.skip("a view of data sets alone")
-    chart = cls(session).drawing()
-    assert chart.plots or says_what_to_do(chart), chart.note
+def test_a_bench_of_nan_says_what_is_wrong_and_goes_on_to_be_a_bench() -> None:
+    session = KINDS["arrays"]()
+    session.network.params[:] = np.nan
+    bench = Bench(session, map=False, interval=0.02, speed=None)
+    page = Page(bench)
+    page.say("hello")
+    bench.step()
+    bench.wait()
+    wait_until(lambda: page.last("status").get("state") == "error", "a status that says so")
+    assert "held back" in page.last("status")["text"] and "NaN" in page.last("status")["text"]
+    for name in bench.layout:
+        wait_until(lambda name=name: page.last(name), f"the panel of {name}")
+    bench.close()
+
+
+def test_a_million_rows_send_no_more_than_a_page_can_draw() -> None:
+    x = np.random.default_rng(0).normal(size=(1_000_000, 2)).astype(np.float32)
+    network = cl.Network([cl.Dense(4, activation="relu"), cl.Dense(2)], (2,), seed=0)
+    session = cl.train(network, (x, (x[:, 0] > 0).astype(int)), batch_size=100_000, validation=0.5, seed=0)
+    session.step(1)
+    for name, view in views_of(session, {}, without={"findings"}).items():
+        packed = pack(view.drawing())
+        assert packed.meta["plots"], name
+        assert sum(array.size for array in packed.arrays.values()) < MOST, name
+
+
+def test_a_closed_bench_does_nothing_more_and_its_session_goes_on() -> None:
+    bench = Bench(ToySession(), map=False, interval=0.02)
+    page = Page(bench)
+    page.say("hello")
+    bench.close()
+    sent = len(page.frames)
+    bench.step_button.click()
+    bench.run()
+    page.say("hello")
+    page.say("run_or_pause")
+    bench.wait()
+    assert bench.session.step_number == 0 and not bench.session.running and len(page.frames) == sent
+    assert bench.session.step(3).kind == "step" and repr(bench) == "<Bench closed>"
+
+
+IN_NO_NOTEBOOK = """
+import threading
+{shell}
+from tests.widgets.toys import ToySession
+from cortex_lab.widgets import Bench
+bench = Bench(ToySession(), map=False).show()
+bench.step_button.click()
+bench.wait()
+assert bench.session.step_number == 1 and bench.error is None
+bench.close()
+assert not [each.name for each in threading.enumerate() if each.name.startswith("cortex-lab")]
+"""
+SHELLS = {
+    "no shell": "",
+    "a terminal": "from IPython.core.interactiveshell import InteractiveShell as S; S.instance()",
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_a_notebook_the_bench_is_there_for_code(shell: str) -> None:
+    code = IN_NO_NOTEBOOK.format(shell=SHELLS[shell])
+    ran: Any = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0 and not ran.stderr, ran.stderr
+    assert "Traceback" not in ran.stdout

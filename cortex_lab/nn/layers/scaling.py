@@ -16,6 +16,7 @@ from cortex_lab.nn.contract.axes import check_axes, row_axes
 from cortex_lab.nn.contract.initializers import Fan
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 
+_ADAPTED = "layer = cl.Normalization().adapt(x) gives one that knows mean and variance, for the network"
 PIECE = 1024
 """Rows of data that are looked at together."""
 
@@ -62,6 +63,14 @@ class Normalization(Layer):
     variance: Any = None
     invert: bool = False
 
+    answers: ClassVar[Mapping[str, str]] = {
+        **Layer.answers,
+        **dict.fromkeys(("fit", "partial_fit", "fit_transform"), _ADAPTED),
+        "transform": "the network does it: cl.Network([cl.Normalization().adapt(x), ...], input_shape)",
+        "inverse_transform": "end the network in cl.Normalization(invert=True).adapt(y)",
+        **dict.fromkeys(("mean_", "center_"), "layer.mean, once it is adapted"),
+        **dict.fromkeys(("var_", "scale_"), "layer.variance, once it is adapted"),
+    }
     columns: ClassVar[tuple | None] = None
     reads_raw = True
     in_place = True
@@ -92,6 +101,8 @@ class Normalization(Layer):
         Of a Dataset it is the inputs, or with `invert` the values to be predicted, which come last.
         ValueError for gaps, and for inputs that have names: adapt to one of them at a time.
         """
+        data = checks.in_numpy(data)
+        self._refuse_pair(data)
         given = self._of_dataset(getattr(data, "train", data)) if hasattr(data, "arrays") else data
         if isinstance(given, Mapping):
             first = next(iter(given), "x")
@@ -118,6 +129,19 @@ class Normalization(Layer):
         object.__setattr__(adapted, "columns", columns if kept else None)
         return adapted
 
+    def _refuse_pair(self, data: Any) -> None:
+        """TypeError for inputs beside targets, that says which of both it is."""
+        shapes = [getattr(part, "shape", None) for part in data] if isinstance(data, tuple) else []
+        if len(shapes) != 2 or shapes[0] is None or shapes[0] == shapes[1]:
+            return
+        column = data[1] if isinstance(data[1], str) else None
+        what = "y" if column is None else f"frame[{column!r}]"
+        if not self.invert:
+            what = "x" if column is None else f"frame.drop(columns={column!r})"
+        raise checks.WrongArgument(
+            f"data of a Normalization is rows of one kind, not inputs beside targets: adapt({what})"
+        )
+
     def _columns_of(self, data: Any) -> tuple | None:
         """Names of the columns that are adapted to, where there are several."""
         names = data.columns if isinstance(data, pd.DataFrame) else getattr(data, "columns", None)
@@ -136,7 +160,9 @@ class Normalization(Layer):
 
     def out_shape(self, *shapes: Shape) -> Shape:
         if self.mean is None:
-            raise ValueError("Normalization has no mean and variance yet: Normalization().adapt(x_train)")
+            raise ValueError(
+                "Normalization has no mean and variance yet: Normalization().adapt(x_train) is one that has"
+            )
         wanted = tuple(shapes[0][axis] for axis in self._kept(shapes[0]))
         for name in ("mean", "variance"):
             found = np.shape(getattr(self, name))

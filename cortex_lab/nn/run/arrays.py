@@ -41,7 +41,14 @@ class Arrays(MutableMapping[str, Any]):
             raise self._unknown(name) from None
 
     def __call__(self) -> None:
-        raise TypeError("arrays are by name here: leave the () out, or say .values() or .items() for all")
+        raise TypeError(
+            "arrays are by name here: leave the () out, or say .values() or .items() for all; an optimizer "
+            "takes none: cl.Adam(1e-3)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copied or pickled they are arrays of their own: what a network held at that time.
+        return dict, ({name: np.array(self._ops.to_numpy(view)) for name, view in self.items()},)
 
     def __setitem__(self, name: str, value: object) -> None:
         found = self.fitting(name, value)

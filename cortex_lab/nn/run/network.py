@@ -24,6 +24,7 @@ from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.gradients import gradient_of
 from cortex_lab.nn.run.ids import reads_ids
+from cortex_lab.nn.run.pickled import Pickled
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.turns import Turns
@@ -31,7 +32,7 @@ from cortex_lab.nn.run.turns import Turns
 EVALUATION_ROWS = 256
 
 
-class Network(NetworkAnswers):
+class Network(NetworkAnswers, Pickled):
     """Layers bound to parameters: describes itself, predicts, and is what a Training trains.
 
     Parameters
@@ -299,11 +300,7 @@ class Network(NetworkAnswers):
         with saving.reading(path, "graph"):
             network = cls(description["graph"], seed=description["seed"], ops=ops)
         with saving.reading(path, "reads"):
-            names = saving.names_of(description)
-            network.reads, network.classes = names["reads"], names["classes"]
-            network.categories = names["categories"]
-            network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
-            network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
+            saving.give_names(network, description)
         saving.fill_network(network, arrays, path)
         return network
 
@@ -312,8 +309,8 @@ class Network(NetworkAnswers):
         twin = Network(self.graph, seed=self.seed, ops=self.ops)
         pairs = ((self.params, twin.params), (self.state, twin.state))
         self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
-        twin.reads, twin.categories, twin.classes = self.reads, self.categories, self.classes
-        twin.saw_bytes, twin.saw_large, twin.named_at = self.saw_bytes, self.saw_large, self.named_at
+        for name in self.settable:
+            setattr(twin, name, getattr(self, name))
         return twin
 
     def cut(self, at: str, then: Iterable[Entry] = (), seed: int | None = None) -> Network:

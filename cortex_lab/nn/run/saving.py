@@ -118,6 +118,14 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     return description, arrays
 
 
+def give_names(network: Any, description: Mapping[str, Any]) -> None:
+    """Have a network know the names, and what it saw, that a file tells."""
+    names = names_of(description)
+    network.reads, network.classes, network.categories = names["reads"], names["classes"], names["categories"]
+    network.saw_bytes = frozenset(description.get("saw_bytes", ())) & network.pictures
+    network.saw_large = frozenset(description.get("saw_large", ())) & network.pictures
+
+
 def names_of(description: Mapping[str, Any]) -> dict[str, Any]:
     """The names of columns and classes that a network was trained on, as far as the file has them."""
     reads = {

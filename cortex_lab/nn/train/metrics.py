@@ -17,17 +17,29 @@ from typing import Any, Protocol
 import numpy as np
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.spelling import squeezed
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.run.network import Network
 from cortex_lab.study.missing import MISSING
 
 Scorer = Callable[[Any, np.ndarray, np.ndarray], Any]
 _TAKEN = ("loss",)
+SOME = 3
+"""As many classes are more than two, which some metrics are for."""
 USUAL = {
     "acc": ["accuracy"], "auc": ["roc_auc", "roc_auc_ovr"], "mae": ["neg_mean_absolute_error"],
     "mse": ["neg_mean_squared_error"], "rmse": ["neg_root_mean_squared_error"],
+    "mape": ["neg_mean_absolute_percentage_error"], "medae": ["neg_median_absolute_error"],
+    "msle": ["neg_mean_squared_log_error"], "rmsle": ["neg_root_mean_squared_log_error"],
+    "rsquared": ["r2"], "mcc": ["matthews_corrcoef"], "f1score": ["f1", "f1_macro"], "f": ["f1", "f1_macro"],
+    "fscore": ["f1", "f1_macro"], "bac": ["balanced_accuracy"], "logloss": ["neg_log_loss"],
+    "crossentropy": ["neg_log_loss"], "brier": ["neg_brier_score"], "rocauc": ["roc_auc", "roc_auc_ovr"],
+    "prauc": ["average_precision"], "ap": ["average_precision"], "sensitivity": ["recall"],
+    "iou": ["jaccard", "jaccard_macro"], "topk": ["top_k_accuracy"],
 }  # fmt: skip
-"""What metrics are called elsewhere, and scikit-learn's scorers of the same."""
+"""What metrics are called elsewhere, squeezed, and scikit-learn's scorers of the same."""
+FUNCTIONS = {"kappa": "cohen_kappa_score", "cohenkappa": "cohen_kappa_score"}
+"""Of those that have no scorer, scikit-learn's functions, which will do as well."""
 
 
 class Scored(Protocol):
@@ -63,6 +75,7 @@ class Metrics:
         self.given = _by_output(metrics, objective.losses)
         self._objective = objective
         self._scorers: dict[str, tuple[str, Scorer]] = {}
+        self._of_values: set[str] = set()
         self.directions: dict[str, bool | None] = {}
         for output, several in self.given.items():
             for metric in several:
@@ -74,6 +87,8 @@ class Metrics:
                     )
                 self._scorers[key] = (output, scorer)
                 self.directions[key] = _rises(metric)
+                if _is_of_values(metric):
+                    self._of_values.add(key)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -86,11 +101,14 @@ class Metrics:
 
     def check(self, targets: Mapping[str, np.ndarray]) -> None:
         """ValueError for a metric that cannot be taken of such outputs and these checked targets."""
-        perfect = {}
-        for output in self.outputs:
-            loss, shape = self._objective.losses[output], self._objective.network.graph.shape(output)
-            perfect[output] = _perfect(loss, shape, targets[output])
-        self.measure(perfect, targets)
+        losses, graph = self._objective.losses, self._objective.network.graph
+        shapes = {output: graph.shape(output) for output in self.outputs}
+        # What no row is of may be predicted all the same.
+        more = {name: _with_others(losses[name], shape, targets[name]) for name, shape in shapes.items()}
+        some_absent = any(len(more[name]) > len(targets[name]) for name in shapes)
+        for asked in (targets, more) if some_absent else (targets,):
+            perfect = {name: _perfect(losses[name], shape, asked[name]) for name, shape in shapes.items()}
+            self.measure(perfect, asked)
 
     def measure(
         self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
@@ -133,6 +151,12 @@ class Metrics:
         y: np.ndarray,
         y_true: np.ndarray,
     ) -> float:
+        if key in self._of_values and isinstance(estimator, _Classes):
+            raise ValueError(
+                f"the metric {key!r} is of values, and output {output!r} says classes; of those there are "
+                "'accuracy', 'balanced_accuracy', 'f1_macro' and others, of their ids as numbers a function "
+                "(y_true, y_pred) of your own"
+            )
         if not len(y):
             return MISSING
         if not np.isfinite(y).all():
@@ -209,12 +233,7 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
         from sklearn.metrics import get_scorer, get_scorer_names
 
         if metric not in get_scorer_names():
-            usual = USUAL.get(metric.lower().replace(" ", "_"))
-            near = usual or difflib.get_close_matches(metric, get_scorer_names(), n=4, cutoff=0.5)
-            raise ValueError(
-                f"scikit-learn has no scorer {metric!r}; "
-                + (f"it has {', '.join(near)}" if near else "sklearn.metrics.get_scorer_names() lists them")
-            )
+            raise ValueError(f"scikit-learn has no scorer {metric!r}; {_other_names(metric)}")
         return metric, get_scorer(metric)
     function = getattr(metric, "_score_func", metric)
     name = getattr(function, "__name__", "")
@@ -226,6 +245,22 @@ def resolve_metric(metric: Any) -> tuple[str, Scorer]:
     if function is not metric:
         return name, metric
     return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
+
+
+def _other_names(metric: str) -> str:
+    """What to say instead of the name of a metric that no scorer has."""
+    import sklearn.metrics as all_metrics
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    names = get_scorer_names()
+    of_function = [name for name in names if get_scorer(name)._score_func.__name__ == metric.lower()]
+    found = of_function or USUAL.get(squeezed(metric))
+    function = FUNCTIONS.get(squeezed(metric), metric)
+    one_number = function.endswith(("_score", "_loss", "_error", "_coef"))
+    if not found and one_number and hasattr(all_metrics, function):
+        return f"it has a function: metrics=[sklearn.metrics.{function}]"
+    found = found or difflib.get_close_matches(metric, names, n=4, cutoff=0.5)
+    return f"it has {', '.join(found)}" if found else "sklearn.metrics.get_scorer_names() lists them"
 
 
 def _of_all_classes(scorer: Any, estimator: _Classes, y: np.ndarray, y_true: np.ndarray) -> Any:
@@ -261,6 +296,14 @@ def _rises(metric: Any) -> bool | None:
         if scorer._score_func is metric:
             return scorer._sign > 0
     return False if metric.__name__.endswith(("_loss", "_error")) else None
+
+
+def _is_of_values(metric: Any) -> bool:
+    """Whether this is one of scikit-learn's that compare numbers."""
+    if isinstance(metric, str):
+        _, metric = resolve_metric(metric)
+    function = getattr(metric, "_score_func", metric)
+    return str(getattr(function, "__module__", "")).startswith("sklearn.metrics._regression")
 
 
 def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:
@@ -321,6 +364,16 @@ def _linked(loss: Loss, y: np.ndarray) -> np.ndarray:
         powers = np.exp(y - y.max(axis=-1, keepdims=True))
         return powers / powers.sum(axis=-1, keepdims=True)
     return 0.5 + 0.5 * np.tanh(0.5 * y) if loss.link == "sigmoid" else y
+
+
+def _with_others(loss: Loss, shape: tuple[int, ...], targets: np.ndarray) -> np.ndarray:
+    """The checked targets, and behind them rows of some classes that none of them is of, if there are any."""
+    if loss.predicts != "classes" or not len(targets):
+        return targets
+    ids = targets if loss.of_classes else targets.argmax(axis=-1)
+    absent = np.setdiff1d(np.arange(shape[-1]), ids)[:SOME]
+    others = np.repeat(absent, ids[0].size).reshape(len(absent), *ids.shape[1:])
+    return np.concatenate([targets, others if loss.of_classes else np.eye(shape[-1])[others]])
 
 
 def _perfect(loss: Loss, shape: tuple[int, ...], targets: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_missing
 from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.run.ids import NoSuchId
@@ -30,6 +31,7 @@ def checked_rows(objective: TotalLoss, inputs: Any, targets: Any, role: str) -> 
         checked = named, objective.check_all_targets(targets)
     except WrongRows as error:
         raise WrongRows(f"{role}: {error.text}", error.rows) from None
+    checks.as_many_rows(*checked, role)
     refuse_misread(objective, targets)
     return checked
 
