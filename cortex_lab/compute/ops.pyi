@@ -34,7 +34,6 @@ class Ops:
     dtype: np.dtype
     xp: ModuleType
     backend: Backend = field(default_factory=Backend, repr=False, compare=False)
-    def __reduce__(self) -> tuple[Any, ...]: ...
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike | None=None) -> Any: ...
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike | None=None) -> Any: ...
     def asarray(self, values: Any, dtype: DTypeLike | None=None) -> Any:
@@ -833,7 +832,6 @@ class Recording:
     """Stands in for an `Ops`: its kernels do their work, and `calls` are what did it.
     """
 
-    def __init__(self, ops: Ops) -> None: ...
 
 def as_ops(ops: Any) -> Ops:
     """The backend itself, or that of the name given."""
