@@ -37,8 +37,8 @@ def dropout(given: LayerSettings) -> Made:
     if given.take("noise_shape") is not None:
         name = given.config.get("name")
         warnings.warn(
-            f"in training {name!r} drops values together in Keras (noise_shape), and each by itself here; what "
-            "it computes outside training is the same",
+            f"in training {name!r} drops values together in Keras (noise_shape), and each by itself here; "
+            "what it computes outside training is the same",
             UserWarning,
             stacklevel=2,
         )
