@@ -29,9 +29,7 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
             array = named[name] = checks.array(f"input {name!r}", array)
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
-            raise ValueError(
-                f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
-            )
+            raise ValueError(f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}")
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
@@ -52,7 +50,7 @@ def _by_name(network: Any, x: Any) -> dict[str, Any]:
     """What is no array alone by the names of inputs, read where it is a table or holds some."""
     if isinstance(x, Mapping) or (hasattr(x, "iloc") and not is_table(x)):
         refuse_one_row(network, x)
-    inputs, learned = network.graph.inputs, (network.categories, network.ops.dtype)
+    inputs, learned = network.graph.inputs, (network.categories, network.ops.dtype, network.preparations)
     x = read_table(x, network.reads, *learned) if is_table(x) else x
     named = dict(x) if isinstance(x, Mapping) else {next(iter(inputs)): x}
     if set(named) == set(inputs) and any(type(part) is not np.ndarray for part in named.values()):
