@@ -10,6 +10,7 @@
 `cortex_lab.interop.estimators` are networks as scikit-learn's.
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.interop.certificate import Compared, Report, verify
 from cortex_lab.interop.loading import read_weights
 from cortex_lab.interop.reading import read_keras
@@ -17,3 +18,5 @@ from cortex_lab.interop.recorder import record
 from cortex_lab.interop.recording import RecordedLayers
 
 __all__ = ["Compared", "RecordedLayers", "Report", "read_keras", "read_weights", "record", "verify"]
+
+__getattr__ = answers_for(__name__)
