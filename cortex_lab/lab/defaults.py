@@ -114,7 +114,8 @@ def _default(network: Network, name: str, look: Look) -> tuple[Loss, str]:
 def _other_end(look: Look, units: int, end: str | None, classes: bool) -> str:
     """What to end a network in that has a sigmoid or softmax, or too few units, for such targets."""
     if look.as_numbers and not classes:
-        return f"of what are values, make numbers: {look.as_numbers}; of classes, words: .astype(str)"
+        classified = f"end the network in Dense({look.classes})" if look.words else "make words: .astype(str)"
+        return f"of what are values, make numbers: {look.as_numbers}; for classes, {classified}"
     if look.kind == "labels" and look.classes < 2:
         return "all are the same, so there is nothing to learn: see which column is the target"
     if look.kind == "labels" or classes:

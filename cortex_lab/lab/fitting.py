@@ -217,6 +217,12 @@ def reach(graph: Graph, name: str) -> tuple[float, float]:
 def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]) -> None:
     """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each."""
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
+    if set(named) != set(graph.inputs):
+        columns = all(np.ndim(values) == 1 for values in named.values())
+        say = "of columns make a frame, (pandas.DataFrame(x), y)" if columns else "name them alike"
+        raise ValueError(
+            f"the network has the inputs {shown(graph.inputs)}, and the data have {shown(named)}; {say}"
+        )
     for name, values in named.items():
         got, wanted = np.shape(values)[1:], graph.inputs.get(name)
         if wanted is None or got == wanted:
@@ -263,7 +269,8 @@ def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list])
 
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:
     if (*got, 1) == wanted:
-        return "give each number a channel of its own: x[..., None]"
+        column = ", or of a column frame[[name]]" if not got else ""
+        return f"give each number a channel of its own: x[..., None]{column}"
     if not got:
         return "inputs stand first, and what is predicted second: (inputs, targets)"
     if len(got) == len(wanted) == 3 and (*got[1:], got[0]) == wanted:

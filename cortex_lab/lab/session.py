@@ -16,7 +16,7 @@ from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
-from cortex_lab.ground.habits import told
+from cortex_lab.ground.habits import named_first, told
 from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
@@ -181,6 +181,7 @@ class TrainingSession(Session):
         self._put_back(network)
         return best
 
+    @named_first
     def edit(self, name: str, value: Any) -> None:
         # What is logged is what a script can hold.
         numbers = getattr(self.process.batches, "row_numbers", None)

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import check_float32, refuse_masked, remedy
 from cortex_lab.nn.run.ids import refuse_no_ids
-from cortex_lab.nn.run.tables import is_table, read_table, read_tables, refuse_one_row
+from cortex_lab.nn.run.tables import is_table, read_table, read_tables, refuse_one_row, refuse_pair
 
 
 def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
     """`x` as arrays by the names of the network's inputs; see `Network.checked_inputs`."""
     x = x if type(x) is np.ndarray else checks.in_numpy(x)
+    refuse_pair(x)
     if isinstance(x, Mapping) or (hasattr(x, "iloc") and not is_table(x)):
         refuse_one_row(network, x)
     learned = network.categories, network.ops.dtype
