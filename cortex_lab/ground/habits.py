@@ -163,6 +163,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "labels": ("target",),
     "features": ("inputs",),
     "columns": ("inputs",),
+    "stratify": ("dataset.split(validation=0.2, stratify=False) deals out without; train on that",),
     "stratifyby": ("stratify",),
     **dict.fromkeys(("scheduler", "lrscheduler", "lrschedule", "schedule", "warmup"), (_SCHEDULE,)),
     **dict.fromkeys(("njobs", "numworkers", "workers", "pinmemory", "usemultiprocessing"), (_CORES,)),

@@ -320,6 +320,13 @@ def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueErr
         count = int(np.max(values, initial=-1)) + 1
         if not loss.of_classes or count <= getattr(loss, "classes", units):
             continue
+        ids = np.unique(np.asarray(values)[np.asarray(values) >= 0])
+        if len(ids) < count and _labels_of(given, name) is None:
+            units = getattr(loss, "classes", units)
+            more = f", and give {name!r} {len(ids)} units" * (len(ids) > units)
+            said = f"{_targets_of(given, name)} hold the class ids {shown(ids.tolist())}, not numbered from 0"
+            say = f"labels, y = numpy.unique(y, return_inverse=True){more}"
+            return TooFewClasses(f"{said}: {say}; first such rows {{rows}}", rows)
         there = f"{_targets_of(given, name)} hold {count} classes{_named(given, name)}"
         if hasattr(loss, "classes"):
             kind = type(loss).__name__
