@@ -2,6 +2,7 @@
 
 Row, Timing, Comparison   what was measured               alternate, measure   how anything is timed
 machine, versions         where, and with what            check                which rows miss their bar
+say                       what is going on meanwhile
 
 `python -m benchmarks NAME --json FILE` runs `benchmarks/NAME.py`; see benchmarks/README.md.
 """
@@ -16,6 +17,7 @@ from benchmarks.harness import (
     check,
     machine,
     measure,
+    say,
     summarize,
     table,
     versions,
@@ -29,6 +31,7 @@ __all__ = [
     "check",
     "machine",
     "measure",
+    "say",
     "summarize",
     "table",
     "versions",

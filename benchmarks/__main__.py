@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from benchmarks.harness import PACKAGES, Row, check, machine, table, versions
+from benchmarks.harness import PACKAGES, Row, check, machine, say, table, versions
 
 FOLDER = Path(__file__).parent
 NOT_BENCHMARKS = {"__init__", "__main__", "harness"}
@@ -113,7 +113,11 @@ def _run(arguments: Sequence[str], folder: Path) -> int:
     options = _options(module, asked.name, asked.set)
     if asked.json is not None:
         _probe(asked.json)
-    rows = list(module.run(options))
+    say(asked.name)
+    rows = []
+    for row in module.run(options):
+        rows.append(row)
+        say(f"{row.what}: {row.value:.4g} {row.unit}")
     if not rows:
         raise UsageError(f"benchmark {asked.name!r} gave no rows")
     result = {

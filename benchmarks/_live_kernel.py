@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import threading
 import time
@@ -147,9 +149,27 @@ def _not_training() -> float:
     return time.process_time() - sum(map(time.clock_gettime, clocks))
 
 
-def memory() -> float:
-    """Megabytes of this process, with what is no longer needed given back."""
+def rests(bench: Bench) -> bool:
+    """Whether no view has anything to do until the session moves."""
+    findings = bench.views["findings"]
+    return not bench.map_moving and findings._of == findings._subject()
+
+
+def memory(session: Any) -> dict[str, float]:
+    """Megabytes of this process, with what is no longer needed given back, and what its session keeps."""
+    rows = 8 * len(session.trace) * len(session.trace.keys)
+    return {
+        "kernel": min(_resident() for _ in range(5)),
+        "kept": (rows + session.history.nbytes) / 2**20,
+        "steps": session.step_number,
+    }
+
+
+def _resident() -> float:
+    time.sleep(0.2)
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     return psutil.Process().memory_info().rss / 2**20
 
 

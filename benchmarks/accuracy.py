@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import cortex_lab as cl
-from benchmarks.harness import Row
+from benchmarks.harness import Row, say
 from benchmarks.workloads import photographs
 
 OPTIONS = {"only": "", "seeds": 3, "processes": 1}
@@ -45,10 +45,11 @@ def run(options: Any) -> list[Row]:
         raise ValueError(f"there is no problem {', '.join(unknown)}; there are {', '.join(PROBLEMS)}")
     jobs = [(name, seed) for name in only for seed in range(options.seeds)]
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in only}
+    say(f"{len(jobs)} trainings, the first of {only[0]}")
     with _mapping(min(options.processes, len(jobs))) as mapping:
         for (name, seed), values in zip(jobs, mapping(_train, jobs), strict=True):
             found[name].append(values)
-            print(f"{name}, seed {seed}: {', '.join(f'{value:.4f}' for value in values)}", flush=True)
+            say(f"{name}, seed {seed}: {', '.join(f'{value:.4f}' for value in values)}")
     return [row for name in only for row in _rows(name, found[name], options.seeds)]
 
 

@@ -1,4 +1,7 @@
-"""This tree beside another one, taking turns: is anything slower than it was?"""
+"""This tree beside another one, taking turns: is anything slower than it was?
+
+Every benchmark has a row here at least: itself where it is a time, else what most of its time goes to.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import Comparison, Row, summarize
+from benchmarks import Comparison, Row, say, summarize
 from benchmarks.workloads.contest import steps_that_take
 
 OPTIONS = {"tree": "", "seconds": 6.0, "only": ""}
@@ -21,20 +25,24 @@ HERE = Path(__file__).resolve().parents[1]
 NOISE = 1.05
 
 
-def run(options: Any) -> list[Row]:
+def run(options: Any) -> Iterable[Row]:
     """Time here over time there, of each workload; above 1.05 something has become slower."""
     tree = Path(options.tree).expanduser()
     if not (tree / "benchmarks").is_dir():
         raise ValueError(f"--set tree={options.tree}: give the folder of another tree of this project")
     from benchmarks.workloads import turn
 
-    rows = []
     for name in turn.names():
-        if options.only in name:
-            compared = _compared(name, tree, options.seconds)
-            rows.append(compared.row(name, "the other tree", bar=NOISE))
-            print(f"{rows[-1].what}: {rows[-1].value:.3f}", file=sys.stderr)
-    return rows
+        if options.only not in name:
+            continue
+        benchmark = name.partition(":")[0]
+        if not (tree / "benchmarks" / f"{benchmark}.py").is_file():
+            say(f"{name}: left out, the other tree has no benchmark {benchmark!r}")
+        else:
+            say(name)
+            row = _compared(name, tree, options.seconds).row(name, "the other tree", bar=NOISE)
+            say(f"{row.ratio:.3f} of the other tree's time")
+            yield row
 
 
 def _compared(name: str, tree: Path, seconds: float) -> Comparison:

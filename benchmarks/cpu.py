@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from benchmarks import Comparison, Row, Timing
+from benchmarks import Comparison, Row, Timing, say
 
 OPTIONS = {"seconds": 5.0, "compile": True, "only": ""}
 """`seconds` that each contender is timed for; `only` runs the workloads whose name contains it."""
@@ -16,16 +15,16 @@ PACKAGES = ("torch", "scipy", "jax")
 INFERENCE = "ResNet-50 inference, 224x224, batch 8"
 
 
-def run(options: Any) -> list[Row]:
+def run(options: Any) -> Iterable[Row]:
     from benchmarks.workloads import ours
 
-    rows: list[Row] = []
     for place, workload in enumerate(ours.WORKLOADS):
         if options.only in workload.name:
-            rows += _training(place, workload, options)
+            say(workload.name)
+            yield from _training(place, workload, options)
     if options.only in INFERENCE:
-        rows += _inference(options)
-    return rows
+        say(INFERENCE)
+        yield from _inference(options)
 
 
 def _training(place: int, workload: Any, options: Any) -> list[Row]:
@@ -73,7 +72,8 @@ def _kinds(options: Any, pictures: bool) -> list[str]:
 
 def _rows(name: str, timings: Mapping[str, Timing], bar: float) -> list[Row]:
     """A row for each peer; the fastest way of PyTorch carries the bar."""
-    print("\n".join(f"{name}: {who} {timing}" for who, timing in timings.items()), file=sys.stderr)
+    for who, timing in timings.items():
+        say(f"{name}: {who} {timing}")
     peers = {who: timing for who, timing in timings.items() if who not in ("ours", "bare")}
     fastest = min((who for who in peers if "PyTorch" in who), key=lambda who: peers[who].median)
     compared = {who: Comparison(timings["ours"], timing) for who, timing in peers.items()}

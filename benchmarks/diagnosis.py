@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.harness import Row
+from benchmarks.harness import Row, say
 from benchmarks.planted_faults import Planted, doubly_faulty, faulty, healthy
 
 OPTIONS = {"seeds": 2, "only": "", "show": True}
@@ -16,11 +16,18 @@ def run(options: Any) -> list[Row]:
         [case for case in cases if options.only in str(case)]
         for cases in (faulty(options.seeds), doubly_faulty(), healthy(options.seeds))
     ]
-    alone, pairs, well = ([(case, _found(case, options.show)) for case in cases] for cases in chosen)
-    first = sum(bool(found) and found[0] in case.kinds[0] for case, found in alone)
-    misled = sum(bool(found) and found[0] not in case.kinds[0] for case, found in alone)
-    both = sum(all(set(kinds) & set(found[:3]) for kinds in case.kinds) for case, found in pairs)
-    quiet = sum(not found for _, found in well)
+    count = sum(map(len, chosen))
+    places = iter(range(1, count + 1))
+
+    def found(case: Planted) -> list[str]:
+        say(f"{next(places)} of {count}: {case}")
+        return _found(case, options.show)
+
+    alone, pairs, well = ([(case, found(case)) for case in cases] for cases in chosen)
+    first = sum(bool(named) and named[0] in case.kinds[0] for case, named in alone)
+    misled = sum(bool(named) and named[0] not in case.kinds[0] for case, named in alone)
+    both = sum(all(set(kinds) & set(named[:3]) for kinds in case.kinds) for case, named in pairs)
+    quiet = sum(not named for _, named in well)
     rows = []
     if alone:
         rows += [

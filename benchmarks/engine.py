@@ -6,7 +6,7 @@ import math
 from types import SimpleNamespace
 
 import cortex_lab as cl
-from benchmarks import Row, measure
+from benchmarks import Row, measure, say
 from cortex_lab.nn import Plan
 from cortex_lab.nn.run.plan import assign_offsets
 
@@ -21,7 +21,9 @@ def run(options: SimpleNamespace) -> list[Row]:
         Plan.inference(graph)
         Plan.training_step(graph, graph.outputs)
 
+    say("ResNet-50 described and planned")
     planned = measure(build_and_plan, rounds=options.rounds, warmup=1)
+    say("its memory")
     graph = cl.models.resnet_imagenet(50)
     sizes = {name: math.prod(graph.shape(name)) for name in (*graph.inputs, *graph.nodes)}
     pair = max(sizes[node.name] + sizes[source] for node in graph.nodes.values() for source in node.inputs)

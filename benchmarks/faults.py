@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import Row
+from benchmarks import Row, say
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.nn import Network
 from cortex_lab.study import Trace
@@ -30,6 +30,7 @@ def run(options: Any) -> Iterable[Row]:
     """Run `only` one of the parts, or all of them; shows what was not survived."""
     for name, part in PARTS.items():
         if options.only in ("", name):
+            say(name)
             with tempfile.TemporaryDirectory() as folder:
                 tally = Tally()
                 part(tally, Path(folder), options)

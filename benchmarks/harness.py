@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -222,6 +223,14 @@ def _memory_gib() -> float | None:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     except (AttributeError, ValueError, OSError):
         return None
+
+
+_BEGAN = time.perf_counter()
+
+
+def say(where: str) -> None:
+    """Tell whoever waits what is going on, after so many seconds; the table itself comes at the end."""
+    print(f"{time.perf_counter() - _BEGAN:5.0f} s  {where}", file=sys.stderr, flush=True)
 
 
 def check(rows: Iterable[Row]) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import Row
+from benchmarks import Row, say
 
 OPTIONS = {"backend": "cpu", "rows": 5}
 
@@ -18,7 +18,9 @@ def run(options: SimpleNamespace) -> list[Row]:
     cases = importlib.import_module("tests.nn.cases").CASES
     place = _place(options.backend)
     worst: dict[str, list[float]] = {}
-    for case in cases:
+    for number, case in enumerate(cases):
+        if number % 20 == 0:
+            say(f"case {number + 1} of {len(cases)}: {case}")
         found = _deviation(case, options.backend, options.rows)
         worst.setdefault(type(case.layer).__name__, []).append(found)
     return [

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from benchmarks import Comparison, Row, measure, summarize
+from benchmarks import Comparison, Row, measure, say, summarize
 
 OPTIONS = {"rounds": 20, "starts": 5, "epoch": True}
 """`starts` is how many fresh processes a start is timed in; `epoch` needs CORTEX_LAB_DATA to hold MNIST."""
@@ -39,8 +39,14 @@ print(times[0] - times[1])
 """
 
 
-def run(options: Any) -> list[Row]:
-    return [*_kernels(options.rounds), *_starts(options.starts), *(_epoch() if options.epoch else [])]
+def run(options: Any) -> Iterable[Row]:
+    say("each kernel")
+    yield from _kernels(options.rounds)
+    say(f"starts, in {options.starts} processes each")
+    yield from _starts(options.starts)
+    if options.epoch:
+        say("an epoch of MNIST, twice each")
+        yield from _epoch()
 
 
 def _kernels(rounds: int) -> list[Row]:
@@ -69,10 +75,12 @@ def _kernels(rounds: int) -> list[Row]:
         rows.append(
             Row(what=what, value=found, unit="GFLOP/s", peer="product", peer_value=product, better="higher")
         )
+        say(what)
 
     def moved(what: str, size: float, call: Callable[[], Any]) -> None:
         found = rate(4 * size, call)
         rows.append(Row(what=what, value=found, unit="GB/s", peer="copy", peer_value=copied, better="higher"))
+        say(what)
 
     for name, n, side, channels, window, filters in (
         ("MNIST, first", 128, 28, 1, 5, 20),

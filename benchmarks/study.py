@@ -14,20 +14,22 @@ from typing import Any
 import numpy as np
 
 import cortex_lab as cl
-from benchmarks.harness import Row
+from benchmarks.harness import Row, say
 from cortex_lab.nn import Training
 from cortex_lab.study import Session, Trace, steps
 
 OPTIONS = {"only": "", "rounds": 60, "steps": 10_000, "rows": 1_000_000, "long": 1_000_000}
 
 
-def run(options: Any) -> list[Row]:
+def run(options: Any) -> Iterable[Row]:
     """Every part by default; `--set only=overhead,trace` picks some, `--set steps=1000` goes less far."""
     only = [name for name in options.only.split(",") if name] or list(PARTS)
     unknown = sorted(set(only) - set(PARTS))
     if unknown:
         raise ValueError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    return [row for name in only for row in PARTS[name](options)]
+    for name in only:
+        say(f"{name}: {(PARTS[name].__doc__ or '').splitlines()[0]}")
+        yield from PARTS[name](options)
 
 
 def overhead(options: Any) -> Iterable[Row]:
@@ -65,17 +67,23 @@ def rewind(options: Any) -> Iterable[Row]:
     ]  # fmt: skip
     network = cl.Network(layers, digits.input_shape, seed=0)
     session = cl.train(network, digits, "softmax_cross_entropy", cl.Adam(1e-3), snapshot_budget=256 * 2**20)
-    session.run(steps(options.steps))
+    tenth = -(-options.steps // 10)
+    for first in range(0, options.steps, tenth):
+        session.run(steps(min(tenth, options.steps - first)))
+        say(f"step {session.step_number} of {options.steps}")
     size = session.history.nbytes / 2**20
     losses = session.trace["loss"].copy()
     random, taken = np.random.default_rng(0), []
     # Snapshots lie at the multiples of their distance; the way there from the one before is the longest.
     worst = np.arange(session.history.interval, options.steps, session.history.interval)
     targets = {
-        *random.choice(worst, 12, replace=False).tolist(),
+        # On a slow machine there are few of them.
+        *random.choice(worst, min(12, len(worst)), replace=False).tolist(),
         *random.integers(1, options.steps, 12).tolist(),
     }
-    for target in sorted(targets, reverse=True):
+    for count, target in enumerate(sorted(targets, reverse=True)):
+        if count % 6 == 0:
+            say(f"rewind {count + 1} of {len(targets)}, to step {target}")
         began = time.perf_counter()
         session.rewind(target)
         taken.append(time.perf_counter() - began)

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "cortex_lab.lab": ("train", "TrainingSession"),
     "cortex_lab.data": ("Augmentation",),
+    "cortex_lab.interop.estimators": ("NetworkClassifier", "NetworkRegressor", "NetworkTransformer"),
     "cortex_lab.nn": ("Network", "Block", "Node", "Graph", "Layer", "Loss", "Training"),
     "cortex_lab.nn.contract.penalties": ("L1", "L2", "MaxNorm", "Penalties"),
     "cortex_lab.optimize": (
@@ -27,7 +28,10 @@ _HOMES = {
 }  # fmt: skip
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = {
-    **{name: f"cortex_lab.{name}" for name in ("compute", "data", "embed", "nn", "optimize", "study")},
+    **{
+        name: f"cortex_lab.{name}"
+        for name in ("compute", "data", "embed", "interop", "nn", "optimize", "search", "study")
+    },
     "widgets": "cortex_lab.widgets",
     "models": "cortex_lab.nn.models",
 }

@@ -1,6 +1,7 @@
 """The `cortex-lab` command: a copy of the notebooks to work in, and JupyterLab open on the tour.
 
-Only the standard library is imported here, so that the command answers at once and can say what is missing.
+Only the standard library is imported before something else is asked for, so that the command answers at once
+and can say what is missing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib
 import importlib.metadata
 import importlib.util
 import json
@@ -32,6 +34,8 @@ class CommandError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (0 fine, 1 nothing could be opened, 2 wrong arguments)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["record"]:
+        return _record(given[1:])
     cut = given.index("--") if "--" in given else len(given)
     options = _parser().parse_args(given[:cut])
     try:
@@ -107,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cortex-lab",
         description="Copy the notebooks to FOLDER, never over an edited one, and open JupyterLab there.",
-        epilog="Arguments after -- go to JupyterLab as they are.",
+        epilog="Arguments after -- go to JupyterLab as they are. `cortex-lab record MODEL OUT` records what "
+        "a model of Keras or PyTorch gives at each layer (a folder of that name is ./record).",
     )
     parser.add_argument("folder", nargs="?", default=DEFAULT_FOLDER, metavar="FOLDER", help="./%(default)s")
     parser.add_argument("--copy-only", action="store_true", help="copy the notebooks, open nothing")
@@ -115,6 +120,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, metavar="PORT", help="where JupyterLab listens")
     parser.add_argument("--version", action="version", version=f"cortex-lab {version()}")
     return parser
+
+
+def _record(given: Sequence[str]) -> int:
+    """Record what a model gives at each layer: what `cortex_lab.interop.verify` compares with."""
+    parser = argparse.ArgumentParser(
+        prog="cortex-lab record",
+        description="Run a model of Keras or PyTorch once and write what each of its layers gives to OUT, "
+        "for cortex_lab.interop.verify. Needs Keras, or PyTorch.",
+    )
+    parser.add_argument(
+        "model", metavar="MODEL", help="a .keras or .h5 file, or module:function, which gives (model, inputs)"
+    )
+    parser.add_argument("out", metavar="OUT", type=_folder, help="the file to write, HDF5")
+    parser.add_argument("--rows", type=int, default=2, help="how many rows of input are drawn (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="what keys the draw (%(default)s)")
+    options = parser.parse_args(list(given))
+    # Modules are those of the folder one works in, as with `python -m`.
+    sys.path.insert(0, os.getcwd())
+    try:
+        recorder = importlib.import_module("cortex_lab.interop.recorder")
+        recorded = recorder.write_recording(options.model, options.out, rows=options.rows, seed=options.seed)
+    except (CommandError, OSError, ValueError, TypeError, ImportError, AttributeError) as error:
+        _complain(str(error))
+        return 1
+    finally:
+        sys.path.remove(os.getcwd())
+    return 0 if _say(f"{options.out}: {len(recorded.layers)} layers") else 1
 
 
 def _folder(name: str) -> Path:

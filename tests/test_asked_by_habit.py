@@ -151,3 +151,44 @@ def test_a_split_written_otherwise():
         cl.train(net(3), (X, IDS), validation="validate")
     with pytest.raises(KeyError, match="not split; give a Dataset"):
         cl.train(net(3), (X, IDS)).score()
+
+
+# What holds itself --------------------------------------------------------------------------------------
+
+
+def _holding_itself(kind):
+    found = kind()
+    found.append(found) if kind is list else found.update(a=found)
+    return found
+
+
+PLACES = {
+    "targets": lambda it: cl.train(net(3), (X, it)),
+    "targets ": lambda it: cl.train(net(3), (X, {"dense_1": it})),
+    "input": lambda it: cl.train(net(3), (it, IDS)),
+    "input ": lambda it: cl.train(net(3), ({"input": it}, IDS)),
+    "data": lambda it: cl.train(net(3), it),
+    "loss|inputs and targets": lambda it: cl.train(net(3), (X, IDS), it),
+    "validation": lambda it: cl.train(net(3), (X, IDS), validation=it),
+    "validation ": lambda it: cl.train(net(3), (X, IDS), validation=(X, it)),
+    "metric": lambda it: cl.train(net(3), (X, IDS), metrics=it, validation=0.2),
+    "sample_weight": lambda it: cl.train(net(3), (X, IDS), sample_weight=it),
+    "class_weight": lambda it: cl.train(net(3), (X, IDS), class_weight=it),
+    "penalt": lambda it: cl.train(net(3), (X, IDS), penalties=it),
+    "targets  ": lambda it: cl.train(net(3), (X, IDS)).score((X, it)),
+    "targets   ": lambda it: cl.train(net(3), (X, IDS)).score((X, {"dense_1": it})),
+    "input  ": lambda it: net(3).predict(it),
+    "input   ": lambda it: net(3).predict({"input": it}),
+    "target": lambda it: cl.data.Batches(X, it, batch_size=3),
+    "data ": lambda it: cl.Normalization().adapt(it),
+}
+"""By a word of what is said: where it is given."""
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+@pytest.mark.parametrize("place", PLACES)
+def test_what_holds_itself_is_refused_by_name(place, kind):
+    with pytest.raises((TypeError, ValueError, KeyError), match=place.strip()) as told:
+        PLACES[place](_holding_itself(kind))
+    assert not any(word in str(told.value) for word in ("unhashable", "sequence", "recursion"))
+    assert len(str(told.value)) < 320

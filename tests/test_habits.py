@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import cortex_lab as cl
-from tests.elsewhere import ELSEWHERE
+from tests.elsewhere import ELSEWHERE, LAYERS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "habits.md"
 ROWS = 60
@@ -45,6 +45,7 @@ def named() -> dict[str, Any]:
         "one": cl.Network([cl.Dense(1)], 4), "table_net": cl.Network([cl.Dense(1)], 5),
         "soft": cl.Network([cl.Dense(3, activation="softmax")], 4),
         "sigmoid": cl.Network([cl.Dense(1, activation="sigmoid")], 4),
+        "three": cl.Network([cl.Dense(3, "sigmoid")], 4), "several": (X > 0)[:, :3] * 1,
     }  # fmt: skip
 
 
@@ -89,6 +90,7 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.train(net, (X, y), optimizer=Adam)  # of torch.optim": "!say cl.Adam(1e-3)",
         "cl.train(net, (X, y), CrossEntropyLoss())  # of torch.nn": "!such as 'CrossEntropyLoss'",
     },
+    "What computes elsewhere": LAYERS,
     "Losses": {
         "cl.train(one, (X, values), 'mse')": "mean_squared_error",
         "cl.train(one, (X, values), 'MSE')": "mean_squared_error",
@@ -310,6 +312,8 @@ HABITS: dict[str, dict[str, str]] = {
         "session.score((X, y), metrics=['mae'])": "!neg_mean_absolute_error",
         "session.score((X, y), metrics=['mse'])": "!neg_mean_squared_error",
         "session.score((X, y), metrics=['rmse'])": "!neg_root_mean_squared_error",
+        "cl.train(three, (X, one_hot), metrics=['accuracy'], validation=0.2)": "end the network in Dense(3)",
+        "cl.train(three, (X, several), metrics='accuracy', validation=0.2)": "metrics=[hamming_loss]",
         "session.history.history['loss']": "!session.trace",
         "session.history['loss']": "!session.trace['loss']",
         "session.history.epoch": "!session.trace.frame()",

@@ -116,7 +116,7 @@ ANSWERED = {
     "a pair of arrays": (lambda: net().predict((X, Y)), "without their targets: give x alone"),
     "activations of a pair": (lambda: net().activations((X, Y)), "without their targets: give x alone"),
     "gradients of a pair": (lambda: net().gradient_of(rows=(X, Y)), "without their targets: give x alone"),
-    "ragged rows": (lambda: net().predict([[1, 2, 3], [1, 2]]), "an array, whose rows are of one length"),
+    "ragged rows": (lambda: net().predict([[1, 2, 3], [1, 2]]), "lists that make one, all of one length"),
     "columns by name": (
         lambda: trained(({"p": Y, "q": Y}, Y)),
         r"make a frame, \(pandas.DataFrame\(x\), y\)",

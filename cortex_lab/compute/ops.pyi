@@ -816,11 +816,13 @@ class Ops:
         kernels/updates.py
         """
 
-    def warp_affine(self, x: Array, matrices: Array, tones: Array, nearest: bool, out: Array) -> None:
+    def warp_affine(self, x: Array, matrices: Array, tones: Array, nearest: bool, out: Array, colors: Array | None=None, boxes: Array | None=None) -> None:
         """out[n, i, j] = factor * x[n] at matrices[n] @ (i, j, 1) + summand, interpolated between four pixels.
 
         `matrices` (n, 2, 3) and `tones` (n, 2), factors and summands, are float64. Beyond its edge an image is
-        zero, or with `nearest` the pixel at the edge.
+        zero, or with `nearest` the pixel at the edge. After that `colors` (n, 3, 3) float64 make new channels of
+        the three there are, and `boxes` (n, 4) int64, top, bottom, left and right, become zeros. In float32 every
+        backend gives the same bits: the operations are those written here, in this order.
 
         kernels/warp.py
         """

@@ -10,13 +10,14 @@
 | `Source`       | where rows lie: `take`, `put`, length, shape and dtype are all that is asked    |
 | `DecodedSource`| a `Source` of files, such as pictures, each decoded when it is wanted           |
 | `TensorDtype`  | its type, written `tensor[float32, 8x8x1]`                                      |
-| `Augmentation` | what is done to pictures, drawn anew in every epoch                             |
+| `Augmentation` | what is done to rows while they are trained on, drawn anew in every epoch       |
 | `Tensor`       | one cell of it: an immutable array, shown as a picture                          |
 | `read`         | what is in a file or folder, as a Dataset; `readers` has a file for each kind   |
 | `read_images`  | pictures in a folder, or named by a column of a frame                           |
 | `load`         | a data set by name; `available()` lists the names                               |
 | `read_idx`     | the array in an IDX file                                                        |
 | `write`        | a frame to Parquet or Feather, its tensors a few megabytes at a time            |
+| `views`        | pictures of data for a notebook: overview, class_balance, image_grid, drift ... |
 | `pandas_type`  | what a tensor of a table that Arrow read is in pandas: its `types_mapper`       |
 """
 
@@ -34,6 +35,7 @@ from cortex_lab.data.reading import read, read_images
 from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
+from cortex_lab.data.views import class_balance, drift, farthest, image_grid, near_duplicates, overview
 from cortex_lab.data.writing import write
 from cortex_lab.ground.habits import answers_for
 
@@ -50,7 +52,13 @@ __all__ = [
     "TensorArray",
     "TensorDtype",
     "available",
+    "class_balance",
+    "drift",
+    "farthest",
+    "image_grid",
     "load",
+    "near_duplicates",
+    "overview",
     "pandas_type",
     "read",
     "read_idx",

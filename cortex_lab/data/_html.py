@@ -64,7 +64,7 @@ def dataset_html(
     return (
         f'{_STYLE}<div class="cortex-dataset"><div><b>{escape(data.name)}</b> · {" · ".join(facts)}</div>'
         f'<div class="muted">{" · ".join(splits)}</div>{told}{_table(data.frame, data.columns, first)}'
-        f"{_class_bars(data.class_counts)}</div>"
+        f'{_class_bars(data.class_counts)}<div class="muted">.overview() shows every column</div></div>'
     )
 
 

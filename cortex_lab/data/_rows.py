@@ -38,7 +38,8 @@ class Rows:
     ) -> None:
         refuse_masked(values, called)
         self.called = called
-        source = self.source = source_of(values)
+        listed = isinstance(values, (list, tuple, dict))
+        source = self.source = source_of(checks.array(called, values) if listed else values)
         given = as_sliced(source)
         check_numeric(given, called)
         self.shape = source.shape
@@ -89,6 +90,12 @@ class Rows:
     def rows_at_a_time(self) -> int:
         """How many rows are a few megabytes."""
         return max(1, PIECE // max(1, math.prod(self.shape) * self.dtype.itemsize))
+
+    @property
+    def holds_finite(self) -> bool:
+        """Whether one look at all that lies laid out in memory, which copies nothing, finds no gap."""
+        flat = self.flat
+        return flat is not None and all(np.isfinite(flat[piece]).all() for piece in pieces(flat))
 
     def is_same(self, other: Rows | None) -> bool:
         """Whether the other's numbers are these, of the same dtype and in rows of the same length."""

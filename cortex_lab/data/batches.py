@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike
 
-from cortex_lab.data._draws import checked_seed, row_keys
+from cortex_lab.data._draws import checked_seed, row_keys, shuffled
 from cortex_lab.data._rows import Rows, positions
 from cortex_lab.data.ahead import Ahead
 from cortex_lab.data.batch import Batch, PickedBatch
@@ -153,7 +153,7 @@ class Batches:
     def refuse_missing(self) -> None:
         """ValueError for inputs that hold missing or infinite numbers in the rows served."""
         for name, part in self._inputs.items():
-            if part.dtype.kind != "f":
+            if part.dtype.kind != "f" or part.holds_finite:
                 continue
             broken = [np.empty(0, np.int64)]
             for first in range(0, len(self.rows), part.rows_at_a_time):
@@ -182,7 +182,7 @@ class Batches:
         if cached_epoch != epoch:
             keys = row_keys(self.seed, epoch, self._length)[self.rows]
             if self._drawn_by is None:
-                order = frozen(self.rows[np.argsort(keys, kind="stable")])
+                order = frozen(self.rows[shuffled(keys)])
             else:
                 order = frozen(self.rows[drawn(keys, self._drawn_by[self.rows])])
             # One assignment, so that a thread that reads meanwhile sees an epoch with its own order.
@@ -212,6 +212,10 @@ class Batches:
         size = checks.whole("size", size, least=1)
         picked = self._picked(checks.whole("step", step, least=0))
         return [PickedBatch.of(self, picked[first : first + size]) for first in range(0, len(picked), size)]
+
+    def at(self, rows: ArrayLike) -> Batch:
+        """These rows of the data, by number, in this order, as a batch."""
+        return PickedBatch.of(self, positions(np.asarray(rows), self._length))
 
     def stream(self, start: int = 0, ahead: int = 0) -> Iterator[Batch]:
         """The batches from step `start` on, without end; `ahead` of them are read while one is used."""

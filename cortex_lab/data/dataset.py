@@ -12,10 +12,12 @@ from numpy.typing import DTypeLike
 
 from cortex_lab.data._html import dataset_html, dataset_text
 from cortex_lab.data._rows import Rows
+from cortex_lab.data.augmenting import Augmentable
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.beside import with_others
 from cortex_lab.data.browsing import Browsable
 from cortex_lab.data.columns import Categories, categories_among, held, read_inputs, with_tensor_columns
+from cortex_lab.data.decoded import is_decoded
 from cortex_lab.data.exact import checked_dtype, read_as_numbers
 from cortex_lab.data.frames import numbered, numbers_of_rows, weights_of_rows
 from cortex_lab.data.learned import Learned, named_classes
@@ -44,7 +46,7 @@ from cortex_lab.ground import checks
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset(Browsable, Parts):
+class Dataset(Browsable, Augmentable, Parts):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's
@@ -314,7 +316,10 @@ class Dataset(Browsable, Parts):
 
     def target_arrays(self) -> Arrays | None:
         """The y of `arrays`, without a copy of the inputs."""
-        targets = {name: goal.rows.take(self.rows) for name, goal in self._targets.items()}
+        return self._targets_of(self.rows)
+
+    def _targets_of(self, rows: np.ndarray) -> Arrays | None:
+        targets = {name: goal.rows.take(rows) for name, goal in self._targets.items()}
         return targets if isinstance(self.target, dict) else targets.get("targets")
 
     def weights(self, sample_weight: Any) -> np.ndarray:
@@ -326,15 +331,19 @@ class Dataset(Browsable, Parts):
         return weights_of_rows(sample_weight, self.rows, self._index, f"{len(self)} rows of {self.name!r}")
 
     def batches(self, batch_size: int, seed: int = 0, shuffle: bool = True) -> Batches:
-        """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit."""
+        """These rows in batches; `batch.rows` are row numbers. ValueError if `batch_size` does not fit.
+
+        Files are decoded by threads, two batches ahead.
+        """
         goals = {name: goal.rows for name, goal in self._targets.items()}
-        return Batches(
+        made = Batches(
             self._inputs if isinstance(self.inputs, dict) else self._inputs["inputs"],
             goals if isinstance(self.target, dict) else goals.get("targets"),
             batch_size=batch_size, seed=seed, shuffle=shuffle, rows=self.rows, reads=self.reads,
             categories=self.categories, classes=named_classes(self.classes), index=self._index,
         )  # fmt: skip
-
+        decoded = any(is_decoded(rows.source) for rows in self._inputs.values())
+        return made.prefetching(2) if decoded else made
 
     def _shapes(self) -> str:
         if isinstance(self._inputs, Unread):

@@ -10,10 +10,12 @@ from typing import Protocol
 
 import numpy as np
 
-from cortex_lab.data.source import Numbers, numbers
+from cortex_lab.data.source import Numbers, Source, numbers
 from cortex_lab.ground import checks
 
 _WORKERS = min(4, os.cpu_count() or 1)
+_AT_ONCE = 8
+"""Rows that a thread decodes before it asks for more: handing over one takes as long as a small picture."""
 
 
 class Decoder(Protocol):
@@ -47,24 +49,28 @@ class DecodedSource:
         wanted = numbers(rows, len(self))
         found = np.empty((len(wanted), *self.shape), self.dtype)
 
-        def decode(place: int) -> None:
-            path = self.paths[wanted[place]]
-            row = np.asarray(self.decoder(path))
-            if row.shape != self.shape or row.dtype != self.dtype:
-                raise ValueError(
-                    f"{path} was decoded as {row.shape} {row.dtype}, and rows are {self.shape} {self.dtype}"
-                )
-            found[place] = row
+        def decode(first: int) -> None:
+            for place in range(first, min(first + _AT_ONCE, len(wanted))):
+                found[place] = self._row(self.paths[wanted[place]])
 
-        if len(wanted) < 2:
-            for place in range(len(wanted)):
-                decode(place)
+        firsts = range(0, len(wanted), _AT_ONCE)
+        if len(firsts) < 2:
+            for first in firsts:
+                decode(first)
             return found
         # Not kept for the next time: threads do not come along into a forked process.
-        with ThreadPoolExecutor(min(_WORKERS, len(wanted))) as workers:
-            for _ in workers.map(decode, range(len(wanted))):
+        with ThreadPoolExecutor(min(_WORKERS, len(firsts))) as workers:
+            for _ in workers.map(decode, firsts):
                 pass
         return found
+
+    def _row(self, path: str | os.PathLike) -> np.ndarray:
+        row = np.asarray(self.decoder(path))
+        if row.shape != self.shape or row.dtype != self.dtype:
+            raise ValueError(
+                f"{path} was decoded as {row.shape} {row.dtype}, and rows are {self.shape} {self.dtype}"
+            )
+        return row
 
     def put(self, rows: Numbers, values: np.ndarray) -> None:
         raise ValueError("pictures in files are read only; change a copy of the column: .copy()")
@@ -76,3 +82,9 @@ class DecodedSource:
             seen = os.stat(path)
             found = zlib.crc32(f"{path} {seen.st_size} {seen.st_mtime_ns}".encode(), found)
         return found
+
+
+def is_decoded(source: Source) -> bool:
+    """Whether some of the rows are files that are decoded when they are wanted."""
+    under = [*getattr(source, "parts", ()), *([source.source] if hasattr(source, "source") else ())]
+    return isinstance(source, DecodedSource) or any(map(is_decoded, under))

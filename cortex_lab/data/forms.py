@@ -101,7 +101,7 @@ def labeled(
     Those that a network has `learned`, for the output `name`, keep the codes they have there.
     """
     values = targets.array if isinstance(targets, pd.Series) else targets
-    words = np.asarray(values)
+    words = checks.array("targets", values)
     if words.dtype.kind not in "OUST" or words.ndim not in (1, 2) or words.shape[1:] not in ((), (1,)):
         return targets, None
     column = pd.Series(words.reshape(-1)) if not isinstance(targets, pd.Series) else targets
@@ -292,7 +292,7 @@ def target_pieces(
 
     None where some lie in a file, which is read once only.
     """
-    first = None if dataset is None else dataset.select(rows[:1]).target_arrays()
+    first = None if dataset is None else dataset._targets_of(rows[:1])
     whole = targets if dataset is None else first
     several: list[Any] = list(whole.values()) if isinstance(whole, Mapping) else [whole]
     kept = () if dataset is None else dataset._targets.values()
@@ -304,7 +304,7 @@ def target_pieces(
     for start in range(0, len(rows), step):
         some = rows[start : start + step]
         if dataset is not None:
-            found = dataset.select(some).target_arrays()
+            found = dataset._targets_of(some)
         elif isinstance(targets, Mapping):
             found = {name: each[some] for name, each in targets.items()}
         else:

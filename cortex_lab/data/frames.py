@@ -26,10 +26,11 @@ def names_among(inputs: Any) -> Any:
     return {name: part.columns.tolist() for name, part in frames.items()} or None
 
 
-def byte_columns(inputs: Any) -> list:
-    """Names of the columns that hold bytes among the frames in `inputs`."""
+def byte_columns(inputs: Any, among: list | None = None) -> list:
+    """Names of the columns that hold bytes among the frames in `inputs`, or `among` these names."""
     frames = [each for each in _pandas(inputs) if isinstance(each, pd.DataFrame)]
-    return [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
+    found = [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
+    return found if among is None else [name for name in among if name in found]
 
 
 def numbered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -87,12 +88,12 @@ def by_row(values: pd.Series, rows: np.ndarray, whole: pd.Index | None, called: 
     """
     own = values.index
     numbered = own.equals(pd.RangeIndex(len(own)))
-    if whole is None and not (numbered or _are_numbers(own)):
+    if whole is None and not (numbered or are_numbers(own)):
         raise ValueError(
             f"{called} has an index other than 0, 1, 2, ..., and {of} have none, so which row each is for "
             f"cannot be told; give them in the order of the rows: {called}.to_numpy()"
         )
-    if not _are_numbers(own) and (whole is None or (numbered and not own.isin(whole).any())):
+    if not are_numbers(own) and (whole is None or (numbered and not own.isin(whole).any())):
         return values.to_numpy()
     found = [values.to_numpy()[places] for places in _readings(own, rows, whole)]
     if not found:
@@ -130,7 +131,7 @@ def row_numbers(chosen: object, rows: np.ndarray, whole: pd.Index | None, of: st
     are_labels = places is not None and (places >= 0).all()
     if is_integer_dtype(labels.dtype):
         numbers = labels.to_numpy()
-        certain = _are_numbers(labels) and not _are_numbers(whole)
+        certain = are_numbers(labels) and not are_numbers(whole)
         if certain or not are_labels or np.array_equal(numbers, places):
             return numbers
         raise ValueError(
@@ -143,7 +144,7 @@ def row_numbers(chosen: object, rows: np.ndarray, whole: pd.Index | None, of: st
     return places
 
 
-def _are_numbers(index: pd.Index) -> bool:
+def are_numbers(index: pd.Index) -> bool:
     """Whether an index says that it is row numbers."""
     return index.nlevels == 1 and index.name in NUMBERS and is_integer_dtype(index.dtype)
 
@@ -151,12 +152,12 @@ def _are_numbers(index: pd.Index) -> bool:
 def _readings(own: pd.Index, rows: np.ndarray, whole: pd.Index | None) -> Iterator[Any]:
     """Where the rows are in an index, by each way to read it; none where they are not all there."""
     numbered, named = pd.Index(rows), None if whole is None else whole[rows]
-    if named is not None and own.equals(named) and (not _are_numbers(own) or _are_numbers(named)):
+    if named is not None and own.equals(named) and (not are_numbers(own) or are_numbers(named)):
         yield np.arange(len(own))
         return
-    if _are_numbers(own) and own.is_unique and numbered.isin(own).all():
+    if are_numbers(own) and own.is_unique and numbered.isin(own).all():
         yield own.get_indexer(numbered)
-    if named is None or (_are_numbers(own) and not _are_numbers(named)):
+    if named is None or (are_numbers(own) and not are_numbers(named)):
         return
     if own.is_unique and own.nlevels == named.nlevels and named.isin(own).all():
         yield own.get_indexer(named)

@@ -106,7 +106,7 @@ class Given:
             by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
             dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)
-            found, columns = byte_columns(dataset.frame[dataset.columns]), None if named else dataset.columns
+            found, columns = byte_columns(dataset._whole, dataset.columns), None if named else dataset.columns
             return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
         columns, found = (
             learned.columns(names_among(inputs)) or dict(learned.reads) or None,

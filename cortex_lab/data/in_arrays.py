@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data.targets import shown
+from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_masked
 
 
@@ -19,7 +20,7 @@ def targets_of(targets: Any, reading: str) -> Any:
         return targets
     refuse_masked(targets, "targets")
     refuse_columns_of_words(targets)
-    targets = np.asarray(targets)
+    targets = checks.array("targets", targets)
     if targets.dtype == object:
         targets = pd.Series(targets.ravel()).infer_objects().to_numpy().reshape(targets.shape)
     if targets.ndim and (reading == "classes" or targets.dtype == object):

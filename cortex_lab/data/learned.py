@@ -94,7 +94,9 @@ class Learned:
     def goal(self, data: Any, name: str, reading: str) -> Goal | None:
         """A target of labels in the network's order, by the name it has; None where it knows no classes."""
         column, output = data._goals[name], name if isinstance(data.target, dict) else None
-        if isinstance(column, list) or isinstance(data._whole[column].dtype, TensorDtype):
+        if self.classes_of(output) is None or isinstance(column, list):
+            return None
+        if isinstance(data._whole[column].dtype, TensorDtype):
             return None
         labels = _whole_column(data._whole, column)
         found = self.codes(labels, reading, output, f"column {column!r} of {data.name!r}", data.rows)

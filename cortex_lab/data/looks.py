@@ -19,6 +19,7 @@ from cortex_lab.ground.written import are_dates, numbers_in, to_dates
 
 MOST_ROWS = 2**16
 """How many rows of targets with several numbers each are looked at."""
+_FIRST = 64
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def looks(data: object) -> dict[str | None, Look]:
 
 def _of_columns(data: Dataset, columns: Any) -> Look:
     inputs = data.inputs if not isinstance(data.inputs, dict) else None
-    column = data.frame[columns]
+    # All rows look alike in any order, and a frame of them takes longer to make than to look at.
+    column = (data._whole if len(data.rows) == len(data._whole) else data.frame)[columns]
     if isinstance(column.dtype if isinstance(column, pd.Series) else None, TensorDtype):
         shape = column.dtype.shape
         return Look("the inputs", shape) if columns == inputs else _of_rows(column.array.source, shape)
@@ -72,19 +74,26 @@ def _of_columns(data: Dataset, columns: Any) -> Look:
 
 def _look(values: object, named: str | None = None) -> Look:
     """How an array or a column looks; `named` is how the column of a frame is typed."""
-    if isinstance(values, Source) and not isinstance(values, np.ndarray):
+    in_memory = isinstance(values, (np.ndarray, pd.Series, pd.DataFrame))
+    if not in_memory and isinstance(values, Source):
         return _of_rows(values, tuple(values.shape))
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
     words = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-    array = _numbers(values) if isinstance(values, pd.DataFrame) else checks.array("an array of data", values)
+    array = _numbers(values) if isinstance(values, pd.DataFrame) else checks.array("targets", values)
     if array.ndim > 1 and array.shape[1:] != (1,):
         return _of_rows(array, array.shape[1:])
-    column = pd.Series(values if isinstance(values, pd.Series) else array.reshape(-1)).infer_objects()
+    column = values if isinstance(values, pd.Series) else pd.Series(array.reshape(-1))
+    column = column.infer_objects() if column.dtype == object else column
     if words or column.dtype.kind not in "biuf":
         found = column.nunique()
         kind, written = "yes or no" if found == 2 else "labels", _as_numbers(column, named)
         return Look(kind, (), found, found == 2, written, holds_words(column))
+    # Numbers that are not whole are so from the first on, as a rule.
+    some = column.iloc[:_FIRST].to_numpy(float, na_value=np.nan)
+    some = some[~np.isnan(some)]
+    if not (np.isfinite(some) & (some == np.floor(some))).all():
+        return Look("numbers")
     numbers = column.dropna().to_numpy(float)
     if not len(numbers) or not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
         return Look("numbers")

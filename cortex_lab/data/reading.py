@@ -85,6 +85,7 @@ def read_images(
     size: Any = None,
     channels: int | None = None,
     skip_bad: bool = False,
+    in_memory: bool | None = None,
     name: str | None = None,
 ) -> Dataset:
     """Pictures as a Dataset with the column `image`: bytes (height, width, 1 or 3), turned as EXIF says.
@@ -101,10 +102,13 @@ def read_images(
     channels
         1 or 3; None is 3 if any has colors, else 1.
     skip_bad
-        Leave out files that cannot be read; they are listed in `repr`.
+        Leave out files that cannot be read; they are listed in `repr`. All are decoded once to find out.
+    in_memory
+        Decode all now and keep them. None does so up to 256 MB of pixels; others are decoded when they are
+        wanted, ahead of the step that trains on them, and one that cannot be is an error of that step.
     """
     checks.text("name", name) if name is not None else None
-    options = {"size": size, "channels": channels, "skip_bad": skip_bad}
+    options = {"size": size, "channels": channels, "skip_bad": skip_bad, "in_memory": in_memory}
     if isinstance(source, pd.DataFrame):
         if column is None:
             raise TypeError(f"say which column has the paths: read_images(frame, {source.columns[0]!r})")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.written import are_dates, numbers_in, to_dates
+from cortex_lab.ground.written import are_dates, numbers_in, some, to_dates
 
 MOST = 100
 """More different words than these are names or texts, unless the column is a pandas.Categorical."""
@@ -32,12 +32,16 @@ def categories_of(column: pd.Series, name: Hashable) -> list[str]:
         if len(set(found)) < len(found):
             raise ValueError(f"two categories of column {name!r} print alike; give them other names")
         return found
-    found = sorted(set(column.dropna()))
-    numbers = pd.to_numeric(pd.Series(found, dtype=object), errors="coerce").notna()
+    words = column.dropna().unique()
+    # Of very many, some say what all are.
+    found = sorted(some(words))
+    numbers = _are_numbers(found)
     if len(found) > 1 and numbers.mean() > 0.5:
-        some = "" if numbers.all() else f", all but such as {np.array(found, object)[~numbers][0]!r}"
+        found = sorted(words)
+        numbers = _are_numbers(found)
+        others = "" if numbers.all() else f", all but such as {np.array(found, object)[~numbers][0]!r}"
         raise ValueError(
-            f"column {name!r} holds numbers written as words{some}: frame[{name!r}] = "
+            f"column {name!r} holds numbers written as words{others}: frame[{name!r}] = "
             f'pandas.to_numeric(frame[{name!r}], errors="coerce") makes numbers of them'
         )
     if are_dates(found):
@@ -52,12 +56,16 @@ def categories_of(column: pd.Series, name: Hashable) -> list[str]:
             f"column {name!r} holds numbers written as words, such as {found[0]!r}: frame[{name!r}] = {made} "
             'makes numbers of them; or say that they are categories: .astype("category")'
         )
-    if len(found) > MOST:
+    if len(words) > MOST:
         raise ValueError(
-            f"column {name!r} holds {len(found)} different words, as names do, such as {found[0]!r}; leave "
+            f"column {name!r} holds {len(words)} different words, as names do, such as {found[0]!r}; leave "
             f'it out, frame.drop(columns={name!r}), or say that they are categories: .astype("category")'
         )
     return found
+
+
+def _are_numbers(words: Sequence[object]) -> np.ndarray:
+    return pd.to_numeric(pd.Series(words, dtype=object), errors="coerce").notna().to_numpy()
 
 
 def one_hot(
@@ -77,15 +85,18 @@ def one_hot(
             f'frame[{name!r}] = frame[{name!r}].astype(str).fillna("missing"), or leave those rows out: '
             f"frame.dropna(subset=[{name!r}])"
         )
-    words = column.astype(object).map(str)
-    codes = pd.Index(categories).get_indexer(pd.Index(words))
+    places, words = pd.factorize(column)
+    known = pd.Index(categories).get_indexer([str(word) for word in words])
+    # What is missing, at place -1, is in none.
+    codes = np.append(known, -1)[places]
     strange = asked[codes[asked] < 0]
     if len(strange):
         there = ", ".join(map(repr, categories[:8])) + ", ..." * (len(categories) > 8)
+        word = str(column.iloc[strange[0]])
         raise ValueError(
-            f"column {name!r} of {of} holds {words.iloc[strange[0]]!r}, in {(codes[asked] < 0).sum()} of "
+            f"column {name!r} of {of} holds {word!r}, in {(codes[asked] < 0).sum()} of "
             f"{len(asked)} rows, which was not among what was learned from, {there}"
-            f"{checks.near(words.iloc[strange[0]], categories)}; leave those rows out: "
+            f"{checks.near(word, categories)}; leave those rows out: "
             f"frame[frame[{name!r}].isin([...])]"
         )
     found = np.zeros((len(column), len(categories)), np.float32)

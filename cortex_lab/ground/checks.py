@@ -222,14 +222,17 @@ def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
 
 def array(name: str, value: Any) -> np.ndarray:
     """What is given as an array, of whatever kind, if it fits in memory and its rows are of one length."""
+    if isinstance(value, dict):
+        raise refused(name, "an array or a column", value)
     try:
         return np.asarray(value)
     except MemoryError:
         raise refused(name, "an array that fits in memory", value) from None
     except ValueError as error:
-        if "inhomogeneous" not in str(error):
+        if not isinstance(value, (list, tuple)):
             raise
-        raise refused(name, "an array, whose rows are of one length", value) from None
+        # NumPy says how deep it goes, or that lists differ in length.
+        raise refused(name, "an array, or lists that make one, all of one length", value) from error
 
 
 def numbers(name: str, value: object, wanted: str = "an array of numbers") -> np.ndarray:

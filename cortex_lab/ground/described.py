@@ -190,10 +190,12 @@ class Described:
     def _look_at_settings(self) -> None:
         for name, default, check, optional in self._settings:
             given = getattr(self, name)
-            value = checks.plain(given)
+            if given is default:
+                continue
+            value = given if type(given) in _PLAIN else checks.plain(given)
             if value is not given:
                 object.__setattr__(self, name, value)
-            if check is not None and given is not default and not (optional and value is None):
+            if check is not None and not (optional and value is None):
                 check(name, value)
 
 
@@ -204,7 +206,9 @@ def _settings_of(cls: type) -> tuple[_Setting, ...]:
     for field in fields:
         said = str(getattr(field.type, "__name__", field.type))
         optional = said.endswith("| None")
-        found.append((field.name, field.default, _BY_TYPE.get(said.removesuffix(" | None")), optional))
+        # A number of NumPy's is made Python's, also where it is the default.
+        default = field.default if checks.plain(field.default) is field.default else dataclasses.MISSING
+        found.append((field.name, default, _BY_TYPE.get(said.removesuffix(" | None")), optional))
     return tuple(found)
 
 
@@ -230,6 +234,8 @@ def _refuse_lost_settings(cls: type) -> None:
         )
 
 
+_PLAIN = frozenset((int, float, bool, str, type(None)))
+"""Types of what is Python's already."""
 _BY_TYPE = {"int": checks.whole, "float": checks.number, "bool": checks.flag, "str": checks.text}
 
 

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-_BEHIND = {"browse": "cortex_lab.lab.browsing"}
+_BEHIND = {"browse": "cortex_lab.lab.browsing", "augmented": "cortex_lab.lab.augmenting"}
 
 
 def through(door: str) -> Callable[..., Any]:

@@ -21,7 +21,8 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 MOST_ROUNDED = 0.1
 """Where numbers fall together, rounding may move them by so much of their standard deviation."""
 _PLAIN = 1e-23
-_PLAIN_BITS = (int(np.float32(_PLAIN).view(np.uint32)) << 1) - 2
+_TURN = np.uint32(2**32 - 2)
+_PLAIN_TURNED = 2**32 - 2 * int(np.float32(_PLAIN).view(np.uint32))
 _FEW = 2**18
 _LOOKED_AT = 2**22
 _FIRST = 64
@@ -123,11 +124,19 @@ def check_float32(values: Sliced, called: str) -> None:
 
 def _loses_nothing(values: Sliced) -> bool:
     """Whether one quick look says so, as of a few rows that are asked about again and again."""
-    if values.dtype != np.float32 or not isinstance(values, np.ndarray) or not 0 < values.size <= _FEW:
+    if values.dtype != np.float32 or not isinstance(values, np.ndarray) or not (values.ndim and values.size):
         return False
-    # The bits of a number without its sign rise with its size; below those of 0 there is the largest integer.
-    sizes = (values.view(np.uint32) << 1) - 2
-    return bool(sizes.min() >= _PLAIN_BITS)
+    # A column that begins with a number of any size is exact, see `_suspects`.
+    first = np.abs(values[(0,) * (values.ndim - 1)])
+    # Of a few numbers, the place of the smallest is found in a third of the time that it takes to find it.
+    if first[first.argmin()] >= FEWEST_STEPS * SMALLEST:
+        return True
+    if values.size > _FEW:
+        return False
+    # The bits of a number without its sign rise with its size. Turned round, modulo 2**32, those of the
+    # smallest are the largest, and 0 stays below all of them.
+    turned = values.view(np.uint32).reshape(-1) * _TURN
+    return bool(turned[turned.argmax()] <= _PLAIN_TURNED)
 
 
 def check_distinct(values: Sliced, called: str) -> None:

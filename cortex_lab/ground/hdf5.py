@@ -19,7 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cortex_lab.ground.files import DamagedFile, size_of
+from cortex_lab.ground.files import DamagedFile, most_unpacked, size_of
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -66,14 +66,22 @@ def text_attribute(file: h5py.File, name: str, path: str | os.PathLike) -> str:
 
 
 def datasets(
-    file: h5py.File, path: str | os.PathLike, known: Callable[[str], bool] = bool
+    file: h5py.File,
+    path: str | os.PathLike,
+    known: Callable[[str], bool] = bool,
+    *,
+    size: int | None = None,
+    foreign: bool = False,
 ) -> dict[str, h5py.Dataset]:
     """All arrays by full name, looked at but not read: plain numbers, all there, in this very file.
 
-    `known` says whether there may be an array of this name, or whose name begins so if it ends in "/".
+    `known` says whether there may be an array of this name, or whose name begins so if it ends in "/". `size`
+    are the bytes that hold the file, if it is not all that lies at `path`. Those of a `foreign` file may be
+    packed in chunks, if they do not become far more than it.
     """
     found: dict[str, h5py.Dataset] = {}
-    seen, waiting, left = {_address(file)}, [("", file)], os.path.getsize(path)
+    size = os.path.getsize(path) if size is None else size
+    seen, waiting, left = {_address(file)}, [("", file)], most_unpacked(size) if foreign else size
     while waiting:
         prefix, group = waiting.pop()
         for key in group:
@@ -90,9 +98,9 @@ def datasets(
             if group_of:
                 waiting.append((f"{name}/", item))
                 continue
-            if reason := _unfit(item, left):
+            if reason := _unfit(item, left, foreign):
                 raise DamagedFile(path, f"{reason[0]} {name!r} {reason[1]}", name)
-            left -= item.id.get_storage_size()
+            left -= math.prod(item.shape) * item.dtype.itemsize
             found[name] = item
     return found
 
@@ -101,7 +109,7 @@ def _address(item: Any) -> int:
     return h5py.h5o.get_info(item.id).addr
 
 
-def _unfit(item: Any, left: int) -> tuple[str, str] | None:
+def _unfit(item: Any, left: int, foreign: bool) -> tuple[str, str] | None:
     """What is wrong with an array of which at most `left` bytes can be there; None if nothing is."""
     if not isinstance(item, h5py.Dataset):
         return "holds", "as something else than an array"
@@ -111,7 +119,7 @@ def _unfit(item: Any, left: int) -> tuple[str, str] | None:
     layout = made.get_layout()
     if layout == h5py.h5d.VIRTUAL:
         return "puts", "together from other files (virtual storage), which is not followed"
-    if layout == h5py.h5d.CHUNKED:
+    if layout == h5py.h5d.CHUNKED and not foreign:
         return "keeps", "in chunks (chunked storage), as cortex_lab never does"
     try:
         kind = item.dtype
@@ -120,7 +128,8 @@ def _unfit(item: Any, left: int) -> tuple[str, str] | None:
     if item.shape is None or kind.kind not in "fiub":
         return "holds", "as something else than an array of numbers"
     stated = math.prod(item.shape) * kind.itemsize
-    if stated != item.id.get_storage_size() or stated > left:
+    packed = layout == h5py.h5d.CHUNKED
+    if (stated != item.id.get_storage_size() and not packed) or stated > left:
         return "states for", f"the shape {item.shape} of {kind}, but has not that many bytes"
     return None
 

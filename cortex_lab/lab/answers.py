@@ -34,7 +34,6 @@ ANSWERS = {
     "metrics": _TRACE,
     "log": _TRACE,
     "logs": _TRACE,
-    "results": _TRACE,
     "loss_curve_": _TRACE,
     "epoch": "session.trace['epoch'][-1]",
     "steps": "session.step_number",

@@ -193,6 +193,23 @@ def unscaled(training: Training, given: Given, reads: Mapping[str, list], batch:
     return said
 
 
+def answered_together(training: Training) -> list[str]:
+    """A line for a metric that counts whole rows of several yes or no, where single answers may be meant."""
+    said = []
+    for name, several in training.metrics.given.items():
+        called = {each if isinstance(each, str) else getattr(each, "__name__", "") for each in several}
+        asked = training.validation and not called.isdisjoint(("accuracy", "accuracy_score"))
+        units = training.network.graph.shape(name)[-1:]
+        if not asked or training.losses[name].predicts != "yes or no" or units in ((), (1,)):
+            continue
+        targets = np.asarray(training.validation[1][name])
+        say = "the share of wrong ones is sklearn.metrics.hamming_loss: metrics=[hamming_loss]"
+        if ((targets == 0) | (targets == 1)).all() and (targets.sum(axis=-1) == 1).all():
+            say = f"each has one class, so end the network in Dense({units[0]}), for 'softmax_cross_entropy'"
+        said.append(f"accuracy of {name!r} counts rows of which all {units[0]} answers are right; {say}")
+    return said
+
+
 def _sizes(values: Any) -> np.ndarray:
     """The root of the mean square of each column."""
     rows = np.asarray(values, float)

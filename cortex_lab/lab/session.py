@@ -18,6 +18,7 @@ from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import named_first, told
 from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
+from cortex_lab.lab.looking import Looking
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
@@ -43,7 +44,7 @@ class Best:
     value: float
 
 
-class TrainingSession(Session):
+class TrainingSession(Looking, Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
@@ -302,13 +303,17 @@ class TrainingSession(Session):
         if isinstance(data, str):
             data = self._split(data)
         chosen = training.metrics if metrics is None else Metrics(metrics, training.objective)
+        return training.objective.score(*self._rows_to_score(data), chosen)
+
+    def _rows_to_score(self, data: Any) -> tuple[Any, Any]:
+        """Checked inputs and targets by name, of a Dataset, a frame or a pair."""
+        training = self.process
         if data is not None and data is training.validation:
-            return training.objective.score(*data, chosen)
+            return data
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         known = reads, reading, "the data to score", self._labels, words, dtype, self._goals
-        inputs, targets = training.checked_rows(*rows_of(data, self.dataset, *known))
-        return training.objective.score(inputs, targets, chosen)
+        return training.checked_rows(*rows_of(data, self.dataset, *known))
 
     def _split(self, name: str) -> Any:
         """The part of the data called so; KeyError that says which there are."""
@@ -353,15 +358,7 @@ class TrainingSession(Session):
 
 def _augmented(training: Training, row: int, epoch: int) -> Any:
     batches: Any = training.batches
-    kept = batches.inputs if isinstance(batches.inputs, dict) else None
-    names = list(training.augmenter.by_input)
-    length = batches._length
-    if row >= length:
-        raise IndexError(f"there is no row {row}; rows go from 0 to {length - 1}")
-    rows = np.array([row])
-    found = {}
-    for name in names:
-        part = batches._inputs[name if kept is not None else "inputs"]
-        picture = np.asarray(training.network.seen(name, part.take(rows)))
-        found[name] = training.augmenter.changed(name, picture, rows, training.seed, epoch)[0]
-    return found[names[0]] if len(found) == 1 else found
+    if row >= batches._length:
+        raise IndexError(f"there is no row {row}; rows go from 0 to {batches._length - 1}")
+    found = {name: each[0] for name, each in training.loader.augmented(np.array([row]), epoch).items()}
+    return found if len(found) > 1 else next(iter(found.values()))

@@ -19,6 +19,7 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
 from cortex_lab.lab.defaults import losses_for, refuse_swapped, said
 from cortex_lab.lab.fitting import (
+    answered_together,
     refuse_no_network,
     refuse_other_scales,
     refuse_renumbered,
@@ -132,8 +133,8 @@ def train(
         Names of nodes, or patterns such as "conv2d_*", that do not learn; `session.edit("frozen", [...])`
         freezes others, or none. See `cortex_lab.nn.train.freezing.Frozen`.
     augment
-        Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes the pictures that are trained
-        on a little, anew in every epoch. A dict of them by input name if there are several.
+        Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes what is trained on a little,
+        anew in every epoch. A dict of them by input name if there are several; None for the dataset's own.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
@@ -169,6 +170,8 @@ def train(
     data = as_data(data, dtype) if not hasattr(data, "fetch") else data
     if sample_weight is None and getattr(data, "weight", None) is not None:
         sample_weight = data.frame[data.weight]
+    if augment is None:
+        augment = getattr(data, "augmentation", None)
     loss, why = losses_for(network, loss, data)
     setup = TrainingSetup(
         loss,
@@ -244,6 +247,7 @@ def train(
         chosen.append(f"learns by {given_optimizer!r}")
     chosen += renumbered(training, given)
     chosen += unscaled(training, given, reads, first)
+    chosen += answered_together(training)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     named = {"labels": given.labels, "goals": given.goals}
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, **named)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cortex_lab.ground import checks
 from cortex_lab.study.advice import advice
+from cortex_lab.study.conditions import Condition
 from cortex_lab.study.probe import Probe, distance_to
 from cortex_lab.study.process import Directed, Expecting, Measuring, Process
 from cortex_lab.study.subscribers import show_once
@@ -103,11 +104,19 @@ class Recorder:
             self.process.expect([key for key, *_ in asked])
         self._asked = asked
 
-    def check(self, probe: Probe) -> None:
-        """KeyError if the process cannot measure what the probe asks for."""
+    def check(self, probe: Probe, of: Condition | None = None) -> None:
+        """KeyError if the process cannot measure what the probe asks for, or what a condition reads."""
         checks.instance("what is recorded", probe, Probe, "a Probe such as Probe('loss')")
         if probe.measure is None and probe.key not in self.process.keys:
             raise KeyError(
-                f"no probe can record {probe.key!r} here; the process measures "
+                f"{_where(probe.key, of)}no probe can record {probe.key!r} here; the process measures "
                 f"{', '.join(self.process.keys)}. {advice(self.process, probe.key)}"
             )
+
+
+def _where(key: str, condition: Condition | None) -> str:
+    """The place of a key in a condition that is a text."""
+    text = getattr(condition, "text", "")
+    # A key has one kind of quotes, however it was typed.
+    place = text.replace('"', "'").find(key) if isinstance(text, str) else -1
+    return f"in {text!r}, at character {place + 1}: " if text and place >= 0 else ""

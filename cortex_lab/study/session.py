@@ -239,7 +239,7 @@ class Session(Held):
             )
         missing = [Probe(key) for key in dict.fromkeys(condition.keys) if key not in self.recorded_keys]
         for probe in missing:
-            self._recorder.check(probe)
+            self._recorder.check(probe, of=condition)
         condition.check(self.trace)
 
         def set_it() -> Breakpoint:

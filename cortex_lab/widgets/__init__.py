@@ -14,6 +14,13 @@
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
 | `Findings`        | what a diagnosis found, in words, with remedies to click              |
 | `BatchRows`       | the rows of the batch last fetched, the worst first                   |
+| `ConfusionMatrix` | what is taken for what; precision, recall and F1 of each class          |
+| `PredictedValues` | values against their targets, and how far they are off                |
+| `SampleBrowser`   | rows worth a look, with buttons to leave out, reweight and relabel    |
+| `LayerTable`      | norms, ratios and dead units of each layer, and what is out of bounds |
+| `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
+| `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
+| `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -24,6 +31,7 @@ from cortex_lab.ground.habits import answers_for
 from cortex_lab.widgets.bench import Bench
 from cortex_lab.widgets.browser import DatasetBrowser
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import (
     Axis,
@@ -38,17 +46,25 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
+from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
 from cortex_lab.widgets.views.also_recorded import AlsoRecorded
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
+from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
+from cortex_lab.widgets.views.distributions import Distributions
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
+from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
+from cortex_lab.widgets.views.network_map import NetworkMap
 from cortex_lab.widgets.views.path_view import PathView
+from cortex_lab.widgets.views.predicted_values import PredictedValues
+from cortex_lab.widgets.views.recorded_curves import RecordedCurves
+from cortex_lab.widgets.views.sample_browser import SampleBrowser
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = [
@@ -62,18 +78,27 @@ __all__ = [
     "Chart",
     "ClassBalance",
     "ColumnHistograms",
+    "ConfusionMatrix",
     "Contours",
     "DatasetBrowser",
     "DatasetRows",
     "Diagram",
+    "Distributions",
     "EmbeddingMap",
     "Findings",
+    "HeatMap",
     "Knob",
+    "LayerTable",
     "Line",
     "LossCurve",
+    "Matrix",
+    "NetworkMap",
     "NothingToShow",
     "PathView",
     "Plot",
+    "PredictedValues",
+    "RecordedCurves",
+    "SampleBrowser",
     "Scatter",
     "Sentences",
     "Tiles",

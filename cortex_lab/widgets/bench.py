@@ -132,9 +132,13 @@ class Bench(Commands, Linking, Remedies):
         # A cell may have changed a weight in place, of which nobody is told.
         self._endings.append(notebook.after_each_cell(shell, self.publisher.wake))
         self._shown_in = shell.execution_count
-        # Nothing beside it: a page without widgets shows the picture, and no words for what it lacks.
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
-        display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
+        if notebook.somebody_looks(shell):
+            # Nothing beside it: a page without widgets shows the picture, and no words for what it lacks.
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
+            display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
+        else:
+            # No page will take the view out again, nor may there be time for a picture later.
+            self.picture.draw_now()
         self.picture.display()
         return self
 
@@ -301,9 +305,9 @@ class Bench(Commands, Linking, Remedies):
         if kind == "pin" and "activations" in self.views:
             row = int(message["row"])
             self.ask(lambda: setattr(self, "pinned", row))
-        if kind == "act" and message.get("panel") == "findings":
-            place = int(message["number"])
-            self.ask(lambda: self.remedy(place))
+        if kind == "act" and message.get("panel") in self.views:
+            panel, place = str(message["panel"]), int(message["number"])
+            self.ask(lambda: self.act(panel, place))
         if kind == "run_or_pause":
             self.run_or_pause()
         if kind == "drawn":

@@ -78,6 +78,14 @@ def _pause_all(*_: object) -> None:
         bench.pause()
 
 
+def somebody_looks(shell: Any) -> bool:
+    """Whether the running cell is one of a page; of whoever runs it to convert it, nothing can be asked."""
+    with contextlib.suppress(Exception):
+        asked = shell.get_parent()
+        return bool(asked["content"]["allow_stdin"] or "cellId" in asked["metadata"])
+    return True
+
+
 def after_each_cell(shell: Any, act: Callable[[], Any]) -> Callable[[], None]:
     """Call `act()` when a cell has run; returns the function that ends it."""
 

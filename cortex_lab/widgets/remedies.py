@@ -10,6 +10,7 @@ from cortex_lab.ground import checks
 from cortex_lab.nn.diagnosis import Finding
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.speed import Speed
 
 _REWIND = re.compile(r"session\.rewind\(step=(\d+)\)")
 
@@ -22,7 +23,9 @@ class Remedies:
     trainer: Any
     layout: Any
     selection: Any
+    _speed: Speed
     run: Any
+    turn: Any
     _stepping: Any
     _remark: Any
 
@@ -56,11 +59,22 @@ class Remedies:
         view: Any = self.views.get("findings")
         return () if view is None else view.shown
 
+    def act(self, panel: str, place: int) -> None:
+        """What a click on a button, a line or a node of a panel does: the edits and turns of its view."""
+        if panel == "findings":
+            return self.remedy(place)
+        acts = self.views[panel].act(place)
+        for name, value in acts.edits:
+            self.session.edit(name, value)
+        for view, knob, value in acts.turns:
+            if view in self.views:
+                self.turn(view, knob, value)
+
     def remedy(self, finding: Finding | int = 0) -> None:
         """What a click on a finding's remedy does: its edits, after the rewind it asks for.
 
-        `finding` is one of `findings`, or its place among them. A training that ran goes on. ValueError for
-        one whose remedy is no edit: it says what to type.
+        `finding` is one of `findings`, or its place among them. A training that ran goes on, at the bench's
+        speed if the bench ran it. ValueError for one whose remedy is no edit: it says what to type.
         """
         if not isinstance(finding, Finding):
             known = self.findings
@@ -70,7 +84,8 @@ class Remedies:
             finding = known[place]
         if not finding.edits:
             raise ValueError(f"the remedy of {finding.kind!r} is nothing to click: {finding.remedy}")
-        chosen, session, ran = finding, self.session, self.session.running
+        chosen, session = finding, self.session
+        go_on = self._speed.run if self._speed.runs else session.run if session.running else None
 
         def apply() -> None:
             back = _REWIND.search(chosen.remedy)
@@ -82,8 +97,5 @@ class Remedies:
                 session.edit(name, value)
 
         self._stepping(apply)
-        if ran:
-            self.trainer.put(self._go, runs=True)
-
-    def _go(self) -> None:
-        self.session.run()
+        if go_on is not None:
+            self.trainer.put(go_on, runs=True)

@@ -17,7 +17,8 @@ class Speed:
     def __init__(self, session: Session, rate: float | None) -> None:
         self._session = session
         self._pace = Pace()
-        self._kept = False
+        self.runs = False
+        """Whether it is this that steps, and no cell."""
         self.hint = ""
         """What to say of a run, such as how it ends."""
         self.rate = rate
@@ -32,24 +33,24 @@ class Speed:
 
     def run(self) -> None:
         """Step until paused, at the rate of each moment."""
-        self._kept = True
+        self.runs = True
         try:
             self._session.run(pace=self._pace)
         finally:
-            self._kept = False
+            self.runs = False
 
     @property
     def hurries(self) -> bool:
         """Whether the training goes as fast as it can, so that whatever else is done slows it down."""
         rate, possible = self.rate, speed_of(self._session)
-        waits = self._kept and rate is not None and (possible is None or rate < possible / 2)
+        waits = self.runs and rate is not None and (possible is None or rate < possible / 2)
         return self._session.running and not waits
 
     @property
     def measured(self) -> float | None:
         """Steps a second as somebody sees them who looks at the bench; None before there are two."""
         found = speed_of(self._session)
-        return found if found is None or not self._kept or self.rate is None else min(found, self.rate)
+        return found if found is None or not self.runs or self.rate is None else min(found, self.rate)
 
 
 def named(rate: float | None) -> str:

@@ -1,15 +1,16 @@
 """Fixtures for tests in a real browser. Every test of this folder is marked `browser` and runs last.
 
-lab_server   JupyterLab on a copy of notebooks/, one for the session
 browser      Chromium, one for the session
-lab          a page of that JupyterLab, one for each test; an error in the browser's console fails the test
-lab_on       the same for another folder: `lab = lab_on(folder, size=(1600, 1000))`
+lab          a page of JupyterLab, one for all tests; an error in the browser's console fails the test
+notebook     `notebook(name, cells)` opens a notebook of these cells on it and runs them, unless `run=False`;
+             with `keep=True` one of that name that is open already stays as it is
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,41 +58,62 @@ def browser() -> Iterator[Any]:
         yield started
 
 
+class Shared:
+    """One JupyterLab and one page of it for all tests; a page on which a test failed is not used again."""
+
+    def __init__(self, browser: Any, server: Any) -> None:
+        self._browser, self._server = browser, server
+        self._open = contextlib.ExitStack()
+        self._lab: Any = None
+
+    @property
+    def lab(self) -> Any:
+        if self._lab is None:
+            self._lab = self._open.enter_context(self._browser.lab(self._server))
+        return self._lab
+
+    def give_up(self) -> None:
+        self._open.close()
+        self._lab = None
+
+
 @pytest.fixture(scope="session")
-def lab_server(browser: Any) -> Iterator[Any]:
+def shared(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     from tests.browser.server import Server
 
-    with Server(NOTEBOOKS) as server:
-        yield server
+    folder = tmp_path_factory.mktemp("notebooks")
+    shutil.copy(NOTEBOOKS / "00_tour.ipynb", folder)
+    with Server(folder) as server:
+        found = Shared(browser, server)
+        yield found
+        found.give_up()
 
 
 @pytest.fixture
-def lab(browser: Any, lab_server: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    with _page(browser, lab_server, request) as page:
-        yield page
+def lab(shared: Shared, request: pytest.FixtureRequest) -> Iterator[Any]:
+    lab = shared.lab
+    yield lab
+    errors = "errors in the browser's console:\n" + "\n".join(lab.console_errors)
+    if request.node.stash.get(_failed, False):
+        lab.screenshot(FAILURES / f"{request.node.name}.png")
+        print(errors)
+        shared.give_up()
+        return
+    found = bool(lab.console_errors)
+    lab.tidy()
+    assert not found, errors
 
 
 @pytest.fixture
-def lab_on(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
-    from tests.browser.server import Server
+def notebook(lab: Any) -> Callable[..., Any]:
+    from tests.browser.server import write_notebook
 
-    with contextlib.ExitStack() as stack:
+    def open_it(name: str, cells: list[str], keep: bool = False, run: bool = True) -> Any:
+        if not (keep and lab.notebook == name):
+            write_notebook(lab.server.source, name, cells)
+            lab.open(name)
+            if run:
+                lab.run_all()
+        return lab
 
-        def start(folder: Path, environment: dict[str, str] | None = None, **options: Any) -> Any:
-            server = stack.enter_context(Server(folder, environment=environment))
-            return stack.enter_context(_page(browser, server, request, **options))
-
-        yield start
-
-
-@contextlib.contextmanager
-def _page(browser: Any, server: Any, request: pytest.FixtureRequest, **options: Any) -> Iterator[Any]:
-    with browser.lab(server, **options) as lab:
-        yield lab
-        if request.node.stash.get(_failed, False):
-            lab.screenshot(FAILURES / f"{request.node.name}.png")
-            print("browser console:", *lab.console_errors, sep="\n  ")
-        else:
-            assert not lab.console_errors, "errors in the browser's console:\n" + "\n".join(
-                lab.console_errors
-            )
+    return open_it

@@ -28,6 +28,18 @@ __all__ = ["LAPTOP", "Browser", "Kernel", "Lab", "Server", "chromium"]
 
 LAPTOP = (1280, 800)
 
+PATIENCE = 120.0
+"""Seconds after which what is waited for will not come, on the slowest machine that there is."""
+
+CLOSE_ALL = """() => {
+    for (const widget of [...window.jupyterapp.shell.widgets("main")]) {
+        if (!widget.context) continue;
+        // Nobody wants to be asked whether to save it.
+        widget.context.model.dirty = false;
+        widget.dispose();
+    }
+}"""
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -96,47 +108,55 @@ class Lab:
     def __init__(self, server: Server, page: Page) -> None:
         self.server, self.page = server, page
         self.notebook: str | None = None
+        self._theme, self._size = "light", page.viewport_size
+        page.set_default_timeout(1000 * PATIENCE)
         self.console_errors: list[str] = []
         self._kernel: Kernel | None = None
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.console_errors.append(f"uncaught: {error}"))
 
-    def open(self, notebook: str, *, fresh: bool = True, timeout: float = 60) -> None:
-        """Open a notebook and wait for its kernel; `fresh`: as it was in the folder, with a new kernel."""
+    def open(self, notebook: str, timeout: float = PATIENCE) -> None:
+        """Open a notebook as it is in the server's source, with a new kernel, in place of any other."""
         self._forget_kernel()
-        if fresh:
-            self.server.refresh(notebook)
+        if self.notebook is None:
+            self._load()
+        else:
+            self.page.evaluate(CLOSE_ALL)
+        self.server.refresh(notebook)
         self.notebook = notebook
-        self.page.goto(f"{self.server.url}/lab/tree/{notebook}?token={self.server.token}&reset")
-        self._wait_for_notebook(timeout)
-        # The notebook gets the width of the window, as in a screenshot that a person would take.
-        if self.page.evaluate("!window.jupyterapp.shell.leftCollapsed"):
-            self.command("application:toggle-left-area")
-
-    def reload(self, timeout: float = 60) -> None:
-        """Reload the page; the kernel goes on."""
-        self.page.reload()
+        self.command("docmanager:open", {"path": notebook, "factory": "Notebook"})
         self._wait_for_notebook(timeout)
 
-    def run_all(self, *, timeout: float = 120, check: bool = True) -> None:
+    def reload(self, timeout: float = PATIENCE) -> None:
+        """Load the page of this notebook anew; the kernel goes on."""
+        self.page.goto(f"{self.server.url}/lab/tree/{self.notebook}")
+        self._wait_for_notebook(timeout)
+
+    def run_all(self, *, timeout: float = PATIENCE, check: bool = True) -> None:
         """Run every cell and wait. Raises AssertionError with the error of a cell that failed, if `check`."""
         self._run("notebook:run-all-cells", timeout)
         errors = self.cell_errors()
         assert not (check and errors), "\n".join(errors)
 
-    def run_cell(self, index: int, *, timeout: float = 60, wait: bool = True) -> None:
+    def run_cell(self, index: int, timeout: float = PATIENCE) -> None:
         """Run one cell, counted from 0, prose included; a negative index counts from the end."""
-        count = self.page.locator(".jp-Notebook .jp-Cell").count()
-        self.page.evaluate(f"window.jupyterapp.shell.currentWidget.content.activeCellIndex = {index % count}")
-        self._run("notebook:run-cell", timeout if wait else 0)
+        # A cell with the focus in it is the active one, and becomes it again when something in it is focused.
+        self.page.evaluate(
+            """index => { const { content } = window.jupyterapp.shell.currentWidget;
+                          content.node.focus();
+                          content.deselectAll();
+                          content.activeCellIndex = index < 0 ? content.widgets.length + index : index; }""",
+            index,
+        )
+        self._run("notebook:run-cell", timeout)
 
-    def wait_idle(self, timeout: float = 60) -> None:
+    def wait_idle(self, timeout: float = PATIENCE) -> None:
         """Wait until the kernel is idle and no cell is waiting for it."""
         status = "window.jupyterapp.shell.currentWidget.context.sessionContext.session?.kernel?.status"
         waiting = self.page.locator(".jp-Notebook .jp-InputPrompt", has_text="[*]")
         self.wait_until(lambda: self.page.evaluate(status) == "idle" and not waiting.count(), "idle", timeout)
 
-    def wait_until(self, condition: Callable[[], Any], what: str, timeout: float = 10) -> Any:
+    def wait_until(self, condition: Callable[[], Any], what: str, timeout: float = PATIENCE) -> Any:
         """Ask again and again, the page living on meanwhile, until the answer is true; returns the answer."""
         return wait_until(condition, what, timeout, lambda: self.page.wait_for_timeout(25))
 
@@ -160,11 +180,11 @@ class Lab:
         )
         return [re.sub(r"\x1b\[[0-9;]*m", "", text) for text in found]
 
-    def value(self, expression: str, timeout: float = 30) -> Any:
+    def value(self, expression: str, timeout: float = PATIENCE) -> Any:
         """The value of an expression in the notebook's kernel (through JSON), while no cell runs."""
         return self.kernel.value(expression, timeout)
 
-    def run_code(self, code: str, timeout: float = 30) -> None:
+    def run_code(self, code: str, timeout: float = PATIENCE) -> None:
         """Run statements in the notebook's kernel, leaving no trace in the notebook."""
         self.kernel.run(code, timeout)
 
@@ -175,7 +195,7 @@ class Lab:
             self._kernel = self.server.kernel_of(self.notebook)
         return self._kernel
 
-    def restart_kernel(self, timeout: float = 60) -> None:
+    def restart_kernel(self, timeout: float = PATIENCE) -> None:
         """Restart the kernel as the menu does, without its question."""
         self._forget_kernel()
         restart = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()"
@@ -192,9 +212,22 @@ class Lab:
     def theme(self, kind: str) -> None:
         """Switch to the "light" or the "dark" theme."""
         name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[kind]
+        self._theme = kind
         self.command("apputils:change-theme", {"theme": name})
         self.page.locator(f'body[data-jp-theme-name="{name}"]').wait_for(state="attached")
         self._wait_for_splash()
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the window another size, in CSS pixels."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def tidy(self) -> None:
+        """The window and the theme as they were at first, for whoever uses the page next."""
+        if self.page.viewport_size != self._size:
+            self.page.set_viewport_size(self._size)
+        if self._theme != "light":
+            self.theme("light")
+        self.console_errors.clear()
 
     def screenshot(self, path: Path | str, target: Locator | None = None) -> Path:
         """A PNG of the window, or of one element, scrolled to and whole even if taller than the window."""
@@ -218,14 +251,19 @@ class Lab:
             self.wait_until(lambda: self.page.evaluate("window.cellsRan"), "the cells have run", timeout)
             self.wait_idle(timeout)
 
+    def _load(self) -> None:
+        self.page.goto(f"{self.server.url}/lab?token={self.server.token}&reset")
+        self.page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
+        # The notebook gets the width of the window, as in a screenshot that a person would take.
+        if self.page.evaluate("!window.jupyterapp.shell.leftCollapsed"):
+            self.command("application:toggle-left-area")
+
     def _wait_for_notebook(self, timeout: float) -> None:
+        current = "window.jupyterapp?.shell?.currentWidget?.context"
         self.page.wait_for_function(
-            "window.jupyterapp?.shell?.currentWidget?.context", timeout=1000 * timeout
+            f"path => {current}?.path === path", arg=self.notebook, timeout=1000 * timeout
         )
-        self.page.evaluate(
-            """async () => { const context = window.jupyterapp.shell.currentWidget.context;
-                             await context.ready; await context.sessionContext.ready; }"""
-        )
+        self.page.evaluate(f"async () => {{ await {current}.ready; await {current}.sessionContext.ready; }}")
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=1000 * timeout)
         self.wait_idle(timeout)
 

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty
@@ -69,7 +69,7 @@ class Server:
             stderr=subprocess.STDOUT,
         )
         try:
-            self._wait_until_up(60)
+            self._wait_until_up(180)
         except BaseException:
             self.stop()
             raise
@@ -88,7 +88,7 @@ class Server:
         """Ask the server's REST interface; the answer's JSON, or None where there is none."""
         request = urllib.request.Request(f"{self.url}/api/{path}", method=method)
         request.add_header("Authorization", f"token {self.token}")
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             body = answer.read()
         return json.loads(body) if body else None
 
@@ -100,10 +100,9 @@ class Server:
         raise LookupError(f"{notebook} has no running kernel")
 
     def refresh(self, notebook: str) -> None:
-        """Put the notebook back to what it was, with no kernel."""
+        """Put the notebook back to what it is in the source, and end all kernels."""
         for session in self.request("sessions"):
-            if session["path"] == notebook:
-                self.request(f"sessions/{session['id']}", "DELETE")
+            self.request(f"sessions/{session['id']}", "DELETE")
         shutil.copyfile(self.source / notebook, self.folder / notebook)
 
     def stop(self) -> None:
@@ -154,6 +153,24 @@ class Server:
         raise TimeoutError(f"JupyterLab did not come up within {seconds:.0f} s:\n{self.log}")
 
 
+def write_notebook(folder: Path, name: str, sources: Sequence[str]) -> None:
+    """A notebook of code cells."""
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{place}",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": text,
+        }
+        for place, text in enumerate(sources)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    content = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / name).write_text(json.dumps(content), encoding="utf-8")
+
+
 class KernelError(Exception):
     """What the kernel raised, with its traceback."""
 
@@ -175,11 +192,11 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, code: str, timeout: float = 30) -> None:
+    def run(self, code: str, timeout: float = 120) -> None:
         """Execute statements. Raises KernelError, or TimeoutError if the kernel stays busy."""
         self._ask(code, {}, timeout)
 
-    def value(self, expression: str, timeout: float = 30) -> Any:
+    def value(self, expression: str, timeout: float = 120) -> Any:
         """The value of an expression, as far as JSON can carry it; NumPy's become numbers and lists."""
         encode = (
             "lambda x: x.tolist() if hasattr(x, 'tolist') else dict(x) if hasattr(x, 'keys') else list(x)"

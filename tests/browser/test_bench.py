@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.browser.contrast import FAINT_TEXT
 from tests.browser.harness import Lab
-from tests.browser.test_harness import write_notebook
 from tests.browser.test_marks import sweep
 from tests.browser.test_tour import BenchOnPage
 
@@ -20,24 +18,15 @@ layers = [cl.Flatten(), cl.Dense(16, activation="relu"), cl.Dense(10)]
 net = cl.Network(layers, input_shape=digits.input_shape, seed=0)
 session = cl.train(net, digits, optimizer=cl.Adam(3e-3), batch_size=32, seed=0)"""
 
-WATCH = """() => {
-    const panel = document.querySelector('.cortex-bench .cortex-view[data-view="loss_curve"]');
-    window.drawn = [];
-    new MutationObserver(() => window.drawn.push([performance.now(), Number(panel.dataset.step)]))
-        .observe(panel, { attributes: true, attributeFilter: ["data-step"] });
-}"""
-"""Note when the curve shows another step, and which."""
-
 
 @pytest.fixture
-def bench(lab: Lab) -> BenchOnPage:
+def bench(lab: Lab, notebook: Callable[..., Any]) -> BenchOnPage:
     """A bench without a map, at step 0."""
-    write_notebook(lab.server.folder, "digits.ipynb", [DIGITS, "bench = session.bench(map=False)"])
-    lab.open("digits.ipynb", fresh=False)
-    lab.run_all()
+    notebook("digits.ipynb", [DIGITS, "bench = session.bench(map=False)"], keep=True)
+    lab.run_code("bench.ask(lambda: None); bench.rewind(0); bench.wait()")
     found = BenchOnPage(lab)
-    found.root.scroll_into_view_if_needed()
-    found.wait_for_step(0, ("loss_curve", "weight_histogram", "activations"), 60)
+    found.root.evaluate("bench => bench.scrollIntoView()")
+    found.wait_for_step(0, ("loss_curve", "weight_histogram", "activations"))
     return found
 
 
@@ -98,13 +87,28 @@ def test_keys_names_and_numbers(bench: BenchOnPage, lab: Lab) -> None:
     assert not refused.is_visible()
 
 
+def test_the_speed_is_shown_whoever_chose_it(bench: BenchOnPage, lab: Lab) -> None:
+    field = bench.root.get_by_label("Run at")
+    rates = {7: "7 steps/s", None: "as fast as it goes", 2.5: "2.5 steps/s", 10: "10 steps/s"}
+    shown = "field => field.selectedOptions[0]?.textContent.replaceAll('\\u00a0', ' ') ?? ''"
+    for rate, name in rates.items():
+        lab.run_code(f"bench.speed = {rate}")
+        lab.wait_until(lambda name=name: field.evaluate(shown) == name, f"{name} to be shown")
+    lab.run_code("bench.speed = 7")
+    lab.wait_until(lambda: field.evaluate(shown) == "7 steps/s", "a speed of one's own")
+    for name, rate in (("3 steps/s", 3), ("as fast as it goes", None), ("10 steps/s", 10)):
+        field.select_option(name)
+        lab.wait_until(lambda rate=rate: lab.value("bench.speed") == rate, f"{name} to be chosen")
+        lab.wait_until(lambda name=name: field.evaluate(shown) == name, f"{name} to stay")
+
+
 def test_text_stands_out_in_both_themes(bench: BenchOnPage, lab: Lab) -> None:
     lab.run_code("bench.step(2); bench.wait(); bench.ask(lambda: 1 / 0)")
     bench.root.get_by_text("ZeroDivisionError").first.wait_for()
     for theme in ("light", "dark"):
         lab.theme(theme)
         # A change of theme fades in.
-        lab.wait_until(lambda: not bench.root.evaluate(FAINT_TEXT)[1], f"text that stands out in {theme}", 3)
+        lab.wait_until(lambda: not bench.root.evaluate(FAINT_TEXT)[1], f"text that stands out in {theme}")
         assert bench.root.evaluate(FAINT_TEXT)[0] > 20
 
 
@@ -128,12 +132,21 @@ def test_what_trains_is_stopped_by_pause_and_by_the_stop_button(bench: BenchOnPa
     lab.command("notebook:interrupt-kernel")
     lab.wait_until(lambda: lab.page.evaluate("window.ended") == "ok", "the end of the cell")
     assert lab.value("session.last_stop.kind") == "interrupt" and lab.value("len(session.trace)") > 0
+    lab.run_code(SAME)
     bench.click("Run")
     lab.wait_until(lambda: lab.value("session.running"), "a run of the bench")
     lab.command("notebook:interrupt-kernel")
     lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "the end of it")
-    assert lab.value("session.step_number == len(session.trace)") and lab.value("bench.error is None")
+    assert lab.value("bench.error is None")
+    lab.run_code(SAME)
 
+
+SAME = """stopped, trained = session.step_number, net.params.copy()
+assert len(session.trace) == stopped and session.phase is None and session.held_back is None
+session.rewind(0)
+session.run(until=stopped)
+assert (net.params == trained).all() and len(session.trace) == stopped"""
+"""The state is whole: it is that of so many steps, to the last bit."""
 
 LONG_NAMES = """import cortex_lab as cl
 digits = cl.data.load("digits")
@@ -143,14 +156,14 @@ net = cl.Network(layers, input_shape=digits.input_shape, seed=0)
 session = cl.train(net, digits, batch_size=32, seed=0)"""
 
 
-def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(lab: Lab) -> None:
-    write_notebook(lab.server.folder, "names.ipynb", [LONG_NAMES, "bench = session.bench(map=False)"])
-    lab.open("names.ipynb", fresh=False)
-    lab.page.set_viewport_size({"width": 1366, "height": 768})
-    lab.run_all()
+def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(
+    lab: Lab, notebook: Callable[..., Any]
+) -> None:
+    lab.resize(1366, 768)
+    notebook("names.ipynb", [LONG_NAMES, "bench = session.bench(map=False)"])
     bench = BenchOnPage(lab)
     bench.root.evaluate("bench => bench.scrollIntoView({ block: 'start' })")
-    bench.wait_for_step(0, ("activations",), 60)
+    bench.wait_for_step(0, ("activations",))
     figure = bench.panel("activations").locator(".cortex-figure")
     box, notebook = figure.bounding_box(), lab.page.locator(".jp-WindowedPanel-outer").bounding_box()
     assert box["y"] + box["height"] <= notebook["y"] + notebook["height"]
@@ -159,7 +172,7 @@ def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(lab: Lab)
     names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
     assert {*names} <= told
     assert all(name in figure.get_attribute("aria-label") for name in names)
-    lab.page.set_viewport_size({"width": 768, "height": 1024})
+    lab.resize(768, 1024)
     lab.wait_until(
         lambda: bench.root.evaluate("b => b.scrollWidth <= b.clientWidth"), "no scrolling sideways"
     )
@@ -175,28 +188,3 @@ def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(lab: Lab)
     panel = bench.panel("weight_histogram")
     lab.wait_until(lambda: "gradients" in panel.locator(".cortex-caption").inner_text(), "gradients")
     assert bench.picture("weight_histogram") != before
-
-
-def test_what_a_newcomer_sees_first(lab: Lab) -> None:
-    lab.open("00_tour.ipynb")
-    tour = json.loads((Path(lab.server.folder) / "00_tour.ipynb").read_text())
-    for place, cell in enumerate(tour["cells"]):
-        if cell["cell_type"] == "code":
-            lab.run_cell(place)
-        if "session.bench()" in "".join(cell["source"]):
-            break
-    bench = BenchOnPage(lab)
-    bench.root.scroll_into_view_if_needed()
-    bench.wait_for_step(0, ("loss_curve",), 60)
-    lab.page.evaluate(WATCH)
-    bench.click("Run")
-    lab.wait_until(lambda: bench.step() >= 100, "a hundred steps", 30)
-    bench.click("Pause")
-    lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "a pause")
-    stopped = lab.value("session.step_number")
-    bench.wait_for_step(stopped)
-    drawn: Any = lab.page.evaluate("window.drawn")
-    first = [step for _, step in drawn if step <= 100]
-    assert len({*first}) >= 20 and first[0] <= 20
-    bench.click("Step")
-    bench.wait_for_step(stopped + 1)

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.browser.test_harness import write_notebook
 from tests.widgets.cases import MARK_CASES
-
-ROOT = Path(__file__).parents[2]
 
 CELLS = [
     """from cortex_lab.widgets import Axis, Bench, Chart, Plot, View
@@ -61,15 +55,9 @@ AWAY_FOR_A_FRAME = """async () => {
 PICTURE = 'view => view.querySelector("canvas").toDataURL()'
 
 
-@pytest.fixture
-def lab(lab_on: Callable[..., Any], tmp_path: Path) -> Any:
-    write_notebook(tmp_path, "marks.ipynb", CELLS)
-    return lab_on(tmp_path, {"PYTHONPATH": str(ROOT)}, size=(1280, 1000))
-
-
-def test_every_mark_is_drawn_in_both_themes_and_told_of(lab: Any) -> None:
-    lab.open("marks.ipynb")
-    lab.run_all()
+def test_every_mark_is_drawn_in_both_themes_and_told_of(notebook: Callable[..., Any]) -> None:
+    lab = notebook("marks.ipynb", CELLS)
+    lab.resize(1280, 1000)
     kinds = [cls.kind for cls in MARK_CASES]
     panels = {kind: lab.page.locator(f'[data-view="shown_{kind}"]') for kind in kinds}
     light = {}

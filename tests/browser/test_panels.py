@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.browser.harness import Lab
-from tests.browser.test_harness import write_notebook
 
 CELLS = [
     """from cortex_lab.widgets import Bench
@@ -73,8 +72,8 @@ class Views:
         ]
         return {row: (left, top) for row, left, top in apart}
 
-    def wait(self, condition: Any, what: str, timeout: float = 20) -> Any:
-        return self.lab.wait_until(condition, what, timeout)
+    def wait(self, condition: Any, what: str) -> Any:
+        return self.lab.wait_until(condition, what)
 
     def agree(self, name: str, value: Any) -> None:
         """Wait until page and Python both have this value of something shared."""
@@ -85,28 +84,20 @@ class Views:
         self.wait(lambda: self.lab.value(kernel) == value, f"{name} of {value} in Python")
 
 
-@pytest.fixture(scope="module")
-def opened(browser: Any, lab_server: Any) -> Iterator[Views]:
-    write_notebook(lab_server.folder, "panels.ipynb", CELLS)
-    with browser.lab(lab_server) as lab:
-        lab.open("panels.ipynb", fresh=False)
-        lab.run_all()
-        found = Views(lab)
-        found.root.wait_for()
-        yield found
-
-
 @pytest.fixture
-def views(opened: Views, request: pytest.FixtureRequest) -> Iterator[Views]:
-    opened.page.bring_to_front()
-    opened.lab.run_code("bench.selection, bench.moment, bench.enlarged, bench.layout = [], None, None, None")
+def views(lab: Lab, notebook: Callable[..., Any]) -> Views:
+    notebook("panels.ipynb", CELLS, keep=True)
+    found = Views(lab)
+    found.page.bring_to_front()
+    found.lab.run_code("bench.selection, bench.moment, bench.enlarged, bench.layout = [], None, None, None")
     for name, value in (("selection", []), ("moment", None), ("enlarged", None), ("layout", ALL)):
-        opened.agree(name, value)
-    opened.root.scroll_into_view_if_needed()
+        found.agree(name, value)
+    found.root.scroll_into_view_if_needed()
     for name in ALL:
-        opened.wait(lambda name=name: opened.panel(name).get_attribute("data-step") == "40", f"{name} drawn")
-    yield opened
-    assert not opened.lab.console_errors, opened.lab.console_errors
+        found.panel(name).scroll_into_view_if_needed()
+        found.wait(lambda name=name: found.panel(name).get_attribute("data-step") == "40", f"{name} drawn")
+    found.root.evaluate("root => root.scrollIntoView()")
+    return found
 
 
 def test_what_python_selects_and_marks_stands_out_in_every_view(views: Views) -> None:
@@ -307,11 +298,10 @@ TOO_WIDE = """() => [document.body, ...document.querySelectorAll(".cortex-bench,
 
 @pytest.mark.parametrize("width", [1280, 1024])
 def test_nothing_is_wider_than_its_place(views: Views, width: int) -> None:
-    views.page.set_viewport_size({"width": width, "height": 800})
+    views.lab.resize(width, 800)
     views.lab.run_code("bench.selection, bench.moment = [2], 40")
     views.agree("moment", 40)
     views.wait(lambda: not views.page.evaluate(TOO_WIDE), "everything to fit")
-    views.page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_two_tabs_show_the_same(views: Views) -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
-import pytest
+import nbformat
 
 from tests.browser.harness import Lab
+
+WATCH = """() => {
+    const panel = document.querySelector('.cortex-bench .cortex-view[data-view="loss_curve"]');
+    window.drawn = [];
+    new MutationObserver(() => window.drawn.push([performance.now(), Number(panel.dataset.step)]))
+        .observe(panel, { attributes: true, attributeFilter: ["data-step"] });
+}"""
+"""Note when the curve shows another step, and which."""
+
 
 SCREENSHOT = Path(__file__).parents[2] / "docs" / "images" / "bench.png"
 PANELS = ("loss_curve", "embedding_map", "weight_histogram", "activations")
@@ -31,11 +41,22 @@ class BenchOnPage:
         """The step that a panel shows."""
         return int(self.panel(panel).get_attribute("data-step") or -1)
 
-    def wait_for_step(self, step: int, panels: tuple[str, ...] = PANELS, timeout: float = 20) -> None:
+    def pause(self) -> int:
+        """Click Pause; the step at which it stopped."""
+        self.click("Pause")
+        self.lab.wait_until(lambda: not self.lab.value("session.running or bench.trainer_busy"), "a pause")
+        return self.lab.value("session.step_number")
+
+    def rewind(self) -> None:
+        """Back to step 0, on the page too."""
+        self.lab.run_code("bench.rewind(0); bench.wait()")
+        self.wait_for_step(0, ("loss_curve",))
+
+    def wait_for_step(self, step: int, panels: tuple[str, ...] = PANELS) -> None:
         for panel in panels:
             # What is out of sight is not drawn.
             self.panel(panel).scroll_into_view_if_needed()
-            self.lab.wait_until(lambda panel=panel: self.step(panel) == step, f"{panel} at {step}", timeout)
+            self.lab.wait_until(lambda panel=panel: self.step(panel) == step, f"{panel} at {step}")
 
     def picture(self, panel: str) -> str:
         """What the canvas of a panel shows, as a data URL."""
@@ -50,38 +71,99 @@ class BenchOnPage:
         )
 
 
-@pytest.fixture
-def bench(lab: Lab) -> BenchOnPage:
-    """The bench of the tour, all of whose cells have run."""
+def open_bench(lab: Lab) -> BenchOnPage:
+    """The tour, its cells run as far as the bench."""
     lab.open("00_tour.ipynb")
-    lab.run_all(timeout=240)
+    tour = json.loads((lab.server.folder / "00_tour.ipynb").read_text())
+    for place, cell in enumerate(tour["cells"]):
+        if cell["cell_type"] == "code":
+            lab.run_cell(place)
+        if "session.bench()" in "".join(cell["source"]):
+            break
     found = BenchOnPage(lab)
     found.root.wait_for()
-    assert found.root.count() == 1
-    found.root.scroll_into_view_if_needed()
-    found.wait_for_step(lab.value("session.step_number"), timeout=60)
+    found.root.evaluate("bench => bench.scrollIntoView()")
+    found.wait_for_step(0, ("loss_curve",))
     return found
 
 
-def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) -> None:
+def test_a_newcomer_sees_it_learn_breaks_it_and_puts_it_right(lab: Lab) -> None:
+    bench = open_bench(lab)
+    speed = bench.root.get_by_label("Run at")
+    # At first slowly enough for most machines; a slow one has the chooser for it.
+    for chosen in ("10 steps/s", "3 steps/s", "1 step/s"):
+        if chosen != "10 steps/s":
+            bench.rewind()
+            speed.select_option(chosen)
+        lab.wait_until(lambda chosen=chosen: lab.value("bench.speed_chooser.value") == chosen, "the speed")
+        lab.page.evaluate(WATCH)
+        bench.click("Run")
+        lab.wait_until(lambda: bench.step() >= 100, "a hundred steps")
+        stopped = bench.pause()
+        first = [step for _, step in lab.page.evaluate("window.drawn") if step <= 100]
+        if len({*first}) >= 20 and first[0] <= 20:
+            break
+    assert len({*first}) >= 20 and first[0] <= 20
+    bench.wait_for_step(stopped)
+    bench.click("Step")
+    bench.wait_for_step(stopped + 1)
+    stopped += 1
+
+    # The map follows a run, while it runs.
+    laid_out = bench.step("embedding_map")
+    bench.panel("embedding_map").scroll_into_view_if_needed()
+    bench.click("Run")
+    lab.wait_until(lambda: bench.step("embedding_map") > laid_out, "the map to follow")
+    good = bench.pause()
+
+    rate = bench.root.get_by_label("learning rate", exact=True)
+    rate.fill("10")
+    rate.press("Enter")
+    lab.wait_until(lambda: lab.value("bench.learning_rate") == 10, "the rate that breaks it")
+    bench.click("Run")
+    lab.wait_until(lambda: lab.value("session.step_number") > good + 30, "the harm")
+    findings = bench.panel("findings")
+    findings.scroll_into_view_if_needed()
+    remedy = findings.get_by_role("button", name="learning_rate")
+    lab.wait_until(remedy.count, "what is wrong")
+    said = findings.locator(".cortex-figure").get_attribute("aria-label")
+    assert "The learning rate 10 is too high" in said
+    harmed = lab.value("session.trace['loss'][-1]")
+    # It goes on at its pace, from before the harm.
+    remedy.first.focus()
+    lab.page.keyboard.press("Enter")
+    lab.wait_until(lambda: lab.value("bench.learning_rate") < 1, "the remedy")
+    lab.wait_until(lambda: lab.value("session.running"), "it to go on")
+    lab.wait_until(lambda: bench.step() > good + 5, "some steps more")
+    bench.pause()
+    assert lab.value("bench.speed") == 10
+    assert lab.value("session.trace['loss'][-5:].mean()") < min(1.0, harmed)
+    script = lab.value("str(session.script())")
+    assert f"session.step({good})\n" in script and "session.edit('learning_rate', 0." in script
+    assert "session.edit('learning_rate', 10" not in script
+
+
+def test_the_whole_tour_and_its_bench(lab: Lab, tmp_path: Path) -> None:
+    lab.open("00_tour.ipynb")
+    lab.run_all()
+    bench = BenchOnPage(lab)
+    bench.root.wait_for()
+    assert bench.root.count() == 1
+    bench.root.scroll_into_view_if_needed()
+    bench.wait_for_step(lab.value("session.step_number"))
     for panel in PANELS:
         assert bench.inks(panel) > 8, f"{panel} looks blank"
     saved = lab.page.locator("[class^=cortex-lab-static]")
     assert saved.count() == 1 and not saved.is_visible(), "the saved picture shows beside the live bench"
 
-    before = lab.value("len(session.trace)")
     stood = lab.value("session.step_number")
-    bench.click("Step")
-    bench.wait_for_step(stood + 1)
-    assert lab.value("len(session.trace)") == before + 1
-
+    bench.root.get_by_label("Run at").select_option("as fast as it goes")
+    lab.wait_until(lambda: lab.value("bench.speed is None"), "full speed")
     bench.click("Run")
-    lab.wait_until(lambda: bench.step() > before + 20, "a curve that grows", 20)
+    lab.wait_until(lambda: bench.step() > stood + 20, "a curve that grows")
     drawn = bench.step()
-    lab.wait_until(lambda: bench.step() > drawn, "a curve that goes on growing", 20)
-    bench.click("Pause")
-    lab.wait_until(lambda: not lab.value("session.running or bench.trainer_busy"), "a pause")
-    stopped = lab.value("session.step_number")
+    lab.wait_until(lambda: bench.step() > drawn, "a curve that goes on growing")
+    stopped = bench.pause()
 
     # Picture and kernel agree, in every panel, also in the numbers.
     bench.wait_for_step(stopped)
@@ -99,8 +181,8 @@ def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) ->
     bench.click("Step")
     bench.wait_for_step(stopped + 1)
 
-    lab.page.set_viewport_size({"width": 1280, "height": 1100})
-    lab.wait_until(lambda: "settled" in bench.panel("embedding_map").inner_text(), "a map that rests", 90)
+    lab.resize(1280, 1100)
+    lab.wait_until(lambda: "settled" in bench.panel("embedding_map").inner_text(), "a map that rests")
     take = os.environ.get("CORTEX_LAB_SCREENSHOTS") or not SCREENSHOT.exists()
     picture = lab.screenshot(SCREENSHOT if take else tmp_path / "bench.png", bench.root)
     assert picture.stat().st_size > 40_000
@@ -109,12 +191,8 @@ def test_the_tour_and_its_bench(bench: BenchOnPage, lab: Lab, tmp_path: Path) ->
     lab.theme("dark")
     for panel in PANELS:
         bench.panel(panel).scroll_into_view_if_needed()
-        lab.wait_until(lambda panel=panel: bench.picture(panel) != light[panel], f"{panel} in the dark", 30)
+        lab.wait_until(lambda panel=panel: bench.picture(panel) != light[panel], f"{panel} in the dark")
         assert bench.inks(panel) > 8, f"{panel} looks blank in the dark"
-
-
-def test_the_saved_tour_keeps_a_picture_and_no_widget_state(bench: BenchOnPage, lab: Lab) -> None:
-    import nbformat
 
     lab.run_code("bench.close()")
     lab.page.locator("[class^=cortex-lab-static] img").wait_for()

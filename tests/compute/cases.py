@@ -371,7 +371,10 @@ def warp_affine(draw: Draw) -> Case:
     identity = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     matrices = identity + draw.random.standard_normal((shape[0], 2, 3)) * [0.3, 0.3, 3.0]
     tones = draw.random.standard_normal((shape[0], 2))
-    return Case([draw.numbers(*shape), matrices, tones, draw.pick(True, False), poison(*shape)], (4,))
+    colors = draw.pick(None, draw.random.standard_normal((shape[0], 3, 3)))
+    boxes = draw.pick(None, draw.random.integers(-3, 20, (shape[0], 4)))
+    given = draw.numbers(*shape), matrices, tones, draw.pick(True, False), poison(*shape), colors, boxes
+    return Case([*given], (4,))
 
 
 from tests.compute import sequence_cases  # noqa: E402, F401 - rows of the same table

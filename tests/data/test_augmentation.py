@@ -17,11 +17,15 @@ EVERYTHING = Augmentation(
 
 
 def warped(augmentation: Augmentation, x: np.ndarray, rows=ROWS, seed=1, epoch=0) -> np.ndarray:
-    out = np.full_like(x, np.nan)
-    matrices = augmentation.matrices(rows, seed, epoch, *x.shape[1:3])
-    tones = augmentation.tones(rows, seed, epoch, x.mean(axis=(1, 2, 3)))
-    nearest = augmentation.fill_mode == "nearest"
-    get_ops("reference").warp_affine(x, matrices, tones, nearest, out)
+    """All that an augmentation does to pictures but mixing them, by the reference kernel."""
+    out, means = x.copy(), x.mean(axis=(1, 2, 3))
+    moves = augmentation.moves(rows, seed, epoch, x.shape[1:], means)
+    if moves is not None:
+        nearest = augmentation.fill_mode == "nearest"
+        get_ops("reference").warp_affine(
+            x, moves.matrices, moves.tones, nearest, out, moves.colors, moves.boxes
+        )
+    augmentation.finish(out, rows, seed, epoch)
     return out
 
 
@@ -65,7 +69,7 @@ def test_a_shift_moves_the_picture_and_fills_what_it_leaves(x):
 
 
 def test_a_quarter_turn_is_a_quarter_turn(monkeypatch):
-    monkeypatch.setattr("cortex_lab.data.augmentation.uniform", lambda *_: np.full((1, 7), 1.0))
+    monkeypatch.setattr("cortex_lab.data._changes.uniform", lambda *_: np.full((1, 7), 1.0))
     matrix = Augmentation(rotation_range=90).matrices(np.zeros(1, int), 0, 0, 5, 5)
     x = np.random.default_rng(0).random((1, 5, 5, 1))
     out = np.empty_like(x)
@@ -105,17 +109,17 @@ def test_draws_are_uniform_and_do_not_repeat():
         ({"noise": -0.1}, "noise must be a finite number of at least 0"),
         ({"saturation_range": 2}, "saturation_range must be from 0 to 1"),
         ({"hue_range": 200}, "hue_range must be from 0 to 180"),
+        ({"time_shift": 1.1}, "time_shift must be from 0 to 1"),
+        ({"time_mask": -0.1}, "time_mask must be from 0 to 1"),
+        ({"feature_mask": float("nan")}, "feature_mask must be a finite number"),
+        ({"mixup": -1}, "mixup must be a finite number of at least 0"),
+        ({"cutmix": float("inf")}, "cutmix must be a finite number"),
+        ({"crop": 1, "time_mask": 0.1}, "crop is done to pictures and time_mask to sequences; choose one"),
     ],
 )
 def test_what_makes_no_sense_is_refused(settings, says):
     with pytest.raises(ValueError, match=says):
         Augmentation(**settings)
-
-
-def finished(augmentation, x, rows=ROWS, seed=1, epoch=0):
-    found = x.copy()
-    augmentation.finish(found, rows, seed, epoch)
-    return found
 
 
 def darker(picture, draw):
@@ -134,15 +138,14 @@ FINISHING = {
 @pytest.mark.parametrize("name", FINISHING)
 def test_what_moves_nothing_is_drawn_by_seed_epoch_and_row(name):
     x, each = np.random.default_rng(0).random((3, 6, 8, 3)), FINISHING[name]
-    assert each.finishes and not Augmentation(crop=2, alternate_flip=True).finishes
-    one = finished(each, x)
+    one = warped(each, x)
     assert np.abs(one - x).max() > 0.01
-    np.testing.assert_array_equal(finished(each, x[::-1], ROWS[::-1])[::-1], one)
-    np.testing.assert_array_equal(finished(each, x[1:2], ROWS[1:2]), one[1:2])
+    np.testing.assert_array_equal(warped(each, x[::-1], ROWS[::-1])[::-1], one)
+    np.testing.assert_array_equal(warped(each, x[1:2], ROWS[1:2]), one[1:2])
     many = np.broadcast_to(x[:1], (40, *x.shape[1:])).copy()
     for other in (
-        finished(each, many, np.arange(40), 1), finished(each, many, np.arange(40), 2),
-        finished(each, many, np.arange(40), 1, 1), finished(each, many, np.arange(40, 80), 1),
+        warped(each, many, np.arange(40), 1), warped(each, many, np.arange(40), 2),
+        warped(each, many, np.arange(40), 1, 1), warped(each, many, np.arange(40, 80), 1),
     ):  # fmt: skip
         assert len(np.unique(other.reshape(40, -1), axis=0)) > 20
 
@@ -179,21 +182,20 @@ def test_pictures_are_mirrored_in_every_second_epoch():
 def test_colors_leave_gray_and_lightness_as_they_are():
     x = np.random.default_rng(0).random((3, 4, 4, 3))
     each, weights = Augmentation(saturation_range=0.9, hue_range=180), np.array([0.299, 0.587, 0.114])
-    np.testing.assert_allclose(finished(each, x) @ weights, x @ weights, atol=1e-12)
+    np.testing.assert_allclose(warped(each, x) @ weights, x @ weights, atol=1e-12)
     gray = np.repeat(x[..., :1], 3, axis=3)
-    np.testing.assert_allclose(finished(each, gray), gray, atol=1e-3)
-    np.testing.assert_array_equal(finished(each, x[..., :1]), x[..., :1])
+    np.testing.assert_allclose(warped(each, gray), gray, atol=1e-3)
 
 
 def test_cutout_is_a_square_of_zeros_that_may_lie_partly_outside():
     x, rows = np.ones((300, 10, 10, 1)), np.arange(300)
-    zeros = (finished(Augmentation(cutout=0.4), x, rows) == 0).sum(axis=(1, 2, 3))
+    zeros = (warped(Augmentation(cutout=0.4), x, rows) == 0).sum(axis=(1, 2, 3))
     assert zeros.max() == 16 and zeros.min() < 16 and (zeros > 0).mean() > 0.9
 
 
 def test_a_function_of_ones_own_gives_back_a_picture():
     with pytest.raises(ValueError, match=r"then is to give back .*\(6, 8, 2\), and gave .* \(8, 2\)"):
-        finished(Augmentation(then=lambda picture, draw: picture[0]), np.ones((3, 6, 8, 2)))
+        warped(Augmentation(then=lambda picture, draw: picture[0]), np.ones((3, 6, 8, 2)))
     with pytest.raises(TypeError, match="then must be a function"):
         Augmentation(then=3)
     with pytest.raises(ValueError, match="horizontal_flip or by alternate_flip; choose one"):
@@ -210,13 +212,15 @@ NO_DRAWS = {
 DRAWN = {
     "matrices": {"rows": [0, 1], "seed": 0, "epoch": 0, "height": 4, "width": 4},
     "tones": {"rows": [0, 1], "seed": 0, "epoch": 0, "means": np.zeros(2)},
-    "finish": {"pictures": np.zeros((2, 4, 4, 3), np.float32), "rows": [0, 1], "seed": 0, "epoch": 0},
+    "moves": {"rows": [0, 1], "seed": 0, "epoch": 0, "shape": (4, 4, 3), "means": np.zeros(2)},
+    "finish": {"values": np.zeros((2, 4, 4, 3), np.float32), "rows": [0, 1], "seed": 0, "epoch": 0},
+    "mixture": {"rows": [0, 1], "seed": 0, "epoch": 0, "among": np.arange(9), "shape": (4, 4, 3)},
 }
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_draws_are_a_function_of_is_refused_by_name(name):
-    augmentation, given = Augmentation(cutout=0.5, rotation_range=10, crop=1), DRAWN[name]
+    augmentation, given = Augmentation(cutout=0.5, rotation_range=10, crop=1, noise=0.1), DRAWN[name]
     getattr(augmentation, name)(**given)
     for argument in given.keys() & NO_DRAWS.keys():
         for value in NO_DRAWS[argument]:

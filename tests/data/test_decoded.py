@@ -30,7 +30,8 @@ def test_files_are_decoded_only_for_rows_that_are_wanted(tmp_path):
     batches.check_unchanged()
     assert asked == []
     np.testing.assert_array_equal(batches.fetch(1).inputs, array[4:8])
-    assert sorted(asked) == [4, 5, 6, 7]
+    # And those of the two batches after it, by a thread.
+    assert {4, 5, 6, 7} <= set(asked) <= set(range(4, 16))
     paths[5].write_text("1 2 3 4 5 6 ")
     with pytest.raises(ValueError, match=r"column 'x' .*was changed"):
         batches.check_unchanged()

@@ -152,6 +152,8 @@ class World:
             "subscribe": {"subscriber": lambda *_: None, "steps": True},
             "best": {"key": "loss", "mode": "min"},
             "score": {"data": (self.x, self.y), "metrics": None},
+            "results": {"data": (self.x, self.y)},
+            "batch_times": {"steps": 1},
             "network_at": {"step": 2},
             "restore_best": {"key": "loss", "mode": "min"},
             "fork": {"learning_rate": [0.1]},
@@ -188,7 +190,10 @@ class World:
             "reweight": {"weights": {0: 2.0}}, "exclude": {"rows": [0]},
             "carve": {"validation": 0.25, "seed": 0}, "select": {"rows": [0, 1], "name": None},
             "batches": {"batch_size": 4, "seed": 0, "shuffle": True},
-            "weights": {"sample_weight": np.ones(12)},
+            "weights": {"sample_weight": np.ones(12)}, "overview": {"report": False},
+            "class_balance": {"column": "y"}, "batch_times": {"batch_size": 4, "steps": 1, "seed": 0},
+            "near_duplicates": {"columns": ["a"], "most": 3, "rows": 10},
+            "farthest": {"columns": ["a"], "most": 3, "rows": 10},
         }.items():  # fmt: skip
             yield Call(f"Dataset.{name}", getattr(dataset, name), given)
         yield Call("Batches", Batches, {
@@ -251,6 +256,10 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Dataset*", "weight group groups time", "None|0|1.5", "none"),
     ("Dataset.results Dataset.re* Dataset.exclude", "found labels weights rows", "{}|[]", "none"),
     ("Dataset", "inputs", "None", "all but the target"),
+    ("Dataset.*", "column columns", "None", "the target, or the inputs"),
+    ("Dataset.near* Dataset.far* Dataset.batch_times", "most rows batch_size", "2**31|2**32",
+     "all there are"),
+    ("Dataset.overview", "report", "True", "a switch"),
     ("Dataset*", "name", "None|text", "a name"),
     ("read*", "target inputs splits index images name header encoding decimal thousands separator missing "
      "names channels skip_bad", "None|True|text|empty text|[]|{}|(2.5,)|mask",

@@ -28,6 +28,8 @@ ROOMS = {
     "data": {
         "available", "Batch", "DecodedSource", "RaggedArray", "RaggedDtype", "Source", "Tensor",
         "TensorArray", "TensorDtype", "pandas_type", "read_idx", "write",
+        # Tried as methods of a Dataset.
+        "class_balance", "drift", "farthest", "image_grid", "near_duplicates", "overview",
     },
     # Tried in tests/nn.
     "models": {"transformer"},

@@ -26,12 +26,12 @@ ROOMS: dict[str, frozenset[str]] = {
     "embed": frozenset({"study", "compute"}),
     "widgets": _ENGINE,
     "lab": _ENGINE,
-    "interop": frozenset({"nn", "data", "lab"}),
+    "interop": frozenset({"study", "compute", "optimize", "nn", "data", "lab"}),
     "search": frozenset({"lab", "study"}),
     "scale": frozenset({"compute", "study", "nn", "data"}),
 }
 # What a room may import inside a function, for those who ask for it.
-WHEN_ASKED = {"lab": frozenset({"widgets"})}
+WHEN_ASKED = {"lab": frozenset({"widgets"}), "cli": frozenset({"interop"})}
 # The front ("__init__") and the command: the only modules outside the rooms.
 TOP_LEVEL: dict[str, frozenset[str]] = {
     "__init__": frozenset(ROOMS) - {"widgets"},

@@ -207,6 +207,36 @@ def test_a_benchmark_is_found_run_written_and_checked(
     assert "1 of 1 rows miss their bar" in capsys.readouterr().out
 
 
+def test_a_benchmark_says_where_it_is_while_it_runs(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is told before the next is measured."""
+    (folder / "slow.py").write_text(
+        "from benchmarks import Row, say\n\n"
+        "def run(options):\n"
+        "    say('the first part')\n"
+        "    yield Row(what='a step', value=2.0, unit='ms')\n"
+        "    seen()\n"
+        "    yield Row(what='another', value=3.0, unit='ms')\n"
+    )
+    slow = importlib.import_module(f"{folder.name}.slow")
+    told: list[str] = []
+    monkeypatch.setattr(slow, "seen", lambda: told.append(capsys.readouterr().err), raising=False)
+    assert main(["slow"], folder) == 0
+    assert [line.split(" s  ")[1] for line in told[0].splitlines()] == [
+        "slow",
+        "the first part",
+        "a step: 2 ms",
+    ]
+
+
+def test_every_benchmark_has_a_row_beside_another_tree() -> None:
+    turn = importlib.import_module("benchmarks.workloads.turn")
+    command = importlib.import_module("benchmarks.__main__")
+    told = {name.partition(": ")[0] for name in turn.names()}
+    assert told == set(command.names()) - {"before"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cortex_lab.study import Session, above, steps
+from cortex_lab.study import Probe, Session, above, steps
 from tests.study.walker import Walker
 
 
@@ -55,6 +55,24 @@ def test_breakpoints_are_listed_and_cleared():
     session.break_when("norm > 0")
     session.clear_breakpoints()
     assert not session.breakpoints and session.step(5).kind == "step"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "place"),
+    [
+        ("gradient_norm['nope'] > 1", "gradient_norm['nope']", 1),
+        ('norm > 1 and x["nope"] > 1', "x['nope']", 14),
+        ("norm > 1 or nope < 2", "nope", 13),
+    ],
+)
+def test_the_place_of_what_nothing_measures_is_said(text, key, place):
+    session = Session(Walker())
+    with pytest.raises(KeyError) as refused:
+        session.break_when(text)
+    assert refused.value.args[0].startswith(f"in {text!r}, at character {place}: no probe can record {key!r}")
+    with pytest.raises(KeyError) as refused:
+        session.record(Probe(key))
+    assert refused.value.args[0].startswith(f"no probe can record {key!r}")
 
 
 def test_a_breakpoint_on_what_nothing_measures_is_refused():

@@ -20,13 +20,21 @@ from cortex_lab.widgets import (
     Cells,
     ClassBalance,
     ColumnHistograms,
+    ConfusionMatrix,
     Contours,
     DatasetRows,
     Diagram,
+    Distributions,
     EmbeddingMap,
+    LayerTable,
     Line,
     LossCurve,
+    Matrix,
+    NetworkMap,
     PathView,
+    PredictedValues,
+    RecordedCurves,
+    SampleBrowser,
     Scatter,
     Tiles,
     Trail,
@@ -34,7 +42,10 @@ from cortex_lab.widgets import (
     WeightHistogram,
 )
 from cortex_lab.widgets.browser import Shelf
+from cortex_lab.widgets.chart.buttons import Buttons
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Mark, Sentences
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.findings import Findings
 from tests.widgets import session_kinds
@@ -92,6 +103,15 @@ def _of_diagnosis(steps: int) -> View[Any]:
     return Findings(session)
 
 
+def _of_kind(view: Callable[[Any], View[Any]], kind: Callable[[], Any]) -> Callable[[int], View[Any]]:
+    def make(steps: int) -> View[Any]:
+        session = kind()
+        session.step(steps)
+        return view(session)
+
+    return make
+
+
 def _of_measures(steps: int) -> View[Any]:
     session = Session(Measuring(ToyNetwork()))
     session.step(steps)
@@ -109,6 +129,13 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Findings: _of_diagnosis,
     LossCurve: _of_session(LossCurve),
     AlsoRecorded: _of_measures,
+    ConfusionMatrix: _of_kind(ConfusionMatrix, session_kinds.dataset),
+    SampleBrowser: _of_kind(SampleBrowser, session_kinds.dataset),
+    LayerTable: _of_kind(LayerTable, session_kinds.dataset),
+    Distributions: _of_kind(Distributions, session_kinds.dataset),
+    RecordedCurves: _of_kind(RecordedCurves, session_kinds.dataset),
+    NetworkMap: _of_kind(NetworkMap, session_kinds.several_inputs_and_outputs),
+    PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
 }
@@ -160,6 +187,26 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
             ("This is wrong. " * 12, "That is not."), ("rate: 3", ""), ("Apply: rate 0.1", ""), (True, False)
         ),
         Sentences(("Nothing found.",), ("",), ("",), (False,)),
+    ],
+    HeatMap: [
+        HeatMap([0.0, 1.0, 3.0, 4.0], [-1.0, 0.0, 1.0],
+                np.where(_VALUES == 1, np.nan, _VALUES), unit="all"),
+        HeatMap([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0], _VALUES, groups=np.array([[0, 1, 1], [1, 0, 0]]),
+                names=("ant", "<bee>"), unit="chance"),
+    ],
+    NodeMap: [
+        NodeMap(("in", "a", "<b>"), ("4", "8", "1"), ("in: 4", "a\n8", "b"), [0.2, 0.5, 0.8], [0.5] * 3,
+                [0.2, 0.5, np.nan, 0.5, 0.8, np.nan], [0.5, 0.5, np.nan, 0.5, 0.5, np.nan], 3, 1,
+                values=[np.nan, 0.0, 1.0], dead=[np.nan, 0.5, 0.0], wrong_ones=[False, True, False],
+                chosen=2),
+        NodeMap(("alone",), ("",), ("alone",), [0.5], [0.5], [], [], 1, 1),
+    ],
+    Buttons: [Buttons(("Leave out", "Label"), ("trained on no more", "as <b>said</b>"))],
+    Matrix: [
+        Matrix(_VALUES, ("ant", "<bee>"), ("a", "b", "c"), tuple("012345"), members=[7, 8, 7],
+               starts=[0, 2, 2, 2, 3, 3, 3], chosen=1),
+        Matrix([[np.nan, 2.0]], ("line",), ("x", "y"), ("–", "2"), (0.0, 2.0), wrong_ones=[False, True],
+               acts=True),
     ],
     Diagram: [
         Diagram(("in", "a", "b", "sum"), ((0, 1), (0, 2), (1, 3), (2, 3)), ("4",) * 4, [0.0, 0.5, 1.0, 0.2]),

@@ -25,14 +25,19 @@ from cortex_lab.widgets import (
     Knob,
     Line,
     LossCurve,
+    Matrix,
     Plot,
+    RecordedCurves,
     Scatter,
     Tiles,
     Trail,
 )
 from cortex_lab.widgets.chart import matplotlib, plotly
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.canvas import pack
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Arrangement, Mark, Sentences
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.chart.table import table_of
 from cortex_lab.widgets.views import VIEWS
@@ -66,7 +71,7 @@ def test_every_view_draws_itself_in_every_way_without_a_front_end(view_type, ste
     view = VIEW_CASES[view_type](steps)
     frame = view.frame()
     assert isinstance(frame, pd.DataFrame) and (
-        len(frame) or (view_type in (LossCurve, AlsoRecorded) and not steps)
+        len(frame) or (view_type in (LossCurve, AlsoRecorded, RecordedCurves) and not steps)
     )
     figure = view.figure()
     assert isinstance(figure, graph_objects.Figure) and figure.layout.title.text == view.title
@@ -160,6 +165,12 @@ def test_both_themes_have_every_ramp() -> None:
         (Tiles, (np.ones((2, 4, 4)), (0, 1), "gray", "tile", [True]), "Tiles: 2 tiles but 1 dead"),
         (Cells, ([[1, 2]], (0, 1), ("a",), ("b",)), r"Cells: values is \(1, 2\), expected \(1, 1\)"),
         (Sentences, (("a", "b"), ("",), ("", ""), (True,)), "Sentences: 2 texts, but"),
+        (HeatMap, ([0, 1], [0, 1], [[1, 2]]), r"HeatMap: values is \(1, 2\), expected \(1, 1\)"),
+        (HeatMap, ([0, 1], [0, 1], [[1]], (0, 1), "gray", "", [[1, 2]]), "HeatMap: groups is"),
+        (NodeMap, (("a",), (), (), [0], [0], [], [], 1, 1), "NodeMap: 1 names but 0 details"),
+        (Buttons, (("a",), ()), "Buttons: 1 names, but 0 of what they do"),
+        (Matrix, ([[1, 2]], ("a",), ("b",), ("1", "2")), r"Matrix: values is \(1, 2\), expected \(1, 1\)"),
+        (Matrix, ([[1]], ("a",), ("b",), ()), "Matrix: 1 cells but 0 texts"),
         (Diagram, (("a",), ((0, 1),)), r"Diagram: there are 1 nodes, so no edge \(0, 1\)"),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from cortex_lab.nn.diagnosis import Finding
 from cortex_lab.study import Session, UpdateHeldBack
 from cortex_lab.widgets import BatchRows, Bench, Findings
 from cortex_lab.widgets.fault_words import facts_of, fault_html
@@ -144,6 +146,30 @@ class TestFindings:
         bench.step(40)
         bench.wait()
         assert session.trace["loss"][-1] < 2
+
+    @pytest.mark.parametrize("by", ["bench", "cell"])
+    def test_a_training_that_ran_goes_on_as_it_ran(self, open_bench, by):
+        session = session_kinds.arrays()
+        bench = open_bench(session)
+        bench.speed = 20.0
+        finding = Finding(
+            "dead_units", "here", 1.0, 0.5, "Too fast.", remedy="Slow.", edits=(("learning_rate", 0.1),)
+        )
+        if by == "bench":
+            bench.run()
+        else:
+            cell = threading.Thread(target=session.run)
+            cell.start()
+        wait_until(lambda: session.step_number > 1, "a run")
+        bench.remedy(finding)
+        wait_until(lambda: bench.learning_rate == 0.1 and session.running, "it to go on")
+        stood = session.step_number
+        wait_until(lambda: session.step_number > stood + 1, "more steps")
+        assert bench._speed.runs == (by == "bench")
+        bench.pause()
+        bench.wait()
+        if by == "cell":
+            cell.join()
 
     def test_a_remedy_that_is_no_edit_says_what_to_type(self, open_bench):
         bench = open_bench(session_kinds.arrays())

@@ -12,8 +12,10 @@ import pytest
 from cortex_lab.widgets import Bench
 from cortex_lab.widgets.chart.files import FORMATS
 from cortex_lab.widgets.layouts import PRESETS
+from cortex_lab.widgets.opening import views_of
 from cortex_lab.widgets.views import VIEWS
 from tests.waiting import wait_until
+from tests.widgets import session_kinds
 from tests.widgets.cases import VIEW_CASES
 from tests.widgets.toys import Page, ToySession, go_round
 
@@ -103,6 +105,33 @@ def test_a_closed_panel_collects_nothing(open_bench) -> None:
     go_round(bench.publisher)
     assert set().union(*(frame["panels"] for frame in page.frames)) == {"loss_curve", "status"}
     assert bench.session.network.calls == calls
+
+
+def test_a_hidden_panel_collects_nothing_and_moves_nothing_on(monkeypatch) -> None:
+    """Neither one that is scrolled out of sight nor one of a tab behind others: pages tell what they show."""
+    session = session_kinds.dataset()
+    bench = Bench(session, interval=0.02, speed=None, layout=[*views_of(session, {}, set())])
+    calls: list[tuple[str, str]] = []
+    for name, view in bench.views.items():
+        for what in ("collect", "prepare", "chart", "advance"):
+            act = getattr(view, what)
+            counted = lambda *given, act=act, of=(name, what): (calls.append(of), act(*given))[1]  # noqa: E731
+            monkeypatch.setattr(view, what, counted)
+    page = Page(bench)
+    page.say("hello", visible=["status"])
+    wait_until(lambda: page.last("status"), "the status")
+    for aside in bench.asides._each:
+        aside.nudge()
+    bench.run()
+    wait_until(lambda: page.last("status")["step"] > 50, "a run")
+    bench.pause()
+    bench.wait()
+    go_round(bench.publisher)
+    assert not [of for of in calls if of != ("embedding_map", "advance")]
+    page.say("visible", visible=["loss_curve", "status"])
+    wait_until(lambda: page.last("loss_curve"), "the curve")
+    assert {name for name, what in calls if what == "collect"} == {"loss_curve"}
+    bench.close()
 
 
 @pytest.mark.parametrize("format", FORMATS)

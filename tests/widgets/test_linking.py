@@ -17,6 +17,7 @@ from cortex_lab.widgets import Bench, Scatter, Tiles
 from cortex_lab.widgets.chart.selection import Selection
 from cortex_lab.widgets.linked import Linked
 from tests.waiting import wait_until
+from tests.widgets.session_kinds import KINDS, ROWS
 from tests.widgets.toys import Page, ToyNetwork, ToySession, ToyTraining
 
 
@@ -107,6 +108,31 @@ def test_without_a_dataset_there_are_no_rows_to_select(open_bench) -> None:
         LookupError, match=r"no dataset, so it has no rows to select; give cl\.train a Dataset"
     ):
         bench.selection = [1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_every_kind_of_session_are_selected_by_their_numbers(open_bench, kind) -> None:
+    session = KINDS[kind]()
+    session.step(2)
+    bench = open_bench(session, map=False, speed=None)
+    shown = bench.views["batch_rows"].look().rows
+    for given in (list(shown[:2]), np.array([7], np.uint8), range(3, 5), pd.Series([9, 8])):
+        bench.selection = given
+        assert bench.selection == list(given) and all(
+            view.selection == list(given) for view in bench.views.values()
+        )
+    bench.pinned = bench.selection[0]
+    assert bench.views["activations"].png(dpi=30)
+    for junk in ([-1], [0.5], "ab", 3, [None], [[1, 2]]):
+        with pytest.raises((IndexError, TypeError, ValueError), match="row"):
+            bench.selection = junk
+    if getattr(session, "dataset", None) is not None or hasattr(session.process.batches, "inputs"):
+        bench.selection = np.arange(ROWS) == 11
+        assert bench.selection == [11]
+        for junk in ([ROWS], [True, False]):
+            with pytest.raises(IndexError, match=str(ROWS)):
+                bench.selection = junk
+        assert bench.selection == [11]
 
 
 def test_a_moment_is_a_step_the_session_has_been_at(open_bench) -> None:

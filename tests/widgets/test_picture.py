@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from cortex_lab.widgets.picture import small_picture
 from tests.waiting import wait_until
 from tests.widgets.toys import ToySession
 
+ROOT = str(Path(__file__).parents[2])
+
 
 class Notebook:
     """What would be displayed, as (object, options), and the cell that runs."""
@@ -18,9 +21,11 @@ class Notebook:
         self.shown: list[tuple[Any, dict[str, Any]]] = []
         self.cell = "one"
         self.execution_count = 1
+        self.attended = True
 
     def get_parent(self) -> dict[str, Any]:
-        return {"metadata": {"cellId": self.cell}}
+        metadata = {"cellId": self.cell} if self.attended else {}
+        return {"metadata": metadata, "content": {"allow_stdin": self.attended}}
 
     def display(self, what: Any, **options: Any) -> None:
         self.shown.append((what, options))
@@ -56,6 +61,30 @@ def test_the_bench_and_its_picture_are_outputs_of_their_own(notebook):
     assert f'class="cortex-lab-static-{bench.id}"' in bundle["text/html"]
     assert notebook.shown[-1][1] == {"raw": True, "display_id": options["display_id"], "update": True}
     bench.close()
+
+
+def test_a_notebook_that_nobody_looks_at_has_the_picture_alone(notebook):
+    notebook.attended = False
+    bench = Bench(ToySession(), map=False).show()
+    ((bundle, _),) = notebook.shown
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    bench.step_button.click()
+    assert bench.wait().session.step_number == 1
+    bench.close()
+
+
+CELL = """from cortex_lab.widgets import Bench
+from tests.widgets.toys import ToySession
+bench = Bench(ToySession(), map=False)
+bench"""
+
+
+def test_a_notebook_that_is_converted_keeps_no_view_that_a_page_would_look_for():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    nbclient.NotebookClient(made, timeout=300, resources={"metadata": {"path": ROOT}}).execute()
+    kinds = [set(output.data) for output in made.cells[0].outputs]
+    assert kinds == [{"image/png", "text/html", "text/plain"}]
 
 
 def test_the_picture_is_renewed_when_training_rests_and_on_closing_not_while_it_runs(notebook):

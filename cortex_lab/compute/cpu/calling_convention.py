@@ -53,6 +53,7 @@ def words_of(value: Any) -> list[int]:
     if isinstance(value, tuple):
         return [word for part in value for word in words_of(part)]
     if isinstance(value, float):
+        # By its bits: there are only words in a row.
         return [int(np.float64(value).view(np.int64))]
     if isinstance(value, np.float32):
         return [int(value.view(np.int32))]
@@ -91,6 +92,7 @@ def work(
     for row, room in zip(rows[1:], workers[1:], strict=False):
         row[place + len(pieces[0]) : len(first)] = words_of(room)
     cut = np.array(pieces, np.int64).reshape(len(pieces), len(pieces[0]))
+    # The last word is spare: so a record is as long as a line of the cache.
     record = [entry, address(rows), width, place, address(cut), cut.shape[1], len(cut), 0]
     return SharedWork(
         [kernel.py_func.__name__],

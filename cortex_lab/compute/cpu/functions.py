@@ -8,6 +8,8 @@ from cortex_lab.compute.cpu.jit import compiled
 from cortex_lab.compute.cpu.simd import choose, either, every, fma, is_nan, nearest, power_of_two
 
 _F = np.float32
+# ln 2 in two parts, the first of so few bits that its products with whole numbers are exact (Cody and
+# Waite, Software manual for the elementary functions, 1980).
 _LOG2_E, _LN2_HIGH, _LN2_LOW = _F(1.4426950408889634), _F(-0.693359375), _F(2.12194440e-4)
 # Taylor's series of exp to the sixth power: on |r| <= ln(2)/2 its error is under 2e-7 of the value.
 _E2, _E3, _E4, _E5, _E6 = (_F(1 / d) for d in (2, 6, 24, 120, 720))
@@ -20,6 +22,7 @@ _SMALL = _F(0.3)
 @compiled
 def exp(x):
     """exp(x) to 3e-7 relative; 1.2e-38 below -87.3, infinite above 88.7."""
+    # Within these bounds the exponent's bits hold the power; beyond, they would run over into the sign.
     low, high = every(_LOW), every(_HIGH)
     bounded = choose(x > low, x, low)
     bounded = choose(bounded < high, bounded, high)
@@ -38,6 +41,7 @@ def tanh(x):
     one, square = every(_ONE), x * x
     series = fma(square, fma(square, every(_T9), every(_T7)), every(_T5))
     near = fma(x * square, fma(square, series, every(_T3)), x)
+    # Far out exp is infinite, which leaves 1: no case of its own.
     far = one - every(_TWO) / (exp(x + x) + one)
     return choose(square < every(_SMALL * _SMALL), near, far)
 

@@ -42,6 +42,7 @@ if PORTABLE:
         return numba.jit(**EXACT)(function)
 
     piecework = compiled
+    exact_piecework = exact
 
 else:
     from cortex_lab.compute.cpu.numba_inside import CompiledForPython, OwnCode, Piecework, WithEntry, kept
@@ -59,5 +60,12 @@ else:
 
     def piecework(function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` compiled for workers and compiled functions; Python calls it through `work` only."""
-        options = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": False}
+        return _for_workers(function, OPTIONS)
+
+    def exact_piecework(function: Callable[..., Any]) -> Callable[..., Any]:
+        """`piecework`, each operation as it is written: NumPy's bits, on whichever processor."""
+        return _for_workers(function, EXACT)
+
+    def _for_workers(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+        options = {**options, "no_cpython_wrapper": True, "no_cfunc_wrapper": False}
         return kept(Piecework(function, targetoptions=options, pipeline_class=WithEntry), "-pieces")

@@ -60,6 +60,7 @@ def word(value: int) -> ir.Constant:
 
 def address(context: Context, builder: Builder, kind: types.Type, array: Value, at: Value) -> Value:
     """The pointer to element `at` (a word) of an array of Numba's type `kind`, counted from its first."""
+    # Not by an index of Numba's, which asks each time whether it counts from the end.
     return builder.gep(cgutils.create_struct_proxy(kind)(context, builder, array).data, [at])
 
 

@@ -129,6 +129,7 @@ def transpose_block(typing, target, at_target, target_row, source, at_source, so
             load_vector(builder, row(signature.args[3], source, at_source, source_row, i))
             for i in range(LANES)
         ]
+        # 64 shuffles; number by number, 256 loads and as many stores, each to a line of its own.
         for width in (1, 2, 4, 8):
             upper, lower = (
                 ir.Constant(

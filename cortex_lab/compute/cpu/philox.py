@@ -33,6 +33,7 @@ def philox_words(typing, block, stream, step, step_high, seed, seed_high):
         places = ir.Constant(INTS, list(range(LANES)))
         c0 = builder.add(splat(builder, first), places)
         c1, c2, c3 = (splat(builder, word) for word in others)
+        # Ten rounds, as its authors advise: seven pass all their tests, the others are for safety.
         for _ in range(10):
             low, high = _multiply(builder, c0, MULTIPLIERS[0])
             other_low, other_high = _multiply(builder, c2, MULTIPLIERS[1])

@@ -157,6 +157,7 @@ def _settled(state: np.ndarray) -> bool:
     return False
 
 
+# Kernels ask for the same few shapes at every step, and reckoning takes as long as a small kernel.
 @lru_cache(maxsize=1024)
 def _pieces(workers: int, total: int, grain: float, turns: int) -> tuple[Piece, ...]:
     count = max(1, min(workers, total, int(total // grain)))

@@ -50,6 +50,7 @@ def _read(typing, state, at):
     """state[at], as it is now for all threads."""
 
     def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
+        # Acquire: who sees the word sees whatever was written before it, such as the record of a kernel.
         return builder.load_atomic(address(context, builder, signature.args[0], *values), "acquire", 8)
 
     return types.int64(state, types.int64), generate
@@ -84,6 +85,7 @@ def _swap(typing, state, at, old, new):
 
     def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
         pointer = address(context, builder, signature.args[0], *values[:2])
+        # Acquire as well: whoever has won the piece reads next where it lies.
         found = builder.cmpxchg(pointer, values[2], values[3], "acq_rel", "acquire")
         return builder.extract_value(found, 1)
 
@@ -95,6 +97,7 @@ def _pause(typing):
     """Let the processor know that this loop only waits."""
 
     def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
+        # Two threads of one core share what it can do: the one that waits leaves it to the other.
         if IS_X86:
             call(builder, "llvm.x86.sse2.pause", VOID, [])
         return context.get_dummy_value()
@@ -137,6 +140,7 @@ def _call(typing, entry, row):
 @compiled
 def _perform(words, start, piece, worker):
     """Piece `piece` of the kernel whose record starts at words[start]."""
+    # A row of its own for each worker: nobody writes into the arguments that another is called with.
     row = words[start + ROWS] + 8 * worker * words[start + WIDTH]
     length = words[start + LENGTH]
     for i in range(length):
@@ -183,6 +187,8 @@ def advance(state, records, at, patience):
     A `patience` of ALONE leaves nothing to helpers. Returns ALL_DONE, the place of a kernel that failed, or
     NOT_YET once a helper was waited for long enough.
     """
+    # Helpers count small numbers as zero for good; the caller has to meanwhile, or bits would depend on who
+    # took which piece.
     before = flush()
     outcome = _advance(state, records, at, patience)
     restore(before)

@@ -29,7 +29,7 @@ def note_hits(loss: Any, ops: Ops, at: Slots) -> None:
     """Have a kernel leave in `at.found`, if there is one, how many targets but class ids are right."""
     found = getattr(at, "found", None)
     if found is not None and not loss.of_classes and has_accuracy(loss, at.y.shape[1:]):
-        ops.note_hits(at.y, at.target, _over(loss), found)
+        ops.note_hits(at.y, at.target, over(loss), found)
 
 
 def hits_of(loss: Any, ops: Ops, at: Slots) -> int:
@@ -37,7 +37,7 @@ def hits_of(loss: Any, ops: Ops, at: Slots) -> int:
     found = at.found
     if found is None or found[1] != found[1]:
         found = ops.zeros((2,), "float64")
-        ops.note_hits(at.y, at.target, _over(loss), found)
+        ops.note_hits(at.y, at.target, over(loss), found)
     return int(found[1])
 
 
@@ -47,7 +47,7 @@ def holds_shares(targets: Any) -> bool:
     return some.dtype.kind == "f" and not bool(((some == 0) | (some == 1) | np.isnan(some)).all())
 
 
-def _over(loss: Any) -> float | None:
+def over(loss: Any) -> float | None:
     """What an output has to be over to say yes; None where the highest says which class."""
     if loss.predicts == "classes":
         return None

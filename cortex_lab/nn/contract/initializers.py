@@ -191,7 +191,7 @@ def resolve(initializer: Any) -> Any:
     """The initializer called so, or the object itself if it is one."""
     if not isinstance(initializer, str):
         return initializer
-    name = initializer_name(initializer)
+    name = initializer if initializer in INITIALIZERS else initializer_name(initializer)
     if name not in INITIALIZERS:
         meant = checks.near(name, INITIALIZERS)
         raise ValueError(

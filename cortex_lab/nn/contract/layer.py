@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.described import Described, Registry, replays_own_only
+from cortex_lab.ground.habits import Answering
 from cortex_lab.ground.spelling import snake_case as snake_case
 from cortex_lab.nn.contract.describable import DESCRIBED, WHOLE, Shape
 from cortex_lab.nn.contract.describable import describable as describable
@@ -18,6 +21,8 @@ from cortex_lab.nn.contract.initializers import resolve
 from cortex_lab.nn.contract.spelling import activation_name, initializer_name
 
 LAYERS = Registry("layer", parts=(DESCRIBED,))
+_ARRAYS = "a layer is a description; a network has its arrays: network.parameters['dense_1/kernel']"
+_CALLED = "a layer is a description; cl.Network([layer], input_shape).predict(x) runs it"
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,24 @@ class Slots(SimpleNamespace):
     found: Any
 
 
+ANSWERS = {
+    **dict.fromkeys(("weights", "weight", "kernel", "bias", "get_weights", "set_weights"), _ARRAYS),
+    **dict.fromkeys(("trainable_weights", "trainable_variables", "parameters_"), _ARRAYS),
+    **dict.fromkeys(("call", "apply", "predict", "transform", "output"), _CALLED),
+    "build": "cl.Network([layer], input_shape) makes its weights",
+    "trainable": "cl.train(..., frozen=['dense_1']) lets it rest",
+    "requires_grad_": "cl.train(..., frozen=['dense_1']) lets it rest",
+    "input_shape": "cl.Network([layer], input_shape=...)",
+    "output_shape": "layer.out_shape(shape of a row)",
+    "get_config": "layer.to_dict()",
+    "from_config": "cl.nn.layer_from_dict(description)",
+    "count_params": "cl.Network([layer], input_shape).params.size",
+}
+"""What people ask a layer for that a network has here."""
+
+
 @dataclass(frozen=True)
-class Layer(Described):
+class Layer(Described, Answering):
     """Base of all layers: subclasses are frozen dataclasses of hyper-parameters.
 
     By keyword, every layer takes the `name` that its node is to have; that is no setting of the layer.
@@ -111,12 +132,27 @@ class Layer(Described):
     They are then run once for each number of rows; after that the calls they made are made again. While a
     node is frozen, they are run every time. A class of one's own that brings one of them says so itself.
     """
+    passes_gradient: ClassVar[bool] = False
+    """Whether the gradient of each input of its output's shape is the output's, as it is."""
     carries_activation: ClassVar[bool] = False
     """Whether the activation behind it counts as the one that follows what comes before it."""
     # Without a type, for it is a field of those layers that take one, in a place of their own.
     activation = cast("str | None", None)
 
+    answers: ClassVar[Mapping[str, str]] = ANSWERS
+
     name: str | None = field(default=None, kw_only=True, compare=False, repr=False)
+
+    def __call__(self, *inputs: Any) -> NoReturn:
+        """Not this way: a layer is a description."""
+        kind = f"{type(self).__name__}(...)"
+        if any(hasattr(each, "shape") and not isinstance(each, Layer) for each in inputs):
+            made = f"cl.Network([cl.{kind}], x.shape[1:]).predict(x)"
+            raise TypeError(f"a layer is a description and has no weights; a network of it has: {made}")
+        raise TypeError(
+            f"layers are not called but listed, in order: cl.Network([..., cl.{kind}], input_shape); one "
+            f"that reads others than the one before it says which: cl.Node(cl.{kind}, inputs=('a', 'b'))"
+        )
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -124,17 +160,12 @@ class Layer(Described):
         LAYERS.add(cls)
 
     def _look_at_settings(self) -> None:
-        for name, *_ in self._settings:
-            if not name.endswith(("activation", "_initializer", "padding")):
+        for name in _spelled_settings(type(self)):
+            given = getattr(self, name)
+            if given is None:
                 continue
-            value = given = getattr(self, name)
-            if name.endswith("activation"):
-                value = activation_name(name, given)
-            elif name.endswith("_initializer"):
-                value = initializer_name(given)
-                check_initializer(name, value)
-            elif name == "padding" and isinstance(given, str):
-                value = given.lower()
+            # A network has hundreds of layers, and few names among them.
+            value = _spelled_text(name, given) if type(given) is str else _spelled(name, given)
             if value is not given:
                 object.__setattr__(self, name, value)
         super()._look_at_settings()
@@ -203,6 +234,26 @@ class Layer(Described):
         return LAYERS.to_dict(self)
 
 
+@cache
+def _spelled_settings(cls: type[Layer]) -> tuple[str, ...]:
+    """Names of the settings that people spell in several ways."""
+    names = [name for name, *_ in cls._settings]
+    return tuple(each for each in names if each.endswith(("activation", "_initializer")) or each == "padding")
+
+
+def _spelled(name: str, given: Any) -> Any:
+    """A setting as it is called here; an error for what it cannot be."""
+    if name.endswith("activation"):
+        return activation_name(name, given)
+    if name == "padding":
+        return given.lower() if isinstance(given, str) else given
+    value = initializer_name(given)
+    check_initializer(name, value)
+    return value
+
+
+_spelled_text = lru_cache(maxsize=256)(_spelled)
+
 layer_from_dict = LAYERS.from_dict
 
 
@@ -229,10 +280,12 @@ def positive(name: str, value: Any) -> int:
 
 def pair(name: str, value: Any) -> tuple[int, int]:
     """A whole number or two of them, as two."""
-    values = (value, value) if isinstance(value, WHOLE) else value
-    if not isinstance(values, (tuple, list)) or len(values) != 2:
+    if isinstance(value, WHOLE):
+        both = positive(name, value)
+        return both, both
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise ValueError(f"{name} must be one whole number or two, got {value!r}")
-    return positive(name, values[0]), positive(name, values[1])
+    return positive(name, value[0]), positive(name, value[1])
 
 
 def need_rank(layer: Layer, shape: Shape, rank: int, means: str) -> None:

@@ -68,7 +68,7 @@ class Loss(Described):
         wanted = self.target_shape(shape)
         if self.of_classes:
             return check_class_ids(targets, wanted, shape[-1])
-        targets = np.asarray(targets)
+        targets = checks.array("targets", targets)
         if targets.dtype.kind not in "biuf":
             raise ValueError(f"{type(self).__name__} wants targets that are numbers, got {targets.dtype}")
         targets = targets.astype(np.float64, copy=False)
@@ -88,6 +88,10 @@ class Loss(Described):
         A row counts in means by the share of it that is known; one of which nothing is has no loss.
         """
         return targets >= 0 if self.of_classes else None
+
+    def of_mixtures(self) -> Loss | None:
+        """This loss of targets between those of two rows, one column for each class; None if it has none."""
+        return None if self.of_classes or self.predicts == "features" else self
 
     def state(self, shape: Shape) -> dict[str, Parameter]:
         """Arrays that persist between steps but are not trained, by name; `evaluate` finds them in `at`."""
@@ -138,7 +142,7 @@ def resolve_loss(loss: Any, *output: Any) -> Loss:
         loss = loss_name(loss, LOSSES, *output)
     elif isinstance(loss, type) and issubclass(loss, Loss):
         loss = LOSSES.kind_of(loss)
-    elif callable(loss):
+    elif callable(loss) and not isinstance(loss, Described):
         name = getattr(loss, "__name__", type(loss).__name__)
         known = name if LOSSES.has(loss_name(name, LOSSES, None)) else "mean_squared_error"
         raise checks.WrongArgument(
@@ -180,7 +184,7 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
     A negative id says that a class is unknown, and there is one for that, -1 or -100: ValueError for others,
     which are labels.
     """
-    targets = np.asarray(targets)
+    targets = checks.array("targets", targets)
     wanted = "(rows, {})".format(", ".join(map(str, shape))) if shape else "(rows,)"
     if targets.shape[1:] == (*shape, 1):
         targets = targets[..., 0]
@@ -203,8 +207,8 @@ def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
             "class is unknown, which is said by one number, -1 or -100: those rows would teach nothing. "
             f"{SIGNED}"
         )
-    bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
-    if len(bad):
+    if targets.size and targets.max() >= classes:
+        bad = np.flatnonzero((targets >= classes).reshape(len(targets), -1).any(axis=1))
         raise TooFewClasses(
             f"labels go up to {int(targets.max())} but there are {classes} classes (0 to {classes - 1}); "
             "first such rows {rows}. Give the last layer more units",
@@ -256,8 +260,9 @@ def _several_columns(targets: np.ndarray, classes: int) -> str:
 
 
 def _refuse_holes(targets: np.ndarray, called: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(targets).reshape(len(targets), -1).all(axis=1))
-    if len(bad):
+    finite = np.isfinite(targets)
+    if not finite.all():
+        bad = np.flatnonzero(~finite.reshape(len(targets), -1).all(axis=1))
         unknown = "CensorLoss(...) takes NaN for unknown" if called == "targets" else "say -1 for unknown"
         raise WrongRows(
             f"{called} are missing or infinite in {len(bad)} rows, the first {{rows}}; leave those rows out, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cortex_lab.ground.checks import WrongArgument, shown
+from cortex_lab.ground.described import Described
 from cortex_lab.ground.spelling import snake_case, squeezed
 
 _ACTIVATIONS = {
@@ -53,7 +54,7 @@ def activation_name(setting: str, value: object) -> Any:
         value = value()
     function = getattr(value, "function", None)
     if function is None or isinstance(value, type):
-        if callable(value) and not isinstance(value, type):
+        if callable(value) and not isinstance(value, (type, Described)):
             raise WrongArgument(f"{setting} is a function, {shown(value)}; say its name, such as 'relu'")
         return value
     # A property tells all settings by the name alone.

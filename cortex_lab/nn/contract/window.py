@@ -19,7 +19,10 @@ def check_padding(padding: Any) -> None:
 def explicit_padding(padding: Any) -> Padding:
     """A padding n, (rows, columns) or ((top, bottom), (left, right)), in its last form."""
     try:
-        rows, columns = (padding, padding) if isinstance(padding, WHOLE) else padding
+        if isinstance(padding, WHOLE):
+            n = checks.whole("padding", padding, least=0)
+            return (n, n), (n, n)
+        rows, columns = padding
         rows = (rows, rows) if isinstance(rows, WHOLE) else tuple(rows)
         columns = (columns, columns) if isinstance(columns, WHOLE) else tuple(columns)
         (top, bottom), (left, right) = rows, columns

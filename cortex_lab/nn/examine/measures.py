@@ -6,6 +6,7 @@ of a layer are written with its name in brackets: "grad_norm['conv2d_1']".
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from functools import partial
 
@@ -45,6 +46,7 @@ class Measures:
         network, losses = self._network, self._objective.losses
         plain = ["loss", "accuracy"] if self._objective.classifies else ["loss"]
         plain += ["learning_rate", "epoch", "grad_norm", "weight_norm", "update_ratio"]
+        plain += ["inputs_checksum"]
         plain += ["penalty"] if self._update.penalizes else []
         found = {key: partial(MEASURES[key], self) for key in plain}
         validation = self._validation
@@ -78,6 +80,20 @@ class Measures:
     def epoch(self) -> float:
         """Passes over the training rows."""
         return (self._record.step + 1) / self._loader.source.steps_per_epoch
+
+    def inputs_checksum(self) -> float:
+        """The sum of zlib.crc32 of each row of the batch's inputs as they were trained on: changed and mixed.
+
+        Of several inputs, each row's checksum goes on from that of the input before.
+        """
+        bound, total = self._loaded().bound, 0
+        inputs = [self._network.ops.to_numpy(bound.buffers[name]) for name in self._network.graph.inputs]
+        for row in zip(*inputs, strict=True):
+            found = 0
+            for part in row:
+                found = zlib.crc32(np.ascontiguousarray(part), found)
+            total += found
+        return float(total)
 
     def grad_norm(self, node: str | None = None) -> float:
         """The Euclidean norm of the gradient, of all parameters or of a layer's."""
@@ -129,6 +145,7 @@ MEASURES: dict[str, Callable[..., float]] = {
     "accuracy": Measures.accuracy,
     "learning_rate": Measures.learning_rate,
     "epoch": Measures.epoch,
+    "inputs_checksum": Measures.inputs_checksum,
     "grad_norm": Measures.grad_norm,
     "weight_norm": Measures.weight_norm,
     "update_ratio": Measures.update_ratio,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,9 @@ from typing import cast
 
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.layer import Layer, snake_case
+
+_KEPT = re.compile("[/:>]")
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -137,12 +141,11 @@ def _check_name(what: str, name: object) -> None:
         return
     if not isinstance(name, str):
         raise TypeError(f"the name of a {what} is text, got {name!r}")
-    if any(sign in name for sign in "/:>"):
+    if _KEPT.search(name):
         raise ValueError(
             f"a {what} cannot be called {name!r}: '/', ':' and '>' are kept for arrays and phases"
         )
-    unwritable = "\0" in name or any("\ud800" <= sign <= "\udfff" for sign in name)
-    if name in ("", ".", "..") or unwritable:
+    if name in ("", ".", "..") or _UNWRITABLE.search(name):
         raise ValueError(f"a {what} cannot be called {name!r}, which no file can hold; choose another name")
 
 
@@ -152,4 +155,4 @@ def _names(inputs: object) -> tuple[str, ...] | None:
     wanted = "a name or several, such as ('a', 'b')"
     names = [inputs] if isinstance(inputs, str) else checks.listed("inputs", inputs, wanted)
     # An input may have any name, even an empty one.
-    return tuple(name if name == "" else checks.text("a name in inputs", name) for name in names)
+    return tuple(name if type(name) is str else checks.text("a name in inputs", name) for name in names)

@@ -16,6 +16,7 @@ from cortex_lab.nn.contract.axes import check_axes, row_axes
 from cortex_lab.nn.contract.initializers import Fan
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 
+_ADAPTED = "layer = cl.Normalization().adapt(x) gives one that knows mean and variance, for the network"
 PIECE = 1024
 """Rows of data that are looked at together."""
 
@@ -62,6 +63,14 @@ class Normalization(Layer):
     variance: Any = None
     invert: bool = False
 
+    answers: ClassVar[Mapping[str, str]] = {
+        **Layer.answers,
+        **dict.fromkeys(("fit", "partial_fit", "fit_transform"), _ADAPTED),
+        "transform": "the network does it: cl.Network([cl.Normalization().adapt(x), ...], input_shape)",
+        "inverse_transform": "end the network in cl.Normalization(invert=True).adapt(y)",
+        **dict.fromkeys(("mean_", "center_"), "layer.mean, once it is adapted"),
+        **dict.fromkeys(("var_", "scale_"), "layer.variance, once it is adapted"),
+    }
     columns: ClassVar[tuple | None] = None
     reads_raw = True
     in_place = True
@@ -151,7 +160,9 @@ class Normalization(Layer):
 
     def out_shape(self, *shapes: Shape) -> Shape:
         if self.mean is None:
-            raise ValueError("Normalization has no mean and variance yet: Normalization().adapt(x_train)")
+            raise ValueError(
+                "Normalization has no mean and variance yet: Normalization().adapt(x_train) is one that has"
+            )
         wanted = tuple(shapes[0][axis] for axis in self._kept(shapes[0]))
         for name in ("mean", "variance"):
             found = np.shape(getattr(self, name))

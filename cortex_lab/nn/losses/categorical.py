@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,9 @@ class _Categorical(Loss):
 
     def target_shape(self, shape: Shape) -> Shape:
         return shape if self.one_hot else shape[:-1]
+
+    def of_mixtures(self) -> Loss:
+        return replace(self, one_hot=True)  # type: ignore[type-var]
 
     def check_output(self, name: str, shape: Shape, activation: str | None) -> None:
         if not shape or shape[-1] < 2:

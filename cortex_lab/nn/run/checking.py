@@ -16,23 +16,17 @@ from cortex_lab.nn.run.tables import is_table, read_table, read_tables, refuse_o
 
 def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
     """`x` as arrays by the names of the network's inputs; see `Network.checked_inputs`."""
-    x = x if type(x) is np.ndarray else checks.in_numpy(x)
-    refuse_pair(x)
-    if isinstance(x, Mapping) or (hasattr(x, "iloc") and not is_table(x)):
-        refuse_one_row(network, x)
-    learned = network.categories, network.ops.dtype
-    x = read_table(x, network.reads, *learned) if is_table(x) else x
-    named = dict(x) if isinstance(x, Mapping) else {next(iter(network.graph.inputs)): x}
-    if set(named) != set(network.graph.inputs):
+    # Of one row that is asked about, all that follows is most of the time: a plain array is no table.
+    only = type(x) is np.ndarray
+    named = {next(iter(network.graph.inputs)): x} if only else _by_name(network, checks.in_numpy(x))
+    if named.keys() != network.graph.inputs.keys():
         raise ValueError(f"the network has the inputs {list(network.graph.inputs)}, got {list(named)}")
-    # Of one row that is asked about, all that follows is most of the time.
-    if any(type(part) is not np.ndarray for part in named.values()):
-        named = read_tables(named, network.reads, *learned)
-        named = {name: _sequences(part, network.graph.inputs[name]) for name, part in named.items()}
     rows = None
     for name, shape in network.graph.inputs.items():
-        refuse_masked(named[name], f"input {name!r}")
-        array = named[name] = checks.array(f"input {name!r}", named[name])
+        array = named[name]
+        if type(array) is not np.ndarray:
+            refuse_masked(array, f"input {name!r}")
+            array = named[name] = checks.array(f"input {name!r}", array)
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
             raise ValueError(
@@ -51,6 +45,20 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
             raise ValueError(
                 f"input {name!r} has {len(array)} rows; all inputs need the same number, at least 1"
             )
+    return named
+
+
+def _by_name(network: Any, x: Any) -> dict[str, Any]:
+    """What is no array alone by the names of inputs, read where it is a table or holds some."""
+    refuse_pair(x)
+    if isinstance(x, Mapping) or (hasattr(x, "iloc") and not is_table(x)):
+        refuse_one_row(network, x)
+    inputs, learned = network.graph.inputs, (network.categories, network.ops.dtype)
+    x = read_table(x, network.reads, *learned) if is_table(x) else x
+    named = dict(x) if isinstance(x, Mapping) else {next(iter(inputs)): x}
+    if set(named) == set(inputs) and any(type(part) is not np.ndarray for part in named.values()):
+        named = read_tables(named, network.reads, *learned)
+        named = {name: _sequences(part, inputs[name]) for name, part in named.items()}
     return named
 
 

@@ -21,7 +21,7 @@ LINE = 64
 """Bytes of a cache line: vectors that lie across two cost a load more."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Bound:
     """A plan bound to arrays for one number of rows."""
 

@@ -11,7 +11,7 @@ from cortex_lab.nn.graph.graph import Graph
 
 
 class Pickled:
-    """Base of `Network`: says how to make one like it anew, by its graph, its numbers and what it knows."""
+    """Base of `Network`, which says how to make one like it: its graph, its numbers and what it knows."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         network: Any = self

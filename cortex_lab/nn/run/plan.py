@@ -261,4 +261,4 @@ def _gradient_passed_on(graph: Graph, reader: str) -> str | None:
 def passes_gradient(node: PlacedNode) -> bool:
     """Whether the gradient of each input is the output's as it is, so that nothing is to be computed."""
     alike = all(shape == node.out_shape for shape in node.in_shapes)
-    return alike and getattr(node.layer, "passes_gradient", False)
+    return alike and node.layer.passes_gradient

@@ -52,9 +52,11 @@ class Turns:
             return act()
 
         def leave(_: BaseException | None) -> None:
-            with self.lock:
-                self._readers.pop(turn, None)
-                self._moved.notify_all()
+            # Who is told looks only once the lock is free, so what is left is done last: then all is done.
+            if turn in self._readers:
+                with self.lock:
+                    self._moved.notify_all()
+                    self._readers.pop(turn, None)
 
         return settled(enter_and_act, leave)
 

@@ -20,6 +20,7 @@ from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale
 from cortex_lab.nn.run.tables import refuse_other_rows
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.hyperparameters import Hyperparameters
+from cortex_lab.nn.train.mixing import Mixing
 from cortex_lab.nn.train.objective import TotalLoss
 
 
@@ -44,6 +45,11 @@ class BatchLoader:
         self.source = source
         self.executor = executor
         self.augmenter = augmenter
+        self._mixing = None
+        if any(each.mixes for each in augmenter.by_input.values()):
+            self._mixing = Mixing(network, objective.losses, augmenter, objective.like_pictures)
+            self._mixing.check_source(source)
+            objective.mixed = self._mixing.mixed
         self.row_weights = row_weights
         self.seed = seed
         self.checked_until = self._all_served_at(0)
@@ -76,15 +82,41 @@ class BatchLoader:
             batch.put(inputs, targets, self._network.pictures)  # type: ignore[attr-defined]
         else:
             bound, slots = self._load_arrays(batch, unchecked)
-        self._load_weights(bound.rows, batch, slots)
+        self._load_weights(bound.rows, self._weights_of(batch), slots)
         if self._draws:
             self.executor.step.fill(step)
         return LoadedBatch(step, batch, bound, slots)
 
     def augment(self, loaded: LoadedBatch) -> None:
-        """Change the pictures of a batch that was loaded, where it was asked for."""
-        epoch = loaded.step // self.source.steps_per_epoch
-        self.augmenter.apply(np.asarray(loaded.batch.rows), loaded.bound, self.seed, epoch)
+        """Change the rows of a batch that was loaded, where it was asked for."""
+        epoch, rows = loaded.step // self.source.steps_per_epoch, np.asarray(loaded.batch.rows)
+        self.augmenter.apply(rows, loaded.bound, self.seed, epoch)
+        if self._mixing is None:
+            return
+        name, ops = next(iter(self.augmenter.by_input)), self._network.ops
+        values = ops.to_numpy(loaded.bound.buffers[name])
+        mixture, others = self._mixing.inputs(values, rows, self.source, self.seed, epoch)
+        if values is not loaded.bound.buffers[name]:
+            ops.copy(ops.asarray(values, ops.dtype), out=loaded.bound.buffers[name])
+        targets = self._objective.by_output(others.targets)
+        checked = {each: self._checked_targets(each, targets[each], others) for each in loaded.slots}
+        self._mixing.targets(mixture, loaded.slots, checked)
+        own, theirs = self._weights_of(loaded.batch), self._weights_of(others)
+        if own is not None and theirs is not None:
+            own = np.array(own, np.float64)
+            mixture.of_targets(own, theirs)
+            self._load_weights(loaded.bound.rows, own, loaded.slots)
+
+    def augmented(self, rows: np.ndarray, epoch: int) -> dict[str, np.ndarray]:
+        """The inputs that are changed, by name, of `rows` of the data as they are trained on in an epoch."""
+        given = self._named(self.source.at(rows).inputs)  # type: ignore[attr-defined]
+        found = {}
+        for name in self.augmenter.by_input:
+            seen = np.asarray(self._network.seen(name, given[name]))
+            values = found[name] = self.augmenter.changed(name, seen, rows, self.seed, epoch)
+            if self._mixing is not None:
+                self._mixing.inputs(values, rows, self.source, self.seed, epoch)
+        return found
 
     def exclude(self, rows: ArrayLike, step: int) -> None:
         """From step number `step` on, serve these rows no more."""
@@ -183,8 +215,8 @@ class BatchLoader:
         except WrongRows as error:
             raise error.at(batch.rows) from None
 
-    def _load_weights(self, rows: int, batch: Batch, slots: Mapping[str, Slots]) -> None:
-        weights, objective = self._weights_of(batch), self._objective
+    def _load_weights(self, rows: int, weights: np.ndarray | None, slots: Mapping[str, Slots]) -> None:
+        objective = self._objective
         for name, at in slots.items():
             share = objective.weights[name]
             known = objective.known_shares(name, at.target) if objective.some_unknown else None

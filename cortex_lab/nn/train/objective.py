@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from cortex_lab.nn.run.pictures import as_picture
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
 from cortex_lab.nn.train.metrics import Metrics
+from cortex_lab.nn.train.mixing import mixed_accuracy, mixture_slots
 from cortex_lab.study.missing import MISSING
 
 
@@ -33,10 +36,11 @@ class TotalLoss:
     as the network sees that input. `some_unknown` says whether something in a checked target was unknown.
     `state` is what the losses remember between steps, by "output/name"; most remember nothing. Accuracy is
     that of the first output whose loss says something of its targets; where those are `shares` of yes and no
-    there is none.
+    there is none. `mixed` are the losses of targets that are mixed while training, by output name.
     """
 
     shares = False
+    mixed: Mapping[str, Loss] = MappingProxyType({})
 
     def __init__(
         self,
@@ -64,6 +68,8 @@ class TotalLoss:
         in_memory = network.ops.xp is np
         self._noting = [name for name, loss in self.losses.items() if loss.replays and in_memory]
         self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
+        # Those of rows beside the training, for as long as the memory that they look at is there.
+        self._evaluated: WeakKeyDictionary[Bound, dict[str, Slots]] = WeakKeyDictionary()
 
     @property
     def classifies(self) -> bool:
@@ -125,7 +131,10 @@ class TotalLoss:
     def slots(self, bound: Bound, plan: Plan | None = None) -> dict[str, Slots]:
         """What each loss sees of the batch in `bound`, made once; with `plan`, gradients as well."""
         if plan is None:
-            return self._bind(bound, None)
+            found = self._evaluated.get(bound)
+            if found is None:
+                found = self._evaluated[bound] = self._bind(bound, None)
+            return found
         made = self._slots.get(bound.rows)
         if made is None or made[0] is not bound:
             made = self._slots[bound.rows] = bound, self._bind(bound, plan)
@@ -139,11 +148,12 @@ class TotalLoss:
 
     def evaluations(self, slots: Mapping[str, Slots]) -> list[Callable[[], None]]:
         """What `evaluate` does before its check, as calls to be made at each step."""
-        ops, losses = self.network.ops, self.losses.items()
+        ops, losses = self.network.ops, {**self.losses, **self.mixed}.items()
+        seen = {name: at.mixture if name in self.mixed else at for name, at in slots.items()}
         return [
-            Replayed(loss.evaluate, ops, slots[name])
+            Replayed(loss.evaluate, ops, seen[name])
             if loss.replays
-            else partial(_evaluate, loss, ops, slots[name])
+            else partial(_evaluate, loss, ops, seen[name])
             for name, loss in losses
         ]
 
@@ -174,6 +184,8 @@ class TotalLoss:
         loss, at, target = self.losses[self._first], slots[self._first], slots[self._first].target
         # What is unknown is negative, or NaN, and so never hit.
         self.check(slots)
+        if hasattr(at, "mixture"):
+            return mixed_accuracy(loss, self.network.ops, at.mixture)
         if loss.of_classes:
             hits = int(self._hits(at.y, target) if _nothing_found(at) else at.found[1])
         else:
@@ -234,6 +246,8 @@ class TotalLoss:
 
         def fill(part: slice, bound: Bound) -> None:
             slots = self._loaded(bound, targets, part)
+            for at in slots.values():
+                at.weights[...] = 0
             self.evaluate(slots)
             found[part] = self.losses_of_rows(slots)
 
@@ -278,6 +292,8 @@ class TotalLoss:
                 found=ops.zeros((2,), "float64") + np.nan if loss.replays else None,
                 **{key.split("/")[1]: a for key, a in self.state.items() if key.split("/")[0] == name},
             )
+            if plan and name in self.mixed:
+                slots[name].mixture = mixture_slots(self.mixed[name], ops, slots[name], graph.shape(name))
         return slots
 
 

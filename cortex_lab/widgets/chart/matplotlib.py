@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cortex_lab.ground import forks
+from cortex_lab.widgets.chart import painted
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
@@ -26,6 +29,8 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
+from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
@@ -102,7 +107,7 @@ def _arrange(chart: Chart, figure: Figure) -> None:
     bottom = 0.15 * bool(chart.told) + (0.32 if on_axes else 0.16)
     edges = {"top": top, "bottom": bottom / (figure.bbox.height / figure.dpi)}
     # Names of rows and of lying bars stand at the left of their plot.
-    named = any(isinstance(mark, (Cells, Bars)) for mark in chart.plots[0].marks)
+    named = any(isinstance(mark, (Cells, Bars, Matrix)) for mark in chart.plots[0].marks)
     if on_axes:
         figure.subplots_adjust(left=0.1, right=0.97, hspace=0.34, wspace=0.28, **edges)
     else:
@@ -170,7 +175,7 @@ def _paint_plot(plot: Plot, axes: Axes) -> None:
 def _tidy_axes(axes: Axes, grid: Literal["", "y"]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9e9e9e")
-    axes.tick_params(labelsize=7, colors=MUTED, length=3)
+    axes.tick_params(which="both", labelsize=7, colors=MUTED, length=3)
     if grid:
         axes.grid(axis=grid, color="#e0e0e0", linewidth=0.7)
         axes.set_axisbelow(True)
@@ -316,6 +321,10 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     Cells: _cells,
     Diagram: _diagram,
     Sentences: _sentences,
+    Buttons: painted.buttons,
+    HeatMap: lambda mark, axes: painted.heat_map(colormap, mark, axes),
+    NodeMap: lambda mark, axes: painted.node_map(colormap, mark, axes),
+    Matrix: lambda mark, axes: painted.matrix(colormap, mark, axes),
 }
 
 

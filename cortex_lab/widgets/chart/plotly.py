@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.widgets.chart import plotted
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import (
     Bars,
     Cells,
@@ -24,6 +27,8 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
+from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
@@ -272,6 +277,10 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     Cells: _cells,
     Diagram: _diagram,
     Sentences: _sentences,
+    Buttons: plotted.buttons,
+    HeatMap: lambda mark, place: plotted.heat_map(_scale, mark, place),
+    NodeMap: lambda mark, place: plotted.node_map(_scale, mark, place),
+    Matrix: lambda mark, place: plotted.matrix(_scale, mark, place),
 }
 
 

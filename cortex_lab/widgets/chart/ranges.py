@@ -45,7 +45,7 @@ def range_of(curves: Sequence[np.ndarray], log: bool) -> Range:
 
 def wants_log(curve: np.ndarray) -> bool:
     """Whether most of a curve would lie flat on a linear axis; a curve that reaches 0 has no other."""
-    if not len(curve) or not curve.min() > 0:
+    if not len(curve) or not curve.min() > 0 or curve.max() <= TELLING * curve.min():
         return False
     low, high = _without_spikes(np.log10(curve))
     return high - low > np.log10(TELLING)
@@ -57,7 +57,9 @@ def _without_spikes(values: np.ndarray) -> tuple[float, float]:
     if len(values) < _WINDOW:
         return low, high
     padded = np.pad(values, _WINDOW // 2, mode="edge")
-    middles = np.median(np.lib.stride_tricks.sliding_window_view(padded, _WINDOW), axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
+    # The median of each, without what `np.median` does besides: this runs for every frame.
+    middles = np.partition(windows, _WINDOW // 2, axis=1)[:, _WINDOW // 2]
     noise = float(np.median(np.abs(values - middles)))
     bottom, top = float(middles.min()), float(middles.max())
     room = max(top - bottom, 12 * noise, 0.2 * abs(top), 1e-9)

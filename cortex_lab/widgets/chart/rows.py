@@ -104,7 +104,10 @@ def _of_arrays(session: Session, source: Batches) -> KnownRows:
     everything = source.inputs
     first = next(iter(everything.values())) if isinstance(everything, Mapping) else everything
     numbers = np.arange(len(first))
-    rest = np.setdiff1d(numbers, np.union1d(source.rows, source.excluded))
+    # Of a million rows, sorting them would take seconds, for every frame.
+    untouched = np.ones(len(first), bool)
+    untouched[source.rows] = untouched[np.asarray(source.excluded, int)] = False
+    rest = np.flatnonzero(untouched)
     shown, part = (rest, "validation rows") if len(rest) else (np.sort(source.rows), "training rows")
 
     def take(rows: np.ndarray) -> tuple[Named, Named]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,27 +59,18 @@ class Selection(Sequence[int]):
 
 
 def checked_selection(session: Session, rows: object) -> Selection:
-    """`rows` as a Selection of the session's dataset; None and [] select none.
+    """`rows` as a Selection of the session's dataset, or of its arrays; None and [] select none.
 
     Raises IndexError for a row that is not there, ValueError or TypeError for what is no row at all, and
-    LookupError without a dataset.
+    LookupError where there are no rows.
     """
     if isinstance(rows, Selection) and not len(rows):
         return rows
     if rows is None or (hasattr(rows, "__len__") and not isinstance(rows, (str, bytes)) and not len(rows)):
         return Selection()
     dataset = getattr(session, "dataset", None)
-    arrays = getattr(getattr(session.process, "batches", None), "inputs", None)
-    if dataset is None and arrays is not None:
-        first = next(iter(arrays.values())) if isinstance(arrays, Mapping) else arrays
-        return Selection(
-            [_among(first, row) for row in checks.listed("rows", rows, "row numbers, in a list")]
-        )
     if dataset is None:
-        raise LookupError(
-            "this session has no dataset, so it has no rows to select; give cl.train a Dataset: "
-            "cl.train(network, cl.data.Dataset(frame), ...)"
-        )
+        return Selection(_of_arrays(session, rows))
     found, known = np.asarray(dataset.select(rows).rows), np.asarray(dataset.rows)
     absent = found[~np.isin(found, known)]
     if len(absent):
@@ -90,10 +81,29 @@ def checked_selection(session: Session, rows: object) -> Selection:
     return Selection(found)
 
 
-def _among(rows: Sized, row: object) -> int:
+def _of_arrays(session: Session, rows: object) -> list[int]:
+    """Rows of arrays, which are their places there; of batches of one's own, whatever numbers those give."""
+    batches = getattr(session.process, "batches", None)
+    if batches is None:
+        raise LookupError(
+            "this session has no dataset, so it has no rows to select; give cl.train a Dataset: "
+            "cl.train(network, cl.data.Dataset(frame), ...)"
+        )
+    arrays = getattr(batches, "inputs", None)
+    first = next(iter(arrays.values())) if isinstance(arrays, Mapping) else arrays
+    length = np.iinfo(np.int32).max if first is None else len(first)
+    found = checks.listed("rows", rows, "row numbers, in a list or an array")
+    if first is not None and all(isinstance(row, (bool, np.bool_)) for row in found):
+        if len(found) != length:
+            raise IndexError(f"{len(found)} bools do not choose from {length} rows")
+        return np.flatnonzero(found).tolist()
+    return [_among(length, row) for row in found]
+
+
+def _among(length: int, row: object) -> int:
     found = checks.whole("a row", row)
-    if not 0 <= found < len(rows):
-        raise IndexError(f"there is no row {found} to select; there are {len(rows)}, from 0")
+    if not 0 <= found < length:
+        raise IndexError(f"there is no row {found} to select; rows go from 0 to {length - 1}")
     return found
 
 

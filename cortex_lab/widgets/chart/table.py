@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.diagram import Diagram
+from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
+from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.node_map import NodeMap
 
 
 def table_of(chart: Chart) -> pd.DataFrame:
@@ -31,13 +35,20 @@ def _columns(mark: Mark) -> dict[str, Any]:
         edges = mark.edges
         where = {"name": mark.names} if edges is None else {"low": edges[:-1], "high": edges[1:]}
         return {**where, "value": mark.values}
-    if isinstance(mark, Cells):
+    if isinstance(mark, (Cells, Matrix)):
         names = [(row, column) for row in mark.rows for column in mark.columns]
         rows, columns = zip(*names, strict=True) if names else ((), ())
         return {"row": rows, "column": columns, "value": mark.texts or mark.values.ravel()}
     if isinstance(mark, Contours):
         x, y = np.meshgrid(mark.x, mark.y)
         return {"x": x.ravel(), "y": y.ravel(), "value": mark.told.ravel()}
+    if isinstance(mark, Buttons):
+        return {"name": mark.names, "text": mark.told}
+    if isinstance(mark, HeatMap):
+        x, y = np.meshgrid(mark.x[:-1], mark.y[:-1])
+        return {"x": x.ravel(), "y": y.ravel(), "value": mark.values.ravel()}
+    if isinstance(mark, NodeMap):
+        return {"name": mark.names, "x": mark.across, "y": mark.down, "detail": mark.details}
     if isinstance(mark, Sentences):
         return {"text": mark.texts, "detail": mark.details, "wrong": mark.wrong_ones}
     if isinstance(mark, Diagram):

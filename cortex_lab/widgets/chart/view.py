@@ -16,6 +16,7 @@ from cortex_lab.ground.described import Registry
 from cortex_lab.ground.files import write_whole
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart import matplotlib, plotly
+from cortex_lab.widgets.chart.buttons import Acts
 from cortex_lab.widgets.chart.files import FORMATS, format_of
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart
@@ -121,6 +122,10 @@ class View(Generic[Data]):
     def table(self, data: Data) -> pd.DataFrame:
         """The data as a DataFrame; without another word, the numbers of all marks."""
         return table_of(self.chart(data))
+
+    def act(self, number: int) -> Acts:
+        """What a click asks for, on the button, the line or the node of this number."""
+        return Acts()
 
     def advance(self) -> float | None:
         """One short piece of work of its own while the training rests.

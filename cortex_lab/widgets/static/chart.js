@@ -201,12 +201,14 @@ function drawHeading({ context, theme, width }, plot, { left, right, spare = 8 }
   context.fillText(title, left, level);
   context.font = theme.font;
   context.fillStyle = theme.muted;
-  if (plot.aside && taken + context.measureText(plot.aside).width <= room) {
-    context.fillText(plot.aside, left + taken, level);
-  }
+  const aside = plot.aside && taken + context.measureText(plot.aside).width > room ? "" : plot.aside;
+  if (aside) context.fillText(aside, left + taken, level);
   if (title) level += 14;
-  if (plot.detail) context.fillText(fitStart(context, plot.detail, room), left, level);
-  return title === plot.title ? null : (x, y) => (x >= left && x <= left + room && y >= top && y < level ? { x, y, text: plot.title } : null);
+  const detail = plot.detail ? fitParts(context, plot.detail, room) : plot.detail;
+  if (detail) context.fillText(detail, left, level);
+  if (title === plot.title && aside === plot.aside && detail === plot.detail) return null;
+  const text = [[plot.title, plot.aside].filter(Boolean).join(" "), plot.detail].filter(Boolean).join("\n");
+  return (x, y) => (x >= left && x <= left + room && y >= top && y < level + 7 ? { x, y, text } : null);
 }
 
 // Where the marks of each plot go: below its heading and inside its axes.

@@ -10,6 +10,10 @@ class SavedNotebook {
     this.bench = bench;
   }
 
+  get isClosed() {
+    return Boolean(this.model.widget_manager?.context?.isDisposed);
+  }
+
   // The cells of the notebook; none where the page is no JupyterLab.
   get cells() {
     return [...(this.model.widget_manager?.context?.model?.cells ?? [])].filter((cell) => cell.type === "code");
@@ -19,7 +23,8 @@ class SavedNotebook {
   output(id) {
     const view = { version_major: 2, version_minor: 0, model_id: id };
     const metadata = { cortex_lab_bench: this.bench };
-    return { output_type: "display_data", data: id ? { [WIDGET_VIEW]: view } : {}, metadata };
+    // Of no type at all, an output is one that those who convert notebooks warn of.
+    return { output_type: "display_data", data: id ? { [WIDGET_VIEW]: view } : { "text/html": "" }, metadata };
   }
 
   // Without a word to those who draw the output: for them it stays what it is.

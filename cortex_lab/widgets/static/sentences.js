@@ -8,7 +8,7 @@ MARKS.sentences = (surface, mark, place) => {
   const laid = layOutSentences(context, theme, mark, area.right - area.left);
   place.buttons = [];
   context.textAlign = "left";
-  for (const { top, lines, detail, number } of laid.items) {
+  for (const { top, lines, detail, number, room } of laid.items) {
     const stands = mark.wrong_ones[number];
     context.fillStyle = stands ? theme.shades.fault : theme.muted;
     context.beginPath();
@@ -16,9 +16,9 @@ MARKS.sentences = (surface, mark, place) => {
     context.fill();
     context.font = theme.font;
     context.fillStyle = theme.text;
-    lines.forEach((line, i) => context.fillText(line, area.left + SAID.bullet, area.top + top + (i + 0.5) * SAID.line));
+    lines.forEach((line, i) => context.fillText(fit(context, line, room), area.left + SAID.bullet, area.top + top + (i + 0.5) * SAID.line));
     context.fillStyle = theme.muted;
-    if (detail) context.fillText(detail, area.left + SAID.bullet, area.top + top + (lines.length + 0.5) * SAID.line);
+    if (detail) context.fillText(fitStart(context, detail, room), area.left + SAID.bullet, area.top + top + (lines.length + 0.5) * SAID.line);
     if (mark.actions[number]) {
       const left = area.right - SAID.button;
       place.buttons.push({ left, top: area.top + top, text: mark.actions[number], number, told: mark.texts[number] });
@@ -41,7 +41,7 @@ function layOutSentences(context, theme, mark, width) {
     const lines = wrapText(context, text, Math.max(120, Math.min(SAID.most, room)));
     const detail = mark.details[number];
     const height = Math.max(mark.actions[number] ? 28 : 0, (lines.length + (detail ? 1 : 0)) * SAID.line);
-    items.push({ top, lines, detail, number, height: height + SAID.gap });
+    items.push({ top, lines, detail, number, room: Math.max(120, room), height: height + SAID.gap });
     top += height + SAID.gap;
   });
   return { items, height: top };

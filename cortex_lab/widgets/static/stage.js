@@ -85,7 +85,10 @@ class Stage {
   detach(mount) {
     this.panels.get(mount)?.close();
     this.panels.delete(mount);
-    if (this.panels.size === 0) this.hideStaticPicture(false);
+    if (this.panels.size > 0) return;
+    this.hideStaticPicture(false);
+    // A notebook that is closed leaves its models as they are, and nobody will show them again.
+    setTimeout(() => this.panels.size === 0 && this.saved.isClosed && this.close(), 0);
   }
 
   // The saved picture of the bench is an output of its own; nobody should see both.

@@ -100,6 +100,13 @@ function fitStart(context, text, room) {
   return cut === text ? text : `${cut}…`;
 }
 
+// As many of the parts between commas as there is room for.
+function fitParts(context, text, room) {
+  const parts = text.split(", ");
+  while (parts.length > 1 && context.measureText(parts.join(", ")).width > room) parts.pop();
+  return fitStart(context, parts.join(", "), room);
+}
+
 // Numbers -----------------------------------------------------------------------------------------
 
 function niceTicks(low, high, wanted) {

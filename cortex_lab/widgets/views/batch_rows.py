@@ -52,7 +52,7 @@ class BatchRows(View[ShownBatch]):
         network, training = network_of(self.session), getattr(self.session, "process", None)
         batch = getattr(training, "batch", None)
         if batch is None:
-            raise NothingToShow("No batch has been fetched yet.\\nPress Step.")
+            raise NothingToShow("No batch has been fetched yet.\nPress Step.")
         name = next(iter(network.graph.inputs))
         inputs = batch.inputs[name] if isinstance(batch.inputs, dict) else batch.inputs
         losses = self.session.frame["loss"].to_numpy(dtype=float)  # type: ignore[attr-defined]

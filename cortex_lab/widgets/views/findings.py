@@ -20,8 +20,8 @@ PATIENCE = 1.0
 """Seconds that a training has rested before it is looked at."""
 STEPS_BETWEEN, SECONDS_BETWEEN = 20, 4.0
 """Steps and seconds at least between two diagnoses of a training that runs."""
-HURRIED, SPARE = 0.03, 0.3
-"""The part of the time that a diagnosis takes of a training that goes as fast as it can, and of any other."""
+HURRIED, SPARE, RESTING = 0.03, 0.3, 0.8
+"""The part of the time that a diagnosis takes beside a training: as fast as it can go, any other, at rest."""
 MOST_SHOWN = 6
 
 
@@ -194,7 +194,7 @@ class _Paced:
 
     def __call__(self) -> float:
         spent = time.thread_time() - self._last
-        share = HURRIED if self._view.hurries() else SPARE
+        share = HURRIED if self._view.hurries() else SPARE if self._view.session.running else RESTING
         until = time.monotonic() + (spent * (1 / share - 1) if self._view.beside else 0.0)
         while not self._view.given_up() and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.1))

@@ -136,7 +136,7 @@ class LossCurve(View[Curves]):
             return Axis((0.0, 1.0), percent=True), ""
         # A mean drags every spike along.
         drawn = [line.y for line in lines if not line.key.endswith(".mean")]
-        if self._scale == "auto" and any(map(wants_log, drawn)):
+        if self._scale == "auto" and key not in self._logs and any(map(wants_log, drawn)):
             self._logs.add(key)
         log = self._scale == "log" or (self._scale == "auto" and key in self._logs)
         found = range_of(drawn, log)

@@ -59,7 +59,9 @@ def weight_gradient(
         sizes = ((at_once - 1) * sh + (kh - 1) * dh + 1) * line + SLACK, at_once * slopes
     else:
         vectors = vectors_for(filters)
+        # Six rows of four vectors are 24 sums, which with four weights and a pixel fill the registers.
         tall = 6 if vectors == 4 else height_for(kw * channels, overhang=True) or HEIGHTS[0]
+        # A tile that is not filled reads on behind its taps: in the image itself, that may be behind its end.
         copied = is_padded(geometry) or kw * channels % tall > 0
         kernel, setting = _tap_kernel(tall, vectors), copied
         sizes = ((out_height - 1) * sh + (kh - 1) * dh + 1) * line + SLACK if copied else 1, 1

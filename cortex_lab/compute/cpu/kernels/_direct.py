@@ -54,6 +54,7 @@ def forward(
     height, width, channels, kh, kw, out_height, out_width, filters, sh, sw, top, left, dh, dw, groups = (
         geometry
     )
+    # Of fewer filters most lanes would be empty, and taps that leave pixels out share none.
     if not _ON or groups > 1 or (kw > 1 and dw > 1) or filters < 8:
         return None
     strided = (sh, sw) != (1, 1)
@@ -108,6 +109,7 @@ def tile_shape(
 
     def time(tall: int) -> float:
         pixels = (tall - 1) * sw + kw
+        # Cycles of a step: two multiply-adds in each, or a load and a little more, whichever takes longer.
         return -(-out_width // tall) * (1 + max(tall * kw * vectors / 2, 1.1 * (pixels + kw * vectors)))
 
     fitting = [tall for tall in heights if tall <= out_width and (tall + kw) * vectors < REGISTERS]
@@ -311,6 +313,7 @@ def _product_kernel(tall: int, vectors: int) -> Any:
     panel = LANES * vectors
 
     def multiply_pixels(x, w, out, channels, filters, depth, ending, start, stop):
+        # Whole tiles of pixels that stay in the second-level cache while all filters go by.
         at_once = max(4 * tall, IMAGES // channels // tall * tall)
         for first in range(start, stop, at_once):
             last = min(first + at_once, stop)
@@ -318,6 +321,7 @@ def _product_kernel(tall: int, vectors: int) -> Any:
                 for k in range(0, channels, depth):
                     deep = min(depth, channels - k)
                     for pixel in range(first, last, tall):
+                        # The last one is moved back here, too.
                         begin = min(pixel, last - tall)
                         slide_tile(
                             tall, vectors, 1, 1, x, begin * channels + k, channels, 0,

@@ -126,6 +126,7 @@ def _multiply(
     ldb = inner if turned else columns
     # From one panel to the next, in b.
     onward = PANEL * (ldb if turned else 1)
+    # Blocks as deep as each other: a short last one would be packed for little work.
     blocks = (inner + DEEP - 1) // DEEP
     deep = ((inner + blocks - 1) // blocks + LANES - 1) // LANES * LANES
     for start in range(first, last, HIGH):
@@ -135,6 +136,7 @@ def _multiply(
             depth = min(deep, inner - k)
             keep = 1 if k > 0 else 0
             places = depth // STRIDE
+            # They are the same for all blocks but a last one that is not as deep.
             if k == 0 or depth < deep:
                 _place_lines(lines, (stop - start + TALL - 1) // TALL * places, turned, ldb, depth)
             for i in range(TALL if whole < stop else 0):
@@ -274,6 +276,7 @@ def multiply_turned_part(
 ):  # fmt: skip
     """Part of a product with its left side turned; with `added` = 1 on top of what out and sums hold."""
     for i in range(DEEP // STRIDE):
+        # Four to a row: 48 numbers fill three lines, or lie in four where they begin inside of one.
         lines[i] = min(i // 4, TALL - 1) * columns + min(i % 4 * LANES, PANEL - 1)
     for left in range(column, column_end, WIDE):
         right = min(left + WIDE, column_end)
@@ -287,6 +290,7 @@ def multiply_turned_part(
                 high = min(TALL, last - row)
                 lanes, tall = first_lanes(high), first_lanes(TALL)
                 for i in range(depth):
+                    # Put close together: one row of a lies far from the next, and every panel reads them all.
                     store(tile, i * TALL, load(a, (k + i) * rows + row, lanes), tall)
                 for p in range(left, right, PANEL):
                     # What the next tile writes is fetched as well.

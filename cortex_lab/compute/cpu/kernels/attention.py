@@ -60,6 +60,7 @@ def _softmax(x, mask, step, lines, queries, keys, causal, scale, out, start, sto
             highest = choose(value > highest, value, highest)
             seen = seen + choose(here > half, here, zero)
         store(part, 0, highest, first_lanes(16))
+        # Sixteen maxima become one outside the loop, once for a line.
         top = _LOWEST
         for i in range(16):
             top = max(top, part[i])

@@ -43,6 +43,7 @@ def convolve_and(
     if not plain(x, w, scale, shift, addend) or not writable(out):
         return NotImplemented
     geometry = _geometry(x.shape, w.shape, out.shape, strides, padding, dilation, groups)
+    # Tiles write products before they read the addend, which must not be what they have written over.
     same = addend is not None and np.may_share_memory(addend, out)
     relu = name == "relu"
     whole = None if same else _direct.forward(x, w, out, geometry, (scale, shift, addend, relu))

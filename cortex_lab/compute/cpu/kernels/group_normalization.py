@@ -61,6 +61,7 @@ def _pieces(x: Array) -> Any:
 @piecework
 def _normalize(x, places, channels, groups, gamma, beta, mean, variance, epsilon, out, start, stop):
     width, part = channels // groups, np.empty(16, np.float32)
+    # Made once for a piece and not for each row: asking for memory takes longer than a small row.
     sums, count = np.empty(channels), places * (channels // groups)
     center, scale, offset = np.zeros(channels, np.float32), np.empty(channels, np.float32), beta
     if beta.shape[0] == 0:
@@ -74,6 +75,7 @@ def _normalize(x, places, channels, groups, gamma, beta, mean, variance, epsilon
             center[group * width : (group + 1) * width] = middle
             if mean.shape[0] > 0:
                 mean[row, group] = middle
+        # A second time over the row: the mean of squares less the square of the mean would cancel.
         _sum(x, base, places, channels, center, True, part, sums)
         for group in range(groups):
             spread = np.float32(sums[group * width : (group + 1) * width].sum() / count)
@@ -102,6 +104,7 @@ def _sum(x, base, places, channels, center, squared, part, sums):
             for place in range(block, last):
                 value = load(x, base + place * channels + c, lanes) - middle
                 found = found + (value * value if squared else value)
+            # Short sums in float32, which are quick, and long ones in float64, which are exact.
             store(part, 0, found, first_lanes(16))
             for t in range(min(16, channels - c)):
                 sums[c + t] += part[t]
@@ -117,6 +120,7 @@ def _differentiate(
     width, count = channels // groups, places * (channels // groups)
     center, scale = np.empty(channels, np.float32), np.empty(channels, np.float32)
     bend, shift = np.empty(channels, np.float32), np.empty(channels, np.float32)
+    # Ones where there is no gamma: of a branch inside the loop the compiler would make two loops.
     factor = np.ones(channels, np.float32)
     if gamma.shape[0] > 0:
         factor[:] = gamma
@@ -138,6 +142,7 @@ def _differentiate(
                     at = base + place * channels + c
                     slope, value = load(dy, at, lanes), (load(x, at, lanes) - middle) * size
                     weighed = slope * weight
+                    # Weighed for the group, and not for the gradients of gamma and beta: one pass.
                     first, second = first + slope * value, second + slope
                     third, fourth = third + weighed * value, fourth + weighed
                 store(part, 0, first, first_lanes(16))

@@ -33,6 +33,7 @@ _NONE, _FLAT = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
 
 @linear.matmul.override("cpu")
 def matmul(ops: OpsLike, a: Array, b: Array, out: Array) -> Any:
+    # A transposed view is taken for what it is a view of, with a flag: nothing is copied.
     a_turned, b_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
     if a_turned:
         a = a.T
@@ -221,6 +222,7 @@ def norm(ops: OpsLike, a: Array) -> Any:
 
 @compiled
 def _norm(values):
+    # In float64, where the square of no float32 is infinite.
     total = 0.0
     for i in range(values.shape[0]):
         value = np.float64(values[i])

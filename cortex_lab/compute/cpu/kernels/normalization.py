@@ -18,6 +18,7 @@ from cortex_lab.compute.work import Work, in_turn
 
 GRAIN = 16_384
 BLOCK = 128
+"""Rows that are summed as float32, in registers, before they go to totals in float64."""
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _NONE = np.zeros(0, np.float32)
 
@@ -194,6 +195,7 @@ def _affine(x, mean, scale, shift, out, start, stop):
         last = min(block + BLOCK, stop)
         for c in range(0, features, 16):
             lanes = first_lanes(features - c)
+            # For a block of rows at a time: these stay in registers, and the rows in the cache.
             center, factor, offset = load(mean, c, lanes), load(scale, c, lanes), load(shift, c, lanes)
             for row in range(block, last):
                 at = row * features + c

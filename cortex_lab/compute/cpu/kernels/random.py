@@ -147,6 +147,7 @@ def _normal(seed, step, stream, out, half, start, stop):
             room = words[: place % 4 + count]
             _fill(seed, step, stream, room, 0, room.shape[0], place // 4)
         for i in range(count):
+            # A uniform number may be 0, which has no logarithm.
             radius = math.sqrt(-2.0 * math.log(np.float64(near[first % 4 + i]) + 2.0**-24))
             angle = 2 * math.pi * np.float64(far[(half + first) % 4 + i])
             out[first + i] = np.float32(radius * math.cos(angle))

@@ -77,6 +77,7 @@ def _largest(x, length, inner, keep, winner, out, start, stop):
                 highest = choose(better, value, highest)
                 place_of = choose(better, every(np.int32(place)), place_of)
             store(out, row * inner + c, highest, lanes)
+            # With nothing to note, no lane is written to memory that is there: to none it would be slow.
             store(winner, (row * inner + c) * keep, place_of, first_lanes(noted - c))
 
 

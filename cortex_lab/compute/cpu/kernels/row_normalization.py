@@ -164,6 +164,7 @@ def _differentiate(x, dy, features, mean, variance, epsilon, gamma, out, start, 
             if gamma.shape[0] > 0:
                 slope = slope * load(gamma, c, lanes)
             value = (load(x, at + c, lanes) - center) * scale
+            # Beyond the end the slope is 0, which times what is infinite would be NaN.
             along = along + choose(lanes, slope * value, zero)
             sums = sums + slope
         bend = every(total(along) / count)

@@ -49,6 +49,7 @@ def height_for(rows: int, overhang: bool = False) -> int | None:
     With `overhang`, a tile may be higher than what it covers.
     """
     fitting = [height for height in reversed(HEIGHTS) if overhang or height <= rows]
+    # One more than its rows: a tile loads weights as well, however high it is.
     return min(fitting, key=lambda height: -(-rows // height) * (height + 1), default=None)
 
 

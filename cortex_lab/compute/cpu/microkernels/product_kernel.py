@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 TALL, VECTORS = 8, 3
 PANEL = VECTORS * LANES
-"""Rows and columns of a tile: 24 sums, three vectors of the right side, and one number of the left."""
+"""Rows and columns of a tile: 24 sums, three vectors of the right side, and one number of the left;
+28 of the 32 registers of AVX-512."""
 STRIDE = 4
 """Steps of the loop to a line that is fetched ahead."""
 

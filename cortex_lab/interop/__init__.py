@@ -1,0 +1,19 @@
+"""Models in and out, with a certificate.
+
+| name             | what it does                                                                      |
+|------------------|-----------------------------------------------------------------------------------|
+| `read_keras`     | the network in a file of Keras 1, 2 or 3                                          |
+| `read_weights`   | the weights of such a file, into a network of one's own                           |
+| `verify`         | compares every layer with what another program gave: a `Report`                   |
+| `record`         | what a model of Keras or PyTorch gives at each layer: `RecordedLayers`, for `verify` |
+
+`cortex_lab.interop.estimators` are networks as scikit-learn's.
+"""
+
+from cortex_lab.interop.certificate import Compared, Report, verify
+from cortex_lab.interop.loading import read_weights
+from cortex_lab.interop.reading import read_keras
+from cortex_lab.interop.recorder import record
+from cortex_lab.interop.recording import RecordedLayers
+
+__all__ = ["Compared", "RecordedLayers", "Report", "read_keras", "read_weights", "record", "verify"]

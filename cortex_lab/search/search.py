@@ -1,0 +1,293 @@
+"""A search over trainings."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import joblib
+import numpy as np
+import optuna
+import pandas as pd
+
+from cortex_lab.ground import checks
+from cortex_lab.lab import TrainingSession
+from cortex_lab.study import epochs as after_epochs
+from cortex_lab.study.direction import rises
+
+Make = Callable[[optuna.trial.BaseTrial], TrainingSession]
+
+DATABASE = "search.db"
+STUDY = "search"
+UNPRUNED = 3
+"""Trials that run to their end, before one is compared with them."""
+
+
+class TrialFailed(RuntimeError):
+    """Making or running a trial raised; the message says which trial, with what parameters."""
+
+
+class Search:
+    """Trials of the training that `make` describes.
+
+    Parameters
+    ----------
+    make
+        A function of a trial that returns a session at its first step. It asks the trial for what may vary:
+        `trial.suggest_float("rate", 1e-4, 1e-1, log=True)`, `suggest_int`, `suggest_categorical`.
+    metric
+        What is recorded, such as "validation_loss": a trial counts by its best value, and by what it was at
+        the same step where it is compared under way.
+    mode
+        "min" or "max", where the name of the metric does not say which is better.
+    epochs
+        How far each trial goes.
+    prune
+        Whether to end a trial whose best is worse, at a step, than the median of earlier trials there; or one
+        of Optuna's pruners.
+    folder
+        Where trials are kept (SQLite). A search of the same folder goes on with them, and several processes
+        may search together. None keeps them in memory.
+    sampler
+        One of Optuna's; None is its TPE sampler, keyed by `seed`.
+    """
+
+    def __init__(
+        self,
+        make: Make,
+        *,
+        metric: str = "validation_loss",
+        mode: str | None = None,
+        epochs: int = 20,
+        prune: bool | optuna.pruners.BasePruner = True,
+        folder: str | os.PathLike | None = None,
+        sampler: optuna.samplers.BaseSampler | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not callable(make):
+            raise TypeError("make is a function of a trial that returns a session: def make(trial): ...")
+        self.make = make
+        self.metric = checks.text("metric", metric, "validation_loss")
+        self.rising = rises(metric, mode)
+        self.epochs = checks.whole("epochs", epochs, least=1)
+        self.prune = prune
+        self.folder = None if folder is None else Path(checks.path("folder", folder))
+        self.sampler = sampler
+        self.seed = checks.seed("seed", seed)
+        self.study = self._study(self.seed)
+
+    def run(self, trials: int, jobs: int = 1) -> Search:
+        """Try so many more, in so many processes; returns itself.
+
+        Ctrl-C ends it with all finished trials kept. TrialFailed if `make` or a run raises; a trial that a
+        fault ended, such as a loss that became NaN, is kept as "failed", and the search goes on.
+        """
+        trials = checks.whole("trials", trials, least=1)
+        jobs = checks.whole("jobs", jobs, least=1)
+        if jobs == 1:
+            for _ in range(trials):
+                self._try(self.study)
+            return self
+        if self.folder is None:
+            raise ValueError("several processes need a place where they meet: Search(..., folder='runs')")
+        share = [trials // jobs + (job < trials % jobs) for job in range(jobs)]
+        first = len(self.study.trials)
+        joblib.Parallel(n_jobs=jobs)(
+            joblib.delayed(_run)(self._settings(first + job), count)
+            for job, count in enumerate(share)
+            if count
+        )
+        return self
+
+    @property
+    def best(self) -> optuna.trial.FrozenTrial:
+        """The finished trial with the best value: `.number`, `.params`, `.value`; LookupError before any."""
+        try:
+            return self.study.best_trial
+        except ValueError:
+            raise LookupError("no trial has finished yet; search.run(trials=20)") from None
+
+    def frame(self) -> pd.DataFrame:
+        """A row for each trial, by number: its state, best value, how many steps and seconds, its parameters.
+
+        `state` is "complete", "pruned", "failed" or "running"; `why` says why one failed.
+        """
+        rows = [
+            {
+                "trial": trial.number,
+                "state": trial.state.name.lower().replace("fail", "failed"),
+                "value": trial.user_attrs.get("value", np.nan),
+                "step": trial.user_attrs.get("step", 0),
+                "seconds": trial.user_attrs.get("seconds", np.nan),
+                **trial.params,
+                "why": trial.user_attrs.get("why", ""),
+            }
+            for trial in self.study.trials
+        ]
+        columns = ["trial", "state", "value", "step", "seconds", "why"]
+        return pd.DataFrame(rows, columns=None if rows else columns).set_index("trial")
+
+    def history(self) -> pd.DataFrame:
+        """What every trial had recorded of the metric: columns trial, step, value."""
+        rows = [
+            (trial.number, step, value)
+            for trial in self.study.trials
+            for step, value in trial.intermediate_values.items()
+        ]
+        return pd.DataFrame(rows, columns=["trial", "step", "value"])
+
+    def session(self, number: int) -> TrainingSession:
+        """The training of a trial, as it ended: made again and run as far, which gives the same bits.
+
+        A warning says so if it came out otherwise, because `make` draws from something else than the trial.
+        """
+        number = checks.whole("number", number, least=0)
+        trials = self.study.trials
+        if number >= len(trials):
+            raise LookupError(f"there is no trial {number}; there are {len(trials)}, from 0")
+        trial = trials[number]
+        session = self.make(optuna.trial.FixedTrial(trial.params, number))
+        steps = trial.user_attrs.get("step", 0)
+        if steps:
+            session.run(steps, progress=False)
+        value = _best(session, self.metric, self.rising)
+        before = trial.user_attrs.get("value")
+        if before is not None and value != before:
+            said = f"trial {number} came to {self.metric} {value} this time, and to {before} in the search"
+            warnings.warn(f"{said}; make(trial) has to give the same training again", stacklevel=2)
+        return session
+
+    # One trial ------------------------------------------------------------------------------------
+
+    def _try(self, study: optuna.Study) -> None:
+        trial = study.ask()
+        began, session = time.perf_counter(), None
+        try:
+            session = self._made(trial)
+            state, why = self._run_trial(trial, session)
+        except KeyboardInterrupt:
+            self._tell(study, trial, session, began, "failed", "interrupted")
+            raise
+        except Exception as error:
+            self._tell(study, trial, session, began, "failed", f"{type(error).__name__}: {error}")
+            raise TrialFailed(f"trial {trial.number} with {trial.params}: {error}") from error
+        self._tell(study, trial, session, began, state, why)
+        if why == "interrupted":
+            raise KeyboardInterrupt
+
+    def _made(self, trial: optuna.Trial) -> TrainingSession:
+        session = self.make(trial)
+        if not isinstance(session, TrainingSession):
+            raise TypeError(f"make(trial) returns a session, such as cl.train(...) does, not {session!r:.60}")
+        if self.metric not in session.recorded_keys:
+            there = ", ".join(sorted(session.recorded_keys))
+            raise ValueError(
+                f"{self.metric!r} is not recorded; there are {there}: train(..., validation=0.2, metrics=)"
+            )
+        return session
+
+    def _run_trial(self, trial: optuna.Trial, session: TrainingSession) -> tuple[str, str]:
+        """How it ended, and why if it failed. What is recorded on the way is reported and compared."""
+        best, told = (max if self.rising else min), 0
+        best_yet: float | None = None
+        for _ in range(self.epochs):
+            stop = session.run(after_epochs(1), progress=False)
+            steps, values = session.trace.recorded(self.metric)
+            for step, value in zip(steps[told:], values[told:], strict=True):
+                if np.isfinite(value):
+                    best_yet = float(value) if best_yet is None else best(best_yet, float(value))
+                    trial.report(best_yet, int(step))
+            told = len(steps)
+            if stop.kind == "interrupt":
+                return "failed", "interrupted"
+            if stop.kind != "condition":
+                return "failed", stop.reason
+            if self.prune is not False and trial.should_prune():
+                return "pruned", ""
+        return "complete", ""
+
+    def _tell(
+        self,
+        study: optuna.Study,
+        trial: optuna.Trial,
+        session: TrainingSession | None,
+        began: float,
+        state: str,
+        why: str,
+    ) -> None:
+        value = None if session is None else _best(session, self.metric, self.rising)
+        trial.set_user_attr("seconds", time.perf_counter() - began)
+        trial.set_user_attr("step", 0 if session is None else session.step_number)
+        if why:
+            trial.set_user_attr("why", why)
+        if value is not None:
+            trial.set_user_attr("value", value)
+        elif state == "complete":
+            state = "failed"
+            trial.set_user_attr("why", f"no finite {self.metric} was recorded")
+        states = optuna.trial.TrialState
+        kinds = {"complete": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}
+        study.tell(trial, value if state == "complete" else None, kinds[state])
+
+    # The study ------------------------------------------------------------------------------------
+
+    def _settings(self, seed: int) -> dict[str, Any]:
+        return {
+            "make": self.make,
+            "metric": self.metric,
+            "mode": "max" if self.rising else "min",
+            "epochs": self.epochs,
+            "prune": self.prune,
+            "folder": self.folder,
+            "sampler": self.sampler,
+            "seed": seed,
+        }
+
+    def _study(self, seed: int) -> optuna.Study:
+        storage: Any = None
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            storage = optuna.storages.RDBStorage(
+                f"sqlite:///{self.folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": 60}}
+            )
+        pruner = self.prune
+        if isinstance(pruner, bool):
+            median = optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED)
+            pruner = median if pruner else optuna.pruners.NopPruner()
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            study = optuna.create_study(
+                storage=storage,
+                sampler=self.sampler or optuna.samplers.TPESampler(seed=seed),
+                pruner=cast(Any, pruner),
+                study_name=STUDY,
+                direction="maximize" if self.rising else "minimize",
+                load_if_exists=True,
+            )
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+        before = study.user_attrs.get("metric", self.metric)
+        if before != self.metric:
+            raise ValueError(
+                f"the trials in {str(self.folder)!r} count by {before!r}, not by {self.metric!r}; "
+                "take another folder"
+            )
+        study.set_user_attr("metric", self.metric)
+        return study
+
+
+def _run(settings: dict[str, Any], trials: int) -> None:
+    """What one of several processes does."""
+    Search(**settings).run(trials)
+
+
+def _best(session: TrainingSession, metric: str, rising: bool) -> float | None:
+    """The best value that was recorded, or None."""
+    _, values = session.trace.recorded(metric)
+    finite = values[np.isfinite(values)]
+    return float(finite.max() if rising else finite.min()) if len(finite) else None

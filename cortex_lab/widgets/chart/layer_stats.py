@@ -1,0 +1,160 @@
+"""What can be said of each layer in a few numbers, of the step that a training has just made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.nn import Network, Training
+from cortex_lab.nn.examine.measures import function_of
+from cortex_lab.study import Session
+from cortex_lab.widgets.chart.subjects import network_of
+from cortex_lab.widgets.chart.view import NothingToShow
+
+MOST_VALUES, MOST_AT_REST = 2**14, 2**18
+"""Values of a layer's output that are looked at while the training runs, and while it rests."""
+RECTIFIED = ("relu", "relu6", "limited_relu")
+
+NO_STEPS = "This session trains no network by steps.\nMake one with cl.train(network, ...)."
+
+TROUBLE: dict[str, tuple[float, float]] = {
+    "gradient norm": (1e-12, 1e3),
+    "update ratio": (1e-7, 0.1),
+    "dead share": (-1.0, 0.6),
+    "activation std": (1e-6, 1e4),
+    "not finite": (-1.0, 0.0),
+}
+"""Below the first and above the second number something is likely wrong. A usual update ratio is 0.001."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayersSeen:
+    """The numbers of each layer in the order of the network, and which `step` they are of.
+
+    `fresh` says whether a step was made since the last rewind, so that there are gradients and activations
+    of it. What was not measured is NaN.
+    """
+
+    step: int
+    frame: pd.DataFrame
+    fresh: bool
+
+    @property
+    def wrong_ones(self) -> pd.DataFrame:
+        """Which numbers are out of bounds: a bool each."""
+        found = pd.DataFrame(False, self.frame.index, self.frame.columns)
+        for column, (low, high) in TROUBLE.items():
+            values = self.frame[column]
+            # Half of all units see nothing of zeros, which layers that rest have anyway.
+            found[column] = (values < low) | (values > high) | np.isinf(values)
+        norms = self.frame["weight norm"]
+        found["weight norm"] = ~np.isfinite(norms) & (self.frame["parameters"] > 0)
+        found["gradient norm"] &= ~self.frame["frozen"].to_numpy(bool)
+        found["update ratio"] &= ~self.frame["frozen"].to_numpy(bool)
+        return found
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is out of bounds, a few words each."""
+        wrong = self.wrong_ones
+        return [
+            f"{column} {self.frame.at[layer, column]:.3g} in {layer}".replace("-", "−")
+            for column in wrong.columns
+            for layer in wrong.index[wrong[column]]
+        ]
+
+
+class LayerStats:
+    """Reads the numbers of each layer at a safe point; from the first look on, updates are kept, too."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._kept_from: int | None = None
+
+    @staticmethod
+    def fits(session: Session) -> bool:
+        return isinstance(session.process, Training)
+
+    def collect(self, exact: bool) -> LayersSeen:
+        network, training = network_of(self.session), self.session.process
+        if not isinstance(training, Training):
+            raise NothingToShow(NO_STEPS)
+        record, step = training.record, self.session.step_number
+        loaded = record.loaded
+        fresh = loaded is not None and not record.under_way and loaded.step == step - 1
+        if record.params_before is None:
+            training.expect(("update_ratio",))
+            self._kept_from = step
+        changed = fresh and (self._kept_from is None or step > self._kept_from)
+        before = Before(network, record.params_before) if changed else None
+        most = MOST_AT_REST if exact else MOST_VALUES
+        rows = {}
+        for name, node in network.graph.nodes.items():
+            line = _of_parameters(network, name, fresh, before)
+            line["frozen"] = name in training.frozen.nodes
+            seen = loaded is not None and fresh and not node.layer.is_view
+            values = loaded.bound.buffers.get(name) if seen else None  # type: ignore[union-attr]
+            line |= _of_output(network, name, values, most)
+            rows[name] = {"kind": type(node.layer).__name__, "shape": _shape(node.out_shape), **line}
+        frame = pd.DataFrame.from_dict(rows, orient="index")
+        return LayersSeen(step, frame.rename_axis("layer"), fresh)
+
+
+class Before:
+    """The parameters before the last update, by name."""
+
+    def __init__(self, network: Network, flat: Any) -> None:
+        self.parts, start = {}, 0
+        for name, array in network.parameters.items():
+            self.parts[name] = flat[start : start + array.size]
+            start += array.size
+
+
+def _of_parameters(network: Network, name: str, fresh: bool, before: Before | None) -> dict[str, Any]:
+    mine = [each for each in network.parameters if each.startswith(f"{name}/")]
+    norm, nothing = network.ops.norm, math.nan
+    if not mine:
+        none = dict.fromkeys(("weight norm", "gradient norm", "update norm", "update ratio"), nothing)
+        return {"parameters": 0, **none}
+    arrays = {each: network.parameters[each].reshape(-1) for each in mine}
+    weights = _length(norm(array) for array in arrays.values())
+    gradient = _length(norm(network.gradients[each].reshape(-1)) for each in mine) if fresh else nothing
+    update = ratio = nothing
+    if before is not None:
+        update = _length(norm(array - before.parts[each]) for each, array in arrays.items())
+        ratio = update / max(_length(norm(before.parts[each]) for each in mine), 1e-30)
+    return {
+        "parameters": sum(array.size for array in arrays.values()),
+        "weight norm": weights,
+        "gradient norm": gradient,
+        "update norm": update,
+        "update ratio": ratio,
+    }
+
+
+def _of_output(network: Network, name: str, values: Any, most: int) -> dict[str, float]:
+    columns = "dead share", "activation mean", "activation std", "not finite"
+    if values is None or not values.size:
+        return dict.fromkeys(columns, math.nan)
+    rows = max(1, min(len(values), most // max(1, values[0].size)))
+    looked = np.asarray(network.ops.to_numpy(values[:rows]), np.float64)
+    finite = np.isfinite(looked)
+    lost = int(looked.size - np.count_nonzero(finite))
+    known = looked if not lost else looked[finite]
+    dead = math.nan
+    if function_of(network, name) in RECTIFIED:
+        dead = float((looked.reshape(-1, looked.shape[-1]) == 0).all(axis=0).mean())
+    mean, std = (float(known.mean()), float(known.std())) if known.size else (math.nan, math.nan)
+    return dict(zip(columns, (dead, mean, std, lost), strict=True))
+
+
+def _length(norms: Any) -> float:
+    return math.sqrt(sum(float(norm) ** 2 for norm in norms))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "1"

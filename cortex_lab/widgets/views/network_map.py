@@ -1,0 +1,174 @@
+"""The graph of a network, with what each node is, gives and learns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cortex_lab.ground import checks
+from cortex_lab.study import Session
+from cortex_lab.widgets.chart.buttons import Acts
+from cortex_lab.widgets.chart.knob import Knob
+from cortex_lab.widgets.chart.layer_stats import LayersSeen, LayerStats
+from cortex_lab.widgets.chart.layered import Layout, layered
+from cortex_lab.widgets.chart.marks import Chart, Plot
+from cortex_lab.widgets.chart.node_map import NodeMap
+from cortex_lab.widgets.chart.nodes import OfOneNode
+from cortex_lab.widgets.chart.standing import standing
+from cortex_lab.widgets.chart.subjects import network_of
+from cortex_lab.widgets.chart.view import View
+
+SHADES = ("activation std", "gradient norm", "weight norm", "update ratio", "parameters")
+LANE = 46
+"""Height in pixels of a node and the gap below it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """Inputs and nodes by name, where they stand, and what is known of the nodes."""
+
+    names: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    layout: Layout
+    seen: LayersSeen
+
+
+class NetworkMap(OfOneNode, View[Mapped]):
+    """The nodes of the network from left to right: name and shape; shaded by a measure, on a scale of powers.
+
+    `shade` says by which. The bar below a node is its share of dead units, a red border says that something
+    is out of bounds, as in `LayerTable`. A click on a node shows it in all views.
+    """
+
+    title = "Network"
+    size = (9.6, 2.8)
+    height = 160
+    place = "wide"
+    rank = 34
+    opened = False
+
+    def __init__(self, session: Session, shade: str = SHADES[0]) -> None:
+        super().__init__(session)
+        self.shade = shade
+        self._stats = LayerStats(session)
+        self._laid: tuple[Any, tuple[str, ...], tuple[tuple[int, int], ...], Layout] | None = None
+        if LayerStats.fits(session):
+            lanes = self._lay()[3].lanes
+            self.height = int(min(900, max(type(self).height, LANE * lanes + 30)))
+            self.size = (9.6, max(1.6, min(8.0, 0.42 * lanes + 0.7)))  # type: ignore[misc]
+
+    @classmethod
+    def fits(cls, session: Session) -> bool:
+        return LayerStats.fits(session)
+
+    @property
+    def shade(self) -> str:
+        """What the nodes are shaded by."""
+        return self._shade
+
+    @shade.setter
+    def shade(self, column: str) -> None:
+        self._shade = checks.choice("shade", column, SHADES)
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        return (Knob("shade", "choice", self._shade, SHADES, label="shade by"), *self.node_knob)
+
+    def state(self, exact: bool) -> Hashable:
+        return standing(self.session, exact), self._shade, self._node, exact
+
+    def _lay(self) -> tuple[Any, tuple[str, ...], tuple[tuple[int, int], ...], Layout]:
+        graph = network_of(self.session).graph
+        if self._laid is None or self._laid[0] is not graph:
+            names = (*graph.inputs, *graph.nodes)
+            number = {name: place for place, name in enumerate(names)}
+            edges = [
+                (number[source], number[node.name]) for node in graph.nodes.values() for source in node.inputs
+            ]
+            edges = tuple(dict.fromkeys(edges))
+            self._laid = graph, names, edges, layered(len(names), edges)
+        return self._laid
+
+    def collect(self, exact: bool) -> LayersSeen:
+        return self._stats.collect(exact)
+
+    def prepare(self, collected: LayersSeen) -> Mapped:
+        _, names, edges, layout = self._lay()
+        return Mapped(names, edges, layout, collected)
+
+    def chart(self, data: Mapped) -> Chart:
+        seen, layout = data.seen, data.layout
+        wrong = seen.wrong_ones.any(axis=1)
+        frame = seen.frame.reindex(list(data.names))
+        said = [self._said(name, frame.loc[name].to_dict()) for name in data.names]
+        details, told = zip(*said, strict=True)
+        # Of what is in blocks, the block is told under the pointer.
+        short = tuple(name.rpartition(".")[2] for name in data.names)
+        mark = NodeMap(
+            short, details, told, *layout.places.T, *layout.ways.T, layout.columns, layout.lanes,
+            values=_levels(frame[self._shade].to_numpy(float)), dead=frame["dead share"].to_numpy(float),
+            wrong_ones=wrong.reindex(list(data.names), fill_value=False).to_numpy(bool),
+            chosen=data.names.index(self._node) if self._node in data.names else None,
+        )  # fmt: skip
+        count = int(seen.frame["parameters"].sum())
+        caption = f"{len(seen.frame)} layers, {count:,} parameters; shaded by {self._shade}"
+        if not seen.fresh:
+            caption += "; gradients and activations are those of a step: take one"
+        troubles = seen.troubles
+        if troubles:
+            caption += f"; out of bounds: {', '.join(troubles[:3])}" + ", ..." * (len(troubles) > 3)
+        summary = f"{self.title} at step {seen.step}: {caption}"
+        return Chart((Plot((mark,)),), caption=caption, summary=summary, step=seen.step)
+
+    def _said(self, name: str, line: dict[Any, Any]) -> tuple[str, str]:
+        """What stands in a node, and all that is told of it."""
+        graph = network_of(self.session).graph
+        if name not in graph.nodes:
+            shape = "×".join(map(str, graph.shape(name)))
+            return shape, f"{name}: input {shape}"
+        node = graph.nodes[name]
+        said = [
+            f"{name}: {line['kind']}",
+            f"{' + '.join(map(_shape, node.in_shapes))} to {_shape(node.out_shape)}",
+        ]
+        said += [f"{int(line['parameters']):,} parameters" + (", at rest" if line["frozen"] else "")]
+        for column in ("weight norm", "gradient norm", "update ratio", "activation mean", "activation std"):
+            if np.isfinite(line[column]):
+                said.append(f"{column} {line[column]:.3g}".replace("-", "−"))
+        if np.isfinite(line["dead share"]):
+            said.append(f"{line['dead share']:.0%} of its units dead")
+        if line["not finite"] > 0:
+            said.append(f"{int(line['not finite']):,} values not finite")
+        return str(line["shape"]), "\n".join(said)
+
+    def table(self, data: Mapped) -> pd.DataFrame:
+        frame = data.seen.frame.copy()
+        reads = {data.names[end]: [] for _, end in data.edges}
+        for start, end in data.edges:
+            reads[data.names[end]].append(data.names[start])
+        frame.insert(1, "reads", [", ".join(reads.get(name, ())) for name in frame.index])
+        return frame
+
+    def act(self, number: int) -> Acts:
+        """A click on a node: it is shown in all views."""
+        names = self._lay()[1]
+        inside = 0 <= number < len(names) and names[number] in self.nodes
+        return self.choosing(names[number]) if inside else Acts()
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "1"
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    """0 to 1 by the powers of ten of sizes; 0 and what is not finite have none."""
+    known = np.isfinite(values) & (values > 0)
+    if not known.any():
+        return np.full(len(values), np.nan)
+    logs = np.log10(np.where(known, values, 1.0))
+    low, high = logs[known].min(), logs[known].max()
+    return np.where(known, (logs - low) / (high - low) if high > low else 0.5, np.nan)

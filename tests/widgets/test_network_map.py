@@ -1,0 +1,168 @@
+"""Graphs are laid out so that they can be read, and nodes say what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cortex_lab as cl
+from cortex_lab.nn.models.resnet import resnet
+from cortex_lab.widgets import Bench, NetworkMap
+from cortex_lab.widgets.chart.layered import layered
+from cortex_lab.widgets.chart.node_map import NodeMap
+from tests.widgets import session_kinds
+from tests.widgets.session_kinds import KINDS
+from tests.widgets.toys import Page
+
+
+def edges_of(graph: Any) -> tuple[int, list[tuple[int, int]]]:
+    names = [*graph.inputs, *graph.nodes]
+    found = [
+        (names.index(each), names.index(node.name)) for node in graph.nodes.values() for each in node.inputs
+    ]
+    return len(names), found
+
+
+GRAPHS: dict[str, tuple[int, list[tuple[int, int]]]] = {
+    "alone": (1, []),
+    "chain": (40, [(i, i + 1) for i in range(39)]),
+    "diamond": (4, [(0, 1), (0, 2), (1, 3), (2, 3)]),
+    "shortcut over bands": (20, [*((i, i + 1) for i in range(19)), (0, 19)]),
+    "apart": (4, [(0, 1), (2, 3)]),
+    "fan": (30, [(0, i) for i in range(1, 30)]),
+    "late input": (5, [(0, 1), (1, 2), (2, 3), (4, 3)]),
+    "residual": edges_of(resnet(20)),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_no_two_nodes_share_a_place_and_all_edges_lead_on(name):
+    count, edges = GRAPHS[name]
+    layout = layered(count, edges)
+    places = layout.places
+    assert places.shape == (count, 2) and ((places > 0) & (places < 1)).all()
+    apart = np.abs(places[:, None] - places[None])
+    room = np.array([0.99 / layout.columns, 0.99 / layout.lanes])
+    overlap = (apart < room).all(axis=2)
+    assert np.array_equal(overlap, np.eye(count, dtype=bool))
+    for start, end in edges:
+        later = places[end, 1] > places[start, 1] + 0.5 / layout.lanes
+        assert places[end, 0] > places[start, 0] or later
+    finite = layout.ways[np.isfinite(layout.ways[:, 0])]
+    assert ((finite >= 0) & (finite <= 1)).all()
+    if edges:
+        assert np.isnan(layout.ways[-1]).all()
+
+
+def test_an_edge_that_skips_columns_goes_around_what_stands_there():
+    count, edges = GRAPHS["shortcut over bands"]
+    layout = layered(count, edges, most=30)
+    middles = layout.ways[np.isfinite(layout.ways[:, 0])]
+    on_nodes = [tuple(place) for place in layout.places]
+    around = [tuple(point) for point in middles if tuple(point) not in on_nodes]
+    assert len(set(around)) == 18 and all(point[1] != layout.places[5, 1] for point in around)
+
+
+def test_places_of_a_diamond_are_those_computed_by_hand():
+    places = layered(*GRAPHS["diamond"]).places
+    np.testing.assert_allclose(places, [[1 / 6, 0.5], [0.5, 0.25], [0.5, 0.75], [5 / 6, 0.5]])
+
+
+def test_a_second_input_stands_right_before_what_reads_it():
+    places = layered(*GRAPHS["late input"]).places
+    assert places[4, 0] == places[2, 0]
+
+
+def test_a_graph_in_a_circle_is_refused():
+    with pytest.raises(ValueError, match="must not lead in circles"):
+        layered(3, [(0, 1), (1, 2), (2, 1)])
+
+
+def node(view: NetworkMap, name: str) -> tuple[NodeMap, int]:
+    (mark,) = view.drawing().plots[0].marks
+    assert isinstance(mark, NodeMap)
+    return mark, mark.names.index(name)
+
+
+class TestNodes:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_node_and_input_is_there_and_says_its_shape(self, kind):
+        session = KINDS[kind]()
+        view = NetworkMap(session)
+        graph = session.network.graph
+        mark, _ = node(view, next(iter(graph.nodes)))
+        assert mark.names == (*graph.inputs, *graph.nodes)
+        assert list(mark.details) == ["×".join(map(str, graph.shape(name))) for name in mark.names]
+        assert list(view.frame().index) == list(graph.nodes)
+        total = sum(array.size for array in session.network.parameters.values())
+        assert view.frame()["parameters"].sum() == total
+
+    def test_what_is_told_of_a_node_is_what_the_table_of_layers_says(self):
+        session = session_kinds.several_inputs_and_outputs()
+        view = NetworkMap(session)
+        view.look()
+        session.step(2)
+        mark, place = node(view, "wide")
+        line = view.frame().loc["wide"]
+        for said in (
+            f"gradient norm {line['gradient norm']:.3g}",
+            "24 parameters",
+            f"{line['dead share']:.0%} of its",
+        ):
+            assert said in mark.told[place]
+        assert (
+            "68 to 3" in mark.told[mark.names.index("kind")]
+            and view.frame().at["both", "reads"] == "wide, flat"
+        )
+        assert mark.dead[place] == line["dead share"] and np.isnan(mark.values[0])
+
+    def test_what_is_out_of_bounds_has_a_border_and_what_rests_says_so(self):
+        x, y = session_kinds._X, session_kinds._CLASSES
+        network = cl.Network([cl.Dense(6, activation="relu"), cl.Dense(3)], 5, seed=0)
+        session = cl.train(network, (x, y), "softmax_cross_entropy", frozen="dense_1")
+        network.parameters["dense_1/bias"] = -100.0
+        session.step()
+        mark, place = node(NetworkMap(session), "dense_1")
+        assert mark.wrong_ones[place] and mark.dead[place] == 1 and "at rest" in mark.told[place]
+        assert {entry.label for entry in mark.entries} == {"dead units", "out of bounds"}
+
+    def test_shades_are_by_powers_of_ten(self):
+        session = session_kinds.sequences()
+        view = NetworkMap(session, shade="parameters")
+        mark, place = node(view, "lstm_1")
+        sizes = view.frame()["parameters"].to_numpy(float)
+        logs = np.log10(sizes)
+        np.testing.assert_allclose(mark.values[1:], (logs - logs.min()) / (logs.max() - logs.min()))
+        with pytest.raises(ValueError, match="shade must be"):
+            view.shade = "loss"
+
+    def test_deep_networks_have_more_height(self):
+        rows = np.zeros((4, 8, 8, 3), np.float32)
+        deep = cl.Network(resnet(20, (8, 8, 3)), seed=0)
+        session = cl.train(deep, (rows, np.arange(4)), "softmax_cross_entropy", batch_size=4)
+        assert NetworkMap(session).height > NetworkMap(session_kinds.arrays()).height
+
+
+def test_a_click_on_a_node_shows_it_in_every_view():
+    session = session_kinds.several_inputs_and_outputs()
+    bench = Bench(session, map=False, layout=["network_map", "layer_table"], interval=0.02)
+    try:
+        page = Page(bench)
+        page.say("hello")
+        names = [*session.network.graph.inputs, *session.network.graph.nodes]
+        page.say("act", panel="network_map", number=names.index("kind"))
+        bench.wait()
+        assert bench.error is None and bench.layer == "kind"
+        assert {bench.views[name].node for name in ("network_map", "layer_table", "distributions")} == {
+            "kind"
+        }
+        page.say("act", panel="network_map", number=names.index("both"))
+        bench.wait()
+        assert bench.views["distributions"].node == "both" and bench.layer == "kind"
+        page.say("act", panel="network_map", number=0)
+        bench.wait()
+        assert bench.error is None and bench.views["layer_table"].node == "both"
+    finally:
+        bench.close()
