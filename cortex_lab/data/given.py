@@ -29,6 +29,7 @@ from cortex_lab.data.forms import (
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
 from cortex_lab.data.in_arrays import described, goals_of, in_order, of_arrays, targets_of
 from cortex_lab.data.learned import NOTHING, Learned, named_classes
+from cortex_lab.data.pairs import in_parts
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
@@ -362,7 +363,7 @@ def _coded(
 
 def _pair(data: object, role: str, wanted: str) -> tuple[Any, Any]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{role} cannot be {described(data)}: {wanted}")
+        raise TypeError(f"{role} cannot be {described(data)}: {in_parts(data) or wanted}")
     return data[0], data[1]
 
 

@@ -23,7 +23,12 @@ def refuse_other_pairs(inputs: Any, targets: Any) -> None:
     if inputs is None:
         raise TypeError("inputs are None; give an array or a frame, (inputs, targets)")
     for role, part, other in (("inputs", inputs, targets), ("targets", targets, inputs)):
-        for each in part.values() if isinstance(part, Mapping) else [part]:
+        named = part if isinstance(part, Mapping) else {None: part}
+        empty = [name for name, each in named.items() if each is None and name is not None]
+        if empty or not named:
+            whose = f" of {empty[0]!r}" if empty else ""
+            raise TypeError(f"{role}{whose} are missing; give an array or a column")
+        for each in named.values():
             _refuse_no_array(role, each)
         _refuse_several(role, part, other)
     name = inputs if isinstance(inputs, str) else inputs.name if isinstance(inputs, pd.Series) else None
@@ -41,6 +46,8 @@ def _refuse_no_array(role: str, part: Any) -> None:
     if isinstance(part, (Set, slice)):
         say = "the names, frame.columns[...].tolist()" if isinstance(part, slice) else "a list, or one name"
         raise TypeError(f"{role} are of type {kind}, which says no order: give {say}")
+    cells = isinstance(part, (pd.Series, np.ndarray)) and part.dtype == object and part.ndim == 1
+    part = list(part) if cells and len(part) and isinstance(next(iter(part)), (list, tuple)) else part
     if not isinstance(part, (list, tuple)):
         return
     try:
@@ -69,6 +76,16 @@ def _refuse_several(role: str, part: Any, other: Any) -> None:
         )
 
 
+def in_parts(data: Any) -> str:
+    """What to say of what has inputs and targets, or a data set, inside; nothing of anything else."""
+    if isinstance(getattr(data, "data", None), Dataset):
+        return f"say {type(data).__name__.lower()}.data"
+    if isinstance(data, Mapping) and {"data", "target"} <= {*data}:
+        named = hasattr(data, "target")
+        return "say (data.data, data.target)" if named else "say (data['data'], data['target'])"
+    return ""
+
+
 def no_data(data: Any) -> TypeError:
     """What to say of what is neither a Dataset nor a pair."""
     listed = isinstance(data, (tuple, list))
@@ -76,11 +93,8 @@ def no_data(data: Any) -> TypeError:
     given = f"a {type(data).__name__}{f' of {len(data)}' if listed else ''}"
     if data is None or hasattr(data, "shape"):
         given = checks.shown(data)
-    if isinstance(getattr(data, "data", None), Dataset):
-        say = f"say {type(data).__name__.lower()}.data"
-    elif isinstance(data, Mapping) and {"data", "target"} <= {*data}:
-        say = "say (data['data'], data['target'])"
-        say = "say (data.data, data.target)" if hasattr(data, "target") else say
+    if in_parts(data):
+        say = in_parts(data)
     elif isinstance(data, Mapping):
         names = list(data) or ["y"]
         say = f"of columns make a frame, (pandas.DataFrame(data), {names[-1]!r})"

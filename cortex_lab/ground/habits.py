@@ -22,6 +22,7 @@ _RUN = "session.run(cl.epochs(5)) trains for so long"
 _SCHEDULE = "an optimizer has it: train(..., optimizer=Adam(CosineDecay(1e-3, 1000)))"
 _CLIPS = "an optimizer has it: train(..., optimizer=Adam(1e-3, clip_norm=1.0))"
 _CORES = "all cores there are do the work; leave it out"
+_GIVEN = "the network is given to train: cl.train(network, data, optimizer=cl.Adam(1e-3))"
 _STOPS = "session.run(cl.stalled('validation_loss', patience=5)) stops early"
 _VALIDATION = "say validation=0.2, or validation=(inputs, targets)"
 
@@ -153,8 +154,10 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "ytrain": ("data",),
     "dataset": ("data",),
     "trainingdata": ("data",),
-    "model": ("network",),
-    "net": ("network",),
+    "model": ("network", _GIVEN),
+    "net": ("network", _GIVEN),
+    "params": (_GIVEN,),
+    "parameters": (_GIVEN,),
     "name": ("name the layers: Dense(10, name='head')",),
     "target": ("it stands beside the inputs: train(network, (frame, 'price'))",),
     "targets": ("target", "they stand beside the inputs: train(network, (inputs, targets))"),

@@ -34,10 +34,12 @@ LARGEST = 20.0
 """Root of the mean square of a column up to which a network learns without a word, as a diagnosis has it."""
 
 
-def refuse_no_network(network: object) -> None:
-    """An error that says how a network is made of what was given instead."""
+def refuse_no_network(network: object, data: object) -> None:
+    """An error that says how a network is made of what was given instead; `data` stand behind it."""
     if isinstance(network, Network):
         return
+    if isinstance(data, Network):
+        raise checks.WrongArgument("the network goes first: say cl.train(network, data)")
     kind = type(network).__name__
     given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
     if isinstance(network, Graph):

@@ -141,6 +141,8 @@ class TrainingSession(Looking, Session):
         dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
         targets). `metrics` are as in `train`, None for those that the training was given.
         """
+        if hasattr(metrics, "shape") or (isinstance(metrics, list) and np.ndim(metrics[:1]) > 1):
+            raise TypeError("inputs and targets are one argument, a pair: session.score((inputs, targets))")
         return self.at_rest(lambda: self._score(data, metrics))
 
     def augmented(self, row: int, epoch: int = 0) -> Any:

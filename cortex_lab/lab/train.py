@@ -145,7 +145,7 @@ def train(
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
     """
-    refuse_no_network(network)
+    refuse_no_network(network, data)
     refuse_swapped(loss, optimizer)
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)

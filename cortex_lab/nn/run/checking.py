@@ -29,9 +29,8 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
             array = named[name] = checks.array(f"input {name!r}", array)
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
-            raise ValueError(
-                f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
-            )
+            got = f"{array.shape}{hint}" if array.ndim else checks.shown(x)
+            raise ValueError(f"input {name!r} wants an array (rows, {_join(shape)}), got {got}")
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
