@@ -17,6 +17,7 @@ from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import in_order, of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
+from cortex_lab.data.pairs import no_data, refuse_other_pairs
 from cortex_lab.data.roles import as_list
 from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
 from cortex_lab.ground import checks
@@ -71,52 +72,10 @@ def as_data(data: Any, dtype: DTypeLike = np.float32, later: bool = False) -> An
                 f"{shown(frame.columns)}{near(target, frame.columns)}"
             )
     if not pair and not isinstance(data, Dataset):
-        raise _no_data(data)
+        raise no_data(data)
     if pair:
-        _refuse_other_pairs(*data)
+        refuse_other_pairs(*data)
     return data
-
-
-def _refuse_other_pairs(inputs: Any, targets: Any) -> None:
-    """TypeError for two pairs, and for targets that stand before their inputs."""
-    pairs = all(type(each) is tuple and len(each) == 2 for each in (inputs, targets))
-    if pairs and all(hasattr(part, "shape") for each in (inputs, targets) for part in each):
-        raise TypeError(
-            "data are one pair, (inputs, targets), and these are two: give the second as "
-            "validation=(inputs, targets)"
-        )
-    name = inputs if isinstance(inputs, str) else inputs.name if isinstance(inputs, pd.Series) else None
-    turned = isinstance(inputs, str) or (isinstance(inputs, pd.Series) and np.shape(targets)[1:] > (1,))
-    if turned and isinstance(targets, pd.DataFrame):
-        named = repr(name) if name in targets.columns else "targets"
-        raise TypeError(f"inputs stand first, and what is predicted second: give (frame, {named})")
-
-
-def _no_data(data: Any) -> TypeError:
-    """What to say of what is neither a Dataset nor a pair."""
-    listed = isinstance(data, (tuple, list))
-    first = data[0] if listed and data else None
-    given = f"a {type(data).__name__}{f' of {len(data)}' if listed else ''}"
-    if data is None or hasattr(data, "shape"):
-        given = checks.shown(data)
-    if isinstance(data, Mapping):
-        names = list(data) or ["y"]
-        say = f"of columns make a frame, (pandas.DataFrame(data), {names[-1]!r})"
-        if len(names) == 2:
-            say = f"say which is which, (data[{names[0]!r}], data[{names[1]!r}]); {say}"
-    elif listed and len(data) == 3:
-        say = "weights stand beside them, sample_weight=w, and other rows too, validation=(X_test, y_test)"
-    elif isinstance(first, (tuple, list)) and len(first) == 2:
-        say = "of rows make arrays, x, y = map(numpy.stack, zip(*data)), and give (x, y)"
-    elif hasattr(data, "shape"):
-        say = "of inputs alone nothing is predicted; (x, x) learns to give them again"
-    elif hasattr(data, "__iter__") or hasattr(data, "__getitem__"):
-        rows = hasattr(data, "__getitem__")
-        made = f"x, y = map(numpy.{'stack' if rows else 'concatenate'}, zip(*data))"
-        say = f"of {'rows' if rows else 'batches'} make arrays, {made}, and give (x, y)"
-    else:
-        say = "such as (frame, 'the column to be predicted')"
-    return TypeError(f"data cannot be {given}, but a Dataset or a pair (inputs, targets); {say}")
 
 
 def is_column(frame: pd.DataFrame, target: Any) -> bool:
@@ -128,8 +87,13 @@ def is_column(frame: pd.DataFrame, target: Any) -> bool:
     if isinstance(target, (list, pd.Index)):
         names = list(target)
         return 0 < len(names) != len(frame) and all(is_column(frame, each) for each in names)
-    scalar = isinstance(target, Hashable) and not isinstance(target, (pd.Series, pd.DataFrame))
-    return scalar and target is not None and target in frame.columns
+    if target is None or isinstance(target, (pd.Series, pd.DataFrame)):
+        return False
+    try:
+        return target in frame.columns
+    except TypeError:
+        # What has no hash names nothing.
+        return False
 
 
 def labeled(
@@ -287,6 +251,8 @@ def joined(
         targets = targets.to_frame("target" if unnamed else targets.name)
     goals = targets.columns.tolist()
     shared = [name for name in goals if name in columns]
+    if goals == columns and targets.equals(inputs):
+        raise ValueError("the targets are the inputs themselves, which is said by name: (frame, 'inputs')")
     if shared:
         raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
     frame = pd.concat([inputs, targets], axis=1)

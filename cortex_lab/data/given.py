@@ -225,7 +225,12 @@ class Given:
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
         if self.dataset is not None:
-            dataset = self.dataset.carve(validation, seed)
+            try:
+                dataset = self.dataset.carve(validation, seed)
+            except CannotStratify as error:
+                text, said = str(error).rpartition("split with stratify=False")[0], checks.plain(validation)
+                split = f"data = Dataset(...).split(validation={said}, stratify=False)"
+                raise CannotStratify(f"{text}split it beforehand: {split}") from None
             return replace(self, dataset=dataset), dataset.validation.arrays()
         sizes, (labels, codes) = {"validation": validation}, self._classes()
         try:

@@ -15,6 +15,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.forms import as_data, in_words, inputs_of, joined, nameless
 from cortex_lab.data.frames import common_index
 from cortex_lab.data.in_arrays import described, in_order, of_arrays, targets_of
+from cortex_lab.data.pairs import in_parts
 from cortex_lab.data.prepared import is_prepared
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown
 from cortex_lab.ground import checks
@@ -128,7 +129,7 @@ def _coded(
 
 def pair_of(data: object, role: str, wanted: str) -> tuple[Any, Any]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{role} cannot be {described(data)}: {wanted}")
+        raise TypeError(f"{role} cannot be {described(data)}: {in_parts(data) or wanted}")
     return data[0], data[1]
 
 

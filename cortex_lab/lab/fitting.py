@@ -34,10 +34,12 @@ LARGEST = 20.0
 """Root of the mean square of a column up to which a network learns without a word, as a diagnosis has it."""
 
 
-def refuse_no_network(network: object) -> None:
-    """An error that says how a network is made of what was given instead."""
+def refuse_no_network(network: object, data: object) -> None:
+    """An error that says how a network is made of what was given instead; `data` stand behind it."""
     if isinstance(network, Network):
         return
+    if isinstance(data, Network):
+        raise checks.WrongArgument("the network goes first: say cl.train(network, data)")
     kind = type(network).__name__
     given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
     if isinstance(network, Layer):
@@ -237,6 +239,12 @@ def refuse_unfitting_inputs(
     Those of `prepared` a preparation has made.
     """
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
+    if set(named) != set(graph.inputs):
+        columns = all(np.ndim(values) == 1 for values in named.values())
+        say = "of columns make a frame, (pandas.DataFrame(x), y)" if columns else "name them alike"
+        raise ValueError(
+            f"the network has the inputs {shown(graph.inputs)}, and the data have {shown(named)}; {say}"
+        )
     for name, values in named.items():
         got, wanted = np.shape(values)[1:], graph.inputs.get(name)
         if wanted is None or got == wanted:
@@ -289,7 +297,8 @@ def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list])
 
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:
     if (*got, 1) == wanted:
-        return "give each number a channel of its own: x[..., None]"
+        column = ", or of a column frame[[name]]" if not got else ""
+        return f"give each number a channel of its own: x[..., None]{column}"
     if not got:
         return "inputs stand first, and what is predicted second: (inputs, targets)"
     if len(got) == len(wanted) == 3 and (*got[1:], got[0]) == wanted:
@@ -339,6 +348,13 @@ def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueErr
         count = int(np.max(values, initial=-1)) + 1
         if not loss.of_classes or count <= getattr(loss, "classes", units):
             continue
+        ids = np.unique(np.asarray(values)[np.asarray(values) >= 0])
+        if len(ids) < count and _labels_of(given, name) is None:
+            units = getattr(loss, "classes", units)
+            more = f", and give {name!r} {len(ids)} units" * (len(ids) > units)
+            said = f"{_targets_of(given, name)} hold the class ids {shown(ids.tolist())}, not numbered from 0"
+            say = f"labels, y = numpy.unique(y, return_inverse=True){more}"
+            return TooFewClasses(f"{said}: {say}; first such rows {{rows}}", rows)
         there = f"{_targets_of(given, name)} hold {count} classes{_named(given, name)}"
         if hasattr(loss, "classes"):
             kind = type(loss).__name__

@@ -17,7 +17,7 @@ from cortex_lab.data.given import Given
 from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.defaults import losses_for, refuse_targets_for_a_loss, said
+from cortex_lab.lab.defaults import losses_for, refuse_swapped, said
 from cortex_lab.lab.fitting import (
     answered_together,
     refuse_no_network,
@@ -35,7 +35,7 @@ from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Graph, Network
-from cortex_lab.nn.contract.loss import reading_of
+from cortex_lab.nn.contract.loss import WrongRows, reading_of
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
 from cortex_lab.nn.train.best_networks import best_of
@@ -148,8 +148,8 @@ def train(
     """
     if isinstance(network, Graph):
         network = Network(network, seed=checks.seed("seed", seed))
-    refuse_no_network(network)
-    refuse_targets_for_a_loss(loss)
+    refuse_no_network(network, data)
+    refuse_swapped(loss, optimizer)
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
@@ -218,6 +218,11 @@ def train(
         training = setup.training(network, batches, row_weights, held_out)
     except NoSuchId as error:
         raise error.called(reads) from None
+    except WrongRows:
+        # Where the rows to train on do not fit either, of those more can be said.
+        alone = replace(setup, metrics=None).training(network, batches, row_weights, None)
+        refuse_unfitting_targets(alone, given, first)
+        raise
     refuse_unfitting_targets(training, given, first)
     if saved is None and not learned.classes:
         refuse_renumbered(training, given)

@@ -104,6 +104,15 @@ def read_table(
     return np.column_stack(parts)
 
 
+def refuse_pair(x: Any) -> None:
+    """TypeError for inputs beside targets, where inputs are asked for alone."""
+    if not isinstance(x, (tuple, list)) or len(x) != 2:
+        return
+    if is_table(x[0]) or (np.ndim(x[0]) > 1 and np.shape(x[0]) != np.shape(x[1])):
+        say = "frame" if is_table(x[0]) else "x"
+        raise checks.WrongArgument(f"inputs are read here without their targets: give {say} alone")
+
+
 def refuse_one_row(network: Any, x: Any) -> None:
     """ValueError for one row of a frame, or a dict of one, which say what a frame of that row is."""
     columns = [column for each in network.reads.values() for column in each]
