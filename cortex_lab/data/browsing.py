@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cortex_lab.data import views
+from cortex_lab.data.parts import Parts
+from cortex_lab.data.roles import Columns
 from cortex_lab.ground import checks
 from cortex_lab.ground.doors import through
 
 
-class Browsable:
+class Browsable(Parts):
     """Base of `Dataset`: it can be browsed, and has views that stay in a saved notebook."""
 
     augmented: Callable[..., Any]
@@ -64,15 +67,19 @@ class Browsable:
         given = self._inputs[own].take(np.array([row]), pictures=len(self._inputs[own].shape) > 1)[0]
         return views.versions(pictures, f"row {row}", given)
 
-    def near_duplicates(self, columns: Any = None, most: int = 20, rows: int = 5000) -> views.StaticView:
+    def near_duplicates(
+        self, columns: Columns | None = None, most: int = 20, rows: int = 5000
+    ) -> views.StaticView:
         """Pairs of rows that are nearly the same; see `cortex_lab.data.near_duplicates`."""
         return views.near_duplicates(self, columns, most, rows)
 
-    def farthest(self, columns: Any = None, most: int = 20, rows: int = 5000) -> views.StaticView:
+    def farthest(self, columns: Columns | None = None, most: int = 20, rows: int = 5000) -> views.StaticView:
         """Rows that are like no other; see `cortex_lab.data.farthest`."""
         return views.farthest(self, columns, most, rows)
 
-    def drift(self, other: Any = None, *, between: Any = None) -> views.StaticView:
+    def drift(
+        self, other: pd.DataFrame | Parts | None = None, *, between: Sequence[str] | None = None
+    ) -> views.StaticView:
         """How far the columns of its parts are from being drawn alike; see `cortex_lab.data.drift`."""
         return views.drift(self, other, between=between)
 

@@ -29,7 +29,7 @@ class Looking:
     _split: Callable[[str], Any]
     _rows_to_score: Callable[[Any], tuple[Any, Any]]
 
-    def results(self, data: Any = "test") -> pd.DataFrame:
+    def results(self, data: object = "test") -> pd.DataFrame:
         """What the network says of each row now, on the index that the rows came with.
 
         "loss" is each row's own, without row weights. Of classes and of yes or no: "prediction", the label;
@@ -70,7 +70,7 @@ class Looking:
         training = self.at_rest(self.process.clone)
         return _batch_times(training, steps, getattr(self.dataset, "name", "arrays"))
 
-    def _results(self, data: Any) -> pd.DataFrame:
+    def _results(self, data: object) -> pd.DataFrame:
         training = self.process
         if isinstance(data, str):
             data = self._split(data)
@@ -142,7 +142,7 @@ def _column(called: str, values: np.ndarray, says: str, labels: pd.Index | None)
     return labels.take(ids)
 
 
-def _index(data: Any, rows: int) -> pd.Index:
+def _index(data: object, rows: int) -> pd.Index:
     if isinstance(data, Dataset):
         return data._index[data.rows]
     if isinstance(data, pd.DataFrame):
@@ -151,7 +151,7 @@ def _index(data: Any, rows: int) -> pd.Index:
     return pd.RangeIndex(rows) if found is None or len(found) != rows else found
 
 
-def _given(training: Any, name: str, row: int) -> np.ndarray:
+def _given(training: Training, name: str, row: int) -> np.ndarray:
     batches = training.batches
     part = batches._inputs[name if isinstance(batches.inputs, dict) else "inputs"]
     return np.asarray(training.network.seen(name, part.take(np.array([row]))))[0]

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data.guarding import hashes
+from cortex_lab.data.roles import Columns
 from cortex_lab.data.source import in_memory
 from cortex_lab.data.tensor import Tensor, TensorDtype
-from cortex_lab.data.views.looked import Looked, chosen_columns
+from cortex_lab.data.views.looked import Data, Viewed, chosen_columns
 from cortex_lab.data.views.page import StaticView, brief, listing, spread
 from cortex_lab.data.views.places import points
 from cortex_lab.data.views.thumbnails import thumbnail
@@ -24,7 +25,9 @@ SHOWN = 4
 """Columns whose values are shown beside a row."""
 
 
-def near_duplicates(data: Any, columns: Any = None, most: int = 20, rows: int = MOST_ROWS) -> StaticView:
+def near_duplicates(
+    data: Data, columns: Columns | None = None, most: int = 20, rows: int = MOST_ROWS
+) -> StaticView:
     """Pairs of rows that are nearest to one another in what they hold, nearest first.
 
     Equal rows are looked for among all, near ones among up to `rows` rows, evenly spread; of columns in
@@ -87,7 +90,7 @@ def near_duplicates(data: Any, columns: Any = None, most: int = 20, rows: int = 
     return StaticView(f"Near duplicates in {looked.name}", tuple(said), table, html if body else "")
 
 
-def farthest(data: Any, columns: Any = None, most: int = 20, rows: int = MOST_ROWS) -> StaticView:
+def farthest(data: Data, columns: Columns | None = None, most: int = 20, rows: int = MOST_ROWS) -> StaticView:
     """Rows that are like no other: farthest from the 5 rows nearest to them, farthest first.
 
     Measured as by `near_duplicates`; `ratio` is the mean distance to these to that of a typical row.
@@ -129,14 +132,14 @@ def farthest(data: Any, columns: Any = None, most: int = 20, rows: int = MOST_RO
     return StaticView(f"Farthest rows of {looked.name}", tuple(said), table, html)
 
 
-def _asked(data: Any, columns: Any, most: int, rows: int) -> tuple[Looked, list, int, int]:
-    looked = Looked.at(data)
+def _asked(data: Data, columns: Columns | None, most: int, rows: int) -> tuple[Viewed, list, int, int]:
+    looked = Viewed.at(data)
     looked.refuse_empty()
     names = chosen_columns(looked, columns)
     return looked, names, checks.whole("most", most, least=1), checks.whole("rows", rows, least=2)
 
 
-def _neighbors(looked: Looked, names: list, rows: int) -> tuple[np.ndarray, Any, float, list[str]]:
+def _neighbors(looked: Viewed, names: list, rows: int) -> tuple[np.ndarray, Any, float, list[str]]:
     """Places of the rows compared, (distances, places among these) of the nearest, and what is typical."""
     places = spread(len(looked.frame), rows)
     values, said, _ = points(looked, names, places)
@@ -174,7 +177,7 @@ def _flat(places: np.ndarray, nearest: np.ndarray, distances: np.ndarray) -> tup
     return ones.tolist(), places[nearest.ravel()].tolist(), distances.ravel().tolist()
 
 
-def _equal_pairs(looked: Looked, names: list, most: int, places: np.ndarray) -> list[tuple[int, int]]:
+def _equal_pairs(looked: Viewed, names: list, most: int, places: np.ndarray) -> list[tuple[int, int]]:
     """Up to so many pairs of equal rows among those at `places`, each with the first that it equals."""
     keys = np.zeros(len(places), np.uint64)
     for name in names:
@@ -190,7 +193,7 @@ def _equal_pairs(looked: Looked, names: list, most: int, places: np.ndarray) -> 
     return found
 
 
-def _hashes(looked: Looked, name: Hashable, places: np.ndarray) -> np.ndarray:
+def _hashes(looked: Viewed, name: Hashable, places: np.ndarray) -> np.ndarray:
     column = looked.column(name)
     try:
         return hashes(column.to_frame("column"), ["column"], places)
@@ -214,7 +217,7 @@ def _in_file(column: pd.Series) -> bool:
     return isinstance(column.dtype, TensorDtype) and not in_memory(array.source)
 
 
-def _same_target(looked: Looked, one: int, other: int) -> bool | None:
+def _same_target(looked: Viewed, one: int, other: int) -> bool | None:
     goals = [looked.column(name) for name in looked.targets]
     goals = [goal for goal in goals if not isinstance(goal.dtype, TensorDtype)]
     if not goals:
@@ -222,7 +225,7 @@ def _same_target(looked: Looked, one: int, other: int) -> bool | None:
     return all(bool(goal.iloc[one] == goal.iloc[other]) for goal in goals)
 
 
-def _with_index(table: pd.DataFrame, looked: Looked, wanted: dict[str, str]) -> pd.DataFrame:
+def _with_index(table: pd.DataFrame, looked: Viewed, wanted: dict[str, str]) -> pd.DataFrame:
     """The table with the user's own labels of the rows, where these are no numbers."""
     if not looked.own_index:
         return table
@@ -232,7 +235,7 @@ def _with_index(table: pd.DataFrame, looked: Looked, wanted: dict[str, str]) -> 
     return table
 
 
-def _named(looked: Looked, place: int, parts: np.ndarray) -> str:
+def _named(looked: Viewed, place: int, parts: np.ndarray) -> str:
     small = [str(parts[place])] if parts[place] else []
     for name in looked.targets[:2]:
         if not isinstance(looked.column(name).dtype, TensorDtype):
@@ -240,7 +243,7 @@ def _named(looked: Looked, place: int, parts: np.ndarray) -> str:
     return escape(looked.label(place)) + "".join(f"<small>{escape(each)}</small>" for each in small)
 
 
-def _shower(looked: Looked, names: list) -> Callable[[int], str]:
+def _shower(looked: Viewed, names: list) -> Callable[[int], str]:
     """What is shown of a row: pictures of its tensors, and the values of a few columns."""
     columns = [(name, looked.column(name)) for name in names[:SHOWN]]
     more = len(names) - len(columns)

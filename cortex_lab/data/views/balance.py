@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data.views.looked import Looked, coded
+from cortex_lab.data.views.looked import Data, Viewed, coded
 from cortex_lab.data.views.page import StaticView, bar, brief, listing, share
 
 MOST_CLASSES = 100
 """Classes that are shown; `frame()` has all."""
 
 
-def class_balance(data: Any, column: Hashable | None = None) -> StaticView:
+def class_balance(data: Data, column: Hashable | None = None) -> StaticView:
     """Rows of each class of a `column`, of a Dataset that is split by part as well.
 
     None is the first target that has classes. The numbers are rows, and what is missing has a row of its own.
     ValueError where there is no such target, TypeError for a column of tensors.
     """
-    looked = Looked.at(data)
+    looked = Viewed.at(data)
     looked.refuse_empty()
     order = None
     if column is None:
@@ -58,7 +58,7 @@ def class_balance(data: Any, column: Hashable | None = None) -> StaticView:
     return StaticView(f"Classes of {brief(column)!r} in {looked.name}", tuple(said), table, body)
 
 
-def _row(label: Any, counts: pd.Series, looked: Looked, most: int) -> list[str]:
+def _row(label: object, counts: pd.Series, looked: Viewed, most: int) -> list[str]:
     name = "missing" if label is pd.NA else brief(label)
     own = int(counts["rows"])
     parts = []
@@ -69,14 +69,14 @@ def _row(label: Any, counts: pd.Series, looked: Looked, most: int) -> list[str]:
     return [escape(name), f"{own:,}", share(own, len(looked.frame)), drawn, *parts]
 
 
-def _is_of(data: Any, column: Hashable, goal: Any) -> bool:
+def _is_of(data: Data, column: Hashable, goal: object) -> bool:
     """Whether a column is what the goal, a target with classes, was read from."""
     if goal is None:
         return False
     return any(data._targets[name] is goal and own == column for name, own in data._goals.items())
 
 
-def _ordered(values: pd.Series, column: Hashable, order: Any) -> tuple[np.ndarray, list[Any]]:
+def _ordered(values: pd.Series, column: Hashable, order: Iterable | None) -> tuple[np.ndarray, list[Any]]:
     """The place of each row's label among the labels: in the order given, or sorted; gaps last."""
     codes, found = coded(values, column)
     if order is not None:
@@ -89,5 +89,5 @@ def _ordered(values: pd.Series, column: Hashable, order: Any) -> tuple[np.ndarra
     return codes, found
 
 
-def _key(label: Any) -> tuple[bool, Any]:
+def _key(label: object) -> tuple[bool, object]:
     return isinstance(label, (bool, np.bool_)), label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import TensorDtype
-from cortex_lab.data.views.looked import Looked
+from cortex_lab.data.views.looked import Data, Viewed
 from cortex_lab.data.views.page import StaticView, bar, brief, listing, share, spread
 from cortex_lab.data.views.summaries import as_floats, some_rows
 from cortex_lab.ground import checks
@@ -24,7 +25,7 @@ MEANING = {
 }
 
 
-def drift(data: Any, other: Any = None, *, between: Any = None) -> StaticView:
+def drift(data: Data, other: Data | None = None, *, between: Sequence[str] | None = None) -> StaticView:
     """How far each column is from being drawn alike in two parts, the worst first.
 
     Parameters
@@ -73,18 +74,18 @@ def drift(data: Any, other: Any = None, *, between: Any = None) -> StaticView:
     return StaticView(title, tuple(said), table, html)
 
 
-Side = tuple[str, Looked]
+Side = tuple[str, Viewed]
 
 
-def _sides(data: Any, other: Any, between: Any) -> list[tuple[Side, Side]]:
+def _sides(data: Data, other: Data | None, between: Sequence[str] | None) -> list[tuple[Side, Side]]:
     if other is not None:
         if between is not None:
             raise TypeError("between names parts of one Dataset, and there are two tables: leave it out")
-        first, second = Looked.at(data), Looked.at(other)
+        first, second = Viewed.at(data), Viewed.at(other)
         for each in (first, second):
             each.refuse_empty()
         return [(("the first", first), ("the second", second))]
-    looked = Looked.at(data)
+    looked = Viewed.at(data)
     if not looked.parts:
         raise ValueError(
             f"{looked.name!r} is not split, so there are no parts to compare: split it, ds.split(test=0.25), "
@@ -108,9 +109,9 @@ def _sides(data: Any, other: Any, between: Any) -> list[tuple[Side, Side]]:
     return [((one, _part(looked, one)), (other, _part(looked, other))) for one, other in pairs]
 
 
-def _part(looked: Looked, name: str) -> Looked:
+def _part(looked: Viewed, name: str) -> Viewed:
     places = looked.parts[name]
-    return Looked(
+    return Viewed(
         looked.name, looked.frame.iloc[places], looked.numbers[places], looked.index[places], looked.inputs,
         looked.targets, looked.roles, {}, looked.classes,
     )  # fmt: skip
@@ -170,7 +171,7 @@ def _ticks(moments: pd.Series) -> np.ndarray:
     return kept.astype("int64").to_numpy(np.float64)
 
 
-def _word(value: Any) -> Any:
+def _word(value: object) -> Any:
     return value if isinstance(value, (str, bool, np.bool_)) else str(value)
 
 

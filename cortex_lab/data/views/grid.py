@@ -12,7 +12,7 @@ import pandas as pd
 
 from cortex_lab.data._pictures import value_range
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
-from cortex_lab.data.views.looked import Looked, coded
+from cortex_lab.data.views.looked import Data, Viewed, coded
 from cortex_lab.data.views.page import StaticView, brief
 from cortex_lab.data.views.thumbnails import MOST_BYTES, figure, thumbnail
 from cortex_lab.ground import checks
@@ -29,7 +29,7 @@ class Versions(StaticView):
 
 
 def image_grid(
-    data: Any,
+    data: Data,
     by: Hashable | None = None,
     column: Hashable | None = None,
     each: int = 8,
@@ -51,7 +51,7 @@ def image_grid(
 
     ValueError where there are no pictures.
     """
-    looked = Looked.at(data)
+    looked = Viewed.at(data)
     looked.refuse_empty()
     each, seed = checks.whole("each", each, least=1), checks.seed("seed", seed)
     size = checks.whole("size", size, least=8, most=1024)
@@ -120,7 +120,9 @@ def epochs_of(epochs: int | Iterable[int]) -> list[int]:
     return numbers
 
 
-def versions(pictures: Mapping[int, np.ndarray], name: str, given: Any = None, size: int = 96) -> Versions:
+def versions(
+    pictures: Mapping[int, np.ndarray], name: str, given: np.ndarray | None = None, size: int = 96
+) -> Versions:
     """A sample as augmentation makes it in several epochs, {epoch: array}, beside what was `given`.
 
     Every pixel is shown, in one gray scale for all.
@@ -147,7 +149,7 @@ def versions(pictures: Mapping[int, np.ndarray], name: str, given: Any = None, s
     return Versions(f"Versions of {name}", tuple(said), table, body, arrays)
 
 
-def _pictures_of(looked: Looked) -> Hashable:
+def _pictures_of(looked: Viewed) -> Hashable:
     for place, name in enumerate(looked.frame.columns):
         column = looked.frame.iloc[:, place]
         if isinstance(column.dtype, TensorDtype) and len(column.dtype.shape) in (2, 3):

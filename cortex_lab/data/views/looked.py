@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from cortex_lab.data.frames import are_numbers
+from cortex_lab.data.parts import Parts
 from cortex_lab.data.ragged_dtype import RaggedDtype
-from cortex_lab.data.roles import as_list
+from cortex_lab.data.roles import Columns, as_list
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 
+Data: TypeAlias = pd.DataFrame | Parts
+"""What can be looked at."""
+
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class Viewed:
     """What is looked at: `frame`, whose rows have the `numbers` and labels `index`, in `parts` by place.
 
     `inputs` and `targets` are names of columns; `roles` says by name what a column is.
@@ -36,13 +40,12 @@ class Looked:
     """The targets that are read as classes."""
 
     @classmethod
-    def at(cls, data: Any) -> Looked:
+    def at(cls, data: Data) -> Viewed:
         """TypeError for what is neither a frame nor a Dataset."""
         if isinstance(data, pd.DataFrame):
             rows = data.index.to_numpy() if are_numbers(data.index) else np.arange(len(data))
             return cls("frame", data, rows, data.index, tuple(data.columns), (), {}, {})
-        if not hasattr(data, "_whole") or not hasattr(data, "splits"):
-            raise checks.refused("data", "a Dataset or a pandas.DataFrame", data)
+        checks.instance("data", data, Parts, "a Dataset or a pandas.DataFrame")
         places = dict(zip(data.rows.tolist(), range(len(data)), strict=True)) if data.splits else {}
         parts = {
             part: np.array([places[row] for row in rows.tolist() if row in places], np.int64)
@@ -99,7 +102,7 @@ class Looked:
             raise ValueError(f"{self.name!r} has no rows to look at")
 
 
-def chosen_columns(looked: Looked, columns: Any) -> list[Hashable]:
+def chosen_columns(looked: Viewed, columns: Columns | None) -> list[Hashable]:
     """Names of columns as they are given; None for the inputs."""
     if columns is None:
         return list(looked.inputs)
@@ -130,11 +133,11 @@ def coded(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list[Any]]:
     return made.codes.to_numpy().astype(np.int64), made.categories.tolist()
 
 
-def _classified(data: Any) -> list[Hashable]:
+def _classified(data: Parts) -> list[Hashable]:
     read = {name: goal.labels is not None for name, goal in data._targets.items()}
     return [own for name, own in data._goals.items() if read[name] and isinstance(own, Hashable)]
 
 
-def _goals(data: Any) -> list[Hashable]:
+def _goals(data: Parts) -> list[Hashable]:
     goals = [column for goal in data._goals.values() for column in as_list(goal)]
     return [column for column in dict.fromkeys(goals) if column in data._whole.columns]

@@ -14,7 +14,7 @@ import pandas as pd
 from cortex_lab.data._pictures import value_range
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import TensorDtype
-from cortex_lab.data.views.looked import Looked
+from cortex_lab.data.views.looked import Data, Viewed
 from cortex_lab.data.views.page import StaticView, bars, brief, listing, share, spread
 from cortex_lab.data.views.summaries import ColumnSummary, summary
 from cortex_lab.data.views.thumbnails import thumbnail
@@ -35,14 +35,14 @@ class Overview(StaticView):
     report: Any = None
 
 
-def overview(data: Any, report: bool = True) -> Overview:
+def overview(data: Data, report: bool = True) -> Overview:
     """Every column of a Dataset or a frame: kind, gaps, different values, range, spread.
 
     The numbers of tables are those of all rows; of tensors in files, those of rows evenly spread. Below them
     is skrub's TableReport of the columns that are no tensors, if skrub is installed and `report` is not
     False: of up to 50,000 rows, with plots and associations up to 30 columns.
     """
-    looked, report = Looked.at(data), checks.flag("report", report)
+    looked, report = Viewed.at(data), checks.flag("report", report)
     names = looked.frame.columns
     found = [summary(looked.frame.iloc[:, place], name in looked.classes) for place, name in enumerate(names)]
     table = pd.DataFrame([_numbers(name, looked, each) for name, each in zip(names, found, strict=True)])
@@ -62,7 +62,7 @@ def overview(data: Any, report: bool = True) -> Overview:
     return Overview(f"Overview of {looked.name}", (*said, *told), table, body + html, made)
 
 
-def _parts(looked: Looked) -> list[str]:
+def _parts(looked: Viewed) -> list[str]:
     goals = [repr(name) for name in looked.targets]
     said = [f"predicts {', '.join(goals[:5])}{' and more' * (len(goals) > 5)}"] if goals else []
     if looked.parts:
@@ -70,7 +70,7 @@ def _parts(looked: Looked) -> list[str]:
     return said
 
 
-def _numbers(name: Hashable, looked: Looked, found: ColumnSummary) -> dict[str, Any]:
+def _numbers(name: Hashable, looked: Viewed, found: ColumnSummary) -> dict[str, Any]:
     most, rows = found.common[0] if found.common else (None, None)
     return {
         "column": name, "role": looked.roles.get(name, ""), "kind": found.kind, "dtype": found.dtype,
@@ -81,7 +81,7 @@ def _numbers(name: Hashable, looked: Looked, found: ColumnSummary) -> dict[str, 
     }  # fmt: skip
 
 
-def _row(name: Hashable, looked: Looked, found: ColumnSummary) -> list[str]:
+def _row(name: Hashable, looked: Viewed, found: ColumnSummary) -> list[str]:
     role = looked.roles.get(name, "")
     head = f"{escape(brief(name))}<small>{escape(role)}</small>" if role else escape(brief(name))
     missing = (
@@ -131,7 +131,7 @@ def _drawn(name: Hashable, found: ColumnSummary) -> str:
     return pictures + bars(counts, told, 120 if len(counts) > 1 else 12)
 
 
-def _report(looked: Looked) -> tuple[Any, list[str], str]:
+def _report(looked: Viewed) -> tuple[Any, list[str], str]:
     """skrub's TableReport, a line on it where it is missing, and its HTML, folded away."""
     kept = [place for place, dtype in enumerate(looked.frame.dtypes) if _is_reported(dtype)]
     if not kept or not len(looked.frame):
@@ -163,5 +163,5 @@ def _report(looked: Looked) -> tuple[Any, list[str], str]:
     return made, [], f"<details><summary>{escape(summary)}</summary>{inside}</details>"
 
 
-def _is_reported(dtype: Any) -> bool:
+def _is_reported(dtype: object) -> bool:
     return not isinstance(dtype, (TensorDtype, RaggedDtype)) and getattr(dtype, "kind", "O") != "c"

@@ -11,7 +11,7 @@ import pandas as pd
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import row_bytes
 from cortex_lab.data.tensor import TensorDtype, shape_text
-from cortex_lab.data.views.looked import Looked
+from cortex_lab.data.views.looked import Viewed
 from cortex_lab.data.views.summaries import as_floats
 from cortex_lab.data.views.thumbnails import smaller
 from cortex_lab.ground.pieces import PIECE
@@ -22,7 +22,7 @@ WIDEST = 3072
 
 
 def points(
-    looked: Looked, columns: list[Hashable], places: np.ndarray
+    looked: Viewed, columns: list[Hashable], places: np.ndarray
 ) -> tuple[np.ndarray, list[str], list[Hashable]]:
     """(rows, numbers) float32 of the rows at `places`, what was done to columns, and those left out.
 

@@ -14,6 +14,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import ArraySource, in_memory, row_bytes
 from cortex_lab.data.tensor import TensorDtype, shape_text
+from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.data.views.page import spread
 
 BINS = 24
@@ -278,7 +279,7 @@ def _of_tensors(column: pd.Series, pictures: int = 5) -> ColumnSummary:
     )
 
 
-def some_rows(array: Any, places: np.ndarray, most: int | None = None) -> tuple[np.ndarray, bool]:
+def some_rows(array: TensorArray, places: np.ndarray, most: int | None = None) -> tuple[np.ndarray, bool]:
     """Rows of a tensor column, of those at `places`, and whether they are all of these.
 
     A column in a file is not read whole: rows evenly spread are taken.

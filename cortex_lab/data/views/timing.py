@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data.parts import Parts
 from cortex_lab.data.views.page import StaticView, bar, listing, share
 from cortex_lab.ground import checks
 
@@ -53,7 +54,7 @@ def timed(stages: Mapping[str, Sequence[float]], name: str, rows: int) -> Static
     return StaticView(f"Time of a batch of {name}", tuple(said), table, html)
 
 
-def batch_times(data: Any, batch_size: int = 128, steps: int = 30, seed: int = 0) -> StaticView:
+def batch_times(data: Parts, batch_size: int = 128, steps: int = 30, seed: int = 0) -> StaticView:
     """Where the time of the shuffled batches of a Dataset goes, without a network.
 
     "read" is from where the rows lie, in memory or in files, decoded and as numbers to learn from; "to the
@@ -61,7 +62,7 @@ def batch_times(data: Any, batch_size: int = 128, steps: int = 30, seed: int = 0
     counted. `session.batch_times()` has augmentation and training as well.
     """
     rows = len(data)
-    batches = data.batches(min(checks.whole("batch_size", batch_size), rows), seed=seed)
+    batches: Any = data.batches(min(checks.whole("batch_size", batch_size), rows), seed=seed)
     if batches._ahead is not None:
         # What a thread reads ahead would be waited for, and not be seen.
         batches = batches._with(_ahead=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -65,7 +64,7 @@ def by_row(
     return total, found
 
 
-def _of_output(loss: Loss, y: np.ndarray, targets: Any, losses: np.ndarray) -> OutputByRow:
+def _of_output(loss: Loss, y: np.ndarray, targets: np.ndarray, losses: np.ndarray) -> OutputByRow:
     if loss.predicts == "features":
         return OutputByRow(losses, "features", y)
     with np.errstate(invalid="ignore", over="ignore"):
