@@ -17,6 +17,7 @@ from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.in_arrays import in_order, of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
+from cortex_lab.data.pairs import no_data, refuse_other_pairs
 from cortex_lab.data.roles import as_list
 from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
 from cortex_lab.ground import checks
@@ -27,8 +28,11 @@ TARGETS = ("target", "label", "y", "class")
 """What the column to be predicted is called, in a frame that is given alone."""
 
 
-def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
-    """A frame, or a frame and the name of its target, as a Dataset, numbers as `dtype`; else as it is."""
+def as_data(data: Any, dtype: DTypeLike = np.float32, later: bool = False) -> Any:
+    """A frame, or a frame and the name of its target, as a Dataset, numbers as `dtype`; else as it is.
+
+    `later` as of a Dataset.
+    """
     data = checks.in_numpy(data)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError(
@@ -50,7 +54,7 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
                 f"(frame, {example!r}) to predict {example!r} from the other columns, of "
                 f"{shown(data.columns)}"
             )
-        return Dataset(data, target=named[0], dtype=dtype)
+        return Dataset(data, target=named[0], dtype=dtype, later=later)
     pair = isinstance(data, (tuple, list)) and len(data) == 2
     if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
         named = "" if isinstance(data[0], Mapping) else f", columns=[..., {data[1]!r}]"
@@ -61,59 +65,17 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
     if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data[0], checks.plain(data[1])
         if is_column(frame, target):
-            return Dataset(frame, target=target, dtype=dtype)
+            return Dataset(frame, target=target, dtype=dtype, later=later)
         if target is not None and np.isscalar(target):
             raise KeyError(
                 f"the frame has no column {target!r} to be predicted; it has "
                 f"{shown(frame.columns)}{near(target, frame.columns)}"
             )
     if not pair and not isinstance(data, Dataset):
-        raise _no_data(data)
+        raise no_data(data)
     if pair:
-        _refuse_other_pairs(*data)
+        refuse_other_pairs(*data)
     return data
-
-
-def _refuse_other_pairs(inputs: Any, targets: Any) -> None:
-    """TypeError for two pairs, and for targets that stand before their inputs."""
-    pairs = all(type(each) is tuple and len(each) == 2 for each in (inputs, targets))
-    if pairs and all(hasattr(part, "shape") for each in (inputs, targets) for part in each):
-        raise TypeError(
-            "data are one pair, (inputs, targets), and these are two: give the second as "
-            "validation=(inputs, targets)"
-        )
-    name = inputs if isinstance(inputs, str) else inputs.name if isinstance(inputs, pd.Series) else None
-    turned = isinstance(inputs, str) or (isinstance(inputs, pd.Series) and np.shape(targets)[1:] > (1,))
-    if turned and isinstance(targets, pd.DataFrame):
-        named = repr(name) if name in targets.columns else "targets"
-        raise TypeError(f"inputs stand first, and what is predicted second: give (frame, {named})")
-
-
-def _no_data(data: Any) -> TypeError:
-    """What to say of what is neither a Dataset nor a pair."""
-    listed = isinstance(data, (tuple, list))
-    first = data[0] if listed and data else None
-    given = f"a {type(data).__name__}{f' of {len(data)}' if listed else ''}"
-    if data is None or hasattr(data, "shape"):
-        given = checks.shown(data)
-    if isinstance(data, Mapping):
-        names = list(data) or ["y"]
-        say = f"of columns make a frame, (pandas.DataFrame(data), {names[-1]!r})"
-        if len(names) == 2:
-            say = f"say which is which, (data[{names[0]!r}], data[{names[1]!r}]); {say}"
-    elif listed and len(data) == 3:
-        say = "weights stand beside them, sample_weight=w, and other rows too, validation=(X_test, y_test)"
-    elif isinstance(first, (tuple, list)) and len(first) == 2:
-        say = "of rows make arrays, x, y = map(numpy.stack, zip(*data)), and give (x, y)"
-    elif hasattr(data, "shape"):
-        say = "of inputs alone nothing is predicted; (x, x) learns to give them again"
-    elif hasattr(data, "__iter__") or hasattr(data, "__getitem__"):
-        rows = hasattr(data, "__getitem__")
-        made = f"x, y = map(numpy.{'stack' if rows else 'concatenate'}, zip(*data))"
-        say = f"of {'rows' if rows else 'batches'} make arrays, {made}, and give (x, y)"
-    else:
-        say = "such as (frame, 'the column to be predicted')"
-    return TypeError(f"data cannot be {given}, but a Dataset or a pair (inputs, targets); {say}")
 
 
 def is_column(frame: pd.DataFrame, target: Any) -> bool:
@@ -125,8 +87,13 @@ def is_column(frame: pd.DataFrame, target: Any) -> bool:
     if isinstance(target, (list, pd.Index)):
         names = list(target)
         return 0 < len(names) != len(frame) and all(is_column(frame, each) for each in names)
-    scalar = isinstance(target, Hashable) and not isinstance(target, (pd.Series, pd.DataFrame))
-    return scalar and target is not None and target in frame.columns
+    if target is None or isinstance(target, (pd.Series, pd.DataFrame)):
+        return False
+    try:
+        return target in frame.columns
+    except TypeError:
+        # What has no hash names nothing.
+        return False
 
 
 def labeled(
@@ -189,19 +156,23 @@ def coded_by_output(
 
 def inputs_of(
     inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({}),
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike = np.float32, preparations: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:  # fmt: skip
     """Inputs with each frame read by the names that its own input has, if it has some.
 
-    Words are read by the `categories` of the training; ValueError for a column of words that has none.
+    Words are read by the `categories` of the training, all columns by its `preparations`, by input name, if
+    it has some; ValueError for a column of words that has none.
     """
+    one = next(iter(preparations.values())) if len(preparations) == 1 else None
     if isinstance(inputs, Mapping):
         if nested := [part for part in inputs.values() if isinstance(part, Mapping)]:
             raise checks.refused(f"an input of {role}", "an array or a frame", nested[0])
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
+        own = {name: {name: preparations.get(name, one)} if preparations else {} for name in inputs}
         return {
-            name: inputs_of(part, names.get(name), role, categories, dtype) for name, part in inputs.items()
+            name: inputs_of(part, names.get(name), role, categories, dtype, own[name])
+            for name, part in inputs.items()
         }
     if checks.is_sparse(inputs):
         raise checks.sparse(f"an input of {role}", "an array of numbers")
@@ -209,8 +180,14 @@ def inputs_of(
         return checks.array(f"an input of {role}", inputs) if isinstance(inputs, range) else inputs
     if isinstance(columns, Mapping):
         if len(columns) > 1:
-            return {name: inputs_of(inputs, each, role, categories, dtype) for name, each in columns.items()}
+            own = {name: {name: preparations[name]} if preparations else {} for name in columns}
+            return {
+                name: inputs_of(inputs, each, role, categories, dtype, own[name])
+                for name, each in columns.items()
+            }
         columns = next(iter(columns.values()), None)
+    if one is not None:
+        return one.numbers(inputs).astype(dtype, copy=False)
     columns = inputs.columns.tolist() if columns is None else columns
     data = Dataset(inputs, columns, None, name=role, dtype=dtype)
     unknown = [column for column in data.categories if column not in categories]
@@ -239,7 +216,8 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
 
 
 def nameless(
-    data: Dataset, columns: list | dict | None, reading: str, categories: Categories, goals: Any = None
+    data: Dataset, columns: list | dict | None, reading: str, categories: Categories, goals: Any = None,
+    preparations: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Any, Any]:
     """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
     read = data.read_as(reading, "the training")
@@ -253,16 +231,18 @@ def nameless(
     y = in_order(y, goals, repr(data.name), data.target)
     known = categories or None
     if isinstance(columns, dict) and len(columns) != 1:
-        return {name: read.inputs_of(each, known) for name, each in columns.items()} or x, y
+        own = preparations.get
+        return {name: read.inputs_of(each, known, own(name)) for name, each in columns.items()} or x, y
     columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
-    return x if columns is None else read.inputs_of(columns, known), y
+    alone = next(iter(preparations.values()), None)
+    return x if columns is None else read.inputs_of(columns, known, alone), y
 
 
 def joined(
     inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset",
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike = np.float32, later: bool = False,
 ) -> Dataset:  # fmt: skip
-    """A frame of inputs and the columns that belong to it, as one data set."""
+    """A frame of inputs and the columns that belong to it, as one data set, read `later` as a Dataset is."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
         if targets.name in columns and inputs.columns.is_unique and targets.equals(inputs[targets.name]):
@@ -271,12 +251,15 @@ def joined(
         targets = targets.to_frame("target" if unnamed else targets.name)
     goals = targets.columns.tolist()
     shared = [name for name in goals if name in columns]
+    if goals == columns and targets.equals(inputs):
+        raise ValueError("the targets are the inputs themselves, which is said by name: (frame, 'inputs')")
     if shared:
         raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
     frame = pd.concat([inputs, targets], axis=1)
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
-    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name, dtype=dtype)
+    goals = goals[0] if len(goals) == 1 else goals
+    return Dataset(frame, columns, goals, name=name, dtype=dtype, later=later)
 
 
 def refuse_given_away(dataset: Dataset) -> None:

@@ -14,7 +14,8 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.source import Source, source_of
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.ground import checks
-from cortex_lab.ground.written import are_dates, to_dates
+from cortex_lab.ground.categories import holds_words
+from cortex_lab.ground.written import are_dates, numbers_in, to_dates
 
 MOST_ROWS = 2**16
 """How many rows of targets with several numbers each are looked at."""
@@ -25,7 +26,7 @@ _FIRST = 64
 class Look:
     """How targets look: `kind`, row `shape`, of what may be classes how many, and if all are `two`, 0 or 1.
 
-    `as_numbers` makes numbers of labels that may be meant as such, `y`, where they may.
+    `as_numbers` makes numbers of labels that may be meant as such, `y`, where they may; they may be `words`.
 
     Kinds: "labels" (words), "yes or no" (two of anything, 0 and 1, or bools), "whole numbers" of at least 0,
     "one column per class" (0 and 1, or shares that sum to 1), "several yes or no", "the inputs", "numbers".
@@ -37,6 +38,7 @@ class Look:
     classes: int = 0
     two: bool = False
     as_numbers: str = ""
+    words: bool = False
 
     def __str__(self) -> str:
         return f"{self.classes} labels" if self.kind == "labels" else self.kind
@@ -67,10 +69,11 @@ def _of_columns(data: Dataset, columns: Any) -> Look:
         return Look("the inputs", shape) if columns == inputs else _of_rows(column.array.source, shape)
     if columns == inputs:
         return Look("the inputs", (column.shape[1],) if column.ndim == 2 else ())
-    return _look(column)
+    return _look(column, None if isinstance(columns, list) else f"frame[{columns!r}]")
 
 
-def _look(values: object) -> Look:
+def _look(values: object, named: str | None = None) -> Look:
+    """How an array or a column looks; `named` is how the column of a frame is typed."""
     in_memory = isinstance(values, (np.ndarray, pd.Series, pd.DataFrame))
     if not in_memory and isinstance(values, Source):
         return _of_rows(values, tuple(values.shape))
@@ -84,7 +87,8 @@ def _look(values: object) -> Look:
     column = column.infer_objects() if column.dtype == object else column
     if words or column.dtype.kind not in "biuf":
         found = column.nunique()
-        return Look("yes or no" if found == 2 else "labels", (), found, found == 2, _as_numbers(column))
+        kind, written = "yes or no" if found == 2 else "labels", _as_numbers(column, named)
+        return Look(kind, (), found, found == 2, written, holds_words(column))
     # Numbers that are not whole are so from the first on, as a rule.
     some = column.iloc[:_FIRST].to_numpy(float, na_value=np.nan)
     some = some[~np.isnan(some)]
@@ -102,8 +106,9 @@ def _look(values: object) -> Look:
     return Look("whole numbers", (), int(known.max()) + 1)
 
 
-def _as_numbers(column: pd.Series) -> str:
+def _as_numbers(column: pd.Series, named: str | None) -> str:
     """What makes numbers of dates, lengths of time, Decimals and numbers in words; nothing for words."""
+    given = named or "pandas.Series(y)"
     if column.dtype.kind == "M":
         return "y = pandas.Series(y); y = (y - y.min()).dt.total_seconds()"
     if column.dtype.kind == "m":
@@ -113,7 +118,13 @@ def _as_numbers(column: pd.Series) -> str:
         return f"y = pandas.Series({dates}); y = (y - y.min()).dt.total_seconds()"
     if len(column) and pd.to_numeric(column.astype(object), errors="coerce").notna().all():
         return "y = pandas.Series(y).astype(float)"
-    return ""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return ""
+    words = column.dropna().drop_duplicates().astype(str).tolist()
+    made = numbers_in(words, given)
+    if made is None and pd.to_numeric(pd.Series(words, dtype=object), errors="coerce").notna().mean() > 0.5:
+        made = f'pandas.to_numeric({given}, errors="coerce")'
+    return f"{named or 'y'} = {made}" if made else ""
 
 
 def _of_rows(values: ArrayLike | Source, shape: tuple[int, ...]) -> Look:

@@ -105,7 +105,9 @@ def number(
 
 def real(name: str, value: object) -> float:
     """A number as a float; NaN and infinity are some, too."""
-    found = value if type(value) is float else plain(value)
+    if type(value) is float:
+        return value
+    found = plain(value)
     if isinstance(found, (int, float)) and not isinstance(found, bool):
         with contextlib.suppress(OverflowError):
             return float(found)
@@ -160,6 +162,7 @@ def seed(name: str, value: object) -> int:
 
 def shape(name: str, value: Any) -> tuple[int, ...]:
     """The shape of one row: lengths of at least 1, or one length."""
+    _refuse_rows(name, value)
     found = plain(value)
     if isinstance(found, int) and not isinstance(found, bool):
         found = (found,)
@@ -178,6 +181,19 @@ def shape(name: str, value: Any) -> tuple[int, ...]:
     if not all(isinstance(each, int) and not isinstance(each, bool) and each >= 1 for each in lengths):
         raise refused(name, wanted, value)
     return lengths
+
+
+def _refuse_rows(name: str, value: Any) -> None:
+    """The error to raise for rows, alone or beside their targets, in the place of the shape of one."""
+    pair = isinstance(value, (tuple, list)) and len(value) == 2
+    rows, target = (value[0], value[1]) if pair else (value, None)
+    if not isinstance(getattr(rows, "shape", None), tuple) or len(rows.shape) < 2:
+        return
+    said = "x.shape[1:]"
+    if hasattr(rows, "columns"):
+        column = repr(target) if isinstance(target, str) else "..."
+        said = f"cl.data.Dataset(frame, target={column}).input_shape"
+    raise WrongArgument(f"{name} is the shape of one row, got {shown(rows)}: say {said}")
 
 
 def instance(name: str, value: object, kind: type | tuple[type, ...], wanted: str) -> Any:
@@ -207,7 +223,7 @@ def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
 
 
 def array(name: str, value: Any) -> np.ndarray:
-    """What is given as an array, of whatever kind, if it fits in memory."""
+    """What is given as an array, of whatever kind, if it fits in memory and its rows are of one length."""
     if isinstance(value, dict):
         raise refused(name, "an array or a column", value)
     try:

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.habits import unknown_keyword
+from cortex_lab.ground.habits import refuse_unknown
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -175,12 +175,8 @@ class Described:
         if "_settings" not in vars(cls):
             _refuse_lost_settings(cls)
             cls._settings = _settings_of(cls)
-        code = getattr(cls.__init__, "__code__", None)
-        if settings and code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
-            known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-            for name in settings:
-                if name not in known:
-                    raise unknown_keyword(cls.__name__, name, known)
+        if settings:
+            refuse_unknown(cls, settings)
         return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -22,6 +22,7 @@ _RUN = "session.run(cl.epochs(5)) trains for so long"
 _SCHEDULE = "an optimizer has it: train(..., optimizer=Adam(CosineDecay(1e-3, 1000)))"
 _CLIPS = "an optimizer has it: train(..., optimizer=Adam(1e-3, clip_norm=1.0))"
 _CORES = "all cores there are do the work; leave it out"
+_GIVEN = "the network is given to train: cl.train(network, data, optimizer=cl.Adam(1e-3))"
 _STOPS = "session.run(cl.stalled('validation_loss', patience=5)) stops early"
 _VALIDATION = "say validation=0.2, or validation=(inputs, targets)"
 
@@ -115,6 +116,9 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "callbacks": ("session.subscribe(function) calls it; " + _STOPS,),
     "earlystopping": (_STOPS,),
     "patience": (_STOPS,),
+    "monitor": ("key", _STOPS),
+    "baseline": ("a condition of its own says it: \"validation_loss < 0.1\"",),
+    "restorebestweights": ("session.restore_best() puts the best weights back",),
     "validationdata": ("validation", _VALIDATION),
     "validationsplit": ("validation", _VALIDATION),
     "validationfraction": ("validation", _VALIDATION),
@@ -150,8 +154,10 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "ytrain": ("data",),
     "dataset": ("data",),
     "trainingdata": ("data",),
-    "model": ("network",),
-    "net": ("network",),
+    "model": ("network", _GIVEN),
+    "net": ("network", _GIVEN),
+    "params": (_GIVEN,),
+    "parameters": (_GIVEN,),
     "name": ("name the layers: Dense(10, name='head')",),
     "target": ("it stands beside the inputs: train(network, (frame, 'price'))",),
     "targets": ("target", "they stand beside the inputs: train(network, (inputs, targets))"),
@@ -160,6 +166,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "labels": ("target",),
     "features": ("inputs",),
     "columns": ("inputs",),
+    "stratify": ("dataset.split(validation=0.2, stratify=False) deals out without; train on that",),
     "stratifyby": ("stratify",),
     **dict.fromkeys(("scheduler", "lrscheduler", "lrschedule", "schedule", "warmup"), (_SCHEDULE,)),
     **dict.fromkeys(("njobs", "numworkers", "workers", "pinmemory", "usemultiprocessing"), (_CORES,)),
@@ -319,6 +326,17 @@ def unknown_keyword(
     return checks.WrongArgument(f"{what} takes no {name}=: {remedy(name, known, own) or there}")
 
 
+def refuse_unknown(cls: type, settings: Iterable[str]) -> None:
+    """The error to raise for what a class is made with that its `__init__` does not take."""
+    code = getattr(cls.__init__, "__code__", None)
+    if code is None or code.co_flags & inspect.CO_VARKEYWORDS:
+        return
+    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    for name in settings:
+        if name not in known:
+            raise unknown_keyword(cls.__name__, name, known)
+
+
 def told(function: Function, own: Mapping[str, str] = MappingProxyType({})) -> Function:
     """Decorator: an argument that the function does not take is answered by what to type, `own` first."""
     parameters = list(inspect.signature(function).parameters)
@@ -333,6 +351,19 @@ def told(function: Function, own: Mapping[str, str] = MappingProxyType({})) -> F
                     # A method is called by the class that people hold, whichever of its bases has it.
                     owner = f"{type(args[0]).__name__}.{function.__name__}"
                 raise unknown_keyword(owner.removesuffix(".__init__"), name, known, own)
+        return function(*args, **options)
+
+    return called  # type: ignore[return-value]
+
+
+def named_first(function: Function) -> Function:
+    """Decorator of an `edit(name, value)`: a name that is given as a keyword is answered by what to type."""
+
+    @wraps(function)
+    def called(*args: Any, **options: Any) -> Any:
+        strange = next((name for name in options if name not in ("name", "value")), None)
+        if strange is not None:
+            raise checks.WrongArgument(f"the name goes first: session.edit({strange!r}, value)")
         return function(*args, **options)
 
     return called  # type: ignore[return-value]

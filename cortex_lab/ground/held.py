@@ -64,5 +64,5 @@ def _settable(owner: type[Held]) -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def _declared(owner: type) -> frozenset[str]:
-    rooms = [each for each in owner.__mro__ if each not in (Held, Answering)]
+    rooms = [each for each in owner.__mro__ if each not in (Held, Unpickled, Answering)]
     return frozenset(name for each in rooms for name in inspect.get_annotations(each))

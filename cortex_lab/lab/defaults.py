@@ -22,21 +22,49 @@ from math import prod
 from typing import Any
 
 from cortex_lab.data.looks import Look, looks
-from cortex_lab.nn import Loss, Network
+from cortex_lab.ground import checks
+from cortex_lab.ground.spelling import spelled
+from cortex_lab.nn import LOSSES, Loss, Network
 from cortex_lab.nn.contract.loss import resolve_loss
+from cortex_lab.nn.contract.loss_names import is_loss_name
 from cortex_lab.nn.losses.binary import BinaryCrossEntropy, SigmoidCrossEntropy
 from cortex_lab.nn.losses.categorical import CategoricalCrossEntropy, SoftmaxCrossEntropy
 from cortex_lab.nn.losses.regression import MeanSquaredError
 from cortex_lab.nn.train.objective import ends_in
+from cortex_lab.optimize import OPTIMIZERS, Optimizer
+from cortex_lab.optimize.optimizer import OTHERS
 
 SIGMOIDS = ("sigmoid", "hard_sigmoid")
 _OF_CLASSES = ("labels", "yes or no", "several yes or no", "whole numbers", "one column per class")
 
 
-def refuse_targets_for_a_loss(loss: object) -> None:
-    """TypeError that says where targets go."""
+def refuse_swapped(loss: Any, optimizer: Any) -> None:
+    """TypeError for targets or an optimizer in the place of the loss, or a loss in that of the optimizer."""
     if hasattr(loss, "shape") or isinstance(loss, (list, tuple)):
         raise TypeError("inputs and targets are one argument, a pair: train(network, (inputs, targets))")
+    for each in loss.values() if isinstance(loss, Mapping) else [loss]:
+        if _is_optimizer(each) and not _is_loss(each):
+            given = _typed(each)
+            raise TypeError(f"{given} is an optimizer, and stands where the loss is: say optimizer={given}")
+    if _is_loss(optimizer) and not _is_optimizer(optimizer):
+        given = _typed(optimizer)
+        raise TypeError(f"{given} is a loss, and stands where the optimizer is: say loss={given}")
+
+
+def _typed(thing: Any) -> str:
+    return f"cl.{thing.__name__}" if isinstance(thing, type) else checks.shown(thing)
+
+
+def _is_optimizer(thing: Any) -> bool:
+    if isinstance(thing, str):
+        return spelled(thing, OPTIMIZERS, OTHERS) is not None
+    return isinstance(thing, Optimizer) or (isinstance(thing, type) and issubclass(thing, Optimizer))
+
+
+def _is_loss(thing: Any) -> bool:
+    if isinstance(thing, str):
+        return is_loss_name(thing, LOSSES)
+    return isinstance(thing, Loss) or (isinstance(thing, type) and issubclass(thing, Loss))
 
 
 def losses_for(network: Network, loss: Any, data: Any) -> tuple[Any, dict[str, str]]:
@@ -114,7 +142,8 @@ def _default(network: Network, name: str, look: Look) -> tuple[Loss, str]:
 def _other_end(look: Look, units: int, end: str | None, classes: bool) -> str:
     """What to end a network in that has a sigmoid or softmax, or too few units, for such targets."""
     if look.as_numbers and not classes:
-        return f"of what are values, make numbers: {look.as_numbers}; of classes, words: .astype(str)"
+        classified = f"end the network in Dense({look.classes})" if look.words else "make words: .astype(str)"
+        return f"of what are values, make numbers: {look.as_numbers}; for classes, {classified}"
     if look.kind == "labels" and look.classes < 2:
         return "all are the same, so there is nothing to learn: see which column is the target"
     if look.kind == "labels" or classes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
@@ -34,15 +34,15 @@ LARGEST = 20.0
 """Root of the mean square of a column up to which a network learns without a word, as a diagnosis has it."""
 
 
-def refuse_no_network(network: object) -> None:
-    """An error that says how a network is made of what was given instead."""
+def refuse_no_network(network: object, data: object) -> None:
+    """An error that says how a network is made of what was given instead; `data` stand behind it."""
     if isinstance(network, Network):
         return
+    if isinstance(data, Network):
+        raise checks.WrongArgument("the network goes first: say cl.train(network, data)")
     kind = type(network).__name__
     given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
-    if isinstance(network, Graph):
-        given, say = "a Graph", "cl.Network(graph)"
-    elif isinstance(network, Layer):
+    if isinstance(network, Layer):
         given, say = f"a layer, {kind}", "cl.Network([layer], input_shape)"
     elif isinstance(network, (list, tuple)):
         given, say = f"a {kind}", "cl.Network(layers, input_shape)"
@@ -231,9 +231,20 @@ def reach(graph: Graph, name: str) -> tuple[float, float]:
     return LIMITS.get(end or "linear", (-inf, inf))
 
 
-def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]) -> None:
-    """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each."""
+def refuse_unfitting_inputs(
+    graph: Graph, inputs: Any, reads: Mapping[str, list], prepared: Iterable[str] = ()
+) -> None:
+    """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each.
+
+    Those of `prepared` a preparation has made.
+    """
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
+    if set(named) != set(graph.inputs):
+        columns = all(np.ndim(values) == 1 for values in named.values())
+        say = "of columns make a frame, (pandas.DataFrame(x), y)" if columns else "name them alike"
+        raise ValueError(
+            f"the network has the inputs {shown(graph.inputs)}, and the data have {shown(named)}; {say}"
+        )
     for name, values in named.items():
         got, wanted = np.shape(values)[1:], graph.inputs.get(name)
         if wanted is None or got == wanted:
@@ -242,6 +253,12 @@ def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]
         reader = graph.consumers[name][0] if graph.consumers[name] else name
         first = ", ".join(map(repr, columns[:MOST_NAMES])) + ", ..." * (len(columns) > MOST_NAMES)
         data = f"the columns {first} give" if columns else "the data have"
+        if name in prepared:
+            raise ValueError(
+                f"input {name!r} of the network has rows of shape {wanted}, and {data} rows of shape {got}, "
+                "as they are prepared by the rows to train on: split first, data = data.split(test=0.2, "
+                "validation=0.1), and make the network for that, cl.models.mlp_for(data)"
+            )
         raise ValueError(
             f"input {name!r} of the network, which {reader!r} reads, has rows of shape {wanted}, and {data} "
             f"rows of shape {got}; {_input_remedy(got, wanted, len(graph.inputs))}"
@@ -280,7 +297,8 @@ def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list])
 
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:
     if (*got, 1) == wanted:
-        return "give each number a channel of its own: x[..., None]"
+        column = ", or of a column frame[[name]]" if not got else ""
+        return f"give each number a channel of its own: x[..., None]{column}"
     if not got:
         return "inputs stand first, and what is predicted second: (inputs, targets)"
     if len(got) == len(wanted) == 3 and (*got[1:], got[0]) == wanted:
@@ -330,6 +348,13 @@ def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueErr
         count = int(np.max(values, initial=-1)) + 1
         if not loss.of_classes or count <= getattr(loss, "classes", units):
             continue
+        ids = np.unique(np.asarray(values)[np.asarray(values) >= 0])
+        if len(ids) < count and _labels_of(given, name) is None:
+            units = getattr(loss, "classes", units)
+            more = f", and give {name!r} {len(ids)} units" * (len(ids) > units)
+            said = f"{_targets_of(given, name)} hold the class ids {shown(ids.tolist())}, not numbered from 0"
+            say = f"labels, y = numpy.unique(y, return_inverse=True){more}"
+            return TooFewClasses(f"{said}: {say}; first such rows {{rows}}", rows)
         there = f"{_targets_of(given, name)} hold {count} classes{_named(given, name)}"
         if hasattr(loss, "classes"):
             kind = type(loss).__name__

@@ -16,7 +16,7 @@ from cortex_lab.data.given import rows_of
 from cortex_lab.data.loading import loaded_as
 from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
-from cortex_lab.ground.habits import told
+from cortex_lab.ground.habits import named_first, told
 from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.looking import Looking
 from cortex_lab.lab.recipe import Recipe
@@ -141,6 +141,8 @@ class TrainingSession(Looking, Session):
         dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
         targets). `metrics` are as in `train`, None for those that the training was given.
         """
+        if hasattr(metrics, "shape") or (isinstance(metrics, list) and np.ndim(metrics[:1]) > 1):
+            raise TypeError("inputs and targets are one argument, a pair: session.score((inputs, targets))")
         return self.at_rest(lambda: self._score(data, metrics))
 
     def augmented(self, row: int, epoch: int = 0) -> Any:
@@ -182,6 +184,7 @@ class TrainingSession(Looking, Session):
         self._put_back(network)
         return best
 
+    @named_first
     def edit(self, name: str, value: Any) -> None:
         # What is logged is what a script can hold.
         numbers = getattr(self.process.batches, "row_numbers", None)
@@ -243,6 +246,7 @@ class TrainingSession(Looking, Session):
         words, dataset = self.network.categories, self.dataset
         chosen = self.recipe.chosen if self.recipe is not None else ()
         lines = [super().__repr__(), *(f"  {each}" for each in chosen)]
+        lines += [f"  {note}" for each in self.network.preparations.values() for note in each.notes]
         if dataset is None or not words:
             return "\n".join(lines)
         columns = dataset.columns
@@ -312,7 +316,8 @@ class TrainingSession(Looking, Session):
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         known = reads, reading, "the data to score", self._labels, words, dtype, self._goals
-        return training.checked_rows(*rows_of(data, self.dataset, *known))
+        prepared = self.network.preparations
+        return training.checked_rows(*rows_of(data, self.dataset, *known, preparations=prepared))
 
     def _split(self, name: str) -> Any:
         """The part of the data called so; KeyError that says which there are."""

@@ -242,11 +242,11 @@ optimizer_from_dict = OPTIMIZERS.from_dict
 def as_optimizer(optimizer: object) -> Optimizer:
     """An optimizer; of a name such as "adam", or of a class, one with its defaults."""
     if isinstance(optimizer, str):
-        name = spelled(optimizer, OPTIMIZERS, _OTHERS) or optimizer
+        name = spelled(optimizer, OPTIMIZERS, OTHERS) or optimizer
         if not OPTIMIZERS.has(name):
             there = ", ".join(f"'{each.lower()}'" for each in OPTIMIZERS)
             called, bracket, settings = optimizer.partition("(")
-            own = spelled(called, OPTIMIZERS, _OTHERS) if bracket else None
+            own = spelled(called, OPTIMIZERS, OTHERS) if bracket else None
             meant = f"; say cl.{own}({settings}, without quotes" if own else checks.near(name, OPTIMIZERS)
             said = meant or f"; there are {there}"
             raise checks.WrongArgument(f"there is no optimizer {optimizer!r}{said}")
@@ -255,11 +255,11 @@ def as_optimizer(optimizer: object) -> Optimizer:
         return optimizer()
     if not isinstance(optimizer, Optimizer):
         kind = optimizer if isinstance(optimizer, type) else type(optimizer)
-        same = spelled(kind.__name__, OPTIMIZERS, _OTHERS)
+        same = spelled(kind.__name__, OPTIMIZERS, OTHERS)
         if same:
             theirs = f"the {kind.__name__} of {kind.__module__.partition('.')[0]}"
             raise checks.WrongArgument(f"optimizer must be one of ours, got {theirs}; say cl.{same}(1e-3)")
     return checks.instance("optimizer", optimizer, Optimizer, "an optimizer such as Adam(1e-3), or its name")
 
 
-_OTHERS = {"gd": "SGD", "gradientdescent": "SGD", "stochasticgradientdescent": "SGD"}
+OTHERS = {"gd": "SGD", "gradientdescent": "SGD", "stochasticgradientdescent": "SGD"}

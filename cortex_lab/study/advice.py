@@ -6,11 +6,15 @@ import difflib
 
 from cortex_lab.study.process import Advising, Process
 
+_ALSO = {"lr": "learning_rate", "acc": "accuracy", "train_loss": "loss", "training_loss": "loss"}
+
 
 def advice(process: Process, key: str) -> str:
     """How to have `key` recorded of this process, or what there is instead if it cannot be measured."""
     if key in process.keys:
         return f"Record it with session.record(Probe({key!r}))"
+    if _ALSO.get(key) in process.keys:
+        return f"It is called {_ALSO[key]!r} here"
     told = process.advice(key) if isinstance(process, Advising) else None
     if told:
         return told

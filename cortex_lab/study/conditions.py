@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from cortex_lab.ground import checks
+from cortex_lab.ground.habits import refuse_unknown
 from cortex_lab.study.direction import need_mode, rises
 from cortex_lab.study.missing import is_recorded
 from cortex_lab.study.trace import Trace
@@ -32,6 +33,11 @@ class Condition:
 
     keys: tuple[str, ...] = ()
     _depth = 0
+
+    def __new__(cls, *args: Any, **settings: Any) -> Any:
+        if settings:
+            refuse_unknown(cls, settings)
+        return super().__new__(cls)
 
     def met(self, trace: Trace, start: int) -> bool:
         """Whether to stop now, given the rows of `trace`; those from `start` on belong to this run."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cortex_lab.ground.habits import Answering
+
 
 @dataclass(frozen=True)
 class Event:
@@ -19,8 +21,11 @@ class Event:
     phase: str | None = None
 
 
+_TRACE = "session.trace.frame() has a row for every step, session.trace['loss'] a column"
+
+
 @dataclass(frozen=True)
-class Stop:
+class Stop(Answering):
     """Why stepping ended.
 
     `kind` is one of "step" (as many as asked), "phase" (inside a step), "condition", "breakpoint", "fault"
@@ -32,6 +37,8 @@ class Stop:
     reason: str
     step: int
     phase: str | None = None
+
+    answers = dict.fromkeys(("history", "loss", "losses", "metrics", "epoch", "trace", "frame"), _TRACE)
 
     def __repr__(self) -> str:
         where = f"step {self.step}" if self.phase is None else f"step {self.step + 1}, after {self.phase}"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.habits import told
+from cortex_lab.ground.habits import named_first, told
 from cortex_lab.ground.held import Held
 from cortex_lab.study.breakpoints import Breakpoint, Breakpoints
 from cortex_lab.study.conditions import Condition, as_condition, require_recorded, steps
@@ -261,6 +261,7 @@ class Session(Held):
 
     # Changing and going back -------------------------------------------------------------------------
 
+    @named_first
     def edit(self, name: str, value: Any) -> None:
         """Change something of the process; logged, and replayed by `rewind` at its step and phase.
 
@@ -394,6 +395,5 @@ class Session(Held):
                 part.attach(self)
 
     def __repr__(self) -> str:
-        inside = f", inside a step after {self.phase}" if self.phase else ""
-        state = "running" if self.running else "at rest"
-        return f"<{type(self).__name__} {state} at step {self.step_number}{inside}>"
+        at = f"step {self.step_number}{f', inside a step after {self.phase}' if self.phase else ''}"
+        return f"<{type(self).__name__} {'running' if self.running else 'at rest'} at {at}>"

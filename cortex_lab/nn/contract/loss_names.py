@@ -48,10 +48,20 @@ WITHOUT = {
     "cosinesimilarity": "a loss of your own is one class, see cortex_lab.Loss",
     "focal": "train(..., class_weight='balanced') is for rare classes",
     "binaryfocalcrossentropy": "train(..., class_weight='balanced') is for rare classes",
+    **dict.fromkeys(("accuracy", "acc"), "it is recorded of classes anyway; leave it out"),
+    **dict.fromkeys(("f1", "auc", "rocauc", "r2"), "a metric is measured: train(..., metrics=['f1_macro'])"),
 }
 """What is not here, and what to type instead."""
 
 _UNKNOWN = "what the last layer ends in"
+
+
+def is_loss_name(name: str, known: Iterable[str]) -> bool:
+    """Whether somebody calls a loss so, here or elsewhere."""
+    short = squeezed(name)
+    short = short.removesuffix("loss") or short
+    others = (*CATEGORICAL, *BINARY, *EITHER, *WITHOUT)
+    return short in others or spelled(short, known, SAME) is not None or spelled(name, known) is not None
 
 
 def loss_name(

@@ -48,7 +48,7 @@ class Graph:
 
         Errors name the node, what it got and what it wanted. `outputs` None means the nodes nothing reads.
         """
-        shapes = _input_shapes(input_shape)
+        shapes = _input_shapes(input_shape, layers)
         placed: dict[str, PlacedNode] = {}
         known = dict(shapes)
         for node in with_masks(_order(flatten(layers, shapes), shapes), known):
@@ -142,12 +142,13 @@ class Graph:
         return cls.build(nodes, data["inputs"], data["outputs"])
 
 
-def _input_shapes(input_shape: Any) -> dict[str, Shape]:
+def _input_shapes(input_shape: Any, layers: Any = ()) -> dict[str, Shape]:
     # A Dataset says it.
     input_shape = getattr(input_shape, "input_shape", input_shape)
     named = input_shape if isinstance(input_shape, Mapping) else {"input": input_shape}
     shapes = {}
     for name, shape in named.items():
+        _refuse_unknown_steps(shape, layers)
         shape = checks.shape("input_shape", shape)
         if not all(length > 0 for length in shape):
             raise ValueError(f"input {name!r} needs rows of positive lengths, got {shape}")
@@ -155,6 +156,25 @@ def _input_shapes(input_shape: Any) -> dict[str, Shape]:
     if not shapes:
         raise ValueError("a graph needs at least one input")
     return shapes
+
+
+def _refuse_unknown_steps(shape: Any, layers: Any) -> None:
+    """ValueError for None in the place of the steps, or of what else the first layer wants a length of."""
+    if not isinstance(shape, (tuple, list)) or [at for at, each in enumerate(shape) if each is None] != [0]:
+        return
+    first = layers[0] if isinstance(layers, (tuple, list)) and layers else None
+    layer = getattr(first, "layer", first)
+    try:
+        fits = len(shape) > 1 and (not isinstance(layer, Layer) or bool(layer.out_shape(tuple(shape[1:]))))
+    except ValueError:
+        fits = False
+    if not fits:
+        known = f"({', '.join(map(str, (20, *shape[1:])))}{',' * (len(shape) == 1)})"
+        raise checks.WrongArgument(
+            f"input_shape is the shape of one row, got {tuple(shape)}: None stands for the steps of a row, "
+            f"and their number is known here: input_shape={known} for 20; pad shorter rows, "
+            "cl.data.RaggedArray(x).padded()[0]"
+        )
 
 
 def _check_inputs(inputs: Iterable[str], nodes: Mapping[str, PlacedNode]) -> None:

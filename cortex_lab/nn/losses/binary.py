@@ -35,7 +35,10 @@ class _Binary(_Elementwise):
             marks = np.unique(targets[(targets < 0) | (targets > 1)]).tolist()
             own = f"CensorLoss({snake_case(type(self).__name__)!r})"
             unknown = f"; where that is unknown, leave those rows out, y[y >= 0], or give NaN and {own}"
-            say = unknown if marks in ([-1], [-100]) else ""
+            say, found = unknown if marks in ([-1], [-100]) else "", np.unique(targets)
+            if len(found) == 2 and -100 not in found:
+                # One of both is no mark: then there is one class.
+                say = f"; of two classes, say which is yes: y == {found[1]:g}"
             raise WrongRows(
                 f"{type(self).__name__} wants targets from 0 to 1, got {targets.min():g} to {targets.max():g}"
                 f"; first such rows {{rows}}{say}",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import check_float32, refuse_masked, remedy
 from cortex_lab.nn.run.ids import refuse_no_ids
-from cortex_lab.nn.run.tables import is_table, read_table, read_tables, refuse_one_row
+from cortex_lab.nn.run.tables import is_table, read_table, read_tables, refuse_one_row, refuse_pair
 
 
 def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
@@ -29,9 +29,8 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
             array = named[name] = checks.array(f"input {name!r}", array)
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
-            raise ValueError(
-                f"input {name!r} wants an array (rows, {_join(shape)}), got {array.shape}{hint}"
-            )
+            got = f"{array.shape}{hint}" if array.ndim else checks.shown(x)
+            raise ValueError(f"input {name!r} wants an array (rows, {_join(shape)}), got {got}")
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"input {name!r} wants numbers, got dtype {array.dtype}; {remedy(array.dtype.kind)}"
@@ -50,9 +49,10 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
 
 def _by_name(network: Any, x: Any) -> dict[str, Any]:
     """What is no array alone by the names of inputs, read where it is a table or holds some."""
+    refuse_pair(x)
     if isinstance(x, Mapping) or (hasattr(x, "iloc") and not is_table(x)):
         refuse_one_row(network, x)
-    inputs, learned = network.graph.inputs, (network.categories, network.ops.dtype)
+    inputs, learned = network.graph.inputs, (network.categories, network.ops.dtype, network.preparations)
     x = read_table(x, network.reads, *learned) if is_table(x) else x
     named = dict(x) if isinstance(x, Mapping) else {next(iter(inputs)): x}
     if set(named) == set(inputs) and any(type(part) is not np.ndarray for part in named.values()):

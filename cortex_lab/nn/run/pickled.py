@@ -13,11 +13,9 @@ from cortex_lab.nn.graph.graph import Graph
 class Pickled:
     """Base of `Network`, which says how to make one like it: its graph, its numbers and what it knows."""
 
-    graph: Graph
-    copy: Any
-
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return self.copy()
+        network: Any = self
+        return network.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         network: Any = self
@@ -28,7 +26,7 @@ class Pickled:
         known = {name: getattr(network, name) for name in network.settable}
         # As `copy` has it: a class of one's own may be made in another way.
         kind = next(each for each in type(self).__mro__ if is_built_in(each))
-        return _revived, (kind, self.graph.to_dict(), network.seed, network.ops.name, *vectors, known)
+        return _revived, (kind, network.graph.to_dict(), network.seed, network.ops.name, *vectors, known)
 
 
 def _revived(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metrics import Metrics, resolve_metric
 from cortex_lab.nn.train.objective import TotalLoss
 
+_ALSO = {"acc": "accuracy"}
 Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
@@ -71,6 +73,12 @@ class Validation:
 
     def advice(self, key: str) -> str | None:
         """What to do to have `key` measured, which is not; None where nothing can be said."""
+        own = re.sub("^(val|valid|validation)_", "", key)
+        called = f"validation_{_ALSO.get(own, own)}"
+        if called != key and called.removeprefix("validation_") in self.keys and key != "accuracy":
+            return f"It is recorded of the validation rows, as {called!r}"
+        if own != key:
+            key = called
         name = key.removeprefix("validation_").partition("[")[0]
         if name != "accuracy" and not key.startswith("validation_"):
             return None
