@@ -23,7 +23,7 @@
 | `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
 | `DecisionRegions` | what is said of each place, where the input is two numbers            |
 | `Reliability`     | whether chances can be believed; ROC, precision and recall            |
-| `Comparison`      | two runs side by side, their difference, and that of each layer       |
+| `RunComparison`   | two runs side by side, their difference, and that of each layer       |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -56,7 +56,6 @@ from cortex_lab.widgets.views.also_recorded import AlsoRecorded
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
-from cortex_lab.widgets.views.comparison import Comparison
 from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
 from cortex_lab.widgets.views.decision_regions import DecisionRegions
@@ -70,6 +69,7 @@ from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
 from cortex_lab.widgets.views.reliability import Reliability
+from cortex_lab.widgets.views.run_comparison import RunComparison
 from cortex_lab.widgets.views.sample_browser import SampleBrowser
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
@@ -84,7 +84,6 @@ __all__ = [
     "Chart",
     "ClassBalance",
     "ColumnHistograms",
-    "Comparison",
     "ConfusionMatrix",
     "Contours",
     "DatasetBrowser",
@@ -107,6 +106,7 @@ __all__ = [
     "PredictedValues",
     "RecordedCurves",
     "Reliability",
+    "RunComparison",
     "SampleBrowser",
     "Scatter",
     "Sentences",

@@ -59,13 +59,16 @@ def click(views: Views, name: str, x: float, y: float) -> None:
 
 
 def where(views: Views, name: str, wanted: str) -> tuple[float, float]:
-    """A place of the figure, in shares of it, where the page tells of something that begins so."""
+    """A place of the figure, in shares of it, around which the page tells of something that begins so."""
     box, tooltip = shown(views, name).bounding_box(), views.panel(name).locator(".cortex-tooltip")
-    for j in range(1, 12):
-        for i in range(1, 40):
-            views.page.mouse.move(box["x"] + i / 40 * box["width"], box["y"] + j / 12 * box["height"])
-            if tooltip.is_visible() and tooltip.inner_text().startswith(wanted):
-                return i / 40, j / 12
+    for i in range(1, 40, 2):
+        before = False
+        for j in range(1, 24):
+            views.page.mouse.move(box["x"] + i / 40 * box["width"], box["y"] + j / 24 * box["height"])
+            told = tooltip.is_visible() and tooltip.inner_text().startswith(wanted)
+            if told and before:
+                return i / 40, (j - 0.5) / 24
+            before = told
     raise AssertionError(f"{name} tells nowhere of {wanted!r}")
 
 

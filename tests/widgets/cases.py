@@ -20,7 +20,6 @@ from cortex_lab.widgets import (
     Cells,
     ClassBalance,
     ColumnHistograms,
-    Comparison,
     ConfusionMatrix,
     Contours,
     DatasetRows,
@@ -37,6 +36,7 @@ from cortex_lab.widgets import (
     PredictedValues,
     RecordedCurves,
     Reliability,
+    RunComparison,
     SampleBrowser,
     Scatter,
     Tiles,
@@ -109,7 +109,7 @@ def _of_diagnosis(steps: int) -> View[Any]:
 def _of_fork(steps: int) -> View[Any]:
     fork = session_kinds.arrays().fork(learning_rate=[0.001, 0.01])
     fork.step(steps)
-    return Comparison(fork[0], fork[1])
+    return RunComparison(fork[0], fork[1])
 
 
 def _of_kind(view: Callable[[Any], View[Any]], kind: Callable[[], Any]) -> Callable[[int], View[Any]]:
@@ -146,7 +146,7 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     NetworkMap: _of_kind(NetworkMap, session_kinds.several_inputs_and_outputs),
     DecisionRegions: _of_kind(DecisionRegions, session_kinds.plane),
     Reliability: _of_kind(Reliability, session_kinds.dataset),
-    Comparison: _of_fork,
+    RunComparison: _of_fork,
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),

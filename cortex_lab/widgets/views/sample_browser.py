@@ -24,7 +24,7 @@ MOST_PICTURES, MOST_LINES, MOST_COLUMNS, MOST_PIXELS = 48, 12, 7, 64
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class BrowsedRows:
     """What was answered, the rows in their order, and the places in the answers of those shown."""
 
     answered: Answered
@@ -34,7 +34,7 @@ class Looked:
     right: float
 
 
-class SampleBrowser(OfAnswers, View[Looked]):
+class SampleBrowser(OfAnswers, View[BrowsedRows]):
     """The rows with the highest loss, the lowest margin, the most changed answers, or labels likely wrong.
 
     The margin is the chance of the likeliest class less that of the next; of a yes or no, how far its chance
@@ -60,7 +60,7 @@ class SampleBrowser(OfAnswers, View[Looked]):
         super().__init__(session)
         self._ask(part)
         self._order = LOSS
-        self._looked: Looked | None = None
+        self._looked: BrowsedRows | None = None
         if self._answers is not None:
             self.order = order
 
@@ -110,7 +110,7 @@ class SampleBrowser(OfAnswers, View[Looked]):
         step, kept = session.history.nearest(ago)
         return now, replace(now, step=step, weights=(kept["params"], kept["state"], kept["loss_state"]))
 
-    def prepare(self, collected: tuple[Collected, Collected | None]) -> Looked:
+    def prepare(self, collected: tuple[Collected, Collected | None]) -> BrowsedRows:
         now, ago = collected
         before = None if ago is None else self.answers.work_out(ago).outputs[self._output]  # type: ignore[index]
         answered = self.answers.work_out(now, losses=True)
@@ -127,7 +127,7 @@ class SampleBrowser(OfAnswers, View[Looked]):
         pictured = _pictured(answered.inputs)
         most = MOST_LINES if pictured is None else MOST_PICTURES
         places = pd.Index(answered.rows).get_indexer(frame.index[:most])
-        self._looked = Looked(answered, frame, places, ago and ago.step, right)
+        self._looked = BrowsedRows(answered, frame, places, ago and ago.step, right)
         return self._looked
 
     def _frame(self, answered: Answered, before: np.ndarray | None) -> pd.DataFrame:
@@ -165,7 +165,7 @@ class SampleBrowser(OfAnswers, View[Looked]):
 
     # What is drawn ----------------------------------------------------------------------------------
 
-    def chart(self, data: Looked) -> Chart:
+    def chart(self, data: BrowsedRows) -> Chart:
         shown = data.frame.iloc[: len(data.places)]
         caption = f"{self._order}: {len(shown):,} of {data.answered.told}"
         if self._order == CHANGED and data.since is not None:
@@ -187,7 +187,7 @@ class SampleBrowser(OfAnswers, View[Looked]):
             plots += (self._buttons(data),)
         return Chart(plots, "row", **told)
 
-    def _lines(self, data: Looked, shown: pd.DataFrame) -> Cells:
+    def _lines(self, data: BrowsedRows, shown: pd.DataFrame) -> Cells:
         known = shown.drop(columns=["doubt", "best"], errors="ignore")
         inputs = data.answered.inputs
         name = next(iter(inputs))
@@ -205,18 +205,18 @@ class SampleBrowser(OfAnswers, View[Looked]):
         keys = {"keys": shown.index.to_numpy(), "pins": True, "texts": flat, "numbers": False}
         return Cells(shades, (0.0, 2.0), lines, columns, **keys)
 
-    def table(self, data: Looked) -> pd.DataFrame:
+    def table(self, data: BrowsedRows) -> pd.DataFrame:
         return data.frame.copy()
 
     # What can be done -------------------------------------------------------------------------------
 
-    def _chosen(self, data: Looked) -> pd.DataFrame:
+    def _chosen(self, data: BrowsedRows) -> pd.DataFrame:
         """The rows that a button is about: those selected among all that were answered, or those shown."""
         if len(self.selection):
             return data.frame.loc[data.frame.index.isin(self.selection.rows)]
         return data.frame.iloc[: len(data.places)]
 
-    def _buttons(self, data: Looked) -> Plot:
+    def _buttons(self, data: BrowsedRows) -> Plot:
         count = len(self._chosen(data))
         which = "selected" if len(self.selection) else "shown"
         deeds = {

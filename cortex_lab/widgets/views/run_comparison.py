@@ -41,12 +41,12 @@ class Sides:
         return steps, self.other[1][theirs] - self.one[1][mine]
 
 
-class Comparison(View[Sides]):
+class RunComparison(View[Sides]):
     """A session beside an `other`: curves of `key`, their difference step by step, and that of each layer.
 
         fork = session.fork(learning_rate=[0.1, 0.01])
         fork.step(100)
-        Comparison(fork[0], fork[1], names=tuple(fork.labels))
+        RunComparison(fork[0], fork[1], names=tuple(fork.labels))
 
     Where both go over the same batches, as branches of a fork do, the difference is paired: what is left is
     what the settings did. A layer is matched by name and shape; its distance is that of its parameters, taken
