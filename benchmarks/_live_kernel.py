@@ -150,9 +150,10 @@ def _not_training() -> float:
 
 
 def rests(bench: Bench) -> bool:
-    """Whether no view has anything to do until the session moves."""
-    findings = bench.views["findings"]
-    return not bench.map_moving and findings._of == findings._subject()
+    """Whether nobody has anything to do until the session moves, the static picture included."""
+    findings, picture = bench.views["findings"], bench.picture
+    drawn = picture.png is not None and not bench._picture_due and not picture._thread.is_alive()
+    return drawn and not bench.map_moving and findings._of == findings._subject()
 
 
 def memory(session: Any) -> dict[str, float]:

@@ -75,7 +75,7 @@ HABITS: dict[str, dict[str, str]] = {
         "cl.Lambda": "!a cl.nn.Layer of your own",
         "cl.random": "!seed=0",
         "cl.TextVectorization": "!cl.Embedding reads ids",
-        "cl.train(cl.models.transformer(10, 6), (X, y))": "!say cl.Network(graph)",
+        "cl.train(cl.models.mlp_for(cl.data.load('iris')), cl.data.load('iris'))": "softmax_cross_entropy",
         "cl.nn.Linear": "!say cl.Dense",
         "cl.nn.Module": "!cl.Network([layer, ...], input_shape)",
         "cl.nn.layers.Linear": "!say cl.Dense",

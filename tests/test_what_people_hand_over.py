@@ -77,7 +77,7 @@ def test_what_is_said_of_gaps_mends_them(dtype, name):
     frame = pd.DataFrame({name: pd.Series(values, dtype=dtype), 8: X[:, 0], "y": X[:, 1]})
     with pytest.raises(ValueError, match="for instance with") as refusal:
         cl.train(net(2), (frame, "y"))
-    for remedy in str(refusal.value).split("for instance with ")[1].split(" or "):
+    for remedy in str(refusal.value).split("for instance with ")[1].split("; ")[0].split(" or "):
         typed = remedy if remedy.startswith("frame[") else f"frame.{remedy}"
         mended = eval(typed, {"frame": frame, "numpy": np})
         assert trained(net(2), (mended, "y")).step_number == 6
@@ -159,7 +159,6 @@ def test_a_frame_with_words_beside_targets_by_output(targets):
 
 
 SAID = {
-    "a graph": (lambda: cl.models.transformer(10, 6), "a Graph; say cl.Network(graph)"),
     "layers": (lambda: [cl.Dense(3)] * 99, "a list; say cl.Network(layers, input_shape)"),
     "a layer": (lambda: cl.Dense(3), "a layer, Dense; say cl.Network([layer], input_shape)"),
     "a session": (lambda: cl.train(net(4), (X, X[:, 0])), "a TrainingSession; say session.network"),

@@ -17,6 +17,8 @@
 | `load`         | a data set by name; `available()` lists the names                               |
 | `read_idx`     | the array in an IDX file                                                        |
 | `write`        | a frame to Parquet or Feather, its tensors a few megabytes at a time            |
+| `Preparation`  | what makes numbers of columns of any kind, fitted on the rows to train on       |
+| `WordIds`      | a transformer of texts into sequences of ids, for an Embedding                  |
 | `views`        | pictures of data for a notebook: overview, class_balance, image_grid, drift ... |
 | `pandas_type`  | what a tensor of a table that Arrow read is in pandas: its `types_mapper`       |
 """
@@ -29,6 +31,7 @@ from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.decoded import DecodedSource
 from cortex_lab.data.idx import read_idx
 from cortex_lab.data.loading import available, load
+from cortex_lab.data.preparing import Preparation
 from cortex_lab.data.ragged import RaggedArray
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.reading import read, read_images
@@ -36,6 +39,7 @@ from cortex_lab.data.source import Source
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.tensor_array import TensorArray
 from cortex_lab.data.views import class_balance, drift, farthest, image_grid, near_duplicates, overview
+from cortex_lab.data.word_ids import WordIds
 from cortex_lab.data.writing import write
 from cortex_lab.ground.habits import answers_for
 
@@ -45,12 +49,14 @@ __all__ = [
     "Batches",
     "Dataset",
     "DecodedSource",
+    "Preparation",
     "RaggedArray",
     "RaggedDtype",
     "Source",
     "Tensor",
     "TensorArray",
     "TensorDtype",
+    "WordIds",
     "available",
     "class_balance",
     "drift",

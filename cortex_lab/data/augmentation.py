@@ -84,7 +84,7 @@ class Augmentation(Described):
     mixup
         Each row, and its target, is mixed with another of the rows trained on, changed as that is in this
         epoch: by shares s and 1 - s, s drawn from Beta(mixup, mixup) (Zhang et al., mixup: beyond empirical
-        risk minimization, 2018).
+        risk minimization, 2018). A batch's accuracy counts each target by its share.
     cutmix
         A rectangle of another picture takes the place of this one's; targets are mixed by area, which is
         drawn from Beta(cutmix, cutmix) (Yun et al., CutMix, 2019). With `mixup`, half of the rows each.

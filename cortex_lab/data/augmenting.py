@@ -37,7 +37,8 @@ class Augmentable:
         """What a row is in an epoch, counted from 0: the very numbers that a training of this seed is given.
 
         An array as a network sees it, bytes of pictures as 0 to 1; of several inputs that are changed, a dict
-        of those by name. `row` is a row's number in the frame. ValueError without an augmentation.
+        of those by name. `row` is a row's number in the frame; where rows are mixed, it is with those of the
+        split "train", if there is one. ValueError without an augmentation.
         """
         row = checks.whole("row", row, least=0)
         epoch = checks.whole("epoch", epoch, least=0)

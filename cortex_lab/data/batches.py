@@ -52,6 +52,8 @@ class Batches:
         By column of words what its numbers stand for, and what class ids do, by name where targets have some.
     index
         The index of the frame that the rows came in, by which pandas objects choose rows; None for none.
+    preparations
+        By input name, what made its numbers of the columns that it `reads`, where something did.
 
     Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
@@ -71,8 +73,10 @@ class Batches:
         categories: Mapping[Hashable, list[str]] = MappingProxyType({}),
         classes: Any = None,
         index: pd.Index | None = None,
+        preparations: Mapping[str, Any] = MappingProxyType({}),
         dtype: DTypeLike = np.float32,
     ) -> None:
+        self.preparations = dict(preparations)
         self.reads, self.categories, self.classes, self._index = reads, dict(categories), classes, index
         self._named = isinstance(inputs, Mapping)
         if isinstance(inputs, Mapping) and not inputs:

@@ -22,6 +22,7 @@ from cortex_lab.data.exact import checked_dtype, read_as_numbers
 from cortex_lab.data.frames import numbered, numbers_of_rows, weights_of_rows
 from cortex_lab.data.learned import Learned, named_classes
 from cortex_lab.data.parts import Parts
+from cortex_lab.data.prepared import Preparable, is_prepared, prepared_instead, read_by
 from cortex_lab.data.roles import (
     Columns,
     Goal,
@@ -46,7 +47,7 @@ from cortex_lab.ground import checks
 Arrays: TypeAlias = np.ndarray | dict[str, np.ndarray]
 
 
-class Dataset(Browsable, Augmentable, Parts):
+class Dataset(Browsable, Augmentable, Preparable, Parts):
     """Samples in the rows of a plain DataFrame, read as inputs and targets.
 
     A row is known by its number in the frame given here, and keeps it: in the index of every part's
@@ -78,8 +79,12 @@ class Dataset(Browsable, Augmentable, Parts):
         `split` and `folds` keep together; and by what `split` takes the latest rows to test on.
     notes
         What was skipped, filled or guessed on the way here, told by `repr`.
+    prepare
+        What makes numbers of the inputs, as `prepared` says: a transformer, or True for the default. None
+        reads them as they are.
     later
-        Refuse inputs that cannot be read, as where some are missing, when they are asked for and not now.
+        Where inputs cannot be read as they are, as where some are missing, the default preparation reads
+        them; what that cannot read either is refused when it is asked for and not now.
 
     `labels` are the column's own values in the order of their codes, and `classes` how they print; both are
     None for values. Where targets have names, each is a dict by name.
@@ -99,6 +104,7 @@ class Dataset(Browsable, Augmentable, Parts):
         group: Hashable | None = None,
         time: Hashable | None = None,
         notes: Iterable[str] = (),
+        prepare: Any = None,
         later: bool = False,
     ) -> None:
         checks.flag("later", later)
@@ -127,19 +133,27 @@ class Dataset(Browsable, Augmentable, Parts):
         frame = with_tensor_columns(frame, single, (np.ndarray, list))
         self._whole = held(frame)
         self._whole.index = numbers_of_rows(self._whole)
+        self.rows = frozen(np.arange(len(frame)))
+        self.splits = read_splits(splits, self._whole, self._index)
         self.categories: Categories = {}
+        self._inputs = self._read_inputs(None if prepare is False else prepare, later)
+        self._targets = {name: self._goal(name) for name in self._goals}
+
+    def _read_inputs(self, prepare: Any, later: bool) -> Mapping[str, Rows]:
+        if prepare is not None:
+            return self._prepared_by(None if prepare is True else prepare)
         self._inputs = {}
         try:
             vars(self)["categories"] = categories_among(self._whole, self.columns)
-            self._inputs = {name: self._read(columns) for name, columns in self.reads.items()}
-        except ValueError as error:
-            error = with_others(error, self._whole, self.columns, self.dtype)
+            return {name: self._read(columns) for name, columns in self.reads.items()}
+        except ValueError as found:
+            error = with_others(found, self._whole, self.columns, self.dtype)
+            instead = prepared_instead(self, found)
             if not later:
-                raise error from None
-            self._inputs = Unread(error)
-        self._targets = {name: self._goal(name) for name in self._goals}
-        self.rows = frozen(np.arange(len(frame)))
-        self.splits = read_splits(splits, self._whole, self._index)
+                way = "; a preparation reads such columns: Dataset(..., prepare=True)" if instead else ""
+                raise ValueError(f"{error}{way}") from None
+            vars(self)["categories"] = {}
+            return instead or Unread(error)
 
     # Readings ----------------------------------------------------------------------------------------
 
@@ -214,11 +228,15 @@ class Dataset(Browsable, Augmentable, Parts):
         same = copy.copy(other if self._whole is other._whole else self)
         if self._whole is other._whole:
             vars(same).update(rows=self.rows, splits=self.splits, name=self.name, _note=self._note)
+            if is_prepared(other):
+                same._inputs = read_by(same, other._inputs.preparations, other.reads)
             return same
         vars(same).update(inputs=other.inputs, target=other.target, categories=other.categories)
         same._autoencodes = other._autoencodes
-        same._inputs = {}
-        for name, columns in other.reads.items():
+        same._inputs = (
+            {} if not is_prepared(other) else read_by(self, other._inputs.preparations, other.reads)
+        )
+        for name, columns in () if is_prepared(other) else other.reads.items():
             rows = self._inputs_of(columns, other.categories).like(other._inputs[name])
             same._inputs[name] = rows
             if rows.shape != other._inputs[name].shape:
@@ -229,11 +247,16 @@ class Dataset(Browsable, Augmentable, Parts):
         same._targets = {name: self._goal_like(same, other, name) for name in other._goals}
         return same
 
-    def inputs_of(self, columns: list, categories: Categories | None = None) -> np.ndarray:
+    def inputs_of(
+        self, columns: list, categories: Categories | None = None, preparation: Any = None
+    ) -> np.ndarray:
         """(n, *shape): what a network that reads these columns, in this order, is given of these rows.
 
-        `categories` are those that it has learned; None for those that are here.
+        `categories` and `preparation` are those that it has learned; None for those that are here, and for
+        none.
         """
+        if preparation is not None:
+            return read_by(self, {"inputs": preparation}, {"inputs": columns})["inputs"].take(self.rows)
         return self._inputs_of(columns, categories).take(self.rows)
 
     def _inputs_of(self, columns: list, categories: Categories | None = None) -> Rows:
@@ -241,7 +264,11 @@ class Dataset(Browsable, Augmentable, Parts):
         if categories is None:
             categories = categories_among(self._whole, columns)
         known = next((name for name, own in self.reads.items() if own == columns), None)
-        if known is not None and all(self.categories.get(c) == categories.get(c) for c in columns):
+        if (
+            known is not None
+            and not is_prepared(self)
+            and all(self.categories.get(c) == categories.get(c) for c in columns)
+        ):
             return self._inputs[known]
         return self._read(columns, categories)
 
@@ -255,6 +282,8 @@ class Dataset(Browsable, Augmentable, Parts):
     @property
     def features(self) -> list[str]:
         """What each number of a row of the inputs is: a column, or one of its categories ("city=Rome")."""
+        if is_prepared(self):
+            return [name for each in self._inputs.preparations.values() for name in each.features]
         return features_of(self.columns, self.categories)
 
     def _goal(self, name: str, reading: str | None = None, loss: str = "the loss") -> Goal:
@@ -341,6 +370,7 @@ class Dataset(Browsable, Augmentable, Parts):
             goals if isinstance(self.target, dict) else goals.get("targets"),
             batch_size=batch_size, seed=seed, shuffle=shuffle, rows=self.rows, reads=self.reads,
             categories=self.categories, classes=named_classes(self.classes), index=self._index,
+            preparations=self._inputs.preparations if is_prepared(self) else {},
         )  # fmt: skip
         decoded = any(is_decoded(rows.source) for rows in self._inputs.values())
         return made.prefetching(2) if decoded else made
@@ -348,6 +378,8 @@ class Dataset(Browsable, Augmentable, Parts):
     def _shapes(self) -> str:
         if isinstance(self._inputs, Unread):
             return f"of {len(self.columns)} columns as they were read"
+        if is_prepared(self) and not self._inputs.is_fitted:
+            return f"of {len(self.columns)} columns, prepared"
         return " and ".join(shape_text(rows.shape) or "1" for rows in self._inputs.values())
 
     def __repr__(self) -> str:
@@ -363,4 +395,4 @@ class Dataset(Browsable, Augmentable, Parts):
         roles = {"weight": self.weight, "group": self.group, "time": self.time}
         said = [f"{role} {name!r}" for role, name in roles.items() if name is not None]
         said = [", ".join(said)] if said else []
-        return [*said, *self.notes, *self._guarded(), *unread]
+        return [*said, *self.notes, *self._guarded(), *unread, *self._told_of_preparation()]

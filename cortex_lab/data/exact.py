@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cortex_lab.data.prepared import is_prepared
 from cortex_lab.ground import checks
 
 WANTED = 'float32, or "float64" for networks of ops="reference"'
@@ -32,7 +33,10 @@ def read_as_numbers(dataset: Any, dtype: DTypeLike) -> Any:
     other = copy.copy(dataset)
     vars(other)["dtype"] = np.dtype(dtype)
     words = dataset.categories
-    other._inputs = {name: other._read(columns, words) for name, columns in dataset.reads.items()}
+    if is_prepared(dataset):
+        other._inputs = dataset._inputs.as_numbers(other.dtype)
+    else:
+        other._inputs = {name: other._read(columns, words) for name, columns in dataset.reads.items()}
     other._targets = {
         name: goal if goal.labels is not None else other._goal(name, "values")
         for name, goal in dataset._targets.items()

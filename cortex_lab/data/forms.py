@@ -28,8 +28,11 @@ TARGETS = ("target", "label", "y", "class")
 """What the column to be predicted is called, in a frame that is given alone."""
 
 
-def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
-    """A frame, or a frame and the name of its target, as a Dataset, numbers as `dtype`; else as it is."""
+def as_data(data: Any, dtype: DTypeLike = np.float32, later: bool = False) -> Any:
+    """A frame, or a frame and the name of its target, as a Dataset, numbers as `dtype`; else as it is.
+
+    `later` as of a Dataset.
+    """
     data = checks.in_numpy(data)
     if isinstance(data, (str, os.PathLike)):
         raise TypeError(
@@ -51,7 +54,7 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
                 f"(frame, {example!r}) to predict {example!r} from the other columns, of "
                 f"{shown(data.columns)}"
             )
-        return Dataset(data, target=named[0], dtype=dtype)
+        return Dataset(data, target=named[0], dtype=dtype, later=later)
     pair = isinstance(data, (tuple, list)) and len(data) == 2
     if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
         named = "" if isinstance(data[0], Mapping) else f", columns=[..., {data[1]!r}]"
@@ -62,7 +65,7 @@ def as_data(data: Any, dtype: DTypeLike = np.float32) -> Any:
     if pair and isinstance(data[0], pd.DataFrame):
         frame, target = data[0], checks.plain(data[1])
         if is_column(frame, target):
-            return Dataset(frame, target=target, dtype=dtype)
+            return Dataset(frame, target=target, dtype=dtype, later=later)
         if target is not None and np.isscalar(target):
             raise KeyError(
                 f"the frame has no column {target!r} to be predicted; it has "
@@ -153,19 +156,23 @@ def coded_by_output(
 
 def inputs_of(
     inputs: Any, columns: Any, role: str, categories: Categories = MappingProxyType({}),
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike = np.float32, preparations: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:  # fmt: skip
     """Inputs with each frame read by the names that its own input has, if it has some.
 
-    Words are read by the `categories` of the training; ValueError for a column of words that has none.
+    Words are read by the `categories` of the training, all columns by its `preparations`, by input name, if
+    it has some; ValueError for a column of words that has none.
     """
+    one = next(iter(preparations.values())) if len(preparations) == 1 else None
     if isinstance(inputs, Mapping):
         if nested := [part for part in inputs.values() if isinstance(part, Mapping)]:
             raise checks.refused(f"an input of {role}", "an array or a frame", nested[0])
         alone = columns if len(inputs) == 1 else None
         names = columns if isinstance(columns, Mapping) else dict.fromkeys(inputs, alone)
+        own = {name: {name: preparations.get(name, one)} if preparations else {} for name in inputs}
         return {
-            name: inputs_of(part, names.get(name), role, categories, dtype) for name, part in inputs.items()
+            name: inputs_of(part, names.get(name), role, categories, dtype, own[name])
+            for name, part in inputs.items()
         }
     if checks.is_sparse(inputs):
         raise checks.sparse(f"an input of {role}", "an array of numbers")
@@ -173,8 +180,14 @@ def inputs_of(
         return checks.array(f"an input of {role}", inputs) if isinstance(inputs, range) else inputs
     if isinstance(columns, Mapping):
         if len(columns) > 1:
-            return {name: inputs_of(inputs, each, role, categories, dtype) for name, each in columns.items()}
+            own = {name: {name: preparations[name]} if preparations else {} for name in columns}
+            return {
+                name: inputs_of(inputs, each, role, categories, dtype, own[name])
+                for name, each in columns.items()
+            }
         columns = next(iter(columns.values()), None)
+    if one is not None:
+        return one.numbers(inputs).astype(dtype, copy=False)
     columns = inputs.columns.tolist() if columns is None else columns
     data = Dataset(inputs, columns, None, name=role, dtype=dtype)
     unknown = [column for column in data.categories if column not in categories]
@@ -203,7 +216,8 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
 
 
 def nameless(
-    data: Dataset, columns: list | dict | None, reading: str, categories: Categories, goals: Any = None
+    data: Dataset, columns: list | dict | None, reading: str, categories: Categories, goals: Any = None,
+    preparations: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Any, Any]:
     """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""
     read = data.read_as(reading, "the training")
@@ -217,16 +231,18 @@ def nameless(
     y = in_order(y, goals, repr(data.name), data.target)
     known = categories or None
     if isinstance(columns, dict) and len(columns) != 1:
-        return {name: read.inputs_of(each, known) for name, each in columns.items()} or x, y
+        own = preparations.get
+        return {name: read.inputs_of(each, known, own(name)) for name, each in columns.items()} or x, y
     columns = next(iter(columns.values())) if isinstance(columns, dict) else columns
-    return x if columns is None else read.inputs_of(columns, known), y
+    alone = next(iter(preparations.values()), None)
+    return x if columns is None else read.inputs_of(columns, known, alone), y
 
 
 def joined(
     inputs: pd.DataFrame, targets: pd.Series | pd.DataFrame, name: str = "dataset",
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike = np.float32, later: bool = False,
 ) -> Dataset:  # fmt: skip
-    """A frame of inputs and the columns that belong to it, as one data set."""
+    """A frame of inputs and the columns that belong to it, as one data set, read `later` as a Dataset is."""
     columns = inputs.columns.tolist()
     if isinstance(targets, pd.Series):
         if targets.name in columns and inputs.columns.is_unique and targets.equals(inputs[targets.name]):
@@ -242,7 +258,8 @@ def joined(
     frame = pd.concat([inputs, targets], axis=1)
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
-    return Dataset(frame, columns, goals[0] if len(goals) == 1 else goals, name=name, dtype=dtype)
+    goals = goals[0] if len(goals) == 1 else goals
+    return Dataset(frame, columns, goals, name=name, dtype=dtype, later=later)
 
 
 def refuse_given_away(dataset: Dataset) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,28 +17,23 @@ from cortex_lab.data.forms import (
     as_data,
     categories_of_inputs,
     coded_by_output,
-    in_words,
     inputs_of,
     joined,
-    nameless,
     refuse_given_away,
     refuse_unmatched,
     target_pieces,
 )
 from cortex_lab.data.frames import byte_columns, common_index, names_among, weights_of_rows
-from cortex_lab.data.in_arrays import described, goals_of, in_order, of_arrays, targets_of
+from cortex_lab.data.in_arrays import goals_of, targets_of
 from cortex_lab.data.learned import NOTHING, Learned, named_classes
-from cortex_lab.data.pairs import in_parts
+from cortex_lab.data.other_rows import VALIDATION, pair_of, rows_of
+from cortex_lab.data.prepared import is_prepared
 from cortex_lab.data.source import source_of
 from cortex_lab.data.splits import CannotStratify, draw_split
-from cortex_lab.data.targets import codes_of_numbers, known_codes, shown, weights_by_code
+from cortex_lab.data.targets import shown, weights_by_code
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_missing
 
-VALIDATION = (
-    "validation is the name of a split, a Dataset, a frame, a pair (inputs, targets), a fraction of the rows "
-    "such as 0.2, a number of rows, or None"
-)
 _COLUMNS = (pd.Series, pd.DataFrame)
 
 
@@ -54,6 +48,7 @@ class Given:
     chosen: which rows of the arrays to train on; None for all.
     byte_columns: those of the input columns that hold bytes.
     words: the categories of the columns of words among the inputs in arrays, by column.
+    prepared: what read the frames among those inputs, by input name, if the network has learned so.
     labels: the words that the class ids in the arrays stand for, if they were given as words; by output name
         of several.
     goals: the columns of targets in a frame beside arrays, if there are several; by output name of several.
@@ -70,6 +65,7 @@ class Given:
     byte_columns: Sequence = ()
     labels: Any = None
     words: Categories = field(default_factory=dict)
+    prepared: Mapping[str, Any] = field(default_factory=dict)
     goals: Any = None
 
     @classmethod
@@ -92,13 +88,14 @@ class Given:
             reads = getattr(data, "reads", None)
             alone = next(iter(reads.values())) if reads and len(reads) == 1 else reads
             return cls(reading, data, columns=alone)
-        data = as_data(data, dtype)
+        later = bool(learned.preparations)
+        data = as_data(data, dtype, later)
         dataset = data if isinstance(data, Dataset) else None
         if dataset is None:
-            inputs, targets = _pair(data, "data", "a Dataset or a pair (inputs, targets)")
+            inputs, targets = pair_of(data, "data", "a Dataset or a pair (inputs, targets)")
             index = common_index(inputs, targets)
             if isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
-                dataset = joined(inputs, targets, dtype=dtype)
+                dataset = joined(inputs, targets, dtype=dtype, later=later)
         if dataset is not None:
             if isinstance(dataset.target, dict) and by_output:
                 refuse_unmatched(dataset, by_output)
@@ -107,19 +104,22 @@ class Given:
             by_name = by_output if isinstance(dataset.target, dict) and by_output else reading
             dataset = learned.inputs(dataset).read_as(by_name, loss, learned)
             named = isinstance(dataset.inputs, dict)
-            found, columns = byte_columns(dataset._whole, dataset.columns), None if named else dataset.columns
+            bytes_in = [] if is_prepared(dataset) else byte_columns(dataset._whole, dataset.columns)
+            found, columns = bytes_in, None if named else dataset.columns
             return cls(reading, dataset=dataset, columns=columns, byte_columns=found)
         columns, found = (
             learned.columns(names_among(inputs)) or dict(learned.reads) or None,
             byte_columns(inputs),
         )
         words = categories_of_inputs(inputs, learned)
-        inputs = inputs_of(inputs, columns, "the data", words, dtype)
+        own = learned.preparations
+        inputs = inputs_of(inputs, columns, "the data", words, dtype, own)
         checks.as_many_rows(inputs, targets)
         goals = goals_of(targets)
         targets, labels = coded_by_output(targets, reading, loss, by_output or {}, learned)
         targets = _by_output(targets, reading, by_output or {})
         read = {"inputs": inputs, "targets": targets, "labels": labels, "words": words, "goals": goals}
+        read["prepared"] = own
         return cls(reading, **read, columns=columns, index=index, byte_columns=found)
 
     @property
@@ -179,6 +179,17 @@ class Given:
             return dict(self.words)
         return getattr(self.source if self.dataset is None else self.dataset, "categories", {})
 
+    def preparations(self, inputs: Iterable[str]) -> dict[str, Any]:
+        """What reads the columns of each of a network's inputs, where something does."""
+        if self.dataset is None:
+            found = dict(getattr(self.source, "preparations", self.prepared))
+        else:
+            found = self.dataset._inputs.preparations if is_prepared(self.dataset) else {}
+        inputs = list(inputs)
+        return (
+            dict(zip(inputs, found.values(), strict=True)) if len(inputs) == len(found) == 1 else dict(found)
+        )
+
     def batches(self, batch_size: int, seed: int, dtype: DTypeLike = np.float32) -> Any:
         """The rows to train on, in batches; numbers of arrays as `dtype`."""
         if self.source is not None:
@@ -209,7 +220,7 @@ class Given:
             return self, None
         if not size:
             named = self.dataset, self.columns, self.reading, "validation", self.labels, self.words
-            rows = rows_of(validation, *named, dtype=dtype, goals=self.goals)
+            rows = rows_of(validation, *named, dtype=dtype, goals=self.goals, preparations=self.prepared)
             return self, rows
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
@@ -267,114 +278,10 @@ class Given:
         return labels.tolist(), codes.reshape(-1)
 
 
-def rows_of(
-    data: Any,
-    dataset: Dataset | None,
-    columns: list | dict | None,
-    reading: str,
-    role: str,
-    words: Any = None,
-    categories: Categories = MappingProxyType({}),
-    dtype: DTypeLike = np.float32,
-    goals: Any = None,
-) -> tuple[Any, Any]:
-    """(inputs, targets) of other rows, as a training on `dataset`, or on arrays of `columns`, reads its own.
-
-    Datasets, frames, columns and words are matched by name. Numbers in arrays have none: their columns are in
-    the order of the training's, and their class ids are those that `dataset.arrays()` gives; for words they
-    are refused. `words` are those that the ids in the training's arrays stand for, `categories` those that
-    its network has learned, `goals` the columns of its targets; numbers of tables are read as `dtype`.
-    """
-    data = checks.in_numpy(data)
-    if isinstance(data, (tuple, list)):
-        data = as_data(data, dtype)
-    if isinstance(data, pd.DataFrame) and dataset is not None:
-        data = Dataset(data, dataset.inputs, dataset.target, name=role, dtype=dtype)
-    if isinstance(data, Dataset):
-        return (
-            data.like(dataset).arrays()
-            if dataset is not None
-            else nameless(data.read_as_numbers(dtype), columns, reading, categories, goals)
-        )
-    if isinstance(data, pd.DataFrame):
-        raise TypeError(
-            f"{role} cannot be a frame alone where the training was given arrays, which name no target; give "
-            "(frame[columns], frame[target]), or train on a Dataset"
-        )
-    wanted = (
-        VALIDATION if role == "validation" else "the name of a split, a Dataset, a frame or (inputs, targets)"
-    )
-    inputs, targets = _pair(data, role, wanted)
-    common_index(inputs, targets)
-    targets = in_order(targets, goals if dataset is None else dataset.target, role)
-    if dataset is not None and isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
-        inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
-        if targets.ndim == 2 and targets.shape[1] == 1:
-            targets = targets.iloc[:, 0]
-        if targets.ndim == 1 and not isinstance(dataset.target, (list, dict)):
-            targets = targets.rename(dataset.target)
-        return joined(inputs, targets, role, dtype).like(dataset).arrays()
-    if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
-        return _rows_by_name(inputs, targets, dataset, reading, role)
-    columns = columns if dataset is None else dataset.columns
-    if dataset is None and isinstance(targets, Mapping):
-        known = words if isinstance(words, dict) else {}
-        named = {name: in_words(each, known.get(name), role) for name, each in targets.items()}
-        return inputs_of(inputs, columns, role, categories, dtype), named
-    labels = words if dataset is None else dataset.labels
-    coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
-    categories = categories if dataset is None else dataset.categories
-    return inputs_of(inputs, columns, role, categories, dtype), targets_of(coded, reading)
-
-
-def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
-    """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
-    columns = dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns
-    if isinstance(inputs, pd.DataFrame) and isinstance(dataset.inputs, dict):
-        inputs = dict.fromkeys(columns, inputs)
-    inputs = inputs_of(inputs, columns, role, dataset.categories, dataset.dtype)
-    if not isinstance(dataset.target, dict):
-        return inputs, targets_of(_coded(targets, dataset, dataset.labels, role), reading)
-    if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
-        raise ValueError(
-            f"{role}: the targets of {dataset.name!r} have names, so those here are a dict by name, with "
-            f"{shown(dataset.target)}; or give a Dataset or a frame"
-        )
-    coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
-    readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
-    return inputs, {name: targets_of(each, readings[name]) for name, each in coded.items()}
-
-
-def _coded(
-    targets: Any, dataset: Dataset | None, labels: pd.Index | None, role: str, name: str | None = None
-) -> Any:
-    """Labels as the class ids that they are in the dataset; what are no labels as it is."""
-    if dataset is None or labels is None:
-        return targets
-    column: Any = dataset.target if name is None else dataset.target[name]
-    if isinstance(targets, pd.Series) or (targets is not None and _are_words(targets)):
-        given = pd.DataFrame({column: np.asarray(targets).reshape(-1)})
-        try:
-            return known_codes(labels, given, column, role, dataset.name)
-        except ValueError as error:
-            raise of_arrays(error, column) from None
-    return codes_of_numbers(targets, labels, column, role, dataset.name)
-
-
-def _pair(data: object, role: str, wanted: str) -> tuple[Any, Any]:
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{role} cannot be {described(data)}: {in_parts(data) or wanted}")
-    return data[0], data[1]
-
-
 def _by_output(targets: Any, reading: str, readings: Mapping[str, str]) -> Any:
     if not isinstance(targets, Mapping):
         return targets_of(targets, reading)
     return {name: targets_of(each, readings.get(name, reading)) for name, each in targets.items()}
-
-
-def _are_words(targets: object) -> bool:
-    return not isinstance(targets, Mapping) and np.asarray(targets).dtype.kind in "OUST"
 
 
 def _length(inputs: Any) -> int:

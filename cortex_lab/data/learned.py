@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype
 
+from cortex_lab.data.prepared import is_prepared, read_by
 from cortex_lab.data.roles import Goal, rows_of
 from cortex_lab.data.targets import _whole_column, shown
 from cortex_lab.data.tensor import TensorDtype
@@ -25,11 +26,13 @@ class Learned:
 
     classes: how the labels of its target print, in its order; by output name of several. None where it knows
         none.
+    preparations: by input name, what makes numbers of the columns, where they are not read as they are.
     """
 
     reads: Mapping[str, list] = field(default_factory=dict)
     categories: Mapping[Hashable, list[str]] = field(default_factory=dict)
     classes: Any = None
+    preparations: Mapping[str, Any] = field(default_factory=dict)
 
     def columns(self, columns: Any) -> Any:
         """Names of columns, by input where they are, in the network's order; ValueError for other names."""
@@ -63,6 +66,8 @@ class Learned:
         """
         reads = self.columns(data.reads) if isinstance(data.inputs, dict) else None
         reads = {"inputs": self.columns(data.columns)} if reads is None else reads
+        if self.reads and (self.preparations or is_prepared(data)):
+            return self._prepared(data, reads)
         known = [column for columns in reads.values() for column in columns if column in self.categories]
         strange = [column for column in data.categories if self.reads and column not in known]
         if strange:
@@ -79,6 +84,28 @@ class Learned:
         except ValueError as error:
             raise ValueError(f"{error}, or {AFRESH}") from None
         vars(same)["categories"] = categories
+        return self._named(same, data, reads)
+
+    def _prepared(self, data: Any, reads: Mapping[str, list]) -> Any:
+        """The rows of a Dataset as the preparations of the network read them."""
+        if not self.preparations:
+            raise ValueError(
+                f"the network has learned the columns {shown(reads[next(iter(reads))])} as they are, and "
+                f"{data.name!r} is prepared; give it whole columns, unprepared, or {AFRESH}"
+            )
+        alone = len(reads) == len(self.preparations) == 1
+        own = dict(zip(reads, self.preparations.values(), strict=True)) if alone else self.preparations
+        found = read_by(data, own, reads)
+        if found is data._inputs and reads == data.reads:
+            return data
+        same = copy.copy(data)
+        same._inputs = found
+        vars(same)["categories"] = {}
+        return self._named(same, data, reads)
+
+    @staticmethod
+    def _named(same: Any, data: Any, reads: Mapping[str, list]) -> Any:
+        """`same`, with the columns of `data` in the order of `reads`."""
         if not isinstance(data.inputs, dict):
             vars(same)["inputs"] = reads["inputs"] if isinstance(data.inputs, list) else data.inputs
         else:

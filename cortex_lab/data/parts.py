@@ -18,6 +18,7 @@ from cortex_lab.data.dealing import by_group, by_time
 from cortex_lab.data.folds import Folds, drawn_folds
 from cortex_lab.data.frames import by_row, row_numbers
 from cortex_lab.data.guarding import shared_rows
+from cortex_lab.data.prepared import Prepared
 from cortex_lab.data.roles import as_list
 from cortex_lab.data.source import frozen
 from cortex_lab.data.splits import CannotStratify, draw_split
@@ -46,10 +47,12 @@ class Parts(Answers):
     dtype: Any
     notes: tuple[str, ...]
     categories: Any
+    _inputs: Any
     _targets: Any
     _found: tuple[Any, list[str]] | None = None
     _autoencodes: bool
     _goals: Any
+    _goal: Any
 
     @property
     def columns(self) -> list:
@@ -193,6 +196,8 @@ class Parts(Answers):
             column.iloc[row] = label if known is None else known[str(label)]
         part._whole[self.target] = column
         part._targets = {"targets": replace(goal, rows=rows)}
+        if isinstance(part._inputs, Prepared):
+            part._inputs = part._inputs.relabeled(part)
         return part
 
     def reweight(self, weights: Any) -> Self:
@@ -320,4 +325,8 @@ class Parts(Answers):
         part = copy.copy(self)
         splits = {each: frozen(those) for each, those in splits.items()}
         vars(part).update(rows=frozen(rows), name=name, splits=splits, _note="")
+        if isinstance(self._inputs, Prepared):
+            part._inputs = self._inputs.part(part.rows, splits)
+            if self._autoencodes and part._inputs is not self._inputs:
+                part._targets = {each: part._goal(each) for each in part._goals}
         return part

@@ -105,7 +105,9 @@ def number(
 
 def real(name: str, value: object) -> float:
     """A number as a float; NaN and infinity are some, too."""
-    found = value if type(value) is float else plain(value)
+    if type(value) is float:
+        return value
+    found = plain(value)
     if isinstance(found, (int, float)) and not isinstance(found, bool):
         with contextlib.suppress(OverflowError):
             return float(found)

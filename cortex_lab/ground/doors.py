@@ -9,7 +9,11 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-_BEHIND = {"browse": "cortex_lab.lab.browsing", "augmented": "cortex_lab.lab.augmenting"}
+_BEHIND = {
+    "browse": "cortex_lab.lab.browsing",
+    "augmented": "cortex_lab.lab.augmenting",
+    "read_preparation": "cortex_lab.data.preparing",
+}
 
 
 def through(door: str) -> Callable[..., Any]:

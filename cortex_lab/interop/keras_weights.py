@@ -152,7 +152,7 @@ class Stored:
         self, entry: LayerEntry, datasets: list[h5py.Dataset], leaves: Mapping[Path, Leaf], era: Era
     ) -> Found:
         """The arrays of a model inside: those that are trained of all its layers, and then the others."""
-        trained, resting = _kinds_of(entry, (), leaves, era)
+        trained, resting = kinds_of(entry, (), leaves, era)
         order = [*trained, *resting]
         if len(order) != len(datasets):
             raise self.missing((entry.name,), f"it has {len(order)} arrays, and the file {len(datasets)}")
@@ -162,6 +162,10 @@ class Stored:
         return {
             path: [each for _, each in sorted(own, key=lambda one: one[0])] for path, own in found.items()
         }
+
+    def listed(self, group: str, name: str) -> list[str]:
+        """The texts that an attribute of a group lists."""
+        return self._split_texts(self.file[group], name)
 
     def _split_texts(self, holder: Any, name: str) -> list[str]:
         """A list of texts, which is in several attributes if it is long."""
@@ -202,7 +206,7 @@ def _count(entry: LayerEntry, path: Path, leaves: Mapping[Path, Leaf]) -> int:
 Place = tuple[Path, int]
 
 
-def _kinds_of(
+def kinds_of(
     entry: LayerEntry, path: Path, leaves: Mapping[Path, Leaf], era: Era
 ) -> tuple[list[Place], list[Place]]:
     """Which arrays Keras lists as trained, and which as resting, in its order."""
@@ -210,7 +214,7 @@ def _kinds_of(
     if entry.inside is not None:
         trained, resting = [], []
         for each in entry.inside.entries:
-            more = _kinds_of(each, here, leaves, era)
+            more = kinds_of(each, here, leaves, era)
             trained += more[0]
             resting += more[1]
     else:

@@ -11,11 +11,13 @@ import h5py
 import numpy as np
 
 from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.ground.files import DamagedFile
 from cortex_lab.interop import keras_files
 from cortex_lab.interop.building import Leaf, Path, build
 from cortex_lab.interop.keras_config import read_model
 from cortex_lab.interop.keras_layers import Untranslatable
+from cortex_lab.interop.keras_optimizer import read_optimizer
 from cortex_lab.interop.keras_weights import REMEDY, Stored
 from cortex_lab.nn import Graph, Network
 from cortex_lab.nn.contract.layer import Layer
@@ -26,9 +28,10 @@ def read_keras(
     weights: str | os.PathLike | None = None,
     *,
     input_shape: Any = None,
+    optimizer: bool = False,
     allow_nan: bool = False,
     ops: str | Ops = "cpu",
-) -> Network:
+) -> Any:
     """The network in a file that Keras saved, with its weights; neither Keras nor TensorFlow is needed.
 
         network = cl.interop.read_keras("model.keras")
@@ -40,10 +43,17 @@ def read_keras(
     input, where the file leaves lengths open. Regularizers, constraints and what cells drop in training are
     left out. `verify` says whether it computes what Keras did.
 
+    With `optimizer`, returns the network and a `Resumable`, so that training goes on:
+
+        network, resume = cl.interop.read_keras("model.keras", optimizer=True)
+        session = resume.put_into(cl.train(network, x, y, optimizer=resume.optimizer))
+
     Nothing in a file is run or looked up outside the table of layers. `DamagedFile` for what is not whole or
     does not fit, ValueError naming the layer for what cortex_lab does not have; NaN in weights and variances
     below 0 are errors, too, unless `allow_nan`.
     """
+    checks.flag("optimizer", optimizer)
+    checks.flag("allow_nan", allow_nan)
     with keras_files.opened(path, weights) as file:
         if file.description is None:
             raise DamagedFile(
@@ -70,7 +80,7 @@ def read_keras(
         network = Network(graph, ops=ops)
         for load in loads:
             load.fill(network, allow_nan)
-    return network
+        return (network, read_optimizer(file, model, built, network)) if optimizer else network
 
 
 @dataclass

@@ -18,6 +18,9 @@ def augmented(dataset: Dataset, row: int, epoch: int, seed: int) -> Any:
     given, shapes = dataset.augmentation, dataset.input_shape
     shapes = shapes if isinstance(shapes, dict) else {"inputs": shapes}
     by_input = given if isinstance(given, Mapping) else _suited(given, shapes)
+    if len(by_input) == len(shapes) == 1:
+        # A network may call it by another name.
+        by_input = dict(zip(shapes, by_input.values(), strict=True))
     trained_on = dataset.train.rows if "train" in dataset.splits else dataset.rows
     ops = get_ops("reference" if dataset.dtype == np.float64 else "cpu")
     found = {}

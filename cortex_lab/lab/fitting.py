@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
@@ -42,9 +42,7 @@ def refuse_no_network(network: object, data: object) -> None:
         raise checks.WrongArgument("the network goes first: say cl.train(network, data)")
     kind = type(network).__name__
     given, say = checks.shown(network), "cl.Network([cl.Dense(3)], input_shape)"
-    if isinstance(network, Graph):
-        given, say = "a Graph", "cl.Network(graph)"
-    elif isinstance(network, Layer):
+    if isinstance(network, Layer):
         given, say = f"a layer, {kind}", "cl.Network([layer], input_shape)"
     elif isinstance(network, (list, tuple)):
         given, say = f"a {kind}", "cl.Network(layers, input_shape)"
@@ -233,8 +231,13 @@ def reach(graph: Graph, name: str) -> tuple[float, float]:
     return LIMITS.get(end or "linear", (-inf, inf))
 
 
-def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]) -> None:
-    """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each."""
+def refuse_unfitting_inputs(
+    graph: Graph, inputs: Any, reads: Mapping[str, list], prepared: Iterable[str] = ()
+) -> None:
+    """ValueError for inputs whose rows do not fit the network; `reads` are the columns of each.
+
+    Those of `prepared` a preparation has made.
+    """
     named = inputs if isinstance(inputs, Mapping) else {next(iter(graph.inputs)): inputs}
     if set(named) != set(graph.inputs):
         columns = all(np.ndim(values) == 1 for values in named.values())
@@ -250,6 +253,12 @@ def refuse_unfitting_inputs(graph: Graph, inputs: Any, reads: Mapping[str, list]
         reader = graph.consumers[name][0] if graph.consumers[name] else name
         first = ", ".join(map(repr, columns[:MOST_NAMES])) + ", ..." * (len(columns) > MOST_NAMES)
         data = f"the columns {first} give" if columns else "the data have"
+        if name in prepared:
+            raise ValueError(
+                f"input {name!r} of the network has rows of shape {wanted}, and {data} rows of shape {got}, "
+                "as they are prepared by the rows to train on: split first, data = data.split(test=0.2, "
+                "validation=0.1), and make the network for that, cl.models.mlp_for(data)"
+            )
         raise ValueError(
             f"input {name!r} of the network, which {reader!r} reads, has rows of shape {wanted}, and {data} "
             f"rows of shape {got}; {_input_remedy(got, wanted, len(graph.inputs))}"

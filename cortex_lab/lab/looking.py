@@ -12,7 +12,7 @@ import pandas as pd
 from cortex_lab.data import Batches, Dataset, TensorArray
 from cortex_lab.data.frames import common_index
 from cortex_lab.data.roles import as_list
-from cortex_lab.data.views import StaticView, Versions, timed, versions
+from cortex_lab.data.views import StaticView, Versions, epochs_of, timed, versions
 from cortex_lab.ground import checks
 from cortex_lab.nn import Training
 from cortex_lab.nn.train.by_row import OutputByRow, by_row
@@ -53,11 +53,7 @@ class Looking:
         `epochs` is how many from the first on, or which; `input` names one of several that are augmented.
         """
         training: Any = self.process
-        wanted = range(epochs) if isinstance(epochs, int) and not isinstance(epochs, bool) else epochs
-        numbers = [checks.whole("an epoch", each, least=0) for each in checks.listed("epochs", wanted)]
-        if not numbers:
-            raise checks.refused("epochs", "a number of epochs, or which", epochs)
-        pictures = {epoch: self.augmented(row, epoch) for epoch in numbers}
+        pictures = {epoch: self.augmented(row, epoch) for epoch in epochs_of(epochs)}
         names = list(training.augmenter.by_input)
         name = names[0] if input is None else checks.choice("input", input, names)
         if len(names) > 1:

@@ -110,6 +110,8 @@ class Recipe:
                 f"a script cannot write down a part of a data set such as {data.name!r}; train on the whole, "
                 "with splits, or on arrays"
             )
+        # What made its numbers is no Python; the numbers are.
+        data = data.unprepared()
         frame = source.imported("pandas", "DataFrame")
         columns = [f"{source.of(name)}: {made}" for name, made in self._columns(data, source).items()]
         made = [source.of(each) for each in (data.inputs, data.target, splits, data.name)]

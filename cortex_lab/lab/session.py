@@ -246,6 +246,7 @@ class TrainingSession(Looking, Session):
         words, dataset = self.network.categories, self.dataset
         chosen = self.recipe.chosen if self.recipe is not None else ()
         lines = [super().__repr__(), *(f"  {each}" for each in chosen)]
+        lines += [f"  {note}" for each in self.network.preparations.values() for note in each.notes]
         if dataset is None or not words:
             return "\n".join(lines)
         columns = dataset.columns
@@ -315,7 +316,8 @@ class TrainingSession(Looking, Session):
         reading, _ = reading_of(training.losses)
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         known = reads, reading, "the data to score", self._labels, words, dtype, self._goals
-        return training.checked_rows(*rows_of(data, self.dataset, *known))
+        prepared = self.network.preparations
+        return training.checked_rows(*rows_of(data, self.dataset, *known, preparations=prepared))
 
     def _split(self, name: str) -> Any:
         """The part of the data called so; KeyError that says which there are."""

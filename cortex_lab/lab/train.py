@@ -34,7 +34,7 @@ from cortex_lab.lab.fitting import (
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
-from cortex_lab.nn import Network
+from cortex_lab.nn import Graph, Network
 from cortex_lab.nn.contract.loss import WrongRows, reading_of
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, say_how_bytes_are_seen
@@ -50,7 +50,7 @@ BATCH_SIZE = 32
 
 @told
 def train(
-    network: Network,
+    network: Network | Graph,
     data: Any,
     loss: Any = None,
     optimizer: Optimizer | str | None = None,
@@ -87,7 +87,8 @@ def train(
     Parameters
     ----------
     network
-        The network to train, in place.
+        The network to train, in place; of a Graph, such as `cl.models.mlp_for(dataset)`, one is made, whose
+        weights are drawn by `seed`: `session.network`.
     data
         A Dataset (its training rows are used), or a pair (inputs, targets): of arrays, or of a frame and a
         column, which are read as a Dataset is. Of (frame, "price") all columns but "price" are inputs, of a
@@ -145,6 +146,8 @@ def train(
         With `resume_from`: begin with the optimizer given here, which remembers nothing of earlier steps and
         has a schedule begin anew, and with nothing attached.
     """
+    if isinstance(network, Graph):
+        network = Network(network, seed=checks.seed("seed", seed))
     refuse_no_network(network, data)
     refuse_swapped(loss, optimizer)
     batch_size = checks.whole("batch_size", batch_size)
@@ -167,7 +170,11 @@ def train(
     sample_weight = kept(sample_weight, "sample_weight", shared)
     class_weight = kept(class_weight, "class_weight", shared)
     dtype = network.ops.dtype
-    data = as_data(data, dtype) if not hasattr(data, "fetch") else data
+    learned = Learned(**learned_names(network))
+    if saved is not None and saved.preparations:
+        # Numbers are made as they were, whatever another version, or other rows, would make of the columns.
+        learned = replace(learned, reads=saved.reads, preparations=saved.preparations)
+    data = as_data(data, dtype, bool(learned.preparations)) if not hasattr(data, "fetch") else data
     if sample_weight is None and getattr(data, "weight", None) is not None:
         sample_weight = data.frame[data.weight]
     if augment is None:
@@ -190,7 +197,6 @@ def train(
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
-    learned = Learned(**learned_names(network))
     whole = Given.of(data, reading, name, by_output, learned, dtype)
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed, dtype)
@@ -202,7 +208,8 @@ def train(
     batches = given.batches(batch_size, seed, dtype)
     first = batches.fetch(0)
     checked_names(network, batches)
-    refuse_unfitting_inputs(network.graph, first.inputs, reads)
+    prepared = given.preparations(network.graph.inputs)
+    refuse_unfitting_inputs(network.graph, first.inputs, reads, prepared)
     refuse_other_scales(network.graph, reads, whole)
     if given.source is None:
         refuse_wrong_rows(network.graph, batches, reads)
@@ -222,6 +229,7 @@ def train(
     say_out_of_reach(training, given, first)
     say_held_logits(training)
     names = {"reads": reads, "categories": given.categories, "classes": given.classes}
+    names |= {"preparations": prepared}
     if saved is not None:
         check_validated(training, saved, validation)
         load_training(training, saved, new_optimizer, names)
@@ -246,7 +254,8 @@ def train(
     if given_optimizer is not None and given_optimizer is not named:
         chosen.append(f"learns by {given_optimizer!r}")
     chosen += renumbered(training, given)
-    chosen += unscaled(training, given, reads, first)
+    features = {name: each.features for name, each in prepared.items()}
+    chosen += unscaled(training, given, reads | features, first)
     chosen += answered_together(training)
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     named = {"labels": given.labels, "goals": given.goals}

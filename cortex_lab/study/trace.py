@@ -91,7 +91,7 @@ class Trace(Unpickled):
         Nothing is added then, nor where a value is no number.
         """
         step = checks.whole("step", step, least=0)
-        if self._length and step <= (last := self["step"][-1]):
+        if self._length and step <= (last := self._cells["step"][self._length - 1]):
             raise checks.refused("step", f"later than {last:.0f}, the step of the last row", step)
         self._append(step, checks.real("seconds", seconds), self._checked(values))
 
@@ -155,17 +155,23 @@ class Trace(Unpickled):
 
     def preview(self, step: int, values: Mapping[str, float]) -> TracePreview:
         """The trace as it would be with one row more; good until the trace changes or `close` is called."""
-        step, values = checks.whole("step", step, least=0), self._checked(values)
+        step, values = checks.whole("step", step, least=0), dict(self._checked(values))
         if self._length == self._capacity:
             self._grow()
         return TracePreview(self, step, values)
 
-    def _checked(self, values: Mapping[str, float]) -> dict[str, float]:
-        """`values` as floats, each of a column that there is."""
-        checks.instance("values", values, Mapping, "numbers by key, such as {'loss': 0.5}")
-        for key in values:
-            if key not in self._columns:
+    def _checked(self, values: Mapping[str, float]) -> Mapping[str, float]:
+        """`values` as floats, each of a column that there is: the very dict, where they are so already."""
+        if type(values) is not dict:
+            checks.instance("values", values, Mapping, "numbers by key, such as {'loss': 0.5}")
+        columns, floats = self._columns, True
+        for key, value in values.items():
+            if key not in columns:
                 self[key]
+            floats = floats and type(value) is float
+        # What a value is called in an error takes longer to say than most values to look at.
+        if floats:
+            return values
         return {key: checks.real(f"the value of {key!r}", value) for key, value in values.items()}
 
     def frame(self) -> pd.DataFrame:

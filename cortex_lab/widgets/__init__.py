@@ -21,6 +21,9 @@
 | `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
 | `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
 | `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
+| `DecisionRegions` | what is said of each place, where the input is two numbers            |
+| `Reliability`     | whether chances can be believed; ROC, precision and recall            |
+| `Comparison`      | two runs side by side, their difference, and that of each layer       |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -53,8 +56,10 @@ from cortex_lab.widgets.views.also_recorded import AlsoRecorded
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
+from cortex_lab.widgets.views.comparison import Comparison
 from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
+from cortex_lab.widgets.views.decision_regions import DecisionRegions
 from cortex_lab.widgets.views.distributions import Distributions
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
@@ -64,6 +69,7 @@ from cortex_lab.widgets.views.network_map import NetworkMap
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
+from cortex_lab.widgets.views.reliability import Reliability
 from cortex_lab.widgets.views.sample_browser import SampleBrowser
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
@@ -78,10 +84,12 @@ __all__ = [
     "Chart",
     "ClassBalance",
     "ColumnHistograms",
+    "Comparison",
     "ConfusionMatrix",
     "Contours",
     "DatasetBrowser",
     "DatasetRows",
+    "DecisionRegions",
     "Diagram",
     "Distributions",
     "EmbeddingMap",
@@ -98,6 +106,7 @@ __all__ = [
     "Plot",
     "PredictedValues",
     "RecordedCurves",
+    "Reliability",
     "SampleBrowser",
     "Scatter",
     "Sentences",

@@ -165,12 +165,21 @@ def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(
     bench.root.evaluate("bench => bench.scrollIntoView({ block: 'start' })")
     bench.wait_for_step(0, ("activations",))
     figure = bench.panel("activations").locator(".cortex-figure")
-    box, notebook = figure.bounding_box(), lab.page.locator(".jp-WindowedPanel-outer").bounding_box()
-    assert box["y"] + box["height"] <= notebook["y"] + notebook["height"]
+    window = lab.page.locator(".jp-WindowedPanel-outer").bounding_box()
+    bottom = window["y"] + window["height"]
+
+    def lowest() -> float:
+        box = figure.bounding_box()
+        return box["y"] + box["height"]
+
+    lab.wait_until(lambda: lowest() <= bottom, "activations in sight")
     # What is cut on the canvas is told in full under the pointer, and to those who hear the page.
-    told = sweep(lab.page, bench.panel("activations"), shares=(0.04,))
     names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
-    assert {*names} <= told
+
+    def told() -> set[str]:
+        return {each.partition("\n")[0] for each in sweep(bench.panel("activations"), shares=(0.04,))}
+
+    lab.wait_until(lambda: {*names} <= told(), "names that were cut to be told")
     assert all(name in figure.get_attribute("aria-label") for name in names)
     lab.resize(768, 1024)
     lab.wait_until(

@@ -67,7 +67,7 @@ def test_every_mark_is_drawn_in_both_themes_and_told_of(notebook: Callable[..., 
         assert panel.evaluate(INKS) > 8, f"{kind} looks blank"
         assert panel.locator(".cortex-caption").inner_text() == kind
         assert not panel.locator(".cortex-note").is_visible()
-        told = sweep(lab.page, panel)
+        told = sweep(panel)
         assert told, f"nothing is told of {kind}"
         assert not [text for text in told if "undefined" in text], told
         light[kind] = panel.evaluate(PICTURE)
@@ -85,13 +85,21 @@ def test_every_mark_is_drawn_in_both_themes_and_told_of(notebook: Callable[..., 
         )
 
 
-def sweep(page: Any, panel: Any, shares: tuple[float, ...] = (0.35, 0.5, 0.65)) -> set[str]:
+def sweep(panel: Any, shares: tuple[float, ...] = (0.35, 0.5, 0.65)) -> set[str]:
     """What is told while the pointer goes over the figure, in lines from left to right at these heights."""
-    box, tooltip = panel.locator(".cortex-figure").bounding_box(), panel.locator(".cortex-tooltip")
-    told = set()
-    for share in shares:
-        for i in range(1, 40):
-            page.mouse.move(box["x"] + i / 40 * box["width"], box["y"] + share * box["height"])
-            if tooltip.is_visible():
-                told.add(tooltip.inner_text())
-    return told
+    return {*panel.evaluate(SWEEP, list(shares))}
+
+
+SWEEP = """(view, shares) => {
+    const figure = view.querySelector(".cortex-figure"), tooltip = view.querySelector(".cortex-tooltip");
+    const { left, top, width, height } = figure.getBoundingClientRect(), told = [];
+    const move = (kind, x, y) => figure.dispatchEvent(new PointerEvent(kind, { clientX: x, clientY: y }));
+    for (const share of shares) {
+        for (let i = 1; i < 40; i++) {
+            move("pointermove", left + (i / 40) * width, top + share * height);
+            if (tooltip.checkVisibility()) told.push(tooltip.innerText);
+        }
+    }
+    move("pointerleave", 0, 0);
+    return told;
+}"""

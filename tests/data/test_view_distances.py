@@ -102,6 +102,13 @@ def test_distances_between_parts_are_scipys() -> None:
     assert found.index[-1] == "same" and found["value"].iloc[0] >= found["value"].iloc[1]
 
 
+def test_names_that_are_apart_by_chance_come_after_what_drifts() -> None:
+    frame = pd.DataFrame({"name": [f"name {row}" for row in range(400)], "a": np.arange(400.0)})
+    found = drift(frame.iloc[:200], frame.iloc[200:]).frame()
+    assert found["column"].tolist() == ["a", "name"] and found["value"].tolist() == pytest.approx([1, 1])
+    assert found["drifts"].tolist() == [True, False]
+
+
 def test_gaps_infinities_dates_lengths_and_pictures_drift_too() -> None:
     rows = 200
     pictures = np.random.default_rng(0).integers(0, 100, (rows, 4, 4, 1), dtype=np.uint8)

@@ -215,6 +215,13 @@ def test_a_grid_has_pictures_of_each_class_by_their_rows() -> None:
     assert np.abs(shown - wanted).max() <= 0.5
 
 
+def test_pictures_without_a_class_and_those_that_are_missing_are_counted() -> None:
+    column = TensorArray(np.zeros((4, 2, 2), np.uint8), np.array([False, False, True, False]))
+    found = image_grid(pd.DataFrame({"image": column, "y": ["a", None, "a", ""]}), by="y")
+    assert found.frame()["row"].tolist() == [3, 0] and found.frame()["class"].tolist() == ["", "a"]
+    assert {"1 are missing", "1 have no class"} <= set(found.said)
+
+
 def test_rows_are_called_as_in_the_frame_they_are_from() -> None:
     some = load("digits").frame.loc[[7, 3, 11]]
     found = image_grid(some, by="label")
@@ -253,6 +260,24 @@ def test_versions_show_the_very_pixels() -> None:
     assert all(np.array_equal(found.pictures[epoch], each) for epoch, each in arrays.items())
     assert found.frame().loc[3, "mean change"] == pytest.approx(arrays[3].mean())
     assert found.frame()["highest"].tolist() == [float(each.max()) for each in arrays.values()]
+
+
+def test_versions_of_a_data_sets_own_augmentation(monkeypatch) -> None:
+    data = load("digits")
+
+    def augmented(self, row, epoch, seed):
+        return self.arrays()[0][row] * np.float32((1 + epoch) / (10 + seed))
+
+    monkeypatch.setattr(Dataset, "augmented", augmented, raising=False)
+    found = data.versions(5, [0, 4], seed=2)
+    for epoch, picture in found.pictures.items():
+        assert np.array_equal(picture, augmented(data, 5, epoch, 2))
+    assert (
+        decode_png(pictures_in(found.html())[0]).tolist()
+        == (data.arrays()[0][5, :, :, 0] * 255).round().tolist()
+    )
+    with pytest.raises(ValueError, match="epochs"):
+        data.versions(5, 0)
 
 
 def test_a_picture_without_two_dimensions_is_said_in_words() -> None:

@@ -348,6 +348,9 @@ def test_a_dataset_that_has_one_is_trained_with_it_unless_told_another():
     other = cl.train(network, data, "softmax_cross_entropy", augment=cl.Augmentation(noise=0.1))
     assert other.process.augmenter.by_input == {"input": cl.Augmentation(noise=0.1)}
     assert data.select([1, 2]).augmentation == data.augmentation
+    named = data.augmenting({"input": data.augmentation})
+    np.testing.assert_array_equal(named.augmented(3), data.augmented(3))
+    cl.train(network, named, "softmax_cross_entropy")
     assert not cl.train(network, data.augmenting(None), "softmax_cross_entropy").process.augmenter
     with pytest.raises(ValueError, match=r"have no augmentation; .*data\.augmenting"):
         rows_of("tables").augmented(0)

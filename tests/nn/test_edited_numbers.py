@@ -17,7 +17,7 @@ ARRAYS = {
 }
 OTHERS = {
     "learning_rate", "optimizer", "excluded_rows", "labels", "row_weights", "frozen", "dropout_rate",
-    "hyperparameter", "revived_unit",
+    "hyperparameter", "optimizer_state", "revived_unit",
 }  # fmt: skip
 BEYOND = [1e300, -1e39, np.longdouble("1e4000"), 3.5e38]
 
@@ -51,6 +51,20 @@ def test_numbers_beyond_float32_are_not_edited_in(kind, beyond):
     made.edit(f"{kind}[{name!r}]", 3.0)
     # Who says infinite means it.
     made.edit(f"{kind}[{name!r}]", np.inf)
+
+
+@pytest.mark.parametrize("value", [*BEYOND, np.nan, np.inf, np.ones(3), "fast"], ids=str)
+def test_an_optimizer_remembers_only_what_fits(value):
+    made = session()
+    made.edit("optimizer['momentum']", 0.5)
+    made.step(1)
+    before = made.process.optimizer_state["velocity"].copy()
+    with pytest.raises(ValueError, match="velocity"):
+        made.edit("optimizer_state['velocity']", value)
+    for wrong in (-1, 0.5, "many"):
+        with pytest.raises(ValueError, match="updates"):
+            made.edit("optimizer_state['updates']", wrong)
+    np.testing.assert_array_equal(made.process.optimizer_state["velocity"], before)
 
 
 def test_the_reference_takes_what_float64_holds():

@@ -20,9 +20,11 @@ from cortex_lab.widgets import (
     Cells,
     ClassBalance,
     ColumnHistograms,
+    Comparison,
     ConfusionMatrix,
     Contours,
     DatasetRows,
+    DecisionRegions,
     Diagram,
     Distributions,
     EmbeddingMap,
@@ -34,6 +36,7 @@ from cortex_lab.widgets import (
     PathView,
     PredictedValues,
     RecordedCurves,
+    Reliability,
     SampleBrowser,
     Scatter,
     Tiles,
@@ -103,6 +106,12 @@ def _of_diagnosis(steps: int) -> View[Any]:
     return Findings(session)
 
 
+def _of_fork(steps: int) -> View[Any]:
+    fork = session_kinds.arrays().fork(learning_rate=[0.001, 0.01])
+    fork.step(steps)
+    return Comparison(fork[0], fork[1])
+
+
 def _of_kind(view: Callable[[Any], View[Any]], kind: Callable[[], Any]) -> Callable[[int], View[Any]]:
     def make(steps: int) -> View[Any]:
         session = kind()
@@ -135,6 +144,9 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Distributions: _of_kind(Distributions, session_kinds.dataset),
     RecordedCurves: _of_kind(RecordedCurves, session_kinds.dataset),
     NetworkMap: _of_kind(NetworkMap, session_kinds.several_inputs_and_outputs),
+    DecisionRegions: _of_kind(DecisionRegions, session_kinds.plane),
+    Reliability: _of_kind(Reliability, session_kinds.dataset),
+    Comparison: _of_fork,
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
@@ -189,9 +201,8 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Sentences(("Nothing found.",), ("",), ("",), (False,)),
     ],
     HeatMap: [
-        HeatMap([0.0, 1.0, 3.0, 4.0], [-1.0, 0.0, 1.0],
-                np.where(_VALUES == 1, np.nan, _VALUES), unit="all"),
-        HeatMap([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0], _VALUES, groups=np.array([[0, 1, 1], [1, 0, 0]]),
+        HeatMap([0.0, 8.0, 12.0, 24.0], [-1.0, 2.0, 5.0], np.where(_VALUES, _VALUES, np.nan), unit="all"),
+        HeatMap([0.0, 8.0, 12.0, 24.0], [-1.0, 2.0, 5.0], _VALUES, groups=np.array([[0, 1, 1], [1, 0, 0]]),
                 names=("ant", "<bee>"), unit="chance"),
     ],
     NodeMap: [

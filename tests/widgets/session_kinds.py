@@ -135,11 +135,17 @@ def several_labels() -> Any:
     return cl.train(_dense(cl.Dense(4)), (_X, y), "sigmoid_cross_entropy", **_OPTIONS)
 
 
+def plane() -> Any:
+    network, rows = _dense(cl.Dense(3), shape=(2,)), _X[:, :2]
+    return cl.train(network, (rows, _CLASSES), "softmax_cross_entropy", **_OPTIONS)
+
+
 KINDS: dict[str, Callable[[], Any]] = {
     made.__name__: made
     for made in (
         dataset, arrays, arrays_with_a_fraction_held_out, some_labels_unknown, batches_of_ones_own,
         autoencoder, autoencoder_of_a_dataset, sequences, a_class_at_each_step, a_value_at_each_step, ids,
         several_inputs_and_outputs, regression, regression_of_several_values, yes_or_no, several_labels,
+        plane,
     )
 }  # fmt: skip

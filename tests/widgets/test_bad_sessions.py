@@ -12,7 +12,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.study import Session
-from cortex_lab.widgets import Chart, PathView
+from cortex_lab.widgets import Chart, Comparison, PathView
 from cortex_lab.widgets.chart.canvas import pack
 from cortex_lab.widgets.opening import views_of
 from cortex_lab.widgets.views import VIEWS
@@ -20,7 +20,7 @@ from tests.widgets import session_kinds
 from tests.widgets.hand import linear, three_classes
 from tests.widgets.toys import ToySession, ToyTraining
 
-OF_SESSIONS = [cls for cls in VIEWS.values() if cls is not PathView]
+OF_SESSIONS = [cls for cls in VIEWS.values() if cls not in (PathView, Comparison)]
 
 
 def nan_everywhere() -> Any:

@@ -17,7 +17,7 @@ Each gives a `StaticView`: `frame()` are its numbers, `html()` is a page, `save(
 from cortex_lab.data.views.alike import farthest, near_duplicates
 from cortex_lab.data.views.balance import class_balance
 from cortex_lab.data.views.drift import drift
-from cortex_lab.data.views.grid import Versions, image_grid, versions
+from cortex_lab.data.views.grid import Versions, epochs_of, image_grid, versions
 from cortex_lab.data.views.overview import Overview, overview
 from cortex_lab.data.views.page import StaticView
 from cortex_lab.data.views.timing import batch_times, timed
@@ -29,6 +29,7 @@ __all__ = [
     "batch_times",
     "class_balance",
     "drift",
+    "epochs_of",
     "farthest",
     "image_grid",
     "near_duplicates",

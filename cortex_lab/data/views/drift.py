@@ -47,7 +47,10 @@ def drift(data: Any, other: Any = None, *, between: Any = None) -> StaticView:
     )
     table["p"] = np.minimum(1.0, table["p"].astype(float) * tests)
     table.insert(5, "drifts", table["p"] < CHANCE)
-    table = table.sort_values(["drifts", "value"], ascending=[False, False], ignore_index=True, kind="stable")
+    # Two parts of a column of names have all names apart, and by chance: those that drift come before.
+    table["order"] = np.where(table["drifts"], -table["value"].astype(float), table["p"])
+    table = table.sort_values(["drifts", "order"], ascending=[False, True], ignore_index=True, kind="stable")
+    table = table.drop(columns="order")
     table = table.rename(columns={"first": "in the first", "second": "in the second"})
     names = [
         f"{first[0]} ({len(first[1].frame):,} rows) and {second[0]} ({len(second[1].frame):,})"

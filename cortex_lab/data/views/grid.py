@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data._pictures import value_range
 from cortex_lab.data.tensor import Tensor, TensorDtype, shape_text
 from cortex_lab.data.views.looked import Looked, coded
 from cortex_lab.data.views.page import StaticView, brief
-from cortex_lab.data.views.thumbnails import MOST_BYTES, figure, scale, thumbnail
+from cortex_lab.data.views.thumbnails import MOST_BYTES, figure, thumbnail
 from cortex_lab.ground import checks
 
 MOST_CLASSES = 30
@@ -60,21 +61,18 @@ def image_grid(
         goal = getattr(data, "_classified", None)
         named = [own for name, own in getattr(data, "_goals", {}).items() if data._targets[name] is goal]
         by = named[0] if goal is not None and named else None
-    codes, labels = (
-        (np.zeros(len(looked.frame), np.int64), [""]) if by is None else coded(looked.column(by), by)
-    )
+    codes, labels = np.zeros(len(looked.frame), np.int64), [""]
+    if by is not None:
+        codes, labels = coded(looked.column(by), by)
     there = ~pictures.isna().to_numpy(bool)
+    classes = range(min(len(labels), MOST_CLASSES))
+    each = min(each, max(1, MOST_PICTURES // max(1, len(classes))))
     random = np.random.default_rng(seed)
-    chosen: dict[int, np.ndarray] = {}
-    for code in range(min(len(labels), MOST_CLASSES)):
-        places = np.flatnonzero((codes == code) & there)
-        if len(places):
-            chosen[code] = np.sort(
-                random.permutation(places)[: min(each, MOST_PICTURES // max(1, len(labels)) + 1)]
-            )
+    drawn = {code: random.permutation(np.flatnonzero((codes == code) & there))[:each] for code in classes}
+    chosen = {code: np.sort(own) for code, own in drawn.items() if len(own)}
     places = np.concatenate([*chosen.values(), np.empty(0, np.int64)]).astype(np.int64)
     if not len(places):
-        raise ValueError(f"all pictures in {column!r} are missing")
+        raise ValueError(f"all pictures in {column!r} are missing" + ", or their classes" * (by is not None))
     arrays = dict(zip(places.tolist(), _taken(pictures, places), strict=True))
     limits = _limits(list(arrays.values()))
     body, rows = [], []
@@ -82,13 +80,17 @@ def image_grid(
         label = brief(labels[code])
         figures = []
         for place in own.tolist():
-            told = f"{label + ', ' if label else ''}{looked.label(place)}"
+            told = looked.label(place) if by is None else f"{label}, {looked.label(place)}"
             picture = thumbnail(arrays[place], told, limits, size)
             shape = shape_text(arrays[place].shape) or "1"
             figures.append(figure(picture or escape(shape), escape(looked.label(place))))
             rows.append((looked.numbers[place], labels[code], shape))
         count = int(((codes == code) & there).sum())
-        head = f"<h4>{escape(label)} <span class='muted'>{len(own)} of {count:,}</span></h4>" if label else ""
+        head = (
+            f"<h4>{escape(label)} <span class='muted'>{len(own)} of {count:,}</span></h4>"
+            if by is not None
+            else ""
+        )
         body.append(f'{head}<div class="tiles">{"".join(figures)}</div>')
     index = looked.index[places]
     table = pd.DataFrame(rows, index=index, columns=["row", "class", "shape"])
@@ -97,12 +99,25 @@ def image_grid(
     said[0] += f", each in at most {MOST_BYTES // 1024} kB"
     if not there.all():
         said.append(f"{int((~there).sum()):,} are missing")
+    if (codes < 0).any():
+        said.append(f"{int((codes < 0).sum()):,} have no class")
     if len(labels) > MOST_CLASSES:
         said.append(f"the first {MOST_CLASSES} of {len(labels):,} classes")
     if limits != (0.0, 255.0):
         said.append(f"black is {brief(limits[0])}, white {brief(limits[1])}")
     named = f" by {brief(by)!r}" if by is not None else ""
     return StaticView(f"Pictures of {looked.name}{named}", tuple(said), table, "".join(body))
+
+
+def epochs_of(epochs: int | Iterable[int]) -> list[int]:
+    """The first so many epochs, or those that are listed."""
+    epochs = checks.plain(epochs)
+    if isinstance(epochs, int) and not isinstance(epochs, bool):
+        epochs = range(checks.whole("epochs", epochs, least=1, most=1000))
+    numbers = [checks.whole("an epoch", each, least=0) for each in checks.listed("epochs", epochs)]
+    if not numbers:
+        raise checks.refused("epochs", "a number of epochs, or which", epochs)
+    return numbers
 
 
 def versions(pictures: Mapping[int, np.ndarray], name: str, given: Any = None, size: int = 96) -> Versions:
@@ -166,4 +181,4 @@ def _limits(arrays: list[np.ndarray]) -> tuple[float, float]:
     """One gray scale for all that is shown."""
     if all(each.dtype == np.uint8 for each in arrays):
         return 0.0, 255.0
-    return scale(np.concatenate([each.astype(np.float64).ravel() for each in arrays]))
+    return value_range(np.concatenate([each.astype(np.float64).ravel() for each in arrays]))

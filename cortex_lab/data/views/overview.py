@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data._pictures import value_range
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.views.looked import Looked
 from cortex_lab.data.views.page import StaticView, bars, brief, listing, share, spread
 from cortex_lab.data.views.summaries import ColumnSummary, summary
-from cortex_lab.data.views.thumbnails import scale, thumbnail
+from cortex_lab.data.views.thumbnails import thumbnail
 from cortex_lab.ground import checks
 
 WIDEST = 30
@@ -115,7 +116,8 @@ def _told(found: ColumnSummary) -> str:
 def _drawn(name: Hashable, found: ColumnSummary) -> str:
     pictures = ""
     if found.shown is not None and len(found.shown):
-        limits = scale(found.shown)
+        # One gray scale for all, so that they can be compared.
+        limits = value_range(found.shown)
         each = [thumbnail(row, f"{name}, one of the rows", limits, 40) for row in found.shown]
         pictures = " ".join(one for one in each if one)
     if found.histogram is None:

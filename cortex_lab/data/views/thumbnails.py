@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.data._pictures import pixels, png, value_range
+from cortex_lab.data._pictures import pixels, png
 
 MOST_BYTES = 6 * 1024
 """A thumbnail takes no more of a page, before it is written in base64."""
@@ -29,13 +29,11 @@ def thumbnail(
     if picture is None:
         return None
     tall, wide = picture.shape[:2]
-    content, kind = png(picture), "png"
-    if not exact:
-        content, kind = _fitted(picture)
-    # Whole multiples keep every pixel square and equally large.
-    zoom = max(1, round(size / max(tall, wide))) if max(tall, wide) <= size else size / max(tall, wide)
-    if exact:
-        zoom = max(1, zoom)
+    content, kind = (png(picture), "png") if exact else _fitted(picture)
+    zoom = size / max(tall, wide)
+    if exact or zoom >= 1:
+        # Whole multiples keep every pixel square and equally large.
+        zoom = max(1, round(zoom))
     drawn = "pixelated" if zoom >= 1 else "auto"
     data = base64.b64encode(content).decode("ascii")
     return (
@@ -49,11 +47,6 @@ def thumbnail(
 def figure(picture: str | None, caption: str) -> str:
     """A thumbnail, or what there is instead of one, above words, which are HTML already."""
     return f"<figure>{picture or ''}<figcaption>{caption}</figcaption></figure>"
-
-
-def scale(rows: np.ndarray) -> tuple[float, float]:
-    """The values that are black and white in all of these rows, so that they can be compared."""
-    return value_range(rows)
 
 
 def smaller(picture: np.ndarray, longest: int) -> np.ndarray:

@@ -62,6 +62,9 @@ def batch_times(data: Any, batch_size: int = 128, steps: int = 30, seed: int = 0
     """
     rows = len(data)
     batches = data.batches(min(checks.whole("batch_size", batch_size), rows), seed=seed)
+    if batches._ahead is not None:
+        # What a thread reads ahead would be waited for, and not be seen.
+        batches = batches._with(_ahead=None)
     steps = checks.whole("steps", steps, least=1, most=1000)
     stages: dict[str, list[float]] = {"read": [], "to the buffer": []}
     into: dict[tuple, np.ndarray] = {}

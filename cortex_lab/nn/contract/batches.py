@@ -33,7 +33,8 @@ class BatchSource(Protocol):
     way; no others are ever divided. It may have `reads`, the columns of each input by its name, by which
     tables of other rows are read, `check_unchanged()`, which raises an error if arrays that it serves were
     changed, `excluding(rows)`, the source without these rows, and `served_once`: whether each row comes by
-    once in an epoch, as is taken for granted, so that it is checked then and never again.
+    once in an epoch, as is taken for granted, so that it is checked then and never again. To have rows mixed,
+    it has `rows`, the numbers of those trained on, and `at(rows)`, a batch of some of them.
     """
 
     @property

@@ -9,11 +9,13 @@
 | `densenet`            | densely connected networks with bottlenecks and compression            |
 | `autoencoder`         | linear, deep, sparse and denoising autoencoders                        |
 | `transformer`         | attention over characters: which comes next                            |
+| `mlp_for`             | dense layers for a Dataset: its columns in, its targets out            |
 """
 
 from cortex_lab.ground.habits import answers_for
 from cortex_lab.nn.models.autoencoder import autoencoder
 from cortex_lab.nn.models.densenet import densenet
+from cortex_lab.nn.models.mlp import mlp_for
 from cortex_lab.nn.models.plain import cortex_mnist, vgg
 from cortex_lab.nn.models.resnet import plain, resnet, resnet_imagenet
 from cortex_lab.nn.models.transformer import transformer
@@ -22,6 +24,7 @@ __all__ = [
     "autoencoder",
     "cortex_mnist",
     "densenet",
+    "mlp_for",
     "plain",
     "resnet",
     "resnet_imagenet",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from cortex_lab.ground.held import Held
 from cortex_lab.nn.graph.graph import Graph
 
@@ -134,11 +137,8 @@ JUDGED = ("predict_proba", "predict_log_proba", "predict_classes", "decision_fun
 
 def judged(graph: Graph, name: str) -> str:
     """What makes probabilities or classes of a network's first output, by what that ends in."""
-    output = node = graph.outputs[0]
-    while graph.nodes[node].layer.is_view and graph.nodes[node].inputs[0] in graph.nodes:
-        node = graph.nodes[node].inputs[0]
-    layer: Any = graph.nodes[node].layer
-    end = layer.activation or getattr(layer, "function", None) or "linear"
+    output = graph.outputs[0]
+    end = _end_of(graph, output)
     found = "network.predict(x)" + (f"[{output!r}]" if len(graph.outputs) > 1 else "")
     one = graph.shape(output)[-1:] in ((), (1,))
     if end not in (*_SURE, *_RAW) and not (end != "linear" and name == "predict_classes" and not one):
@@ -155,13 +155,59 @@ def judged(graph: Graph, name: str) -> str:
     return f"numpy.log({made})" if name == "predict_log_proba" else made
 
 
+def _end_of(graph: Graph, node: str) -> str:
+    """The activation that an output ends in, whatever shape it is brought into after that."""
+    while graph.nodes[node].layer.is_view and graph.nodes[node].inputs[0] in graph.nodes:
+        node = graph.nodes[node].inputs[0]
+    layer: Any = graph.nodes[node].layer
+    return layer.activation or getattr(layer, "function", None) or "linear"
+
+
+def _named(graph: Graph, output: str, values: np.ndarray, labels: list[str]) -> np.ndarray:
+    """The labels that the values of an output stand for."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"output {output!r} is NaN or infinite in some rows, and names no class there")
+    units, end = values.shape[-1] if values.ndim > 1 else 1, _end_of(graph, output)
+    if units == 1 and len(labels) == 2:
+        codes = values.reshape(values.shape[:-1] if values.ndim > 1 else values.shape)
+        return np.array(labels, object)[(codes > (0.5 if end in _SURE else 0)).astype(int)]
+    if units != len(labels):
+        raise ValueError(f"output {output!r} has {units} units for {len(labels)} classes, so none is named")
+    return np.array(labels, object)[values.argmax(axis=-1)]
+
+
 class NetworkAnswers(Held):
     """Base of `Network`: what to type for what it has not, and instead of assigning."""
 
     graph: Graph
     answers, assigning = ANSWERS, ASSIGNING
-    settable = frozenset({"reads", "categories", "classes", "named_at", "saw_bytes", "saw_large"})
+    settable = frozenset(
+        {"reads", "categories", "classes", "preparations", "named_at", "saw_bytes", "saw_large"}
+    )
     remade = "make another network, or assign to network.parameters['dense_1/kernel']"
+
+    def classify(self, x: Any) -> Any:
+        """The class of each row by its name, as in `classes`: that of which `predict` gives most.
+
+        An array, of a frame a Series on its index; of several outputs a dict by name of those that have
+        classes. ValueError where the network knows none.
+        """
+        network: Any = self
+        classes, outputs = network.classes, list(self.graph.outputs)
+        if not classes:
+            raise ValueError(
+                "the network knows no names of classes: it was not trained yet, on values, or on ids in "
+                "arrays"
+            )
+        known = classes if isinstance(classes, dict) else {outputs[0]: classes}
+        predicted = network.predict(x)
+        found: dict[str, Any] = {}
+        for name, labels in known.items():
+            values = predicted if len(outputs) == 1 else predicted[name]
+            found[name] = _named(self.graph, name, values, labels)
+            if isinstance(x, pd.DataFrame) and found[name].ndim == 1:
+                found[name] = pd.Series(found[name], index=x.index, name="class")
+        return found if len(outputs) > 1 else next(iter(found.values()))
 
     def _answer(self, name: str) -> str | None:
         return judged(self.graph, name) if name in JUDGED else self.answers.get(name)

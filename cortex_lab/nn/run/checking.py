@@ -52,7 +52,7 @@ def _by_name(network: Any, x: Any) -> dict[str, Any]:
     refuse_pair(x)
     if isinstance(x, Mapping) or (hasattr(x, "iloc") and not is_table(x)):
         refuse_one_row(network, x)
-    inputs, learned = network.graph.inputs, (network.categories, network.ops.dtype)
+    inputs, learned = network.graph.inputs, (network.categories, network.ops.dtype, network.preparations)
     x = read_table(x, network.reads, *learned) if is_table(x) else x
     named = dict(x) if isinstance(x, Mapping) else {next(iter(inputs)): x}
     if set(named) == set(inputs) and any(type(part) is not np.ndarray for part in named.values()):

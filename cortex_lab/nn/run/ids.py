@@ -21,8 +21,8 @@ class NoSuchId(IndexError, ValueError):
 
     def __init__(self, text: str, name: str, place: int, columns: list | None) -> None:
         where = f"column {place} of input {name!r}"
-        if columns:
-            # A column of arrays is one.
+        if columns and (len(columns) == 1 or place < len(columns)):
+            # A column of arrays, or of texts, is one.
             where = f"column {columns[place if len(columns) > 1 else 0]!r}"
         super().__init__(text.replace("{where}", where))
         self._parts = text, name, place, columns

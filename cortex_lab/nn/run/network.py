@@ -52,8 +52,9 @@ class Network(NetworkAnswers, Pickled):
     `parameters`, `gradients` and `states` are named views into them; to change one, assign an array to it:
     `network.parameters["conv2d_1/kernel"] = array`. `pictures` names the inputs whose bytes (uint8) are seen
     as 0 to 1: see `seen`; `ids` those that are read as ids. `reads` are the columns of a table that it was
-    trained on, by input name, `categories` what was in its columns of words, and `classes` the names of what
-    its outputs stand for, where `train` was told.
+    trained on, by input name, `categories` what was in its columns of words, `preparations` what makes
+    numbers of columns, by input name, and `classes` the names of what its outputs stand for, where `train`
+    was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
     the next update waits for it. `turns` sees to that: what changes weights holds
@@ -74,6 +75,7 @@ class Network(NetworkAnswers, Pickled):
     states: Arrays
     reads: dict[str, list]
     categories: dict[Any, list[str]]
+    preparations: dict[str, Any]
     # The labels of one output; by name of several.
     classes: list[str] | dict[str, list[str]] | None
     # What the weights were when it was given names that were not learned yet.
@@ -135,7 +137,8 @@ class Network(NetworkAnswers, Pickled):
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
         checks.seed("seed", seed)
-        self.reads, self.categories, self.classes, self.named_at = {}, {}, None, None
+        self.reads, self.categories, self.preparations = {}, {}, {}
+        self.classes, self.named_at = None, None
         self.saw_bytes, self.saw_large = frozenset(), frozenset()
         with self.turns.lock:
             self.turns.await_readers()
@@ -288,21 +291,7 @@ class Network(NetworkAnswers, Pickled):
     @classmethod
     def load(cls, path: str | os.PathLike, ops: str | Ops = "cpu") -> Network:
         """The network that `save` wrote (also out of a saved training); `DamagedFile` if it is not whole."""
-
-        def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
-            with saving.reading(path, "graph"):
-                graph = Graph.from_dict(description["graph"])
-            seed = saving.whole_number(path, description, "seed")
-            return description | {"graph": graph, "seed": seed}, graph
-
-        ops = as_ops(ops)
-        description, arrays = saving.read(path, look)
-        with saving.reading(path, "graph"):
-            network = cls(description["graph"], seed=description["seed"], ops=ops)
-        with saving.reading(path, "reads"):
-            saving.give_names(network, description)
-        saving.fill_network(network, arrays, path)
-        return network
+        return saving.loaded(cls, path, as_ops(ops))
 
     def copy(self) -> Network:
         """A network of its own with the same weights."""
@@ -321,6 +310,8 @@ class Network(NetworkAnswers, Pickled):
         network = Network(self.graph.cut(at, then), seed=self.seed if seed is None else seed, ops=self.ops)
         network.reads = {name: self.reads[name] for name in network.graph.inputs if name in self.reads}
         network.categories = self.categories
+        known = self.preparations
+        network.preparations = {name: known[name] for name in network.graph.inputs if name in known}
         network.saw_bytes = self.saw_bytes & set(network.graph.inputs)
         network.saw_large = self.saw_large & set(network.graph.inputs)
         kept = set(self.graph.ancestors(at))

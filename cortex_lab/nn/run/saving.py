@@ -19,6 +19,7 @@ import numpy as np
 
 from cortex_lab.ground import hdf5
 from cortex_lab.ground.described import NotDefined
+from cortex_lab.ground.doors import through
 from cortex_lab.ground.files import DamagedFile, write_whole
 from cortex_lab.nn.graph.graph import Graph
 
@@ -47,6 +48,7 @@ _LONGEST = 300
 Look = Callable[[dict[str, Any]], tuple[dict[str, Any], Graph]]
 # What is saved of a training beside its network, and how many arrays of it at most.
 _BESIDE, _MOST = ("optimizer/", "loss/", "best/"), 100
+_PREPARED = "preparations/"
 
 
 def read(path: str | os.PathLike, look: Look | None = None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -115,7 +117,47 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
         description["categories"] = [[name, labels] for name, labels in network.categories.items()]
     if network.classes:
         description["classes"] = network.classes
+    for name, preparation in network.preparations.items() if network.reads and _kept(network.reads) else ():
+        described, content = preparation.written()
+        description.setdefault("preparations", {})[name] = described
+        arrays[f"{_PREPARED}{name}"] = np.frombuffer(content, np.uint8)
     return description, arrays
+
+
+def loaded(kind: type, path: str | os.PathLike, ops: Any) -> Any:
+    """The network of a file, as `kind(graph, seed, ops)` makes one; see `Network.load`."""
+
+    def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
+        with reading(path, "graph"):
+            graph = Graph.from_dict(description["graph"])
+        return description | {"graph": graph, "seed": whole_number(path, description, "seed")}, graph
+
+    description, arrays = read(path, look)
+    with reading(path, "graph"):
+        network = kind(description["graph"], seed=description["seed"], ops=ops)
+    with reading(path, "reads"):
+        give_names(network, description)
+    network.preparations = preparations_of(path, description, arrays)
+    fill_network(network, arrays, path)
+    return network
+
+
+def preparations_of(
+    path: str | os.PathLike, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """What made numbers of the columns that a network was trained on, by input name, as the file has it.
+
+    `DamagedFile` that names what in it is not on the list of what is read from files.
+    """
+    found = {}
+    with reading(path, "preparations"):
+        reads = names_of(description)["reads"]
+        for name, described in dict(description.get("preparations", {})).items():
+            content = arrays[f"{_PREPARED}{name}"]
+            if content.dtype != np.uint8 or content.ndim != 1:
+                raise ValueError(f"that of {name!r} is no row of bytes")
+            found[name] = through("read_preparation")(described, content.tobytes(), reads[name])
+    return found
 
 
 def give_names(network: Any, description: Mapping[str, Any]) -> None:
@@ -171,9 +213,10 @@ def _belonging(file: h5py.File, path: str | os.PathLike, graph: Graph, training:
     shapes = _shapes(graph)
     groups = {name[: at + 1] for name in shapes for at, sign in enumerate(name) if sign == "/"}
     beside: list[str] = []
+    prepared = {f"{_PREPARED}{name}" for name in graph.inputs} | {_PREPARED}
 
     def known(name: str) -> bool:
-        if name in shapes or name in groups or (training and name == "trace"):
+        if name in shapes or name in groups or name in prepared or (training and name == "trace"):
             return True
         if training and name.startswith(_BESIDE) and len(beside) < _MOST:
             beside.append(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,15 @@ def is_table(x: Any) -> bool:
     return hasattr(x, "arrays") or hasattr(x, "columns")
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 def read_tables(
-    named: Mapping[str, Any], reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: DTypeLike
+    named: Mapping[str, Any],
+    reads: Mapping[str, list],
+    categories: Mapping[Any, list[str]],
+    dtype: DTypeLike,
+    preparations: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any]:
     """Inputs by name, with each frame and Dataset among them read by the columns of its own input.
 
@@ -29,7 +37,7 @@ def read_tables(
     refuse_other_rows(named)
     known = {name: {name: reads[name]} if name in reads else {} for name in named}
     return {
-        name: read_table(part, known[name], categories, dtype) if is_table(part) else part
+        name: read_table(part, known[name], categories, dtype, preparations) if is_table(part) else part
         for name, part in named.items()
     }
 
@@ -47,22 +55,33 @@ def refuse_other_rows(*given: Any) -> None:
 
 
 def read_table(
-    table: Any, reads: Mapping[str, list], categories: Mapping[Any, list[str]], dtype: DTypeLike = np.float32
+    table: Any,
+    reads: Mapping[str, list],
+    categories: Mapping[Any, list[str]],
+    dtype: DTypeLike = np.float32,
+    preparations: Mapping[str, Any] = NOTHING,
 ) -> Any:
     """The columns `reads`, in their order, of a frame or a Dataset, as the network was trained on them.
 
-    Columns of words become 0 and 1 by the `categories` that it has learned. Where the network knows no names,
+    Columns of words become 0 and 1 by the `categories` that it has learned, and all columns of an input what
+    its preparation makes of them, where it has one of the `preparations`. Where the network knows no names,
     a Dataset gives its own inputs, a frame all its columns. KeyError for a missing column; ValueError for one
     with gaps or words that were not learned, or that is not numeric.
     """
     if len(reads) > 1:
         return {
-            name: read_table(table, {name: columns}, categories, dtype) for name, columns in reads.items()
+            name: read_table(table, {name: columns}, categories, dtype, preparations)
+            for name, columns in reads.items()
         }
-    columns = next(iter(reads.values()), None)
+    name, columns = next(iter(reads.items()), (None, None))
+    preparation = preparations.get(name)
     if hasattr(table, "arrays"):
         named = columns is not None and hasattr(table, "inputs_of")
+        if preparation is not None:
+            return table.inputs_of(columns, categories, preparation)
         return table.inputs_of(columns, categories) if named else table.arrays()[0]
+    if preparation is not None:
+        return preparation.apply(table).to_numpy()
     columns = list(table.columns) if columns is None else columns
     missing = [name for name in columns if name not in table.columns]
     if missing:

@@ -109,6 +109,11 @@ def pending_update(training: Editable, name: str, value: Any) -> None:
     training.record.change(name, training.network.parameters.fitting(name, value))
 
 
+def optimizer_state(training: Editable, name: str, value: Any) -> None:
+    """What the optimizer remembers: an array like `params`, such as "mean", or the number of "updates"."""
+    training.update.remember(name, value)
+
+
 def revived_unit(training: Editable, name: str, value: Any) -> None:
     """Units of a layer, by their numbers, given fresh incoming weights and the bias they began with.
 
@@ -132,6 +137,7 @@ EDITS: dict[str, Callable[..., None]] = {
     "state": state,
     "gradient": gradient,
     "pending_update": pending_update,
+    "optimizer_state": optimizer_state,
     "revived_unit": revived_unit,
 }
 _OF_THE_WHOLE = ("learning_rate", "excluded_rows", "labels", "row_weights", "frozen", "dropout_rate")

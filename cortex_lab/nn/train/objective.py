@@ -148,14 +148,12 @@ class TotalLoss:
 
     def evaluations(self, slots: Mapping[str, Slots]) -> list[Callable[[], None]]:
         """What `evaluate` does before its check, as calls to be made at each step."""
-        ops, losses = self.network.ops, {**self.losses, **self.mixed}.items()
-        seen = {name: at.mixture if name in self.mixed else at for name, at in slots.items()}
-        return [
-            Replayed(loss.evaluate, ops, seen[name])
-            if loss.replays
-            else partial(_evaluate, loss, ops, seen[name])
-            for name, loss in losses
-        ]
+        ops, found = self.network.ops, []
+        for name, loss in {**self.losses, **self.mixed}.items():
+            at = slots[name].mixture if name in self.mixed else slots[name]
+            call = Replayed(loss.evaluate, ops, at) if loss.replays else partial(_evaluate, loss, ops, at)
+            found.append(call)
+        return found
 
     def check(self, slots: Mapping[str, Slots]) -> None:
         """ValueError if a target is a class that does not exist, for which no kernel stopped."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground.forks import cached_property
+from cortex_lab.nn.run import saving
 from cortex_lab.nn.train.saved_study import SavedStudy
 
 
@@ -22,6 +24,16 @@ class Saved:
     description: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
     study: SavedStudy | None = None
+
+    @cached_property
+    def preparations(self) -> dict[str, Any]:
+        """What made numbers of the columns, by input name; `DamagedFile` for what is not ours."""
+        return saving.preparations_of(self.path, self.description, self.arrays)
+
+    @property
+    def reads(self) -> dict[str, list]:
+        """Those columns, by input name."""
+        return saving.names_of(self.description)["reads"]
 
     @property
     def file(self) -> FileAsRead:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cortex_lab.compute import Ops
+from cortex_lab.ground import checks
 from cortex_lab.nn.contract.penalties import BoundPenalties
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.train.copies import copied, put_back
@@ -115,6 +116,25 @@ class Update:
         """Have another optimizer, or this one as it was."""
         put_back(self.network.ops.copy, state, self.state)
         self.optimizer = optimizer
+
+    def remember(self, name: str, value: Any) -> None:
+        """Have the optimizer remember something else: an array like the parameters, or a number."""
+        if name not in self.state:
+            known = ", ".join(each for each in self.state if each not in ("clipped", "decayed", "scaled"))
+            raise KeyError(f"{type(self.optimizer).__name__} remembers no {name!r}; it remembers {known}")
+        held = self.state[name]
+        if not hasattr(held, "shape"):
+            whole = isinstance(held, int)
+            self.state[name] = checks.whole(name, value, least=0) if whole else checks.number(name, value)
+            return
+        values = checks.numbers(name, value, "an array of numbers, or a number")
+        with np.errstate(over="ignore"):
+            found = values.astype(self.network.ops.dtype)
+        if values.shape not in ((), tuple(held.shape)) or not np.isfinite(found).all():
+            wanted = f"finite numbers of shape {tuple(held.shape)}, as {found.dtype} holds them"
+            raise checks.refused(name, wanted, value)
+        found = np.broadcast_to(found, held.shape).copy()
+        self.network.ops.copy(self.network.ops.asarray(found), out=held)
 
     def set(self, **hyperparameters: Any) -> None:
         """Have the optimizer go on with other hyper-parameters."""

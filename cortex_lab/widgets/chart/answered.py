@@ -123,6 +123,12 @@ class RowAnswers:
         said = collected.step, collected.part, collected.rows, collected.total
         return Answered(*said, collected.inputs, collected.targets, outputs, of_rows)
 
+    def answer(self, collected: Collected, inputs: Named) -> Named:
+        """What each output says of other inputs, with the weights that were collected."""
+        with self._turn:
+            network, _ = self._twin_with(*collected.weights)
+            return network.activations(network.checked_inputs(inputs), list(network.graph.outputs))
+
     def _take(self, part: str, numbers: np.ndarray) -> tuple[np.ndarray, Named, Named]:
         batches: Any = self.session.process.batches  # type: ignore[attr-defined]
         relabeled = getattr(batches, "relabeled_rows", None)

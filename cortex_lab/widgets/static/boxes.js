@@ -16,9 +16,10 @@ MARKS.bars = (surface, mark, place) => {
   const tell = (value) => (plot.x?.percent ? `${(100 * value).toFixed(0)}%` : formatNumber(value));
   context.font = theme.font;
   const shown = names.map((name) => fit(context, name, 64));
-  const room = Math.max(...shown.map((name) => context.measureText(name).width));
-  const left = area.left + room + 8;
-  const full = area.right - left - 40;
+  // Bars too thin for words are told of under the pointer, and have all the room.
+  const worded = pitch >= 9;
+  const left = area.left + (worded ? Math.max(...shown.map((name) => context.measureText(name).width)) + 8 : 0);
+  const full = area.right - left - (worded ? 40 : 0);
   const across = makeScale([low, high], left, left + full);
   for (let i = 0; i < count; i++) {
     const middle = area.top + (i + 0.5) * pitch;
@@ -26,7 +27,7 @@ MARKS.bars = (surface, mark, place) => {
     context.font = stands ? theme.strongFont : theme.font;
     context.textAlign = "right";
     context.fillStyle = stands ? theme.text : theme.muted;
-    if (pitch >= 9) context.fillText(shown[i], left - 6, middle);
+    if (worded) context.fillText(shown[i], left - 6, middle);
     context.fillStyle = theme.line;
     context.fillRect(left, middle - pitch * 0.36, full, pitch * 0.72);
     context.fillStyle = stands || strong === undefined ? theme.color(mark.color) : theme.muted;
@@ -34,7 +35,7 @@ MARKS.bars = (surface, mark, place) => {
     context.fillRect(Math.min(from, to), middle - pitch * 0.36, Math.abs(to - from), pitch * 0.72);
     context.textAlign = "left";
     context.fillStyle = stands ? theme.text : theme.muted;
-    if (pitch >= 9) context.fillText(tell(values[i]), left + full + 6, middle);
+    if (worded) context.fillText(tell(values[i]), left + full + 6, middle);
   }
   return (x, y) => {
     const i = Math.floor((y - area.top) / pitch);

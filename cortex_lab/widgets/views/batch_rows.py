@@ -65,11 +65,13 @@ class BatchRows(View[ShownBatch]):
         at_fault = np.isin(rows, bad)
         order = np.lexsort((-np.nan_to_num(losses, nan=-np.inf), ~at_fault))[:MOST_ROWS]
         network = network_of(self.session)
-        named = [str(column) for column in network.reads.get(name, ())]
+        prepared = network.preparations.get(name)
+        columns = network.reads.get(name, ()) if prepared is None else prepared.features
+        named = [str(column) for column in columns]
         width = int(np.prod(values.shape[1:]))
-        columns = named if len(named) == width else [str(place) for place in range(width)]
+        named = named if len(named) == width else [str(place) for place in range(width)]
         picked = (rows[order], losses[order], values[order])
-        return ShownBatch(step, *picked, tuple(columns), at_fault[order], len(rows))
+        return ShownBatch(step, *picked, tuple(named), at_fault[order], len(rows))
 
     def chart(self, data: ShownBatch) -> Chart:
         names = tuple(f"row {row}" for row in data.rows)
