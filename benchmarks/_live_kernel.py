@@ -151,8 +151,8 @@ def _not_training() -> float:
 
 def rests(bench: Bench) -> bool:
     """Whether nobody has anything to do until the session moves, the static picture included."""
-    findings, picture = bench.views["findings"], bench.picture
-    drawn = picture.png is not None and not bench._picture_due and not picture._thread.is_alive()
+    findings, thread = bench.views["findings"], bench.picture._thread
+    drawn = thread is not None and not thread.is_alive() and not bench._picture_due
     return drawn and not bench.map_moving and findings._of == findings._subject()
 
 

@@ -832,7 +832,6 @@ class Recording:
     """Stands in for an `Ops`: its kernels do their work, and `calls` are what did it.
     """
 
-    def __init__(self, ops: Ops) -> None: ...
 
 def as_ops(ops: Any) -> Ops:
     """The backend itself, or that of the name given."""

@@ -75,8 +75,8 @@ def _class(node: ast.ClassDef) -> str:
     for each in node.body:
         if isinstance(each, ast.AnnAssign):
             lines.append(f"    {ast.unparse(each)}")
-        elif isinstance(each, ast.FunctionDef) and each.name != "__getattr__":
-            # With it, a name that no kernel has would be as good as any.
+        elif isinstance(each, ast.FunctionDef) and not each.name.startswith("_"):
+            # With `__getattr__`, a name that no kernel has would be as good as any.
             lines.append(textwrap.indent(_declared(each), "    "))
     return "\n".join(lines)
 

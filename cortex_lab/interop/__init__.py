@@ -5,15 +5,34 @@
 | `read_keras`     | the network in a file of Keras 1, 2 or 3                                          |
 | `read_weights`   | the weights of such a file, into a network of one's own                           |
 | `verify`         | compares every layer with what another program gave: a `Report`                   |
+| `preprocess`     | pictures as the networks of keras.applications want them                          |
+| `top`            | the likeliest classes by name; `read_labels` reads the names from a file          |
 | `record`         | what a model of Keras or PyTorch gives at each layer: `RecordedLayers`, for `verify` |
 
 `cortex_lab.interop.estimators` are networks as scikit-learn's.
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.interop.certificate import Compared, Report, verify
+from cortex_lab.interop.imagenet import preprocess, read_labels, top
+from cortex_lab.interop.keras_optimizer import Resumable
 from cortex_lab.interop.loading import read_weights
 from cortex_lab.interop.reading import read_keras
 from cortex_lab.interop.recorder import record
 from cortex_lab.interop.recording import RecordedLayers
 
-__all__ = ["Compared", "RecordedLayers", "Report", "read_keras", "read_weights", "record", "verify"]
+__all__ = [
+    "Compared",
+    "RecordedLayers",
+    "Report",
+    "Resumable",
+    "preprocess",
+    "read_keras",
+    "read_labels",
+    "read_weights",
+    "record",
+    "top",
+    "verify",
+]
+
+__getattr__ = answers_for(__name__)

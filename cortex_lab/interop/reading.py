@@ -46,7 +46,7 @@ def read_keras(
     With `optimizer`, returns the network and a `Resumable`, so that training goes on:
 
         network, resume = cl.interop.read_keras("model.keras", optimizer=True)
-        session = resume.put_into(cl.train(network, x, y, optimizer=resume.optimizer))
+        session = resume.put_into(cl.train(network, (x, y), optimizer=resume.optimizer))
 
     Nothing in a file is run or looked up outside the table of layers. `DamagedFile` for what is not whole or
     does not fit, ValueError naming the layer for what cortex_lab does not have; NaN in weights and variances

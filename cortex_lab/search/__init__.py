@@ -13,7 +13,10 @@
 `Ensemble` makes one predictor of several trainings.
 """
 
+from cortex_lab.ground.habits import answers_for
 from cortex_lab.search.ensemble import Ensemble
 from cortex_lab.search.search import Search, TrialFailed
 
 __all__ = ["Ensemble", "Search", "TrialFailed"]
+
+__getattr__ = answers_for(__name__)

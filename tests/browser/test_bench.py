@@ -165,14 +165,9 @@ def test_all_is_in_sight_on_a_low_window_and_long_names_are_told_apart(
     bench.root.evaluate("bench => bench.scrollIntoView({ block: 'start' })")
     bench.wait_for_step(0, ("activations",))
     figure = bench.panel("activations").locator(".cortex-figure")
-    window = lab.page.locator(".jp-WindowedPanel-outer").bounding_box()
-    bottom = window["y"] + window["height"]
-
-    def lowest() -> float:
-        box = figure.bounding_box()
-        return box["y"] + box["height"]
-
-    lab.wait_until(lambda: lowest() <= bottom, "activations in sight")
+    window = lab.page.locator(".jp-WindowedPanel-outer")
+    lowest = "each => each.getBoundingClientRect().bottom"
+    lab.wait_until(lambda: figure.evaluate(lowest) <= window.evaluate(lowest), "activations in sight")
     # What is cut on the canvas is told in full under the pointer, and to those who hear the page.
     names = [f"stage1_block1.main_branch.dense_{number}" for number in range(5)]
 

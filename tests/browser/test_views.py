@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.browser.test_harness import write_notebook
+from tests.browser.harness import Lab
 from tests.browser.test_panels import STAGE, Views
 
 CELLS = [
@@ -33,24 +33,15 @@ INKS = """view => { const canvas = view.querySelector("canvas"), context = canva
                     return new Set(new Uint32Array(data.buffer)).size; }"""
 
 
-@pytest.fixture(scope="module")
-def opened(browser: Any, lab_server: Any) -> Iterator[Views]:
-    write_notebook(lab_server.folder, "views.ipynb", CELLS)
-    with browser.lab(lab_server, size=(1280, 1000)) as lab:
-        lab.open("views.ipynb", fresh=False)
-        lab.run_all()
-        found = Views(lab)
-        found.root.wait_for()
-        yield found
-
-
 @pytest.fixture
-def views(opened: Views) -> Iterator[Views]:
-    opened.page.bring_to_front()
-    opened.lab.run_code("bench.selection = []")
-    opened.agree("selection", [])
-    yield opened
-    assert not opened.lab.console_errors, opened.lab.console_errors
+def views(lab: Lab, notebook: Callable[..., Any]) -> Views:
+    notebook("views.ipynb", CELLS, keep=True)
+    found = Views(lab)
+    found.page.bring_to_front()
+    found.lab.run_code("bench.selection, bench.moment = [], None")
+    found.agree("selection", [])
+    found.root.wait_for()
+    return found
 
 
 def shown(views: Views, name: str, step: int = 12) -> Any:
@@ -119,7 +110,6 @@ def test_a_node_or_a_line_is_shown_by_all_views(views: Views) -> None:
 
 
 def test_a_click_on_curves_marks_the_step(views: Views) -> None:
-    views.lab.run_code("bench.moment = None")
     click(views, "recorded_curves", 0.5, 0.15)
     step = views.page.evaluate(f"({STAGE}).store.values.moment")
     assert 1 <= step <= 12

@@ -271,6 +271,7 @@ CASES = [
             SEQUENCE,
             lambda L: [
                 L.Dropout(0.3),
+                L.Dropout(0.3, noise_shape=(None, 1, 4)),
                 L.SpatialDropout1D(0.3),
                 L.GaussianNoise(0.3),
                 L.GaussianDropout(0.3),

@@ -118,7 +118,11 @@ def adapted(keras: Any) -> Any:
     ]
     for layer in layers:
         layer.adapt(np.random.default_rng(1).normal(2, 3, (50, 3, 4)))
-    layers += [L.Normalization(mean=[1, 2, 3, 4], variance=[4, 3, 2, 1]), L.Rescaling(0.5, -1)]
+    layers += [
+        L.Normalization(mean=[1, 2, 3, 4], variance=[4, 3, 2, 1]),
+        L.Rescaling(0.5, -1),
+        L.Rescaling([0.5, 1.0, 2.0, 3.0], [0.0, 1.0, -2.0, 3.0]),
+    ]
     return keras.Model(x, [layer(x) for layer in layers])
 
 

@@ -76,7 +76,7 @@ def test_a_file_without_one_says_so(tmp_path):
 @pytest.mark.parametrize(("name", "value"), [("updates", 7), ("mean", 0.5)])
 def test_what_an_optimizer_remembers_is_edited_and_replayed(name, value):
     network = cl.Network([cl.Dense(2)], (4,))
-    session = cl.train(network, X, Y, loss="mse", optimizer=cl.Adam(0.01), batch_size=8)
+    session = cl.train(network, (X, Y), loss="mse", optimizer=cl.Adam(0.01), batch_size=8)
     session.edit(f"optimizer_state[{name!r}]", value)
     session.step(3)
     after = network.params.copy()

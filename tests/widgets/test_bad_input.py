@@ -22,8 +22,8 @@ MOST = 200_000
 """Numbers that one panel sends to a page at most."""
 
 
-DRAWN = ("dataset", "regression", "sequences")
-"""Kinds of sessions that are drawn in every way, of those whose panels are looked at."""
+DRAWN = ("dataset",)
+"""Kinds of sessions whose panels are drawn in every way; those of the others are packed for a page."""
 
 
 @pytest.fixture(autouse=True)

@@ -118,9 +118,8 @@ def test_rows_of_every_kind_of_session_are_selected_by_their_numbers(open_bench,
     shown = bench.views["batch_rows"].look().rows
     for given in (list(shown[:2]), np.array([7], np.uint8), range(3, 5), pd.Series([9, 8])):
         bench.selection = given
-        assert bench.selection == list(given) and all(
-            view.selection == list(given) for view in bench.views.values()
-        )
+        assert list(bench.selection) == list(given)
+        assert all(list(view.selection) == list(given) for view in bench.views.values())
     bench.pinned = bench.selection[0]
     assert bench.views["activations"].png(dpi=30)
     for junk in ([-1], [0.5], "ab", 3, [None], [[1, 2]]):

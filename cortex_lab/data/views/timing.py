@@ -17,7 +17,7 @@ REMEDIES = {
     "read": "keep the column in memory, or let a thread read ahead: batches.prefetching(2)",
     "wait": "reading is slower than what is done with a batch: prefetch more, make pictures smaller, or keep "
     "them in memory",
-    "augment": "ask for fewer changes, or for those of one pass: shift, rotation, zoom, shear, tones",
+    "augment": "ask for fewer changes, or for those of one pass: all but noise, mixing, and `then`",
     "to the buffer": "batches are cheap to read: what is copied is what is trained on",
     "train": "the network is the limit, and the data are not",
 }

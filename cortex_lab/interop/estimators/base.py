@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cortex_lab.data import Dataset
 from cortex_lab.ground import checks
 from cortex_lab.interop.estimators.callbacks import each_epoch
-from cortex_lab.interop.estimators.kept import Kept
+from cortex_lab.interop.estimators.kept import KeptFits
 from cortex_lab.interop.estimators.kinds import (
     Augmentations,
     Folder,
@@ -184,7 +184,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """A session on these rows, from the furthest that was kept of a fit like this one, if any was."""
         kept = None
         if self.memory is not None and key is not None and self.until is None:
-            kept = Kept.of(self.memory, (type(self).__name__, said), key, self.seed_)
+            kept = KeptFits.of(self.memory, (type(self).__name__, said), key, self.seed_)
         self._kept = kept
         return train(
             self.network_,

@@ -11,7 +11,7 @@ from cortex_lab.ground import checks
 from cortex_lab.lab import TrainingSession
 
 
-class Kept:
+class KeptFits:
     """The sessions, in files of one folder, of fits that differ in their `epochs` alone."""
 
     def __init__(self, folder: str | os.PathLike, name: str) -> None:
@@ -19,7 +19,7 @@ class Kept:
         self.name = name
 
     @classmethod
-    def of(cls, folder: str | os.PathLike, settings: object, rows: str, seed: int) -> Kept:
+    def of(cls, folder: str | os.PathLike, settings: object, rows: str, seed: int) -> KeptFits:
         """Those with these settings on these rows."""
         return cls(folder, joblib.hash((settings, rows, seed)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from cortex_lab.interop.keras_layers.translation import LayerSettings, Made, Untranslatable, activation, layer
 from cortex_lab.nn import layers as ours
 
@@ -33,7 +35,13 @@ def embedding(given: LayerSettings) -> Made:
 @layer("Dropout")
 def dropout(given: LayerSettings) -> Made:
     if given.take("noise_shape") is not None:
-        raise Untranslatable("drops values in shapes of its own (noise_shape), which cortex_lab does not")
+        name = given.config.get("name")
+        warnings.warn(
+            f"in training {name!r} drops values together in Keras (noise_shape), and each by itself here; "
+            "what it computes outside training is the same",
+            UserWarning,
+            stacklevel=2,
+        )
     return Made(ours.Dropout(given.number("rate", "p")))
 
 

@@ -56,7 +56,16 @@ def group_normalization(given: LayerSettings) -> Made:
 
 @layer("Rescaling")
 def rescaling(given: LayerSettings) -> Made:
-    return Made(ours.Rescaling(given.number("scale"), given.number("offset", default=0.0)))
+    scale, offset = given.take("scale"), given.take("offset", default=0.0)
+    if not isinstance(scale, list) and not isinstance(offset, list):
+        return Made(ours.Rescaling(given.number("scale"), given.number("offset", default=0.0)))
+    # A number for each channel.
+    scale, offset = np.broadcast_arrays(np.asarray(scale, float), np.asarray(offset, float))
+    if scale.ndim != 1 or not (scale > 0).all():
+        raise Untranslatable(
+            f"has the scale {given.config.get('scale')!r:.60}, which cortex_lab does not have"
+        )
+    return Made(ours.Normalization(-1, -offset / scale, scale**-2.0))
 
 
 @layer("Normalization")
