@@ -46,7 +46,7 @@ def targets_of(targets: Any, reading: str) -> Any:
 def goals_of(targets: Any) -> Any:
     """The columns of targets in a frame, if there are several; by output name where targets are."""
     if isinstance(targets, Mapping):
-        return {name: goals_of(each) for name, each in targets.items()}
+        return {name: goals_of(each) for name, each in targets.items() if not isinstance(each, Mapping)}
     several = isinstance(targets, pd.DataFrame) and targets.shape[1] > 1
     return targets.columns.tolist() if several else None
 
@@ -58,8 +58,10 @@ def in_order(targets: Any, goals: Any, role: str, columns: Any = None) -> Any:
     """
     if isinstance(targets, Mapping):
         goals, columns = (each if isinstance(each, Mapping) else {} for each in (goals, columns))
+        flat = [name for name, each in targets.items() if not isinstance(each, Mapping)]
         return {
-            name: in_order(each, goals.get(name), role, columns.get(name)) for name, each in targets.items()
+            **targets,
+            **{name: in_order(targets[name], goals.get(name), role, columns.get(name)) for name in flat},
         }
     columns = targets.columns.tolist() if isinstance(targets, pd.DataFrame) else columns
     alone = isinstance(targets, (list, np.ndarray, pd.Series)) and np.ndim(targets[:1]) == 1

@@ -348,19 +348,19 @@ def _too_few(training: Training, given: Given, error: TooFewClasses) -> ValueErr
         count = int(np.max(values, initial=-1)) + 1
         if not loss.of_classes or count <= getattr(loss, "classes", units):
             continue
-        ids = np.unique(np.asarray(values)[np.asarray(values) >= 0])
-        if len(ids) < count and _labels_of(given, name) is None:
-            units = getattr(loss, "classes", units)
-            more = f", and give {name!r} {len(ids)} units" * (len(ids) > units)
+        ids, units = np.unique(np.asarray(values)[np.asarray(values) >= 0]), getattr(loss, "classes", units)
+        gaps = len(ids) < count and _labels_of(given, name) is None
+        say = "labels, y = numpy.unique(y, return_inverse=True)" if gaps else ""
+        if gaps and len(ids) <= units:
             said = f"{_targets_of(given, name)} hold the class ids {shown(ids.tolist())}, not numbered from 0"
-            say = f"labels, y = numpy.unique(y, return_inverse=True){more}"
             return TooFewClasses(f"{said}: {say}; first such rows {{rows}}", rows)
         there = f"{_targets_of(given, name)} hold {count} classes{_named(given, name)}"
         if hasattr(loss, "classes"):
             kind = type(loss).__name__
             return TooFewClasses(f"{kind} on {name!r} has {loss.classes}, and {there}; say {count}", rows)
         what = f"output {name!r}, a {type(graph.nodes[name].layer).__name__}, has {units} units"
-        remedy = f"give it {count} units; first such rows {{rows}}"
+        other = f", or number the {len(ids)} there are from 0, {say}" if gaps else ""
+        remedy = f"give it {count} units{other}; first such rows {{rows}}"
         return TooFewClasses(f"{what}, and {there}: {remedy}", rows)
     return error
 
