@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,21 @@ from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.transformer import Transformer
 from cortex_lab.ground import checks
 from cortex_lab.ground.forks import cached_property
+
+
+class Tabled(Protocol):
+    """As much of a Dataset as is asked for here."""
+
+    _inputs: Any
+    _whole: pd.DataFrame
+    _autoencodes: bool
+    rows: np.ndarray
+    splits: dict[str, np.ndarray]
+    target: Any
+    dtype: Any
+
+    @property
+    def reads(self) -> dict[str, list]: ...
 
 
 class Prepared(Mapping):
@@ -59,7 +74,7 @@ class Prepared(Mapping):
     def is_fitted(self) -> bool:
         return "preparations" in vars(self)
 
-    def _fitted(self, recipe: Any, columns: list) -> Preparation:
+    def _fitted(self, recipe: Transformer | None, columns: list) -> Preparation:
         targets = None if self.targets is None else self.targets.iloc[self.learned].to_numpy()
         try:
             return Preparation.fitted(recipe, self.frame, columns, self.learned, targets, self.dtype)
@@ -95,7 +110,7 @@ class Prepared(Mapping):
             return self
         return self._with(rows=rows, learned=learned, settled=bool(splits))
 
-    def relabeled(self, dataset: Any) -> Prepared:
+    def relabeled(self, dataset: Tabled) -> Prepared:
         """The same for a dataset whose labels are others, which some transformers look at."""
         return self if self.settled and not dataset.splits else self._with(targets=targets_of(dataset))
 
@@ -110,7 +125,7 @@ class Prepared(Mapping):
         return other
 
 
-def read_by(dataset: Any, preparations: Mapping[str, Preparation], reads: Mapping[str, list]) -> Prepared:
+def read_by(dataset: Tabled, preparations: Mapping[str, Preparation], reads: Mapping[str, list]) -> Prepared:
     """The rows of a dataset as these preparations read them."""
     own = dataset._inputs
     if isinstance(own, Prepared) and own.is_fitted and own.frame is dataset._whole:
@@ -123,12 +138,12 @@ def read_by(dataset: Any, preparations: Mapping[str, Preparation], reads: Mappin
     )
 
 
-def is_prepared(dataset: Any) -> bool:
+def is_prepared(dataset: Tabled) -> bool:
     """Whether a preparation reads the inputs of a dataset."""
     return isinstance(dataset._inputs, Prepared)
 
 
-def prepared_instead(dataset: Any, error: ValueError) -> Prepared | None:
+def prepared_instead(dataset: Tabled, error: ValueError) -> Prepared | None:
     """What reads inputs that cannot be read as they are; None where a preparation could not either."""
     rows = np.arange(len(dataset._whole))
     try:
@@ -145,7 +160,7 @@ def prepared_instead(dataset: Any, error: ValueError) -> Prepared | None:
     )
 
 
-def _of(dataset: Any, recipes: Mapping[str, Any], instead: str | None = None) -> Prepared:
+def _of(dataset: Tabled, recipes: Mapping[str, Any], instead: str | None = None) -> Prepared:
     learned = dataset.splits["train"] if dataset.splits else dataset.rows
     return Prepared(
         recipes, dataset.reads, dataset._whole, dataset.rows, learned, targets_of(dataset), dataset.dtype,
@@ -153,11 +168,11 @@ def _of(dataset: Any, recipes: Mapping[str, Any], instead: str | None = None) ->
     )  # fmt: skip
 
 
-def targets_of(dataset: Any) -> pd.Series | None:
+def targets_of(dataset: Tabled) -> pd.Series | None:
     """The one column that is predicted; None where there is none, or are several."""
     if dataset._autoencodes or dataset.target is None or isinstance(dataset.target, (list, dict)):
         return None
-    column = dataset._whole[dataset.target]
+    column: Any = dataset._whole[dataset.target]
     return None if isinstance(column.dtype, (TensorDtype, RaggedDtype)) else column
 
 
@@ -171,7 +186,7 @@ class Preparable:
     _goals: Any
     _autoencodes: bool
 
-    def prepared(self, transformer: Any = None) -> Self:
+    def prepared(self, transformer: Transformer | Mapping[str, Transformer | None] | None = None) -> Self:
         """The same rows, whose inputs `transformer` makes numbers of: any of scikit-learn's, or a Pipeline.
 
         None is skrub's TableVectorizer with gaps filled and numbers scaled, for columns of any kind. It is
@@ -186,7 +201,7 @@ class Preparable:
             other._targets = {name: other._goal(name) for name in other._goals}
         return other
 
-    def _prepared_by(self, transformer: Transformer) -> Prepared:
+    def _prepared_by(self, transformer: object) -> Prepared:
         names = list(self.reads)
         given = transformer if isinstance(transformer, dict) else dict.fromkeys(names, transformer)
         if set(given) != set(names):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -21,8 +21,24 @@ MOST_CLASSES = 20
 """Labels that are numbers, and more different ones than these, are values to predict."""
 
 
+class Tabular(Protocol):
+    """As much of a Dataset as is asked for."""
+
+    name: str
+    target: Any
+    labels: Any
+    input_shape: Any
+    train: Any
+
+    def arrays(self) -> tuple[Any, Any]: ...
+
+    def read_as(self, reading: str | Mapping[str, str], /) -> Any: ...
+
+    def target_arrays(self) -> Any: ...
+
+
 def mlp_for(
-    dataset: Any, hidden: Sequence[int] = (64, 64), activation: str = "relu", dropout: float = 0.0
+    dataset: Tabular, hidden: Sequence[int] = (64, 64), activation: str = "relu", dropout: float = 0.0
 ) -> Graph:
     """Dense layers of `hidden` units for what a Dataset holds: `cl.train(cl.models.mlp_for(ds), ds)`.
 
@@ -65,7 +81,7 @@ def mlp_for(
     return Graph.build(layers, named, list(dataset.target))
 
 
-def _beginning(dataset: Any, shapes: Mapping[str, tuple[int, ...]]) -> list[Entry]:
+def _beginning(dataset: Tabular, shapes: Mapping[str, tuple[int, ...]]) -> list[Entry]:
     """What brings each input into one row of numbers that a network learns well on, and those together."""
     prepared = getattr(dataset, "preparation", None)
     by_name = prepared if isinstance(prepared, Mapping) else dict.fromkeys(shapes, prepared)
@@ -92,7 +108,7 @@ def _beginning(dataset: Any, shapes: Mapping[str, tuple[int, ...]]) -> list[Entr
     return [*layers, Node(Concatenate(), "inputs_together", tuple(ends))]
 
 
-def _head(dataset: Any, name: str | None) -> list[Any]:
+def _head(dataset: Tabular, name: str | None) -> list[Any]:
     """The last layers for one target: for values, the way back into the unit of the column behind them."""
     labels = dataset.labels if name is None else dataset.labels[name]
     if labels is not None:
@@ -113,7 +129,7 @@ def _head(dataset: Any, name: str | None) -> list[Any]:
     return [Dense(values.shape[1]), Normalization(invert=True).adapt(values)]
 
 
-def _values(rows: Any, name: str | None) -> np.ndarray:
+def _values(rows: Tabular, name: str | None) -> np.ndarray:
     """The targets as numbers, where they may be read as labels, too."""
     if name is None:
         return np.asarray((rows.read_as("values") if rows.labels is not None else rows).target_arrays())

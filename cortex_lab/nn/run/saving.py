@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from cortex_lab.compute import Ops
 from cortex_lab.ground import hdf5
 from cortex_lab.ground.described import NotDefined
 from cortex_lab.ground.doors import through
@@ -124,7 +125,7 @@ def describe_network(network: Any) -> tuple[dict[str, Any], dict[str, np.ndarray
     return description, arrays
 
 
-def loaded(kind: type, path: str | os.PathLike, ops: Any) -> Any:
+def loaded(kind: type, path: str | os.PathLike, ops: Ops) -> Any:
     """The network of a file, as `kind(graph, seed, ops)` makes one; see `Network.load`."""
 
     def look(description: dict[str, Any]) -> tuple[dict[str, Any], Graph]:
