@@ -57,7 +57,8 @@ def as_data(data: Any, dtype: DTypeLike = np.float32, later: bool = False) -> An
         return Dataset(data, target=named[0], dtype=dtype, later=later)
     pair = isinstance(data, (tuple, list)) and len(data) == 2
     if pair and isinstance(data[1], str) and not isinstance(data[0], pd.DataFrame):
-        named = "" if isinstance(data[0], Mapping) else f", columns=[..., {data[1]!r}]"
+        has_names = isinstance(data[0], Mapping) or getattr(getattr(data[0], "dtype", None), "names", None)
+        named = "" if has_names else f", columns=[..., {data[1]!r}]"
         raise TypeError(
             f"{data[1]!r} names a column of a frame, and it stands beside {checks.shown(data[0])}: make it "
             f"one, (pandas.DataFrame(data{named}), {data[1]!r})"

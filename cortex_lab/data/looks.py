@@ -88,7 +88,9 @@ def _look(values: object, named: str | None = None) -> Look:
     if words or column.dtype.kind not in "biuf":
         found = column.nunique()
         kind, written = "yes or no" if found == 2 else "labels", _as_numbers(column, named)
-        return Look(kind, (), found, found == 2, written, holds_words(column))
+        # What are numbers throughout are hardly meant as words.
+        wordy = holds_words(column) and not written.endswith(".astype(float)")
+        return Look(kind, (), found, found == 2, written, wordy)
     # Numbers that are not whole are so from the first on, as a rule.
     some = column.iloc[:_FIRST].to_numpy(float, na_value=np.nan)
     some = some[~np.isnan(some)]
