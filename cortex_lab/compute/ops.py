@@ -60,7 +60,7 @@ class Ops:
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Any:
         return self.xp.zeros(shape, dtype or self.dtype)
 
-    def asarray(self, values: Any, dtype: DTypeLike | None = None) -> Any:
+    def asarray(self, values: object, dtype: DTypeLike | None = None) -> Any:
         """`values` as an array of this backend, converted to its dtype unless another is given."""
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype or self.dtype))
 
@@ -120,7 +120,7 @@ class Recording:
 TAKEN.update(name for name in (*dir(Ops), *Ops.__dataclass_fields__))
 
 
-def as_ops(ops: Any) -> Ops:
+def as_ops(ops: object) -> Ops:
     """The backend itself, or that of the name given."""
     if isinstance(ops, Ops):
         return ops

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -161,15 +160,13 @@ def _check_ids(values: Sliced, called: str, distinct: bool) -> None:
         check_distinct(values, called)
 
 
-def one_weight_each(sample_weight: Any, rows: int, called: str = "sample_weight") -> np.ndarray:
+def one_weight_each(sample_weight: object, rows: int, called: str = "sample_weight") -> np.ndarray:
     """The weights of `rows` rows, as float64; ValueError if there is not one for each."""
     weights = checks.numbers(called, sample_weight, f"{rows} numbers, one for each row")
     if weights.shape != (rows,):
         size = "x".join(map(str, weights.shape)) or "a single number"
         say = f"; give {called}.ravel()" if weights.size == rows and weights.ndim > 1 else ""
-        raise checks.WrongArgument(
-            f"{called} needs one weight for each of {rows} rows, got {size}{say}"
-        )
+        raise checks.WrongArgument(f"{called} needs one weight for each of {rows} rows, got {size}{say}")
     return weights.astype(np.float64)
 
 

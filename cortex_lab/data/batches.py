@@ -71,7 +71,7 @@ class Batches:
         excluded: Iterable[int] = (),
         reads: Mapping[str, list] | None = None,
         categories: Mapping[Hashable, list[str]] = MappingProxyType({}),
-        classes: Any = None,
+        classes: object = None,
         index: pd.Index | None = None,
         preparations: Mapping[str, Any] = MappingProxyType({}),
         dtype: DTypeLike = np.float32,
@@ -282,7 +282,7 @@ class Batches:
         other._leave_out(np.union1d(self.excluded, positions(self.row_numbers(rows), self._length)))
         return other
 
-    def relabeling(self, labels: Any) -> Batches:
+    def relabeling(self, labels: object) -> Batches:
         """The same batches, where some rows have other labels: {row number: label}; by name of several.
 
         Labels are those of the data, class ids or numbers where it has none. What was given stays as it is.
@@ -303,7 +303,7 @@ class Batches:
             other.relabeled_rows[name] = {**self.relabeled_rows.get(name, {}), **changed}
         return other
 
-    def reweighting(self, weights: Any) -> Batches:
+    def reweighting(self, weights: object) -> Batches:
         """The same batches, where some rows count more or less than the 1 of others: {row number: weight}."""
         changed = by_row(weights, self.row_numbers, "row_weights")
         other = copy.copy(self)

@@ -104,7 +104,7 @@ class Dataset(Browsable, Augmentable, Preparable, Parts):
         group: Hashable | None = None,
         time: Hashable | None = None,
         notes: Iterable[str] = (),
-        prepare: Any = None,
+        prepare: object = None,
         later: bool = False,
     ) -> None:
         checks.flag("later", later)
@@ -139,7 +139,7 @@ class Dataset(Browsable, Augmentable, Preparable, Parts):
         self._inputs = self._read_inputs(None if prepare is False else prepare, later)
         self._targets = {name: self._goal(name) for name in self._goals}
 
-    def _read_inputs(self, prepare: Any, later: bool) -> Mapping[str, Rows]:
+    def _read_inputs(self, prepare: object, later: bool) -> Mapping[str, Rows]:
         if prepare is not None:
             return self._prepared_by(None if prepare is True else prepare)
         self._inputs = {}
@@ -351,7 +351,7 @@ class Dataset(Browsable, Augmentable, Preparable, Parts):
         targets = {name: goal.rows.take(rows) for name, goal in self._targets.items()}
         return targets if isinstance(self.target, dict) else targets.get("targets")
 
-    def weights(self, sample_weight: Any) -> np.ndarray:
+    def weights(self, sample_weight: object) -> np.ndarray:
         """One weight for each row, in the order of the rows here, as float64.
 
         A Series is matched by row numbers if its index is called "row", as that of `frame`, else by that of

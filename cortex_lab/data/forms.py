@@ -79,7 +79,7 @@ def as_data(data: Any, dtype: DTypeLike = np.float32, later: bool = False) -> An
     return data
 
 
-def is_column(frame: pd.DataFrame, target: Any) -> bool:
+def is_column(frame: pd.DataFrame, target: object) -> bool:
     """Whether this names a column of the frame, several, or some by output."""
     if isinstance(target, str) and target == "inputs":
         return True
@@ -98,7 +98,7 @@ def is_column(frame: pd.DataFrame, target: Any) -> bool:
 
 
 def labeled(
-    targets: Any, reading: str, loss: str, learned: Learned = NOTHING, name: str | None = None
+    targets: object, reading: str, loss: str, learned: Learned = NOTHING, name: str | None = None
 ) -> tuple[Any, pd.Index | None]:
     """Words as what a loss reads of them, with the labels that the codes stand for; else as they are.
 
@@ -122,7 +122,7 @@ def labeled(
     return targets, None
 
 
-def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
+def in_words(targets: object, words: pd.Index | None, role: str) -> Any:
     """Targets given as words as the ids that these had in the training's arrays.
 
     As they are where the training had no words; ValueError for numbers where it had some.
@@ -139,7 +139,7 @@ def in_words(targets: Any, words: pd.Index | None, role: str) -> Any:
 
 
 def coded_by_output(
-    targets: Any, reading: str, loss: str, by_output: Mapping[str, str], learned: Learned = NOTHING
+    targets: object, reading: str, loss: str, by_output: Mapping[str, str], learned: Learned = NOTHING
 ) -> tuple[Any, Any]:
     """Targets as arrays of numbers and, where they were words, what words; dicts by output where they are."""
     if not isinstance(targets, Mapping):
@@ -200,7 +200,7 @@ def inputs_of(
     return data.inputs_of(columns, categories)
 
 
-def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
+def categories_of_inputs(inputs: object, learned: Learned) -> Categories:
     """The categories of the columns of words in frames beside arrays, or those that a network has learned."""
     if learned.reads:
         return learned.categories
@@ -217,7 +217,11 @@ def categories_of_inputs(inputs: Any, learned: Learned) -> Categories:
 
 
 def nameless(
-    data: Dataset, columns: list | dict | None, reading: str, categories: Categories, goals: Any = None,
+    data: Dataset,
+    columns: list | dict | None,
+    reading: str,
+    categories: Categories,
+    goals: object = None,
     preparations: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Any, Any]:
     """A dataset beside arrays; ValueError unless its labels are the class ids that arrays would hold."""

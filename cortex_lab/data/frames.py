@@ -16,7 +16,7 @@ NUMBERS = ("row", "row number")
 """What an index of row numbers is called, so that it is not taken for one of the user's own."""
 
 
-def names_among(inputs: Any) -> Any:
+def names_among(inputs: object) -> Any:
     """The columns of a frame, or by input name those of the frames in a dict; None where there are none."""
     if isinstance(inputs, pd.DataFrame):
         return inputs.columns.tolist()
@@ -26,7 +26,7 @@ def names_among(inputs: Any) -> Any:
     return {name: part.columns.tolist() for name, part in frames.items()} or None
 
 
-def byte_columns(inputs: Any, among: list | None = None) -> list:
+def byte_columns(inputs: object, among: list | None = None) -> list:
     """Names of the columns that hold bytes among the frames in `inputs`, or `among` these names."""
     frames = [each for each in _pandas(inputs) if isinstance(each, pd.DataFrame)]
     found = [name for frame in frames for name, dtype in frame.dtypes.items() if _are_bytes(dtype)]
@@ -54,7 +54,7 @@ def numbers_of_rows(frame: pd.DataFrame) -> pd.RangeIndex:
     return pd.RangeIndex(len(frame), name=NUMBERS["row" in frame.columns])
 
 
-def common_index(inputs: Any, targets: Any) -> pd.Index | None:
+def common_index(inputs: object, targets: object) -> pd.Index | None:
     """The index of all frames and columns in a pair; None if there are none, ValueError if they differ."""
     indexes = [each.index for part in (inputs, targets) for each in _pandas(part)]
     for index in indexes[1:]:
@@ -68,7 +68,7 @@ def common_index(inputs: Any, targets: Any) -> pd.Index | None:
 
 
 def weights_of_rows(
-    sample_weight: Any, rows: np.ndarray, whole: pd.Index | None, of: str, called: str = "sample_weight"
+    sample_weight: object, rows: np.ndarray, whole: pd.Index | None, of: str, called: str = "sample_weight"
 ) -> np.ndarray:
     """One weight for each of the `rows`, as float64; a column is matched by its index, as `by_row` says."""
     if isinstance(sample_weight, pd.DataFrame) and sample_weight.shape[1] == 1:

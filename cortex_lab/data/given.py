@@ -71,7 +71,7 @@ class Given:
     @classmethod
     def of(
         cls,
-        data: Any,
+        data: object,
         reading: str,
         loss: str,
         by_output: Mapping[str, str] | None = None,
@@ -243,14 +243,14 @@ class Given:
             refuse_missing(np.asarray(part)[rows], f"input {name!r} of validation", rows)
         return replace(self, chosen=dealt["train"]), (_picked(self.inputs, rows), _picked(self.targets, rows))
 
-    def weights(self, sample_weight: Any) -> np.ndarray:
+    def weights(self, sample_weight: object) -> np.ndarray:
         """The weights of all the rows given, in their order; ValueError if there are not as many."""
         if self.dataset is not None:
             return self.dataset.weights(sample_weight)
         rows = np.arange(_length(self.inputs))
         return weights_of_rows(sample_weight, rows, self.index, f"{len(rows)} rows of the data")
 
-    def learned_weights(self, sample_weight: Any) -> np.ndarray:
+    def learned_weights(self, sample_weight: object) -> np.ndarray:
         """Those of the rows to train on, in the order of `rows`."""
         weights = self.weights(sample_weight)
         if self.dataset is None:
@@ -278,7 +278,7 @@ class Given:
         return labels.tolist(), codes.reshape(-1)
 
 
-def _by_output(targets: Any, reading: str, readings: Mapping[str, str]) -> Any:
+def _by_output(targets: object, reading: str, readings: Mapping[str, str]) -> Any:
     if not isinstance(targets, Mapping):
         return targets_of(targets, reading)
     return {name: targets_of(each, readings.get(name, reading)) for name, each in targets.items()}
@@ -288,7 +288,7 @@ def _length(inputs: Any) -> int:
     return len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
 
 
-def _picked(arrays: Any, rows: np.ndarray) -> Any:
+def _picked(arrays: object, rows: np.ndarray) -> Any:
     if isinstance(arrays, Mapping):
         return {name: _picked(part, rows) for name, part in arrays.items()}
     return None if arrays is None else source_of(arrays).take(rows)

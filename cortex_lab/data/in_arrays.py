@@ -14,7 +14,7 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_masked
 
 
-def targets_of(targets: Any, reading: str) -> Any:
+def targets_of(targets: object, reading: str) -> Any:
     """Targets as an array of numbers, or several by name; ValueError for gaps in what are classes."""
     if targets is None or isinstance(targets, Mapping):
         return targets
@@ -51,7 +51,7 @@ def goals_of(targets: Any) -> Any:
     return targets.columns.tolist() if several else None
 
 
-def in_order(targets: Any, goals: Any, role: str, columns: Any = None) -> Any:
+def in_order(targets: object, goals: object, role: str, columns: object = None) -> Any:
     """Targets in a frame, or an array of `columns`, with the columns in the order of `goals`.
 
     ValueError for columns of other names. What has none, or stands beside what has none, is as it is.

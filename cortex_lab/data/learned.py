@@ -157,7 +157,7 @@ NOTHING = Learned()
 """What a network has learned that nobody told a name."""
 
 
-def named_classes(classes: Any) -> Any:
+def named_classes(classes: object) -> Any:
     """The labels of targets that have some, by name where the targets have names."""
     if not isinstance(classes, dict):
         return classes

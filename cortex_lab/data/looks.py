@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +59,7 @@ def looks(data: object) -> dict[str | None, Look]:
     return {None: Look("the inputs", np.shape(targets)[1:]) if targets is inputs else _look(targets)}
 
 
-def _of_columns(data: Dataset, columns: Any) -> Look:
+def _of_columns(data: Dataset, columns: object) -> Look:
     inputs = data.inputs if not isinstance(data.inputs, dict) else None
     # All rows look alike in any order, and a frame of them takes longer to make than to look at.
     column = (data._whole if len(data.rows) == len(data._whole) else data.frame)[columns]

@@ -92,7 +92,9 @@ def rows_of(
     return inputs_of(inputs, columns, role, categories, dtype, preparations), targets_of(coded, reading)
 
 
-def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str) -> tuple[Any, Any]:
+def _rows_by_name(
+    inputs: object, targets: object, dataset: Dataset, reading: str, role: str
+) -> tuple[Any, Any]:
     """Rows in a pair for a dataset whose inputs, targets or both have names: dicts by those names."""
     columns = dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns
     if isinstance(inputs, pd.DataFrame) and isinstance(dataset.inputs, dict):
@@ -112,7 +114,7 @@ def _rows_by_name(inputs: Any, targets: Any, dataset: Dataset, reading: str, rol
 
 
 def _coded(
-    targets: Any, dataset: Dataset | None, labels: pd.Index | None, role: str, name: str | None = None
+    targets: object, dataset: Dataset | None, labels: pd.Index | None, role: str, name: str | None = None
 ) -> Any:
     """Labels as the class ids that they are in the dataset; what are no labels as it is."""
     if dataset is None or labels is None:

@@ -76,7 +76,7 @@ def _refuse_several(role: str, part: Any, other: Any) -> None:
         )
 
 
-def in_parts(data: Any) -> str:
+def in_parts(data: object) -> str:
     """What to say of what has inputs and targets, or a data set, inside; nothing of anything else."""
     if isinstance(getattr(data, "data", None), Dataset):
         return f"say {type(data).__name__.lower()}.data"
@@ -86,7 +86,7 @@ def in_parts(data: Any) -> str:
     return ""
 
 
-def no_data(data: Any) -> TypeError:
+def no_data(data: object) -> TypeError:
     """What to say of what is neither a Dataset nor a pair."""
     listed = isinstance(data, (tuple, list))
     first = data[0] if listed and data else None

@@ -75,8 +75,8 @@ class Parts(Answers):
         validation: float | int | None = None,
         seed: int = 0,
         stratify: bool = True,
-        groups: Any = None,
-        time: Any = None,
+        groups: object = None,
+        time: object = None,
     ) -> Self:
         """The same rows, dealt out to train, validation and test: at random, by groups or by time.
 
@@ -128,7 +128,7 @@ class Parts(Answers):
                 raise
             return draw_split(len(free), sizes, seed), "not stratified"
 
-    def folds(self, k: int = 5, seed: int = 0, stratify: bool = True, groups: Any = None) -> Folds:
+    def folds(self, k: int = 5, seed: int = 0, stratify: bool = True, groups: object = None) -> Folds:
         """`k` folds: each row is held back in one of them and trained on in the others.
 
         By scikit-learn's KFold, StratifiedKFold, GroupKFold or StratifiedGroupKFold: `stratify` and `groups`
@@ -177,7 +177,7 @@ class Parts(Answers):
         part._note = self._note
         return part
 
-    def relabel(self, labels: Any) -> Self:
+    def relabel(self, labels: object) -> Self:
         """The dataset where some rows have another of the labels that there are; the frame stays as it is.
 
         {row number: label}, a Series by its index, or a pair (rows, label); rows are given as to `select`.
@@ -200,7 +200,7 @@ class Parts(Answers):
             part._inputs = part._inputs.relabeled(part)
         return part
 
-    def reweight(self, weights: Any) -> Self:
+    def reweight(self, weights: object) -> Self:
         """The dataset where some rows count more or less in training; others count as they did, or 1.
 
         {row number: weight}, a Series by its index, or a pair (rows, weight); rows are given as to `select`.
@@ -214,7 +214,7 @@ class Parts(Answers):
         part._whole[part.weight] = overlays.reweighted(own, changed, len(self._whole))
         return part
 
-    def _numbers(self, rows: Any) -> Any:
+    def _numbers(self, rows: object) -> Any:
         return row_numbers(rows, self.rows, self._index, f"the {len(self)} rows of {self.name!r}")
 
     def shared_rows(self) -> pd.DataFrame:
@@ -241,7 +241,7 @@ class Parts(Answers):
     def _bytes_of_inputs(self) -> int:
         return sum(int(self._whole[column].memory_usage(index=False)) for column in self.columns)
 
-    def _role(self, called: str, given: Any) -> pd.Series | None:
+    def _role(self, called: str, given: object) -> pd.Series | None:
         """A column of the frame, or one value for each row, by row number; None for none."""
         own = self.group if called == "groups" else self.time
         if given is None or given is False:

@@ -82,7 +82,7 @@ def read_images(
     target: Columns | None = None,
     *,
     folder: str | os.PathLike | None = None,
-    size: Any = None,
+    size: object = None,
     channels: int | None = None,
     skip_bad: bool = False,
     in_memory: bool | None = None,
@@ -168,9 +168,9 @@ def _with_pictures(table: Table, column: Hashable, folder: Path, options: Mappin
 def _dataset(
     table: Table,
     path: Path,
-    target: Any,
-    inputs: Any,
-    splits: Any,
+    target: object,
+    inputs: object,
+    splits: object,
     index: Hashable | None,
     name: str | None,
 ) -> Dataset:

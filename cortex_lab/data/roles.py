@@ -53,14 +53,14 @@ class Unread(Mapping):
         return len(self["any"])
 
 
-def kept(columns: Any) -> Any:
+def kept(columns: object) -> Any:
     """Columns as they are given, in a list where they can be gone through only once; also by name."""
     if isinstance(columns, Mapping):
         return {name: list(each) if isinstance(each, Iterator) else each for name, each in columns.items()}
     return list(columns) if isinstance(columns, Iterator) else columns
 
 
-def refuse_no_target(target: Any) -> None:
+def refuse_no_target(target: object) -> None:
     """ValueError for a list of targets without a column."""
     for goal in target.values() if isinstance(target, dict) else [target]:
         if isinstance(goal, list) and not goal:
@@ -101,7 +101,7 @@ def refuse_values(frame: pd.DataFrame, inputs: Any, target: Any) -> None:
         )
 
 
-def role_column(frame: pd.DataFrame, called: str, name: Any) -> Hashable | None:
+def role_column(frame: pd.DataFrame, called: str, name: object) -> Hashable | None:
     """The name of a column that has a role beside inputs and targets; KeyError if it is not there."""
     name = checks.plain(name)
     if name is None:
@@ -116,7 +116,7 @@ def role_column(frame: pd.DataFrame, called: str, name: Any) -> Hashable | None:
     return name
 
 
-def others_than(frame: pd.DataFrame, target: Any, roles: Iterable[Any]) -> Any:
+def others_than(frame: pd.DataFrame, target: object, roles: Iterable[Any]) -> Any:
     """The columns that are inputs where nothing is said: pictures called "image", or all but the targets and
     those of other `roles`.
 
@@ -170,12 +170,12 @@ def _holds_arrays(column: pd.Series | pd.DataFrame) -> bool:
     return isinstance(column.dtype, TensorDtype) or isinstance(first, (np.ndarray, list, tuple))
 
 
-def as_list(columns: Any) -> list:
+def as_list(columns: object) -> list:
     return columns if isinstance(columns, list) else [columns]
 
 
 def rows_of(
-    values: np.ndarray | Source, columns: Any, targets: bool = False, dtype: DTypeLike = np.float32
+    values: np.ndarray | Source, columns: object, targets: bool = False, dtype: DTypeLike = np.float32
 ) -> Rows:
     """The rows of columns of a frame that `held` has made."""
     # What can be copied was, then.

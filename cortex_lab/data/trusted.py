@@ -214,7 +214,7 @@ class _Looked:
         self.members, self.types, self.named = members, trusted_types(), set[str]()
         self._sizes: dict[Any, int] = {}
 
-    def look(self, part: Any, depth: int = 0) -> int:
+    def look(self, part: object, depth: int = 0) -> int:
         """How many parts there are, those that are named again counted again; `Untrusted` for one that is not
         on the list."""
         if depth > _MOST_DEEP:
@@ -306,7 +306,7 @@ def _packed(whole: bytes) -> bytes:
     numbers: dict[Any, int] = {}
     files: dict[str, str] = {}
 
-    def once(part: Any) -> Any:
+    def once(part: object) -> Any:
         if isinstance(part, list):
             return [once(each) for each in part]
         if not isinstance(part, dict):

@@ -42,7 +42,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def plain(value: Any, inside: tuple[int, ...] = ()) -> Any:
+def plain(value: object, inside: tuple[int, ...] = ()) -> Any:
     """A scalar of NumPy's, or an array without axes, as Python's; also those in a tuple or list.
 
     A list that holds itself, or lies deep in others, is left as it is.
@@ -144,7 +144,7 @@ def choice(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def near(name: object, names: Iterable[Any], most: int = 2) -> str:
-    """"; did you mean ...?" with the nearest of these names, whatever their case; nothing if none is near."""
+    """What to say of the nearest of these names, whatever their case; nothing if none is near."""
     if not isinstance(name, str):
         return ""
     spelled = {each.lower(): each for each in names if isinstance(each, str)}
@@ -160,7 +160,7 @@ def seed(name: str, value: object) -> int:
     return found
 
 
-def shape(name: str, value: Any) -> tuple[int, ...]:
+def shape(name: str, value: object) -> tuple[int, ...]:
     """The shape of one row: lengths of at least 1, or one length."""
     _refuse_rows(name, value)
     found = plain(value)
@@ -174,8 +174,10 @@ def shape(name: str, value: Any) -> tuple[int, ...]:
     lengths = tuple(map(plain, listed(name, found, wanted)))
     if None in lengths:
         rest = tuple(each for each in lengths if each is not None)
-        said = f"leave the rows out: {name}={rest}" if lengths[0] is None and None not in lengths[1:] else (
-            "every length of a row is known here, None is none; pad or crop the rows to one shape"
+        said = (
+            f"leave the rows out: {name}={rest}"
+            if lengths[0] is None and None not in lengths[1:]
+            else ("every length of a row is known here, None is none; pad or crop the rows to one shape")
         )
         raise WrongArgument(f"{name} is the shape of one row, got {shown(value)}: {said}")
     if not all(isinstance(each, int) and not isinstance(each, bool) and each >= 1 for each in lengths):
@@ -203,7 +205,7 @@ def instance(name: str, value: object, kind: type | tuple[type, ...], wanted: st
     return value
 
 
-def function(name: str, value: Any, wanted: str = "a function") -> Callable[..., Any]:
+def function(name: str, value: object, wanted: str = "a function") -> Callable[..., Any]:
     """What can be called, and is no class."""
     if not callable(value) or isinstance(value, type):
         raise refused(name, wanted, value)
@@ -222,7 +224,7 @@ def listed(name: str, value: Any, wanted: str = "a list") -> list[Any]:
         raise refused(name, f"{wanted} that fits in memory", value) from None
 
 
-def array(name: str, value: Any) -> np.ndarray:
+def array(name: str, value: object) -> np.ndarray:
     """What is given as an array, of whatever kind, if it fits in memory and its rows are of one length."""
     if isinstance(value, dict):
         raise refused(name, "an array or a column", value)

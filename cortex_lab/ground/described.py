@@ -67,7 +67,7 @@ class Registry(dict[str, type]):
         kind = self.kind_of(cls)
         return kind in self or kind in self.others
 
-    def find(self, kind: Any) -> type:
+    def find(self, kind: object) -> type:
         """The class that a description calls `kind`; ValueError that says what to import or define first.
 
         A bare name is the built-in class, or else the only other one of that name.
@@ -105,7 +105,7 @@ class Registry(dict[str, type]):
         meant = checks.near(kind, [*self, *self.others])
         return ValueError(f"there is no {self.what} {checks.shown(kind)}{meant or f'; there are {there}'}")
 
-    def named(self, name: Any) -> list[str]:
+    def named(self, name: object) -> list[str]:
         """What descriptions call those of `others` that have this name."""
         return [kind for kind, cls in self.others.items() if self.spell(cls.__name__) == name]
 
@@ -118,7 +118,7 @@ class Registry(dict[str, type]):
         }
         return {"kind": self.kind_of(type(described)), **config}
 
-    def from_dict(self, data: Any) -> Any:
+    def from_dict(self, data: object) -> Any:
         """What `to_dict` described, looked at as when made by hand; ValueError for what cannot be."""
         if not isinstance(data, Mapping):
             raise checks.refused(f"what describes the {self.what}", "a dict with its 'kind'", data)
@@ -129,7 +129,7 @@ class Registry(dict[str, type]):
         except (TypeError, ValueError) as error:
             raise ValueError(f"{data['kind']}: {error}") from error
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         """A setting out of a description; lists become tuples."""
         if isinstance(value, list):
             return tuple(map(self.read, value))
@@ -140,11 +140,11 @@ class Registry(dict[str, type]):
         # A part may have parts of this family in turn.
         return self.from_dict(value) if family is self else family.from_dict(value)
 
-    def has(self, kind: Any) -> bool:
+    def has(self, kind: object) -> bool:
         """Whether a description may call one of these so."""
         return isinstance(kind, str) and (kind in self or kind in self.others or bool(self.named(kind)))
 
-    def written(self, value: Any, name: str = "a setting") -> Any:
+    def written(self, value: object, name: str = "a setting") -> Any:
         """A setting as JSON-able data: what `read` reads."""
         if isinstance(value, (tuple, list)):
             return [self.written(part, name) for part in value]

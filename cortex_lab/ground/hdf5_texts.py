@@ -22,7 +22,7 @@ _REFERENCE = 16
 class Texts:
     """Reads texts from the attributes of a file: `stream` are its bytes, `arrays` what is no description."""
 
-    def __init__(self, path: Any, stream: BinaryIO, size: int, arrays: Iterable[h5py.Dataset]) -> None:
+    def __init__(self, path: object, stream: BinaryIO, size: int, arrays: Iterable[h5py.Dataset]) -> None:
         self.path, self.size = path, size
         self._gaps = list(_between(stream, size, arrays))
         if sum(map(len, self._gaps)) > _MOST:
@@ -47,7 +47,7 @@ class Texts:
         values = np.atleast_1d(np.asarray(holder.attrs[name], object)).tolist()
         return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
-    def one(self, holder: Any, name: str) -> str | None:
+    def one(self, holder: object, name: str) -> str | None:
         """The text of an attribute that has one."""
         found = self.get(holder, name)
         return found[0] if found else None

@@ -157,8 +157,8 @@ class Report:
 
 def verify(
     network: Network,
-    inputs: Any = None,
-    recorded: Any = None,
+    inputs: object = None,
+    recorded: object = None,
     *,
     tolerance: float | None = None,
     names: Mapping[str, str] | None = None,

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ _BLUE_GREEN_RED = (103.939, 116.779, 123.68)
 _LONGEST = 2**24
 
 
-def preprocess(pictures: Any, mode: str) -> np.ndarray:
+def preprocess(pictures: object, mode: str) -> np.ndarray:
     """Pictures (..., height, width, 3) of 0 to 255, red first, as networks of that `mode` want them: float32.
 
     "caffe": blue first, less the mean of each channel (VGG, ResNet). "tf": -1 to 1 (ResNetV2, MobileNet,
@@ -63,7 +62,7 @@ def read_labels(path: str | os.PathLike) -> list[str]:
 
 
 def top(
-    predictions: Any, labels: Sequence[str] | str | os.PathLike, count: int = 5
+    predictions: object, labels: Sequence[str] | str | os.PathLike, count: int = 5
 ) -> list[list[tuple[str, float]]]:
     """For each row of (rows, classes), its `count` likeliest classes with their probabilities, best first.
 

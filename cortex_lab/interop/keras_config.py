@@ -89,7 +89,7 @@ class _Reader:
             self.connect(model, config)
         return model
 
-    def entry(self, data: Any, depth: int, number: int) -> LayerEntry:
+    def entry(self, data: object, depth: int, number: int) -> LayerEntry:
         where = f"layer {number}"
         if not isinstance(data, dict) or not isinstance(data.get("class_name"), str):
             raise self.wrong(where, "is no description of a layer")
@@ -212,7 +212,7 @@ def shape_said(entry: LayerEntry) -> list[Any] | None:
     return None
 
 
-def _holds_code(value: Any) -> bool:
+def _holds_code(value: object) -> bool:
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -225,7 +225,7 @@ def _holds_code(value: Any) -> bool:
     return False
 
 
-def _keras_tensors(value: Any, depth: int) -> Any:
+def _keras_tensors(value: object, depth: int) -> Any:
     """Arguments as Keras 3 writes them."""
     if depth > DEEPEST:
         raise ValueError
@@ -237,7 +237,7 @@ def _keras_tensors(value: Any, depth: int) -> Any:
     return [_keras_tensors(each, depth + 1) for each in value] if isinstance(value, list) else value
 
 
-def _listed_tensors(value: Any, depth: int) -> Any:
+def _listed_tensors(value: object, depth: int) -> Any:
     """Keyword arguments as Keras 2 writes them: [name, call, output] among plain data."""
     if depth > DEEPEST:
         raise ValueError
@@ -258,13 +258,13 @@ def _tensor(value: Any) -> TensorRef:
     return TensorRef(value[0], _whole(value[1]), _whole(value[2]))
 
 
-def _whole(value: Any) -> int:
+def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
         raise ValueError
     return value
 
 
-def _ends(value: Any) -> list[TensorRef]:
+def _ends(value: object) -> list[TensorRef]:
     """Inputs or outputs of a model: a list of triples, one of them alone, or any of that by name."""
     found = list(_triples(value, 0))
     if not found:

@@ -81,7 +81,7 @@ class Era:
         return self.version[0]
 
 
-def _tensors_in(value: Any) -> Iterator[TensorRef]:
+def _tensors_in(value: object) -> Iterator[TensorRef]:
     if isinstance(value, TensorRef):
         yield value
     elif isinstance(value, Mapping):

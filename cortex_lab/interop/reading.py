@@ -27,7 +27,7 @@ def read_keras(
     path: str | os.PathLike,
     weights: str | os.PathLike | None = None,
     *,
-    input_shape: Any = None,
+    input_shape: object = None,
     optimizer: bool = False,
     allow_nan: bool = False,
     ops: str | Ops = "cpu",

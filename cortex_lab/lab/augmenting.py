@@ -31,7 +31,7 @@ def augmented(dataset: Dataset, row: int, epoch: int, seed: int) -> Any:
         if why is not None:
             raise ValueError(f"augmentation of the input {name!r}: {why}; leave it out")
 
-        def seen(rows: np.ndarray, name: str = name, each: Any = each) -> np.ndarray:
+        def seen(rows: np.ndarray, name: str = name, each: object = each) -> np.ndarray:
             values = dataset._inputs[name].take(rows)
             values = as_picture(values) if len(shapes[name]) in (2, 3) else values
             return changed(ops, each, values, rows, seed, epoch)

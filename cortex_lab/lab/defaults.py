@@ -38,7 +38,7 @@ SIGMOIDS = ("sigmoid", "hard_sigmoid")
 _OF_CLASSES = ("labels", "yes or no", "several yes or no", "whole numbers", "one column per class")
 
 
-def refuse_swapped(loss: Any, optimizer: Any) -> None:
+def refuse_swapped(loss: object, optimizer: object) -> None:
     """TypeError for targets or an optimizer in the place of the loss, or a loss in that of the optimizer."""
     if hasattr(loss, "shape") or isinstance(loss, (list, tuple)):
         raise TypeError("inputs and targets are one argument, a pair: train(network, (inputs, targets))")
@@ -51,23 +51,23 @@ def refuse_swapped(loss: Any, optimizer: Any) -> None:
         raise TypeError(f"{given} is a loss, and stands where the optimizer is: say loss={given}")
 
 
-def _typed(thing: Any) -> str:
+def _typed(thing: object) -> str:
     return f"cl.{thing.__name__}" if isinstance(thing, type) else checks.shown(thing)
 
 
-def _is_optimizer(thing: Any) -> bool:
+def _is_optimizer(thing: object) -> bool:
     if isinstance(thing, str):
         return spelled(thing, OPTIMIZERS, OTHERS) is not None
     return isinstance(thing, Optimizer) or (isinstance(thing, type) and issubclass(thing, Optimizer))
 
 
-def _is_loss(thing: Any) -> bool:
+def _is_loss(thing: object) -> bool:
     if isinstance(thing, str):
         return is_loss_name(thing, LOSSES)
     return isinstance(thing, Loss) or (isinstance(thing, type) and issubclass(thing, Loss))
 
 
-def losses_for(network: Network, loss: Any, data: Any) -> tuple[Any, dict[str, str]]:
+def losses_for(network: Network, loss: object, data: object) -> tuple[Any, dict[str, str]]:
     """The loss as it was given, or what it comes to; and by output why, where that was chosen here.
 
     ValueError that says what to type where nothing can be chosen.
@@ -105,7 +105,7 @@ def said(why: Mapping[str, str], losses: Mapping[str, Loss]) -> list[str]:
     return [f"minimizes {_called(losses[name])} for {name!r}: {reason}" for name, reason in why.items()]
 
 
-def _resolved(network: Network, name: str, loss: Any, look: Look | None) -> Any:
+def _resolved(network: Network, name: str, loss: object, look: Look | None) -> Any:
     """A loss by another name as the loss it is here; anything else as it was given."""
     made = resolve_loss(loss, ends_in(network.graph, name), network.graph.shape(name))
     plain = isinstance(loss, str) and made.to_dict()["kind"] == loss

@@ -210,7 +210,7 @@ def answered_together(training: Training) -> list[str]:
     return said
 
 
-def _sizes(values: Any) -> np.ndarray:
+def _sizes(values: object) -> np.ndarray:
     """The root of the mean square of each column."""
     rows = np.asarray(values, float)
     if not rows.size:
@@ -308,7 +308,7 @@ def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:
     return f"say input_shape={got}" if inputs == 1 else f"say {got} for it in input_shape"
 
 
-def _check_targets(training: Training, given: Given, targets: Any) -> None:
+def _check_targets(training: Training, given: Given, targets: object) -> None:
     if targets is None:
         return
     graph, objective = training.network.graph, training.objective

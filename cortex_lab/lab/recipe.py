@@ -172,7 +172,7 @@ class Recipe:
             return source.of({name: _small(part) for name, part in values.items()})
         return source.of(_small(values))
 
-    def _in_words(self, validation: Any) -> Any:
+    def _in_words(self, validation: object) -> Any:
         """Rows to validate on with the words of a Dataset for the ids that they came to."""
         labels: Any = getattr(self.data, "labels", None)
         if not isinstance(validation, tuple) or not are_words(labels):

@@ -63,8 +63,8 @@ class TrainingSession(Looking, Session):
         snapshot_budget: int = 256 * 2**20,
         recipe: Recipe | None = None,
         shared: Iterable[Any] = (),
-        labels: Any = None,
-        goals: Any = None,
+        labels: object = None,
+        goals: object = None,
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
@@ -132,7 +132,7 @@ class TrainingSession(Looking, Session):
         return Best(int(steps[position]), key, float(values[position]))
 
     @told
-    def score(self, data: Any = "test", metrics: Any = None) -> dict[str, float]:
+    def score(self, data: object = "test", metrics: object = None) -> dict[str, float]:
         """How good the network is now on `data`: mean "loss", "accuracy" of classes or of one yes or no.
 
         A yes is a raw output over 0, or one of a sigmoid over 1/2. Of several outputs, metrics say how good
@@ -185,7 +185,7 @@ class TrainingSession(Looking, Session):
         return best
 
     @named_first
-    def edit(self, name: str, value: Any) -> None:
+    def edit(self, name: str, value: object) -> None:
         # What is logged is what a script can hold.
         numbers = getattr(self.process.batches, "row_numbers", None)
         if numbers is not None and name == "excluded_rows":
@@ -301,7 +301,7 @@ class TrainingSession(Looking, Session):
             frame = pd.DataFrame({"target": list(target)}, index=pd.Index(rows, name="row"))
         return frame.assign(loss=training.objective.losses_of_rows(slots))
 
-    def _score(self, data: Any, metrics: Any) -> dict[str, float]:
+    def _score(self, data: object, metrics: object) -> dict[str, float]:
         training = self.process
         if isinstance(data, str):
             data = self._split(data)

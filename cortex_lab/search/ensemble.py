@@ -62,25 +62,25 @@ class Ensemble:
     def __len__(self) -> int:
         return len(self.networks)
 
-    def members(self, x: Any) -> np.ndarray:
+    def members(self, x: object) -> np.ndarray:
         """(members, rows, ...): what each says of rows `x`; probabilities, where outputs stand for some."""
         said = np.stack([np.asarray(network.predict(x), dtype=np.float64) for network in self.networks])
         if self.link == "softmax":
             return softmax(said, axis=-1)
         return expit(said) if self.link == "sigmoid" else said
 
-    def predict(self, x: Any) -> np.ndarray:
+    def predict(self, x: object) -> np.ndarray:
         """(rows, ...): the mean of what the members say."""
         return self.members(x).mean(axis=0)
 
-    def votes(self, x: Any) -> np.ndarray:
+    def votes(self, x: object) -> np.ndarray:
         """(rows, classes): the share of the members that say each class."""
         self._need_classes("vote")
         said = self.members(x)
         chosen = said.argmax(axis=-1)
         return np.stack([(chosen == place).mean(axis=0) for place in range(said.shape[-1])], axis=-1)
 
-    def disagreement(self, x: Any) -> np.ndarray:
+    def disagreement(self, x: object) -> np.ndarray:
         """(rows,): how far apart the members are.
 
         Of classes the part of the uncertainty that is about the network, in nats: the entropy of the mean,

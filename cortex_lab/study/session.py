@@ -262,7 +262,7 @@ class Session(Held):
     # Changing and going back -------------------------------------------------------------------------
 
     @named_first
-    def edit(self, name: str, value: Any) -> None:
+    def edit(self, name: str, value: object) -> None:
         """Change something of the process; logged, and replayed by `rewind` at its step and phase.
 
         From another thread while stepping, it takes effect at the next safe point; this call waits for it.

@@ -176,7 +176,7 @@ class Bench(Commands, Linking, Remedies):
     map_moving: bool = property(lambda self: bool(self.embedding_map and self.embedding_map.live))  # type: ignore[assignment]
     """Whether the map is being laid out, or will be."""
 
-    def turn(self, view: str, knob: str, value: Any) -> None:
+    def turn(self, view: str, knob: str, value: object) -> None:
         """Set a knob of a view; other views that have the same knob follow, if it is a shared one."""
         self.trainer.refuse_a_child()
         if (view, knob) in self._knobs:

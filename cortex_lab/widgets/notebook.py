@@ -61,7 +61,7 @@ def close_older_in_cell(shell: Any, bench: Opened) -> None:
         _of_cell[cell] = weakref.ref(bench)
 
 
-def heed_interrupts(shell: Any) -> bool:
+def heed_interrupts(shell: object) -> bool:
     """Have the stop button of the notebook pause what benches run while no cell does; whether it will.
 
     Between cells a kernel ignores it; what it does then can be set while a cell runs.

@@ -140,7 +140,7 @@ class _opened:
             )
         return image
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.file.close()
         # Whatever a decoder stumbles over.
         if error is not None and isinstance(error, Exception) and not isinstance(error, DamagedFile):

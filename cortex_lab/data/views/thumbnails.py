@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ LONGEST_SIDE = 96
 
 
 def thumbnail(
-    values: Any, told: str, limits: tuple[float, float] | None = None, size: int = 64, exact: bool = False
+    values: object, told: str, limits: tuple[float, float] | None = None, size: int = 64, exact: bool = False
 ) -> str | None:
     """An `img` of one tensor, its longer side about `size` CSS pixels; None if it has no picture.
 

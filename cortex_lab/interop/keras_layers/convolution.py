@@ -135,7 +135,7 @@ def _padding(given: LayerSettings) -> str:
     return padding
 
 
-def _first(value: Any) -> Any:
+def _first(value: object) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 

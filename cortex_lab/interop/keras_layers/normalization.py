@@ -92,11 +92,11 @@ def _affine(scale: bool, center: bool) -> tuple[str, ...]:
     return (*(("gamma",) if scale else ()), *(("beta",) if center else ()))
 
 
-def _axes(axis: Any) -> Any:
+def _axes(axis: object) -> Any:
     return (axis[0] if len(axis) == 1 else tuple(axis)) if isinstance(axis, list) else axis
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Keras writes given means with an axis for the batch, and numbers of NumPy as objects."""
     if isinstance(value, dict):
         value = value.get("config", {}).get("value", value.get("value"))

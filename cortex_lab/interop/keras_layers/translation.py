@@ -73,7 +73,7 @@ class LayerSettings:
         self.kind, self.config, self.era, self.shapes = kind, config, era, shapes
         self._taken: set[str] = set()
 
-    def take(self, *names: str, default: Any = None) -> Any:
+    def take(self, *names: str, default: object = None) -> Any:
         """The setting of the first of these names that is there."""
         self._taken |= set(names)
         return next((self.config[name] for name in names if name in self.config), default)

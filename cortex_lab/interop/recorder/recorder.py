@@ -20,7 +20,7 @@ ROWS = 2
 Put = Callable[[str, Any], None]
 
 
-def record(model: Any, inputs: Any = None, *, rows: int = ROWS, seed: int = 0) -> RecordedLayers:
+def record(model: object, inputs: object = None, *, rows: int = ROWS, seed: int = 0) -> RecordedLayers:
     """The outputs of every layer of `model` for `inputs`, an array or several; None draws some rows of them.
 
     `model` is a model of Keras or a module of PyTorch, which then needs inputs. Layers of a model inside are
@@ -85,7 +85,7 @@ def _of_keras(model: Any, inputs: Any, rows: int, seed: int) -> RecordedLayers:
     given = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True)}
     found: dict[str, np.ndarray] = {}
 
-    def put(name: str, value: Any) -> None:
+    def put(name: str, value: object) -> None:
         if isinstance(value, (list, tuple)):
             for place, each in enumerate(value):
                 put(name if not place else f"{name}#{place}", each)
@@ -188,7 +188,7 @@ def _of_torch(model: Any, inputs: Any) -> RecordedLayers:
     calls: Counter[str] = Counter()
 
     def watch(name: str) -> Callable[..., None]:
-        def hook(_: Any, __: Any, result: Any) -> None:
+        def hook(_: object, __: object, result: object) -> None:
             result = result[0] if isinstance(result, tuple) else result
             number = calls[name]
             calls[name] += 1

@@ -173,8 +173,17 @@ INITIALIZERS = {
 _BY_ACTIVATION = {
     **dict.fromkeys(
         (
-            "relu", "relu6", "limited_relu", "leaky_relu", "prelu", "elu", "gelu", "gelu_tanh", "swish",
-            "hard_swish", "mish",
+            "relu",
+            "relu6",
+            "limited_relu",
+            "leaky_relu",
+            "prelu",
+            "elu",
+            "gelu",
+            "gelu_tanh",
+            "swish",
+            "hard_swish",
+            "mish",
         ),
         "he_normal",
     ),
@@ -187,7 +196,7 @@ def for_activation(activation: str | None) -> str:
     return _BY_ACTIVATION.get(activation or "linear", "glorot_uniform")
 
 
-def resolve(initializer: Any) -> Any:
+def resolve(initializer: object) -> Any:
     """The initializer called so, or the object itself if it is one."""
     if not isinstance(initializer, str):
         return initializer
@@ -208,6 +217,6 @@ def fans(shape: Shape) -> Fan:
     return field * shape[-2], field * shape[-1]
 
 
-def _nested(values: Any) -> Any:
+def _nested(values: object) -> Any:
     # Tuples, so that the description stays hashable and comes back from JSON as it was.
     return tuple(map(_nested, values)) if isinstance(values, list) else values

@@ -241,7 +241,7 @@ def _spelled_settings(cls: type[Layer]) -> tuple[str, ...]:
     return tuple(each for each in names if each.endswith(("activation", "_initializer")) or each == "padding")
 
 
-def _spelled(name: str, given: Any) -> Any:
+def _spelled(name: str, given: object) -> Any:
     """A setting as it is called here; an error for what it cannot be."""
     if name.endswith("activation"):
         return activation_name(name, given)
@@ -257,28 +257,28 @@ _spelled_text = lru_cache(maxsize=256)(_spelled)
 layer_from_dict = LAYERS.from_dict
 
 
-def check_initializer(name: str, value: Any) -> None:
+def check_initializer(name: str, value: object) -> None:
     """ValueError unless this is None, the name of an initializer, or one itself."""
     if value is not None and (isinstance(value, type) or not hasattr(resolve(value), "draw")):
         raise checks.refused(name, "an initializer or its name, such as 'he_normal'", value)
 
 
-def to_plain(value: Any) -> Any:
+def to_plain(value: object) -> Any:
     """`value`, a layer or what stands as a setting of one, as JSON-able data."""
     return LAYERS.written(value)
 
 
-def from_plain(value: Any) -> Any:
+def from_plain(value: object) -> Any:
     """What `to_plain` made data of; lists become tuples."""
     return LAYERS.read(value)
 
 
-def positive(name: str, value: Any) -> int:
+def positive(name: str, value: object) -> int:
     """`value` if it is a whole number of at least 1; ValueError naming it otherwise."""
     return checks.whole(name, value, least=1)
 
 
-def pair(name: str, value: Any) -> tuple[int, int]:
+def pair(name: str, value: object) -> tuple[int, int]:
     """A whole number or two of them, as two."""
     if isinstance(value, WHOLE):
         both = positive(name, value)

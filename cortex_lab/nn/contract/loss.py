@@ -166,7 +166,7 @@ def resolve_loss(loss: Any, *output: Any) -> Loss:
         ) from None
 
 
-def reading_of(loss: Any) -> tuple[str, str]:
+def reading_of(loss: object) -> tuple[str, str]:
     """How a loss, or all of several by output name, reads a column of targets, and what it is called."""
     losses = [resolve_loss(each) for each in (loss.values() if isinstance(loss, Mapping) else [loss])]
     if not losses:
@@ -178,7 +178,7 @@ def reading_of(loss: Any) -> tuple[str, str]:
 loss_from_dict = LOSSES.from_dict
 
 
-def check_class_ids(targets: Any, shape: Shape, classes: int) -> np.ndarray:
+def check_class_ids(targets: object, shape: Shape, classes: int) -> np.ndarray:
     """`targets` as int64 class ids (rows, *shape); ValueError naming the first not below `classes`.
 
     A negative id says that a class is unknown, and there is one for that, -1 or -100: ValueError for others,
@@ -272,7 +272,7 @@ def _refuse_holes(targets: np.ndarray, called: str) -> None:
 
 
 def row_weights(
-    targets: Any, class_weight: Any = None, sample_weight: Any = None, classes: int | None = None
+    targets: object, class_weight: object = None, sample_weight: object = None, classes: int | None = None
 ) -> np.ndarray | None:
     """Weights (rows,) of the rows: the weight of a row's class times its own; None if neither is given.
 
@@ -299,7 +299,7 @@ def row_weights(
     return weights
 
 
-def _weights_by_class(targets: np.ndarray, class_weight: Any, classes: int | None) -> np.ndarray:
+def _weights_by_class(targets: np.ndarray, class_weight: object, classes: int | None) -> np.ndarray:
     ids = _one_id_per_row(targets)
     found, counts = np.unique(ids[ids >= 0], return_counts=True)
     if isinstance(class_weight, str) and class_weight == "balanced":

@@ -11,7 +11,7 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
-def check_padding(padding: Any) -> None:
+def check_padding(padding: object) -> None:
     """ValueError unless it is "valid", "same" or what `explicit_padding` takes."""
     explicit_padding(padding) if padding not in ("valid", "same") else None
 
@@ -36,7 +36,7 @@ def explicit_padding(padding: Any) -> Padding:
     )
 
 
-def check_span_padding(padding: Any) -> None:
+def check_span_padding(padding: object) -> None:
     """ValueError unless it is "valid", "same", "causal", a whole number or (before, after)."""
     explicit_span(padding) if padding not in ("valid", "same", "causal") else None
 
@@ -54,7 +54,7 @@ def explicit_span(padding: Any) -> Pair:
     )
 
 
-def resolve_span(padding: Any, length: int, window: int, stride: int, dilation: int = 1) -> Pair:
+def resolve_span(padding: object, length: int, window: int, stride: int, dilation: int = 1) -> Pair:
     """The padding (before, after) of a sequence; "causal" is all before, so that no output sees ahead."""
     if padding == "valid":
         return 0, 0
@@ -63,7 +63,7 @@ def resolve_span(padding: Any, length: int, window: int, stride: int, dilation: 
     return ((window - 1) * dilation, 0) if padding == "causal" else explicit_span(padding)
 
 
-def border(name: str, value: Any) -> Padding:
+def border(name: str, value: object) -> Padding:
     """A border of n, (rows, columns) or ((top, bottom), (left, right)) pixels, spelled out."""
     try:
         return explicit_padding(value)
@@ -84,7 +84,7 @@ def span_border(name: str, value: object) -> Pair:
         ) from None
 
 
-def resolve_padding(padding: Any, size: Shape, window: Pair, strides: Pair, dilation: Pair) -> Padding:
+def resolve_padding(padding: object, size: Shape, window: Pair, strides: Pair, dilation: Pair) -> Padding:
     """The padding in pixels for an image of `size`. "same" puts the odd pixel at the bottom and right."""
     if padding == "valid":
         return (0, 0), (0, 0)

@@ -142,7 +142,7 @@ class Graph:
         return cls.build(nodes, data["inputs"], data["outputs"])
 
 
-def _input_shapes(input_shape: Any, layers: Any = ()) -> dict[str, Shape]:
+def _input_shapes(input_shape: object, layers: object = ()) -> dict[str, Shape]:
     # A Dataset says it.
     input_shape = getattr(input_shape, "input_shape", input_shape)
     named = input_shape if isinstance(input_shape, Mapping) else {"input": input_shape}
@@ -158,7 +158,7 @@ def _input_shapes(input_shape: Any, layers: Any = ()) -> dict[str, Shape]:
     return shapes
 
 
-def _refuse_unknown_steps(shape: Any, layers: Any) -> None:
+def _refuse_unknown_steps(shape: object, layers: object) -> None:
     """ValueError for None in the place of the steps, or of what else the first layer wants a length of."""
     if not isinstance(shape, (tuple, list)) or [at for at, each in enumerate(shape) if each is None] != [0]:
         return

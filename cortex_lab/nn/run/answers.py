@@ -186,7 +186,7 @@ class NetworkAnswers(Held):
     )
     remade = "make another network, or assign to network.parameters['dense_1/kernel']"
 
-    def classify(self, x: Any) -> Any:
+    def classify(self, x: object) -> Any:
         """The class of each row by its name, as in `classes`: that of which `predict` gives most.
 
         An array, of a frame a Series on its index; of several outputs a dict by name of those that have

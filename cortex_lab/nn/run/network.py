@@ -189,7 +189,7 @@ class Network(NetworkAnswers, Pickled):
                 self.ops.add(total, share, out=total)
 
     @told
-    def predict(self, x: Any) -> Any:
+    def predict(self, x: object) -> Any:
         """Outputs for rows `x`, as NumPy: an array (rows, ...), or a dict of them for several outputs.
 
         `x` is an array (rows, *input_shape), a dict of them by input name, a Dataset or a frame. Of a table,
@@ -199,11 +199,11 @@ class Network(NetworkAnswers, Pickled):
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     @told
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: object) -> Any:
         """What `predict` says of rows `x`."""
         return self.predict(x)
 
-    def activations(self, x: Any, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def activations(self, x: object, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""
         wanted = self.layers
         if layers is not None:
@@ -221,7 +221,7 @@ class Network(NetworkAnswers, Pickled):
         wrt: str = "input",
         *,
         rows: ArrayLike | None = None,
-        unit: Any = None,
+        unit: object = None,
         per_row: bool = True,
     ) -> np.ndarray:
         """The gradient of an output for `rows` with respect to `wrt`, as NumPy: what would change it, how.
@@ -260,7 +260,7 @@ class Network(NetworkAnswers, Pickled):
         finally:
             free.append(executor)
 
-    def seen(self, name: str, values: Any) -> Any:
+    def seen(self, name: str, values: object) -> Any:
         """Values of the input `name` as the network sees them, in training as everywhere else.
 
         Bytes are a picture, and become float32 from 0 to 1, if rows of the input are (height, width) or
@@ -269,7 +269,7 @@ class Network(NetworkAnswers, Pickled):
         """
         return as_picture(values) if name in self.pictures else values
 
-    def checked_inputs(self, x: Any, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
+    def checked_inputs(self, x: object, data_rows: ArrayLike | None = None) -> dict[str, np.ndarray]:
         """`x` as arrays by input name; ValueError naming the input that does not fit.
 
         Ids that a table does not have are named with their rows, which are `data_rows` of the data, if given.
@@ -346,7 +346,7 @@ class Network(NetworkAnswers, Pickled):
                     shares[node.name] = self.ops.zeros(spec.shape)
         return shared
 
-    def _evaluate(self, x: Any, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
+    def _evaluate(self, x: object, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
         inputs = self.checked_inputs(x)
         refuse_other_scale(self, inputs)
         rows = len(next(iter(inputs.values())))

@@ -30,7 +30,13 @@ class Pickled:
 
 
 def _revived(
-    kind: Any, graph: dict, seed: int, ops: str, params: np.ndarray, state: np.ndarray, known: dict[str, Any]
+    kind: Any,
+    graph: dict,
+    seed: int,
+    ops: str,
+    params: np.ndarray,
+    state: np.ndarray,
+    known: dict[str, Any],
 ) -> Any:
     network = kind(Graph.from_dict(graph), seed=seed, ops=ops)
     network.params[...], network.state[...] = network.ops.asarray(params), network.ops.asarray(state)

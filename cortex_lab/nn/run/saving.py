@@ -245,7 +245,7 @@ def fill_network(
                 target[...] = network.ops.asarray(arrays[f"{group}/{name}"])
 
 
-def _kept(names: Any) -> bool:
+def _kept(names: object) -> bool:
     """Whether JSON can hold these names."""
     try:
         return bool(json.dumps(names))
@@ -279,7 +279,7 @@ def _description(text: str, path: str | os.PathLike) -> dict[str, Any]:
     return description
 
 
-def _refuse(value: Any) -> Any:
+def _refuse(value: object) -> Any:
     raise TypeError(
         f"{value!r} cannot be saved: it is neither plain data nor a description; if its class is a frozen "
         "dataclass of your own, decorate it with cortex_lab.nn.contract.layer.describable"

@@ -16,7 +16,7 @@ from cortex_lab.ground.categories import holds_words, one_hot
 from cortex_lab.ground.float32 import as_float32, as_switches, numbers_of, remedy
 
 
-def is_table(x: Any) -> bool:
+def is_table(x: object) -> bool:
     return hasattr(x, "arrays") or hasattr(x, "columns")
 
 
@@ -104,7 +104,7 @@ def read_table(
     return np.column_stack(parts)
 
 
-def refuse_pair(x: Any) -> None:
+def refuse_pair(x: object) -> None:
     """TypeError for inputs beside targets, where inputs are asked for alone."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         return

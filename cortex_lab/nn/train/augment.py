@@ -29,7 +29,7 @@ class Augmenter:
     setting and the input for rows of which one cannot be changed so.
     """
 
-    def __init__(self, network: Network, given: Any) -> None:
+    def __init__(self, network: Network, given: object) -> None:
         self._inputs = shapes = network.graph.inputs
         self.by_input: dict[str, Any] = {}
         self._given: dict[tuple[str, int], Any] = {}
@@ -83,7 +83,9 @@ class Augmenter:
         return {name: _described(each) for name, each in self.by_input.items()}
 
 
-def changed(ops: Ops, each: Any, values: np.ndarray, rows: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+def changed(
+    ops: Ops, each: object, values: np.ndarray, rows: np.ndarray, seed: int, epoch: int
+) -> np.ndarray:
     """A new array of values (n, ...) of these `rows` as an augmentation makes them in this epoch."""
     given = ops.asarray(values, ops.dtype)
     out = ops.zeros(given.shape, given.dtype)
@@ -113,7 +115,7 @@ def change(ops: Ops, each: Any, x: Any, out: Any, rows: np.ndarray, seed: int, e
             ops.copy(asarray(values, out.dtype), out=out)
 
 
-def _suited(network: Network, given: Any) -> list[str]:
+def _suited(network: Network, given: object) -> list[str]:
     """The inputs that one augmentation is for: pictures, if it can be done to them, before all others."""
     shapes = network.graph.inputs
     why = {name: _checked(given).wrong_for(shape) for name, shape in shapes.items()}
@@ -125,7 +127,7 @@ def _suited(network: Network, given: Any) -> list[str]:
     return found
 
 
-def _checked(given: Any) -> Any:
+def _checked(given: object) -> Any:
     if not hasattr(given, "wrong_for") or isinstance(given, type):
         such = "an Augmentation such as Augmentation(shift_range=0.1)"
         raise checks.refused("augment", such, given)

@@ -125,18 +125,18 @@ class BatchLoader:
         epoch = self.source.steps_per_epoch
         self.checked_until = max(self.checked_until, self._all_served_at(step // epoch * epoch + 1))
 
-    def relabel(self, labels: Any, step: int) -> None:
+    def relabel(self, labels: object, step: int) -> None:
         """From step number `step` on, some rows have other labels."""
         self._change("relabeling", labels)
         epoch = self.source.steps_per_epoch
         # Looked at anew when they come by.
         self.checked_until = max(self.checked_until, (step // epoch + 2) * epoch)
 
-    def reweight(self, weights: Any) -> None:
+    def reweight(self, weights: object) -> None:
         """From the next batch on, some rows count more or less, beside what they were given to count."""
         self._change("reweighting", weights)
 
-    def _change(self, how: str, value: Any) -> None:
+    def _change(self, how: str, value: object) -> None:
         change = getattr(self.source, how, None)
         if change is None:
             raise ValueError(
@@ -203,13 +203,13 @@ class BatchLoader:
             self._put(values.reshape(at.target.shape), at.target)
         return bound, slots
 
-    def _named(self, inputs: Any) -> Mapping[str, Any]:
+    def _named(self, inputs: object) -> Mapping[str, Any]:
         """The inputs of a batch by name."""
         if isinstance(inputs, np.ndarray) or not isinstance(inputs, Mapping):
             return {next(iter(self._network.graph.inputs)): inputs}
         return inputs
 
-    def _checked_targets(self, name: str, targets: Any, batch: Batch) -> np.ndarray:
+    def _checked_targets(self, name: str, targets: object, batch: Batch) -> np.ndarray:
         try:
             return self._objective.check_targets(name, targets)
         except WrongRows as error:

@@ -30,15 +30,15 @@ class Editable(Learning, Protocol):
     @property
     def record(self) -> StepRecord: ...
 
-    def freeze(self, frozen: Any) -> None: ...
+    def freeze(self, frozen: object) -> None: ...
 
 
-def learning_rate(training: Editable, value: Any) -> None:
+def learning_rate(training: Editable, value: object) -> None:
     """A number, or a schedule."""
     training.update.set(learning_rate=value)
 
 
-def optimizer(training: Editable, name: str, value: Any) -> None:
+def optimizer(training: Editable, name: str, value: object) -> None:
     """Another of the optimizer's hyper-parameters, such as "momentum"."""
     known = [field.name for field in dataclasses.fields(training.optimizer)]  # type: ignore[arg-type]
     if name not in known:
@@ -46,7 +46,7 @@ def optimizer(training: Editable, name: str, value: Any) -> None:
     training.update.set(**{name: value})
 
 
-def frozen(training: Editable, value: Any) -> None:
+def frozen(training: Editable, value: object) -> None:
     """Names of nodes or patterns such as "conv2d_*": these rest from the next step on, all others learn."""
     if training.record.under_way:
         raise ValueError("layers are frozen and thawed between two steps; finish this one: session.step()")
@@ -58,12 +58,12 @@ def excluded_rows(training: Editable, value: Any) -> None:
     training.loader.exclude(value, training.step_number)
 
 
-def labels(training: Editable, value: Any) -> None:
+def labels(training: Editable, value: object) -> None:
     """Other labels for some rows, {row: label}, from the next batch on; by output name of several."""
     training.loader.relabel(value, training.step_number)
 
 
-def row_weights(training: Editable, value: Any) -> None:
+def row_weights(training: Editable, value: object) -> None:
     """How much some rows count, {row: weight}, where others count 1, from the next batch on."""
     training.loader.reweight(value)
 
@@ -83,17 +83,17 @@ def hyperparameter(training: Editable, name: str, value: Any) -> None:
     training.loader.hyperparameters.edit(name, value)
 
 
-def weights(training: Editable, name: str, value: Any) -> None:
+def weights(training: Editable, name: str, value: object) -> None:
     """A parameter, "dense_1/kernel", set to an array of its shape, or to one number."""
     training.network.parameters[name] = value
 
 
-def state(training: Editable, name: str, value: Any) -> None:
+def state(training: Editable, name: str, value: object) -> None:
     """What persists untrained, such as "batch_normalization_1/moving_mean"."""
     training.network.states[name] = value
 
 
-def gradient(training: Editable, name: str, value: Any) -> None:
+def gradient(training: Editable, name: str, value: object) -> None:
     """The gradient of a parameter, for the update of the step under way."""
     if not training.record.under_way:
         raise ValueError(
@@ -102,14 +102,14 @@ def gradient(training: Editable, name: str, value: Any) -> None:
     training.network.gradients[name] = value
 
 
-def pending_update(training: Editable, name: str, value: Any) -> None:
+def pending_update(training: Editable, name: str, value: object) -> None:
     """What the update of the step under way will add to a parameter, whatever the optimizer finds."""
     if not training.record.under_way:
         raise ValueError("between two steps no update is pending; stop before one with session.step(to=...)")
     training.record.change(name, training.network.parameters.fitting(name, value))
 
 
-def optimizer_state(training: Editable, name: str, value: Any) -> None:
+def optimizer_state(training: Editable, name: str, value: object) -> None:
     """What the optimizer remembers: an array like `params`, such as "mean", or the number of "updates"."""
     training.update.remember(name, value)
 
@@ -143,7 +143,7 @@ EDITS: dict[str, Callable[..., None]] = {
 _OF_THE_WHOLE = ("learning_rate", "excluded_rows", "labels", "row_weights", "frozen", "dropout_rate")
 
 
-def edit(training: Editable, name: str, value: Any) -> None:
+def edit(training: Editable, name: str, value: object) -> None:
     """Change what `name` says; KeyError that lists what can be edited."""
     found = _NAME.fullmatch(checks.text("name", name, "learning_rate"))
     change = EDITS.get(found[1]) if found else None

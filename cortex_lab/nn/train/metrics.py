@@ -71,7 +71,7 @@ class Metrics:
     of a sequence counts as a row; unknown targets are left out. ValueError for what does not exist or fit.
     """
 
-    def __init__(self, metrics: Any, objective: Scored) -> None:
+    def __init__(self, metrics: object, objective: Scored) -> None:
         self.given = _by_output(metrics, objective.losses)
         self._objective = objective
         self._scorers: dict[str, tuple[str, Scorer]] = {}
@@ -227,7 +227,7 @@ def _tags(kind: str) -> Any:
     return Tags(estimator_type=kind, target_tags=TargetTags(required=True))
 
 
-def resolve_metric(metric: Any) -> tuple[str, Scorer]:
+def resolve_metric(metric: object) -> tuple[str, Scorer]:
     """The name of a metric, and what computes it from (estimator, outputs, targets)."""
     if isinstance(metric, str):
         from sklearn.metrics import get_scorer, get_scorer_names
@@ -298,7 +298,7 @@ def _rises(metric: Any) -> bool | None:
     return False if metric.__name__.endswith(("_loss", "_error")) else None
 
 
-def _is_of_values(metric: Any) -> bool:
+def _is_of_values(metric: object) -> bool:
     """Whether this is one of scikit-learn's that compare numbers."""
     if isinstance(metric, str):
         _, metric = resolve_metric(metric)
@@ -306,7 +306,7 @@ def _is_of_values(metric: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("sklearn.metrics._regression")
 
 
-def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:
+def _by_output(metrics: object, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:
     if not isinstance(metrics, Mapping):
         listed = _listed(metrics)
         if listed and len(losses) > 1:
@@ -324,7 +324,7 @@ def _by_output(metrics: Any, losses: Mapping[str, Loss]) -> dict[str, list[Any]]
     return found
 
 
-def _listed(metrics: Any) -> list[Any]:
+def _listed(metrics: object) -> list[Any]:
     if metrics is None:
         return []
     alone = isinstance(metrics, str) or callable(metrics) or not isinstance(metrics, Iterable)

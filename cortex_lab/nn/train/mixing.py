@@ -46,7 +46,7 @@ class Mixing:
     def _setting(self) -> str:
         return "mixup" if self._each.mixup else "cutmix"
 
-    def check_source(self, source: Any) -> None:
+    def check_source(self, source: object) -> None:
         """TypeError for batches that cannot be asked for other rows."""
         if not (hasattr(source, "at") and hasattr(source, "rows")):
             raise TypeError(

@@ -45,7 +45,7 @@ class TotalLoss:
     def __init__(
         self,
         network: Network,
-        loss: Any,
+        loss: object,
         loss_weights: Mapping[str, float] | None = None,
         like_pictures: bool = False,
     ) -> None:
@@ -102,7 +102,7 @@ class TotalLoss:
             self.some_unknown = known is not None and not known.all()
         return checked
 
-    def check_all_targets(self, targets: Any) -> dict[str, np.ndarray]:
+    def check_all_targets(self, targets: object) -> dict[str, np.ndarray]:
         """Targets by output name, checked."""
         return {name: self.check_targets(name, part) for name, part in self.by_output(targets).items()}
 
@@ -116,7 +116,7 @@ class TotalLoss:
             return None
         return self.network.ops.to_numpy(known.reshape(len(known), -1)).mean(axis=1)
 
-    def by_output(self, targets: Any) -> dict[str, Any]:
+    def by_output(self, targets: object) -> dict[str, Any]:
         """Targets by output name; one array stands for all outputs. KeyError for an output without any."""
         if isinstance(targets, np.ndarray) or not isinstance(targets, Mapping):
             return {name: self._seen(name, targets) for name in self.losses}
@@ -125,7 +125,7 @@ class TotalLoss:
             raise KeyError(f"there are no targets for the output {missing[0]!r}, only for {list(targets)}")
         return {name: self._seen(name, targets[name]) for name in self.losses}
 
-    def _seen(self, name: str, targets: Any) -> Any:
+    def _seen(self, name: str, targets: object) -> Any:
         return as_picture(targets) if self.like_pictures and not self.losses[name].of_classes else targets
 
     def slots(self, bound: Bound, plan: Plan | None = None) -> dict[str, Slots]:
@@ -367,7 +367,7 @@ def _check_axis(graph: Graph, name: str, loss: Loss) -> None:
         )
 
 
-def losses_by_output(loss: Any, network: Network) -> dict[str, Loss]:
+def losses_by_output(loss: object, network: Network) -> dict[str, Loss]:
     graph = network.graph
     if not isinstance(loss, Mapping):
         if len(graph.outputs) > 1:

@@ -117,7 +117,7 @@ class Update:
         put_back(self.network.ops.copy, state, self.state)
         self.optimizer = optimizer
 
-    def remember(self, name: str, value: Any) -> None:
+    def remember(self, name: str, value: object) -> None:
         """Have the optimizer remember something else: an array like the parameters, or a number."""
         if name not in self.state:
             known = ", ".join(each for each in self.state if each not in ("clipped", "decayed", "scaled"))

@@ -20,7 +20,7 @@ _ALSO = {"acc": "accuracy"}
 Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
-def checked_rows(objective: TotalLoss, inputs: Any, targets: Any, role: str) -> Rows:
+def checked_rows(objective: TotalLoss, inputs: object, targets: object, role: str) -> Rows:
     """Rows beside those trained on, by name; ValueError that names their `role` for what does not fit."""
     refuse_other_rows(inputs, targets)
     try:

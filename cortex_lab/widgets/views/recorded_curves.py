@@ -335,7 +335,7 @@ def _marked_events(events: tuple[tuple[int, str, str], ...], level: float) -> Sc
     return Scatter(steps, heights, groups, tuple(kinds), steps, "step", color=2)
 
 
-def _short(value: Any, most: int = 24) -> str:
+def _short(value: object, most: int = 24) -> str:
     text = (
         f"{value:.4g}"
         if isinstance(value, float)

@@ -300,6 +300,6 @@ def _shades(losses: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(losses), np.nan, np.clip(losses / high, 0, 1))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = f"{value:.3g}" if isinstance(value, (float, np.floating)) else str(value)
     return (text if len(text) <= 24 else text[:23] + "…").replace("-", "−")
