@@ -17,7 +17,12 @@ class Augmentable:
     """Base of `Dataset`: it may have an `augmentation`, which `train` takes unless it is told another."""
 
     rows: np.ndarray
-    augmentation: Any = None
+    _augmentation: Any = None
+
+    @property
+    def augmentation(self) -> Any:
+        """How rows are changed; of several inputs by name; None if they are not."""
+        return self._augmentation
 
     def augmenting(self, augmentation: Augmentation | Mapping[str, Augmentation] | None) -> Self:
         """The same rows, to be changed by this augmentation in training; None for none.
@@ -30,7 +35,7 @@ class Augmentable:
                 such = "an Augmentation such as Augmentation(shift_range=0.1), or None"
                 checks.instance("augmentation", each, Augmentation, such)
         other = copy.copy(self)
-        vars(other)["augmentation"] = augmentation if several is None else dict(several)
+        other._augmentation = augmentation if several is None else dict(several)
         return other
 
     def augmented(self, row: int, epoch: int = 0, seed: int = 0) -> Any:

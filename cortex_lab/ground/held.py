@@ -45,7 +45,7 @@ class Held(Unpickled, Answering):
 def _refuse(owner: type[Held], name: str, there: bool) -> None:
     own, declared = getattr(owner, name, None), name in _declared(owner)
     known = there or hasattr(owner, name)
-    if own.fset is not None if isinstance(own, property) else declared and not there:
+    if own.fset is not None if isinstance(own, property) else declared and not there and not callable(own):
         return
     if not (declared or hasattr(owner, name) or owner.__module__.startswith("cortex_lab.")):
         return

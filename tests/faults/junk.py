@@ -180,7 +180,8 @@ class World:
         yield Call(
             "Dataset", Dataset,
             {"frame": self.frame, "inputs": ["a"], "target": "y", "splits": None, "name": "small",
-             "dtype": np.float32, "weight": None, "group": None, "time": None, "notes": (), "later": False},
+             "dtype": np.float32, "weight": None, "group": None, "time": None, "notes": (), "later": False,
+             "prepare": None},
         )  # fmt: skip
         for name, given in {
             "split": {"test": 0.25, "validation": 0, "seed": 0, "stratify": True, "groups": None,
@@ -264,6 +265,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("read*", "target inputs splits index images name header encoding decimal thousands separator missing "
      "names channels skip_bad", "None|True|text|empty text|[]|{}|(2.5,)|mask",
      "found out; a switch; none; a name"),
+    ("Dataset", "prepare", "None|True", "as numbers alone; by the usual preparation"),
     ("Dataset", "notes later", "[]|{}|True|text|empty text|bytes", "none; a switch"),
     ("Batches", "targets rows excluded", "None|[]|{}", "none, or all"),
     ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),

@@ -31,6 +31,9 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Bench Bench.wait", "map interval timeout", "True|1.5|2**31|2**32|2**63|2**64", "a switch; seconds"),
     ("Bench", "speed", "None|1.5|2**31|2**32|2**63|2**64", "as fast as it goes; steps a second"),
     ("Bench", "layout", "None|[]", "those open at first; none"),
+    ("ConfusionMatrix PredictedValues SampleBrowser DecisionRegions Reliability Distributions", "part node",
+     "None", "the view's own choice"),
+    ("RecordedCurves", "over", "None|{}", "no other runs"),
     ("EmbeddingMap", "rows perplexity", "1.5|2**31|2**32|2**63|2**64", "at most so many; any finite number"),
     ("Bench.step Bench.rewind Bench.step_to Bench.ask", "n step phase request",
      "None|-1|0|2**31|2**32|lambda", "what the bench says; said by the session, in the bench's error"),
@@ -95,9 +98,16 @@ def benches(session: Any) -> Iterator[Given]:
     yield "WeightHistogram", widgets.WeightHistogram, {"session": session, "layer": None}
     yield "EmbeddingMap", widgets.EmbeddingMap, {"session": session, **_defaults(widgets.EmbeddingMap)}
     yield "Activations", widgets.Activations, {"session": session, "pinned": None}
-    names = ("AlsoRecorded", "BatchRows", "ClassBalance", "ColumnHistograms", "DatasetRows", "Findings")
-    for name in ("LossCurve", *names):
-        yield name, getattr(widgets, name), {"session": session}
+    names = (
+        "LossCurve", "AlsoRecorded", "BatchRows", "ClassBalance", "ColumnHistograms", "DatasetRows",
+        "Findings", "ConfusionMatrix", "PredictedValues", "SampleBrowser", "LayerTable", "Distributions", "NetworkMap",
+        "RecordedCurves", "DecisionRegions", "Reliability",
+    )  # fmt: skip
+    for name in names:
+        view = getattr(widgets, name)
+        yield name, view, {"session": session, **_defaults(view)}
+    view = widgets.RunComparison
+    yield "RunComparison", view, {"session": session, "other": session.branch(), **_defaults(view)}
 
 
 def of_a_bench(bench: Any) -> Iterator[Given]:

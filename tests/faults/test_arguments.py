@@ -19,6 +19,8 @@ ELSEWHERE = {
     "Block", "Breakpoint", "Condition", "Event", "Fork", "Graph", "Layer", "Loss", "Observation",
     "Optimizer", "Process", "Schedule", "Stop", "Trace", "TrainingSession", "check_gradient", "follow",
     "steepest", "CensorLoss",
+    # Tried by scikit-learn's own checks.
+    "NetworkClassifier", "NetworkRegressor", "NetworkTransformer",
 }  # fmt: skip
 SHORT = tuple(junk.JUNK)
 ROOMS = {
@@ -27,12 +29,12 @@ ROOMS = {
     # Tried in tests/data.
     "data": {
         "available", "Batch", "DecodedSource", "RaggedArray", "RaggedDtype", "Source", "Tensor",
-        "TensorArray", "TensorDtype", "pandas_type", "read_idx", "write",
+        "TensorArray", "TensorDtype", "pandas_type", "read_idx", "write", "Preparation", "WordIds",
         # Tried as methods of a Dataset.
         "class_balance", "drift", "farthest", "image_grid", "near_duplicates", "overview",
     },
-    # Tried in tests/nn.
-    "models": {"transformer"},
+    # Tried in tests/nn, and in test_mlp_for.py.
+    "models": {"transformer", "mlp_for"},
     "nn": {"Plan", "Parameter"},  # made by its own functions; what layers are written with
     "optimize": {
         "Function",
@@ -47,7 +49,8 @@ ROOMS = {
     "study": {"Notice", "Pace", "SessionBusy", "UpdateHeldBack", "as_condition", "replay"},
     "widgets": {
         "Axis", "Bars", "Cells", "Chart", "Contours", "Diagram", "Knob", "Line", "Plot", "Scatter", "Tiles",
-        "Trail", "View", "NothingToShow", "PathView", "Sentences",  # what views are written with
+        "Trail", "View", "NothingToShow", "PathView", "Sentences", "HeatMap",
+        "Matrix",  # what views are written with
         "DatasetBrowser",  # tried in tests/widgets
     },
 }  # fmt: skip

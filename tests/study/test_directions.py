@@ -14,6 +14,7 @@ from tests.study.walker import Walker
 UNKNOWN = None
 KEYS = {
     "loss": False, "accuracy": True, "learning_rate": UNKNOWN, "epoch": UNKNOWN, "grad_norm": False,
+    "inputs_checksum": UNKNOWN,
     "weight_norm": UNKNOWN, "update_ratio": UNKNOWN, "dead_units": False, "saturated_units": False,
     "penalty": False, "validation_loss": False, "validation_accuracy": True,
     "value": False, "distance": False, "step_norm": False, "value_evaluations": UNKNOWN,

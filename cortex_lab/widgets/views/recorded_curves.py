@@ -143,7 +143,8 @@ class RecordedCurves(View[Drawn]):
 
     @over.setter
     def over(self, runs: Mapping[str, Session | Trace] | None) -> None:
-        found = dict(checks.instance("over", runs or {}, Mapping, "a dict of sessions or traces by name"))
+        given = {} if runs is None else runs
+        found = dict(checks.instance("over", given, Mapping, "a dict of sessions or traces by name"))
         for name, run in found.items():
             checks.instance(f"over[{name!r}]", run, (Session, Trace), "a session, or a trace")
         self._over = found

@@ -68,7 +68,7 @@ class RunComparison(View[Sides]):
         found = checks.listed("names", names, "two names, in a tuple")
         if len(found) != 2:
             raise ValueError(f"names are two, of the one and of the other, got {len(found)}")
-        self.names = str(found[0]), str(found[1])
+        self.names = checks.text("names", found[0], "one"), checks.text("names", found[1], "other")
         self.key = key
 
     @classmethod
