@@ -100,8 +100,8 @@ def benches(session: Any) -> Iterator[Given]:
     yield "Activations", widgets.Activations, {"session": session, "pinned": None}
     names = (
         "LossCurve", "AlsoRecorded", "BatchRows", "ClassBalance", "ColumnHistograms", "DatasetRows",
-        "Findings", "ConfusionMatrix", "PredictedValues", "SampleBrowser", "LayerTable", "Distributions", "NetworkMap",
-        "RecordedCurves", "DecisionRegions", "Reliability",
+        "Findings", "ConfusionMatrix", "PredictedValues", "SampleBrowser", "LayerTable", "Distributions",
+        "NetworkMap", "RecordedCurves", "DecisionRegions", "Reliability",
     )  # fmt: skip
     for name in names:
         view = getattr(widgets, name)
