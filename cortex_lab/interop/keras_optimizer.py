@@ -35,7 +35,10 @@ _STEPS = {"SGD": -1.0, "RMSprop": 1.0}
 
 @dataclass(frozen=True)
 class Resumable:
-    """An optimizer with what it remembers: train with `optimizer`, and `put_into` the session first."""
+    """An optimizer with what it remembers: train with `optimizer`, and `put_into` the session first.
+
+    The next update is Keras', but for where epsilon stands: under the root in its RMSprop and Adagrad.
+    """
 
     optimizer: Optimizer
     state: Mapping[str, Any]

@@ -379,7 +379,7 @@ CASES = [
     Case(
         "twelve alike",
         ("Dense",),
-        in_a_row((5), lambda L: [L.Dense(5, activation="sigmoid", name=f"d{k}") for k in range(12)]),
+        in_a_row((5,), lambda L: [L.Dense(5, activation="sigmoid", name=f"d{k}") for k in range(12)]),
     ),
     Case("shared layers", ("Dense", "BatchNormalization"), keras_models.shared, single=True),
     Case("models inside models", ("Sequential", "Functional"), keras_models.nested, single=True),
