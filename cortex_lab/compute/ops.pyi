@@ -36,7 +36,7 @@ class Ops:
     backend: Backend = field(default_factory=Backend, repr=False, compare=False)
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike | None=None) -> Any: ...
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike | None=None) -> Any: ...
-    def asarray(self, values: Any, dtype: DTypeLike | None=None) -> Any:
+    def asarray(self, values: object, dtype: DTypeLike | None=None) -> Any:
         """`values` as an array of this backend, converted to its dtype unless another is given."""
 
     def to_numpy(self, array: Any) -> np.ndarray:
@@ -833,7 +833,7 @@ class Recording:
     """
 
 
-def as_ops(ops: Any) -> Ops:
+def as_ops(ops: object) -> Ops:
     """The backend itself, or that of the name given."""
 
 

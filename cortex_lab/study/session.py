@@ -378,7 +378,7 @@ class Session(Held):
     @property
     def attached(self) -> tuple[Any, ...]:
         """What has a say in this study, such as a `ReduceOnPlateau`, and goes with every branch."""
-        return tuple(self._subscribers.parts.values())
+        return self._subscribers.parts
 
     def detach(self, part: object) -> None:
         """Be rid of something `attached`; ValueError for what is not."""

@@ -107,8 +107,11 @@ def resume_all(tally: Tally, folder: Path, every: int = 1) -> None:
                 continue
             session.clear_breakpoints()
             session.step(1, force=True)
-            # Files of an earlier version have no weights of the best steps; it says so.
-            if where[-1:] != ("best",):
+            try:
                 session.restore_best("loss")
+            except ValueError as error:
+                # Those of the best step may be what is missing, as in files of before; it says so.
+                if "best" not in where or "there is no network of step" not in str(error):
+                    raise
             session.save(again)
             training(resume_from=again)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.ground import forks
 from cortex_lab.ground.files import DamagedFile
 
 GRAY = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L")
@@ -24,7 +25,7 @@ MOST_PIXELS = 89_478_485
 """Of one picture: 16,000 by 5,600. A file that states more was made to fill somebody's memory."""
 MOST_AT_ONCE = 32 * 2**20
 """Of a file, bytes that are read in one go."""
-_QUIET = threading.Lock()
+_QUIET = forks.freed(threading.Lock())
 
 
 @dataclass(frozen=True)
