@@ -164,7 +164,8 @@ class Controls:
         write(self.pause_button, disabled=not running or bench.deaf, description=told)
         self.show_error(bench.error)
         self.fault_panel.update(bench)
-        self._speeds = choices(bench.speed)
+        # A page says which it is by number: none is taken away while somebody may be choosing.
+        self._speeds = choices(bench.speed, self._speeds.values())
         write(self.speed_chooser, options=tuple(self._speeds), value=named(bench.speed))
         _show(self.learning_rate_entry, bench.learning_rate)
         for (name, attribute), widget in self.knobs.items():

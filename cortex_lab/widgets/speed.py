@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cortex_lab.ground import checks
 from cortex_lab.study import Pace, Session
 from cortex_lab.widgets.status import speed_of
@@ -58,7 +60,7 @@ def named(rate: float | None) -> str:
     return "as fast as it goes" if rate is None else f"{rate:g} step{'' if rate == 1 else 's'}/s"
 
 
-def choices(rate: float | None) -> dict[str, float | None]:
-    """Rates to choose from by what they are called, `rate` among them."""
-    known = sorted({rate, *RATES}, key=lambda each: float("inf") if each is None else each)
+def choices(rate: float | None, before: Iterable[float | None] = ()) -> dict[str, float | None]:
+    """Rates to choose from by what they are called, `rate` among them, and those there were `before`."""
+    known = sorted({rate, *RATES, *before}, key=lambda each: float("inf") if each is None else each)
     return {named(each): each for each in known}

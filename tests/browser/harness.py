@@ -108,6 +108,7 @@ class Lab:
     def __init__(self, server: Server, page: Page) -> None:
         self.server, self.page = server, page
         self.notebook: str | None = None
+        self._reloaded = False
         self._theme, self._size = "light", page.viewport_size
         page.set_default_timeout(1000 * PATIENCE)
         self.console_errors: list[str] = []
@@ -118,8 +119,9 @@ class Lab:
     def open(self, notebook: str, timeout: float = PATIENCE) -> None:
         """Open a notebook as it is in the server's source, with a new kernel, in place of any other."""
         self._forget_kernel()
-        if self.notebook is None:
+        if self.notebook is None or self._reloaded:
             self._load()
+            self._reloaded = False
         else:
             self.page.evaluate(CLOSE_ALL)
         self.server.refresh(notebook)
@@ -129,6 +131,8 @@ class Lab:
 
     def reload(self, timeout: float = PATIENCE) -> None:
         """Load the page of this notebook anew; the kernel goes on."""
+        # JupyterLab opens again what was open, some time after it is there.
+        self._reloaded = True
         self.page.goto(f"{self.server.url}/lab/tree/{self.notebook}")
         self._wait_for_notebook(timeout)
 
