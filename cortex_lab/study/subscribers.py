@@ -16,7 +16,7 @@ from cortex_lab.study.settling import settled
 Subscriber = Callable[[Notice], Any]
 
 
-class Entry(NamedTuple):
+class Subscribed(NamedTuple):
     """A subscriber, whether it is told of single steps, and the part on whose behalf it is."""
 
     subscriber: Subscriber
@@ -31,11 +31,11 @@ class Subscribers:
         self._process = process
         self._gate = gate
         # All of a subscriber is in one place, so that it comes and goes whatever interrupts.
-        self._all: dict[int, Entry] = {}
+        self._all: dict[int, Subscribed] = {}
         self._count = 0
 
     @property
-    def of_steps(self) -> list[Entry]:
+    def of_steps(self) -> list[Subscribed]:
         """Those to be told of single steps."""
         return [each for each in tuple(self._all.values()) if each.steps] if self._all else []
 
@@ -50,7 +50,7 @@ class Subscribers:
         token = self._count
 
         def enter() -> Callable[[], None]:
-            self._all[token] = Entry(subscriber, steps, part)
+            self._all[token] = Subscribed(subscriber, steps, part)
             return lambda: self._remove(token)
 
         return settled(enter, lambda error: None if error is None else self._remove(token))
