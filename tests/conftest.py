@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # What CI installs, so that there a skip would be a test silently lost.
-NEVER_SKIPPED_IN_CI = ("browser", "oracle")
+NEVER_SKIPPED_IN_CI = ("browser", "oracle", "keras")
 
 
 def in_ci() -> bool:

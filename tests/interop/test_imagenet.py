@@ -14,6 +14,7 @@ from tests.interop.keras_oracle import keras_or_skip
 PICTURES = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
 
 
+@pytest.mark.keras
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
 def test_modes_are_those_of_keras(mode):

@@ -12,6 +12,8 @@ from cortex_lab.nn import LAYERS
 from tests.interop.keras_cases import CASES, OLDER
 from tests.interop.keras_oracle import keras_or_skip, precision, randomize, recorded, save
 
+pytestmark = pytest.mark.keras
+
 # Ours that Keras has no layer for.
 BY_NAME = (
     "Exponential", "GELU", "HardSigmoid", "HardSwish", "LogSoftmax", "Mish", "ReLU6", "SELU", "Sigmoid",

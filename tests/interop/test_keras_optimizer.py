@@ -11,6 +11,8 @@ from cortex_lab.nn import Training
 from tests.interop.handmade import write_keras
 from tests.interop.keras_oracle import keras_or_skip, save
 
+pytestmark = pytest.mark.keras
+
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(8, 4)).astype("f4"), RANDOM.normal(size=(8, 2)).astype("f4")
 

@@ -122,6 +122,7 @@ def test_a_number_of_layers_that_differs_is_said(tmp_path):
         read_weights(network(), tmp_path / "w.h5", by_name=True)
 
 
+@pytest.mark.keras
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("how", ["keras", "h5", "json"])
 def test_what_keras_saved_goes_into_layers_of_ours(how, tmp_path):

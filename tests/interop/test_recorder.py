@@ -36,6 +36,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.keras
 @pytest.mark.filterwarnings("default")
 def test_a_file_of_keras_is_recorded_and_the_import_agrees(folder, capsys):
     keras = keras_or_skip()
@@ -51,6 +52,7 @@ def test_a_file_of_keras_is_recorded_and_the_import_agrees(folder, capsys):
     assert next(iter(recorded.inputs.values())).shape == (3, 6, 6, 2)
 
 
+@pytest.mark.keras
 @pytest.mark.filterwarnings("default")
 def test_recording_leaves_the_model_as_it_was(folder):
     keras = keras_or_skip()

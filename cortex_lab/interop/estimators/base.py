@@ -33,7 +33,7 @@ from cortex_lab.interop.estimators.kinds import (
     Targets,
     Until,
 )
-from cortex_lab.interop.estimators.rows import by_sixteens, is_table, weighted_rows
+from cortex_lab.interop.estimators.rows import by_sixteens, is_table, merged, sees_rows_alone
 from cortex_lab.interop.estimators.settings import same, settings_of, with_settings
 from cortex_lab.lab import TrainingSession, train
 from cortex_lab.nn import Layer, Network
@@ -145,35 +145,49 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         self, X: Rows, y: Targets, sample_weight: ArrayLike | None, going_on: bool, anew: bool = False
     ) -> TrainingSession:
         """The session to go on with, at its step, or a new one."""
+        if not going_on:
+            # A fit that fails leaves no network of other rows beside the classes of these.
+            for name in ("network_", "session_"):
+                self.__dict__.pop(name, None)
         inputs, targets = self._rows(X, y, first=not going_on)
-        weights = sample_weight
-        if weights is not None:
-            weights = _check_sample_weight(weights, inputs, dtype=np.float64, ensure_non_negative=True)
-        size = len(targets) if self._whole_batches(len(targets)) else self._batch_size()
-        rows, weights = weighted_rows(inputs, targets, weights, size == len(targets))
-        inputs = inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
-        targets = targets[rows]
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
+        whole = self._whole_batches(len(targets))
+        size = len(targets) if whole else self._batch_size()
+        rows = np.arange(len(targets)) if weights is None else np.flatnonzero(weights)
+        inputs, targets = _chosen(inputs, rows), targets[rows]
+        weights = None if weights is None else weights[rows]
         said = {name: value for name, value in self.get_params(deep=False).items() if name not in OF_A_RUN}
+        if going_on:
+            self._refuse_another_network(said)
+            network = self.network_
+        else:
+            self.seed_ = self._seed()
+            network = self._network(inputs, targets)
+        if whole and sees_rows_alone(network) and isinstance(inputs, np.ndarray):
+            first, weights = merged(inputs, targets, weights)
+            inputs, targets, rows = inputs[first], targets[first], rows[first]
+        if weights is not None and (weights == 1).all():
+            weights = None
         key = None
         if not anew and (self.warm_start or self.memory is not None):
             key = joblib.hash((inputs, targets, weights))
-        if going_on:
-            self._refuse_another_network(said)
-            if key is not None and key == self._key and same(said, self._said) and hasattr(self, "session_"):
-                return self.session_
-        else:
-            self.seed_ = self._seed()
-            self.network_ = self._network(inputs, targets)
-        session = self._trained(inputs, targets, weights, min(size, len(rows)), key, said)
+        there = going_on and key is not None and key == self._key and hasattr(self, "session_")
+        if there and same(said, self._said):
+            return self.session_
+        session = self._trained(network, inputs, targets, weights, min(size, len(rows)), key, said)
         if going_on and same(said["optimizer"], self._said["optimizer"]):
             training = session.process
             training.update.restore(training.optimizer, self._optimizer_state)
             session = TrainingSession(training, session.dataset)
-        self.rows_, self._key, self._said, self.session_ = rows, key, said, session
+        self.rows_, self._key, self._said = rows, key, said
+        self.network_, self.session_ = network, session
         return session
 
     def _trained(
         self,
+        network: Network,
         inputs: np.ndarray | pd.DataFrame,
         targets: np.ndarray,
         weights: np.ndarray | None,
@@ -187,7 +201,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             kept = KeptFits.of(self.memory, (type(self).__name__, said), key, self.seed_)
         self._kept = kept
         return train(
-            self.network_,
+            network,
             (inputs, targets),
             self._head()[1] if self.loss is None else self.loss,
             self.optimizer,
@@ -202,15 +216,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         )
 
     def _learn(self, session: TrainingSession, passes: int, X: Rows, y: Targets) -> None:
-        if passes < 1:
-            return
         until = None if self.until is None else as_condition(self.until)
         try:
-            stop = each_epoch(self, session, passes, until, X, y)
+            # A kept fit may have gone as far already.
+            stop = each_epoch(self, session, passes, until, X, y) if passes > 0 else None
         finally:
             self._optimizer_state = copied(session.process.update.state)
             self.n_iter_ = -(-session.step_number // session.process.batches.steps_per_epoch)
-        self._refuse_unfinished(session, stop)
+        if stop is not None:
+            self._refuse_unfinished(session, stop)
 
     def _refuse_unfinished(self, session: TrainingSession, stop: Stop) -> None:
         if stop.kind == "interrupt":
@@ -333,6 +347,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                 "stayed behind; fit it, or cl.train(estimator.network_, (X, y))"
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _chosen(inputs: np.ndarray | pd.DataFrame, rows: np.ndarray) -> Any:
+    return inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
 
 
 def _bytes_of(network: Network) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.interop.estimators.kinds import Rows
+from cortex_lab.nn import Network
 
 
 def is_table(X: Rows) -> bool:
@@ -31,27 +32,21 @@ def by_sixteens(look: Callable[[Any], np.ndarray], rows: np.ndarray | pd.DataFra
     return rest if over == len(rows) else np.concatenate([look(rows[:-over]), rest])
 
 
-def weighted_rows(
-    inputs: np.ndarray | pd.DataFrame, targets: np.ndarray, weights: np.ndarray | None, whole: bool
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Positions of the rows to learn from, and their weights, None if all are 1.
+def sees_rows_alone(network: Network) -> bool:
+    """Whether what it makes of a row in training is up to that row: no draws, no means over a batch."""
+    return not network.states and not any(node.layer.random for node in network.graph.nodes.values())
 
-    Rows of weight 0 are left out. Where a batch holds all rows, `whole`, the order of rows and whether one is
-    there twice or weighs 2 change the sum over them by its rounding alone: so equal rows are one there, with
-    their weights added, in an order of their own, and such fits are equal bit for bit.
+
+def merged(
+    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of rows that differ, in an order of their own, and how much each weighs with its equals.
+
+    Where a batch holds all rows of a network that sees each alone, their order, and whether one is there
+    twice or weighs 2, change the sum over them by its rounding only; merged, such fits are equal bit for bit.
     """
-    rows = np.arange(len(targets))
-    if weights is not None:
-        rows = np.flatnonzero(weights)
-        weights = weights[rows]
-    if whole and isinstance(inputs, np.ndarray) and len(rows):
-        content = _content(inputs[rows], targets[rows])
-        _, first, group = np.unique(content, return_index=True, return_inverse=True)
-        added = np.bincount(group, weights if weights is not None else np.ones(len(rows)))
-        rows, weights = rows[first], added
-    if weights is not None and (weights == 1).all():
-        weights = None
-    return rows, weights
+    _, first, group = np.unique(_content(inputs, targets), return_index=True, return_inverse=True)
+    return first, np.bincount(group, np.ones(len(targets)) if weights is None else weights)
 
 
 def _content(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -91,9 +91,18 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Netw
         if self.network is None:
             return super().fit(X, None, sample_weight)
         self._inputs(X, first=True)
-        self.network_ = getattr(self.network, "network_", self.network)
+        self.network_ = self._given()
         self._choose_layer(None, self.network_)
         return self
+
+    def _given(self) -> Network:
+        found = getattr(self.network, "network_", self.network)
+        if not isinstance(found, Network):
+            raise ValueError(
+                "network= is a Network or a fitted estimator; a clone of an estimator is not fitted, so "
+                "where this one is cloned give estimator.network_, or FrozenEstimator(estimator)"
+            )
+        return found
 
     @with_callbacks
     def partial_fit(
