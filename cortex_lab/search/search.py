@@ -23,6 +23,8 @@ Make = Callable[[optuna.trial.BaseTrial], TrainingSession]
 
 DATABASE = "search.db"
 STUDY = "search"
+_TOLD = {"value": np.nan, "step": 0, "seconds": np.nan}
+COLUMNS = ("trial", "state", *_TOLD, "why")
 UNPRUNED = 3
 """Trials that run to their end, before one is compared with them."""
 
@@ -53,7 +55,10 @@ class Search:
         Where trials are kept (SQLite). A search of the same folder goes on with them, and several processes
         may search together. None keeps them in memory.
     sampler
-        One of Optuna's; None is its TPE sampler, keyed by `seed`.
+        One of Optuna's; None is its TPE sampler, keyed by `seed`. One of several processes, and a search that
+        goes on, draw otherwise than the first.
+    worker
+        Whether it is one of several processes, as `run(jobs=2)` has it.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Search:
         folder: str | os.PathLike | None = None,
         sampler: optuna.samplers.BaseSampler | None = None,
         seed: int = 0,
+        worker: bool = False,
     ) -> None:
         if not callable(make):
             raise TypeError("make is a function of a trial that returns a session: def make(trial): ...")
@@ -78,7 +84,7 @@ class Search:
         self.folder = None if folder is None else Path(checks.path("folder", folder))
         self.sampler = sampler
         self.seed = checks.seed("seed", seed)
-        self.study = self._study(self.seed)
+        self.study = self._study(self.seed, worker)
 
     def run(self, trials: int, jobs: int = 1) -> Search:
         """Try so many more, in so many processes; returns itself.
@@ -95,12 +101,15 @@ class Search:
         if self.folder is None:
             raise ValueError("several processes need a place where they meet: Search(..., folder='runs')")
         share = [trials // jobs + (job < trials % jobs) for job in range(jobs)]
-        first = len(self.study.trials)
-        joblib.Parallel(n_jobs=jobs)(
-            joblib.delayed(_run)(self._settings(first + job), count)
-            for job, count in enumerate(share)
+        seeds = [_mixed(self.seed, len(self.study.trials), job) for job in range(jobs)]
+        failed = joblib.Parallel(n_jobs=jobs)(
+            joblib.delayed(_run)(self._settings(seed), count)
+            for seed, count in zip(seeds, share, strict=True)
             if count
         )
+        for said in failed:
+            if said is not None:
+                raise TrialFailed(said)
         return self
 
     @property
@@ -114,22 +123,16 @@ class Search:
     def frame(self) -> pd.DataFrame:
         """A row for each trial, by number: its state, best value, how many steps and seconds, its parameters.
 
-        `state` is "complete", "pruned", "failed" or "running"; `why` says why one failed.
+        `state` is "complete", "pruned", "failed" or "running", also of one whose process was killed; `why`
+        says why one failed. A parameter that is called as a column here has "params_" before its name.
         """
-        rows = [
-            {
-                "trial": trial.number,
-                "state": trial.state.name.lower().replace("fail", "failed"),
-                "value": trial.user_attrs.get("value", np.nan),
-                "step": trial.user_attrs.get("step", 0),
-                "seconds": trial.user_attrs.get("seconds", np.nan),
-                **trial.params,
-                "why": trial.user_attrs.get("why", ""),
-            }
-            for trial in self.study.trials
-        ]
-        columns = ["trial", "state", "value", "step", "seconds", "why"]
-        return pd.DataFrame(rows, columns=None if rows else columns).set_index("trial")
+        rows = []
+        for trial in self.study.trials:
+            row = {"trial": trial.number, "state": trial.state.name.lower().replace("fail", "failed")}
+            row |= {name: trial.user_attrs.get(name, none) for name, none in _TOLD.items()}
+            own = {f"params_{name}" if name in COLUMNS else name: it for name, it in trial.params.items()}
+            rows.append(row | own | {"why": trial.user_attrs.get("why", "")})
+        return pd.DataFrame(rows, columns=None if rows else COLUMNS).set_index("trial")
 
     def history(self) -> pd.DataFrame:
         """What every trial had recorded of the metric: columns trial, step, value."""
@@ -150,6 +153,8 @@ class Search:
         if number >= len(trials):
             raise LookupError(f"there is no trial {number}; there are {len(trials)}, from 0")
         trial = trials[number]
+        if not trial.state.is_finished():
+            raise LookupError(f"trial {number} has not ended; search.frame() says how each stands")
         session = self.make(optuna.trial.FixedTrial(trial.params, number))
         steps = trial.user_attrs.get("step", 0)
         if steps:
@@ -183,6 +188,10 @@ class Search:
         session = self.make(trial)
         if not isinstance(session, TrainingSession):
             raise TypeError(f"make(trial) returns a session, such as cl.train(...) does, not {session!r:.60}")
+        if session.step_number:
+            raise ValueError(
+                f"make(trial) returns a session at step 0, and this one stands at {session.step_number}"
+            )
         if self.metric not in session.recorded_keys:
             there = ", ".join(sorted(session.recorded_keys))
             raise ValueError(
@@ -245,9 +254,10 @@ class Search:
             "folder": self.folder,
             "sampler": self.sampler,
             "seed": seed,
+            "worker": True,
         }
 
-    def _study(self, seed: int) -> optuna.Study:
+    def _study(self, seed: int, worker: bool) -> optuna.Study:
         storage: Any = None
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -263,7 +273,7 @@ class Search:
         try:
             study = optuna.create_study(
                 storage=storage,
-                sampler=self.sampler or optuna.samplers.TPESampler(seed=seed),
+                sampler=self.sampler,
                 pruner=cast(Any, pruner),
                 study_name=STUDY,
                 direction="maximize" if self.rising else "minimize",
@@ -277,13 +287,33 @@ class Search:
                 f"the trials in {str(self.folder)!r} count by {before!r}, not by {self.metric!r}; "
                 "take another folder"
             )
+        rising = study.direction == optuna.study.StudyDirection.MAXIMIZE
+        if rising != self.rising:
+            better = "max" if rising else "min"
+            raise ValueError(
+                f"the trials in {str(self.folder)!r} are better with mode={better!r}; take another folder"
+            )
         study.set_user_attr("metric", self.metric)
+        # What goes on does not draw again what was tried before.
+        trials = len(study.trials)
+        if self.sampler is None:
+            study.sampler = optuna.samplers.TPESampler(seed=_mixed(seed, trials) if trials else seed)
+        elif trials or worker:
+            study.sampler.reseed_rng()
         return study
 
 
-def _run(settings: dict[str, Any], trials: int) -> None:
-    """What one of several processes does."""
-    Search(**settings).run(trials)
+def _run(settings: dict[str, Any], trials: int) -> str | None:
+    """What one of several processes does; what failed, which is said once the others are done."""
+    try:
+        Search(**settings).run(trials)
+    except TrialFailed as error:
+        return str(error)
+    return None
+
+
+def _mixed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def _best(session: TrainingSession, metric: str, rising: bool) -> float | None:

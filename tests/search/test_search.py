@@ -163,3 +163,60 @@ def test_bad_input(wrong, error, message):
 
 def test_no_trials_yet():
     assert Search(make).frame().empty and Search(make).history().empty
+
+
+def test_what_goes_on_tries_what_was_not_tried(tmp_path):
+    for sampler in (None, lambda: optuna.samplers.RandomSampler(seed=1)):
+        folder = tmp_path / str(sampler is None)
+        for _ in range(2):
+            found = Search(make, epochs=1, folder=folder, sampler=sampler and sampler()).run(3)
+        assert found.frame()["rate"].nunique() == 6
+    both = Search(make, epochs=1, folder=tmp_path / "b", sampler=optuna.samplers.RandomSampler(seed=1)).run(
+        4, 2
+    )
+    assert both.frame()["rate"].nunique() == 4
+
+
+def test_a_search_of_another_mode_is_refused(tmp_path):
+    Search(make, epochs=1, mode="max", folder=tmp_path).run(1)
+    with pytest.raises(ValueError, match="mode='max'; take another folder"):
+        Search(make, epochs=1, mode="min", folder=tmp_path)
+
+
+def test_parameters_called_as_columns():
+    def named(trial):
+        trial.suggest_int("value", 2, 32)
+        trial.suggest_float("step", 0.0, 0.5)
+        return make(trial)
+
+    found = Search(named, epochs=1).run(2)
+    frame = found.frame()
+    assert frame["value"].min() == found.best.value and set(frame["step"]) == {3}
+    assert frame.loc[0, "params_value"] == found.study.trials[0].params["value"]
+
+
+def test_a_session_that_was_stepped_already_is_refused():
+    def late(trial):
+        session = make(trial)
+        session.step(2)
+        return session
+
+    with pytest.raises(TrialFailed, match="stands at 2"):
+        Search(late, epochs=1).run(1)
+
+
+def raising(trial):
+    if trial.number == 1:
+        raise RuntimeError("the disk is gone")
+    return make(trial)
+
+
+def test_a_failure_in_one_process_lets_the_others_finish(tmp_path):
+    search = Search(raising, epochs=1, folder=tmp_path)
+    with pytest.raises(TrialFailed, match=r"trial 1.*the disk is gone"):
+        search.run(6, jobs=2)
+    states = search.frame()["state"]
+    assert "running" not in set(states) and (states == "failed").sum() == 1 and len(states) >= 4
+    with pytest.raises(LookupError, match="has not ended"):
+        search.study.ask()
+        search.session(len(states))

@@ -9,6 +9,7 @@ What a call does with what was learned before:
 | `fit`, `warm_start`, other rows     | goes on        | the optimizer goes on, in a new session           |
 | `partial_fit`                       | goes on, if any| the same, for one epoch                           |
 
+"The same rows" are those of a session that is still there: a copy, or one read from a file, begins another.
 With `memory` a new `fit` goes on from the longest kept one of the same rows and parameters, bit for bit.
 """
 

@@ -33,8 +33,8 @@ from cortex_lab.interop.estimators.kinds import (
     Targets,
     Until,
 )
-from cortex_lab.interop.estimators.rows import by_sixteens, is_table, merged, sees_rows_alone
-from cortex_lab.interop.estimators.settings import same, settings_of, with_settings
+from cortex_lab.interop.estimators.rows import by_sixteens, in_an_order_of_their_own, is_table
+from cortex_lab.interop.estimators.settings import fingerprint, settings_of, with_settings
 from cortex_lab.lab import TrainingSession, train
 from cortex_lab.nn import Layer, Network
 from cortex_lab.nn.layers.dense import Dense
@@ -131,7 +131,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         session = self._session(X, y, sample_weight, going_on)
         there = 0 if going_on else session.step_number // session.process.batches.steps_per_epoch
         self._learn(session, self.epochs - there, X, y)
-        if self._kept is not None and not going_on:
+        whole = session.step_number == self.epochs * session.process.batches.steps_per_epoch
+        if self._kept is not None and not going_on and whole and there < self.epochs:
             self._kept.keep(session, self.epochs)
         return self
 
@@ -153,33 +154,39 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
-        whole = self._whole_batches(len(targets))
-        size = len(targets) if whole else self._batch_size()
         rows = np.arange(len(targets)) if weights is None else np.flatnonzero(weights)
         inputs, targets = _chosen(inputs, rows), targets[rows]
         weights = None if weights is None else weights[rows]
-        said = {name: value for name, value in self.get_params(deep=False).items() if name not in OF_A_RUN}
-        if going_on:
-            self._refuse_another_network(said)
-            network = self.network_
-        else:
-            self.seed_ = self._seed()
-            network = self._network(inputs, targets)
-        if whole and sees_rows_alone(network) and isinstance(inputs, np.ndarray):
-            first, weights = merged(inputs, targets, weights)
-            inputs, targets, rows = inputs[first], targets[first], rows[first]
+        size = self._batch_size()
+        whole = self.validation is None and self.augment is None and len(rows) <= size
+        if whole and isinstance(inputs, np.ndarray):
+            order, weights = in_an_order_of_their_own(inputs, targets, weights, size)
+            inputs, targets, rows = inputs[order], targets[order], rows[order]
         if weights is not None and (weights == 1).all():
             weights = None
+        params = self.get_params(deep=False).items()
+        said = {name: fingerprint(value) for name, value in params if name not in OF_A_RUN}
         key = None
         if not anew and (self.warm_start or self.memory is not None):
             key = joblib.hash((inputs, targets, weights))
-        there = going_on and key is not None and key == self._key and hasattr(self, "session_")
-        if there and same(said, self._said):
-            return self.session_
-        session = self._trained(network, inputs, targets, weights, min(size, len(rows)), key, said)
-        if going_on and same(said["optimizer"], self._said["optimizer"]):
+        if going_on:
+            self._refuse_another_network(said)
+            network, state = self.network_, self._optimizer_state()
+            there = key is not None and key == self._key and hasattr(self, "session_")
+            if there and said == self._said:
+                return self.session_
+            self._epochs_before = self.n_iter_
+        else:
+            self.seed_ = self._seed()
+            network, state = self._network(inputs, targets), None
+            self._epochs_before = 0
+        self._kept = None
+        if self.memory is not None and key is not None and self.until is None and not going_on:
+            self._kept = KeptFits.of(self.memory, (type(self).__name__, said), key, self.seed_)
+        session = self._trained(network, inputs, targets, weights, min(size, len(rows)))
+        if state is not None and said["optimizer"] == self._said["optimizer"]:
             training = session.process
-            training.update.restore(training.optimizer, self._optimizer_state)
+            training.update.restore(training.optimizer, state)
             session = TrainingSession(training, session.dataset)
         self.rows_, self._key, self._said = rows, key, said
         self.network_, self.session_ = network, session
@@ -192,14 +199,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         targets: np.ndarray,
         weights: np.ndarray | None,
         size: int,
-        key: str | None,
-        said: Mapping[str, Any],
     ) -> TrainingSession:
         """A session on these rows, from the furthest that was kept of a fit like this one, if any was."""
-        kept = None
-        if self.memory is not None and key is not None and self.until is None:
-            kept = KeptFits.of(self.memory, (type(self).__name__, said), key, self.seed_)
-        self._kept = kept
         return train(
             network,
             (inputs, targets),
@@ -211,7 +212,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             sample_weight=weights,
             penalties=self.penalties,
             augment=self.augment,
-            resume_from=None if kept is None else kept.furthest(self.epochs),
+            resume_from=None if self._kept is None else self._kept.furthest(self.epochs),
             **self._options(),
         )
 
@@ -221,8 +222,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             # A kept fit may have gone as far already.
             stop = each_epoch(self, session, passes, until, X, y) if passes > 0 else None
         finally:
-            self._optimizer_state = copied(session.process.update.state)
-            self.n_iter_ = -(-session.step_number // session.process.batches.steps_per_epoch)
+            epochs = -(-session.step_number // session.process.batches.steps_per_epoch)
+            self.n_iter_ = self._epochs_before + epochs
         if stop is not None:
             self._refuse_unfinished(session, stop)
 
@@ -244,7 +245,11 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _inputs(self, X: Rows, y: Targets = None, first: bool = False) -> Any:
         """A frame that holds more than numbers as it is; else an array."""
         options: dict[str, Any] = {"reset": first}
-        if is_table(X):
+        if first:
+            self._table = is_table(X)
+        elif self._table and not isinstance(X, pd.DataFrame):
+            raise TypeError(f"{type(self).__name__} was fitted on a frame with words; give rows as one")
+        if self._table:
             options["skip_check_array"] = True
         else:
             options |= {"dtype": "numeric", "allow_nd": True}
@@ -269,9 +274,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         size: Any = self.batch_size
         return LARGEST_BATCH if isinstance(size, str) and size == "auto" else checks.whole("batch_size", size)
 
-    def _whole_batches(self, rows: int) -> bool:
-        """Whether every batch holds all rows, so that their order is of no account."""
-        return self._batch_size() >= rows and self.validation is None and self.augment is None
+    def _optimizer_state(self) -> dict[str, Any]:
+        """What the optimizer remembers now, whoever stepped the session; or did, in a file."""
+        session = self.__dict__.get("session_")
+        return self._kept_state if session is None else copied(session.process.update.state)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -311,7 +317,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _refuse_another_network(self, said: Mapping[str, Any]) -> None:
         for name in ("layers", "activation"):
-            if not same(said[name], self._said[name]):
+            if said[name] != self._said[name]:
                 raise ValueError(
                     f"{name} is another than at the first fit, and a fit that goes on has the same network; "
                     "set warm_start=False, or clone(estimator), to begin anew"
@@ -329,6 +335,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """All but the session, which holds the rows; the network as the bytes of its file."""
         state: Any = dict(super().__getstate__())
+        if "session_" in state:
+            state["_kept_state"] = self._optimizer_state()
         state.pop("session_", None)
         if "network_" in state:
             state["network_"] = _bytes_of(state["network_"])

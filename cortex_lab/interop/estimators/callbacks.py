@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -9,7 +10,7 @@ from sklearn.callback import CallbackContext
 
 from cortex_lab.interop.estimators.kinds import Rows, Targets
 from cortex_lab.lab import TrainingSession
-from cortex_lab.study import Condition, Stop, epochs
+from cortex_lab.study import Condition, Notice, Stop, epochs
 
 
 def each_epoch(
@@ -26,27 +27,49 @@ def each_epoch(
     """
     context = estimator._init_callback_context(max_subtasks=passes)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    whole = epochs(passes) if until is None else epochs(passes) | until
     if not getattr(estimator, "_skl_callbacks", []):
-        whole = epochs(passes) if until is None else epochs(passes) | until
         return session.run(whole, progress=False)
-    of_an_epoch = epochs(1) if until is None else epochs(1) | until
-    last = session.step_number + passes * session.process.batches.steps_per_epoch
-    while True:
-        part = context.subcontext(task_name="epoch")
-        part.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-        stop = session.run(of_an_epoch, progress=False)
-        ended = part.call_on_fit_task_end(
-            estimator=estimator, X=X, y=y, reconstruction_attributes=lambda: _fitted(estimator)
-        )
-        whole = session.step_number % session.process.batches.steps_per_epoch == 0
-        if ended or stop.kind != "condition" or session.step_number >= last or not whole:
-            break
-        if until is not None and "epoch" not in stop.reason:
-            break
+    length = session.process.batches.steps_per_epoch
+    begun = [_begin(context, estimator, X, y)]
+    errors: list[BaseException] = []
+
+    def tell(notice: Notice) -> None:
+        if notice.kind != "step" or notice.step % length or not begun:
+            return
+        try:
+            ended = begun.pop().call_on_fit_task_end(
+                estimator=estimator, X=X, y=y, reconstruction_attributes=lambda: _fitted(estimator)
+            )
+            if ended:
+                session.pause()
+            elif notice.step < last:
+                begun.append(_begin(context, estimator, X, y))
+        except BaseException as error:
+            # A session goes on without a subscriber that failed; a fit does not.
+            errors.append(error)
+            session.pause()
+
+    last = session.step_number + passes * length
+    unsubscribe = session.subscribe(tell)
+    try:
+        stop = session.run(whole, progress=False)
+    finally:
+        unsubscribe()
+    if errors:
+        raise errors[0]
+    if stop.kind == "pause" and not begun:
+        stop = replace(stop, kind="condition")
     context.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=lambda: _fitted(estimator)
     )
     return stop
+
+
+def _begin(context: CallbackContext, estimator: BaseEstimator, X: Rows, y: Targets) -> CallbackContext:
+    part = context.subcontext(task_name="epoch")
+    part.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    return part
 
 
 def _fitted(estimator: BaseEstimator) -> dict[str, Any]:

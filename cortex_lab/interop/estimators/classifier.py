@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
     rows_
         Positions in `X` of the session's rows.
     n_iter_
-        Epochs, the last of which may not be whole.
+        Epochs that fits took, those that this one went on from included; the last may not be whole.
     """
 
     def __init__(
@@ -150,8 +151,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return (scores > 0).astype(int) if self._several else self.classes_[scores.argmax(axis=1)]
 
     def _targets(self, y: Targets, first: bool) -> np.ndarray:
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
+        try:
+            check_classification_targets(y)
+            kind = type_of_target(y, input_name="y")
+        except TypeError:
+            kinds = sorted({type(label).__name__ for label in np.asarray(y, dtype=object).ravel()})
+            raise TypeError(f"labels are of one kind, and these are {', '.join(kinds)}") from None
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "y has several columns of classes; one network for each: "
@@ -197,8 +202,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
             places = {label: place for place, label in enumerate(self.classes_.tolist())}
             for label in weights:
                 if label not in places:
-                    raise ValueError(f"class_weight has {label!r}, and the classes are {self.classes_}")
-            weights = {places[label]: weight for label, weight in weights.items()}
+                    # As in a fold that lacks one.
+                    told = f"class_weight has {label!r}, and the classes of these rows are {self.classes_}"
+                    warnings.warn(told, UserWarning, stacklevel=2)
+            weights = {places[label]: weight for label, weight in weights.items() if label in places}
         return {"class_weight": weights}
 
     def __sklearn_tags__(self) -> Any:

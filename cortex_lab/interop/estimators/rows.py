@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.interop.estimators.kinds import Rows
-from cortex_lab.nn import Network
 
 
 def is_table(X: Rows) -> bool:
@@ -28,25 +27,28 @@ def by_sixteens(look: Callable[[Any], np.ndarray], rows: np.ndarray | pd.DataFra
     if not over:
         return look(rows)
     last = np.concatenate([np.arange(len(rows) - over, len(rows)), np.full(16 - over, len(rows) - 1)])
-    rest = look(rows.iloc[last] if isinstance(rows, pd.DataFrame) else rows[last])[:over]
-    return rest if over == len(rows) else np.concatenate([look(rows[:-over]), rest])
+    try:
+        rest = look(rows.iloc[last] if isinstance(rows, pd.DataFrame) else rows[last])[:over]
+        return rest if over == len(rows) else np.concatenate([look(rows[:-over]), rest])
+    except (TypeError, ValueError):
+        # What is said of rows should be said of all of them.
+        return look(rows)
 
 
-def sees_rows_alone(network: Network) -> bool:
-    """Whether what it makes of a row in training is up to that row: no draws, no means over a batch."""
-    return not network.states and not any(node.layer.random for node in network.graph.nodes.values())
+def in_an_order_of_their_own(
+    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, most: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Positions of all rows, sorted by what they hold, those that weigh 2 twice; and weights that are left.
 
-
-def merged(
-    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of rows that differ, in an order of their own, and how much each weighs with its equals.
-
-    Where a batch holds all rows of a network that sees each alone, their order, and whether one is there
-    twice or weighs 2, change the sum over them by its rounding only; merged, such fits are equal bit for bit.
+    For batches that hold all rows, of `most`: their order is of no account there, and a weight that is a
+    whole number is so many rows. So fits that mean the same are equal bit for bit, however written down.
     """
-    _, first, group = np.unique(_content(inputs, targets), return_index=True, return_inverse=True)
-    return first, np.bincount(group, np.ones(len(targets)) if weights is None else weights)
+    rows = np.arange(len(targets))
+    if weights is not None and weights.sum() <= most and (weights == np.floor(weights)).all():
+        rows, weights = np.repeat(rows, weights.astype(int)), None
+    _, place = np.unique(_content(inputs[rows], targets[rows]), return_inverse=True)
+    rows = rows[np.argsort(place, kind="stable")]
+    return rows, None if weights is None else weights[rows]
 
 
 def _content(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:

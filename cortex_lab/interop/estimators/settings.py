@@ -48,6 +48,10 @@ def with_settings(name: str, value: object, settings: dict[str, Any], owner: obj
     return found.replace(**settings) if isinstance(found, Optimizer) else replace(found, **settings)
 
 
-def same(one: object, other: object) -> bool:
-    """Whether two values of a parameter are equal, also if they hold arrays."""
-    return one is other or joblib.hash(one) == joblib.hash(other)
+def fingerprint(value: object) -> object:
+    """Equal for values of a parameter that are equal, also if they hold arrays or are changed later."""
+    try:
+        return joblib.hash(value)
+    except Exception:
+        # Functions of a cell cannot be looked into: each is one of its own.
+        return id(value)

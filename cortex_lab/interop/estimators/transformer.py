@@ -91,7 +91,10 @@ class NetworkTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Netw
         if self.network is None:
             return super().fit(X, None, sample_weight)
         self._inputs(X, first=True)
-        self.network_ = self._given()
+        names = getattr(self.network, "feature_names_in_", None)
+        if names is not None and list(names) != list(getattr(self, "feature_names_in_", names)):
+            raise ValueError(f"the estimator was fitted on the columns {list(names)}, in that order")
+        self.network_ = self._given().copy()
         self._choose_layer(None, self.network_)
         return self
 
