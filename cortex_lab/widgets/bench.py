@@ -129,8 +129,7 @@ class Bench(Commands, Linking, Remedies):
         notebook.close_older_in_cell(shell, self)
         if not notebook.heed_interrupts(shell):
             self._speed.hint = "Pause stops it"
-        # A cell may have changed a weight in place, of which nobody is told.
-        self._endings.append(notebook.after_each_cell(shell, self.publisher.wake))
+        self._endings.append(notebook.after_each_cell(shell, self._after_a_cell))
         self._shown_in = shell.execution_count
         if notebook.somebody_looks(shell):
             # Nothing beside it: a page without widgets shows the picture, and no words for what it lacks.
@@ -278,6 +277,11 @@ class Bench(Commands, Linking, Remedies):
         for other in self.views.values() if found is not None and found.shared else ():
             if other is not mine and hasattr(other, knob):
                 setattr(other, knob, getattr(mine, knob))
+
+    def _after_a_cell(self) -> None:
+        # It may have changed a weight in place, of which nobody is told.
+        self.asides.nudge()
+        self.publisher.wake()
 
     # In the stepping thread: cheap ------------------------------------------------------------------
 
