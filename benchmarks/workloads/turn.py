@@ -262,7 +262,7 @@ def _trace() -> Take:
 
     def record(folder: Any = folder) -> None:
         recorded, path = Trace(keys), Path(folder.name) / "run.h5"
-        # As a session does, which has looked at its numbers: `append` looks at what anybody gives, for 1 us a row.
+        # As a session does, which knows its numbers: `append` looks at what anybody gives, for 1 us a row.
         append = getattr(recorded, "_append", recorded.append)
         with recorded.stream_to(path):
             for step in range(1, 10_001):

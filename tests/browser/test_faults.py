@@ -60,7 +60,8 @@ MAPPED = [
     """import cortex_lab as cl
 import numpy as np
 digits = cl.data.load("digits")
-network = cl.Network([cl.Flatten(), cl.Dense(16, activation="relu"), cl.Dense(10)], digits.input_shape, seed=0)
+layers = [cl.Flatten(), cl.Dense(16, activation="relu"), cl.Dense(10)]
+network = cl.Network(layers, digits.input_shape, seed=0)
 mapped = cl.train(network, digits, seed=0)
 mapped.step(3)
 good = network.params.copy()
