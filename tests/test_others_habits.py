@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import classification_report, precision_recall_curve
 
 import cortex_lab as cl
 
@@ -205,6 +206,27 @@ ANSWERED = {
         "say fold.data$",
     ),
     "iris to score": (lambda: trained((X, Y)).score(Fold(IRIS)), r"say \(data.data, data.target\)"),
+    "stratify by a column": (
+        lambda: cl.data.Dataset(FRAME, target="price").split(test=0.2, stratify="a"),
+        "by the classes of the target",
+    ),
+    "folds stratified by values": (
+        lambda: cl.data.Dataset(FRAME, target="price").folds(3, stratify=WORDS),
+        "by the classes of the target",
+    ),
+    "rows as dicts to predict": (lambda: net().predict([{"a": 1, "b": 2, "c": 3}]), r"pandas.DataFrame\(x\)"),
+    "a column to predict": (
+        lambda: cl.Network([cl.Dense(1)], 1).predict(FRAME["a"]),
+        r"x\[..., None\], or a column as frame\[\[name\]\]",
+    ),
+    "a report for a metric": (
+        lambda: trained((X, WORDS), units=2, validation=0.3, metrics=[classification_report]),
+        "must give one number, got '",
+    ),
+    "curves for a metric": (
+        lambda: trained((X, np.abs(Y).round()), validation=0.3, metrics=[precision_recall_curve]),
+        "must give one number|cannot be taken",
+    ),
     "a generator to predict": (lambda: net().predict(row for row in X), "got <generator"),
     "nothing to predict": (lambda: net().predict(None), "got None"),
     "params by name": (lambda: cl.Adam(params=net().parameters), r"optimizer=cl.Adam\(1e-3\)\)"),
