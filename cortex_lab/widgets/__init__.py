@@ -25,6 +25,9 @@
 | `Reliability`     | whether chances can be believed; ROC, precision and recall            |
 | `RunComparison`   | two runs side by side, their difference, and that of each layer       |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
+| `SearchHistory`   | the trials of a search, and the best so far                           |
+| `SearchSlices`    | what they came to over each parameter                                 |
+| `ParallelCoordinates` | each trial as a line across its parameters                        |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
 | `ColumnHistograms`| how the values of each column are spread                              |
@@ -50,6 +53,7 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.parallel import Parallel
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
 from cortex_lab.widgets.views.also_recorded import AlsoRecorded
@@ -65,12 +69,15 @@ from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.network_map import NetworkMap
+from cortex_lab.widgets.views.parallel_coordinates import ParallelCoordinates
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
 from cortex_lab.widgets.views.reliability import Reliability
 from cortex_lab.widgets.views.run_comparison import RunComparison
 from cortex_lab.widgets.views.sample_browser import SampleBrowser
+from cortex_lab.widgets.views.search_history import SearchHistory
+from cortex_lab.widgets.views.search_slices import SearchSlices
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = [
@@ -101,6 +108,8 @@ __all__ = [
     "Matrix",
     "NetworkMap",
     "NothingToShow",
+    "Parallel",
+    "ParallelCoordinates",
     "PathView",
     "Plot",
     "PredictedValues",
@@ -109,6 +118,8 @@ __all__ = [
     "RunComparison",
     "SampleBrowser",
     "Scatter",
+    "SearchHistory",
+    "SearchSlices",
     "Sentences",
     "Tiles",
     "Trail",
