@@ -12,6 +12,7 @@
 | `WeightHistogram` | how the parameters of a layer are spread                              |
 | `AlsoRecorded`    | what else is recorded: losses of several outputs, probes              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+| `ComponentMap`    | the rows by the principal, or independent, components of a layer      |
 | `Findings`        | what a diagnosis found, in words, with remedies to click              |
 | `BatchRows`       | the rows of the batch last fetched, the worst first                   |
 | `ConfusionMatrix` | what is taken for what; precision, recall and F1 of each class          |
@@ -60,6 +61,7 @@ from cortex_lab.widgets.views.also_recorded import AlsoRecorded
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
+from cortex_lab.widgets.views.component_map import ComponentMap
 from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
 from cortex_lab.widgets.views.decision_regions import DecisionRegions
@@ -91,6 +93,7 @@ __all__ = [
     "Chart",
     "ClassBalance",
     "ColumnHistograms",
+    "ComponentMap",
     "ConfusionMatrix",
     "Contours",
     "DatasetBrowser",
