@@ -12,6 +12,7 @@
 | `WeightHistogram` | how the parameters of a layer are spread                              |
 | `AlsoRecorded`    | what else is recorded: losses of several outputs, probes              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+| `ComponentMap`    | the rows by the principal, or independent, components of a layer      |
 | `Findings`        | what a diagnosis found, in words, with remedies to click              |
 | `BatchRows`       | the rows of the batch last fetched, the worst first                   |
 | `ConfusionMatrix` | what is taken for what; precision, recall and F1 of each class          |
@@ -25,6 +26,9 @@
 | `Reliability`     | whether chances can be believed; ROC, precision and recall            |
 | `RunComparison`   | two runs side by side, their difference, and that of each layer       |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
+| `SearchHistory`   | the trials of a search, and the best so far                           |
+| `SearchSlices`    | what they came to over each parameter                                 |
+| `ParallelCoordinates` | each trial as a line across its parameters                        |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
 | `ColumnHistograms`| how the values of each column are spread                              |
@@ -50,12 +54,14 @@ from cortex_lab.widgets.chart.marks import (
     Trail,
 )
 from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.parallel import Parallel
 from cortex_lab.widgets.chart.view import NothingToShow, View
 from cortex_lab.widgets.views.activations import Activations
 from cortex_lab.widgets.views.also_recorded import AlsoRecorded
 from cortex_lab.widgets.views.batch_rows import BatchRows
 from cortex_lab.widgets.views.class_balance import ClassBalance
 from cortex_lab.widgets.views.column_histograms import ColumnHistograms
+from cortex_lab.widgets.views.component_map import ComponentMap
 from cortex_lab.widgets.views.confusion_matrix import ConfusionMatrix
 from cortex_lab.widgets.views.dataset_rows import DatasetRows
 from cortex_lab.widgets.views.decision_regions import DecisionRegions
@@ -65,12 +71,15 @@ from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.network_map import NetworkMap
+from cortex_lab.widgets.views.parallel_coordinates import ParallelCoordinates
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
 from cortex_lab.widgets.views.reliability import Reliability
 from cortex_lab.widgets.views.run_comparison import RunComparison
 from cortex_lab.widgets.views.sample_browser import SampleBrowser
+from cortex_lab.widgets.views.search_history import SearchHistory
+from cortex_lab.widgets.views.search_slices import SearchSlices
 from cortex_lab.widgets.views.weight_histogram import WeightHistogram
 
 __all__ = [
@@ -84,6 +93,7 @@ __all__ = [
     "Chart",
     "ClassBalance",
     "ColumnHistograms",
+    "ComponentMap",
     "ConfusionMatrix",
     "Contours",
     "DatasetBrowser",
@@ -101,6 +111,8 @@ __all__ = [
     "Matrix",
     "NetworkMap",
     "NothingToShow",
+    "Parallel",
+    "ParallelCoordinates",
     "PathView",
     "Plot",
     "PredictedValues",
@@ -109,6 +121,8 @@ __all__ = [
     "RunComparison",
     "SampleBrowser",
     "Scatter",
+    "SearchHistory",
+    "SearchSlices",
     "Sentences",
     "Tiles",
     "Trail",
