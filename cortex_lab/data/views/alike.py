@@ -14,10 +14,11 @@ from cortex_lab.data.roles import Columns
 from cortex_lab.data.source import in_memory
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.views.looked import Data, Viewed, chosen_columns
-from cortex_lab.data.views.page import StaticView, brief, listing, spread
+from cortex_lab.data.views.page import StaticView, brief, listing
 from cortex_lab.data.views.places import points
 from cortex_lab.data.views.thumbnails import thumbnail
 from cortex_lab.ground import checks
+from cortex_lab.ground.pieces import spread
 
 MOST_ROWS = 5_000
 NEIGHBORS = 5
