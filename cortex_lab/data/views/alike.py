@@ -43,8 +43,8 @@ def near_duplicates(
     seen: dict[tuple[int, int], float] = {}
     places, found, typical, said, compared = _neighbors(looked, names, rows)
     every = places if any(map(_in_file, map(looked.column, names))) else np.arange(len(looked.frame))
-    for one, other in _equal_pairs(looked, names, most, every):
-        seen[one, other] = 0.0
+    equal = set(_equal_pairs(looked, names, most, every))
+    seen |= dict.fromkeys(equal, 0.0)
     if found is not None:
         distances, nearest = found
         pairs = zip(*_flat(places, nearest, distances), strict=True)
@@ -52,8 +52,8 @@ def near_duplicates(
             if len(seen) >= most and distance > 0:
                 break
             seen.setdefault((min(one, other), max(one, other)), float(distance))
-    equal = {pair for pair, distance in seen.items() if not distance and _are_equal(looked, names, *pair)}
     chosen = sorted(seen.items(), key=lambda pair: (pair[1], pair[0] not in equal, pair[0]))[:most]
+    equal |= {pair for pair, away in chosen if not away and _are_equal(looked, names, *pair)}
     parts, numbers = looked.part_of(), looked.numbers
     table = pd.DataFrame(
         [
