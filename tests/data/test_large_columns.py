@@ -163,6 +163,16 @@ def test_setting_up_a_training_reads_some_rows_and_a_step_those_of_its_batch(dty
     assert len(source.read) <= before + 24
 
 
+def test_rows_to_validate_on_that_are_many_to_hold_are_told_of(monkeypatch):
+    monkeypatch.setattr(LARGE, 2**12)
+    source = Counted(np.zeros((1000, 3, 2), np.uint8))
+    data = Dataset(pd.DataFrame({"x": TensorArray(source), "y": np.arange(1000) % 3}), "x", "y")
+    net = cl.Network([cl.Flatten(), cl.Dense(3)], (3, 2), seed=0)
+    with pytest.warns(UserWarning, match=r"the 900 rows to validate on .* held in memory, 0 MiB; .*5000"):
+        cl.train(net, data.split(validation=900), batch_size=8)
+    cl.train(net, data.split(validation=100), batch_size=8)
+
+
 # What is held ----------------------------------------------------------------------------------------
 
 
