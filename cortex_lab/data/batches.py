@@ -59,7 +59,7 @@ class Batches:
         By input name, what made its numbers of the columns that it `reads`, where something did.
 
     Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
-    Of those in files over 256 MB some rows are looked at; what is wrong with others is an error of their batch.
+    Of files over 256 MB some rows are looked at; what is wrong with others is an error of their batch.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
     """
 
