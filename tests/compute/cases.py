@@ -367,7 +367,8 @@ def batch_normalize_gradient(draw: Draw) -> Case:
 
 @case
 def warp_affine(draw: Draw) -> Case:
-    shape = draw.size(1, 3, 60), draw.size(1, 17), draw.size(1, 17), draw.size(1, 5)
+    # Lines of one vector, of several, and of a part of one.
+    shape = draw.size(1, 3, 60), draw.size(1, 17), draw.size(1, 41), draw.size(1, 5)
     identity = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     matrices = identity + draw.random.standard_normal((shape[0], 2, 3)) * [0.3, 0.3, 3.0]
     tones = draw.random.standard_normal((shape[0], 2))
