@@ -4,6 +4,7 @@
 |-------------------|-----------------------------------------------------------------------|
 | `Bench`           | controls and live views of a Session, in a notebook                   |
 | `DatasetBrowser`  | rows, classes and columns of a Dataset, without a network             |
+| `Views`           | each view of a session alone, by name: `session.views.loss_curve()`   |
 | `View`            | base of the views: `.frame()`, `.figure()`, `.html()`, `.png()`       |
 | `Knob`            | one setting of a view, as data; a bench makes a control of it         |
 | `Chart`, `Plot`   | what a view draws: marks (`chart/marks.py`) on axes or in a box       |
@@ -31,6 +32,7 @@
 """
 
 from cortex_lab.ground.habits import answers_for
+from cortex_lab.widgets.alone import Views
 from cortex_lab.widgets.bench import Bench
 from cortex_lab.widgets.browser import DatasetBrowser
 from cortex_lab.widgets.chart.diagram import Diagram
@@ -113,6 +115,7 @@ __all__ = [
     "Tiles",
     "Trail",
     "View",
+    "Views",
     "WeightHistogram",
 ]
 

@@ -45,6 +45,12 @@ class AlsoRecorded(View[Columns]):
     def fits(cls, session: Session) -> bool:
         return "loss" in session.trace.keys and bool(other_keys(session))
 
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        if cls.fits(session):
+            return ""
+        return "Only losses and metrics are recorded.\nRecord more: session.record(cl.Probe('grad_norm'))."
+
     @property
     def knobs(self) -> tuple[Knob, ...]:
         choices = (ALL, *self.keys) if len(self.keys) <= MOST_PLOTS else self.keys

@@ -66,6 +66,10 @@ class PathView(View[Landscape]):
         """No bench shows paths: they are drawn of logs."""
         return False
 
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return "It is drawn of logs of descents.\nSay PathView(cl.optimize.log(function, optimizer))."
+
     def _repr_png_(self) -> bytes:
         return self.png()
 
