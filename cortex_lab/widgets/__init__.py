@@ -18,6 +18,7 @@
 | `ConfusionMatrix` | what is taken for what; precision, recall and F1 of each class          |
 | `PredictedValues` | values against their targets, and how far they are off                |
 | `SampleBrowser`   | rows worth a look, with buttons to leave out, reweight and relabel    |
+| `LayerMicroscope` | a layer close up, and each of its units: what it sees, what excites it   |
 | `LayerTable`      | norms, ratios and dead units of each layer, and what is out of bounds |
 | `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
 | `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
@@ -64,6 +65,7 @@ from cortex_lab.widgets.views.decision_regions import DecisionRegions
 from cortex_lab.widgets.views.distributions import Distributions
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
+from cortex_lab.widgets.views.layer_microscope import LayerMicroscope
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.network_map import NetworkMap
@@ -97,6 +99,7 @@ __all__ = [
     "Findings",
     "HeatMap",
     "Knob",
+    "LayerMicroscope",
     "LayerTable",
     "Line",
     "LossCurve",

@@ -27,6 +27,7 @@ from cortex_lab.widgets import (
     Diagram,
     Distributions,
     EmbeddingMap,
+    LayerMicroscope,
     LayerTable,
     Line,
     LossCurve,
@@ -140,6 +141,7 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     AlsoRecorded: _of_measures,
     ConfusionMatrix: _of_kind(ConfusionMatrix, session_kinds.dataset),
     SampleBrowser: _of_kind(SampleBrowser, session_kinds.dataset),
+    LayerMicroscope: _of_kind(LayerMicroscope, session_kinds.dataset),
     LayerTable: _of_kind(LayerTable, session_kinds.dataset),
     Distributions: _of_kind(Distributions, session_kinds.dataset),
     RecordedCurves: _of_kind(RecordedCurves, session_kinds.dataset),
@@ -181,6 +183,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
     Tiles: [
         Tiles(np.random.default_rng(0).normal(size=(6, 4, 4)), (-2.0, 2.0), "diverging", "map"),
         Tiles(np.full((1, 4, 6, 3), 0.3), (0.0, 1.0)),
+        Tiles(np.arange(15.0).reshape(1, 3, 5), (0.0, 14.0), acts=100),
         Tiles(np.arange(12.0).reshape(12, 1, 1), (0.0, 11.0)),
         Tiles(np.arange(128.0).reshape(1, 2, 64), (0.0, 127.0), "gray"),
         Tiles(np.random.default_rng(0).random((5, 4, 4, 3)), (0.0, 1.0), keys=np.arange(5) + 3, pins=True,
