@@ -24,6 +24,7 @@
 | `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
 | `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
 | `DecisionRegions` | what is said of each place, where the input is two numbers            |
+| `Recurrence`      | gates and state of a recurrent layer by time step, its gradient by lag   |
 | `Reliability`     | whether chances can be believed; ROC, precision and recall            |
 | `RunComparison`   | two runs side by side, their difference, and that of each layer       |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
@@ -72,6 +73,7 @@ from cortex_lab.widgets.views.network_map import NetworkMap
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
+from cortex_lab.widgets.views.recurrence import Recurrence
 from cortex_lab.widgets.views.reliability import Reliability
 from cortex_lab.widgets.views.run_comparison import RunComparison
 from cortex_lab.widgets.views.sample_browser import SampleBrowser
@@ -110,6 +112,7 @@ __all__ = [
     "Plot",
     "PredictedValues",
     "RecordedCurves",
+    "Recurrence",
     "Reliability",
     "RunComparison",
     "SampleBrowser",
