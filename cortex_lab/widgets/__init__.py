@@ -27,6 +27,7 @@
 | `Recurrence`      | gates and state of a recurrent layer by time step, its gradient by lag   |
 | `Reliability`     | whether chances can be believed; ROC, precision and recall            |
 | `RunComparison`   | two runs side by side, their difference, and that of each layer       |
+| `Optimization`    | the loss along the last step and around the path, noise of the gradient  |
 | `PathView`        | the paths of descents, on the contours of what they descend           |
 | `DatasetRows`     | rows of the dataset, as pictures or as a table                        |
 | `ClassBalance`    | how many rows each class has                                          |
@@ -70,6 +71,7 @@ from cortex_lab.widgets.views.layer_microscope import LayerMicroscope
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
 from cortex_lab.widgets.views.network_map import NetworkMap
+from cortex_lab.widgets.views.optimization import Optimization
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
 from cortex_lab.widgets.views.recorded_curves import RecordedCurves
@@ -108,6 +110,7 @@ __all__ = [
     "Matrix",
     "NetworkMap",
     "NothingToShow",
+    "Optimization",
     "PathView",
     "Plot",
     "PredictedValues",

@@ -33,6 +33,7 @@ from cortex_lab.widgets import (
     LossCurve,
     Matrix,
     NetworkMap,
+    Optimization,
     PathView,
     PredictedValues,
     RecordedCurves,
@@ -152,6 +153,7 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Reliability: _of_kind(Reliability, session_kinds.dataset),
     RunComparison: _of_fork,
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
+    Optimization: _of_kind(Optimization, session_kinds.dataset),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
 }
