@@ -155,13 +155,34 @@ def test_a_descent_has_its_path_on_its_landscape() -> None:
     session.step(10)
     data, chart = view.look(), view.drawing()
     assert data.ground is not None and data.noise is None and data.line is not None
-    kept = len({*session.history.steps, 10})
-    assert data.ground.tracks[0].xy.shape == (kept, 2)
+    assert data.ground.tracks[0].xy.shape == (11, 2)
+    way = Descent(Rosenbrock(), SGD(0.001))
+    for point in data.ground.tracks[0].xy:
+        np.testing.assert_array_equal(point, way.params)
+        list(way.walk())
     np.testing.assert_allclose(data.ground.tracks[0].xy[-1], session.process.buffers["params"])
     kinds = [type(mark) for mark in chart.plots[1].marks]
-    assert {Contours, Trail} <= set(kinds) and f"points of {kept} steps that are kept" in chart.caption
+    assert {Contours, Trail} <= set(kinds)
     function, end = Rosenbrock(), session.process.buffers["params"]
     assert data.line.losses[data.line.times == 1][0] == pytest.approx(float(function.value(end)))
+
+
+def test_of_a_long_descent_the_points_that_are_kept_are_shown_and_edits_are_made_again() -> None:
+    session = Session(Descent(Rosenbrock(), SGD(0.001)))
+    session.step(3)
+    session.edit("params", [0.5, 0.5])
+    session.step(4)
+    view = Optimization(session)
+    data = view.look()
+    assert data.ground is not None
+    after = data.ground.tracks[0].xy[3]
+    np.testing.assert_array_equal(after, [0.5, 0.5])
+    session.step(600)
+    data = view.look()
+    assert data.ground is not None
+    count = len({*session.history.steps, 607})
+    assert len(data.ground.tracks[0].xy) == count
+    assert f"{count} points of 607 steps" in view.drawing().caption
 
 
 def test_too_much_work_is_refused_and_a_larger_budget_does_it() -> None:

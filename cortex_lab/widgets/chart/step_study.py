@@ -141,9 +141,9 @@ class StepStudy:
             return None
         record, network = self.session.process.record, network_of(self.session)  # type: ignore[attr-defined]
         kept, loaded = record.params_before, record.loaded
-        last = kept is not None and loaded is not None and loaded.step == step - 1
+        last = loaded is not None and loaded.step == step - 1
         # Those of the moment at which they began to be kept are those of now.
-        if last and float(network.ops.norm(network.params - kept)) != 0.0:
+        if kept is not None and last and float(network.ops.norm(network.params - kept)) != 0.0:
             return kept.copy()
         near = step - 1 - self.session.history.nearest(step - 1)[0] <= NEAR
         edited = any(event.step == step - 1 for event in self.session.events)

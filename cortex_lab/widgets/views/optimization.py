@@ -14,7 +14,7 @@ import pandas as pd
 from cortex_lab.ground import checks, forks
 from cortex_lab.nn import Training
 from cortex_lab.optimize.descent import Descent, Landscape, Log, landscape
-from cortex_lab.study import Session
+from cortex_lab.study import Session, replay
 from cortex_lab.widgets.chart.landscapes import ends, even, landscape_plot
 from cortex_lab.widgets.chart.layer_stats import NO_STEPS
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Contours, Line, Mark, Plot, Scatter, Trail
@@ -36,6 +36,8 @@ from cortex_lab.widgets.chart.view import NothingToShow, View
 
 NO_STEP = "The weights before the last step are not known yet.\nPress Step."
 RUNNING = "This is worked out while the training rests.\nPress Pause."
+MOST_MADE_AGAIN = 500
+"""Steps of a descent that are made again for its path; of more, those that are kept are shown."""
 SAME = 1e-4
 """By how much, as a share, the loss found where the step began may differ from the one recorded."""
 
@@ -55,6 +57,40 @@ class Studied:
     ground: Landscape | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Walked:
+    """A copy of a descent after `step`, the snapshots and edits of the way there, and the `last` step."""
+
+    step: int
+    descent: Descent
+    kept: list[tuple[int, Any]]
+    events: tuple[Any, ...]
+    last: np.ndarray
+
+    def path(self) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and points, (steps, dimension): made again where there are few, else those that are kept."""
+        now, copy = _point(self.descent), self.descent.clone()
+        first = self.kept[0][0]
+        if self.step - first > MOST_MADE_AGAIN:
+            found = []
+            for step, snapshot in self.kept:
+                copy.restore(snapshot)
+                found.append((step, _point(copy)))
+        else:
+            copy.restore(self.kept[0][1])
+            found = [(first, _point(copy))]
+            for step in range(first + 1, self.step):
+                later = [event for event in self.events if event.step >= step - 1]
+                replay(copy, copy.snapshot(), later, step)
+                found.append((step, _point(copy)))
+        steps, points = zip(*found, (self.step, now), strict=True)
+        return np.array(steps), np.array(points)
+
+
+def _point(descent: Descent) -> np.ndarray:
+    return np.array(descent.ops.to_numpy(descent.params), np.float64)
+
+
 class Optimization(View[Studied]):
     """The loss along the last step, in the plane around the path, and how far gradients of batches agree.
 
@@ -62,7 +98,7 @@ class Optimization(View[Studied]):
     stopped short of it. The plane is that of velocity and acceleration, the last update and its change; the
     share of the path's variance that it shows is said. Losses are those of the batch that the step was made
     on. The noise scale is the number of rows in a batch at which noise and signal of the gradient are alike.
-    Of a descent, the path lies on its own landscape, through the points that the session keeps.
+    Of a descent, the path lies on its own landscape; of a long one, through the points that are kept.
 
     It is worked out while the training rests, within `budget` multiply-adds a look.
     """
@@ -106,32 +142,21 @@ class Optimization(View[Studied]):
         if not exact:
             raise NothingToShow(RUNNING)
         if isinstance(process, Descent):
-            return self._kept_points(process)
+            return self._walked(process)
         checked_passes(self._budget, self._study.work)
         return self._study.collect()
 
-    def _kept_points(self, descent: Descent) -> tuple[int, Any, Any, np.ndarray, np.ndarray, np.ndarray]:
-        """The function and optimizer, the steps that are kept with their points, and the last step."""
+    def _walked(self, descent: Descent) -> Walked:
         step, history = self.session.step_number, self.session.history
         if step <= self.session.first_step:
             raise NothingToShow(NO_STEP)
-        steps = [each for each in history.steps if each < step]
-        to_numpy = descent.ops.to_numpy
-        points = [np.array(to_numpy(history.nearest(each)[1]["params"]), np.float64) for each in steps]
-        now = np.array(to_numpy(descent.params), np.float64)
-        last = np.array(to_numpy(descent.last_step), np.float64)
-        return (
-            step,
-            descent.function,
-            descent.optimizer,
-            np.array([*steps, step]),
-            np.array([*points, now]),
-            last,
-        )
+        kept = [history.nearest(each) for each in history.steps if each < step]
+        last = np.array(descent.ops.to_numpy(descent.last_step), np.float64)
+        return Walked(step, descent.clone(), kept, tuple(self.session.events), last)
 
     def prepare(self, collected: Any) -> Studied:
         with self._turn:
-            return self._of_step(collected) if isinstance(collected, Taken) else self._of_descent(*collected)
+            return self._of_step(collected) if isinstance(collected, Taken) else self._of_descent(collected)
 
     def _of_step(self, taken: Taken) -> Studied:
         points, batches, side = points_for(checked_passes(self._budget, self._study.work))
@@ -149,22 +174,16 @@ class Optimization(View[Studied]):
         around = plane(loss, taken.path, side) if side else None
         return Studied(taken.step, line, around, noise, away)
 
-    def _of_descent(
-        self,
-        step: int,
-        function: Any,
-        optimizer: Any,
-        steps: np.ndarray,
-        points: np.ndarray,
-        last: np.ndarray,
-    ) -> Studied:
+    def _of_descent(self, walked: Walked) -> Studied:
+        function = walked.descent.function
         with np.errstate(all="ignore"):
+            steps, points = walked.path()
             value = lambda point: float(function.value(point))  # noqa: E731
-            line = along(value, points[-1] - last, last, 41)
-            values = [value(each) for each in points]
-            frame = pd.DataFrame({"value": values}, pd.Index(steps, name="step"))
-            ground = landscape(Log(function, optimizer, points, frame)) if points.shape[1] > 1 else None
-        return Studied(step, line, ground=ground)
+            line = along(value, points[-1] - walked.last, walked.last, 41)
+            frame = pd.DataFrame({"value": [value(each) for each in points]}, pd.Index(steps, name="step"))
+            log = Log(function, walked.descent.optimizer, points, frame)
+            ground = landscape(log) if points.shape[1] > 1 else None
+        return Studied(walked.step, line, ground=ground)
 
     # What is drawn ----------------------------------------------------------------------------------
 
@@ -175,7 +194,8 @@ class Optimization(View[Studied]):
         )
         if data.ground is not None:
             plots.append(landscape_plot(data.ground, "the path so far"))
-            caption += f"; points of {len(data.ground.tracks[0].xy)} steps that are kept"
+            points = len(data.ground.tracks[0].xy)
+            caption += "" if points > data.step else f"; {points} points of {data.step:,} steps"
         if data.plane is not None:
             plots.append(_plane_plot(data.plane))
             caption += f"; the plane shows {data.plane.share:.0%} of the path's variance"
@@ -206,17 +226,30 @@ class Optimization(View[Studied]):
 
 
 def _line_plot(line: Along) -> Plot:
-    found = range_of([line.losses[np.isfinite(line.losses)]], False)
+    limits, told = _limits(line.losses)
     marks: list[Mark] = [Line(line.times, line.losses, "", 0)]
     for name, at, color in (("began", 0.0, "muted"), ("ended", 1.0, 6)):
         loss = line.losses[line.times == at]
         if np.isfinite(loss).all():
             marks.append(Scatter([at], loss, names=(name,), key_name=name, color=color))
     if line.lowest is not None:
-        marks.append(Line([line.lowest] * 2, list(found.limits), "lowest", 2, faint=True))
-    told = [f"{found.beyond} beyond the axis, to {found.farthest:.3g}"] if found.beyond else []
+        marks.append(Line([line.lowest] * 2, list(limits), "lowest", 2, faint=True))
     across = Axis((float(line.times[0]), float(line.times[-1])), "times the last step")
-    return Plot(tuple(marks), "loss along it", *told, x=across, y=Axis(found.limits))
+    return Plot(tuple(marks), "loss along it", told, x=across, y=Axis(limits))
+
+
+def _limits(losses: np.ndarray) -> tuple[tuple[float, float], str]:
+    """Ends of the axis, with some room, and what is beyond it."""
+    known = losses[np.isfinite(losses)]
+    found = range_of([known], False)
+    if found.beyond or not len(known):
+        return (
+            found.limits,
+            f"{found.beyond} beyond the axis, to {found.farthest:.3g}" if found.beyond else "",
+        )
+    low, high = float(known.min()), float(known.max())
+    room = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
+    return (low - room, high + room), ""
 
 
 def _plane_plot(data: Plane) -> Plot:
