@@ -63,7 +63,7 @@ def weights_into(parameters: dict[str, np.ndarray], node: PlacedNode, unit: int)
         tiles = mine.T[None]
     else:
         tiles = mine[:MOST_UNITS].reshape(-1, 1, 1)
-    return [Plot((_tiles(tiles, "channel"),), "weights into it", detail=f"{name}, {_range(mine)}")]
+    return [Plot((_tiles(tiles, "channel"),), "weights into it", detail=_range(mine))]
 
 
 def input_picture(title: str, values: np.ndarray, names: list[str], sees: np.ndarray | None = None) -> Plot:
@@ -95,7 +95,7 @@ def input_picture(title: str, values: np.ndarray, names: list[str], sees: np.nda
 
 def rows_picture(rows: np.ndarray, excitement: np.ndarray, inputs: Named) -> Plot:
     """The rows that excite a unit most, as pictures where they are some; a click on one selects it."""
-    title, detail = "rows that excite it most", f"from {_said(excitement[0])} down" if len(rows) else ""
+    title, detail = "strongest rows", f"from {_said(excitement[0])} down" if len(rows) else ""
     picture = next((each for each in inputs.values() if each.ndim == 4 and each.shape[3] in (1, 3)), None)
     keys = {"keys": rows, "pins": True}
     if picture is not None and len(rows) > 1:
@@ -121,9 +121,9 @@ def norms_over_time(steps: np.ndarray, norms: np.ndarray) -> list[Plot]:
         return []
     known = norms[np.isfinite(norms)]
     high = 1.1 * float(known.max(initial=0.0)) or 1.0
-    line = Line(steps, norms, "norm", 0, dots=len(steps) <= 60)
+    line = Line(steps, norms, "", 0, key="norm", dots=len(steps) <= 60)
     across = Axis((float(steps[0]), float(max(steps[-1], steps[0] + 1))), "step")
-    return [Plot((line,), "norm of its weights", x=across, y=Axis((0.0, high)))]
+    return [Plot((line,), "weight norm", x=across, y=Axis((0.0, high)))]
 
 
 def _kernel(parameters: dict[str, np.ndarray]) -> tuple[str, np.ndarray | None]:

@@ -89,7 +89,7 @@ def _plot(key: str, steps: np.ndarray, values: np.ndarray, across: Axis) -> Plot
 
 def _around(values: np.ndarray) -> Axis:
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    if low >= 0 and high <= 1:
+    if low >= 0 and 0.25 < high <= 1:
         return Axis((0.0, 1.0))
     room = 0.06 * (high - low) or abs(high) or 1.0
     return Axis((low - room, high + room))

@@ -325,8 +325,8 @@ class LayerMicroscope(OfOneNode, View[Magnified]):
         plots = self._unit_plots(data) if unit else self._layer_plots(data)
         buttons = self._buttons(data)
         if buttons:
-            told = tuple(said for _, said, _ in buttons)
-            plots.append(Plot((Buttons(tuple(name for name, *_ in buttons), told),), share=0.9))
+            mark = Buttons(tuple(name for name, *_ in buttons), tuple(said for _, said, _ in buttons))
+            plots.append(Plot((mark,), share=1.3 if unit else 0.9))
         caption = f"{data.told}; unit {data.unit} of {data.activation.shape[-1]}" if unit else data.told
         if unit and len(data.place) > 1:
             caption += f", where it is largest: {list(data.place[:-1])}"

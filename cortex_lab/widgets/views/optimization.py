@@ -17,7 +17,7 @@ from cortex_lab.optimize.descent import Descent, Landscape, Log, landscape
 from cortex_lab.study import Session, replay
 from cortex_lab.widgets.chart.landscapes import ends, even, landscape_plot
 from cortex_lab.widgets.chart.layer_stats import NO_STEPS
-from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Contours, Line, Mark, Plot, Scatter, Trail
+from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Color, Contours, Line, Mark, Plot, Trail
 from cortex_lab.widgets.chart.ranges import range_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.step_study import (
@@ -228,10 +228,11 @@ class Optimization(View[Studied]):
 def _line_plot(line: Along) -> Plot:
     limits, told = _limits(line.losses)
     marks: list[Mark] = [Line(line.times, line.losses, "", 0)]
-    for name, at, color in (("began", 0.0, "muted"), ("ended", 1.0, 6)):
+    ends_of: tuple[tuple[str, float, Color], ...] = (("began", 0.0, "text"), ("ended", 1.0, 6))
+    for name, at, color in ends_of:
         loss = line.losses[line.times == at]
         if np.isfinite(loss).all():
-            marks.append(Scatter([at], loss, names=(name,), key_name=name, color=color))
+            marks.append(Line([at], loss, name, color, dots=True))
     if line.lowest is not None:
         marks.append(Line([line.lowest] * 2, list(limits), "lowest", 2, faint=True))
     across = Axis((float(line.times[0]), float(line.times[-1])), "times the last step")
