@@ -3,7 +3,9 @@
 | name             | what it does                                                                      |
 |------------------|-----------------------------------------------------------------------------------|
 | `read_keras`     | the network in a file of Keras 1, 2 or 3                                          |
-| `read_weights`   | the weights of such a file, into a network of one's own                           |
+| `read_weights`   | the weights of such a file or of safetensors, into a network of one's own         |
+| `write_keras`    | a network as a file that Keras 3 loads                                            |
+| `write_weights`  | the weights of a network by name, as safetensors                                  |
 | `verify`         | compares every layer with what another program gave: a `Report`                   |
 | `preprocess`     | pictures as the networks of keras.applications want them                          |
 | `top`            | the likeliest classes by name; `read_labels` reads the names from a file          |
@@ -16,10 +18,12 @@ from cortex_lab.ground.habits import answers_for
 from cortex_lab.interop.certificate import Compared, Report, verify
 from cortex_lab.interop.imagenet import preprocess, read_labels, top
 from cortex_lab.interop.keras_optimizer import Resumable
+from cortex_lab.interop.keras_out import write_keras
 from cortex_lab.interop.loading import read_weights
 from cortex_lab.interop.reading import read_keras
 from cortex_lab.interop.recorder import record
 from cortex_lab.interop.recording import RecordedLayers
+from cortex_lab.interop.weights_files import write_weights
 
 __all__ = [
     "Compared",
@@ -33,6 +37,8 @@ __all__ = [
     "record",
     "top",
     "verify",
+    "write_keras",
+    "write_weights",
 ]
 
 __getattr__ = answers_for(__name__)
