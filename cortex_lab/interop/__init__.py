@@ -5,6 +5,7 @@
 | `read_keras`     | the network in a file of Keras 1, 2 or 3                                          |
 | `read_weights`   | the weights of such a file or of safetensors, into a network of one's own         |
 | `write_keras`    | a network as a file that Keras 3 loads                                            |
+| `write_onnx`     | a network as ONNX, certified node by node                                         |
 | `write_weights`  | the weights of a network by name, as safetensors                                  |
 | `verify`         | compares every layer with what another program gave: a `Report`                   |
 | `preprocess`     | pictures as the networks of keras.applications want them                          |
@@ -20,6 +21,7 @@ from cortex_lab.interop.imagenet import preprocess, read_labels, top
 from cortex_lab.interop.keras_optimizer import Resumable
 from cortex_lab.interop.keras_out import write_keras
 from cortex_lab.interop.loading import read_weights
+from cortex_lab.interop.onnx_files import write_onnx
 from cortex_lab.interop.reading import read_keras
 from cortex_lab.interop.recorder import record
 from cortex_lab.interop.recording import RecordedLayers
@@ -38,6 +40,7 @@ __all__ = [
     "top",
     "verify",
     "write_keras",
+    "write_onnx",
     "write_weights",
 ]
 

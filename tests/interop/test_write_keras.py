@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import zipfile
 from collections import defaultdict
 
 import numpy as np
@@ -176,9 +178,22 @@ def shared():
     return draw(cl.Network(nodes, {"a": (5,), "b": (5,)}, ["joined", "two"]))
 
 
+def tangled():
+    """Layers of one class and shape at several depths, in an order that is not Keras'; one leads nowhere."""
+    random = np.random.default_rng(5)
+    nodes, names = [], ["input"]
+    for place in range(14):
+        sources = tuple(random.choice(names[-6:], 2))
+        nodes.append(cl.Node(cl.Add(), f"sum{place}", sources))
+        nodes.append(cl.Node(cl.Dense(3, "tanh"), f"d{place}", (f"sum{place}",)))
+        names.append(f"d{place}")
+    nodes.append(cl.Node(cl.Dense(3), "nowhere", ("d3",)))
+    return draw(cl.Network(nodes, (3,), ["d9", "d13", "d4", "sum11"]))
+
+
 @pytest.mark.keras
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("make", [words, shared])
+@pytest.mark.parametrize("make", [words, shared, tangled])
 def test_masks_and_shared_weights(make, keras, tmp_path):
     net, random = make(), np.random.default_rng(0)
     inputs = {name: random.normal(size=(4, *shape)) for name, shape in net.graph.inputs.items()}
@@ -188,6 +203,9 @@ def test_masks_and_shared_weights(make, keras, tmp_path):
     here, there = net.predict(inputs), read_keras(tmp_path / "net.keras").predict(inputs)
     with precision(keras, single=True):
         model = keras.saving.load_model(tmp_path / "net.keras")
+        with zipfile.ZipFile(tmp_path / "net.keras") as packed:
+            described = json.loads(packed.read("config.json"))["config"]["layers"]
+        assert [each.name for each in model.operations] == [each["name"] for each in described]
         theirs = model([inputs[name] for name in net.graph.inputs] if len(inputs) > 1 else inputs["input"])
     for place, values in enumerate(here.values()):
         np.testing.assert_array_equal(list(there.values())[place], values)

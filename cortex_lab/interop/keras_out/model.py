@@ -11,6 +11,7 @@ import numpy as np
 
 from cortex_lab.interop.keras_layers import LayerSettings, Made, Untranslatable, translated
 from cortex_lab.interop.keras_out import layers, windows
+from cortex_lab.interop.keras_out.ordering import in_keras_order
 from cortex_lab.interop.keras_out.settings import WRITTEN, Piece, Pieces, pieces_of
 from cortex_lab.interop.keras_weights import keras_snake_case
 from cortex_lab.interop.model import Era
@@ -61,9 +62,8 @@ class _Writer:
         self.graph, self.arrays, self.dtype, self.ids = graph, arrays, dtype, ids
         self.entries: dict[str, dict[str, Any]] = {}
         self.tensors: dict[str, _Tensor] = {}
-        self.counts: Counter[str] = Counter()
+        self.weights: dict[str, dict[str, list[np.ndarray]]] = {}
         self.made = KerasModel({})
-        self.taken = {*graph.inputs, *graph.nodes}
 
     def model(self) -> KerasModel:
         for name, shape in self.graph.inputs.items():
@@ -76,10 +76,18 @@ class _Writer:
                 self.tensors[node.name] = self.node(node)
             except Untranslatable as error:
                 raise Untranslatable(f"layer {node.name!r} {error}") from None
+        inputs, outputs = self._ends(self.graph.inputs), self._ends(self.graph.outputs)
+        ends = [(name, call) for name, call, _ in outputs]
+        order = in_keras_order(self.entries, [name for name, *_ in inputs], ends)
+        self.lay_down(order)
         config = {
-            "name": "model", "trainable": True, "layers": list(self.entries.values()),
-            "input_layers": self._ends(self.graph.inputs), "output_layers": self._ends(self.graph.outputs),
-        }  # fmt: skip
+            "name": "model",
+            "trainable": True,
+            "layers": [self.entries[name] for name in order],
+            # One alone is not in a list, so that the model takes or gives it alone.
+            "input_layers": inputs if len(inputs) > 1 else inputs[0],
+            "output_layers": outputs if len(outputs) > 1 else outputs[0],
+        }
         self.made.description = {
             "module": "keras.src.models.functional", "class_name": "Functional", "config": config,
             "registered_name": "Functional", "build_config": {"input_shape": None},
@@ -87,12 +95,25 @@ class _Writer:
         return self.made
 
     def _ends(self, names: Iterable[str]) -> list[Any]:
-        """Inputs or outputs; one alone is not in a list, so that the model takes or gives it alone."""
+        """Inputs or outputs as Keras lists them."""
         tensors = [self.tensors[name] for name in names]
         if any(each.dtype == "bool" for each in tensors):
             raise Untranslatable("a mask is an output of the network, and Keras' are no numbers")
-        found = [[each.layer, each.call, each.output] for each in tensors]
-        return found[0] if len(found) == 1 else found
+        return [[each.layer, each.call, each.output] for each in tensors]
+
+    def lay_down(self, order: Iterable[str]) -> None:
+        """Put the weights where Keras looks for them: by class, and counted in its order."""
+        counts: Counter[str] = Counter()
+        for name in order:
+            entry = self.entries[name]
+            if entry["module"].startswith("keras.src.ops"):
+                continue
+            kind = keras_snake_case(entry["class_name"])
+            group = f"layers/{kind}_{counts[kind]}" if counts[kind] else f"layers/{kind}"
+            counts[kind] += 1
+            self.made.names[f"{group}/vars"] = name
+            for part, arrays in self.weights.get(name, {}).items():
+                self.made.arrays[f"{group}/{part}/vars" if part else f"{group}/vars"] = arrays
 
     # Nodes ------------------------------------------------------------------------------------------------
 
@@ -168,28 +189,23 @@ class _Writer:
                 raise Untranslatable(f"shares the weights of {owner.name!r}, and has another {key!r}")
 
     def put(self, node: PlacedNode, made: Made, entry: dict[str, Any]) -> None:
-        """Lay down the weights of a layer where Keras looks for them, in its order."""
-        kind = keras_snake_case(entry["class_name"])
-        key = f"{kind}_{self.counts[kind]}" if self.counts[kind] else kind
-        self.counts[kind] += 1
-        group = f"layers/{key}"
-        self.made.names[f"{group}/vars"] = entry["name"]
+        """Note the weights of a layer, in Keras' order, by the part of it that holds them."""
         if made.settle is not None or not made.arrays:
             return
         owner = node.shares or node.name
-        values = [self.arrays.get(f"{node.name}/{each}", self.arrays.get(f"{owner}/{each}"))
-                  for each in made.arrays]  # fmt: skip
-        if any(value is None for value in values):
+        found = [
+            self.arrays.get(f"{node.name}/{each}", self.arrays.get(f"{owner}/{each}")) for each in made.arrays
+        ]
+        if any(value is None for value in found):
             raise Untranslatable("has weights that Keras does not")
-        share = len(values) // len(made.groups)
-        for place, part in enumerate(made.groups):
-            own = f"{group}/{part}/vars" if part else f"{group}/vars"
-            self.made.arrays[own] = [np.asarray(each) for each in values[place * share : (place + 1) * share]]
+        values, share = [np.asarray(each) for each in found], len(found) // len(made.groups)
+        self.weights[entry["name"]] = {
+            part: values[place * share : (place + 1) * share] for place, part in enumerate(made.groups)
+        }
 
     def alone(self, piece: Piece, name: str, read: _Tensor) -> _Tensor:
         """A layer without weights that does a part of a node's work."""
         entry = self.entry(piece[0], self.called(name), dict(piece[1]))
-        self.counted(entry)
         entry["inbound_nodes"].append(_call([read], {}))
         return _Tensor(entry["name"], 0, 0, _read_back(piece, read.shape).out_shape(read.shape), read.dtype)
 
@@ -209,14 +225,7 @@ class _Writer:
         if name in self.entries:
             raise Untranslatable(f"would be called {name!r}, as another is; give it another name")
         self.entries[name] = found
-        if kind == "InputLayer":
-            self.counted(found)
         return found
-
-    def counted(self, entry: dict[str, Any]) -> None:
-        """Count a layer without weights among those of its class, as Keras does."""
-        if not entry["module"].startswith("keras.src.ops"):
-            self.counts[keras_snake_case(entry["class_name"])] += 1
 
     @staticmethod
     def called(name: str) -> str:
@@ -275,7 +284,6 @@ class _Writer:
             return self.alone(("Activation", {"activation": "linear"}), node.name, parts[0])
         axis = 1 if layer.return_sequences else -1
         entry = self.entry("Concatenate", self.called(node.name), {"axis": axis})
-        self.counted(entry)
         entry["inbound_nodes"].append(_call([parts], {}))
         return _Tensor(entry["name"], 0, 0, node.out_shape, self.dtype)
 
