@@ -160,12 +160,12 @@ def words():
         cl.LSTM(4, return_sequences=True, name="first"),
         cl.Node(cl.GRU(3), "second", ("first",)),
         cl.Node(cl.Dense(2, name="out")),
-        cl.Node(cl.Mask(1.0), "seen", ("first",)),
-        cl.Node(cl.SimpleRNN(3), "third", ("first", "seen")),
+        cl.Node(cl.Mask(1.0), "seen", ("steps",)),
+        cl.Node(cl.SimpleRNN(3), "third", ("steps", "seen")),
         cl.Node(cl.Mask(), "filled", ("input",)),
         cl.Node(cl.Bidirectional(cl.LSTM(2)), "both", ("first", "filled")),
     ]
-    return draw(cl.Network(nodes, (6,)))
+    return draw(cl.Network(nodes, {"input": (6,), "steps": (6, 2)}))
 
 
 def shared():
@@ -198,7 +198,8 @@ def test_masks_and_shared_weights(make, keras, tmp_path):
     net, random = make(), np.random.default_rng(0)
     inputs = {name: random.normal(size=(4, *shape)) for name, shape in net.graph.inputs.items()}
     if net.ids:
-        inputs = {"input": np.where(random.random((4, 6)) < 0.4, 0, random.integers(0, 9, (4, 6)))}
+        inputs["input"] = np.where(random.random((4, 6)) < 0.4, 0, random.integers(0, 9, (4, 6)))
+        inputs["steps"][:, 4:] = 1.0
     write_keras(net, tmp_path / "net.keras")
     here, there = net.predict(inputs), read_keras(tmp_path / "net.keras").predict(inputs)
     with precision(keras, single=True):

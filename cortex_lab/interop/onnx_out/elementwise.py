@@ -38,14 +38,7 @@ def activated(task: Task, name: str | None, x: str, order: str = LAST, alpha: fl
     if name == "swish":
         return task.op("Mul", [x, task.op("Sigmoid", [x])])
     assert name in ("gelu", "gelu_tanh"), name
-    if name == "gelu":
-        inner = task.op("Erf", [task.op("Mul", [x, task.constant(math.sqrt(0.5))])])
-    else:
-        cube = task.op("Mul", [task.op("Mul", [task.op("Mul", [x, x]), x]), task.constant(0.044715)])
-        inner = task.op("Mul", [task.op("Add", [x, cube]), task.constant(math.sqrt(2 / math.pi))])
-        inner = task.op("Tanh", [inner])
-    half = task.op("Mul", [x, task.constant(0.5)])
-    return task.op("Mul", [half, task.op("Add", [inner, task.constant(1.0)])])
+    return task.op("Gelu", [x], approximate="tanh" if name == "gelu_tanh" else "none")
 
 
 @exports(

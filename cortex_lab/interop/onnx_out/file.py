@@ -21,7 +21,7 @@ from cortex_lab.interop.weights_files import copied
 from cortex_lab.nn import Network
 
 assert elementwise and sequences and windows
-OPSET, IR_VERSION = 18, 9
+OPSET, IR_VERSION = 20, 9
 MOST_BYTES = 2**31 - 2**20
 """What one file of ONNX can hold, less what describes it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -67,23 +68,28 @@ def _as_operator(task: Task) -> tuple[str, list[str]]:
         return np.concatenate([rows(outer), rows(inner)])[None]
 
     x = task.op("Transpose", [task.read()], perm=[1, 0, 2])
-    x = _backwards(task, x, 0) if layer.go_backwards else x
+    # ONNX gives the steps in their own order, and here they come as they are read.
+    turned = layer.go_backwards and layer.return_sequences
+    x = _backwards(task, x, 0) if turned else x
     kernel = task.weight("kernel", lambda array: rows(array).T[None])
     recurrent_kernel = task.weight("recurrent_kernel", lambda array: rows(array).T[None])
     bias = task.weight("bias", biases) if layer.use_bias else ""
     begin = [task.op("Unsqueeze", [each, task.whole(0)]) for each in _begin(task)]
-    settings = {"hidden_size": layer.units}
+    settings: dict[str, Any] = {"hidden_size": layer.units}
     if kind == "GRU":
         settings["linear_before_reset"] = int(layer.reset_after)
-    outputs = 3 if kind == "LSTM" else 2
+    if layer.go_backwards and not turned:
+        settings["direction"] = "reverse"
     operator = "RNN" if kind == "SimpleRNN" else kind
     reads = [x, kernel, recurrent_kernel, bias, "", *begin]
     while not reads[-1]:
         reads.pop()
-    last = task.op(operator, reads, outputs=outputs, **settings)
-    names = [f"{last}.{k}" for k in range(outputs - 1)] + [last]
-    sequence = task.op("Transpose", [task.op("Squeeze", [names[0], task.whole(1)])], perm=[1, 0, 2])
-    return sequence, [task.op("Squeeze", [name, task.whole(0)]) for name in names[1:]]
+    ends = len(layer.states) if layer.return_state else int(not layer.return_sequences)
+    wanted = [layer.return_sequences, ends > 0, *([ends > 1] if kind == "LSTM" else [])]
+    sequence, *last = task.several(operator, reads, wanted, **settings)
+    if sequence:
+        sequence = task.op("Transpose", [task.op("Squeeze", [sequence, task.whole(1)])], perm=[1, 0, 2])
+    return sequence, [task.op("Squeeze", [name, task.whole(0)]) for name in last if name]
 
 
 def _step_by_step(task: Task) -> tuple[str, list[str]]:

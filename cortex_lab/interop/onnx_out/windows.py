@@ -170,7 +170,7 @@ def pooling_of_all(task: Task) -> Value:
 
 @exports(ours.BatchNormalization)
 def batch_normalization(task: Task) -> Value:
-    layer, shape = task.layer, task.shapes[0]
+    layer, shape = task.layer, tuple(task.shapes[0])
     whole = layer.per_element and len(shape) > 1
     axis = row_axis("axis", layer.axis, shape)
     if whole or axis < len(shape) - 1:

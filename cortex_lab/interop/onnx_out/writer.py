@@ -74,6 +74,16 @@ class Writer:
         self.nodes.append(helper.make_node(kind, list(reads), names, name=own, **settings))
         return own
 
+    def several(
+        self, kind: str, reads: Sequence[str], near: str, wanted: Sequence[bool], **settings: Any
+    ) -> list[str]:
+        """Write an operator of several outputs, of which some are wanted; "" stands for the others."""
+        own = self.name(f"{near}/{kind}")
+        # Each has a name: ONNX' interpreter takes what is called "" for an output, too.
+        names = [self.name(f"{own}.{k}") for k in range(len(wanted))]
+        self.nodes.append(helper.make_node(kind, list(reads), names, name=own, **settings))
+        return [name if each else "" for name, each in zip(names, wanted, strict=True)]
+
     def hold(self, name: str, values: Any) -> str:
         """A weight of that name, in the network's precision unless it is of whole numbers."""
         if name not in self.weights:
@@ -136,6 +146,10 @@ class Task:
 
     def op(self, kind: str, reads: Sequence[str], outputs: int = 1, **settings: Any) -> str:
         return self.writer.op(kind, reads, self.name, outputs, **settings)
+
+    def several(self, kind: str, reads: Sequence[str], wanted: Sequence[bool], **settings: Any) -> list[str]:
+        """Write an operator of several outputs, of which some are wanted; "" stands for the others."""
+        return self.writer.several(kind, reads, self.name, wanted, **settings)
 
     def weight(self, key: str, change: Callable[[np.ndarray], np.ndarray] = lambda array: array) -> str:
         """A weight of the layer, turned as ONNX wants it."""
