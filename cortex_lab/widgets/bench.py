@@ -25,8 +25,10 @@ from cortex_lab.widgets.picture import StaticPicture, paint_bench, small_picture
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.remedies import Remedies
 from cortex_lab.widgets.requests import Requests
+from cortex_lab.widgets.scrubbing import Scrubber
 from cortex_lab.widgets.speed import SLOW_MOTION, Speed
 from cortex_lab.widgets.status import status_panel, status_text
+from cortex_lab.widgets.timeline import Told
 from cortex_lab.widgets.trainer import Trainer
 
 REST_BEFORE_PICTURE = 1.5
@@ -94,7 +96,21 @@ class Bench(Commands, Linking, Remedies):
         self.closed = False
         # How to end what there is, the last first; each may be done twice.
         self._endings: list[Callable[[], Any]] = [lambda: notebook.closed(self), self._close_widgets]
-        self._frames = Frames(session, self.views, self._speed, lambda: self.error, lambda: self.closed)
+        knobs = {name: [knob for view, knob in self._knobs if view == name] for name in self.views}
+        self.scrubber = Scrubber(
+            session,
+            self.views,
+            knobs,
+            wanted=lambda: self.moment,
+            stirred=self._stirred,
+            hurries=lambda: self._speed.hurries,
+            name=self.id,
+        )
+        self._endings.append(self.scrubber.close)
+        told = Told(session, self._speed, self.scrubber, lambda: self.error)
+        self._frames = Frames(
+            session, self.views, self._speed, lambda: self.closed, self.scrubber, told.panels
+        )
         self._requests = Requests()
         self._stepped_by_cell = False
         self._picture_due = True
@@ -113,6 +129,7 @@ class Bench(Commands, Linking, Remedies):
             self.trainer.start()
             self.publisher.start()
             self.asides.start()
+            self.scrubber.start()
             notebook.opened(self)
 
         settled(begin, lambda error: self._end() if error is not None else None)
@@ -157,7 +174,8 @@ class Bench(Commands, Linking, Remedies):
         if self.trainer.wait(timeout):
             self._requests.put(done)
             self.publisher.wake()
-        if not self.closed and not done.take(deadline - time.monotonic()):
+        there = self.closed or done.take(deadline - time.monotonic())
+        if not there or not (self.closed or self.scrubber.wait(deadline - time.monotonic())):
             raise TimeoutError(f"the bench was still busy after {timeout} s: {self.status}")
         return self
 
@@ -192,7 +210,16 @@ class Bench(Commands, Linking, Remedies):
 
     def png(self, dpi: int = 120) -> bytes:
         """The whole bench as it is now, as a PNG picture."""
-        return paint_bench(self.open_views.values(), self.status, dpi)
+        with self.scrubber.turn:
+            return paint_bench(self.shown_views.values(), self.status, dpi)
+
+    @property
+    def shown_views(self) -> dict[str, View[Any]]:
+        """The views of the open panels as they are shown: of the moment, if there is one and they follow.
+
+        Wait for it first (`bench.wait()`): what is on its way there shows the present.
+        """
+        return {name: self.scrubber.shown(name) or view for name, view in self.open_views.items()}
 
     def __repr__(self) -> str:
         return f"<Bench {'closed' if self.closed else self.status}>"
@@ -286,6 +313,7 @@ class Bench(Commands, Linking, Remedies):
             self._stepped_by_cell = threading.current_thread() is threading.main_thread()
         self._picture_due = True
         self._last_activity = time.monotonic()
+        self.scrubber.heed(notice)
         self.asides.nudge()
         self.publisher.wake()
 

@@ -38,6 +38,7 @@ _PARTS = (
     "chart",
     "picks",
     "status",
+    "timeline",
     "controls",
     "layout",
     "saved",

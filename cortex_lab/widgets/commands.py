@@ -98,8 +98,15 @@ class Commands:
         return self._stepped_by_cell and self.session.running and not self.channel.heard_aside
 
     def _remark(self, call: str) -> None:
-        """Have the script of the session say what was done on the bench, where that moved nothing."""
-        self.session.remarks.append((self.session.step_number, call))
+        """Have the script of the session say what was done on the bench, where that moved nothing.
+
+        Of a value that is set again and again, as by dragging, it says the last.
+        """
+        remarks, step = self.session.remarks, self.session.step_number
+        target, assigned, _ = call.partition(" = ")
+        if assigned and remarks and remarks[-1][0] == step and remarks[-1][1].startswith(f"{target} = "):
+            remarks.pop()
+        remarks.append((step, call))
 
     def _stepping(self, action: Callable[[], Any]) -> None:
         if self.trainer.busy or self.session.running:

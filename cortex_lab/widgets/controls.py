@@ -82,6 +82,7 @@ class Controls:
         self.error_panel = Text()
         self.fault_panel = FaultPanel()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
+        self.timeline = Panel(bench=channel.bench, name="timeline", kind="timeline", title="Steps")
         self.panels_menu = Panel(bench=channel.bench, name="panels", kind="layout", title="Panels")
         self.knobs: dict[tuple[str, str], Any] = {}
         self._described = {(name, knob.name): knob for name, view in views.items() for knob in view.knobs}
@@ -114,7 +115,8 @@ class Controls:
         grid.add_class("cortex-grid")
         line = Row([self.status_panel, self.panels_menu])
         line.add_class("cortex-line")
-        self.box = Column([toolbar, line, self.fault_panel.box, self.error_panel, grid, channel])
+        above = [toolbar, line, self.timeline, self.fault_panel.box, self.error_panel]
+        self.box = Column([*above, grid, channel])
         self.box.add_class("cortex-bench")
 
     def _card(self, name: str, view: View[Any]) -> Column:

@@ -42,11 +42,10 @@ class LayoutPanel extends BasePanel {
   constructor(stage, mount) {
     super(stage, mount);
     this.rows = chip("select none", () => stage.store.put("selection", []));
-    this.moment = chip("mark none", () => stage.store.put("moment", null));
     this.menu = new Menu("Panels", "Which panels are open", () => this.items());
     this.menu.button.classList.add("cortex-wide-tool");
     this.menu.button.append("Panels ▾");
-    this.root.replaceChildren(this.rows, this.moment, this.menu.button, this.menu.list);
+    this.root.replaceChildren(this.rows, this.menu.button, this.menu.list);
     this.tell();
   }
 
@@ -72,9 +71,8 @@ class LayoutPanel extends BasePanel {
   }
 
   tell() {
-    const { chosen, values } = this.stage.store;
+    const { chosen } = this.stage.store;
     tellChip(this.rows, chosen.size ? `${chosen.size.toLocaleString("en-US")} ${chosen.size === 1 ? "row" : "rows"} selected` : "");
-    tellChip(this.moment, values.moment === null ? "" : `marked: step ${values.moment.toLocaleString("en-US")}`);
   }
 
   follow() {

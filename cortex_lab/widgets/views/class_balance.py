@@ -18,6 +18,7 @@ class ClassBalance(View[pd.DataFrame]):
     """Rows of each class, in each part of the dataset; of many classes, the largest."""
 
     title = "Classes"
+    follows = False
     size = (9.6, 2.6)
     height = 190
     place = "wide"

@@ -28,6 +28,7 @@ class ColumnHistograms(View[dict[str, np.ndarray]]):
     """
 
     title = "Columns"
+    follows = False
     size = (9.6, 2.6)
     height = 190
     place = "wide"

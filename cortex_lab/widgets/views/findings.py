@@ -51,6 +51,7 @@ class Findings(View[Found | None]):
     """
 
     title = "Findings"
+    follows = False
     size = (9.6, 1.3)
     height = 44
     place = "wide"

@@ -1,0 +1,76 @@
+// The steps of the session to go back and forth in: every view shows the one that is chosen, the training goes on.
+
+class TimelinePanel extends BasePanel {
+  constructor(stage, mount) {
+    super(stage, mount);
+    this.first = this.last = 0;
+    this.slider = document.createElement("input");
+    Object.assign(this.slider, { type: "range", step: 1, min: 0, max: 0, value: 0, title: "The step that all views show" });
+    this.slider.setAttribute("aria-label", "The step that all views show");
+    this.ticks = document.createElement("canvas");
+    this.ticks.className = "cortex-ticks";
+    this.said = document.createElement("span");
+    this.said.className = "cortex-said-moment";
+    this.said.setAttribute("role", "status");
+    const [back, on] = [[-1, "‹", "One step earlier"], [1, "›", "One step later"]].map(([by, text, title]) =>
+      toolButton(text, title, () => this.go(Number(this.slider.value) + by)));
+    this.live = toolButton("Live", "Show the present again", () => this.stage.store.put("moment", null));
+    this.live.classList.add("cortex-wide-tool");
+    const track = document.createElement("div");
+    track.className = "cortex-track";
+    track.append(this.slider, this.ticks);
+    this.root.replaceChildren(back, track, on, this.said, this.live);
+    this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
+    this.follow();
+  }
+
+  // At its right end is the present, whichever step that is.
+  go(step) {
+    const found = Math.max(this.first, Math.min(this.last, step));
+    const moment = found === this.last ? null : found;
+    if (moment !== this.stage.store.values.moment) this.stage.store.put("moment", moment);
+  }
+
+  show({ meta, arrays }) {
+    [this.first, this.last, this.told] = [meta.first, meta.last, meta.told];
+    this.slider.min = meta.first;
+    this.slider.max = Math.max(meta.last, meta.first + 1);
+    if (arrays.ticks?.length) this.steps = arrays.ticks;
+    this.slider.disabled = meta.last === meta.first;
+    this.follow();
+    this.mark();
+  }
+
+  follow() {
+    const { moment } = this.stage.store.values;
+    // Not while somebody holds it: what is dragged stays under the pointer.
+    const value = moment ?? this.last;
+    if (Number(this.slider.value) !== value) this.slider.value = value;
+    const step = value.toLocaleString("en-US");
+    const told = moment === null ? "live" : this.told === "live" ? "on its way" : this.told;
+    setText(this.said, moment === null ? `step ${step}, live` : `at step ${step}, ${told}`);
+    this.slider.setAttribute("aria-valuetext", this.said.textContent);
+    this.root.dataset.moment = moment === null ? "" : moment;
+    this.root.dataset.told = told;
+    this.live.disabled = moment === null;
+  }
+
+  // A short line below each step that is kept: there views are at once.
+  mark() {
+    const { clientWidth: width, clientHeight: height } = this.ticks;
+    if (!width) return;
+    const ratio = window.devicePixelRatio || 1;
+    [this.ticks.width, this.ticks.height] = [width * ratio, height * ratio];
+    const context = this.ticks.getContext("2d");
+    context.scale(ratio, ratio);
+    context.fillStyle = readTheme(this.root, this.stage.palette).muted;
+    const span = Math.max(1, this.last - this.first);
+    for (const step of this.steps ?? []) {
+      // The middle of the thumb does not reach the ends.
+      const left = 8 + ((step - this.first) / span) * (width - 16);
+      context.fillRect(Math.round(left), 0, 1, height);
+    }
+  }
+}
+
+PANELS.timeline = TimelinePanel;
