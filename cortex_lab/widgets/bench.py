@@ -28,6 +28,7 @@ from cortex_lab.widgets.requests import Requests
 from cortex_lab.widgets.scrubbing import Scrubber
 from cortex_lab.widgets.speed import SLOW_MOTION, Speed
 from cortex_lab.widgets.status import status_panel, status_text
+from cortex_lab.widgets.steering import Steering
 from cortex_lab.widgets.timeline import Told
 from cortex_lab.widgets.trainer import Trainer
 
@@ -36,7 +37,7 @@ REST_BEFORE_PICTURE = 1.5
 FRAMES_SHARE = 0.03
 
 
-class Bench(Commands, Linking, Remedies):
+class Bench(Commands, Linking, Remedies, Steering):
     """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
@@ -107,7 +108,7 @@ class Bench(Commands, Linking, Remedies):
             name=self.id,
         )
         self._endings.append(self.scrubber.close)
-        told = Told(session, self._speed, self.scrubber, lambda: self.error)
+        told = Told(session, self._speed, self.scrubber, lambda: self.error, self._beside)
         self._frames = Frames(
             session, self.views, self._speed, lambda: self.closed, self.scrubber, told.panels
         )
@@ -337,7 +338,8 @@ class Bench(Commands, Linking, Remedies):
             panel, place = str(message["panel"]), int(message["number"])
             self.ask(lambda: self.act(panel, place))
         if kind == "run_or_pause":
-            self.run_or_pause()
+            self.attempt(self.run_or_pause)
+        self._steered(message)
         if kind == "drawn":
             self.publisher.drawn()
         else:

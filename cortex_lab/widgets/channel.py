@@ -39,6 +39,7 @@ _PARTS = (
     "picks",
     "status",
     "timeline",
+    "typed",
     "controls",
     "layout",
     "saved",

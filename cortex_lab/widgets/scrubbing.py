@@ -105,7 +105,7 @@ class Scrubber:
         return () if self.target is None or past is None else (past.step, past.arrived, self._aimed)
 
     def shown(self, name: str) -> View[Any] | None:
-        """The view to draw for `name`: itself, its twin, or None while that is on its way. Hold the `turn`."""
+        """The view to draw for `name`: itself, its twin, or None while it is on its way. Hold the `turn`."""
         view = self.views[name]
         if self.target is None or not follows(view):
             return view

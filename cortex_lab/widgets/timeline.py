@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +18,18 @@ MOST_TICKS = 200
 
 
 class Told:
-    """What is told in lines, by the names of their panels; `error()` is the error to tell of."""
+    """What is told in lines; `error()` is the error to tell of, `beside()` what is listed below the steps."""
 
     def __init__(
-        self, session: Session, speed: Speed, scrubber: Scrubber, error: Callable[[], BaseException | None]
+        self,
+        session: Session,
+        speed: Speed,
+        scrubber: Scrubber,
+        error: Callable[[], BaseException | None],
+        beside: Callable[[], dict[str, Any]],
     ) -> None:
         self.session, self.speed, self.scrubber = session, speed, scrubber
-        self.error = error
+        self.error, self.beside = error, beside
 
     def panels(self) -> dict[str, Packed]:
         """The status line and the steps, packed for their panels."""
@@ -41,7 +47,7 @@ class Told:
                 "last": session.step_number,
                 "told": self.scrubber.told,
                 "kept": len(session.history.steps),
-                "breakpoints": [[each.number, repr(each.condition)] for each in session.breakpoints],
+                **self.beside(),
             },
             {"ticks": steps},
         )

@@ -19,7 +19,9 @@ class TimelinePanel extends BasePanel {
     const track = document.createElement("div");
     track.className = "cortex-track";
     track.append(this.slider, this.ticks);
-    this.root.replaceChildren(back, track, on, this.said, this.live);
+    this.beside = document.createElement("div");
+    this.beside.className = "cortex-beside";
+    this.root.replaceChildren(back, track, on, this.said, this.live, this.beside);
     this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
     this.follow();
   }
@@ -39,6 +41,23 @@ class TimelinePanel extends BasePanel {
     this.slider.disabled = meta.last === meta.first;
     this.follow();
     this.mark();
+    this.list(meta);
+  }
+
+  // Breakpoints, branches and the file that was saved, each with what can be done about it.
+  list({ breakpoints, branches, saved }) {
+    const said = JSON.stringify([breakpoints, branches, saved]);
+    if (said === this.listed) return;
+    this.listed = said;
+    const { stage } = this;
+    const chips = (breakpoints ?? []).map(([number, text]) =>
+      listedChip(`break when ${text.replace(/^(['"])(.*)\1$/, "$2")}`, [["✕", `Forget breakpoint ${number}`, () => stage.send({ type: "clear_breakpoint", number })]]));
+    for (const [number, label, told] of branches ?? []) {
+      chips.push(listedChip(`${label}: ${told}`, [["keep", `Go on as the branch ${label}`, () => stage.send({ type: "keep", number })]]));
+    }
+    if (branches?.length) chips.push(listedChip("", [["forget branches", "Let go of all branches", () => stage.send({ type: "forget_branches" })]]));
+    if (saved) chips.push(listedChip(`saved: ${saved}`, []));
+    this.beside.replaceChildren(...chips);
   }
 
   follow() {
@@ -71,6 +90,14 @@ class TimelinePanel extends BasePanel {
       context.fillRect(Math.round(left), 0, 1, height);
     }
   }
+}
+
+// Words, and buttons beside them.
+function listedChip(text, buttons) {
+  const chip = document.createElement("span");
+  chip.className = "cortex-listed";
+  chip.append(text, ...buttons.map(([name, title, act]) => toolButton(name, title, act)));
+  return chip;
 }
 
 PANELS.timeline = TimelinePanel;
