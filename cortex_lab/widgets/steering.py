@@ -47,8 +47,8 @@ class Branches:
             taken = branch.step_number - self.fork.step_number
             told = self.failed.get(number) or f"{taken:,} steps"
             if taken and number not in self.failed:
-                steps, values = branch.trace.recorded("loss") if "loss" in branch.trace else ((), ())
-                told += f", loss {values[-1]:.4g}" if len(steps) else ""
+                values = branch.trace.recorded("loss")[1] if "loss" in branch.trace else []
+                told += f", loss {values[-1]:.4g}" if len(values) else ""
             found.append([number, label, told])
         return found
 

@@ -1,4 +1,4 @@
-"""Run n, run until, breakpoints, branches, files, phases and back: refused, listed, and said in the script."""
+"""Run n, run until, breakpoints, branches, files, phases and back: refused, listed, in the script."""
 
 from __future__ import annotations
 
