@@ -13,6 +13,7 @@ from cortex_lab.ground.flag import Flag
 from cortex_lab.study import Notice, Session
 from cortex_lab.study.settling import settled
 from cortex_lab.widgets import notebook
+from cortex_lab.widgets.acting import Acting, known_of_rows
 from cortex_lab.widgets.aside import Asides
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.commands import Commands
@@ -37,7 +38,7 @@ REST_BEFORE_PICTURE = 1.5
 FRAMES_SHARE = 0.03
 
 
-class Bench(Commands, Linking, Remedies, Steering):
+class Bench(Commands, Linking, Remedies, Steering, Acting):
     """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
@@ -236,7 +237,8 @@ class Bench(Commands, Linking, Remedies, Steering):
 
     def _assemble(self, interval: float, make_channel: Callable, make_controls: Callable) -> None:
         session = self.session
-        self.channel = make_channel(self.id, self._heard, panels=panels_of(self.views, self.layout))
+        known = {**panels_of(self.views, self.layout), **known_of_rows(session)}
+        self.channel = make_channel(self.id, self._heard, panels=known)
         self.controls = controls = make_controls(
             self.channel, self.views, getattr(session, "phases", ()), self.layout
         )
@@ -340,6 +342,7 @@ class Bench(Commands, Linking, Remedies, Steering):
         if kind == "run_or_pause":
             self.attempt(self.run_or_pause)
         self._steered(message)
+        self._asked_of_rows(message)
         if kind == "drawn":
             self.publisher.drawn()
         else:
