@@ -65,10 +65,10 @@ class Frames:
             wanted = self._take_turns(wanted, len(states))
         kept_waiting = 0.0
         if wanted:
-            collected, kept_waiting = self._visit(wanted, exact)
-            for name, (found, seconds) in collected.items():
+            seen, kept_waiting = self._visit(wanted, exact)
+            for name, (found, seconds) in seen.items():
                 began = time.thread_time()
-                panels[name] = self._pack(self.views[name], found)
+                panels[name] = packed_view(self.views[name], found)
                 self._note_cost(name, seconds + time.thread_time() - began)
                 shown[name] = wanted[name]
         for name, line in self._told().items():
@@ -95,16 +95,9 @@ class Frames:
                 elif view is not None:
                     state = (scrubber.version(), view.state(True))
                     if self._shown.get(name, self) != state:
-                        panels[name] = self._pack(view, self._collected(view))
+                        panels[name] = packed_view(view, collected(view))
                         self._shown[name] = state
         return panels, present
-
-    @staticmethod
-    def _collected(view: View[Any]) -> Any:
-        try:
-            return view.collect(True)
-        except Exception as error:
-            return error
 
     def _take_turns(self, wanted: dict[str, Hashable], count: int) -> dict[str, Hashable]:
         """Those among the wanted whose time has come, of `count` panels that share the time."""
@@ -146,17 +139,27 @@ class Frames:
         future.cancel()
         return {}, 0.0
 
-    def _pack(self, view: View[Any], found: Any) -> Packed:
-        step = view.session.step_number
-        try:
-            if isinstance(found, Exception):
-                raise found
-            packed = pack(view.charted(view.prepare(found)))
-        except NothingToShow as missing:
-            return pack(Chart(note=str(missing), summary=str(missing), step=step))
-        except Exception as error:
-            # A view that fails says so in its own panel and leaves the rest of the bench alone.
-            return pack(failed_panel(error, step))
-        if packed.meta["step"] is None:
-            packed.meta["step"] = step
-        return packed
+
+def packed_view(view: View[Any], found: object) -> Packed:
+    """What a view makes of what it collected, or raised while it did, for the page."""
+    step = view.session.step_number
+    try:
+        if isinstance(found, Exception):
+            raise found
+        packed = pack(view.charted(view.prepare(found)))
+    except NothingToShow as missing:
+        return pack(Chart(note=str(missing), summary=str(missing), step=step))
+    except Exception as error:
+        # A view that fails says so in its own panel and leaves the rest of the bench alone.
+        return pack(failed_panel(error, step))
+    if packed.meta["step"] is None:
+        packed.meta["step"] = step
+    return packed
+
+
+def collected(view: View[Any]) -> Any:
+    """What a view of a session at rest collects, or the exception that it raised."""
+    try:
+        return view.collect(True)
+    except Exception as error:
+        return error

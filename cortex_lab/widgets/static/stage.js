@@ -207,14 +207,3 @@ function unpack(entries, bytes) {
   }
   return arrays;
 }
-
-function initialize({ model }) {
-  const stage = new Stage(model, meeting(model.get("bench")));
-  return () => stage.close();
-}
-
-function render({ el }) {
-  el.style.display = "none";
-}
-
-export default { initialize, render };

@@ -12,9 +12,10 @@ class TimelinePanel extends BasePanel {
     this.said = document.createElement("span");
     this.said.className = "cortex-said-moment";
     this.said.setAttribute("role", "status");
-    const [back, on] = [[-1, "‹", "One step earlier"], [1, "›", "One step later"]].map(([by, text, title]) =>
-      toolButton(text, title, () => this.go(Number(this.slider.value) + by)));
-    this.live = toolButton("Live", "Show the present again", () => this.stage.store.put("moment", null));
+    const [back, on] = [[-1, "‹", "One step earlier"], [1, "›", "One step later"]].map(([by, text, told]) =>
+      toolButton(text, told, () => this.go(Number(this.slider.value) + by)));
+    const [name, title] = stage.known.offline ? ["Last", "Show the last step"] : ["Live", "Show the present again"];
+    this.live = toolButton(name, title, () => this.stage.store.put("moment", null));
     this.live.classList.add("cortex-wide-tool");
     const track = document.createElement("div");
     track.className = "cortex-track";
@@ -28,7 +29,11 @@ class TimelinePanel extends BasePanel {
 
   // At its right end is the present, whichever step that is.
   go(step) {
-    const found = Math.max(this.first, Math.min(this.last, step));
+    const { steps } = this.stage.known;
+    let found = Math.max(this.first, Math.min(this.last, step));
+    // A report has some of the steps: the next that way, or the nearest.
+    const now = this.stage.store.values.moment ?? this.last;
+    if (steps) found = Math.abs(step - now) === 1 ? steps[Math.max(0, Math.min(steps.length - 1, steps.indexOf(now) + step - now))] : nearestStep(steps, found);
     const moment = found === this.last ? null : found;
     if (moment !== this.stage.store.values.moment) this.stage.store.put("moment", moment);
   }
@@ -66,8 +71,9 @@ class TimelinePanel extends BasePanel {
     const value = moment ?? this.last;
     if (Number(this.slider.value) !== value) this.slider.value = value;
     const step = value.toLocaleString("en-US");
-    const told = moment === null ? "live" : this.told === "live" ? "on its way" : this.told;
-    setText(this.said, moment === null ? `step ${step}, live` : `at step ${step}, ${told}`);
+    const present = this.stage.known.offline ? "the last" : "live";
+    const told = moment === null ? present : this.told === "live" ? "on its way" : this.told;
+    setText(this.said, moment === null ? `step ${step}, ${present}` : `at step ${step}, ${told}`);
     this.slider.setAttribute("aria-valuetext", this.said.textContent);
     this.root.dataset.moment = moment === null ? "" : moment;
     this.root.dataset.told = told;
