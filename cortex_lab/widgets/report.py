@@ -17,6 +17,7 @@ from cortex_lab.ground.files import write_whole
 from cortex_lab.study import Past, Session
 from cortex_lab.study.process import Cloneable
 from cortex_lab.widgets import notebook
+from cortex_lab.widgets.chart.answered import OfAnswers
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.canvas import Packed
 from cortex_lab.widgets.chart.view import View
@@ -39,6 +40,8 @@ ALSO = (
 """Panels of a report that a bench has closed at first."""
 BROWSED = {"layer": 24, "node": 24, "part": 4, "order": 4}
 """Settings that can be chosen in a report, and how many of their choices at most."""
+SHOWN = "test"
+"""The part of the data that panels of rows show, as a map does, where no bench says another."""
 ITERATIONS = 250
 """Of the layout of a map that nobody has laid out yet."""
 
@@ -121,9 +124,12 @@ def _shown(session: Session, names: Iterable[str] | None) -> dict[str, Shown]:
                 view = _alike(view, here) if follows(here) else copy.copy(here)
         elif isinstance(view, EmbeddingMap) and importlib.util.find_spec("openTSNE"):
             _lay_out(view)
-        knobs = [knob for knob in view.knobs if knob.kind == "choice"]
+        elif isinstance(view, OfAnswers) and view.outputs and SHOWN in view.answers.parts():
+            view.part = SHOWN
+        knobs = {knob.name: knob for knob in view.knobs if knob.kind == "choice"}
         still = _moves(view) or name == "network_map"
-        browsed = tuple(k.name for k in knobs if 1 < len(k.choices) <= BROWSED.get(k.name, 0) and not still)
+        able = [each for each in BROWSED if each in knobs and 1 < len(knobs[each].choices) <= BROWSED[each]]
+        browsed = () if still else tuple(able)
         found[name] = Shown(view, browsed[:1])
     return found
 

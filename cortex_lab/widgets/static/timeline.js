@@ -24,6 +24,14 @@ class TimelinePanel extends BasePanel {
     this.beside.className = "cortex-beside";
     this.root.replaceChildren(back, track, on, this.said, this.live, this.beside);
     this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
+    this.slider.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+      if (!by) return;
+      // Not for the notebook around, which has meanings of its own for arrows.
+      event.preventDefault();
+      event.stopPropagation();
+      this.go(Number(this.slider.value) + by);
+    });
     this.follow();
   }
 
