@@ -40,7 +40,8 @@ _CLICK_AND_WAIT = """async names => {
 }"""
 _SCRUB = """async ([step, names]) => {
     const { stage } = [...cortexLabBenches.values()].find(({ stage }) => stage?.known.titles.loss_curve);
-    const panels = names.map(name => document.querySelector(`.cortex-bench .cortex-view[data-view="${name}"]`));
+    const wanted = [...stage.panels.values()].filter(panel => names.includes(panel.name));
+    const panels = wanted.map(panel => panel.root);
     const began = performance.now();
     stage.store.put("moment", step);
     while (panels.some(panel => panel.dataset.step !== String(step))) {

@@ -17,10 +17,10 @@ from cortex_lab.widgets.locked import (
     Chooser,
     Column,
     Count,
-    Entry,
     Number,
     Row,
     Text,
+    TextEntry,
     Widget,
     mark,
     write,
@@ -83,7 +83,7 @@ class Controls:
         self.step_button = _button("Step", "step-forward", "Take this many steps (right arrow)", "primary")
         self.step_size = _count("by", 1, 10**6, 1, "How many steps one click on Step takes")
         self.run_button = _button("Run", "play", "Train until paused (space)", "success")
-        self.until_entry = Entry(description="until", placeholder="paused", continuous_update=False)
+        self.until_entry = TextEntry(description="until", placeholder="paused", continuous_update=False)
         self.until_entry.tooltip = "A number of steps, or a condition such as loss < 0.1; empty: until paused"
         self.until_entry.add_class("cortex-typed")
         self.until_entry.add_class("cortex-typed-until")

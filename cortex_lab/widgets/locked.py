@@ -82,7 +82,7 @@ class Chooser(Locked, ipywidgets.Dropdown):
     """One of several."""
 
 
-class Entry(Locked, ipywidgets.Text):
+class TextEntry(Locked, ipywidgets.Text):
     """A line of text that is sent when it is entered, not at every key."""
 
 

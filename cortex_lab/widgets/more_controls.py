@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from cortex_lab.study import Session
 from cortex_lab.study.process import Cloneable
-from cortex_lab.widgets.locked import Button, Count, Entry, Row, write
+from cortex_lab.widgets.locked import Button, Count, Row, TextEntry, write
 from cortex_lab.widgets.steering import FORK_EXAMPLE
 
 
@@ -76,8 +76,8 @@ def _button(text: str, icon: str, tooltip: str) -> Button:
     return Button(description=text, icon=icon, tooltip=tooltip)
 
 
-def _entry(example: str, css_class: str, tooltip: str) -> Entry:
-    entry = Entry(placeholder=example, continuous_update=False)
+def _entry(example: str, css_class: str, tooltip: str) -> TextEntry:
+    entry = TextEntry(placeholder=example, continuous_update=False)
     entry.tooltip = tooltip
     entry.add_class("cortex-typed")
     entry.add_class(css_class)

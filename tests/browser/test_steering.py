@@ -209,7 +209,7 @@ def test_a_report_shows_the_logged_values_of_its_steps_in_every_pane(opened: Any
             # NaN is null on its way from the page.
             assert drawn[1][key] == pytest.approx(arrays[key].tolist(), nan_ok=True)
         seen[step] = page.evaluate(
-            """() => [...document.querySelectorAll('[data-view] canvas')].map(each => each.toDataURL()).join()"""
+            "[...document.querySelectorAll('[data-view] canvas')].map(each => each.toDataURL()).join()"
         )
     assert len({*seen.values()}) == 4
 

@@ -11,7 +11,7 @@ import traitlets
 
 import cortex_lab as cl
 from cortex_lab.widgets import Bench
-from cortex_lab.widgets.locked import Button, Chooser, Count, Entry, Number
+from cortex_lab.widgets.locked import Button, Chooser, Count, Number, TextEntry
 from tests.waiting import wait_until
 from tests.widgets.toys import ToySession
 
@@ -39,7 +39,7 @@ def toy_bench() -> Iterator[Any]:
 
 def controls_of(bench: Any) -> dict[str, Any]:
     """Every control by the name of its attribute, or by its view and knob."""
-    kinds = (Button, Chooser, Count, Number, Entry)
+    kinds = (Button, Chooser, Count, Number, TextEntry)
     all_own = {**vars(bench.controls), **vars(bench.controls.more)}
     own = {name: each for name, each in all_own.items() if isinstance(each, kinds)}
     named = {".".join(key): each for key, each in bench.controls.knobs.items()}
