@@ -2,6 +2,7 @@
 
 const TYPED = { until: ".cortex-typed-until input", break: ".cortex-typed-break input", fork: ".cortex-typed-fork input" };
 const MOST_OFFERED = 8;
+const MOST_SAID = 170;
 
 class TypedField {
   constructor(field, input, send, refuse) {
@@ -42,7 +43,8 @@ class TypedField {
     this.words = words;
     // What was typed meanwhile is answered in its turn.
     if (text === this.input.value) {
-      this.refuse(refusal);
+      this.refuse(refusal.length > MOST_SAID ? `${refusal.slice(0, MOST_SAID)}…` : refusal);
+      this.input.title = refusal;
       this.input.toggleAttribute("aria-invalid", Boolean(refusal));
     }
     if (!had) this.complete();
