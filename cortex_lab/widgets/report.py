@@ -24,6 +24,7 @@ from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.frames import collected, packed_view
 from cortex_lab.widgets.layouts import checked_panel, first_layout, presets_of
 from cortex_lab.widgets.opening import views_of
+from cortex_lab.widgets.program import program_of
 from cortex_lab.widgets.report_file import MOST_BYTES, Book, html_of
 from cortex_lab.widgets.scrubbing import follows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
@@ -65,7 +66,8 @@ def write_report(
     `moments` are steps to take along, or how many at most, spread over the session; what of them was not
     kept is replayed on a copy. `views` are names of panels; None takes those that are usual. What a bench of
     the session shows, such as its layers and its map, is taken as it is there. So that it stays under
-    5 MB, a report that would be larger takes fewer moments along.
+    5 MB, a report that would be larger takes fewer moments along. A network of up to 1 MB, for gray pictures
+    and of layers that the page knows, is taken along too, and answers for what is drawn.
 
     Raises KeyError for a panel and ValueError for a step that there is not, and for a path that is no .html
     file; OSError where it cannot be written.
@@ -240,6 +242,7 @@ def _book(
             frames=frames,
             turns=[list(map(list, turns)) for turns in _turns(name, view)],
         )
+    book.program(session.at_rest(lambda: program_of(session)))
     book.told = [_facts(session, step) for step in steps]
     book.known = {"presets": presets_of(views)}
     return book

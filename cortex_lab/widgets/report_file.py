@@ -14,6 +14,7 @@ import numpy as np
 from cortex_lab.widgets import page
 from cortex_lab.widgets.chart.canvas import Packed
 from cortex_lab.widgets.chart.palette import PALETTE
+from cortex_lab.widgets.program import Program
 
 MOST_BYTES = 5_000_000
 
@@ -54,6 +55,7 @@ class Book:
         self._array_of: dict[bytes, int] = {}
         self._parts: list[bytes] = []
         self._size = 0
+        self._program: dict[str, Any] = {"cannot": "it was not taken along"}
 
     def add(self, packed: Packed) -> int:
         """The number of a frame, which is kept once."""
@@ -68,6 +70,11 @@ class Book:
     def panel(self, name: str, **known: Any) -> None:
         """A panel: where it stands, what can be set, and the numbers of its frames by step and setting."""
         self._panels[name] = known
+
+    def program(self, program: Program) -> None:
+        """What the page needs to compute the network, or why it cannot."""
+        weights = [[[key, self._array(each)] for key, each in mine.items()] for mine in program.arrays]
+        self._program = {**program.said, "weights": weights} if program.said else {"cannot": program.cannot}
 
     def _array(self, array: np.ndarray) -> int:
         data = np.ascontiguousarray(array).tobytes()
@@ -90,6 +97,7 @@ class Book:
             "frames": self._frames,
             "arrays": self._arrays,
             "palette": PALETTE,
+            "program": self._program,
             **self.known,
         }
         text = json.dumps(said, allow_nan=False, separators=(",", ":")).encode()
@@ -101,7 +109,7 @@ class Book:
 
 def html_of(book: Book, title: str) -> bytes:
     """The report as a page. What names and data hold lies in it as Base64, in which there is no HTML."""
-    script = page.script(*page.PARTS, "offline")
+    script = page.script(*page.PARTS, "compute", "drawing", "offline")
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     said = {
         "title": html.escape(title),

@@ -239,3 +239,51 @@ def test_a_report_is_linked_and_browsed_without_a_kernel(opened: Any, report: An
         page.get_by_role("button", name="Weights: more").click()
         page.get_by_role("menuitem", name="Save as PNG picture").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+ACTIVATIONS = ["relu", "elu", "selu", "sigmoid", "tanh", "softplus", "softsign", "swish", "hard_sigmoid",
+               "hard_swish", "mish", "gelu", "gelu_tanh", "relu6", "exponential", "softmax"]  # fmt: skip
+
+
+def test_a_drawing_gets_the_answer_of_the_kernel(browser: Any, tmp_path: Path) -> None:
+    """Of a network of every layer and activation that the page computes, by its mouse and by its numbers."""
+    import numpy as np
+
+    import cortex_lab as cl
+    from cortex_lab.widgets.program import FUNCTIONS
+
+    layers = [
+        cl.Conv2D(6, 3, padding="same", activation="relu"), cl.BatchNormalization(),
+        cl.Conv2D(8, 3, strides=2, groups=2, use_bias=False), cl.LeakyReLU(0.1),
+        cl.AveragePooling2D(2, padding="same"),
+        cl.Conv2D(4, 2, dilation_rate=1, padding=1), cl.LayerNormalization(), cl.MaxPooling2D(2, strides=1),
+        cl.Dropout(0.5),
+        cl.Flatten(), *(cl.Dense(9, activation=each) for each in ACTIVATIONS), cl.Dense(10),
+    ]  # fmt: skip
+    assert {*ACTIVATIONS, "linear", "leaky_relu", "log_softmax"} == FUNCTIONS
+    digits = cl.data.load("digits")
+    network = cl.Network(layers, digits.input_shape, seed=0, ops="reference")
+    session = cl.train(network, digits, batch_size=32, validation=None, seed=0)
+    session.step(5)
+    path = session.report(tmp_path / "run.html", moments=1, views=["loss_curve"])
+    context = browser._chromium.new_context(viewport={"width": 1280, "height": 1400}, offline=True)
+    page = context.new_page()
+    try:
+        page.goto(path.as_uri())
+        box = page.locator(".cortex-drawing").bounding_box()
+        page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.2 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.8 * box["height"], steps=6)
+        page.mouse.up()
+        drawing = f"{BOOK}.model.drawing"
+        page.wait_for_function(f"{drawing}.ink.some((level) => level > 0) && !{drawing}.waiting")
+        drawn = np.array(page.evaluate(f"[...{drawing}.input]"), np.float32).reshape(1, 8, 8, 1)
+        assert drawn.max() == digits.arrays()[0].max()
+        found = page.evaluate(
+            f"Object.fromEntries(Object.entries({drawing}.found).map(([key, each]) => [key, [...each]]))"
+        )
+        for name, values in network.activations(drawn, list(network.layers)).items():
+            assert np.allclose(np.array(found[name]), values.ravel(), rtol=1e-4, atol=1e-4), name
+        page.locator('[data-view="drawing"]').get_by_role("img").wait_for()
+    finally:
+        context.close()

@@ -20,7 +20,8 @@ class Offline {
   get known() {
     const { panels, presets, steps } = this.book;
     const titles = Object.fromEntries(Object.entries(panels).map(([name, { title }]) => [name, title]));
-    return { titles, presets, layout: Object.keys(panels), steps, offline: true, files: ["png"] };
+    if (this.book.program.steps) titles.drawing = "Draw one";
+    return { titles, presets, layout: Object.keys(titles), steps, offline: true, files: ["png"] };
   }
 
   send(message) {
@@ -67,13 +68,20 @@ class Offline {
     if (!this.unpacked.has(number)) {
       const meta = this.book.frames[number];
       const arrays = {};
-      for (const [key, place] of meta.arrays) {
-        const [type, offset, length] = this.book.arrays[place];
-        arrays[key] = new ARRAY_TYPES[type](this.bytes, this.start + offset, length);
-      }
+      for (const [key, place] of meta.arrays) arrays[key] = this.array(place);
       this.unpacked.set(number, { meta, arrays });
     }
     return this.unpacked.get(number);
+  }
+
+  // The arrays of a step of the network, by name.
+  weightsOf(place) {
+    return Object.fromEntries(this.book.program.weights[place].map(([key, number]) => [key, this.array(number)]));
+  }
+
+  array(number) {
+    const [type, offset, length] = this.book.arrays[number];
+    return new ARRAY_TYPES[type](this.bytes, this.start + offset, length);
   }
 
   choose(name, place) {
@@ -138,6 +146,12 @@ function layOutReport(offline, root) {
     }
     mount(card, name, "chart", panel.title, panel.height);
   }
+  if (offline.book.program.steps) {
+    const card = make("div", "cortex-card cortex-card-wide", grid);
+    make("div", "widget-html-content", make("div", "cortex-title", make("div", "cortex-header", card)), "Draw one");
+    offline.drawing = new Drawing(offline, make("div", "cortex-pad", card));
+    mount(card, "drawing", "chart", "Draw one", 150);
+  }
   return mounts;
 }
 
@@ -158,8 +172,10 @@ async function openReport() {
     const meets = meeting("report");
     for (const mount of layOutReport(offline, said.parentElement)) meets.mounts.add(mount);
     offline.begin(new Stage(offline, meets));
+    offline.drawing?.changed();
     const steps = book.steps.length === 1 ? "one step" : `${book.steps.length} steps`;
-    said.textContent = `What was recorded at ${steps}, in one file: it asks no server, and computes nothing.`;
+    const able = book.program.steps ? "it asks no server" : `it asks no server, and cannot compute the network: ${book.program.cannot}`;
+    said.textContent = `What was recorded at ${steps}, in one file: ${able}.`;
   } catch (error) {
     said.textContent = `This report cannot be shown here: ${error.message ?? error}`;
     throw error;
