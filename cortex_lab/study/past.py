@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from cortex_lab.ground import checks
 from cortex_lab.study.events import Event
 from cortex_lab.study.history import replaying
-from cortex_lab.study.process import Cloneable
+from cortex_lab.study.process import Cloneable, Expecting
 from cortex_lab.study.session import Session
 from cortex_lab.study.trace import Trace
 
@@ -26,10 +26,10 @@ class Past:
             past.advance()
         past.then.network            # as it was then
 
-    TypeError if the process cannot be cloned.
+    It keeps what measuring `expect` needs, such as "update_ratio". TypeError if the process cannot be cloned.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, expect: Iterable[str] = ()) -> None:
         checks.instance("session", session, Session, "a session, such as cl.train(...) returns")
         if not isinstance(session.process, Cloneable):
             raise TypeError(
@@ -38,6 +38,8 @@ class Past:
             )
         self.session = session
         self.then: Session = session.at_rest(lambda: session.sibling(session.process.clone()))  # type: ignore[attr-defined]
+        if expect and isinstance(self.then.process, Expecting):
+            self.then.process.expect(expect)
         self.step: int | None = None
         """Where `then` stands; None while it is on its way."""
         self.arrived = False

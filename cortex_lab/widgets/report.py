@@ -26,7 +26,7 @@ from cortex_lab.widgets.layouts import checked_panel, first_layout, presets_of
 from cortex_lab.widgets.opening import views_of
 from cortex_lab.widgets.program import program_of
 from cortex_lab.widgets.report_file import MOST_BYTES, Book, html_of
-from cortex_lab.widgets.scrubbing import follows
+from cortex_lab.widgets.scrubbing import EXPECTED, follows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 
 MOMENTS = 25
@@ -167,7 +167,7 @@ def _by_step(session: Session, shown: Mapping[str, Taken], steps: list[int]) -> 
             yield step, {name: [*_choices(each.view, each)] for name, each in following.items()}
             continue
         if past is None:
-            past = Past(session)
+            past = Past(session, EXPECTED)
             twins = {}
         past.aim(step)
         while not past.arrived:

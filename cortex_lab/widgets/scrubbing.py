@@ -14,6 +14,8 @@ from cortex_lab.widgets.aside import Aside
 from cortex_lab.widgets.chart.selection import Moment
 from cortex_lab.widgets.chart.view import View
 
+EXPECTED = ("update_ratio",)
+"""What views measure of a step that has to be kept while it is taken."""
 PIECE = 0.02
 """Seconds of replaying after which others may look, and the training has its turn."""
 
@@ -161,7 +163,7 @@ class Scrubber:
         if target is None:
             return None
         if self._past is None:
-            self._past = Past(self.session)
+            self._past = Past(self.session, EXPECTED)
         past, aim = self._past, (target, self._rewinds)
         with self.turn:
             if self._aimed != aim:

@@ -59,9 +59,12 @@ def test_every_view_shows_the_numbers_of_the_moment(bench) -> None:
 def test_a_view_of_the_moment_is_what_it_was_live(name) -> None:
     session = dataset()
     session.clock = lambda: 0.0
-    session.step(13)
+    session.step(12)
     bench = Bench(session, map=False, speed=None)
     try:
+        # What an update was is known of those made after somebody first asked.
+        bench.views[name].frame()
+        session.step()
         live = bench.views[name].frame()
         session.step(5)
         later = bench.views[name].frame()
@@ -181,3 +184,15 @@ def test_what_is_kept_of_steps_gone_by_has_a_limit() -> None:
     assert kept.at("a", 99) == 99 and len(kept._kept) <= 8
     kept.keep("a", 50, -1)
     assert kept.at("a", 99) == -1, "of steps that were gone back from nothing is left"
+
+
+def test_the_update_of_the_moment_is_measured_there(bench) -> None:
+    session = bench.session
+    for step in (13, 12):
+        found = at(bench, step)["layer_table"].frame()["update norm"]
+        now, before = session.network_at(step), session.network_at(step - 1)
+        for layer in ("dense_1", "dense_2"):
+            pairs = [(now.parameters[f"{layer}/{each}"], before.parameters[f"{layer}/{each}"])
+                     for each in ("kernel", "bias")]  # fmt: skip
+            wanted = np.sqrt(sum(np.square(one - other).sum() for one, other in pairs))
+            assert found[layer] == pytest.approx(wanted, rel=1e-5)
