@@ -126,7 +126,7 @@ class Bars(Mark):
         found = len(self.names) if self.edges is None else len(self.edges) - 1
         what = "names" if self.edges is None else "edges less one"
         if len(self.starts) not in (0, len(self.values) + 1):
-            found, what = len(self.starts), "starts, not one more"
+            return f"{len(self.values)} values but {len(self.starts)} starts, not one more"
         return "" if found == len(self.values) else f"{len(self.values)} values but {found} {what}"
 
     @property
