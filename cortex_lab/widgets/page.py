@@ -20,6 +20,7 @@ PARTS = (
     "matrix",
     "heat_map",
     "node_map",
+    "parallel",
     "sentences",
     "buttons",
     "zoom",

@@ -48,7 +48,7 @@ ITERATIONS = 250
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenAlong:
     """A view of the present, and the names of the settings that are taken along with all their choices."""
 
     view: View[Any]
@@ -103,7 +103,7 @@ def chosen_steps(session: Session, moments: int | Iterable[int]) -> list[int]:
     return sorted({*found, last})
 
 
-def _shown(session: Session, names: Iterable[str] | None) -> dict[str, Taken]:
+def _shown(session: Session, names: Iterable[str] | None) -> dict[str, TakenAlong]:
     """The views by name; those of a bench that is open are asked what they show."""
     bench = notebook.open_on(session)
     opened: Mapping[str, View[Any]] = {} if bench is None else bench.views
@@ -132,7 +132,7 @@ def _shown(session: Session, names: Iterable[str] | None) -> dict[str, Taken]:
         still = _moves(view) or name == "network_map"
         able = [each for each in BROWSED if each in knobs and 1 < len(knobs[each].choices) <= BROWSED[each]]
         browsed = () if still else tuple(able)
-        found[name] = Taken(view, browsed[:1])
+        found[name] = TakenAlong(view, browsed[:1])
     return found
 
 
@@ -156,7 +156,9 @@ Frames = dict[str, list[tuple[dict[str, str], Packed]]]
 """By panel, what it shows for each combination of settings that can be chosen."""
 
 
-def _by_step(session: Session, shown: Mapping[str, Taken], steps: list[int]) -> Iterator[tuple[int, Frames]]:
+def _by_step(
+    session: Session, shown: Mapping[str, TakenAlong], steps: list[int]
+) -> Iterator[tuple[int, Frames]]:
     """The frames of each step, and under -1 those that are the same for all of them."""
     yield -1, {name: [*_choices(each.view, each)] for name, each in shown.items() if not follows(each.view)}
     following = {name: each for name, each in shown.items() if follows(each.view)}
@@ -184,7 +186,7 @@ def _moves(view: View[Any]) -> bool:
     return type(view).twin is not View.twin
 
 
-def _choices(view: View[Any], each: Taken) -> Iterator[tuple[dict[str, str], Packed]]:
+def _choices(view: View[Any], each: TakenAlong) -> Iterator[tuple[dict[str, str], Packed]]:
     """What the view shows with each choice of what can be chosen, the one it has first."""
     if not each.browsed:
         yield {}, _seen(view)
@@ -211,7 +213,7 @@ def _seen(view: View[Any]) -> Packed:
 # The file -------------------------------------------------------------------------------------------------
 
 
-def _fitting(session: Session, shown: Mapping[str, Taken], gathered: dict[int, Frames]) -> bytes:
+def _fitting(session: Session, shown: Mapping[str, TakenAlong], gathered: dict[int, Frames]) -> bytes:
     """The file with as many moments as it has room for, the last always among them."""
     steps = sorted(step for step in gathered if step >= 0)
     while True:
@@ -222,7 +224,7 @@ def _fitting(session: Session, shown: Mapping[str, Taken], gathered: dict[int, F
 
 
 def _book(
-    session: Session, shown: Mapping[str, Taken], gathered: dict[int, Frames], steps: list[int]
+    session: Session, shown: Mapping[str, TakenAlong], gathered: dict[int, Frames], steps: list[int]
 ) -> Book:
     book = Book(steps, session.first_step)
     views = {name: each.view for name, each in shown.items()}
