@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.nn.cases import CASES as LAYERS
 onnx = pytest.importorskip("onnx", reason="needs the extra 'interop'")
 reference = pytest.importorskip("onnx.reference")
 file = pytest.importorskip("cortex_lab.interop.onnx_out.file")
+catalogue = pytest.importorskip("cortex_lab.interop.catalogue")
 pytest.importorskip("cortex_lab.interop.onnx_in.loading")
 reading = pytest.importorskip("cortex_lab.interop.onnx_in.reader")
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -124,13 +126,6 @@ def test_a_border_below_0_is_cut_off(tmp_path):
     np.testing.assert_array_equal(read_onnx(tmp_path / "m.onnx").predict(x), expected)
 
 
-# What is written of these is arithmetic that no layer of ours is, and so not read.
-NOT_BACK = {
-    "KSparse", "Mask", "MultiHeadAttention", "RMSNormalization", "GroupNormalization", "TimeDistributed",
-    "LocalResponseNormalization",
-}  # fmt: skip
-
-
 def test_what_goes_out_comes_back_but_for_what_is_named(tmp_path):
     back, refused = set(), set()
     for case in LAYERS:
@@ -147,7 +142,12 @@ def test_what_goes_out_comes_back_but_for_what_is_named(tmp_path):
         np.testing.assert_allclose(
             network.predict(inputs), net.predict(inputs), 1e-4, 1e-5, err_msg=case.name
         )
-    assert refused - back == NOT_BACK
+    assert refused - back == set(catalogue.NOT_READ_FROM_ONNX)
+
+
+def test_the_readme_has_the_table_as_it_would_be_written_now():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert catalogue.with_table(text) == text, "run python -m cortex_lab.interop.catalogue README.md"
 
 
 def test_weights_are_trained_on(tmp_path):
