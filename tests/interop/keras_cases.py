@@ -287,13 +287,8 @@ CASES = [
         ("SpatialDropout2D",),
         side_by_side(IMAGE, lambda L: [L.SpatialDropout2D(0.3)]),
     ),
-    Case(
-        "of ConvNeXt and InceptionResNetV2 alone",
-        ("StochasticDepth", "LayerScale", "CustomScaleLayer"),
-        keras_models.of_applications,
-        formats=("keras",),
-        single=True,
-    ),
+    Case("of ConvNeXt and InceptionResNetV2 alone", ("StochasticDepth", "LayerScale", "CustomScaleLayer"),
+         keras_models.of_applications, formats=("keras",), single=True),
     Case(
         "merging",
         ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"),
