@@ -141,6 +141,8 @@ class _Builder:
             return [constant]
         if entry.kind == "Masking":
             return [self.masking(entry, path, inputs[0])]
+        if entry.kind == "CustomScaleLayer":
+            return [self.scaled_sum(entry, path, inputs)]
         shapes = tuple(self.shapes[name] for name in inputs)
         given = LayerSettings(entry.kind, {**entry.config, **more}, self.era, shapes)
         leaf = self.leaves.get(path)
@@ -266,6 +268,14 @@ class _Builder:
             node = self.add(ours.Activation("linear"), name, [source])
         self.masks[node] = mask
         return node
+
+    def scaled_sum(self, entry: LayerEntry, path: Path, inputs: list[str]) -> str:
+        """x + scale * y, a class of InceptionResNetV2's own."""
+        name, scale = self.named(path, self.number), entry.config.get("scale")
+        if len(inputs) != 2 or not isinstance(scale, (int, float)):
+            raise Untranslatable("adds other than two tensors, or has no scale")
+        scaled = self.add(ours.Rescaling(float(scale)), f"{name}.scaled", inputs[1:])
+        return self.add(ours.Add(), name, [inputs[0], scaled])
 
     def with_constant(self, entry: LayerEntry, path: Path, call: Call, inputs: list[str]) -> str | None:
         """The node of x + 3 and the like, which Keras 3 writes as operations; None of any other layer."""

@@ -272,6 +272,7 @@ CASES = [
             lambda L: [
                 L.Dropout(0.3),
                 L.Dropout(0.3, noise_shape=(None, 1, 4)),
+                L.Dropout(0.3, noise_shape=(None, 1, 1)),
                 L.SpatialDropout1D(0.3),
                 L.GaussianNoise(0.3),
                 L.GaussianDropout(0.3),
@@ -286,6 +287,8 @@ CASES = [
         ("SpatialDropout2D",),
         side_by_side(IMAGE, lambda L: [L.SpatialDropout2D(0.3)]),
     ),
+    Case("of ConvNeXt and InceptionResNetV2 alone", ("StochasticDepth", "LayerScale", "CustomScaleLayer"),
+         keras_models.of_applications, formats=("keras",), single=True),
     Case(
         "merging",
         ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"),

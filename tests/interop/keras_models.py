@@ -37,6 +37,16 @@ def pairs(keras: Any) -> Any:
     return keras.Model([a, b, c], outputs)
 
 
+def of_applications(keras: Any) -> Any:
+    """Classes that two of keras.applications bring along, as these name them."""
+    from keras.src.applications.convnext import LayerScale, StochasticDepth
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    a, b = keras.Input((5, 4), name="a"), keras.Input((5, 4), name="b")
+    outputs = [StochasticDepth(0.2)(a), LayerScale(0.5, 4)(b), CustomScaleLayer(0.3)([a, b])]
+    return keras.Model([a, b], outputs)
+
+
 def operations(keras: Any) -> Any:
     a, b = keras.Input((5, 4), name="a"), keras.Input((5, 4), name="b")
     ops = keras.ops

@@ -122,6 +122,7 @@ CASES = [
     images("Resize", None, np.array([1, 1, 2, 3], "f4"), mode="nearest",
            coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
     images("Resize", None, None, whole(3, 2, 12, 10), mode="linear"),
+    images("Resize", None, np.array([1, 1, 3, 2], "f4"), nearest_mode="round_prefer_ceil"),
     images("Transpose", perm=[0, 2, 3, 1]),
     images("Transpose", perm=[0, 3, 1, 2]),
     images("Reshape", whole(0, -1)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from tests.nn.cases import CASES as LAYERS
 onnx = pytest.importorskip("onnx", reason="needs the extra 'interop'")
 reference = pytest.importorskip("onnx.reference")
 file = pytest.importorskip("cortex_lab.interop.onnx_out.file")
+catalogue = pytest.importorskip("cortex_lab.interop.catalogue")
 pytest.importorskip("cortex_lab.interop.onnx_in.loading")
 reading = pytest.importorskip("cortex_lab.interop.onnx_in.reader")
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
@@ -124,13 +125,6 @@ def test_a_border_below_0_is_cut_off(tmp_path):
     np.testing.assert_array_equal(read_onnx(tmp_path / "m.onnx").predict(x), expected)
 
 
-# What is written of these is arithmetic that no layer of ours is, and so not read.
-NOT_BACK = {
-    "KSparse", "Mask", "MultiHeadAttention", "RMSNormalization", "GroupNormalization", "TimeDistributed",
-    "LocalResponseNormalization",
-}  # fmt: skip
-
-
 def test_what_goes_out_comes_back_but_for_what_is_named(tmp_path):
     back, refused = set(), set()
     for case in LAYERS:
@@ -147,7 +141,38 @@ def test_what_goes_out_comes_back_but_for_what_is_named(tmp_path):
         np.testing.assert_allclose(
             network.predict(inputs), net.predict(inputs), 1e-4, 1e-5, err_msg=case.name
         )
-    assert refused - back == NOT_BACK
+    assert refused - back == set(catalogue.NOT_READ_FROM_ONNX)
+
+
+SHIFTED = (
+    {"nearest_mode": "floor"},
+    {"nearest_mode": "ceil", "coordinate_transformation_mode": "asymmetric"},
+    {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
+    {"mode": "cubic"},
+)
+
+
+@pytest.mark.parametrize("settings", SHIFTED, ids=str)
+def test_pictures_enlarged_in_another_way_are_refused(settings, tmp_path):
+    resize = helper.make_node("Resize", ["x", "", "s"], ["y"], name="larger", **settings)
+    scales = np.array([1, 1, 2, 2], np.float32)
+    onnx.save(model([resize], {"x": (2, 6, 5)}, ["y"], {"s": scales}), tmp_path / "m.onnx")
+    with pytest.raises(ValueError, match=r"'larger' \(Resize\) enlarges by"):
+        read_onnx(tmp_path / "m.onnx")
+
+
+def test_the_rows_of_a_batch_of_one_are_not_left_out(tmp_path):
+    onnx.save(
+        model([helper.make_node("Squeeze", ["x"], ["y"])], {"x": (1, 4)}, ["y"], {}, rows=1),
+        tmp_path / "m.onnx",
+    )
+    with pytest.raises(ValueError, match="the rows of the batch among them"):
+        read_onnx(tmp_path / "m.onnx")
+
+
+def test_the_readme_has_the_table_as_it_would_be_written_now():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert catalogue.with_table(text) == text, "run python -m cortex_lab.interop.catalogue README.md"
 
 
 def test_weights_are_trained_on(tmp_path):
@@ -167,34 +192,6 @@ def test_weights_are_trained_on(tmp_path):
     session = cl.train(back, (x, np.arange(16) % 3))
     session.run(3)
     assert session.error is None
-
-
-@pytest.mark.oracle
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("fixed", [False, True], ids=["any rows", "3 rows"])
-@pytest.mark.parametrize("which", range(3))
-def test_what_pytorch_exports_is_read(which, fixed, tmp_path):
-    torch = pytest.importorskip("torch")
-    from tests.interop.torch_models import models
-
-    module, x = models(torch)[which]
-    module.eval()
-    axes = None if fixed else {"x": {0: "n"}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module,
-            (x,),
-            tmp_path / "m.onnx",
-            dynamo=False,
-            opset_version=17,
-            input_names=["x"],
-            dynamic_axes=axes,
-        )
-    expected = module(x).detach().numpy()
-    np.testing.assert_allclose(
-        read_onnx(tmp_path / "m.onnx").predict(x.numpy()), expected, rtol=1e-4, atol=1e-5
-    )
 
 
 # Bad input --------------------------------------------------------------------------------------------------

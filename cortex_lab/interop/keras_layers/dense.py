@@ -34,7 +34,11 @@ def embedding(given: LayerSettings) -> Made:
 
 @layer("Dropout")
 def dropout(given: LayerSettings) -> Made:
-    if given.take("noise_shape") is not None:
+    noise = given.take("noise_shape")
+    rate = given.number("rate", "p")
+    if noise is not None and noise[1:] and all(length == 1 for length in noise[1:]):
+        return Made(ours.StochasticDepth(rate))
+    if noise is not None:
         name = given.config.get("name")
         warnings.warn(
             f"in training {name!r} drops values together in Keras (noise_shape), and each by itself here; "
@@ -42,7 +46,18 @@ def dropout(given: LayerSettings) -> Made:
             UserWarning,
             stacklevel=2,
         )
-    return Made(ours.Dropout(given.number("rate", "p")))
+    return Made(ours.Dropout(rate))
+
+
+@layer("StochasticDepth")
+def stochastic_depth(given: LayerSettings) -> Made:
+    return Made(ours.StochasticDepth(given.number("drop_path_rate")))
+
+
+@layer("LayerScale")
+def layer_scale(given: LayerSettings) -> Made:
+    given.take("projection_dim")
+    return Made(ours.LayerScale(given.number("init_values")), ("gamma",))
 
 
 @layer("SpatialDropout1D")

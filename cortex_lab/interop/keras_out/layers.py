@@ -242,6 +242,16 @@ def dropout(layer: Any, shapes: Shapes) -> Pieces:
     return Pieces(type(layer).__name__, {"rate": float(layer.rate)})
 
 
+@written(ours.StochasticDepth)
+def stochastic_depth(layer: ours.StochasticDepth, shapes: Shapes) -> Pieces:
+    return Pieces("Dropout", {"rate": float(layer.rate), "noise_shape": [None, *[1] * len(shapes[0])]})
+
+
+@written(ours.LayerScale)
+def layer_scale(layer: ours.LayerScale, shapes: Shapes) -> Pieces:
+    return Pieces("LayerScale", {"init_values": layer.init_values, "projection_dim": shapes[0][-1]})
+
+
 @written(ours.GaussianNoise)
 def gaussian_noise(layer: ours.GaussianNoise, shapes: Shapes) -> Pieces:
     return Pieces("GaussianNoise", {"stddev": float(layer.stddev)})

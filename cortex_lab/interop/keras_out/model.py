@@ -21,6 +21,8 @@ from cortex_lab.nn.contract.layer import Shape
 from cortex_lab.nn.graph.graph import PlacedNode
 
 assert layers and windows and WRITTEN
+# Of a class that is no layer for all.
+_MODULES = {"LayerScale": "keras.src.applications.convnext"}
 RECURRENT = (ours.SimpleRNN, ours.LSTM, ours.GRU)
 
 
@@ -217,8 +219,9 @@ class _Writer:
             # These two take nothing that they do not know by name.
             known = not kind.startswith("SpatialDropout")
             own |= {"dtype": self.dtype, **({"trainable": True} if known else {})}
+        module = "keras.src.ops.numpy" if operation else _MODULES.get(kind, "keras.layers")
         found = {
-            "module": "keras.src.ops.numpy" if operation else "keras.layers", "class_name": kind,
+            "module": module, "class_name": kind,
             "config": {**own, **config}, "registered_name": kind if operation else None, "name": name,
             "inbound_nodes": [],
         }  # fmt: skip

@@ -11,9 +11,9 @@ from cortex_lab.interop.onnx_in.folding import arithmetic, folded, ints, looked
 from cortex_lab.interop.onnx_in.reader import (
     BATCH,
     IDENTITY,
-    Call,
-    Held,
-    Reader,
+    HeldTensor,
+    OnnxReader,
+    OperatorCall,
     axis_of,
     channels_last,
     operator,
@@ -30,7 +30,7 @@ _PLAIN: dict[str, Layer] = {
 }  # fmt: skip
 
 
-def each(reader: Reader, value: Held, *layers: Layer) -> Held:
+def each(reader: OnnxReader, value: HeldTensor, *layers: Layer) -> HeldTensor:
     """Layers that work element by element, in whatever order the axes are."""
     for layer in layers:
         value = reader.add(layer, [value.node], value.order)
@@ -38,30 +38,30 @@ def each(reader: Reader, value: Held, *layers: Layer) -> Held:
 
 
 @operator(*_PLAIN)
-def plain(reader: Reader, call: Call) -> Held:
+def plain(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     return each(reader, call.held(), _PLAIN[call.kind])
 
 
 @operator("Identity")
-def identity(reader: Reader, call: Call) -> Any:
+def identity(reader: OnnxReader, call: OperatorCall) -> Any:
     value = call.reads[0]
-    if not isinstance(value, Held) or value.whole:
+    if not isinstance(value, HeldTensor) or value.whole:
         return value
     return each(reader, value, IDENTITY)
 
 
 @operator("LeakyRelu")
-def leaky_relu(reader: Reader, call: Call) -> Held:
+def leaky_relu(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     return each(reader, call.held(), ours.LeakyReLU(call.take("alpha", 0.01)))
 
 
 @operator("Elu")
-def elu(reader: Reader, call: Call) -> Held:
+def elu(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     return each(reader, call.held(), ours.ELU(call.take("alpha", 1.0)))
 
 
 @operator("Selu")
-def selu(reader: Reader, call: Call) -> Held:
+def selu(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     alpha, gamma = call.take("alpha", 1.6732632), call.take("gamma", 1.0507010)
     if abs(alpha - 1.6732632) > 1e-5 or abs(gamma - 1.0507010) > 1e-5:
         refuse(f"is a SELU of alpha {alpha} and gamma {gamma}, which cortex_lab does not have")
@@ -69,7 +69,7 @@ def selu(reader: Reader, call: Call) -> Held:
 
 
 @operator("HardSigmoid")
-def hard_sigmoid(reader: Reader, call: Call) -> Held:
+def hard_sigmoid(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     alpha, beta = call.take("alpha", 0.2), call.take("beta", 0.5)
     if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
         return each(reader, call.held(), ours.HardSigmoid())
@@ -77,12 +77,12 @@ def hard_sigmoid(reader: Reader, call: Call) -> Held:
 
 
 @operator("Gelu")
-def gelu(reader: Reader, call: Call) -> Held:
+def gelu(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     return each(reader, call.held(), ours.GELU(call.take("approximate", "none") == "tanh"))
 
 
 @operator("Clip")
-def clip(reader: Reader, call: Call) -> Held:
+def clip(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     low, high = (call.known(k, "limits") for k in (1, 2))
     low, high = (None if limit is None else float(limit.reshape(-1)[0]) for limit in (low, high))
     if low is None or not math.isfinite(low):
@@ -94,7 +94,7 @@ def clip(reader: Reader, call: Call) -> Held:
 
 
 @operator("PRelu")
-def prelu(reader: Reader, call: Call) -> Held:
+def prelu(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value, slope = call.held(), np.asarray(call.known(1, "slope"))
     wide = np.ones(len(value.order) - slope.ndim, int).tolist()
     slope = slope.reshape(*wide, *slope.shape)
@@ -108,7 +108,7 @@ def prelu(reader: Reader, call: Call) -> Held:
 
 
 @operator("Softmax", "LogSoftmax")
-def softmax(reader: Reader, call: Call) -> Held:
+def softmax(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
     axis = value.order[axis_of(value, call.take("axis", -1))]
     kind = ours.Softmax if call.kind == "Softmax" else ours.LogSoftmax
@@ -116,7 +116,7 @@ def softmax(reader: Reader, call: Call) -> Held:
 
 
 @operator("Dropout")
-def dropout(reader: Reader, call: Call) -> Held:
+def dropout(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     ratio = float(np.asarray(call.known(1, "ratio", 0.5)).reshape(-1)[0])
     training = call.known(2, "training_mode", False)
     call.take("seed")
@@ -132,26 +132,26 @@ _BOTH = {"Add": ours.Add(), "Sub": ours.Subtract(), "Mul": ours.Multiply(), "Sum
 
 
 @operator("Add", "Sub", "Mul", "Div")
-def arithmetic_of_two(reader: Reader, call: Call) -> Any:
+def arithmetic_of_two(reader: OnnxReader, call: OperatorCall) -> Any:
     if folded(call):
         return arithmetic(call)
     one, other = call.reads
-    if isinstance(one, Held) and isinstance(other, Held):
+    if isinstance(one, HeldTensor) and isinstance(other, HeldTensor):
         if call.kind == "Div":
             refuse("divides one tensor by another, which cortex_lab does not")
         return merged(reader, call, [call.held(0), call.held(1)])
-    first = isinstance(one, Held)
+    first = isinstance(one, HeldTensor)
     numbers = np.asarray(other if first else one)
     return with_numbers(reader, call.held(0 if first else 1), call.kind, numbers, first)
 
 
 @operator("Sum", "Mean", "Max", "Min")
-def arithmetic_of_several(reader: Reader, call: Call) -> Held:
+def arithmetic_of_several(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     values = [call.held(k) for k in range(len(call.reads))]
     return each(reader, values[0], IDENTITY) if len(values) == 1 else merged(reader, call, values)
 
 
-def merged(reader: Reader, call: Call, values: list[Held]) -> Held:
+def merged(reader: OnnxReader, call: OperatorCall, values: list[HeldTensor]) -> HeldTensor:
     layer = _BOTH[call.kind]
     if len({len(value.order) for value in values}) > 1:
         refuse("puts together tensors of different numbers of axes")
@@ -162,7 +162,9 @@ def merged(reader: Reader, call: Call, values: list[Held]) -> Held:
     return reader.add(layer, [reader.arrange(value, order) for value in values], order)
 
 
-def with_numbers(reader: Reader, value: Held, kind: str, numbers: np.ndarray, first: bool) -> Held:
+def with_numbers(
+    reader: OnnxReader, value: HeldTensor, kind: str, numbers: np.ndarray, first: bool
+) -> HeldTensor:
     """A tensor and numbers from the file: a bias, a scale, a position."""
     if numbers.dtype.kind not in "fi":
         refuse(f"reckons with {numbers.dtype}")
@@ -192,12 +194,14 @@ def with_numbers(reader: Reader, value: Held, kind: str, numbers: np.ndarray, fi
     rows = 1 / rows if kind == "Div" and rows.all() else rows
     if kind == "Div" and not np.isfinite(rows).all():
         refuse("divides by 0")
+    if rows.shape == (*[1] * (rows.ndim - 1), value.shape[-1]):
+        return reader.add(ours.LayerScale(), [value.node], value.order, gamma=rows.reshape(-1))
     if not (rows > 0).all():
         refuse("scales by numbers that are not all above 0, place by place, which cortex_lab does not")
     return each(reader, value, _normalization(rows, np.zeros_like(rows), rows**-2.0))
 
 
-def _shifted(reader: Reader, value: Held, rows: np.ndarray) -> Held:
+def _shifted(reader: OnnxReader, value: HeldTensor, rows: np.ndarray) -> HeldTensor:
     """Numbers added place by place: the bias of what comes before, a position, or a mean."""
     node, last = reader.nodes.get(value.node), all(n == 1 for n in rows.shape[:-1])
     layer: Any = node.layer if node else None
@@ -223,7 +227,7 @@ def _normalization(rows: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> 
 
 
 @operator("Transpose")
-def transpose(reader: Reader, call: Call) -> Any:
+def transpose(reader: OnnxReader, call: OperatorCall) -> Any:
     value, perm = call.reads[0], call.take("perm")
     rank = value.ndim if isinstance(value, np.ndarray) else len(value.order)  # type: ignore[union-attr]
     perm = list(reversed(range(rank))) if perm is None else perm
@@ -232,11 +236,11 @@ def transpose(reader: Reader, call: Call) -> Any:
     if isinstance(value, np.ndarray):
         return looked(np.transpose(value, perm))
     held = call.held()
-    return Held(held.node, held.shape, tuple(held.order[axis] for axis in perm))
+    return HeldTensor(held.node, held.shape, tuple(held.order[axis] for axis in perm))
 
 
 @operator("Flatten")
-def flatten(reader: Reader, call: Call) -> Held:
+def flatten(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
     if call.take("axis", 1) % len(value.order) != 1:
         refuse("flattens rows together, which cortex_lab does not")
@@ -244,7 +248,7 @@ def flatten(reader: Reader, call: Call) -> Held:
 
 
 @operator("Reshape")
-def reshape(reader: Reader, call: Call) -> Any:
+def reshape(reader: OnnxReader, call: OperatorCall) -> Any:
     wanted, allow_zero = np.asarray(call.known(1, "shape")).reshape(-1).tolist(), call.take("allowzero", 0)
     if folded(call):
         value: Any = call.reads[0]
@@ -276,28 +280,30 @@ def reshape(reader: Reader, call: Call) -> Any:
         refuse(f"makes {wanted} of {dims}, which do not fit")
     # With the rows first, what stands before and behind them follows.
     moved = tuple(value.order[k] for k in (place, *range(place), *range(place + 1, len(dims))))
-    found = reader.reshaped(Held(value.node, value.shape, moved), [*before, *after])
-    return Held(found.node, found.shape, (*range(1, place + 1), 0, *range(place + 1, len(wanted))))
+    found = reader.reshaped(HeldTensor(value.node, value.shape, moved), [*before, *after])
+    return HeldTensor(found.node, found.shape, (*range(1, place + 1), 0, *range(place + 1, len(wanted))))
 
 
-def _axes(call: Call, place: int) -> list[int] | None:
+def _axes(call: OperatorCall, place: int) -> list[int] | None:
     found = call.take("axes")
     given = call.known(place, "axes")
     return found if found is not None else None if given is None else ints(given)
 
 
 @operator("Squeeze")
-def squeeze(reader: Reader, call: Call) -> Any:
+def squeeze(reader: OnnxReader, call: OperatorCall) -> Any:
     axes, value = _axes(call, 1), call.reads[0]
     if isinstance(value, np.ndarray):
         return np.squeeze(value, None if axes is None else tuple(axes))
     held = call.held()
+    if axes is None and 1 in reader.batch.values():
+        refuse("leaves out all axes of length 1, the rows of the batch among them; export it with axes")
     axes = [k for k, n in enumerate(held.dims) if n == 1] if axes is None else axes
     return reader.without(held, [axis_of(held, axis) for axis in axes])
 
 
 @operator("Unsqueeze")
-def unsqueeze(reader: Reader, call: Call) -> Any:
+def unsqueeze(reader: OnnxReader, call: OperatorCall) -> Any:
     axes, value = _axes(call, 1) or [], call.reads[0]
     if isinstance(value, np.ndarray):
         return np.expand_dims(value, tuple(axes))
@@ -307,7 +313,7 @@ def unsqueeze(reader: Reader, call: Call) -> Any:
 
 
 @operator("Concat")
-def concat(reader: Reader, call: Call) -> Any:
+def concat(reader: OnnxReader, call: OperatorCall) -> Any:
     axis = call.take("axis")
     if folded(call):
         parts: Any = [np.asarray(value) for value in call.reads]
@@ -326,7 +332,7 @@ def concat(reader: Reader, call: Call) -> Any:
 
 
 @operator("ReduceMean", "ReduceSum", "ReduceMax")
-def reduction(reader: Reader, call: Call) -> Held:
+def reduction(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     axes, value = _axes(call, 1), call.held()
     keepdims, kind = bool(call.take("keepdims", 1)), {"Mean": ours.Mean, "Sum": ours.Sum, "Max": ours.Max}
     if call.take("noop_with_empty_axes", 0) and not axes:

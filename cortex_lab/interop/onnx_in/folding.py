@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from cortex_lab.interop.onnx_in.reader import BATCH, Call, Held, Reader, operator, refuse
+from cortex_lab.interop.onnx_in.reader import BATCH, HeldTensor, OnnxReader, OperatorCall, operator, refuse
 from cortex_lab.nn import layers as ours
 
 MOST = 2**24
 """Numbers of an array that is worked out."""
 
 
-def folded(call: Call) -> bool:
+def folded(call: OperatorCall) -> bool:
     """Whether all that it reads is known."""
     return bool(call.reads) and all(value is None or isinstance(value, np.ndarray) for value in call.reads)
 
@@ -29,7 +29,7 @@ def looked(array: Any) -> np.ndarray:
 
 
 @operator("Constant")
-def constant(reader: Reader, call: Call) -> np.ndarray:
+def constant(reader: OnnxReader, call: OperatorCall) -> np.ndarray:
     for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
         if name in call.settings:
             kind = np.float32 if "float" in name else np.int64
@@ -39,22 +39,22 @@ def constant(reader: Reader, call: Call) -> np.ndarray:
 
 
 @operator("Shape")
-def shape(reader: Reader, call: Call) -> np.ndarray:
+def shape(reader: OnnxReader, call: OperatorCall) -> np.ndarray:
     value = call.reads[0]
-    dims = list(value.dims if isinstance(value, Held) else value.shape)  # type: ignore[union-attr]
+    dims = list(value.dims if isinstance(value, HeldTensor) else value.shape)  # type: ignore[union-attr]
     start, end = call.take("start", 0), call.take("end", len(dims))
     # Of objects: the number of rows is one that nobody may reckon with.
     return np.array(dims[slice(start, end)], object)
 
 
 @operator("ConstantOfShape")
-def constant_of_shape(reader: Reader, call: Call) -> np.ndarray:
+def constant_of_shape(reader: OnnxReader, call: OperatorCall) -> np.ndarray:
     value = call.take("value", np.zeros(1, np.float32))
     return _filled(value.reshape(-1)[:1], call.known(0, "shape"))
 
 
 @operator("Expand")
-def expand(reader: Reader, call: Call) -> Any:
+def expand(reader: OnnxReader, call: OperatorCall) -> Any:
     wanted, value = np.asarray(call.known(1, "shape")).reshape(-1).tolist(), call.reads[0]
     if isinstance(value, np.ndarray):
         return _filled(value, wanted)
@@ -82,7 +82,7 @@ def ints(array: Any) -> list[int]:
     return found
 
 
-def arithmetic(call: Call) -> np.ndarray:
+def arithmetic(call: OperatorCall) -> np.ndarray:
     """Add, Sub, Mul and Div of what is known."""
     one, other = (np.asarray(value) for value in call.reads)
     if any(value is BATCH for array in (one, other) for value in array.reshape(-1) if array.dtype == object):
@@ -99,10 +99,10 @@ def arithmetic(call: Call) -> np.ndarray:
 
 
 @operator("Cast")
-def cast(reader: Reader, call: Call) -> Any:
+def cast(reader: OnnxReader, call: OperatorCall) -> Any:
     value, kind = call.reads[0], np.dtype(helper.tensor_dtype_to_np_dtype(call.take("to")))
     call.take("saturate")
-    if isinstance(value, Held):
+    if isinstance(value, HeldTensor):
         if (kind.kind == "f") == value.whole:
             refuse(f"makes {kind} of what it reads, which cortex_lab does not")
         return value

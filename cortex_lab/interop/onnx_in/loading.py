@@ -12,7 +12,7 @@ from cortex_lab.ground.files import DamagedFile
 from cortex_lab.interop.keras_layers import Untranslatable
 from cortex_lab.interop.onnx_in import elementwise, folding, sequences, windows
 from cortex_lab.interop.onnx_in.model import REMEDY, opened
-from cortex_lab.interop.onnx_in.reader import Reader
+from cortex_lab.interop.onnx_in.reader import OnnxReader
 from cortex_lab.nn import Network
 
 assert elementwise and folding and sequences and windows
@@ -21,7 +21,7 @@ assert elementwise and folding and sequences and windows
 def read(path: str | os.PathLike, input_shape: Any, allow_nan: bool, ops: str | Ops) -> Network:
     """See `cortex_lab.interop.read_onnx`."""
     file = opened(path)
-    reader = Reader(file, input_shape)
+    reader = OnnxReader(file, input_shape)
     try:
         graph = reader.graph()
     except Untranslatable:

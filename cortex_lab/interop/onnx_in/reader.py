@@ -1,6 +1,6 @@
 """A graph of ONNX becoming one of ours, tensor by tensor.
 
-ONNX has the channels of an image first, and moves axes about as it likes. A `Held` tensor is the output of a
+ONNX has the channels of an image first, and moves axes about as it likes. A `HeldTensor` is the output of a
 node of ours with its axes in some order: transposing one costs nothing, and a `Permute` is made only where an
 operator needs an order that is not there. Tensors that are known from the file alone are arrays.
 """
@@ -26,18 +26,18 @@ _KEPT_SIGNS = str.maketrans({"/": ".", ":": "_", ">": "_", "\0": "_"})
 IDENTITY = ours.Activation("linear")
 
 
-class Batch:
+class RowCount:
     """The number of rows, in a shape: nobody may reckon with it."""
 
     def __repr__(self) -> str:
         return "rows"
 
 
-BATCH = Batch()
+BATCH = RowCount()
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldTensor:
     """Axis i of the tensor is axis order[i] of what `node` gives, whose rows are its axis 0."""
 
     node: str
@@ -53,8 +53,8 @@ class Held:
         return tuple(whole[axis] for axis in self.order)
 
 
-Value = Held | np.ndarray | None
-Operator = Callable[["Reader", "Call"], Any]
+Value = HeldTensor | np.ndarray | None
+Operator = Callable[["OnnxReader", "OperatorCall"], Any]
 OPERATORS: dict[str, Operator] = {}
 
 
@@ -76,7 +76,7 @@ def refuse(why: str) -> NoReturn:
 
 
 @dataclass
-class Call:
+class OperatorCall:
     """One operator: what it reads, its settings, and the names of what it gives."""
 
     kind: str
@@ -88,10 +88,10 @@ class Call:
     def take(self, name: str, default: Any = None) -> Any:
         return self.settings.pop(name, default)
 
-    def held(self, place: int = 0) -> Held:
+    def held(self, place: int = 0) -> HeldTensor:
         """What it reads there, which is no constant."""
         value = self.reads[place] if place < len(self.reads) else None
-        if not isinstance(value, Held):
+        if not isinstance(value, HeldTensor):
             refuse(f"reads a constant as input {place}, where a layer reads what others give")
         if value.whole:
             refuse("reads ids as numbers, which cortex_lab does not")
@@ -100,7 +100,7 @@ class Call:
     def known(self, place: int, what: str, default: Any = None) -> Any:
         """An array that follows from the file, or `default` if there is none."""
         value = self.reads[place] if place < len(self.reads) else None
-        if isinstance(value, Held):
+        if isinstance(value, HeldTensor):
             refuse(f"reads its {what} from another layer, and they must be in the file")
         return default if value is None else value
 
@@ -111,7 +111,7 @@ class Call:
             refuse(f"has {name}={value!r}, which cortex_lab does not have")
 
 
-class Reader:
+class OnnxReader:
     """The nodes so far, what each tensor is, and the weights to be put in."""
 
     def __init__(self, file: OnnxFile, input_shape: Any = None) -> None:
@@ -167,7 +167,7 @@ class Reader:
                 if each.type == each.TENSOR
                 else _plain(helper.get_attribute_value(each))
             )
-        call = Call(
+        call = OperatorCall(
             node.op_type, name, [self.values[each] for each in node.input], settings, list(node.output)
         )
         found = OPERATORS[node.op_type](self, call)
@@ -198,11 +198,11 @@ class Reader:
         self.inputs[name] = self.shapes[name] = shape
         if dims[0]:
             self.batch[name] = dims[0]
-        self.values[name] = Held(name, shape, tuple(range(len(shape) + 1)), dtype.kind == "i")
+        self.values[name] = HeldTensor(name, shape, tuple(range(len(shape) + 1)), dtype.kind == "i")
 
     def output(self, name: str) -> str:
         value = self.values.get(name)
-        if not isinstance(value, Held):
+        if not isinstance(value, HeldTensor):
             refuse(f"{self.file.path}: output {name!r} is nothing that a layer gives")
         self.now = name
         node = self.plain(value)
@@ -214,7 +214,7 @@ class Reader:
 
     def add(
         self, layer: Layer, reads: Sequence[str], order: tuple[int, ...] | None = None, **weights: np.ndarray
-    ) -> Held:
+    ) -> HeldTensor:
         """A node for a layer, called as the tensor that is being made, with its weights."""
         name = self.named()
         shapes = [self.shapes[each] for each in reads]
@@ -223,7 +223,7 @@ class Reader:
         for key, array in weights.items():
             self.weights[name, key] = np.asarray(array)
         order = tuple(range(len(shape) + 1)) if order is None else order
-        return Held(name, shape, order)
+        return HeldTensor(name, shape, order)
 
     def named(self) -> str:
         wanted = self.now.translate(_KEPT_SIGNS) or "node"
@@ -236,7 +236,7 @@ class Reader:
             own = f"{wanted}.{count}"
         return own
 
-    def arrange(self, value: Held, order: tuple[int, ...]) -> str:
+    def arrange(self, value: HeldTensor, order: tuple[int, ...]) -> str:
         """A node that holds a tensor with its axes in that order, rows first."""
         if value.order == order:
             return value.node
@@ -249,21 +249,21 @@ class Reader:
             self.arranged[key] = self.add(ours.Permute(dims[1:]), [value.node]).node
         return self.arranged[key]
 
-    def plain(self, value: Held) -> str:
+    def plain(self, value: HeldTensor) -> str:
         """The same with its axes as ONNX has them."""
         return self.arrange(value, tuple(range(len(value.order))))
 
-    def images(self, value: Held) -> str:
+    def images(self, value: HeldTensor) -> str:
         """The same with its channels, the second axis in ONNX, last."""
         return self.arrange(value, channels_last(len(value.order)))
 
-    def reshaped(self, value: Held, shape: Sequence[int]) -> Held:
+    def reshaped(self, value: HeldTensor, shape: Sequence[int]) -> HeldTensor:
         """The values of a tensor, in ONNX' order, in rows of another shape."""
         if math.prod(value.shape) != math.prod(shape):
             refuse(f"makes rows of {tuple(shape)} of rows of {value.dims[1:]}, which do not fit")
         return self.add(ours.Reshape(tuple(shape)), [self.plain(value)])
 
-    def without(self, value: Held, axes: Sequence[int]) -> Held:
+    def without(self, value: HeldTensor, axes: Sequence[int]) -> HeldTensor:
         """A tensor less some axes of length 1, wherever they lie."""
         gone = {value.order[axis] for axis in axes}
         if any(value.dims[axis] != 1 for axis in axes):
@@ -273,20 +273,22 @@ class Reader:
         if len(left) == 1:
             refuse("leaves no axis but the rows")
         shape = tuple(value.shape[axis - 1] for axis in left if axis)
-        return Held(self.add(ours.Reshape(shape), [value.node]).node, shape, order)
+        return HeldTensor(self.add(ours.Reshape(shape), [value.node]).node, shape, order)
 
-    def widened(self, value: Held, axes: Sequence[int]) -> Held:
+    def widened(self, value: HeldTensor, axes: Sequence[int]) -> HeldTensor:
         """A tensor with more axes of length 1 in these places."""
         shape, order = value.shape, list(value.order)
         for axis in sorted(axes):
             shape = (*shape, 1)
             order.insert(axis, len(shape))
-        return Held(self.add(ours.Reshape(shape), [value.node]).node, shape, tuple(order))
+        return HeldTensor(self.add(ours.Reshape(shape), [value.node]).node, shape, tuple(order))
 
-    def alone(self, value: Held) -> bool:
+    def alone(self, value: HeldTensor) -> bool:
         """Whether nothing but what is being read reads a tensor's node."""
         names = [
-            name for name, each in self.values.items() if isinstance(each, Held) and each.node == value.node
+            name
+            for name, each in self.values.items()
+            if isinstance(each, HeldTensor) and each.node == value.node
         ]
         return sum(self.used[name] for name in names) == 1 and value.node not in self.inputs
 
@@ -296,7 +298,7 @@ def channels_last(rank: int) -> tuple[int, ...]:
     return (0, rank - 1, *range(1, rank - 1)) if rank > 2 else tuple(range(rank))
 
 
-def axis_of(value: Held, axis: Any) -> int:
+def axis_of(value: HeldTensor, axis: Any) -> int:
     """An axis, counted from the front, that is not the rows'."""
     rank = len(value.order)
     if not isinstance(axis, (int, np.integer)) or not -rank <= axis < rank:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.interop.onnx_in.reader import Call, Held, Reader, operator, refuse
+from cortex_lab.interop.onnx_in.reader import HeldTensor, OnnxReader, OperatorCall, operator, refuse
 from cortex_lab.nn import layers as ours
 
 # By operator: the layer, how many gates, and which of ONNX' gates is each of ours.
@@ -17,7 +17,7 @@ _USUAL = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh
 
 
 @operator("RNN", "GRU", "LSTM")
-def recurrent(reader: Reader, call: Call) -> list[Any]:
+def recurrent(reader: OnnxReader, call: OperatorCall) -> list[Any]:
     kind, gates = _KINDS[call.kind]
     value, units = call.held(), call.take("hidden_size")
     way, rows_first = call.take("direction", "forward"), bool(call.take("layout", 0))
@@ -47,7 +47,9 @@ def recurrent(reader: Reader, call: Call) -> list[Any]:
     order = (0, 1, 2) if rows_first else (1, 0, 2)
     if value.order[order.index(0)] != 0:
         refuse("has its steps where the rows of the batch are; the rows are the second axis there")
-    node = reader.arrange(Held(value.node, value.shape, tuple(value.order[k] for k in order)), (0, 1, 2))
+    node = reader.arrange(
+        HeldTensor(value.node, value.shape, tuple(value.order[k] for k in order)), (0, 1, 2)
+    )
     weights = [_weights(call.kind, gates, kernel[k], states[k], bias[k], settings) for k in range(ways)]
     used = [bool(name) and reader.used[name] > 0 for name in [*call.outputs, "", ""][:3]]
     if used[2]:
@@ -66,7 +68,7 @@ def recurrent(reader: Reader, call: Call) -> list[Any]:
     if not sequences:
         return [None, _ends(reader, found, ways, units, rows_first)]
     whole = reader.add(ours.Reshape((found.shape[0], ways, units)), [found.node])
-    outer = Held(whole.node, whole.shape, (0, 1, 2, 3) if rows_first else (1, 2, 0, 3))
+    outer = HeldTensor(whole.node, whole.shape, (0, 1, 2, 3) if rows_first else (1, 2, 0, 3))
     if not used[1]:
         return [outer]
     if both:
@@ -75,12 +77,12 @@ def recurrent(reader: Reader, call: Call) -> list[Any]:
     return [outer, _ends(reader, reader.add(ours.Flatten(), [last.node]), ways, units, rows_first)]
 
 
-def _ends(reader: Reader, found: Held, ways: int, units: int, rows_first: bool) -> Held:
+def _ends(reader: OnnxReader, found: HeldTensor, ways: int, units: int, rows_first: bool) -> HeldTensor:
     parted = reader.add(ours.Reshape((ways, units)), [found.node])
-    return Held(parted.node, parted.shape, (0, 1, 2) if rows_first else (1, 0, 2))
+    return HeldTensor(parted.node, parted.shape, (0, 1, 2) if rows_first else (1, 0, 2))
 
 
-def _refuse_more(call: Call) -> None:
+def _refuse_more(call: OperatorCall) -> None:
     call.take("output_sequence")
     for place, what in ((4, "lengths of its sequences"), (7, "peepholes")):
         if call.known(place, what) is not None:

@@ -7,12 +7,20 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.interop.onnx_in.folding import folded, ints, looked
-from cortex_lab.interop.onnx_in.reader import Call, Held, Reader, axis_of, channels_last, operator, refuse
+from cortex_lab.interop.onnx_in.reader import (
+    HeldTensor,
+    OnnxReader,
+    OperatorCall,
+    axis_of,
+    channels_last,
+    operator,
+    refuse,
+)
 from cortex_lab.nn import layers as ours
 from cortex_lab.nn.contract.window import resolve_span
 
 
-def weight(call: Call, place: int, what: str, *rank: int) -> np.ndarray:
+def weight(call: OperatorCall, place: int, what: str, *rank: int) -> np.ndarray:
     """Weights that are in the file, with so many axes."""
     found = call.known(place, what)
     if found is None or found.dtype.kind != "f" or found.ndim not in rank:
@@ -21,7 +29,7 @@ def weight(call: Call, place: int, what: str, *rank: int) -> np.ndarray:
 
 
 @operator("Gemm")
-def gemm(reader: Reader, call: Call) -> Held:
+def gemm(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value, kernel = call.held(), weight(call, 1, "weights", 2)
     call.only("transA", 0)
     kernel = kernel.T if call.take("transB", 0) else kernel
@@ -38,10 +46,10 @@ def gemm(reader: Reader, call: Call) -> Held:
 
 
 @operator("MatMul")
-def matmul(reader: Reader, call: Call) -> Held:
+def matmul(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
     other = call.reads[1]
-    if isinstance(other, Held):
+    if isinstance(other, HeldTensor):
         if len(value.order) != 3 or len(other.order) != 3:
             refuse(
                 f"multiplies tensors of {len(value.order)} and {len(other.order)} axes, and 3 each are read"
@@ -52,12 +60,12 @@ def matmul(reader: Reader, call: Call) -> Held:
 
 
 @operator("Gather")
-def gather(reader: Reader, call: Call) -> Any:
+def gather(reader: OnnxReader, call: OperatorCall) -> Any:
     axis, table, places = call.take("axis", 0), call.reads[0], call.reads[1]
     if folded(call):
         return looked(np.take(np.asarray(table), np.asarray(places, np.int64), axis))
     if isinstance(table, np.ndarray):
-        if not isinstance(places, Held) or not places.whole or axis or table.ndim != 2:
+        if not isinstance(places, HeldTensor) or not places.whole or axis or table.ndim != 2:
             refuse("looks up what is no table of vectors, or by what are no ids of an input")
         return reader.add(ours.Embedding(*table.shape), [places.node], embeddings=table)
     value, place = call.held(), np.asarray(call.known(1, "places"))
@@ -74,7 +82,7 @@ def gather(reader: Reader, call: Call) -> Any:
 # Convolutions -----------------------------------------------------------------------------------------------
 
 
-def _window(call: Call, size: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[Any, Any, Any]:
+def _window(call: OperatorCall, size: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[Any, Any, Any]:
     """Strides, dilations and the padding (before, after) of each axis."""
     rank = len(size)
     strides, dilations = (call.take(name) or [1] * rank for name in ("strides", "dilations"))
@@ -95,7 +103,7 @@ def _window(call: Call, size: tuple[int, ...], kernel: tuple[int, ...]) -> tuple
     return tuple(strides), tuple(dilations), tuple(spans)
 
 
-def _of_images(reader: Reader, call: Call) -> tuple[str, tuple[int, ...], int, tuple[int, ...]]:
+def _of_images(reader: OnnxReader, call: OperatorCall) -> tuple[str, tuple[int, ...], int, tuple[int, ...]]:
     """What a sliding window reads, channels last: the node, the size, the channels and the order."""
     value = call.held()
     rank = len(value.order)
@@ -107,7 +115,7 @@ def _of_images(reader: Reader, call: Call) -> tuple[str, tuple[int, ...], int, t
 
 
 @operator("Conv")
-def conv(reader: Reader, call: Call) -> Held:
+def conv(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     node, size, channels, order = _of_images(reader, call)
     kernel, bias = weight(call, 1, "kernel", len(order)), call.known(2, "bias")
     groups, filters, window = call.take("group", 1), kernel.shape[0], kernel.shape[2:]
@@ -128,7 +136,7 @@ def conv(reader: Reader, call: Call) -> Held:
 
 
 @operator("ConvTranspose")
-def conv_transpose(reader: Reader, call: Call) -> Held:
+def conv_transpose(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     node, size, channels, order = _of_images(reader, call)
     kernel, bias = weight(call, 1, "kernel", 4), call.known(2, "bias")
     call.only("group", 1)
@@ -146,9 +154,9 @@ def conv_transpose(reader: Reader, call: Call) -> Held:
 
 
 @operator("MaxPool", "AveragePool")
-def pool(reader: Reader, call: Call) -> Held:
+def pool(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     node, size, _, order = _of_images(reader, call)
-    window: tuple[int, ...] = tuple(call.take("kernel_shape") or ())
+    window = tuple(int(n) for n in call.take("kernel_shape") or ())
     if len(window) != len(size):
         refuse(f"has a window of {window} for {len(size)} axes")
     ceil = bool(call.take("ceil_mode", 0))
@@ -167,7 +175,7 @@ def pool(reader: Reader, call: Call) -> Held:
 
 
 @operator("GlobalAveragePool", "GlobalMaxPool")
-def pool_of_all(reader: Reader, call: Call) -> Held:
+def pool_of_all(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     node, size, _, order = _of_images(reader, call)
     kind = "Average" if "Average" in call.kind else "Max"
     return reader.add(getattr(ours, f"Global{kind}Pooling{len(size)}D")(True), [node], order)
@@ -177,7 +185,7 @@ def pool_of_all(reader: Reader, call: Call) -> Held:
 
 
 @operator("BatchNormalization")
-def batch_normalization(reader: Reader, call: Call) -> Held:
+def batch_normalization(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
     call.only("training_mode", 0)
     names = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -189,7 +197,7 @@ def batch_normalization(reader: Reader, call: Call) -> Held:
 
 
 @operator("InstanceNormalization", "GroupNormalization")
-def group_normalization(reader: Reader, call: Call) -> Held:
+def group_normalization(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
     node = reader.images(value)
     channels, groups = reader.shapes[node][-1], call.take("num_groups", -1)
@@ -202,7 +210,7 @@ def group_normalization(reader: Reader, call: Call) -> Held:
 
 
 @operator("LayerNormalization", "RMSNormalization")
-def layer_normalization(reader: Reader, call: Call) -> Held:
+def layer_normalization(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
     first = call.take("axis", -1) % len(value.order)
     epsilon = call.take("epsilon", 1e-5)
@@ -221,7 +229,7 @@ def layer_normalization(reader: Reader, call: Call) -> Held:
 
 
 @operator("LRN")
-def local_response(reader: Reader, call: Call) -> Held:
+def local_response(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value, size = call.held(), call.take("size")
     if size % 2 == 0:
         refuse(f"has a window of {size}, which is not in the middle; an odd one is read")
@@ -235,7 +243,7 @@ def local_response(reader: Reader, call: Call) -> Held:
 
 
 @operator("Pad")
-def pad(reader: Reader, call: Call) -> Held:
+def pad(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
     pads, number = ints(call.known(1, "pads")), call.known(2, "value", np.zeros(1))
     axes = call.known(3, "axes")
@@ -253,7 +261,7 @@ def pad(reader: Reader, call: Call) -> Held:
 
 
 @operator("Slice")
-def cut(reader: Reader, call: Call) -> Any:
+def cut(reader: OnnxReader, call: OperatorCall) -> Any:
     starts, ends = (ints(call.known(k, "limits")) for k in (1, 2))
     axes, steps = (call.known(k, "axes and steps") for k in (3, 4))
     value = call.reads[0]
@@ -274,11 +282,13 @@ def cut(reader: Reader, call: Call) -> Any:
     return _cut(reader, call.held(), edges)
 
 
-def _cut(reader: Reader, value: Held, edges: dict[int, tuple[int, int]]) -> Held:
+def _cut(reader: OnnxReader, value: HeldTensor, edges: dict[int, tuple[int, int]]) -> HeldTensor:
     return _bordered(reader, value, {axis: edge for axis, edge in edges.items() if any(edge)}, "Cropping")
 
 
-def _bordered(reader: Reader, value: Held, edges: dict[int, tuple[int, int]], kind: str) -> Held:
+def _bordered(
+    reader: OnnxReader, value: HeldTensor, edges: dict[int, tuple[int, int]], kind: str
+) -> HeldTensor:
     """Edges added to a tensor or cut off it, by axis as ONNX counts them."""
     rank = len(value.order)
     places = {value.order[axis]: edge for axis, edge in edges.items()}
@@ -302,7 +312,7 @@ def _bordered(reader: Reader, value: Held, edges: dict[int, tuple[int, int]], ki
             refuse("adds or leaves out edges along all axes")
         swapped = [axis if axis not in (other, rank - 1) else other + rank - 1 - axis for axis in range(rank)]
         order = tuple(swapped[axis] for axis in value.order)
-        wide = Held(reader.arrange(value, order), (), order)
+        wide = HeldTensor(reader.arrange(value, order), (), order)
         places = {swapped[axis]: edge for axis, edge in places.items()}
     spans = tuple(places.get(axis, (0, 0)) for axis in range(1, rank - 1))
     layer = getattr(ours, f"{kind}{rank - 2}D")(spans[0] if rank == 3 else spans)
@@ -310,7 +320,7 @@ def _bordered(reader: Reader, value: Held, edges: dict[int, tuple[int, int]], ki
 
 
 @operator("Resize")
-def resize(reader: Reader, call: Call) -> Held:
+def resize(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     node, size, _, order = _of_images(reader, call)
     scales, sizes = call.known(2, "scales"), call.known(3, "sizes")
     if scales is not None and scales.size:
@@ -328,13 +338,15 @@ def resize(reader: Reader, call: Call) -> Held:
     call.only("axes", None)
     if len(given) != len(order) or given[:2] != [1, 1] or any(f != int(f) or f < 1 for f in factors):
         refuse(f"makes images {factors} times as large, and whole numbers are read")
-    nearest = way == ("nearest", "asymmetric") and rounding == "floor"
-    if not nearest and way not in (
-        ("nearest", "half_pixel"),
-        ("linear", "half_pixel"),
-        ("linear", "pytorch_half_pixel"),
-    ):
-        refuse(f"enlarges by {way[0]} and {way[1]}, which cortex_lab does not")
+    # Pixels repeated, or weighted by how near their centers are; other roundings shift the picture.
+    known = {
+        ("nearest", "asymmetric"): ("floor",),
+        ("nearest", "half_pixel"): ("round_prefer_floor", "round_prefer_ceil"),
+        ("linear", "half_pixel"): (rounding,),
+        ("linear", "pytorch_half_pixel"): (rounding,) if min(size) > 1 else (),
+    }
+    if rounding not in known.get(way, ()):
+        refuse(f"enlarges by {way[0]}, {way[1]} and {rounding}, which cortex_lab does not")
     whole = tuple(int(f) for f in factors)
     if len(size) == 1:
         if way[0] == "linear":

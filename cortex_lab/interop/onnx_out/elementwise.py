@@ -84,7 +84,7 @@ def softmax(task: Task) -> Value:
 
 @exports(
     ours.Dropout, ours.SpatialDropout1D, ours.SpatialDropout2D, ours.GaussianDropout, ours.AlphaDropout,
-    ours.GaussianNoise,
+    ours.GaussianNoise, ours.StochasticDepth,
 )  # fmt: skip
 def of_training(task: Task) -> Value:
     order = task.order()
@@ -96,6 +96,11 @@ def rescaling(task: Task) -> Value:
     order, layer = task.order(), task.layer
     scaled = task.op("Mul", [task.read(order=order), task.constant(layer.scale)])
     return task.gives(task.op("Add", [scaled, task.constant(layer.offset)]), order)
+
+
+@exports(ours.LayerScale)
+def layer_scale(task: Task) -> Value:
+    return task.gives(task.op("Mul", [task.read(), task.weight("gamma")]))
 
 
 @exports(ours.PositionEmbedding)

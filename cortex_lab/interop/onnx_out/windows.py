@@ -170,7 +170,7 @@ def pooling_of_all(task: Task) -> Value:
 
 @exports(ours.BatchNormalization)
 def batch_normalization(task: Task) -> Value:
-    layer, shape = task.layer, tuple(task.shapes[0])
+    layer, shape = task.layer, task.shapes[0]
     whole = layer.per_element and len(shape) > 1
     axis = row_axis("axis", layer.axis, shape)
     if whole or axis < len(shape) - 1:
@@ -182,7 +182,7 @@ def batch_normalization(task: Task) -> Value:
         places = shape if whole else tuple(n if k == axis else 1 for k, n in enumerate(shape))
         found = task.op("Mul", [task.read(), task.constant(scale.reshape(places))])
         return task.gives(task.op("Add", [found, task.constant(shift.reshape(places))]))
-    count = shape[-1]
+    count = task.arrays["moving_mean"].size
     gamma = task.weight("gamma") if layer.scale else task.constant(np.ones(count))
     beta = task.weight("beta") if layer.center else task.constant(np.zeros(count))
     reads = [task.read(order=FIRST), gamma, beta, task.weight("moving_mean"), task.weight("moving_variance")]

@@ -81,6 +81,23 @@ class SpatialDropout2D(_SpatialDropout):
 
 
 @dataclass(frozen=True)
+class StochasticDepth(_Masked):
+    """Drops whole rows with probability `rate`, divides the others by 1 - rate (Huang et al. 2016).
+
+    At the end of a branch that is added to what it began with, a row that is dropped goes past the branch.
+    """
+
+    rate: float = 0.5
+
+    def saved(self, *shapes: Shape) -> dict[str, Buffer]:
+        return {"mask": Buffer(tuple(1 for _ in shapes[0]))}
+
+    def disturb(self, ops: Ops, at: Slots) -> None:
+        ops.dropout_mask(at.mask, at.rate, at.seed, at.step, at.stream)
+        ops.multiply(at.x, at.mask, out=at.y)
+
+
+@dataclass(frozen=True)
 class GaussianDropout(_Masked):
     """Multiplies by normal noise of mean 1 and Dropout's variance, rate / (1 - rate).
 

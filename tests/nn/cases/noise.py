@@ -6,6 +6,7 @@ from cortex_lab.nn.layers.dropout import (
     GaussianDropout,
     SpatialDropout1D,
     SpatialDropout2D,
+    StochasticDepth,
 )
 from cortex_lab.nn.layers.noise import GaussianNoise
 from cortex_lab.nn.layers.sparse import KSparse
@@ -32,8 +33,13 @@ CASES = [
         for strength, shape in ((0.0, (4,)), (0.3, (5,)), (0.5, (3, 2, 3)))
     ],
     *[
-        Case(kind(strength), (shape,), str(strength), inference=_unchanged)
-        for kind, shape in ((SpatialDropout1D, (3, 4)), (SpatialDropout2D, (2, 3, 4)))
+        Case(kind(strength), (shape,), f"{strength}-of-{len(shape)}-axes", inference=_unchanged)
+        for kind, shape in (
+            (SpatialDropout1D, (3, 4)),
+            (SpatialDropout2D, (2, 3, 4)),
+            (StochasticDepth, (5,)),
+            (StochasticDepth, (2, 3, 4)),
+        )
         for strength in (0.0, 0.3)
     ],
     *[

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cortex_lab.nn.layers.layer_scale import LayerScale
 from cortex_lab.nn.layers.scaling import Normalization, Rescaling
 from tests.nn.cases import Case
 
@@ -28,6 +29,8 @@ def _case(layer, rows, label, shape=(-1,)):
 CASES = [
     Case(Rescaling(2.0, -1.0), ((4,),), oracle=lambda xs, p: 2 * xs[0] - 1),
     Case(Rescaling(-0.5), ((2, 3, 1),), "image", oracle=lambda xs, p: -xs[0] / 2),
+    Case(LayerScale(0.5), ((4,),), oracle=lambda xs, p: xs[0] * p["gamma"]),
+    Case(LayerScale(), ((2, 3, 5),), "image", oracle=lambda xs, p: xs[0] * p["gamma"]),
     _case(Normalization(-1, MEAN, VARIANCE), (3,), "columns"),
     _case(Normalization(-1, MEAN, VARIANCE, invert=True), (3,), "back"),
     _case(Normalization(-1, MEAN, VARIANCE), (2, 4, 3), "channels"),
