@@ -12,7 +12,7 @@ import pandas as pd
 
 from cortex_lab.data import guarding, overlays
 from cortex_lab.data._draws import checked_seed
-from cortex_lab.data._rows import positions
+from cortex_lab.data._rows import SomeRows, positions
 from cortex_lab.data.answers import Answers
 from cortex_lab.data.dealing import by_group, by_time
 from cortex_lab.data.folds import Folds, drawn_folds
@@ -142,6 +142,11 @@ class Parts(Answers):
         if by is not None:
             named, values = by.name, pd.factorize(whole._complete(by, "groups").loc[np.sort(whole.rows)])[0]
         return drawn_folds(whole, checks.whole("k", k, least=2), checked_seed(seed), stratify, values, named)
+
+    def input_rows(self) -> Any:
+        """The inputs that `arrays` gives, some at a time, `[start:stop]`; by name of several."""
+        found = {name: SomeRows(rows, self.rows) for name, rows in self._inputs.items()}
+        return found if isinstance(self.inputs, dict) else found["inputs"]
 
     def results(self, found: Mapping[str, Any]) -> pd.DataFrame:
         """What was found for each row, such as {"loss": losses}, on the index that the rows came with.

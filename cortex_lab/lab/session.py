@@ -276,6 +276,15 @@ class TrainingSession(Looking, Session):
             raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
         return Bench(self, **options).show()
 
+    @property
+    def views(self) -> Any:
+        """Each view of this session alone: `session.views.loss_curve()`; see `cortex_lab.widgets.Views`."""
+        try:
+            from cortex_lab.widgets import Views
+        except ImportError as missing:
+            raise ImportError("views need plotly and matplotlib: pip install 'cortex-lab[lab]'") from missing
+        return Views(self)
+
     def _put_back(self, network: Network) -> None:
         ours, to_numpy = self.network, network.ops.to_numpy
 
