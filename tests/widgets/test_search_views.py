@@ -9,7 +9,7 @@ import pytest
 import cortex_lab as cl
 from cortex_lab.search import Search
 from cortex_lab.widgets import NothingToShow, ParallelCoordinates, SearchHistory, SearchSlices
-from cortex_lab.widgets.chart.searched import Spread
+from cortex_lab.widgets.chart.searched import OnAxis
 from tests.widgets.cases import SomeTrials
 
 VIEWS = (ParallelCoordinates, SearchHistory, SearchSlices)
@@ -110,6 +110,6 @@ COLUMNS = {
 @pytest.mark.parametrize("case", COLUMNS)
 def test_where_values_lie_on_an_axis(case):
     column, shares, ticks = COLUMNS[case]
-    spread = Spread.of(column, "it")
+    spread = OnAxis.of(column, "it")
     np.testing.assert_allclose(spread.shares, shares, atol=1e-9)
     assert [text for _, text in spread.ticks] == ticks

@@ -18,7 +18,7 @@ MOST_VALUES = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Mapped:
+class PlacedRows:
     """Rows to be placed, in a part of the data, with a label or a value each, or neither."""
 
     part: str = ""
@@ -55,7 +55,7 @@ class Mapped:
         return f"; colored by {self.value_name}, {low:.4g} to {high:.4g}".replace("-", "−")
 
 
-def rows_to_map(session: Session, most: int) -> Mapped:
+def rows_to_map(session: Session, most: int) -> PlacedRows:
     """Held-out rows, `most` of them spread evenly, colored by label or by target."""
     known = rows_of(session)
     rows = known.shown
@@ -66,13 +66,13 @@ def rows_to_map(session: Session, most: int) -> Mapped:
     classified = next((name for name, goal in asked.items() if goal.classes), None)
     if classified is not None and targets[classified].size == len(rows):
         labels, classes = _classes(asked[classified], targets[classified].reshape(-1))
-        return Mapped(known.part, rows, inputs, labels, classes)
+        return PlacedRows(known.part, rows, inputs, labels, classes)
     for name, goal in asked.items():
         values = targets[name].reshape(len(rows), -1)
         if goal.says == "values" and values.shape[1] <= MOST_VALUES:
             colors = {"values": values[:, 0].astype(np.float32), "value_name": goal.names[0]}
-            return Mapped(known.part, rows, inputs, **colors)
-    return Mapped(known.part, rows, inputs)
+            return PlacedRows(known.part, rows, inputs, **colors)
+    return PlacedRows(known.part, rows, inputs)
 
 
 def _classes(goal: Asked, targets: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

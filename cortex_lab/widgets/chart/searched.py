@@ -81,6 +81,10 @@ class OfSearch:
         """No bench shows it: it is of no session."""
         return False
 
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return f"It is drawn of a search.\nSay {cls.__name__}(cl.search.Search(make).run(trials=20))."
+
     def state(self, exact: bool) -> Hashable:
         frame = self.search.frame()
         return len(frame), tuple(frame["state"]), tuple(frame["step"])
@@ -109,7 +113,7 @@ class OfSearch:
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class OnAxis:
     """The values of a parameter or of a metric along an axis: numbers, or places of `words`."""
 
     values: np.ndarray
@@ -117,7 +121,7 @@ class Spread:
     axis: Axis
 
     @classmethod
-    def of(cls, column: pd.Series, label: str) -> Spread:
+    def of(cls, column: pd.Series, label: str) -> OnAxis:
         """Numbers as they are, on a logarithmic axis where they go far; anything else as words."""
         given = column.dropna()
         if pd.api.types.is_numeric_dtype(given.infer_objects()) and not _are_flags(given):
@@ -168,6 +172,6 @@ def _are_flags(column: pd.Series) -> bool:
 
 def axis_of(values: np.ndarray, label: str) -> Axis:
     """An axis of what the trials came to, spikes aside."""
-    found = Spread.of(pd.Series(values), label).axis
+    found = OnAxis.of(pd.Series(values), label).axis
     spread: Any = range_of([values], found.log)
     return Axis(spread.limits, label, log=found.log)

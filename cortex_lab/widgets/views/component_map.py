@@ -12,7 +12,7 @@ import pandas as pd
 from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.mapped import MOST_ROWS, Mapped, activations_of, layers_to_map, rows_to_map
+from cortex_lab.widgets.chart.mapped import MOST_ROWS, PlacedRows, activations_of, layers_to_map, rows_to_map
 from cortex_lab.widgets.chart.marks import Axis, Chart, Plot
 from cortex_lab.widgets.chart.rows import has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
@@ -31,7 +31,7 @@ class Components:
     layer: str
     step: int
     method: str
-    mapped: Mapped
+    mapped: PlacedRows
     places: np.ndarray
     shares: np.ndarray
     converged: bool = True
@@ -79,7 +79,7 @@ class ComponentMap(OfOneLayer, View[Components]):
         self.pinned: int | None = None
         self.layers, self._layer = layers_to_map(session)
         rows = checks.whole("rows", rows, least=2)
-        self._mapped = rows_to_map(session, rows) if has_rows(session) else Mapped()
+        self._mapped = rows_to_map(session, rows) if has_rows(session) else PlacedRows()
         self.method = method
         if layer is not None:
             self.layer = layer

@@ -14,7 +14,7 @@ import pandas as pd
 from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.mapped import MOST_ROWS, Mapped, activations_of, layers_to_map, rows_to_map
+from cortex_lab.widgets.chart.mapped import MOST_ROWS, PlacedRows, activations_of, layers_to_map, rows_to_map
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.moments import Moments
 from cortex_lab.widgets.chart.rows import has_rows, rows_of
@@ -43,7 +43,7 @@ class Map:
     step: int
     iteration: int
     positions: np.ndarray
-    mapped: Mapped
+    mapped: PlacedRows
     told: str = ""
     pinned: int | None = None
 
@@ -106,7 +106,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._of: EmbeddingMap | None = None
         self._turn = forks.freed(threading.Lock())
         self.layers, self._layer = layers_to_map(session)
-        self._mapped = Mapped()
+        self._mapped = PlacedRows()
         if has_rows(session):
             self._mapped = rows_to_map(session, rows)
             self.title = f"Map of the {self._mapped.part}"

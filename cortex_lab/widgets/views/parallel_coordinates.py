@@ -6,7 +6,7 @@ import numpy as np
 
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.parallel import Parallel
-from cortex_lab.widgets.chart.searched import OfSearch, Spread, Trials
+from cortex_lab.widgets.chart.searched import OfSearch, OnAxis, Trials
 from cortex_lab.widgets.chart.view import View
 
 MOST_TRIALS = 300
@@ -28,7 +28,7 @@ class ParallelCoordinates(OfSearch, View[Trials]):
         worst_first = data.frame.sort_values("value", ascending=data.rising, kind="stable")
         shown = worst_first.iloc[-MOST_TRIALS:]
         names = [*data.parameters, data.metric]
-        spreads = [Spread.of(shown["value" if name == data.metric else name], name) for name in names]
+        spreads = [OnAxis.of(shown["value" if name == data.metric else name], name) for name in names]
         ranks = np.linspace(0, 1, len(shown)) if len(shown) > 1 else np.ones(1)
         pruned = (shown["state"] != "complete").to_numpy()
         told = tuple(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cortex_lab.ground import checks
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
-from cortex_lab.widgets.chart.searched import OfSearch, Searched, Spread, Trials, axis_of
+from cortex_lab.widgets.chart.searched import OfSearch, OnAxis, Searched, Trials, axis_of
 from cortex_lab.widgets.chart.view import View
 
 ALL = "all"
@@ -55,7 +55,7 @@ class SearchSlices(OfSearch, View[Trials]):
         up = axis_of(values, data.metric)
         plots: list[Plot] = []
         for name in wanted:
-            spread = Spread.of(data.frame[name], name)
+            spread = OnAxis.of(data.frame[name], name)
             asked = data.frame[name].notna().to_numpy()
             numbers = data.frame.index.to_numpy()[asked]
             keys = {"keys": numbers, "key_name": "trial", "values": numbers.astype(float)}
