@@ -87,7 +87,7 @@ class Looking:
             columns |= self._columns(name, output, len(outputs) > 1)
         if own and isinstance(batches, Batches) and len(batches.excluded):
             columns["excluded"] = np.isin(data.rows, batches.excluded)
-        return pd.DataFrame(columns, index=_index(data, len(total)))
+        return pd.DataFrame(columns, index=index_of(data, len(total)))
 
     def _columns(self, name: str, output: OutputByRow, several: bool) -> dict[str, Any]:
         """What one output says, by the names of its columns."""
@@ -142,7 +142,8 @@ def _column(called: str, values: np.ndarray, says: str, labels: pd.Index | None)
     return labels.take(ids)
 
 
-def _index(data: object, rows: int) -> pd.Index:
+def index_of(data: object, rows: int) -> pd.Index:
+    """What rows of `data`, given as to `score`, are called."""
     if isinstance(data, Dataset):
         return data._index[data.rows]
     if isinstance(data, pd.DataFrame):

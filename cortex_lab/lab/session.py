@@ -19,6 +19,7 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.habits import named_first, told
 from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.looking import Looking
+from cortex_lab.lab.mapping import Embedded
 from cortex_lab.lab.recipe import Recipe
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
@@ -44,7 +45,7 @@ class Best:
     value: float
 
 
-class TrainingSession(Looking, Session):
+class TrainingSession(Looking, Embedded, Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
@@ -173,6 +174,14 @@ class TrainingSession(Looking, Session):
                 + "; the session that it goes on from has it" * (0 <= step < self.first_step)
             )
         return self.at_rest(lambda: self._training_at(step).network)
+
+    def branch_at(self, step: int) -> TrainingSession:
+        """A session of its own on the training as it was after `step`, without a trace; see `network_at`."""
+        step = checks.whole("step", step)
+        if not self.first_step <= step <= self.step_number:
+            steps = f"from step {self.first_step} to step {self.step_number}"
+            raise ValueError(f"this session goes {steps}, so there is no step {step} to look at")
+        return self.at_rest(lambda: self.sibling(self._training_at(step)))
 
     def restore_best(self, key: str | None = None, mode: str | None = None) -> Best:
         """Put the best weights back into the network, as an edit at the step where this session stands.

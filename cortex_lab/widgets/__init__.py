@@ -12,6 +12,7 @@
 | `WeightHistogram` | how the parameters of a layer are spread                              |
 | `AlsoRecorded`    | what else is recorded: losses of several outputs, probes              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+| `MapPicture`      | maps that are finished, one or several with a slider through them     |
 | `Findings`        | what a diagnosis found, in words, with remedies to click              |
 | `BatchRows`       | the rows of the batch last fetched, the worst first                   |
 | `ConfusionMatrix` | what is taken for what; precision, recall and F1 of each class          |
@@ -64,6 +65,7 @@ from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
+from cortex_lab.widgets.views.map_picture import MapPicture
 from cortex_lab.widgets.views.network_map import NetworkMap
 from cortex_lab.widgets.views.path_view import PathView
 from cortex_lab.widgets.views.predicted_values import PredictedValues
@@ -98,6 +100,7 @@ __all__ = [
     "LayerTable",
     "Line",
     "LossCurve",
+    "MapPicture",
     "Matrix",
     "NetworkMap",
     "NothingToShow",

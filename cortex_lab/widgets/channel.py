@@ -35,6 +35,7 @@ _PARTS = (
     "sentences",
     "buttons",
     "zoom",
+    "lasso",
     "chart",
     "picks",
     "status",

@@ -147,9 +147,9 @@ def test_views_look_at_bytes_as_the_network_sees_them():
     hidden = session.network.activations(seen, ["dense_1"])["dense_1"]
     np.testing.assert_array_equal(frame[frame.layer == "dense_1"].value, hidden.ravel())
     rows = EmbeddingMap(session, "dense_1")
-    pixels = session.dataset.select(rows._rows).arrays()[0] * np.float32(1 / 255)
+    pixels = session.dataset.select(rows._mapped.rows).arrays()[0] * np.float32(1 / 255)
     expected = session.network.activations(pixels, ["dense_1"])["dense_1"]
-    np.testing.assert_array_equal(rows._activations()[1], expected)
+    np.testing.assert_array_equal(rows._mapped.look(session, "dense_1")[1], expected)
 
 
 class TestActivations:

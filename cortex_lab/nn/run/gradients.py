@@ -26,14 +26,29 @@ def gradient_of(
     network: Any, output: str | None, wrt: str, rows: Any, unit: Any = None, per_row: bool = True
 ) -> np.ndarray:
     """See `Network.gradient_of`."""
-    graph = _as_predicting(network.graph)
     if rows is None or not isinstance(output, (str, type(None))):
         raise checks.WrongArgument("rows go by name: network.gradient_of(rows=x, wrt='input')")
     output, wrt = _checked_names(network, output, wrt)
     inputs = network.checked_inputs(rows)
     refuse_other_scale(network, inputs)
-    count = len(next(iter(inputs.values())))
-    seed = _seed(graph, output, unit, count)
+    seed = _seed(network.graph, output, unit, len(next(iter(inputs.values()))))
+    return pulled_back(network, output, wrt, inputs, seed, per_row)
+
+
+def pulled_back(
+    network: Any,
+    output: str,
+    wrt: str,
+    inputs: Mapping[str, np.ndarray],
+    seed: np.ndarray,
+    per_row: bool = True,
+) -> np.ndarray:
+    """The gradient with respect to `wrt` of what has the gradient `seed` (rows, *shape) at the output.
+
+    Names and inputs are checked. ValueError if the output does not depend on `wrt`.
+    """
+    graph = _as_predicting(network.graph)
+    count = len(seed)
     of_parameter = wrt in network.parameters
     plan = Plan.training_step(graph, (output,), _resting(graph, wrt), input_gradients=True)
     known = [name for name in (*graph.inputs, *graph.nodes) if name in plan.gradients_wanted]

@@ -2,6 +2,14 @@
 
 // A mark says `place.pick(x, y)`, rows of the dataset, and `place.act(x, y)`, a number; null where there is nothing.
 PANELS.chart = class extends ChartPanel {
+  constructor(stage, mount) {
+    super(stage, mount);
+    const { store } = stage;
+    this.lasso = new Lasso(this.figure, () => this.pins ?? [], (rows, more) =>
+      store.put("selection", more ? new Set([...store.values.selection, ...rows]) : rows));
+    this.figure.addEventListener("pointerdown", () => { this.zoom.dragged = false; }, { capture: true });
+  }
+
   draw(frame, surface) {
     const hit = super.draw(frame, surface);
     this.picked = this.places.filter((place) => place.pick || place.act);
@@ -10,6 +18,7 @@ PANELS.chart = class extends ChartPanel {
   }
 
   click(event) {
+    if (this.lasso.drawn) return;
     super.click(event);
     if (this.zoom.dragged || !this.picked) return;
     const box = this.figure.getBoundingClientRect();
