@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cortex_lab as cl
 from cortex_lab.embed import PCA
 from cortex_lab.nn.train.by_row import gradients_by_row
+from cortex_lab.widgets import MapPicture
 
 pytest.importorskip("openTSNE")
 
@@ -166,8 +168,14 @@ def test_pictures_and_pages(session, tmp_path):
         found.view(row=-5)
 
 
+@pytest.mark.parametrize("frames", [[], 3, "maps", [1], [(0, "frame")], [(0, pd.DataFrame({"x": [1.0]}))]])
+def test_what_is_no_map_is_not_drawn(frames):
+    with pytest.raises((ValueError, TypeError, KeyError), match=r"map|frames"):
+        MapPicture(frames)
+
+
 BAD = {
-    "layer": ({"of": "dense_9"}, KeyError, r"no 'dense_9' to map.*dense_1.*There are .*inputs.*, the layers"),
+    "layer": ({"of": "dense_9"}, KeyError, r"no .*dense_9.* to map.*dense_1.*There are .*inputs.*, the layers"),
     "parameter": (
         {"of": "weights['dense_9/kernel']"},
         KeyError,

@@ -289,7 +289,7 @@ def _checked_rows(x: Any) -> np.ndarray:
 def _checked_perplexities(perplexity: Any, n: int) -> tuple[float, ...]:
     """One or several, rising; each fits so many points."""
     several = not isinstance(perplexity, str) and hasattr(perplexity, "__len__")
-    given = checks.listed("perplexity", perplexity) if several else [perplexity]
+    given: list[Any] = checks.listed("perplexity", perplexity) if several else [perplexity]
     if not given:
         raise checks.refused("perplexity", "a number over 0, or several", perplexity)
     largest = (n - 1) / 3

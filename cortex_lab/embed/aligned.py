@@ -26,7 +26,7 @@ RowFeatures = Callable[[int], tuple[ArrayLike, ArrayLike]]
 COHERENCE, AFRESH = 0.0, 0.95
 _SMALL = 1e-2
 """The standard deviation of a map that begins afresh: t-SNE finds its way from a small one."""
-STILL, AT_LEAST = 1e-3, 50
+STILL, AT_LEAST = 3e-4, 50
 """The mean move of an iteration, as a share of the map's radius, below which a map is done, and how many it
 makes before that is asked."""
 

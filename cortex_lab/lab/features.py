@@ -35,7 +35,7 @@ class Features:
             raise KeyError(f"there is no {self.name!r}; there are {', '.join(self._differed(network))}")
         elif not found and of not in network.layers:
             raise KeyError(
-                f"there is no {of!r} to map{checks.near(of, network.layers)} There are 'inputs', the layers "
+                f"there is no {of!r} to map{checks.near(of, network.layers) or '.'} There are 'inputs', the layers "
                 f"{', '.join(network.layers)}, and of a parameter \"weights['{_first(network)}']\" and "
                 f"\"gradient['{_first(network)}']\""
             )

@@ -23,7 +23,8 @@ LABEL, PREDICTION, DRIFT, DISTORTION = "label", "prediction", "drift", "local di
 class Map:
     """Positions (n, 2) of the dataset's `rows` as laid out from the activations of `layer` at `step`.
 
-    features: what is laid out (n, numbers). predicted: (n,) the classes that the network says, if it does.
+    features: what is laid out (n, numbers), None where that is long gone. predicted: (n,) the classes that
+    the network says, if it does.
     aligned: the map as one of several, with how far each point drifted; None for a first picture.
     """
 
@@ -32,7 +33,7 @@ class Map:
     iteration: int
     positions: np.ndarray
     rows: np.ndarray
-    features: np.ndarray
+    features: np.ndarray | None
     predicted: np.ndarray | None = None
     aligned: AlignedMap | None = None
     trail: tuple[np.ndarray, np.ndarray] | None = None
@@ -49,7 +50,9 @@ class Map:
 
 
 class Looked:
-    """The features that maps are laid out of, by a number for each look, and the step of each."""
+    """The features that maps are laid out of, by a number for each of the last looks; the step of each."""
+
+    kept = 4
 
     def __init__(self) -> None:
         self.features: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -61,7 +64,13 @@ class Looked:
     def add(self, rows: np.ndarray, features: np.ndarray, step: int) -> int:
         number = len(self.steps)
         self.features[number], self.steps[number] = (rows, features), step
+        # Of a wide layer, those of all looks would not fit into memory.
+        self.features.pop(number - self.kept, None)
         return number
+
+    def of(self, number: int) -> np.ndarray | None:
+        """The features of a look, if they are still there."""
+        return self.features[number][1] if number in self.features else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +144,8 @@ class MappedRows:
             drift = np.full(len(data.rows), np.nan) if data.aligned is None else data.aligned.drift
             return Colors(DRIFT, values=drift)
         if by == DISTORTION:
+            if data.features is None:
+                return Colors(DISTORTION, values=np.full(len(data.rows), np.nan))
             k = min(10, (len(data.rows) - 1) // 2)
             return Colors(DISTORTION, values=quality(data.features, data.positions, k=k).distortion)
         return self.own

@@ -48,9 +48,10 @@ def colors_of(frame: pd.DataFrame, by: str | None) -> Colors:
     if by not in frame:
         known = ", ".join(map(str, frame.columns))
         raise KeyError(f"there is no column {by!r} to color by; there are {known}")
-    column = frame[by]
-    numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-    if numeric and (column.dtype.kind == "f" or column.nunique() > MOST_GROUPS):
+    column: Any = frame[by]
+    dtype: Any = column.dtype
+    numeric = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+    if numeric and (dtype.kind == "f" or int(column.nunique()) > MOST_GROUPS):
         return Colors(by, values=column.to_numpy(np.float64, na_value=np.nan))
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, names = np.asarray(column.cat.codes), column.cat.categories

@@ -254,7 +254,8 @@ class EmbeddingMap(OfOneLayer, View[Map]):
             self._looked = Looked()
             first = self._looked.add(self._mapped.rows, features, step)
             layout = AlignedTSNE(self._looked, [first], initial=initial, **options)  # type: ignore[arg-type]
-            self.layout = Session(layout, snapshot_budget=2**24)
+            # Nobody rewinds it, and snapshots would hold the features of every look.
+            self.layout = Session(layout, snapshot_budget=0)
         else:
             self.layout.edit("now", self._looked.add(self._mapped.rows, features, step))
         self._laid_out = subject
@@ -294,7 +295,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
             return found
         then = earlier[-1]
         told = "the step marked" if steps[then.moment] == self.moment else "the last before the step marked"
-        of_then = {"step": steps[then.moment], "features": self._looked.features[then.moment][1]}
+        of_then = {"step": steps[then.moment], "features": self._looked.of(then.moment)}
         return replace(
             found, positions=then.positions, aligned=then, predicted=None, told=told, **of_then  # type: ignore[arg-type]
         )

@@ -31,8 +31,16 @@ class MapPicture(View[Frames]):
     def __init__(
         self, frames: Frames, title: str = "Map", color: str | None = None, row: int | None = None
     ) -> None:
+        frames = checks.listed("frames", frames, "(step, frame) pairs")
+        checks.text("title", title)
         if not frames:
             raise ValueError("there is no map to draw; give one (step, frame) or more")
+        for each in frames:
+            if not (isinstance(each, tuple) and len(each) == 2 and isinstance(each[1], pd.DataFrame)):
+                raise checks.refused("frames", "(step, frame) pairs", each)
+        if color is not None:
+            checks.text("color", color)
+        row = None if row is None else checks.whole("row", row)
         self.frames, self.title, self.row, self.color = list(frames), title, row, color
         for _, frame in self.frames:
             if not {"x", "y"} <= {*frame.columns}:
