@@ -175,7 +175,7 @@ def test_what_is_no_map_is_not_drawn(frames):
 
 
 BAD = {
-    "layer": ({"of": "dense_9"}, KeyError, r"no .*dense_9.* to map.*dense_1.*There are .*inputs.*, the layers"),
+    "layer": ({"of": "dense_9"}, KeyError, r"no .*dense_9.* to map.*There are .*inputs.*, the layers"),
     "parameter": (
         {"of": "weights['dense_9/kernel']"},
         KeyError,

@@ -34,8 +34,9 @@ class Features:
         elif found and self.name not in self._differed(network):
             raise KeyError(f"there is no {self.name!r}; there are {', '.join(self._differed(network))}")
         elif not found and of not in network.layers:
+            near = checks.near(of, network.layers) or "."
             raise KeyError(
-                f"there is no {of!r} to map{checks.near(of, network.layers) or '.'} There are 'inputs', the layers "
+                f"there is no {of!r} to map{near} There are 'inputs', the layers "
                 f"{', '.join(network.layers)}, and of a parameter \"weights['{_first(network)}']\" and "
                 f"\"gradient['{_first(network)}']\""
             )
