@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import cortex_lab as cl
-from benchmarks.harness import Row, Timing, alternate, summarize
+from benchmarks.harness import Row, Timing, alternate, measure, summarize
 
 OPTIONS = {"only": "", "rounds": 30, "turns": 5, "gigabytes": 20, "jpegs": "", "python": sys.executable}
 PACKAGES = ("h5py", "pyarrow", "datasets", "torch", "torchvision", "pillow")
@@ -129,6 +129,34 @@ def augmented(options: Any) -> Iterable[Row]:
     yield _rates(what, count, own, best, "torchvision in a DataLoader", 3.0)
     rate = count / own.median
     yield Row(what=f"{what}, alone", value=rate, unit="pictures/s", bar=250_000, better="higher")
+    flat, into, scale = pictures.reshape(count, -1), np.empty((BATCH, 784), np.float32), np.float32(1 / 255)
+    orders = np.random.default_rng(1).permutation(count).reshape(steps, BATCH)
+
+    def floor() -> None:
+        for rows in orders:
+            np.multiply(flat.take(rows, axis=0), scale, out=into)
+
+    # In turns, as it is how much of the machine there was that the floor tells.
+    both = alternate(ours, floor, options.turns, 1)
+    rates = [f"{count / each.median:,.0f}" for each in (both.ours, both.peer)]
+    what = f"{what}, time to that of reading the bytes and writing floats ({' and '.join(rates)} pictures/s)"
+    yield Row(what=what, value=1e3 * both.ours.median, unit="ms", peer="np.take and np.multiply",
+              peer_value=1e3 * both.peer.median)  # fmt: skip
+    yield Row(what="moving such a batch, processor time", value=_warp(data, pictures), unit="us")
+
+
+def _warp(data: cl.data.Dataset, pictures: np.ndarray) -> float:
+    """Microseconds of processor time that a batch takes to be moved, one worker at it; the least of many."""
+    rows = np.arange(BATCH)
+    x = (pictures[:BATCH] * np.float32(1 / 255)).astype(np.float32)
+    moves = cl.Augmentation(**CHANGES).moves(rows, 0, 0, data.input_shape, np.zeros(BATCH))
+    assert moves is not None
+    out, ops = np.empty_like(x), cl.Network([cl.Flatten()], data.input_shape).ops
+
+    def work() -> None:
+        ops.warp_affine(x, moves.matrices, moves.tones, False, out, None, None)
+
+    return 1e6 * min(measure(work, 200, clock=time.process_time).samples)
 
 
 def jpegs(options: Any) -> Iterable[Row]:
@@ -256,19 +284,22 @@ def mapped(options: Any) -> Iterable[Row]:
         )
         if found.returncode:
             raise RuntimeError(f"the training on a mapped file failed: {found.stderr[-2000:]}")
-        most, rate = map(float, found.stdout.split()[-2:])
+        most, rate, ready = map(float, found.stdout.split()[-3:])
     what = f"{options.gigabytes} GB mapped, shuffled batches of {BATCH}, training on two in between"
     yield Row(what=f"{what}: RssAnon and RssShmem", value=most, unit="MB", bar=500, better="lower")
     yield Row(what=f"{what}: rate of the batches", value=rate, unit="rows/s", better="higher")
+    yield Row(what=f"{what}: until the first step can be made", value=ready, unit="s")
 
 
 def _train_on(path: str) -> None:
-    """Print the most megabytes held, and rows per second of batches that are read alone."""
+    """Print the most megabytes held, rows per second of batches read alone, and seconds of set-up."""
+    began = time.perf_counter()
     column = cl.data.TensorArray.open(path)
     frame = pd.DataFrame({"x": column, "label": np.arange(len(column)) % 2})
     data = cl.data.Dataset(frame, "x").split(test=0.1)
     network = cl.Network([cl.Flatten(), cl.Dense(8, activation="relu"), cl.Dense(2)], data.input_shape)
     session = cl.train(network, data, "softmax_cross_entropy", cl.SGD(0.01), batch_size=BATCH)
+    ready = time.perf_counter() - began
     session.step(1)
     batches, most, steps = data.train.batches(BATCH), _held(), 300
     began = time.perf_counter()
@@ -277,7 +308,7 @@ def _train_on(path: str) -> None:
         if step == steps // 2:
             session.step(1)
         most = max(most, _held())
-    print(most, steps * BATCH / (time.perf_counter() - began))
+    print(most, steps * BATCH / (time.perf_counter() - began), ready)
 
 
 def _held() -> float:

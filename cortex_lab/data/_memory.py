@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.data._large import file_checksum, is_large
 from cortex_lab.data.source import (
     ArraySource,
     ChangedSource,
+    JoinedSource,
     PickedSource,
     Source,
     as_sliced,
@@ -23,7 +25,9 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.pieces import Sliced, pieces
 
 LARGEST_COPY = 64 * 2**20
-"""Bytes up to which an array is copied; a larger one, or a file, is shared and its checksum kept."""
+"""Bytes up to which an array is copied; a larger one, or a file, is shared and its checksum kept.
+
+That of a large file which is open for reading only is of its size, its time and some of its rows."""
 _PIECE = 2**22
 
 
@@ -88,7 +92,15 @@ def _checksum_of(source: Source) -> int:
     while isinstance(whole, (PickedSource, ChangedSource)) and not getattr(whole, "changed", None):
         whole = whole.source
     quick = getattr(whole, "checksum", None)
-    return quick() if quick is not None else checksum(as_sliced(source))
+    found = None if quick is None else quick()
+    if found is None and is_large(source):
+        if isinstance(whole, JoinedSource):
+            return zlib.crc32(np.array([_checksum_of(each) for each in whole.parts]))
+        if isinstance(whole, ChangedSource):
+            rows = np.array(sorted(whole.changed))
+            return zlib.crc32(np.ascontiguousarray(whole.take(rows)), _checksum_of(whole.source))
+        found = file_checksum(whole)
+    return checksum(as_sliced(source)) if found is None else found
 
 
 def checksum(values: Sliced) -> int:

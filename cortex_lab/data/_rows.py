@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from cortex_lab.data._large import is_large, some_rows
 from cortex_lab.data._memory import Shared, kept
 from cortex_lab.data.source import ArraySource, Source, as_sliced, frozen, in_memory, source_of
 from cortex_lab.ground import checks
-from cortex_lab.ground.float32 import check_distinct, check_float32, check_numeric, refuse_masked
+from cortex_lab.ground.float32 import (
+    check_distinct,
+    check_float32,
+    check_numeric,
+    check_range,
+    refuse_masked,
+    refuse_missing,
+)
 from cortex_lab.ground.pieces import PIECE, Sliced, pieces
 
 BYTE_SCALE = np.float32(1 / 255)
@@ -24,7 +33,8 @@ class Rows:
     class ids and become int64, unless they are bytes of more than one dimension: those may be pictures.
     `called` names the rows in errors. Those that are not `private` are copied, or, if they are too many or in
     a file, `shared` notices changes. What is in a file and not laid out so is read, and converted, when it is
-    picked.
+    picked. Of a large file some rows are looked at, and the others when they are picked: ValueError then,
+    too, for a row of numbers that do not fit, or with `finite` for one that lacks some.
     """
 
     def __init__(
@@ -34,21 +44,23 @@ class Rows:
         called: str = "the array",
         private: bool = False,
         dtype: DTypeLike = np.float32,
+        finite: bool = False,
     ) -> None:
         refuse_masked(values, called)
         self.called = called
         listed = isinstance(values, (list, tuple, dict))
         source = self.source = source_of(checks.array(called, values) if listed else values)
-        given = as_sliced(source)
+        self.shape, self.all_looked_at, self._finite = source.shape, not is_large(source), finite
+        rows = None if self.all_looked_at else some_rows(source)
+        given = as_sliced(source) if rows is None else source.take(rows)
         check_numeric(given, called)
-        self.shape = source.shape
         if targets and source.dtype.kind in "iu" and (source.dtype != np.uint8 or not self.shape):
             self.dtype = np.dtype(np.int64)
             _check_ids(given, called, distinct=dtype == np.float32)
         else:
             self.dtype = source.dtype if source.dtype == np.uint8 else np.dtype(dtype)
             if self.dtype == np.float32:
-                check_float32(given, called)
+                check_float32(given, called, rows)
         self.shared: list[Shared] = []
         self.flat: np.ndarray | None = None
         if isinstance(source, ArraySource) and (in_memory(source) or self._is_laid_out(source.array)):
@@ -121,9 +133,12 @@ class Rows:
     def take(self, rows: np.ndarray, pictures: bool = False) -> np.ndarray:
         """A new array of `rows`, (len(rows), *shape); bytes that are `pictures` as float32 in 0..1."""
         if self.flat is None:
-            picked = self.source.take(rows).astype(self.dtype, copy=False)
+            given = self.source.take(rows)
+            self._look_at(given, rows)
+            picked = given.astype(self.dtype, copy=False)
         else:
             picked = self.flat.take(rows, axis=0)
+            self._look_at(picked, rows)
         if pictures and picked.dtype == np.uint8:
             # As fast as picking floats, and a quarter of the memory: there is less to read.
             picked = np.multiply(picked, BYTE_SCALE, dtype=np.float32)
@@ -137,10 +152,45 @@ class Rows:
         elif straight and into.dtype == flat.dtype:
             # "clip" keeps NumPy from making a copy to be safe; no row is out of bounds here.
             flat.take(rows, axis=0, out=into.reshape(len(rows), -1), mode="clip")
+            self._look_at(into, rows)
         elif straight and pictures and into.dtype == np.float32 and flat.dtype == np.uint8:
             np.multiply(flat.take(rows, axis=0), BYTE_SCALE, out=into.reshape(len(rows), -1))
         else:
             into[...] = self.take(rows, pictures).reshape(into.shape)
+
+
+    def _look_at(self, values: np.ndarray, rows: np.ndarray) -> None:
+        """ValueError for what was not looked at before, in values of these rows as they lie."""
+        if self.all_looked_at:
+            return
+        if self.dtype == np.float32 and values.dtype.kind == "f" and values.dtype.itemsize > 4:
+            check_range(values, self.called, rows)
+        if self.dtype == np.int64:
+            _check_ids(values, self.called, distinct=False)
+        if self._finite:
+            refuse_missing(values, self.called, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class SomeRows:
+    """Rows by number, to be read a few at a time."""
+
+    rows: Rows
+    numbers: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self.numbers), *self.rows.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.rows.dtype
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, places: slice, /) -> np.ndarray:
+        return self.rows.take(self.numbers[places])
 
 
 def _place(source: Source) -> object:

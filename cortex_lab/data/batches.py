@@ -23,9 +23,12 @@ from cortex_lab.data.sampling import drawn, refuse_small, weights_by_class
 from cortex_lab.data.source import Source, frozen
 from cortex_lab.ground import checks
 from cortex_lab.ground.float32 import refuse_missing
+from cortex_lab.ground.pieces import PIECE, spread
 
 Given: TypeAlias = ArrayLike | Source | Rows
 Kept: TypeAlias = np.ndarray | Source
+_COMPARED = 16 * 2**20
+"""Bytes of a column in a large file by which data are told apart."""
 
 
 class Batches:
@@ -56,6 +59,7 @@ class Batches:
         By input name, what made its numbers of the columns that it `reads`, where something did.
 
     Arrays are copied, those over 64 MB or in a file are not: `check_unchanged` says whether one was changed.
+    Of files over 256 MB some rows are looked at; what is wrong with others is an error of their batch.
     ValueError that names the array for one that is no numbers, or numbers that do not fit float32.
     """
 
@@ -155,9 +159,12 @@ class Batches:
         return self._drawn_by is None
 
     def refuse_missing(self) -> None:
-        """ValueError for inputs that hold missing or infinite numbers in the rows served."""
+        """ValueError for inputs that hold missing or infinite numbers in the rows served.
+
+        Not of those in large files, which are looked at as they are read.
+        """
         for name, part in self._inputs.items():
-            if part.dtype.kind != "f" or part.holds_finite:
+            if part.dtype.kind != "f" or not part.all_looked_at or part.holds_finite:
                 continue
             broken = [np.empty(0, np.int64)]
             for first in range(0, len(self.rows), part.rows_at_a_time):
@@ -315,29 +322,40 @@ class Batches:
         """Rows chosen by a pandas object as their numbers; others as they are."""
         return row_numbers(rows, np.arange(self._length), self._index, f"the {self._length} rows of the data")
 
-    def identity(self, reals: DTypeLike | None = None) -> dict[str, int]:
+    def identity(
+        self, reals: DTypeLike | None = None, like: Mapping[str, int] | None = None
+    ) -> dict[str, int]:
         """What is served and in which order, whatever is excluded, as numbers to tell data apart by.
 
-        With `reals`, as if real numbers were served as those.
+        With `reals`, as if real numbers were served as those. Of columns in large files it is of some of the
+        rows, as "some_rows" says then; to be compared with another, it is of as many as that `like` it.
         """
         if self._given is not None:
-            return self._given.identity(reals)
-        if reals is not None:
-            return self._identified(reals)
+            return self._given.identity(reals, like)
+        large = any(not part.all_looked_at for part in (*self._inputs.values(), *self._targets.values()))
+        some = large if like is None else "some_rows" in like
+        if reals is not None or some != large:
+            return self._identified(reals, some)
         if self._identity is None:
-            self._identity = self._identified()
+            self._identity = self._identified(None, some)
         return self._identity
 
-    def _identified(self, reals: DTypeLike | None = None) -> dict[str, int]:
-        rows, checksum = self._all_rows, 0
+    def _identified(self, reals: DTypeLike | None, some: bool) -> dict[str, int]:
+        rows, checksum, fewest = self._all_rows, 0, len(self._all_rows)
         for part in (*self._inputs.values(), *self._targets.values()):
-            step = part.rows_at_a_time
-            for first in range(0, len(rows), step):
-                served = part.take(rows[first : first + step])
+            chosen, step = rows, part.rows_at_a_time
+            if some:
+                # By their size alone: a copy in memory is the same data.
+                chosen = rows[spread(len(rows), max(2, _COMPARED // max(1, PIECE // step)))]
+                fewest = min(fewest, len(chosen))
+            for first in range(0, len(chosen), step):
+                served = part.take(chosen[first : first + step])
                 if reals is not None and served.dtype.kind == "f":
                     served = served.astype(reals)
                 checksum = zlib.crc32(served, checksum)
         found = {"rows": len(rows), "checksum": checksum, "seed": self.seed, "shuffled": int(self.shuffle)}
+        if some:
+            found["some_rows"] = fewest
         # What files of before know nothing of is said where there is some.
         if self._drawn_by is not None:
             found["weights"] = zlib.crc32(self._drawn_by)

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import DTypeLike
 from pandas.api.types import is_bool_dtype, is_list_like, is_numeric_dtype
 
+from cortex_lab.data._large import is_large, some_rows
 from cortex_lab.data._memory import can_be_copied
 from cortex_lab.data.frames import given_columns
 from cortex_lab.data.ragged import PaddedSource, RaggedArray
@@ -129,14 +130,17 @@ def _tensor(frame: pd.DataFrame, name: Hashable, dtype: DTypeLike = np.float32) 
     _refuse_rows(array.isna(), frame, f"column {name!r} is missing", f"dropna(subset=[{name!r}])")
     source = source_of_rows(array)
     if source.dtype != np.uint8:
-        given = as_sliced(source)
+        # Of a large file the other rows are looked at when they are read.
+        some = some_rows(source) if is_large(source) else None
+        given = as_sliced(source) if some is None else source.take(some)
         if dtype == np.float32:
-            check_float32(given, f"column {name!r}")
+            check_float32(given, f"column {name!r}", some)
         broken = np.zeros(len(source), bool)
         for piece in pieces(given):
             finite = np.isfinite(given[piece])
-            broken[piece] = ~finite.all(axis=tuple(range(1, finite.ndim)))
-        _refuse_rows(broken, frame, f"column {name!r} is NaN or infinite", "numpy.nan_to_num on the tensor")
+            broken[piece if some is None else some[piece]] = ~finite.all(axis=tuple(range(1, finite.ndim)))
+        what, remedy = f"column {name!r} is NaN or infinite", "numpy.nan_to_num on the tensor"
+        _refuse_rows(broken, frame, what, remedy, None if some is None else len(some))
     if not isinstance(source, ArraySource):
         return source
     values = source.array
@@ -224,12 +228,15 @@ def _column(frame: pd.DataFrame, name: Any) -> pd.Series:
     return column
 
 
-def _refuse_rows(broken: np.ndarray, frame: pd.DataFrame, what: str, remedy: str) -> None:
+def _refuse_rows(
+    broken: np.ndarray, frame: pd.DataFrame, what: str, remedy: str, looked_at: int | None = None
+) -> None:
     if not broken.any():
         return
+    of = f"{len(frame)}" if looked_at is None else f"the {looked_at} looked at, of {len(frame)},"
     rows = np.flatnonzero(broken)
     first = ", ".join(str(row) for row in rows[:5])
     raise ValueError(
-        f"{what} in {len(rows)} of {len(frame)} rows (first: {first}); repair or drop them before making a "
+        f"{what} in {len(rows)} of {of} rows (first: {first}); repair or drop them before making a "
         f"Dataset, for instance with {remedy}"
     )

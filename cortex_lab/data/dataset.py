@@ -147,13 +147,14 @@ class Dataset(Browsable, Augmentable, Preparable, Parts):
             vars(self)["categories"] = categories_among(self._whole, self.columns)
             return {name: self._read(columns) for name, columns in self.reads.items()}
         except ValueError as found:
+            instead, vars(self)["categories"] = prepared_instead(self, found), {}
+            if later and instead:
+                return instead
             error = with_others(found, self._whole, self.columns, self.dtype)
-            instead = prepared_instead(self, found)
             if not later:
                 way = "; a preparation reads such columns: Dataset(..., prepare=True)" if instead else ""
                 raise ValueError(f"{error}{way}") from None
-            vars(self)["categories"] = {}
-            return instead or Unread(error)
+            return Unread(error)
 
     # Readings ----------------------------------------------------------------------------------------
 

@@ -319,7 +319,7 @@ def target_pieces(
     several: list[Any] = list(whole.values()) if isinstance(whole, Mapping) else [whole]
     kept = () if dataset is None else dataset._targets.values()
     in_memory = all(isinstance(each, np.ndarray) and not isinstance(each, np.memmap) for each in several)
-    if not in_memory or any(goal.rows.flat is None for goal in kept):
+    if not in_memory or any(goal.rows.flat is None or not goal.rows.all_looked_at for goal in kept):
         return
     row = sum(math.prod(each.shape[1:]) * each.itemsize for each in several)
     step = max(1, PIECE // max(1, row))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike
 
+from cortex_lab.data import _large
 from cortex_lab.data.batches import Batches
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
@@ -213,7 +216,7 @@ class Given:
         if isinstance(validation, str):
             splits = {} if self.dataset is None else self.dataset.splits
             if validation in splits:
-                return self, getattr(self.dataset, validation).arrays()
+                return self, _held(getattr(self.dataset, validation))
             if validation != "validation":
                 near = checks.near(validation, [*splits, "validation"])
                 raise KeyError(f"there is no split {validation!r} to validate on{near or f'; {VALIDATION}'}")
@@ -231,7 +234,7 @@ class Given:
                 text, said = str(error).rpartition("split with stratify=False")[0], checks.plain(validation)
                 split = f"data = Dataset(...).split(validation={said}, stratify=False)"
                 raise CannotStratify(f"{text}split it beforehand: {split}") from None
-            return replace(self, dataset=dataset), dataset.validation.arrays()
+            return replace(self, dataset=dataset), _held(dataset.validation)
         sizes, (labels, codes) = {"validation": validation}, self._classes()
         try:
             dealt = draw_split(_length(self.inputs), sizes, seed, codes, labels)
@@ -282,6 +285,20 @@ def _by_output(targets: object, reading: str, readings: Mapping[str, str]) -> An
     if not isinstance(targets, Mapping):
         return targets_of(targets, reading)
     return {name: targets_of(each, readings.get(name, reading)) for name, each in targets.items()}
+
+
+def _held(part: Dataset) -> tuple[Any, Any]:
+    """Inputs and targets of rows to validate on; a warning where those of a large file are many to hold."""
+    rows = [] if is_prepared(part) else [each for each in part._inputs.values() if not each.all_looked_at]
+    size = sum(len(part) * math.prod(each.shape) * each.dtype.itemsize for each in rows)
+    if size > _large.LARGE:
+        warnings.warn(
+            f"the {len(part):,} rows to validate on are read from their file and held in memory, "
+            f"{size / 2**20:,.0f} MiB; a number keeps fewer of them: data.split(validation=5000)",
+            UserWarning,
+            stacklevel=4,
+        )
+    return part.arrays()
 
 
 def _length(inputs: Any) -> int:

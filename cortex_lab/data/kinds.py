@@ -107,6 +107,25 @@ def refuse_alike_names(columns: list) -> None:
         )
 
 
+def refuse_unread(frame: pd.DataFrame, columns: list) -> None:
+    """ValueError for what no preparation reads, without making anything of it."""
+    refuse_alike_names(columns)
+    for name, kind in zip(columns, kinds_of(frame, columns, np.arange(len(frame))), strict=True):
+        if kind == NUMBERS:
+            _refuse_infinite(_single(frame, name), name)
+
+
+def _refuse_infinite(column: pd.Series, name: Hashable) -> None:
+    infinite = np.flatnonzero(np.isinf(numbers_of(column)))
+    if len(infinite):
+        rows = ", ".join(str(column.index[row]) for row in infinite[:5])
+        raise ValueError(
+            f"column {name!r} is infinite in {len(infinite)} of {len(column)} rows (first: {rows}); leave "
+            f"them out, frame[numpy.isfinite(frame[{name!r}])], or make gaps of them: "
+            f"frame[{name!r}].replace([numpy.inf, -numpy.inf], numpy.nan)"
+        )
+
+
 def _single(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     column = frame[name]
     if isinstance(column, pd.DataFrame):
@@ -119,15 +138,7 @@ def _as_kind(column: pd.Series, kind: str, name: Hashable) -> pd.Series:
     if found == NOTHING or (kind != NOTHING and not column.notna().any()):
         return _gaps(column, kind)
     if found == NUMBERS:
-        infinite = np.flatnonzero(np.isinf(numbers_of(column)))
-        if len(infinite):
-            rows = ", ".join(str(column.index[row]) for row in infinite[:5])
-            raise ValueError(
-                f"column {name!r} is infinite in {len(infinite)} of {len(column)} rows (first: {rows}); "
-                f"leave "
-                f"them out, frame[numpy.isfinite(frame[{name!r}])], or make gaps of them: "
-                f"frame[{name!r}].replace([numpy.inf, -numpy.inf], numpy.nan)"
-            )
+        _refuse_infinite(column, name)
     if found == kind or kind == NOTHING or (kind, found) == (NUMBERS, SWITCHES):
         return _plain(column, found)
     if (kind, found) == (WORDS, CATEGORIES) and kind_of(column.cat.categories.to_series(), name) == WORDS:

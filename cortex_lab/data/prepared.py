@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import DTypeLike
 
 from cortex_lab.data._rows import Rows
-from cortex_lab.data.kinds import alike, kinds_of, refuse_alike_names
+from cortex_lab.data.kinds import kinds_of, refuse_alike_names, refuse_unread
 from cortex_lab.data.preparing import Preparation, refuse_no_transformer
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.roles import as_list
@@ -145,11 +145,9 @@ def is_prepared(dataset: Tabled) -> bool:
 
 def prepared_instead(dataset: Tabled, error: ValueError) -> Prepared | None:
     """What reads inputs that cannot be read as they are; None where a preparation could not either."""
-    rows = np.arange(len(dataset._whole))
     try:
         for columns in dataset.reads.values():
-            refuse_alike_names(columns)
-            alike(dataset._whole, columns, kinds_of(dataset._whole, columns, rows))
+            refuse_unread(dataset._whole, columns)
     except ValueError:
         return None
     # Which rows, and how to mend them, is for those who mend them.

@@ -180,4 +180,4 @@ def rows_of(
     """The rows of columns of a frame that `held` has made."""
     # What can be copied was, then.
     called = f"column {', '.join(map(repr, as_list(columns)))}"
-    return Rows(values, targets, called, can_be_copied(values), dtype)
+    return Rows(values, targets, called, can_be_copied(values), dtype, finite=not targets)

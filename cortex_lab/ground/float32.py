@@ -107,10 +107,10 @@ def as_float32(values: np.ndarray, called: str) -> np.ndarray:
     return values.astype(np.float32, copy=False)
 
 
-def check_float32(values: Sliced, called: str) -> None:
+def check_float32(values: Sliced, called: str, rows: np.ndarray | None = None) -> None:
     """ValueError if something that matters would be lost in float32, as `as_float32` says.
 
-    It is looked for piece by piece.
+    It is looked for piece by piece. `rows` are the numbers of the rows that these are.
     """
     kind, size = values.dtype.kind, values.dtype.itemsize
     if kind not in "iuf" or size < 4 or _loses_nothing(values):
@@ -118,7 +118,8 @@ def check_float32(values: Sliced, called: str) -> None:
     check_numeric(values, called)
     if kind == "f" and size > 4:
         for piece in pieces(values):
-            _check_range(values[piece], called, piece.start)
+            own = np.arange(piece.start, piece.stop) if rows is None else rows[piece]
+            check_range(values[piece], called, own)
     check_distinct(values, called)
 
 
@@ -236,7 +237,8 @@ def _columns(values: Sliced, piece: slice) -> np.ndarray:
     return part.reshape(-1, 1) if part.ndim == 1 else part.reshape(-1, part.shape[-1])
 
 
-def _check_range(values: np.ndarray, called: str, first: int) -> None:
+def check_range(values: np.ndarray, called: str, rows: np.ndarray) -> None:
+    """ValueError for a float beyond float32 in (n, ...) values of these `rows`."""
     with np.errstate(over="ignore"):
         beyond = np.isinf(values.astype(np.float32))
     if beyond.any():
@@ -245,7 +247,7 @@ def _check_range(values: np.ndarray, called: str, first: int) -> None:
         row, *_, place = (*np.argwhere(beyond)[0].tolist(), 0)[: max(values.ndim, 2)]
         worst = values[beyond][0]
         raise ValueError(
-            f"{_named(called, values.ndim, place)} holds {worst:.3g} in row {first + row}, which is beyond "
+            f"{_named(called, values.ndim, place)} holds {worst:.3g} in row {rows[row]}, which is beyond "
             "float32 (3.4e38); scale it, or take its logarithm"
         )
 

@@ -29,3 +29,10 @@ def pieces(values: Sliced, size: int = PIECE) -> Iterator[slice]:
     rows, *shape = values.shape
     step = max(1, size // max(1, math.prod(shape) * values.dtype.itemsize))
     return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """At most `most` places among `count`, evenly spread, the first and the last among them."""
+    if count <= most:
+        return np.arange(count)
+    return np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))

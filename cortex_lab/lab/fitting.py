@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data import Batches
+from cortex_lab.data._large import is_large, some_rows
 from cortex_lab.data.given import Given
 from cortex_lab.data.source import source_of
 from cortex_lab.data.targets import are_numbers, shown
@@ -292,7 +293,10 @@ def refuse_wrong_rows(graph: Graph, batches: Batches, reads: Mapping[str, list])
     inputs: Any = batches.inputs
     for name, rows in inputs.items() if isinstance(inputs, dict) else [(next(iter(graph.inputs)), inputs)]:
         if reads_ids(graph, name):
-            refuse_no_ids(graph, name, source_of(rows).take(batches.rows), reads.get(name), batches.rows)
+            # Of those in a large file some; the others are looked at as they are read.
+            source, served = source_of(rows), batches.rows
+            served = np.intersect1d(served, some_rows(source)) if is_large(source) else served
+            refuse_no_ids(graph, name, source.take(served), reads.get(name), served)
 
 
 def _input_remedy(got: Rows, wanted: Rows, inputs: int) -> str:

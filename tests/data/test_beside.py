@@ -80,3 +80,11 @@ def test_of_many_columns_some_are_named():
     frame = pd.DataFrame({f"c{place}": [1.0, None] for place in range(30)}).assign(y=[0, 1])
     with pytest.raises(ValueError, match=r"column 'c0' is NaN .* 'c5' .* and 24 columns more"):
         Dataset(frame, target="y")
+
+
+def test_what_else_is_wrong_is_not_looked_for_where_a_preparation_reads_the_columns(monkeypatch):
+    monkeypatch.setattr("cortex_lab.data.dataset.with_others", None)
+    frame = pd.DataFrame(
+        {"day": pd.date_range("2020-01-01", periods=4), "word": list("abca"), "y": [0, 1, 0, 1]}
+    )
+    assert len(Dataset(frame, target="y", later=True).split(test=1).train.arrays()[0]) == 3

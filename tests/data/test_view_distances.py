@@ -147,3 +147,35 @@ def test_parts_are_compared_with_those_trained_on_and_classes_as_such() -> None:
     assert set(found["parts"]) == {"train and validation", "train and test"}
     assert set(found.loc[found["column"] == "label", "statistic"]) == {"TV"} and not found["drifts"].any()
     assert set(data.drift(between=("validation", "test")).frame()["parts"]) == {"validation and test"}
+
+
+def test_texts_are_compared_by_their_letters_and_rows_that_differ_in_one_are_not_called_equal():
+    words = np.random.default_rng(0).integers(0, 26, (150, 40)) + ord("a")
+    texts = ["".join(map(chr, each)) for each in words]
+    texts[7], texts[90] = texts[3][:-1] + "!", texts[50]
+    frame = pd.DataFrame({"x": np.zeros(150), "said": texts})
+    found = near_duplicates(frame, ["x", "said"], most=2)
+    table = found.frame()
+    assert table[["row", "other row"]].to_numpy().tolist() == [[50, 90], [3, 7]]
+    assert table["distance"][0] == 0 < table["distance"][1] < 0.3 and table["ratio"][1] < 0.4
+    assert "1 of these pairs are equal" in " ".join(found.said)
+    assert farthest(frame, ["x", "said"], most=1).frame()["distance"][0] == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("kind", ["sequences", "the order of words", "what is thinned out"])
+def test_rows_that_differ_only_where_nothing_is_compared_are_not_called_equal(kind):
+    count = 120
+    frame = pd.DataFrame({"x": np.repeat(np.arange(count // 2), 2).astype(float)})
+    if kind == "sequences":
+        frame["it"] = RaggedArray(np.arange(count), np.ones(count, int))
+    elif kind == "the order of words":
+        frame["it"] = [f"{place // 2} said {'so he' if place % 2 else 'he so'}" for place in range(count)]
+    else:
+        wide = np.zeros((count, 5000), np.float32)
+        wide[:, 1] = np.arange(count)
+        frame["it"] = TensorArray(wide)
+    found = near_duplicates(frame, ["x", "it"], most=5)
+    assert found.frame()["distance"].tolist() == [0.0] * 5
+    assert "no two rows are equal" in found.said and ">equal<" not in found.html()
+    assert ("left out: 'it'" in found.said) == (kind == "sequences")
+    assert ("compared by 'x', 120" in found.said[0]) == (kind == "sequences")

@@ -11,7 +11,8 @@ import pytest
 
 from cortex_lab.data import Dataset, DecodedSource, TensorArray, drift, load, views
 from cortex_lab.data.source import ArraySource, HDF5Source
-from cortex_lab.data.views.page import STYLE, brief, number, share, spread
+from cortex_lab.data.views.page import STYLE, brief, number, share
+from cortex_lab.ground.pieces import spread
 from tests.data.view_cases import FRAMES, NASTY, VIEWS, Page, refusal
 
 EMPTY = "has no rows to look at"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 LANES = 16
 """Numbers in a vector: one register of AVX-512, two of AVX2, four of NEON."""
 BIT, BYTE, INT, WORD, FLOAT = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
-FLOATS, INTS, MASK = (ir.VectorType(kind, LANES) for kind in (FLOAT, INT, BIT))
+DOUBLE = ir.DoubleType()
+FLOATS, INTS, MASK, DOUBLES = (ir.VectorType(kind, LANES) for kind in (FLOAT, INT, BIT, DOUBLE))
 POINTER = ir.PointerType(BYTE)
 VOID = ir.VoidType()
 NO_FLOATS = ir.Constant(FLOATS, None)
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
         add: Callable[..., Value]
         and_: Callable[..., Value]
         bitcast: Callable[..., Value]
+        fadd: Callable[..., Value]
+        fmul: Callable[..., Value]
         fptosi: Callable[..., Value]
+        fptrunc: Callable[..., Value]
         fsub: Callable[..., Value]
         inttoptr: Callable[..., Value]
         lshr: Callable[..., Value]
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
         sub: Callable[..., Value]
         trunc: Callable[..., Value]
         xor: Callable[..., Value]
+        zext: Callable[..., Value]
 
 else:
     Builder = ir.IRBuilder
@@ -108,11 +113,38 @@ def masked_store(builder: Builder, value: Value, place: Value, mask: Value) -> N
     call(builder, f"llvm.masked.store.{_suffix(value.type)}", VOID, [value, place, _UNALIGNED, mask])
 
 
+def places_from(builder: Builder, pointer: Value, at: Value) -> Value:
+    """The vector of addresses of the elements `at` (whole numbers in a vector) from a pointer on."""
+    found = ir.instructions.GEPInstr(
+        builder.block, pointer, [at], False, "", source_etype=pointer.type.pointee
+    )
+    # llvmlite takes the type of one address.
+    found.type = ir.VectorType(pointer.type, LANES)
+    builder._insert(found)
+    return found
+
+
+def gather(builder: Builder, places: Value, kind: ir.Type) -> Value:
+    """The numbers of a kind that lie at sixteen addresses, wherever those are."""
+    vector, every = ir.VectorType(kind, LANES), ir.Constant(MASK, [True] * LANES)
+    arguments = [places, _UNALIGNED, every, ir.Constant(vector, None)]
+    return call(builder, f"llvm.masked.gather.v{LANES}{_letter(kind)}.v{LANES}p0", vector, arguments)
+
+
+def scatter(builder: Builder, value: Value, places: Value, mask: Value) -> None:
+    """Write the float32 of the lanes that the mask names to sixteen addresses."""
+    name = f"llvm.masked.scatter.v{LANES}f32.v{LANES}p0"
+    call(builder, name, VOID, [value, places, _UNALIGNED, mask])
+
+
 def fma(builder: Builder, a: Value, b: Value, c: Value) -> Value:
     """a * b + c of vectors, rounded once."""
     return call(builder, "llvm.fma.v16f32", FLOATS, [a, b, c])
 
 
 def _suffix(vector: Any) -> str:
-    letter = "f" if vector.element == FLOAT else "i"
-    return f"v{LANES}{letter}32.p0v{LANES}{letter}32"
+    return f"v{LANES}{_letter(vector.element)}.p0v{LANES}{_letter(vector.element)}"
+
+
+def _letter(kind: Any) -> str:
+    return "f32" if kind == FLOAT else f"i{kind.width}"

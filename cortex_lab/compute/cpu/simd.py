@@ -17,7 +17,19 @@ from numba.extending import lower_builtin, models, register_model, type_callable
 
 from cortex_lab.compute.cpu import llvm
 from cortex_lab.compute.cpu.jit import intrinsic
-from cortex_lab.compute.cpu.llvm import FLOAT, FLOATS, INTS, LANES, MASK, Builder, Value, Values, splat
+from cortex_lab.compute.cpu.llvm import (
+    DOUBLES,
+    FLOAT,
+    FLOATS,
+    INT,
+    INTS,
+    LANES,
+    MASK,
+    Builder,
+    Value,
+    Values,
+    splat,
+)
 
 if TYPE_CHECKING:
     from cortex_lab.compute.cpu.numba_inside import Context, Signature
@@ -34,8 +46,8 @@ class _Lanes(types.Type):
         self.kind = kind
 
 
-floats, integers, mask = _Lanes("float32"), _Lanes("int32"), _Lanes("bit")
-_MODELS = {"float32": FLOATS, "int32": INTS, "bit": MASK}
+floats, integers, mask, doubles = (_Lanes(kind) for kind in ("float32", "int32", "bit", "float64"))
+_MODELS = {"float32": FLOATS, "int32": INTS, "bit": MASK, "float64": DOUBLES}
 
 
 @register_model(_Lanes)
@@ -87,6 +99,12 @@ def every(typing, value):
 def choose(typing, lanes, yes, no):
     """yes where the mask is set, no elsewhere."""
     return yes(mask, yes, yes), lambda context, builder, signature, values: builder.select(*values)
+
+
+@intrinsic
+def both(typing, a, b):
+    """The mask of lanes set in two masks."""
+    return mask(mask, mask), lambda context, builder, signature, values: builder.and_(*values)
 
 
 @intrinsic
@@ -156,6 +174,17 @@ for _function, _sign in ((operator.gt, ">"), (operator.lt, "<"), (operator.eq, "
 def either(typing, a, b):
     """The mask of lanes set in one mask or the other."""
     return mask(mask, mask), lambda context, builder, signature, values: builder.or_(*values)
+
+
+@intrinsic
+def any_of(typing, lanes):
+    """1 where a lane of the mask is set, else 0."""
+
+    def generate(context: Context, builder: Builder, signature: Signature, values: Values) -> Value:
+        bits = builder.bitcast(values[0], ir.IntType(LANES))
+        return builder.zext(builder.icmp_unsigned("!=", bits, bits.type(0)), INT)
+
+    return types.uint32(mask), generate
 
 
 @intrinsic

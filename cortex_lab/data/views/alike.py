@@ -14,10 +14,11 @@ from cortex_lab.data.roles import Columns
 from cortex_lab.data.source import in_memory
 from cortex_lab.data.tensor import Tensor, TensorDtype
 from cortex_lab.data.views.looked import Data, Viewed, chosen_columns
-from cortex_lab.data.views.page import StaticView, brief, listing, spread
+from cortex_lab.data.views.page import StaticView, brief, listing
 from cortex_lab.data.views.places import points
 from cortex_lab.data.views.thumbnails import thumbnail
 from cortex_lab.ground import checks
+from cortex_lab.ground.pieces import spread
 
 MOST_ROWS = 5_000
 NEIGHBORS = 5
@@ -32,17 +33,18 @@ def near_duplicates(
 
     Equal rows are looked for among all, near ones among up to `rows` rows, evenly spread; of columns in
     files, which are not read whole, both among these. Distances are
-    Euclidean: numbers in standard deviations, categories 1 apart, tensors alone as they are (bytes as 0..1).
+    Euclidean: numbers in standard deviations, categories 1 apart, texts up to 1 by the runs of three letters
+    that they share, tensors alone as they are (bytes as 0..1); equal is what is so in every column.
     `ratio` is the distance to that of a typical row to its nearest: one far below 1 is a near duplicate.
 
     `columns` are those compared, None for the inputs; `most` is how many pairs are found.
     """
     looked, names, most, rows = _asked(data, columns, most, rows)
     seen: dict[tuple[int, int], float] = {}
-    places, found, typical, said = _neighbors(looked, names, rows)
+    places, found, typical, said, compared = _neighbors(looked, names, rows)
     every = places if any(map(_in_file, map(looked.column, names))) else np.arange(len(looked.frame))
-    for one, other in _equal_pairs(looked, names, most, every):
-        seen[one, other] = 0.0
+    equal = set(_equal_pairs(looked, names, most, every))
+    seen |= dict.fromkeys(equal, 0.0)
     if found is not None:
         distances, nearest = found
         pairs = zip(*_flat(places, nearest, distances), strict=True)
@@ -50,7 +52,8 @@ def near_duplicates(
             if len(seen) >= most and distance > 0:
                 break
             seen.setdefault((min(one, other), max(one, other)), float(distance))
-    chosen = sorted(seen.items(), key=lambda pair: (pair[1], pair[0]))[:most]
+    chosen = sorted(seen.items(), key=lambda pair: (pair[1], pair[0] not in equal, pair[0]))[:most]
+    equal |= {pair for pair, away in chosen if not away and _are_equal(looked, names, *pair)}
     parts, numbers = looked.part_of(), looked.numbers
     table = pd.DataFrame(
         [
@@ -68,11 +71,11 @@ def near_duplicates(
         columns=["row", "other row", "distance", "ratio", "part", "other part", "same target"],
     )
     table = _with_index(table, looked, {"index": "row", "other index": "other row"})
-    equal = sum(not distance for _, distance in chosen)
-    said = [f"compared by {_listed(names)}, {len(places):,} of {len(looked.frame):,} rows", *said]
-    said.append(f"{equal} of these pairs are equal" if equal else "no two rows are equal")
+    same = sum(pair in equal for pair, _ in chosen)
+    said = [f"compared by {_listed(compared)}, {len(places):,} of {len(looked.frame):,} rows", *said]
+    said.append(f"{same} of these pairs are equal" if same else "no two rows are equal")
     if typical:
-        near = sum(0 < distance < typical / 2 for _, distance in chosen)
+        near = sum(pair not in equal and distance < typical / 2 for pair, distance in chosen)
         away = f"a typical row is {brief(typical)} from the one nearest to it"
         said.append(f"{away}; nearer than half of that: {near} of these pairs")
     show = _shower(looked, names)
@@ -81,8 +84,9 @@ def near_duplicates(
         same = _same_target(looked, one, other)
         told = "" if same is None else "same target" if same else '<span class="warn">other target</span>'
         away = "equal"
-        if distance:
-            away = f"{brief(distance)}<small>{distance / typical:.2g} of typical</small>"
+        if (one, other) not in equal:
+            share = f"<small>{distance / typical:.2g} of typical</small>" if typical else ""
+            away = brief(distance) + share
         body.append(
             [_named(looked, one, parts), show(one), _named(looked, other, parts), show(other), away, told]
         )
@@ -96,7 +100,7 @@ def farthest(data: Data, columns: Columns | None = None, most: int = 20, rows: i
     Measured as by `near_duplicates`; `ratio` is the mean distance to these to that of a typical row.
     """
     looked, names, most, rows = _asked(data, columns, most, rows)
-    places, found, _, said = _neighbors(looked, names, rows)
+    places, found, _, said, compared = _neighbors(looked, names, rows)
     columns_of = ["row", "distance", "ratio", "nearest row", "part"]
     if found is None:
         table = pd.DataFrame(columns=columns_of)
@@ -118,7 +122,7 @@ def farthest(data: Data, columns: Columns | None = None, most: int = 20, rows: i
     )
     table = _with_index(table, looked, {"index": "row"})
     said = [
-        f"compared by {_listed(names)}, {len(places):,} of {len(looked.frame):,} rows",
+        f"compared by {_listed(compared)}, {len(places):,} of {len(looked.frame):,} rows",
         f"a typical row is {brief(typical)} from its {distances.shape[1]} nearest",
         *said,
     ]
@@ -139,13 +143,17 @@ def _asked(data: Data, columns: Columns | None, most: int, rows: int) -> tuple[V
     return looked, names, checks.whole("most", most, least=1), checks.whole("rows", rows, least=2)
 
 
-def _neighbors(looked: Viewed, names: list, rows: int) -> tuple[np.ndarray, Any, float, list[str]]:
-    """Places of the rows compared, (distances, places among these) of the nearest, and what is typical."""
+def _neighbors(looked: Viewed, names: list, rows: int) -> tuple[np.ndarray, Any, float, list[str], list]:
+    """Places of the rows compared, (distances, places among these) of the nearest, and what is typical.
+
+    What there is to say of the columns, and those that are compared.
+    """
     places = spread(len(looked.frame), rows)
-    values, said, _ = points(looked, names, places)
+    values, said, out = points(looked, names, places)
+    compared = [name for name in names if name not in out]
     count = min(NEIGHBORS, len(places) - 1)
     if count < 1:
-        return places, None, 0.0, said
+        return places, None, 0.0, said, compared
     from sklearn.neighbors import NearestNeighbors
 
     # Of wide rows no tree is faster, and one product of matrices finds all.
@@ -169,7 +177,8 @@ def _neighbors(looked: Viewed, names: list, rows: int) -> tuple[np.ndarray, Any,
     distances, nearest = np.take_along_axis(distances, order, 1), np.take_along_axis(nearest, order, 1)
     above = distances[:, 0][distances[:, 0] > 0]
     above = above if len(above) else distances[distances > 0]
-    return places, (distances, nearest), float(np.median(above)) if len(above) else 0.0, said
+    typical = float(np.median(above)) if len(above) else 0.0
+    return places, (distances, nearest), typical, said, compared
 
 
 def _flat(places: np.ndarray, nearest: np.ndarray, distances: np.ndarray) -> tuple[list, list, list]:
@@ -186,7 +195,7 @@ def _equal_pairs(looked: Viewed, names: list, most: int, places: np.ndarray) -> 
     again = np.flatnonzero(first != places)
     found = []
     for one, other in zip(first[again].tolist(), places[again].tolist(), strict=True):
-        if all(_is_same(looked.column(name), one, other) for name in names):
+        if _are_equal(looked, names, one, other):
             found.append((one, other))
         if len(found) == most:
             break
@@ -210,6 +219,10 @@ def _is_same(column: pd.Series, one: int, other: int) -> bool:
         return type(a) is type(b) and np.array_equal(a, b)
     gone = a is pd.NA or a is None or a != a, b is pd.NA or b is None or b != b
     return all(gone) if any(gone) else bool(a == b)
+
+
+def _are_equal(looked: Viewed, names: list, one: int, other: int) -> bool:
+    return all(_is_same(looked.column(name), one, other) for name in names)
 
 
 def _in_file(column: pd.Series) -> bool:

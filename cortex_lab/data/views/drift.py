@@ -12,9 +12,10 @@ import pandas as pd
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.views.looked import Data, Viewed
-from cortex_lab.data.views.page import StaticView, bar, brief, listing, share, spread
+from cortex_lab.data.views.page import StaticView, bar, brief, listing, share
 from cortex_lab.data.views.summaries import as_floats, some_rows
 from cortex_lab.ground import checks
+from cortex_lab.ground.pieces import spread
 
 MOST_ROWS = 100_000
 CHANCE = 0.01

@@ -15,10 +15,11 @@ from cortex_lab.data._pictures import value_range
 from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.tensor import TensorDtype
 from cortex_lab.data.views.looked import Data, Viewed
-from cortex_lab.data.views.page import StaticView, bars, brief, listing, share, spread
+from cortex_lab.data.views.page import StaticView, bars, brief, listing, share
 from cortex_lab.data.views.summaries import ColumnSummary, summary
 from cortex_lab.data.views.thumbnails import thumbnail
 from cortex_lab.ground import checks
+from cortex_lab.ground.pieces import spread
 
 WIDEST = 30
 """Columns up to which skrub's report has plots and associations."""

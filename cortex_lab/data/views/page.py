@@ -175,10 +175,3 @@ def bar(part: float, of: float, told: str, width: int = 120) -> str:
         f'viewBox="0 0 {width} 10"><rect class="rest" x="0" y="9" width="{width}" height="1"/>'
         f'<rect class="mark" x="0" y="0" width="{long:.1f}" height="9"/></svg>'
     )
-
-
-def spread(count: int, most: int) -> np.ndarray:
-    """At most `most` places among `count`, evenly spread, the first and the last among them."""
-    if count <= most:
-        return np.arange(count)
-    return np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))

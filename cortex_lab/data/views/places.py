@@ -17,6 +17,8 @@ from cortex_lab.data.views.thumbnails import smaller
 from cortex_lab.ground.pieces import PIECE
 
 MOST_CATEGORIES = 100
+LETTERS = 512
+"""Numbers that a text becomes, where there are more different ones."""
 WIDEST = 3072
 """Numbers of a tensor that are compared: pictures of more are made smaller, others thinned out."""
 
@@ -27,7 +29,8 @@ def points(
     """(rows, numbers) float32 of the rows at `places`, what was done to columns, and those left out.
 
     Numbers and dates are divided by their standard deviation, what is missing is at the median and one step
-    aside; two categories are one step apart; each tensor as a whole has the weight of one number.
+    aside; two categories are one step apart, and two texts up to one, by the letters that they share; each
+    tensor as a whole has the weight of one number.
     ValueError where no column can be compared.
     """
     parts, said, out = [], [], []
@@ -41,8 +44,8 @@ def points(
             parts.append(found)
     if not parts:
         raise ValueError(
-            f"no column of {looked.name!r} can be compared: numbers, dates, tensors and up to "
-            f"{MOST_CATEGORIES} categories can be; say which, columns=[...]"
+            f"no column of {looked.name!r} can be compared: numbers, dates, tensors, categories and "
+            f"texts can be; say which, columns=[...]"
         )
     if out:
         said.append(f"left out: {', '.join(repr(name) for name in out[:5])}{' and more' * (len(out) > 5)}")
@@ -66,10 +69,27 @@ def _of(column: pd.Series) -> np.ndarray | None:
     except TypeError:
         return None
     if len(labels) > MOST_CATEGORIES:
-        return None
+        return _of_texts(codes, labels)
     # So two that differ are one step apart; what is missing differs from all.
     found = np.zeros((len(column), len(labels) + 1))
     found[np.arange(len(column)), codes] = np.sqrt(0.5)
+    return found
+
+
+def _of_texts(codes: np.ndarray, labels: Any) -> np.ndarray | None:
+    """Texts by the runs of three letters in them: two that share none are one step apart."""
+    if not all(isinstance(each, str) for each in labels):
+        return None
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    runs = HashingVectorizer(
+        analyzer="char_wb", ngram_range=(3, 3), n_features=LETTERS, alternate_sign=False, dtype=np.float32
+    )
+    told: Any = runs.transform(labels)
+    found = np.zeros((len(codes), LETTERS + 1), np.float32)
+    found[codes >= 0, :-1] = told[codes[codes >= 0]].toarray()
+    found[codes < 0, -1] = 1
+    found *= np.float32(np.sqrt(0.5))
     return found
 
 

@@ -15,7 +15,7 @@ from cortex_lab.data.ragged_dtype import RaggedDtype
 from cortex_lab.data.source import ArraySource, in_memory, row_bytes
 from cortex_lab.data.tensor import TensorDtype, shape_text
 from cortex_lab.data.tensor_array import TensorArray
-from cortex_lab.data.views.page import spread
+from cortex_lab.ground.pieces import spread
 
 BINS = 24
 MOST_TENSOR_BYTES = 64 * 2**20

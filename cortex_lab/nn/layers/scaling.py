@@ -12,6 +12,7 @@ import pandas as pd
 
 from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
+from cortex_lab.ground.pieces import Sliced
 from cortex_lab.nn.contract.axes import check_axes, row_axes
 from cortex_lab.nn.contract.initializers import Fan
 from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
@@ -19,6 +20,8 @@ from cortex_lab.nn.contract.layer import Buffer, Layer, Parameter, Shape, Slots
 _ADAPTED = "layer = cl.Normalization().adapt(x) gives one that knows mean and variance, for the network"
 PIECE = 1024
 """Rows of data that are looked at together."""
+LARGEST = 2**20
+"""Numbers of them, at most."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +116,17 @@ class Normalization(Layer):
         columns = self._columns_of(data)
         if isinstance(given, pd.DataFrame):
             given = _numbers_of(given)
-        values = checks.numbers("data", given, "rows of numbers")
-        values = values[:, None] if values.ndim == 1 else values
-        if values.size == 0 or values.ndim == 0:
+        # Rows of a Dataset were looked at, and may be too many to be read at once.
+        values = given if _are_rows(given) else checks.numbers("data", given, "rows of numbers")
+        if len(values.shape) == 0 or math.prod(values.shape) == 0:
             raise checks.refused("data", "rows of numbers", data)
-        kept = self._kept(values.shape[1:])
-        along = (0, *(axis + 1 for axis in range(values.ndim - 1) if axis not in kept))
-        count = math.prod(values.shape[axis] for axis in along)
+        shape = (len(values), 1) if len(values.shape) == 1 else values.shape
+        kept = self._kept(shape[1:])
+        along = (0, *(axis + 1 for axis in range(len(shape) - 1) if axis not in kept))
+        count = math.prod(shape[axis] for axis in along)
         with np.errstate(over="ignore", invalid="ignore"):
             mean = sum(piece.sum(along, keepdims=True) for piece in _pieces(values)) / count
-            squares = sum(((piece - mean) ** 2).sum(along, keepdims=True) for piece in _pieces(values))
+            squares = sum(_squared(piece, mean).sum(along, keepdims=True) for piece in _pieces(values))
         if not np.isfinite(squares).all():
             raise ValueError("data has values that are missing or infinite; fill or drop them first")
         adapted = replace(self, mean=np.squeeze(mean, along), variance=np.squeeze(squares / count, along))
@@ -153,7 +157,7 @@ class Normalization(Layer):
 
     def _of_dataset(self, rows: Any) -> Any:
         if not self.invert or getattr(rows, "target", None) is None:
-            return rows.arrays()[0]
+            return rows.input_rows()
         # Whole numbers are labels to a Dataset until a loss says otherwise.
         named = isinstance(rows.target, Mapping)
         return dict.fromkeys(rows.target) if named else rows.read_as("values").target_arrays()
@@ -233,9 +237,22 @@ def _numbers_of(frame: pd.DataFrame) -> np.ndarray:
     return frame.to_numpy(np.float64, na_value=np.nan)
 
 
-def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(values), PIECE):
-        yield values[start : start + PIECE].astype(np.float64)
+def _squared(piece: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    np.subtract(piece, mean, out=piece)
+    return np.square(piece, out=piece)
+
+
+def _are_rows(given: object) -> bool:
+    return not hasattr(given, "__array__") and hasattr(given, "shape")
+
+
+def _pieces(values: Sliced) -> Iterator[np.ndarray]:
+    rows, *shape = values.shape
+    # Of wide rows fewer, so that a piece is no more than some megabytes.
+    step = max(1, min(PIECE, LARGEST // max(1, math.prod(shape))))
+    for start in range(0, rows, step):
+        piece = values[start : start + step].astype(np.float64)
+        yield piece[:, None] if piece.ndim == 1 else piece
 
 
 def _nested(values: np.ndarray) -> Any:

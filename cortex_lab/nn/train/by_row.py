@@ -10,7 +10,7 @@ import numpy as np
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.run.executor import Bound
-from cortex_lab.nn.run.gradients import pulled_back
+from cortex_lab.nn.run.gradients import gradient_from
 from cortex_lab.nn.train.metrics import _linked
 from cortex_lab.nn.train.objective import TotalLoss
 
@@ -95,7 +95,7 @@ def gradients_by_row(
         if shares is not None:
             seed[shares == 0] = 0
         try:
-            found.append(pulled_back(network, name, wrt, inputs, seed))
+            found.append(gradient_from(network, name, wrt, inputs, seed))
         except ValueError as error:
             refused = error
     if not found:

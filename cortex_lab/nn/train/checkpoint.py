@@ -184,7 +184,7 @@ def load_training(
                 f"{theirs}, here {ours}; give the data as they were"
             )
     step, batches = saving.whole_number(path, description, "step"), _left_in(training, saved)
-    rows = content(training, batches, step)
+    rows = content(training, batches, step, description.get("training_data"))
     # What an older file does not know of cannot be compared; and one may cease to validate, or begin to.
     known = {name: ours for name, ours in rows.items() if name in description}
     if None in (known.get("validation_rows"), description.get("validation_rows")):

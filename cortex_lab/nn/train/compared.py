@@ -28,10 +28,13 @@ def identity(training: Training) -> dict[str, Any]:
     }
 
 
-def content(training: Training, batches: Any, step: int) -> dict[str, Any]:
-    """The rows and their weights, as numbers that are others when those are."""
+def content(training: Training, batches: Any, step: int, like: Any = None) -> dict[str, Any]:
+    """The rows and their weights, as numbers that are others when those are; `like` those of a file."""
     if hasattr(batches, "identity"):
         data = batches.identity()
+        if isinstance(like, Mapping) and ("some_rows" in like) != ("some_rows" in data):
+            # A copy of a large file, in memory.
+            data = batches.identity(like=like)
     else:
         # Of batches of one's own, the next has to be the same.
         batch = batches.fetch(step)
@@ -51,7 +54,7 @@ def as_once_written(training: Training, name: str) -> Any:
     """What an earlier version wrote of the same rows, where that is something else."""
     if name == "training_data" and hasattr(training.batches, "identity"):
         # It read real numbers as float32 on every backend.
-        return training.batches.identity(np.float32)
+        return training.batches.identity(np.float32, like={})
     if name == "weights_of_rows":
         return _checksum([training.row_weights])
     return _checksum(list(training.validation or ())) if name == "validation_rows" else None

@@ -9,7 +9,19 @@ import numpy as np
 from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.jit import exact, exact_piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
+from cortex_lab.compute.cpu.llvm import LANES
+from cortex_lab.compute.cpu.microkernels.sampling import (
+    between_four,
+    between_four_apart,
+    come_from,
+    first_of_four,
+    rest,
+    store_apart,
+    toned,
+    whole_part,
+)
 from cortex_lab.compute.cpu.pool import get_workers
+from cortex_lab.compute.cpu.simd import any_of, both, first_lanes, is_nan, store
 from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import warp
 
@@ -49,14 +61,14 @@ def warp_affine(
 def _warp(x, matrices, tones, nearest, out, colors, boxes, start, stop):
     _, height, width, channels = x.shape
     wide = np.zeros((height + 3) * (width + 3) * channels, np.float32)
-    at, down, right = np.empty(width, np.int32), np.empty(width, np.float32), np.empty(width, np.float32)
+    steps = np.empty(2 * (-(-width // LANES) * LANES))
     given, made, size = x.reshape(-1), out.reshape(-1), height * width * channels
     for n in range(start, stop):
         _lay_out(given[n * size : (n + 1) * size], height, width, channels, nearest, wide)
-        image, m, found = made[n * size : (n + 1) * size], matrices[n], (at, down, right)
+        image, m = made[n * size : (n + 1) * size], matrices[n]
         tone = np.float32(tones[n, 0]), np.float32(tones[n, 1])
-        if _move(wide, m, height, width, channels, found, tone, image):
-            _move_with_care(wide, m, height, width, channels, found, tone, image)
+        if _move(wide, m, height, width, channels, steps, tone, image):
+            _move_with_care(wide, m, height, width, channels, tone, image)
         if len(colors):
             _color(image, colors[n])
         if len(boxes):
@@ -87,77 +99,63 @@ def _lay_out(image, height, width, channels, nearest, wide):
 
 
 @exact
-def _find(m, i, height, width, channels, at, down, right):
-    """Where each pixel of line i comes from: the first of four in the bordered image, and their shares."""
-    # Without calls and with steps of one width, so that several pixels are found at once.
-    end, last, line, channels = (
-        float(height),
-        float(width),
-        np.int32((width + 3) * channels),
-        np.int32(channels),
-    )
-    row_start, row_step, row_origin = m[0, 0] * i, m[0, 1], m[0, 2]
-    column_start, column_step, column_origin = m[1, 0] * i, m[1, 1], m[1, 2]
+def _steps(m, width, steps):
+    """What a pixel's place in its line adds to the row and the column that it comes from."""
     for j in range(np.uint64(width)):
         place = np.float64(np.int32(j))
-        row = (row_start + row_step * place) + row_origin
-        column = (column_start + column_step * place) + column_origin
-        row = row if row > -1.0 else -1.0
-        row = row if row < end else end
-        column = column if column > -1.0 else -1.0
-        column = column if column < last else last
-        row, column = row + 1.0, column + 1.0
-        top, left = np.int32(row), np.int32(column)
-        down[j], right[j] = np.float32(row - np.float64(top)), np.float32(column - np.float64(left))
-        at[j] = top * line + left * channels
+        steps[j], steps[np.uint64(width) + j] = m[0, 1] * place, m[1, 1] * place
 
 
 @exact
-def _move(wide, m, height, width, channels, found, tone, image):
+def _move(wide, m, height, width, channels, steps, tone, image):
     """An image out of the bordered one; whether one of its pixels is no number before its tone."""
-    at, down, right = found
     factor, summand = tone
-    strange, line, step = np.uint32(0), np.uint64((width + 3) * channels), np.uint64(channels)
+    line, room, strange = (width + 3) * channels, len(steps) // 2, np.uint32(0)
+    _steps(m, room, steps)
     for i in range(height):
-        _find(m, i, height, width, channels, at, down, right)
-        into = np.uint64(i * width * channels)
-        if channels == 1:
-            # Once more for images in gray: a loop in a loop would be a third slower.
-            for j in range(np.uint64(width)):
-                k = np.uint64(np.uint32(at[j]))
-                a, b, c, d = wide[k], wide[k + np.uint64(1)], wide[k + line], wide[k + line + np.uint64(1)]
-                upper, lower = a + right[j] * (b - a), c + right[j] * (d - c)
-                value = upper + down[j] * (lower - upper)
-                strange |= np.uint32(value != value)
-                image[into + j] = factor * value + summand
-            continue
-        for j in range(np.uint64(width)):
-            first, before, above, place = np.uint64(np.uint32(at[j])), right[j], down[j], into + j * step
-            for channel in range(step):
-                k = first + channel
-                a, b, c, d = wide[k], wide[k + step], wide[k + line], wide[k + line + step]
-                upper, lower = a + before * (b - a), c + before * (d - c)
-                value = upper + above * (lower - upper)
-                strange |= np.uint32(value != value)
-                image[place + channel] = factor * value + summand
+        from_row, from_column = m[0, 0] * i, m[1, 0] * i
+        for j in range(0, width, LANES):
+            lanes, into = first_lanes(width - j), (i * width + j) * channels
+            row = come_from(from_row, steps, j, m[0, 2], float(height))
+            column = come_from(from_column, steps, room + j, m[1, 2], float(width))
+            top, left = whole_part(row), whole_part(column)
+            down, right = rest(row, top), rest(column, left)
+            at = first_of_four(top, left, np.int32(line), np.int32(channels))
+            if channels == 1:
+                value = between_four(wide, at, line, down, right)
+                strange |= any_of(both(is_nan(value), lanes))
+                store(image, into, toned(value, factor, summand), lanes)
+                continue
+            for channel in range(channels):
+                value = between_four_apart(wide, at, channel, line, channels, down, right)
+                strange |= any_of(both(is_nan(value), lanes))
+                store_apart(image, into + channel, np.int32(channels), toned(value, factor, summand), lanes)
     return strange != 0
 
 
 @exact
-def _move_with_care(wide, m, height, width, channels, found, tone, image):
+def _find(m, i, j, height, width):
+    """Where pixel j of line i comes from: a row and a column of the bordered image."""
+    row, column = m[0, 0] * i + m[0, 1] * j + m[0, 2], m[1, 0] * i + m[1, 1] * j + m[1, 2]
+    return min(max(row, -1.0), float(height)) + 1.0, min(max(column, -1.0), float(width)) + 1.0
+
+
+@exact
+def _move_with_care(wide, m, height, width, channels, tone, image):
     """`_move`, where some pixels are infinite, whose differences are no numbers."""
-    at, down, right = found
     line = (width + 3) * channels
     for i in range(height):
-        _find(m, i, height, width, channels, at, down, right)
         for j in range(width):
+            row, column = _find(m, i, j, height, width)
+            top, left = int(row), int(column)
+            down, right = np.float32(row - top), np.float32(column - left)
             for channel in range(channels):
-                k = at[j] + channel
+                k = top * line + left * channels + channel
                 a, b, c, d = wide[k], wide[k + channels], wide[k + line], wide[k + line + channels]
-                upper, lower = a + right[j] * (b - a), c + right[j] * (d - c)
-                value = upper + down[j] * (lower - upper)
+                upper, lower = a + right * (b - a), c + right * (d - c)
+                value = upper + down * (lower - upper)
                 if value != value:
-                    value = _mixed(a, b, c, d, down[j], right[j])
+                    value = _mixed(a, b, c, d, down, right)
                 image[(i * width + j) * channels + channel] = tone[0] * value + tone[1]
 
 
