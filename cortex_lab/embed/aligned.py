@@ -91,6 +91,12 @@ class AlignedTSNE:
     begins, and after the last it goes on with that. Rows may come and go: a new one starts among its nearest
     that were there, and is held to nothing. `source` must give the same for a moment whenever it is asked.
 
+    What keeps points in their places keeps maps from being as good as those made alone. Of 400 digits over 8
+    epochs (`python -m benchmarks embed`), the worst divergence was 1.06 times that of a map made alone and
+    the coherence error 0.076 of the radius with `afresh=0`, 1.05 and 0.128 with 0.8, 1.01 and 0.133 with
+    0.95, which is the default for that. Held by a `coherence` of 0.03 it was 0.025, and 1.3 times (500
+    digits, 10 epochs).
+
     Keys: those of `TSNE`, "moment" that is being laid out, "remaining" moments whose maps are not done, and
     of the last map that is done "drift", the mean over its rows, and "coherence_error".
 
