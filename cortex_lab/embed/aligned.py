@@ -91,11 +91,9 @@ class AlignedTSNE:
     begins, and after the last it goes on with that. Rows may come and go: a new one starts among its nearest
     that were there, and is held to nothing. `source` must give the same for a moment whenever it is asked.
 
-    What keeps points in their places keeps maps from being as good as those made alone. Of 400 digits over 8
-    epochs (`python -m benchmarks embed`), the worst divergence was 1.06 times that of a map made alone and
-    the coherence error 0.076 of the radius with `afresh=0`, 1.05 and 0.128 with 0.8, 1.01 and 0.133 with
-    0.95, which is the default for that. Held by a `coherence` of 0.03 it was 0.025, and 1.3 times (500
-    digits, 10 epochs).
+    Of 400 digits over 8 epochs, the worst divergence, to that of a map made alone, and the coherence error:
+    1.06 and 0.076 of the radius with `afresh=0`, 1.01 and 0.133 with 0.95, so that is the default; with
+    `afresh=0, coherence=0.03` 1.32 and 0.029 (`python -m benchmarks embed`).
 
     Keys: those of `TSNE`, "moment" that is being laid out, "remaining" moments whose maps are not done, and
     of the last map that is done "drift", the mean over its rows, and "coherence_error".
@@ -209,9 +207,9 @@ class AlignedTSNE:
         if key == "remaining":
             return float(len(self.moments) - self._place.number - self._is_done(self._map))
         done = self._place.done
-        if not done:
+        if not done or not np.isfinite(done[-1].drift).any():
             return float("nan")
-        return _mean(done[-1].drift) if key == "drift" else done[-1].coherence_error
+        return float(np.nanmean(done[-1].drift)) if key == "drift" else done[-1].coherence_error
 
     def snapshot(self) -> dict[str, Any]:
         held = {"map": self._map.snapshot(), "early": self._map.early_iterations, "place": self._place}
@@ -398,7 +396,3 @@ def _checked_moments(moments: Any) -> tuple[int, ...]:
 def _radius(positions: np.ndarray) -> float:
     centered = positions - positions.mean(axis=0)
     return float(np.sqrt((centered**2).sum(axis=1).mean()))
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
