@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import distance
 
 _ITERATIONS = 100
 _CLOSE = 1e-9
@@ -10,21 +11,33 @@ _ROWS_AT_ONCE = 128
 _WIDEST = 100.0
 
 
-def affinities_of_all_pairs(x: np.ndarray, perplexity: float) -> np.ndarray:
-    """(n, n) symmetric, summing to 1: of each point's neighbors `perplexity` count, as t-SNE defines it.
+def affinities_of_all_pairs(
+    x: np.ndarray, perplexities: tuple[float, ...], manhattan: bool = False
+) -> np.ndarray:
+    """(n, n) symmetric, summing to 1: of each point's neighbors a perplexity counts, as t-SNE defines it.
 
-    A point that more others are equally near to than that is near to all of those alike.
+    Of several perplexities it is the mean. A point that more others are equally near to than that is near to
+    all of those alike.
     """
-    distances, rounded = _squared_distances(x.astype(np.float64))
+    x = x.astype(np.float64)
+    distances, rounded = _squared_steps(x) if manhattan else _squared_distances(x)
     np.fill_diagonal(distances, np.inf)
     nearest = distances.min(axis=1, keepdims=True)
     # Equal distances differ by what is rounded off, and of more than `perplexity` nearest that would tell.
     distances[distances - nearest < 1e-13 * rounded] = 0
     distances = np.maximum(distances - nearest, 0)
-    near = _conditional(distances, perplexity)
+    near = _conditional(distances, perplexities[0])
+    for perplexity in perplexities[1:]:
+        near += _conditional(distances, perplexity)
     near += near.T
     near /= near.sum()
     return near
+
+
+def _squared_steps(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `_squared_distances`, of distances along the axes (Manhattan)."""
+    found = distance.squareform(distance.pdist(x, "cityblock")) ** 2
+    return found, found.copy()
 
 
 def _squared_distances(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

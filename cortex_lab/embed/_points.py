@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -19,48 +21,112 @@ _EXACT_NEIGHBORS_BELOW = 5_000
 _ALL_PAIRS_UP_TO = 2_000
 _PAIRS_AT_ONCE = 2**16
 
+METRICS = ("euclidean", "cosine", "manhattan")
+METHODS = ("auto", "barnes_hut", "fft")
+Perplexity = float | Sequence[float]
+
 
 class Points:
     """Rows to lay out and their affinities, which are computed when first read.
 
-    Never changes once made, so snapshots share it.
+    Never changes once made, so snapshots share it. The other arguments are those of `TSNE`.
     """
 
-    def __init__(self, x: ArrayLike, perplexity: float, seed: int, n_jobs: int) -> None:
+    def __init__(
+        self,
+        x: ArrayLike,
+        perplexity: Perplexity,
+        seed: int,
+        n_jobs: int,
+        metric: str = "euclidean",
+        method: str = "auto",
+    ) -> None:
+        self.metric = checks.choice("metric", metric, METRICS)
+        self.method = checks.choice("method", method, METHODS)
         self.x = _checked_rows(x)
-        self.perplexity = _checked_perplexity(perplexity, len(self.x))
+        if self.metric == "cosine":
+            refuse_still("x", self.x)
+        self.perplexities = _checked_perplexities(perplexity, len(self.x))
         self.seed, self.n_jobs = seed, n_jobs
         self._exaggerated: tuple[float, Any] = (1.0, None)
 
     @property
-    def known(self) -> bool:
-        """Whether the affinities have been computed."""
-        return "affinities" in self.__dict__
+    def barnes_hut(self) -> bool:
+        """Whether the gradient is by a Barnes-Hut tree, and not by interpolation (FFT)."""
+        return self.method == "barnes_hut" or (self.method == "auto" and len(self.x) < _BARNES_HUT_BELOW)
 
-    @cached_property
-    def affinities(self) -> Any:
-        """How near each point is to its neighbors: a sparse symmetric (n, n) matrix that sums to 1."""
-        method = "exact" if len(self.x) < _EXACT_NEIGHBORS_BELOW else "approx"
-        return (
-            opentsne("affinity")
-            .PerplexityBasedNN(
-                self._scaled, self.perplexity, method=method, random_state=self.seed, n_jobs=self.n_jobs
-            )
-            .P
+    def other(self, x: ArrayLike | None = None, perplexity: Perplexity | None = None) -> Points:
+        """Of other features, or of other perplexities, all else as here."""
+        perplexity = self.perplexities if perplexity is None else perplexity
+        return Points(
+            self.x if x is None else x, perplexity, self.seed, self.n_jobs, self.metric, self.method
         )
 
+    @property
+    def known(self) -> bool:
+        """Whether the affinities have been computed."""
+        return "_neighbors" in self.__dict__
+
+    @property
+    def affinities(self) -> Any:
+        """How near each point is to its neighbors: a sparse symmetric (n, n) matrix that sums to 1."""
+        return self._neighbors.P
+
     @cached_property
-    def _scaled(self) -> np.ndarray:
-        """The points, times a power of two if squares of their numbers would leave the range of floats."""
+    def _neighbors(self) -> Any:
+        """openTSNE's affinities, which can be asked of new points, too."""
+        method = "exact" if len(self.x) < _EXACT_NEIGHBORS_BELOW else "approx"
+        metric = "manhattan" if self.metric == "manhattan" else "euclidean"
+        options = {"method": method, "metric": metric, "random_state": self.seed, "n_jobs": self.n_jobs}
+        affinity = opentsne("affinity")
+        if len(self.perplexities) == 1:
+            return affinity.PerplexityBasedNN(self._compared, self.perplexities[0], **options)
+        return affinity.Multiscale(self._compared, list(self.perplexities), **options)
+
+    @cached_property
+    def _compared(self) -> np.ndarray:
+        return self._as_compared(self.x)
+
+    def _as_compared(self, x: np.ndarray) -> np.ndarray:
+        """Rows as distances between them are taken; numbers whose squares leave the range of floats are
+        multiplied by a power of two, the same for rows given later."""
         largest = float(np.abs(self.x).max())
-        if 1e-9 < largest < 1e15:
-            return self.x
-        return np.ldexp(self.x, -np.frexp(largest)[1]).astype(self.x.dtype)
+        if not 1e-9 < largest < 1e15:
+            x = np.ldexp(x, -np.frexp(largest)[1]).astype(self.x.dtype)
+        if self.metric == "cosine":
+            # By the largest first: a row of small numbers has squares that vanish.
+            x = x / np.abs(x).max(axis=1, keepdims=True)
+            x = x / np.linalg.norm(x, axis=1, keepdims=True)
+        return x
+
+    def place(self, new: ArrayLike, positions: np.ndarray, perplexity: float, iterations: int) -> np.ndarray:
+        """Where `new` rows go in the map at `positions`; see `place` in `tsne.py`."""
+        new = checks.numbers("new", new, "(n, features) numbers")
+        new = new.reshape(len(new), math.prod(new.shape[1:])) if new.ndim > 1 else new
+        width = self.x.shape[1]
+        if new.ndim != 2 or new.shape[1] != width:
+            raise ValueError(f"new points must have the {width} features of the map's, got {new.shape}")
+        new = new.astype(self.x.dtype)
+        if (broken := ~np.isfinite(new).all(axis=1)).any():
+            raise ValueError(f"new points are NaN or infinite at {_rows_text(broken)}; leave them out")
+        if self.metric == "cosine":
+            refuse_still("new", new)
+        if not len(new):
+            return np.empty((0, 2))
+        tsne = opentsne("tsne")
+        method = "bh" if self.barnes_hut else "fft"
+        options = {"negative_gradient_method": method, "random_state": self.seed, "n_jobs": self.n_jobs}
+        # A copy, since openTSNE moves the map itself into the middle first; so what it finds is moved back.
+        embedding = tsne.TSNEEmbedding(positions.copy(), self._neighbors, **options)
+        middle = (positions.max(axis=0) + positions.min(axis=0)) / 2
+        near = min(perplexity, (len(positions) - 1) / 3)
+        found = embedding.transform(self._as_compared(new), perplexity=near, n_iter=iterations)
+        return np.asarray(found) + middle
 
     @cached_property
     def _all_pairs(self) -> tuple[np.ndarray, float]:
         """The affinities of all pairs (n, n), and the sum of all p log p."""
-        p = affinities_of_all_pairs(self._scaled, self.perplexity)
+        p = affinities_of_all_pairs(self._compared, self.perplexities, self.metric == "manhattan")
         some = p[p > 0]
         return p, float(some @ np.log(some))
 
@@ -74,7 +140,7 @@ class Points:
 
     def divergence(self, positions: np.ndarray) -> float | None:
         """KL divergence of the map; None for so many points that `gradient` estimates it."""
-        if len(positions) >= _BARNES_HUT_BELOW:
+        if len(positions) >= _BARNES_HUT_BELOW or not self.barnes_hut:
             return None
         if len(positions) <= _ALL_PAIRS_UP_TO:
             affinities, negative_entropy = self._all_pairs
@@ -94,8 +160,7 @@ class Points:
         Attraction is multiplied by `exaggeration` in the gradient only.
         """
         tsne = opentsne("tsne")
-        barnes_hut = len(positions) < _BARNES_HUT_BELOW
-        divergence = tsne.kl_divergence_bh if barnes_hut else tsne.kl_divergence_fft
+        divergence = tsne.kl_divergence_bh if self.barnes_hut else tsne.kl_divergence_fft
         # The compiled code does not check: other types than float64, and NaN, crash the interpreter.
         if positions.dtype != np.float64 or not np.isfinite(positions).all():
             raise FloatingPointError("the map has left the range of numbers; lower the learning rate")
@@ -123,7 +188,7 @@ class Points:
         Kobak and Berens, The art of using t-SNE for single-cell transcriptomics (2019).
         """
         # A single feature still gives a picture: a line.
-        x = self._scaled
+        x = self._compared
         x = x if x.shape[1] > 1 else np.column_stack([x, np.zeros(len(x), x.dtype)])
         return opentsne("initialization").pca(x.astype(np.float64), random_state=self.seed)
 
@@ -193,6 +258,15 @@ def rows_and_labels(x: Any) -> tuple[Any, Any]:
     return rows, np.array(classes)[targets] if named else None
 
 
+def refuse_still(name: str, x: np.ndarray) -> None:
+    """ValueError for rows without a direction, which no cosine compares."""
+    if (still := ~x.any(axis=1)).any():
+        raise ValueError(
+            f"{name} is all 0 at {_rows_text(still)}, which has no direction to compare by "
+            "metric='cosine'; leave these rows out, or take metric='euclidean'"
+        )
+
+
 def _checked_rows(x: Any) -> np.ndarray:
     x = checks.numbers("x", x, "(n, features) numbers or a Dataset")
     if x.ndim < 2:
@@ -212,15 +286,21 @@ def _checked_rows(x: Any) -> np.ndarray:
     return x
 
 
-def _checked_perplexity(perplexity: float, n: int) -> float:
+def _checked_perplexities(perplexity: Any, n: int) -> tuple[float, ...]:
+    """One or several, rising; each fits so many points."""
+    several = not isinstance(perplexity, str) and hasattr(perplexity, "__len__")
+    given: list[Any] = checks.listed("perplexity", perplexity) if several else [perplexity]
+    if not given:
+        raise checks.refused("perplexity", "a number over 0, or several", perplexity)
     largest = (n - 1) / 3
-    checks.number("perplexity", perplexity)
-    if not 1 <= perplexity <= largest:
-        raise ValueError(
-            f"perplexity={perplexity:g} does not suit {n} points: each looks at 3 x perplexity neighbors "
-            f"and has {n - 1}; choose from 1 to {int(largest * 10) / 10:g}, or give more points"
-        )
-    return float(perplexity)
+    for each in given:
+        checks.number("perplexity", each)
+        if not 1 <= each <= largest:
+            raise ValueError(
+                f"perplexity={each:g} does not suit {n} points: each looks at 3 x perplexity neighbors "
+                f"and has {n - 1}; choose from 1 to {int(largest * 10) / 10:g}, or give more points"
+            )
+    return tuple(sorted({float(each) for each in given}))
 
 
 def _rows_text(broken: np.ndarray) -> str:

@@ -6,6 +6,7 @@ Zupan (2024).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,12 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cortex_lab.embed._points import Points, checked_start, opentsne, rows_and_labels
+from cortex_lab.embed._points import Perplexity, Points, checked_start, opentsne, rows_and_labels
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import renamed
 from cortex_lab.study import Probe
 
 _MIN_GAIN, _MAX_MOVE = 0.01, 5.0
+
+Anchors = tuple[np.ndarray, np.ndarray]
+"""Places (n, 2), and how strongly each point is held to its own (n,)."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class _State:
     exaggeration: float | None
     gradient: np.ndarray
     measured: Mapping[str, float]
+    anchors: Anchors | None = None
 
 
 class TSNE:
@@ -63,9 +68,16 @@ class TSNE:
     labels
         (n,), for whoever draws the map; not used here.
     perplexity
-        About how many neighbors a point has; at most (n - 1) / 3.
+        About how many neighbors a point has; at most (n - 1) / 3. Of several, as (10, 100), affinities are
+        the mean, so that a map shows what is near and what is far. Kobak and Berens (2019)
     initial
         (n, 2) positions to start from, in place of the principal components; then without exaggeration.
+    metric
+        By what rows are compared: "euclidean", "manhattan", or "cosine", which is the Euclidean distance of
+        rows divided by their lengths.
+    method
+        What the repulsion is computed by: "barnes_hut" (a tree), "fft" (interpolation), or "auto": the first
+        below 10,000 points, the second from there on, where it is quicker.
     iterations_per_step
         Gradient iterations in a step. Phases show the last of them.
     learning_rate
@@ -82,10 +94,12 @@ class TSNE:
         self,
         x: ArrayLike,
         labels: Any = None,
-        perplexity: float = 30.0,
+        perplexity: Perplexity = 30.0,
         seed: int = 0,
         initial: ArrayLike | None = None,
         *,
+        metric: str = "euclidean",
+        method: str = "auto",
         iterations_per_step: int = 1,
         learning_rate: float | None = None,
         early_exaggeration: float = 12.0,
@@ -100,7 +114,7 @@ class TSNE:
         opentsne("tsne")
         x, known = rows_and_labels(x)
         labels = known if labels is None else labels
-        points = Points(x, perplexity, seed, n_jobs)
+        points = Points(x, perplexity, seed, n_jobs, metric, method)
         n = len(points.x)
         if labels is not None and len(checks.listed("labels", labels, f"{n} labels")) != n:
             raise ValueError(f"there are {len(labels)} labels for {n} rows of x")
@@ -128,6 +142,45 @@ class TSNE:
     def x(self) -> np.ndarray:
         """The points laid out, (n, features)."""
         return _read_only(self._state.points.x)
+
+    @property
+    def metric(self) -> str:
+        """By what rows are compared."""
+        return self._state.points.metric
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Where the points are, (n, 2) float64."""
+        return _read_only(self._state.positions)
+
+    @property
+    def affinities(self) -> Any:
+        """How near each point is to its neighbors: a sparse symmetric (n, n) matrix that sums to 1."""
+        return self._state.points.affinities
+
+    def begin_at(self, initial: ArrayLike, early_iterations: int = 0) -> None:
+        """Begin anew from positions (n, 2), with so many iterations of exaggeration; before any step."""
+        start = checked_start(initial, len(self.x), self.seed)
+        still = np.zeros_like(start)
+        self._state = replace(self._state, positions=start, update=still, gradient=still)
+        self._gradient, self.early_iterations = still, early_iterations
+
+    def divergence(self) -> float:
+        """The KL divergence of the map as it is now, measured as "kl_divergence" is."""
+        points, positions = self._state.points, self._state.positions
+        found = points.divergence(positions)
+        return points.gradient(positions, 1.0)[0] if found is None else found
+
+    def place(self, new: ArrayLike, perplexity: float = 5.0, iterations: int = 250) -> np.ndarray:
+        """Where new rows (m, ...) go in this map, which stays as it is, bit for bit: (m, 2) float64.
+
+        Each is placed by itself, among its neighbors in the map (openTSNE's `transform`; Policar, Strazar and
+        Zupan 2021), so others placed with it make no difference. `perplexity` is about how many of those.
+        ValueError for rows with other features than those of the map, or that are not finite.
+        """
+        checks.number("perplexity", perplexity, least=1)
+        iterations = checks.whole("iterations", iterations, least=0)
+        return self._state.points.place(new, self._state.positions, perplexity, iterations)
 
     @property
     def buffers(self) -> dict[str, np.ndarray]:
@@ -179,24 +232,36 @@ class TSNE:
         self._gradient = self._state.gradient
         self.step_number = snapshot["step_number"]
 
+    def restored(self, snapshot: Mapping[str, Any], early_iterations: int) -> TSNE:
+        """Another layout like this one that stands where `snapshot` was taken."""
+        found = copy.copy(self)
+        found.early_iterations = early_iterations
+        found.restore(snapshot)
+        return found
+
     def edit(self, name: str, value: Any) -> None:
-        """Change "learning_rate", "momentum", "perplexity", "exaggeration" or "features" from here on.
+        """Change "learning_rate", "momentum", "perplexity", "exaggeration", "features" or "anchors".
 
         learning_rate None is n / exaggeration, exaggeration None is by the schedule, features is what
-        `continue_from` takes. ValueError leaves everything as it was.
+        `continue_from` takes. Anchors are places (n, 2) and strengths (n,): each point is drawn to its place
+        by strength / n times its distance, as the temporal term of dynamic t-SNE does (Rauber, Falcao and
+        Telea 2016); None for none. ValueError leaves everything as it was.
         """
         state = self._state
         if name == "features":
             self.continue_from(value)
         elif name == "perplexity":
-            points = Points(state.points.x, value, self.seed, self.n_jobs)
+            points = state.points.other(perplexity=value)
             self._state = replace(state, points=points)
+        elif name == "anchors":
+            anchors = None if value is None else _checked_anchors(value, len(state.positions))
+            self._state = replace(state, anchors=anchors)
         elif name == "momentum":
             self._state = replace(state, momentum=float(checks.fraction("momentum", value)))
         elif name in ("learning_rate", "exaggeration"):
             self._state = replace(state, **{name: None if value is None else _positive(name, value)})
         else:
-            names = ("learning_rate", "momentum", "perplexity", "exaggeration", "features")
+            names = ("learning_rate", "momentum", "perplexity", "exaggeration", "features", "anchors")
             said = f"a t-SNE layout has no {name!r} to edit; it has {', '.join(names)}"
             raise KeyError(said + renamed(name, names))
 
@@ -213,7 +278,7 @@ class TSNE:
                 f"x has the shape {x.shape}, but the map has {len(state.positions)} points; "
                 "its rows must be the same points in the same order"
             )
-        points = Points(x, state.points.perplexity, self.seed, self.n_jobs)
+        points = state.points.other(x)
         still = np.zeros_like(state.positions)
         self._state = replace(state, points=points, update=still, gains=np.ones_like(still))
 
@@ -242,6 +307,9 @@ class TSNE:
         early = self._is_early(state, iteration)
         exaggeration = self.early_exaggeration if early else state.exaggeration or 1.0
         estimate, gradient = state.points.gradient(state.positions, exaggeration)
+        if state.anchors is not None:
+            places, strengths = state.anchors
+            gradient += strengths[:, np.newaxis] / len(places) * (state.positions - places)
         measured = {
             "kl_divergence": estimate if divergence is None else divergence,
             "grad_norm": float(np.linalg.norm(gradient)),
@@ -264,6 +332,16 @@ def _moved(state: _State) -> _State:
     positions = state.positions + update
     positions -= positions.mean(axis=0)
     return replace(state, positions=positions, update=update, gains=gains)
+
+
+def _checked_anchors(value: Any, n: int) -> Anchors:
+    wanted = f"({n}, 2) places and ({n},) strengths"
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise checks.refused("anchors", wanted, value)
+    places, strengths = (checks.finite("anchors", each, wanted).astype(np.float64) for each in value)
+    if places.shape != (n, 2) or strengths.shape != (n,) or (strengths < 0).any():
+        raise ValueError(f"anchors must be {wanted} of 0 or more, got {places.shape} and {strengths.shape}")
+    return places, strengths
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ class Looking:
         batches = training.batches
         if self._has(data) and isinstance(batches, Batches) and len(batches.excluded):
             columns["excluded"] = np.isin(data.rows, batches.excluded)
-        return pd.DataFrame(columns, index=_index(data, len(total)))
+        return pd.DataFrame(columns, index=index_of(data, len(total)))
 
     def _has(self, data: object) -> TypeGuard[Dataset]:
         """Whether these are rows of the dataset that is trained on, known by their numbers."""
@@ -141,7 +141,8 @@ def _column(called: str, values: np.ndarray, says: str, labels: pd.Index | None)
     return labels.take(ids)
 
 
-def _index(data: object, rows: int) -> pd.Index:
+def index_of(data: object, rows: int) -> pd.Index:
+    """What rows of `data`, given as to `score`, are called."""
     if isinstance(data, Dataset):
         return data._index[data.rows]
     if isinstance(data, pd.DataFrame):

@@ -19,7 +19,9 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.habits import named_first, told
 from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.looking import Looking
+from cortex_lab.lab.mapping import Embedded
 from cortex_lab.lab.recipe import Recipe
+from cortex_lab.lab.showing import Showing
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
@@ -44,7 +46,7 @@ class Best:
     value: float
 
 
-class TrainingSession(Looking, Session):
+class TrainingSession(Looking, Embedded, Showing, Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
@@ -176,6 +178,14 @@ class TrainingSession(Looking, Session):
             )
         return self.at_rest(lambda: self._training_at(step).network)
 
+    def branch_at(self, step: int) -> TrainingSession:
+        """A session of its own on the training as it was after `step`, without a trace; see `network_at`."""
+        step = checks.whole("step", step)
+        if not self.first_step <= step <= self.step_number:
+            steps = f"from step {self.first_step} to step {self.step_number}"
+            raise ValueError(f"this session goes {steps}, so there is no step {step} to look at")
+        return self.at_rest(lambda: self.sibling(self._training_at(step)))
+
     def restore_best(self, key: str | None = None, mode: str | None = None) -> Best:
         """Put the best weights back into the network, as an edit at the step where this session stands.
 
@@ -267,33 +277,6 @@ class TrainingSession(Looking, Session):
         sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, **named)
         sibling._networks = self._networks
         return sibling
-
-    def bench(self, **options: Any) -> Any:
-        """The live lab bench on this session, displayed; see `cortex_lab.widgets.Bench` for the options."""
-        try:
-            from cortex_lab.widgets import Bench
-        except ImportError as missing:
-            raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
-        return Bench(self, **options).show()
-
-    def report(self, path: str | os.PathLike[str] = "report.html", **options: Any) -> Any:
-        """Write what a bench shows to one .html file that opens without a kernel; returns its path.
-
-        Its slider goes through steps of the session, its panels are linked as on the bench. See
-        `cortex_lab.widgets.report.write_report` for the options: `moments=` and `views=`.
-        """
-        from cortex_lab.widgets.report import write_report
-
-        return write_report(self, path, **options)
-
-    @property
-    def views(self) -> Any:
-        """Each view of this session alone: `session.views.loss_curve()`; see `cortex_lab.widgets.Views`."""
-        try:
-            from cortex_lab.widgets import Views
-        except ImportError as missing:
-            raise ImportError("views need plotly and matplotlib: pip install 'cortex-lab[lab]'") from missing
-        return Views(self)
 
     def _put_back(self, network: Network) -> None:
         ours, to_numpy = self.network, network.ops.to_numpy

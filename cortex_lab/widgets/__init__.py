@@ -13,6 +13,7 @@
 | `WeightHistogram` | how the parameters of a layer are spread                              |
 | `AlsoRecorded`    | what else is recorded: losses of several outputs, probes              |
 | `EmbeddingMap`    | t-SNE of a layer's activations of held-out rows, moving as it is made |
+| `MapPicture`      | maps that are finished, one or several with a slider through them     |
 | `ComponentMap`    | the rows by the principal, or independent, components of a layer      |
 | `Findings`        | what a diagnosis found, in words, with remedies to click              |
 | `BatchRows`       | the rows of the batch last fetched, the worst first                   |
@@ -76,6 +77,7 @@ from cortex_lab.widgets.views.findings import Findings
 from cortex_lab.widgets.views.layer_microscope import LayerMicroscope
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
+from cortex_lab.widgets.views.map_picture import MapPicture
 from cortex_lab.widgets.views.network_map import NetworkMap
 from cortex_lab.widgets.views.optimization import Optimization
 from cortex_lab.widgets.views.parallel_coordinates import ParallelCoordinates
@@ -117,6 +119,7 @@ __all__ = [
     "LayerTable",
     "Line",
     "LossCurve",
+    "MapPicture",
     "Matrix",
     "NetworkMap",
     "NothingToShow",

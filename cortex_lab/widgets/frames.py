@@ -11,8 +11,8 @@ from typing import Any
 
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.canvas import Packed, pack
-from cortex_lab.widgets.chart.marks import Chart, failed_panel
-from cortex_lab.widgets.chart.view import NothingToShow, View
+from cortex_lab.widgets.chart.marks import Chart
+from cortex_lab.widgets.chart.view import NothingToShow, View, failed_panel
 from cortex_lab.widgets.scrubbing import Scrubber, follows
 from cortex_lab.widgets.speed import Speed
 

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from cortex_lab.widgets.chart.marks import Chart, failed_panel
+from cortex_lab.widgets.chart.marks import Chart
 from cortex_lab.widgets.chart.matplotlib import new_picture, paint, png_bytes
-from cortex_lab.widgets.chart.view import View, picture_html
+from cortex_lab.widgets.chart.view import View, failed_panel, picture_html
 
 LINE = (
     '<p style="opacity:.75">A picture. To be live again, run the cells of this notebook up to this one.</p>'

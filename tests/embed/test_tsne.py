@@ -256,7 +256,8 @@ def test_edits(clusters):
         with pytest.raises(ValueError, match=rf"{name}|rows"):
             process.edit(name, value)
     assert all(process.snapshot()[name] is before[name] for name in before)
-    with pytest.raises(KeyError, match="learning_rate, momentum, perplexity, exaggeration, features"):
+    names = "learning_rate, momentum, perplexity, exaggeration, features, anchors"
+    with pytest.raises(KeyError, match=names):
         process.edit("speed", 1)
     with pytest.raises(KeyError, match="kl_divergence"):
         process.measure("loss")

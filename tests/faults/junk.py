@@ -271,6 +271,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("Descent", "start", "None|mask", "where the function proposes; bools are 0 and 1"),
     ("learning_rate_range_test", "low high stop_factor smoothing key", NUMBERS + "|None", "finite numbers"),
     ("TSNE", "labels initial learning_rate perplexity early_* n_jobs", NUMBERS + "|None", "finite numbers"),
+    ("TSNE", "perplexity", "(2.5,)", "several, of which there is one"),
     ("Optimizer", "learning_rate", "lambda", "a function from the update to its rate"),
     ("Optimizer", "weight_decay_excludes", "text|[]", "a pattern; none of them"),
     ("Optimizer", "learning_rate_factors", "[]|{}", "none of them"),

@@ -52,6 +52,7 @@ ROOMS = {
         "Trail", "View", "NothingToShow", "PathView", "Sentences", "HeatMap",
         "Matrix",  # what views are written with
         "DatasetBrowser",  # tried in tests/widgets
+        "MapPicture",  # tried in tests/test_embedding.py
     },
 }  # fmt: skip
 """Names of a room that are no call people make with arguments of their own choice, or tried elsewhere."""

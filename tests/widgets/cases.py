@@ -32,6 +32,7 @@ from cortex_lab.widgets import (
     LayerTable,
     Line,
     LossCurve,
+    MapPicture,
     Matrix,
     NetworkMap,
     Optimization,
@@ -114,6 +115,15 @@ def _of_diagnosis(steps: int) -> View[Any]:
     return Findings(session)
 
 
+def _of_maps(steps: int) -> View[Any]:
+    rng = np.random.default_rng(0)
+    frames = []
+    for step in range(0, steps + 1, max(1, steps)):
+        places = pd.DataFrame(rng.normal(size=(30, 2)), pd.RangeIndex(30, name="row"), ["x", "y"])
+        frames.append((step, places.assign(label=list("abc") * 10, correct=np.arange(30) % 7 > 0)))
+    return MapPicture(frames, "t-SNE", row=3)
+
+
 def _of_fork(steps: int) -> View[Any]:
     fork = session_kinds.arrays().fork(learning_rate=[0.001, 0.01])
     fork.step(steps)
@@ -183,6 +193,7 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Reliability: _of_kind(Reliability, session_kinds.dataset),
     RunComparison: _of_fork,
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
+    MapPicture: _of_maps,
     ParallelCoordinates: lambda steps: ParallelCoordinates(SomeTrials(1 + steps)),
     SearchHistory: lambda steps: SearchHistory(SomeTrials(1 + steps)),
     SearchSlices: lambda steps: SearchSlices(SomeTrials(1 + steps)),
@@ -211,7 +222,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Scatter([0.0, 1.0, 2.0], [1.0, 0.0, 1.0]),
         Scatter(
             np.arange(24.0), np.arange(24.0) % 5, np.arange(24) % 12, tuple(f"class {i}" for i in range(12)),
-            keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True, selected=[8, 9],
+            keys=np.arange(24) + 7, key_name="row", chosen=9, pins=True, selected=[8, 9], outlined=[7, 12],
         ),
         Scatter([1.0], [1.0], names=("minimum",), color="ground", symbol="star"),
         Scatter(np.arange(4.0), np.arange(4.0), values=np.array([3.0, np.nan, -1.0, np.inf]), key_name="row"),

@@ -149,7 +149,7 @@ def test_views_look_at_bytes_as_the_network_sees_them():
     rows = EmbeddingMap(session, "dense_1")
     pixels = session.dataset.select(rows._mapped.rows).arrays()[0] * np.float32(1 / 255)
     expected = session.network.activations(pixels, ["dense_1"])["dense_1"]
-    np.testing.assert_array_equal(rows._activations()[1], expected)
+    np.testing.assert_array_equal(rows._mapped.look(session, "dense_1")[1], expected)
 
 
 class TestActivations:
@@ -270,6 +270,59 @@ class TestEmbeddingMap:
         while view.advance() is not None:
             pass
         assert view.missing and view.missing.startswith("The map failed: ValueError: all 20 rows")
+
+    def test_it_is_colored_by_what_is_known_and_outlines_wrong_answers(self):
+        pytest.importorskip("openTSNE")
+        session = ToySession()
+        view = EmbeddingMap(session)
+        assert view.colors == ("label", "prediction", "drift", "local distortion")
+        for _ in range(3):
+            view.advance()
+        data = view.look()
+        classes = np.array(session.dataset.classes, object)
+        x = session.dataset.select(data.rows).arrays()[0]
+        said = classes[session.network.activations(x, ["dense"])["dense"].argmax(axis=1)]
+        frame = view.frame()
+        assert frame["prediction"].tolist() == said.tolist()
+        points = view.drawing().plots[0].marks[0]
+        wrong = frame.index[frame["prediction"] != frame["label"]]
+        assert points.outlined.tolist() == wrong.tolist() and len(wrong)
+        assert view.drawing().legend[-1].label == "wrong"
+        view.color = "prediction"
+        points = view.drawing().plots[0].marks[0]
+        assert np.array(points.names, object)[points.groups].tolist() == said.tolist()
+        for name in ("drift", "local distortion"):
+            view.color = name
+            points = view.drawing().plots[0].marks[0]
+            assert len(points.values) == len(frame) and not len(points.groups)
+        assert 0 <= points.values.min() <= points.values.max() <= 1
+        assert "local distortion" in view.look().caption
+        with pytest.raises(ValueError, match="color must be"):
+            view.color = "smell"
+
+    def test_it_goes_back_to_the_step_marked_and_draws_the_way_of_a_row(self):
+        pytest.importorskip("openTSNE")
+        session = ToySession()
+        view = EmbeddingMap(session)
+        view.patience = 0.0
+        for _ in range(5):
+            view.advance()
+        before = view.look()
+        session.step(3)
+        for _ in range(3):
+            view.advance()
+        assert view.look().step == 3 and view.look().trail is None
+        view.moment = 0
+        assert view.look().step == 0 and "the step marked" in view.look().caption
+        np.testing.assert_allclose(view.look().positions, before.positions)
+        view.moment = 2
+        assert view.look().step == 0 and "the last before the step marked" in view.look().caption
+        view.moment = None
+        view.pinned = int(before.rows[4])
+        places, steps = view.look().trail
+        assert steps.tolist() == [0, 3]
+        np.testing.assert_allclose(places, [before.positions[4], view.look().positions[4]])
+        assert [mark.kind for mark in view.drawing().plots[0].marks] == ["scatter", "trail"]
 
     def test_unknown_layers_are_an_error_that_names_those_there_are(self):
         with pytest.raises(KeyError, match="no layer 'lstm'; there are conv, flatten, dense"):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.run.executor import Bound
+from cortex_lab.nn.run.gradients import gradient_from
 from cortex_lab.nn.train.metrics import _linked
 from cortex_lab.nn.train.objective import TotalLoss
 
@@ -62,6 +64,44 @@ def by_row(
             losses[name][known == 0] = np.nan
         found[name] = _of_output(loss, outputs[name], targets[name], losses[name])
     return total, found
+
+
+def gradients_by_row(
+    objective: TotalLoss, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], wrt: str
+) -> np.ndarray:
+    """The gradient of each row's loss with respect to a parameter or a node: (rows, *shape of wrt).
+
+    The network is as it predicts: nothing is dropped, statistics are those learned, and penalties, which are
+    the same for every row, are left out. Of rows whose target is unknown it is 0. KeyError for a name that
+    there is not, ValueError where no loss depends on it.
+    """
+    network = objective.network
+    known = [*network.graph.inputs, *network.graph.nodes, *network.parameters]
+    if wrt not in known:
+        raise KeyError(f"there is no {wrt!r} to take a gradient by; there are {', '.join(known)}")
+    rows, ops = len(next(iter(inputs.values()))), network.ops
+    seeds = {name: np.zeros((rows, *network.graph.shape(name))) for name in objective.losses}
+
+    def fill(part: slice, bound: Bound) -> None:
+        for name, at in objective._loaded(bound, targets, part).items():
+            into = Slots(**{**vars(at), "dy": ops.zeros(at.y.shape), "weights": ops.zeros(at.rows.shape) + 1})
+            objective.losses[name].evaluate(ops, into)
+            seeds[name][part] = objective.weights[name] * ops.to_numpy(into.dy)
+
+    network.evaluate_batches(inputs, fill)
+    found, refused = [], None
+    for name, seed in seeds.items():
+        shares = objective.known_shares(name, targets[name])
+        if shares is not None:
+            seed[shares == 0] = 0
+        try:
+            found.append(gradient_from(network, name, wrt, inputs, seed))
+        except ValueError as error:
+            refused = error
+    if not found:
+        assert refused is not None
+        raise refused
+    return np.sum(found, axis=0)
 
 
 def _of_output(loss: Loss, y: np.ndarray, targets: np.ndarray, losses: np.ndarray) -> OutputByRow:

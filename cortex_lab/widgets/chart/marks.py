@@ -140,8 +140,8 @@ class Scatter(Mark):
 
     `keys` are numbers that say which point is which, called `key_name`; `chosen` is the key of one with a
     ring. Where `pins`, keys are rows of the dataset: a click on a point pins and selects its row, and where
-    any are `selected`, the others stand back. A `symbol` is drawn instead of each group's own. A point whose
-    value is not finite is drawn as what is unknown.
+    any are `selected`, the others stand back; those with a key that is `outlined` have a line around them.
+    A `symbol` is drawn instead of each group's own. A point whose value is not finite is drawn as unknown.
     """
 
     x: np.ndarray
@@ -157,6 +157,7 @@ class Scatter(Mark):
     values: np.ndarray = field(default_factory=lambda: _NONE)
     ramp: Ramp = "warm"
     selected: np.ndarray = field(default_factory=lambda: _NONE)
+    outlined: np.ndarray = field(default_factory=lambda: _NONE)
 
     def wrong(self) -> str:
         optional = {"groups": self.groups, "keys": self.keys, "values": self.values}
@@ -179,16 +180,20 @@ class Scatter(Mark):
         """What is said about one point."""
         key = int(self.keys[point]) if len(self.keys) else point
         group = int(self.groups[point]) if len(self.groups) else 0
+        wrong = ", wrong" if key in self.outlined else ""
         if len(self.values):
-            return f"{self.key_name} {key}: {self.values[point]:.4g}"
+            return f"{self.key_name} {key}: {self.values[point]:.4g}{wrong}"
+        if wrong and self.names:
+            return f"{self.key_name} {key}: {self.names[group]}{wrong}"
         return f"{self.key_name} {key}" + (f": {self.names[group]}" if self.names else "")
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         named = enumerate(self.names)
-        return tuple(
+        entries = (
             Entry(name, self.color_of(group), self.symbol or category_mark(group)) for group, name in named
         )
+        return (*entries, *((Entry("wrong", "fault", "line"),) if len(self.outlined) else ()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -384,12 +389,6 @@ class Chart:
     def told(self) -> str:
         """What a picture says below itself."""
         return ": ".join(filter(None, (self.subject, self.caption)))
-
-
-def failed_panel(error: Exception, step: int | None = None) -> Chart:
-    """What stands in place of a view that failed."""
-    told = f"This panel failed: {type(error).__name__}: {error}"
-    return Chart(note=told, summary=told, step=step)
 
 
 @cache

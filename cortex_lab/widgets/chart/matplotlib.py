@@ -216,6 +216,10 @@ def _scatter(mark: Scatter, axes: Axes) -> None:
             _points(mark, axes, mine & ~stands, color, alpha=0.25, **style)
             style |= {"edgecolors": "#15181d", "linewidths": 0.8, "zorder": 6, "s": 2 * size}
         _points(mark, axes, stands, color, **style)
+    if len(mark.outlined):
+        outlined = np.isin(mark.keys, mark.outlined)
+        ring = {"s": 22, "facecolors": "none", "edgecolors": _color("fault"), "linewidths": 0.8, "zorder": 6}
+        axes.scatter(mark.x[outlined], mark.y[outlined], **ring)
     chosen = np.flatnonzero(mark.keys == mark.chosen)
     if mark.chosen is not None and len(chosen):
         ring = {"s": 60, "facecolors": "none", "edgecolors": _PLAIN["text"], "linewidths": 1.2, "zorder": 6}

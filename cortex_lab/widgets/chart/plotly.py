@@ -153,6 +153,9 @@ def _scatter(mark: Scatter, place: _Place) -> None:
             "symbol": _SYMBOLS[symbol],
             "line": {"width": int(mark.color == "ground"), "color": "#15181d"},
         }
+        if len(mark.outlined):
+            width = np.where(np.isin(mark.keys[mine], mark.outlined), 1.5, 0)
+            marker["line"] = {"width": width, "color": _color("fault")}
         if len(mark.values):
             low, high = mark.limits
             values = np.where(np.isfinite(mark.values[mine]), mark.values[mine], np.nan)
@@ -160,6 +163,9 @@ def _scatter(mark: Scatter, place: _Place) -> None:
             marker |= {"showscale": True}
         text = [mark.told(point) for point in mine]
         style = {"mode": "markers", "marker": marker, "text": text, "hoverinfo": "text"}
+        if len(mark.keys):
+            # By which a point stays itself where a figure goes through several.
+            style["ids"] = [str(key) for key in mark.keys[mine]]
         if len(mark.selected):
             style["selectedpoints"] = np.flatnonzero(np.isin(mark.keys[mine], mark.selected))
         place.add("scatter", x=mark.x[mine], y=mark.y[mine], name=name, **style)

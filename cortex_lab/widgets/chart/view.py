@@ -236,3 +236,9 @@ def picture_html(png: bytes, alternative: str, css_class: str = "cortex-lab-pict
         f'<div class="{html.escape(css_class, quote=True)}">'
         f'<img alt="{text}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
     )
+
+
+def failed_panel(error: Exception, step: int | None = None) -> Chart:
+    """What stands in place of a view that failed."""
+    told = f"This panel failed: {type(error).__name__}: {error}"
+    return Chart(note=told, summary=told, step=step)

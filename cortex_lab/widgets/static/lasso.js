@@ -1,4 +1,5 @@
-// A way drawn around points selects their rows: with shift held, or once the lasso of the panel is taken.
+// A way drawn around points selects their rows: with shift held, or once the lasso of the panel is taken; a box with
+// alt held.
 
 class Lasso {
   // `places()` are the plots as they were drawn; `ended()` is told that a drag was no click.
@@ -28,14 +29,17 @@ class Lasso {
   }
 
   grasp(event) {
-    if (event.button !== 0 || !(this.taken || event.shiftKey) || !this.marks.length) return;
+    if (event.button !== 0 || !(this.taken || event.shiftKey || event.altKey) || !this.marks.length) return;
     this.way = [this.at(event)];
+    this.box = event.altKey;
     this.pointer = event.pointerId;
   }
 
   pull(event) {
     if (!this.way) return;
-    this.way.push(this.at(event));
+    const [from] = this.way, to = this.at(event);
+    if (this.box) this.way = [from, [to[0], from[1]], to, [from[0], to[1]]];
+    else this.way.push(to);
     event.stopPropagation();
     if (this.way.length < 4) return;
     this.figure.setPointerCapture?.(this.pointer);

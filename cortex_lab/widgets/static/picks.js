@@ -5,7 +5,7 @@ PANELS.chart = class extends ChartPanel {
   constructor(stage, mount) {
     super(stage, mount);
     this.lasso = new Lasso(this.figure, () => this.places, stage.store, () => { this.zoom.dragged = true; });
-    this.taker = toolButton("◌", "Lasso: drag around rows to select them (or hold Shift)", () => this.take());
+    this.taker = toolButton("◌", "Lasso: drag around rows to select them (or hold Shift; Alt for a box)", () => this.take());
     this.taker.setAttribute("aria-pressed", "false");
     this.taker.hidden = true;
     this.tools.bar.prepend(this.taker);

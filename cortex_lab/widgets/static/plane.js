@@ -8,6 +8,7 @@ MARKS.scatter = (surface, mark, place) => {
   const names = mark.names.length ? mark.names : [""];
   const stands = surface.store.placesIn(mark);
   const valued = mark.values?.length > 0;
+  mark.around ??= new Set(mark.outlined);
   const ramp = valued ? rampOf(theme.shades[mark.ramp]) : null;
   const [low, high] = mark.limits ?? [0, 1];
   // Those selected come last, so that they lie above the others.
@@ -27,7 +28,14 @@ MARKS.scatter = (surface, mark, place) => {
         context.beginPath();
         traceMark(context, symbol, across(x[i]), up(y[i]), (mark.symbol ? radius + 1 : radius) + (above ? 1 : 0));
         context.fill();
-        context.stroke();
+        if (!above && mark.around.has(keys[i])) {
+          context.save();
+          [context.strokeStyle, context.lineWidth] = [theme.color("fault"), 1.6];
+          context.stroke();
+          context.restore();
+        } else {
+          context.stroke();
+        }
       }
     });
   }
@@ -52,7 +60,8 @@ MARKS.scatter = (surface, mark, place) => {
     if (i < 0) return null;
     const name = mark.names[groups.length ? groups[i] : 0];
     const said = valued ? formatNumber(mark.values[i]) : name;
-    const text = `${mark.key_name} ${keys.length ? keys[i] : i}${said === undefined ? "" : `: ${said}`}`;
+    const wrong = mark.around.has(keys[i]) ? ", wrong" : "";
+    const text = `${mark.key_name} ${keys.length ? keys[i] : i}${said === undefined ? "" : `: ${said}`}${wrong}`;
     return { x: across(x[i]), y: up(y[i]), text };
   };
 };

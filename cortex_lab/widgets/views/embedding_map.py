@@ -6,22 +6,26 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from cortex_lab.embed import PCA, AlignedMap, AlignedTSNE
 from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.mapped import MOST_ROWS, PlacedRows, activations_of, layers_to_map, rows_to_map
-from cortex_lab.widgets.chart.marks import Chart, Plot
+from cortex_lab.widgets.chart.mapped import layers_to_map
+from cortex_lab.widgets.chart.mapped_rows import Looked, Map, MappedRows
+from cortex_lab.widgets.chart.marks import Chart
 from cortex_lab.widgets.chart.moments import Moments
+from cortex_lab.widgets.chart.row_map import chart_of_map
 from cortex_lab.widgets.chart.rows import has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
+MOST_ROWS = 500
 MOST_ITERATIONS = 1000
 STILL = 1e-3
 """The mean move of an iteration, as a share of the map's radius, below which the map counts as settled."""
@@ -29,38 +33,23 @@ BETWEEN_LOOKS = 20
 """Iterations at least between two looks at the activations of a training that runs."""
 AFTER_A_FAILURE = 1.0
 """Seconds at least before the map is tried again, once the training has moved on."""
+HELD = 0.003
+"""How strongly points whose activations stay are held to their places."""
 MOST_KEPT = 60
 """Maps of earlier steps that are kept, of a few kilobytes each; of more, every second is dropped."""
 LONGEST_LAYOUT = 3000
 """Iterations after which the layout begins anew from where it is, as what it records grows."""
 
 
-@dataclass(frozen=True)
-class Map:
-    """Positions (n, 2) of rows as laid out from the activations of `layer` at `step`."""
-
-    layer: str
-    step: int
-    iteration: int
-    positions: np.ndarray
-    mapped: PlacedRows
-    told: str = ""
-    pinned: int | None = None
-
-    @property
-    def caption(self) -> str:
-        stage = f"t-SNE iteration {self.iteration:,}" if self.iteration else "first picture: PCA"
-        said = f"activations of step {self.step:,}, {stage}" + (f", {self.told}" if self.told else "")
-        return said + self.mapped.colored
-
-
 class EmbeddingMap(OfOneLayer, View[Map]):
     """Held-out rows placed by t-SNE of what a layer makes of them, colored by label or by target.
 
-    It is a Process of its own under a Session of its own (`layout`), which `advance` moves on by one
-    iteration. When the training has moved on, the map takes the new activations and goes on from where it
-    is; while the training runs, every `BETWEEN_LOOKS` iterations. After a failure it tries again as soon as
-    the training is elsewhere. Of the steps that were laid out, up to 60 maps are kept, to be looked back at.
+    It is an `AlignedTSNE` under a Session of its own (`layout`), which `advance` moves on by one iteration.
+    When the training has moved on, the map takes the new activations and goes on from where it is, and
+    points whose activations stay are held to their places; while the training runs, every `BETWEEN_LOOKS`
+    iterations. After a failure it tries again as soon as the training is elsewhere. Wrong answers are
+    outlined. Where the bench marks a step, the map is the last one that was laid out up to then; of a row
+    that is pinned, its way through the maps is drawn. Up to 60 maps are kept, to be looked back at.
 
     Parameters
     ----------
@@ -102,14 +91,16 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._seen: tuple[Hashable, float] = (None, 0.0)
         self._iterations = 0
         self._version = 0
+        self._turn = forks.freed(threading.Lock())
+        self._looked = Looked()
+        self._mapped = MappedRows()
         self._kept = Moments[Map](MOST_KEPT)
         self._of: EmbeddingMap | None = None
-        self._turn = forks.freed(threading.Lock())
         self.layers, self._layer = layers_to_map(session)
-        self._mapped = PlacedRows()
         if has_rows(session):
-            self._mapped = rows_to_map(session, rows)
+            self._mapped = MappedRows.of(session, rows)
             self.title = f"Map of the {self._mapped.part}"
+        self._color = self.colors[0]
         if layer is not None:
             self.layer = layer
 
@@ -137,8 +128,24 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         if self._lacking() or self._layer is None:
             return ()
         layer = Knob("layer", "choice", self._layer, tuple(self.layers), label="layer")
+        color = Knob("color", "choice", self._color, self.colors, label="color")
         told = {"label": ("Stop", "Start"), "tooltip": "Stop or start the layout of the map"}
-        return layer, Knob("live", "switch", True, **told)
+        return layer, color, Knob("live", "switch", True, **told)
+
+    @property
+    def colors(self) -> tuple[str, ...]:
+        """What points may be colored by."""
+        return self._mapped.colors
+
+    @property
+    def color(self) -> str:
+        """What points are colored by."""
+        return self._color
+
+    @color.setter
+    def color(self, name: str) -> None:
+        self._color = checks.choice("color", name, self.colors)
+        self._version += 1
 
     @property
     def live(self) -> bool:
@@ -202,6 +209,8 @@ class EmbeddingMap(OfOneLayer, View[Map]):
             self._failure = "The map needs openTSNE.\nInstall it with pip install 'cortex-lab[embed]'."
         except Exception as error:
             # Said in the map's own panel; the training and the other panels go on. It begins anew elsewhere.
+            # Without the number of the look that failed, which nobody knows.
+            error = error.__cause__ if isinstance(error.__cause__, ValueError) else error
             self._failure = f"The map failed: {type(error).__name__}: {error}"
             self._failed, self.layout, self._laid_out = (subject, self.clock()), None, None
         else:
@@ -225,42 +234,45 @@ class EmbeddingMap(OfOneLayer, View[Map]):
     def _subject(self) -> Hashable:
         return self._layer, standing(self.session, exact=not self.session.running)
 
-    def _activations(self) -> tuple[int, np.ndarray]:
-        return activations_of(self.session, self._layer, self._mapped.inputs)
-
     def _begin(self) -> None:
         """The principal components, at once: importing openTSNE takes seconds the first time."""
-        layer, (step, features) = self._layer or "", self._activations()
-        positions = first_picture(features)
+        layer = self._layer or ""
+        step, features, predicted = self._mapped.look(self.session, layer)
         self.layout = None
-        self._show(Map(layer, step, 0, positions, self._mapped))
+        positions = PCA(features).positions
+        self._show(Map(layer, step, 0, positions, self._mapped.rows, features, predicted))
 
     def _follow(self, subject: Hashable) -> None:
         """Lay out the activations as they are now, from where the points are."""
         assert self._picture is not None
-        step, features = self._activations()
+        step, features, predicted = self._mapped.look(self.session, self._layer or "")
         if self.layout is None or self.layout.step_number >= LONGEST_LAYOUT:
-            from cortex_lab.embed import TSNE
-
-            perplexity = min(self._perplexity, (len(features) - 1) / 3)
+            perplexity = max(1.0, min(self._perplexity, (len(features) - 1) / 3))
             initial = None if self.layout is None else self._picture.positions
-            layout = TSNE(features, perplexity=perplexity, seed=self._seed, initial=initial)
-            self.layout = Session(layout, snapshot_budget=2**24)
+            options = {"perplexity": perplexity, "seed": self._seed, "iterations": BETWEEN_LOOKS}
+            options |= {"afresh": 0, "coherence": HELD}
+            self._looked = Looked()
+            first = self._looked.add(self._mapped.rows, features, step)
+            layout = AlignedTSNE(self._looked, [first], initial=initial, **options)  # type: ignore[arg-type]
+            # Nobody rewinds it, and snapshots would hold the features of every look.
+            self.layout = Session(layout, snapshot_budget=0)
         else:
-            self.layout.edit("features", features)
+            self.layout.edit("now", self._looked.add(self._mapped.rows, features, step))
         self._laid_out = subject
         self._iterations = 0
-        self._picture = replace(self._picture, step=step)
+        self._picture = replace(self._picture, step=step, features=features, predicted=predicted)
         self._take_picture()
 
     def _take_picture(self) -> None:
         assert self.layout is not None and self._picture is not None
-        positions = np.array(self.layout.buffers["embedding"], dtype=np.float32)
-        self._show(replace(self._picture, positions=positions, iteration=self.layout.step_number))
+        aligned: AlignedMap = self.layout.process.now  # type: ignore[attr-defined]
+        found = {"positions": aligned.positions, "aligned": aligned, "iteration": self.layout.step_number}
+        self._show(replace(self._picture, **found))
 
     def _show(self, picture: Map) -> None:
         self._picture = picture
-        self._kept.keep(picture.layer, picture.step, picture)
+        # Without what was laid out: of a wide layer, that of all steps would not fit into memory.
+        self._kept.keep(picture.layer, picture.step, replace(picture, features=None))
         self._version += 1
 
     def twin(self, session: Session) -> EmbeddingMap:
@@ -276,8 +288,8 @@ class EmbeddingMap(OfOneLayer, View[Map]):
 
     def state(self, exact: bool) -> Hashable:
         if self._of is not None:
-            return id(self._then()), self.pinned
-        return self._version, self.pinned, self._told(), self._picture is None
+            return id(self._then()), self._of.pinned, self._of.color
+        return self._version, self.pinned, self.moment, self._told(), self._picture is None
 
     def collect(self, exact: bool) -> Map:
         if self._of is not None:
@@ -288,13 +300,35 @@ class EmbeddingMap(OfOneLayer, View[Map]):
             raise NothingToShow(self.missing)
         if self._picture is None:
             raise NothingToShow("The first picture of the map is on its way.")
-        return replace(self._picture, pinned=self.pinned, told=self._told())
+        found = replace(self._picture, pinned=self.pinned, told=self._told())
+        done: tuple[AlignedMap, ...] = () if self.layout is None else self.layout.process.done  # type: ignore[attr-defined]
+        steps = self._looked.steps
+        if self.pinned in self._mapped.rows and done and found.aligned is not None:
+            at = int(np.flatnonzero(self._mapped.rows == self.pinned)[0])
+            way = [*done, found.aligned]
+            places = np.stack([each.positions[at] for each in way])
+            found = replace(found, trail=(places, np.array([steps[each.moment] for each in way], float)))
+        if self.moment is None or self.moment >= found.step:
+            return found
+        earlier = [each for each in done if steps[each.moment] <= self.moment]
+        if not earlier:
+            return found
+        then = earlier[-1]
+        told = "the step marked" if steps[then.moment] == self.moment else "the last before the step marked"
+        of_then = {"step": steps[then.moment], "features": self._looked.of(then.moment)}
+        return replace(
+            found, positions=then.positions, aligned=then, predicted=None, told=told, **of_then  # type: ignore[arg-type]
+        )
+
+    def prepare(self, collected: Map) -> Map:
+        colors = self._mapped.colors_of(collected, (self._of or self)._color)
+        return replace(collected, colors=colors, wrong=self._mapped.wrong(collected))
 
     def look(self) -> Map:
         if self._picture is None and not self.missing:
             with self._turn:
                 self._guarded(self._begin)
-        return self.collect(exact=True)
+        return self.prepare(self.collect(exact=True))
 
     def _told(self) -> str:
         if not self.moving:
@@ -302,28 +336,10 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         return "settled" if self.settled and not self.session.running else ""
 
     def chart(self, data: Map) -> Chart:
-        points = data.mapped.points(data.positions, data.pinned)
-        summary = f"Map of {len(data.mapped.rows)} rows by {data.layer}: {data.caption}"
+        summary = f"Map of {len(data.rows)} rows by {data.layer}: {data.caption}"
         told = {"caption": data.caption, "subject": data.layer, "summary": summary, "step": data.step}
-        return Chart((Plot((points,)),), **told)
+        about = {"wrong": data.wrong, "chosen": data.pinned, "trail": data.trail}
+        return chart_of_map(data.positions, data.rows, data.colors, **about, **told)
 
     def table(self, data: Map) -> pd.DataFrame:
-        return data.mapped.table({"x": data.positions[:, 0], "y": data.positions[:, 1]})
-
-
-def first_picture(features: np.ndarray) -> np.ndarray:
-    """The two principal components of rows (n, features), as (n, 2): where t-SNE then starts from.
-
-    By subspace iteration, accurate enough for a picture and fast for any number of features.
-    """
-    centered = features - features.mean(axis=0)
-    basis = np.random.default_rng(0).normal(size=(len(centered), 6)).astype(centered.dtype)
-    for _ in range(12):
-        basis, _ = np.linalg.qr(centered @ (centered.T @ basis))
-    left, sizes, axes = np.linalg.svd(basis.T @ centered, full_matrices=False)
-    positions = np.zeros((len(centered), 2), np.float32)
-    for k in range(min(2, len(sizes))):
-        # The sign by the largest loading, as scikit-learn and so openTSNE choose it.
-        sign = np.sign(axes[k, np.abs(axes[k]).argmax()]) or 1.0
-        positions[:, k] = (basis @ left[:, k]) * sizes[k] * sign
-    return positions
+        return self._mapped.table(data)
