@@ -282,8 +282,33 @@ def _trace() -> Take:
     return _again(record)
 
 
+def _map() -> Take:
+    from cortex_lab.embed import TSNE
+    from cortex_lab.study import Session
+
+    session = Session(TSNE(_numbers(300, 8), seed=0))
+    return _again(lambda: session.step(5))
+
+
+def _read() -> Take:
+    import tempfile
+    from pathlib import Path
+
+    import cortex_lab as cl
+
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name) / "net.keras"
+    cl.interop.write_keras(cl.Network([cl.Conv2D(8, 3), cl.Flatten(), cl.Dense(10)], (8, 8, 1)), path)
+
+    def read(folder: Any = folder) -> None:
+        cl.interop.read_keras(path)
+
+    return _again(read)
+
+
 CPU = "cpu: "
 OTHERS: dict[str, Callable[[], Take]] = {
+    "applications: a network read that was written for Keras": _read,
     "cpu: ResNet-50 inference, 224x224, batch 8": _inference,
     "cpu: predict 64 rows of 50": partial(_few_rows, 64),
     "cpu: predict one row of 50": partial(_few_rows, 1),
@@ -291,6 +316,7 @@ OTHERS: dict[str, Callable[[], Take]] = {
     "accuracy: score the digits' test rows": _score,
     "accuracy: set up a training on 20,000 x 50 of a table": _set_up,
     "data: an epoch of shuffled batches of 8192 pictures": _batches,
+    "embed: five iterations of a small map": _map,
     "engine: ResNet-50 described and planned": _planned,
     "diagnosis: of a training on the digits": _diagnosis,
     "estimators: one fitted to 1000 x 20": _fitted,
