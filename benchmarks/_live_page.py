@@ -242,8 +242,9 @@ def _frames(lab: Any, seconds: float, tell: Callable[[str], None]) -> list[Row]:
 def _soak(lab: Any, seconds: float, tell: Callable[[str], None]) -> list[Row]:
     """What stays in the memory of tab and kernel while the bench runs."""
     lab.run_code("bench.run()")
-    # What is kept once, such as the first frames, and the snapshots up to their budget, is no growth.
-    lab.page.wait_for_timeout(1000 * min(20, seconds))
+    # What is kept once is no growth: the first frames, the snapshots up to their budget, and the 20 MB that
+    # come with the first diagnosis and map of a training under way, after which nothing came in four minutes.
+    lab.page.wait_for_timeout(1000 * min(90, seconds))
     lab.run_code("bench.pause(); bench.wait()")
     devtools = lab.page.context.new_cdp_session(lab.page)
     before = _memories(lab, devtools)
