@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cortex_lab.compute import get_ops
-from tests.compute.cases import Draw, _convolution
+from tests.compute.cases import Draw, convolution_shapes
 
 pytestmark = pytest.mark.oracle
 OPS = get_ops("reference")
@@ -30,7 +30,7 @@ def test_convolution_and_its_gradients(seed: int):
     import torch
 
     draw = Draw(seed, large=False)
-    x_shape, w_shape, y_shape, geometry = _convolution(draw)
+    x_shape, w_shape, y_shape, geometry = convolution_shapes(draw)
     x, w, dy = (draw.random.standard_normal(shape) for shape in (x_shape, w_shape, y_shape))
     strides, ((top, bottom), (left, right)), dilation, groups = geometry
     y, dx, dw = np.full(y_shape, np.nan), np.full(x_shape, np.nan), np.full(w_shape, np.nan)
