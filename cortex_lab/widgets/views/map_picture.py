@@ -59,6 +59,10 @@ class MapPicture(View[Frames]):
                     for step, frame in self.frames
                 ]
 
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return "It is drawn of maps that are laid out.\nSay session.embedding('inputs').view()."
+
     def look(self) -> Frames:
         return self.frames
 
