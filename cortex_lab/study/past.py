@@ -30,6 +30,8 @@ class Past:
     """
 
     def __init__(self, session: Session, expect: Iterable[str] = ()) -> None:
+        keys = checks.listed("expect", expect, "a list of keys")
+        names = [checks.text("expect", key, "update_ratio") for key in keys]
         checks.instance("session", session, Session, "a session, such as cl.train(...) returns")
         if not isinstance(session.process, Cloneable):
             raise TypeError(
@@ -38,8 +40,8 @@ class Past:
             )
         self.session = session
         self.then: Session = session.at_rest(lambda: session.sibling(session.process.clone()))  # type: ignore[attr-defined]
-        if expect and isinstance(self.then.process, Expecting):
-            self.then.process.expect(expect)
+        if names and isinstance(self.then.process, Expecting):
+            self.then.process.expect(names)
         self.step: int | None = None
         """Where `then` stands; None while it is on its way."""
         self.arrived = False

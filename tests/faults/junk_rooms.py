@@ -26,8 +26,12 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("study.History", "budget interval", "0|2**31|2**32", "bytes; steps"),
     ("optimize.weight_landscape", "value name", "lambda|text", "a function; a name"),
     ("optimize.*landscape", "margin bounds", "None|0|1.5", "none; a share of what is shown"),
-    ("Bench WeightHistogram EmbeddingMap Activations", "layer map_layer pinned", "None|0",
-     "the view's own choice; row 0"),
+    ("Bench WeightHistogram EmbeddingMap Activations ComponentMap LayerMicroscope Recurrence",
+     "layer map_layer pinned node unit", "None|0", "the view's own choice; row 0"),
+    ("Recurrence", "pinned", "2**31|2**32", "nobody looks without a recurrent layer"),
+    ("study.Past", "expect", "[]", "nothing"),
+    ("ComponentMap", "rows", "2**31|2**32", "at most so many"),
+    ("Optimization", "budget", "1.5|2**31|2**32|2**63|2**64", "multiply-adds"),
     ("Bench Bench.wait", "map interval timeout", "True|1.5|2**31|2**32|2**63|2**64", "a switch; seconds"),
     ("Bench", "speed", "None|1.5|2**31|2**32|2**63|2**64", "as fast as it goes; steps a second"),
     ("Bench", "layout", "None|[]", "those open at first; none"),
@@ -101,11 +105,14 @@ def benches(session: Any) -> Iterator[Given]:
     names = (
         "LossCurve", "AlsoRecorded", "BatchRows", "ClassBalance", "ColumnHistograms", "DatasetRows",
         "Findings", "ConfusionMatrix", "PredictedValues", "SampleBrowser", "LayerTable", "Distributions",
-        "NetworkMap", "RecordedCurves", "DecisionRegions", "Reliability",
+        "NetworkMap", "RecordedCurves", "DecisionRegions", "Reliability", "ComponentMap", "LayerMicroscope",
+        "Optimization", "Recurrence",
     )  # fmt: skip
     for name in names:
         view = getattr(widgets, name)
         yield name, view, {"session": session, **_defaults(view)}
+    yield "Views", widgets.Views, {"session": session}
+    yield "study.Past", cl.study.Past, {"session": session, "expect": ()}
     view = widgets.RunComparison
     yield "RunComparison", view, {"session": session, "other": session.branch(), **_defaults(view)}
 

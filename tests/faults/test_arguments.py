@@ -50,8 +50,8 @@ ROOMS = {
     "widgets": {
         "Axis", "Bars", "Cells", "Chart", "Contours", "Diagram", "Knob", "Line", "Plot", "Scatter", "Tiles",
         "Trail", "View", "NothingToShow", "PathView", "Sentences", "HeatMap",
-        "Matrix",  # what views are written with
-        "DatasetBrowser",  # tried in tests/widgets
+        "Matrix", "Parallel",  # what views are written with
+        "DatasetBrowser", "ParallelCoordinates", "SearchHistory", "SearchSlices",  # tried in tests/widgets
         "MapPicture",  # tried in tests/test_embedding.py
     },
 }  # fmt: skip

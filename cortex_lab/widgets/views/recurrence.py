@@ -64,6 +64,8 @@ class Recurrence(OfOneLayer, View[Steps]):
 
     def __init__(self, session: Session, layer: str | None = None, pinned: int | None = None) -> None:
         super().__init__(session)
+        if pinned is not None:
+            checks.whole("pinned", pinned, least=0)
         network = getattr(session, "network", None)
         self.layers = recurrent_layers(network) if network is not None else []
         self._layer = self.layers[0] if self.layers else None
