@@ -159,6 +159,14 @@ def _rated_noise(torch: Any, layer: Any, shapes: tuple[Shape, ...]) -> Any:
     return lambda x: x * (1 + deviation * torch.randn_like(x))
 
 
+def _depth(torch: Any, layer: Any, shapes: tuple[Shape, ...]) -> Any:
+    def act(x: Any) -> Any:
+        kept = torch.empty(len(x), *[1] * (x.ndim - 1)).bernoulli_(1 - layer.rate).div_(1 - layer.rate)
+        return x * kept
+
+    return act
+
+
 def _known(torch: Any, layer: Any, shapes: tuple[Shape, ...]) -> Any:
     return lambda x: (x != layer.value).any(-1).float()
 
@@ -251,6 +259,7 @@ TABLE: dict[str, Sized] = {
     ),
     "Mask": Sized(cl.Mask(), *_STEPS, _known),
     "Add": _merged(cl.Add(), _two(lambda torch, a, b: a + b)),
+    "StochasticDepth": Sized(cl.StochasticDepth(0.2), *_IMAGES, _depth),
     "Subtract": _merged(cl.Subtract(), _two(lambda torch, a, b: a - b)),
     "Multiply": _merged(cl.Multiply(), _two(lambda torch, a, b: a * b)),
     "Average": _merged(cl.Average(), _two(lambda torch, a, b: (a + b) / 2)),
@@ -279,6 +288,11 @@ TABLE: dict[str, Sized] = {
         cl.GroupNormalization(8),
         *_IMAGES,
         _learned(_last, lambda f, m, x, weight, bias: f.group_norm(x, m.groups, weight, bias, m.epsilon)),
+    ),
+    "LayerScale": Sized(
+        cl.LayerScale(),
+        *_STEPS,
+        _learned(lambda shapes: {"gamma": (shapes[0][-1],)}, lambda f, m, x, gamma: x * gamma),
     ),
     "MaxPooling2D": Sized(cl.MaxPooling2D(2), *_IMAGES, _functional(lambda f, m, x: f.max_pool2d(x, 2))),
     "AveragePooling2D": Sized(
