@@ -257,7 +257,7 @@ class TestFrames:
         assert bench.session.network.calls == calls
         page.say("visible", visible=[*bench.views])
         wait_until(lambda: len(page.frames) == 2, "the rest")
-        assert set(page.frames[1]["panels"]) == {"weight_histogram", "activations"}
+        assert set(page.frames[1]["panels"]) == {"weight_histogram", "activations", "component_map"}
 
     def test_a_click_on_the_map_pins_that_row(self, open_bench):
         bench = open_bench()

@@ -59,6 +59,8 @@ def _columns(mark: Mark) -> dict[str, Any]:
         x, y = mark.places().T
         return {"name": mark.names, "x": x, "y": y}
     arrays = {each.name: getattr(mark, each.name) for each in fields(mark) if each.name != "selected"}
+    if len(outlined := arrays.pop("outlined", ())):
+        arrays["outlined"] = np.isin(arrays["keys"], outlined)
     found = {
         name: values for name, values in arrays.items() if isinstance(values, np.ndarray) and len(values)
     }
