@@ -37,7 +37,7 @@ FAINT_TEXT = """root => {
     let seen = 0;
     for (const element of root.querySelectorAll("*")) {
         if (element.disabled || element.matches("option") || !element.checkVisibility()) continue;
-        if (!speaks(element) && !element.matches("input")) continue;
+        if (!speaks(element) && !element.matches('input:not([type="range"])')) continue;
         seen += 1;
         const name = `${element.className} ${element.textContent.trim().slice(0, 20)}`;
         look(name, getComputedStyle(element).color, groundOf(element));
