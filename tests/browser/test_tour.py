@@ -196,7 +196,7 @@ def test_the_whole_tour_and_its_bench(lab: Lab, tmp_path: Path) -> None:
 
     lab.run_code("bench.close()")
     lab.page.locator("[class^=cortex-lab-static] img").wait_for()
-    assert bench.root.count() == 0
+    lab.wait_until(lambda: bench.root.count() == 0, "the bench to go")
     lab.command("docmanager:save")
     notebook = nbformat.read(lab.server.folder / "00_tour.ipynb", as_version=4)
     pictures = [

@@ -144,13 +144,13 @@ def test_every_layer_is_written_or_named_as_absent():
     assert {name for name, refused in of_kind.items() if all(refused)} == set(ABSENT)
 
 
-class Mine(cl.nn.Layer):
+class NotOfKeras(cl.nn.Layer):
     """A layer of one's own."""
 
 
 def test_a_layer_of_ones_own_is_refused_by_name(tmp_path):
-    net = cl.Network([cl.Node(Mine(), "own")], (3,))
-    with pytest.raises(ValueError, match="layer 'own' is a Mine"):
+    net = cl.Network([cl.Node(NotOfKeras(), "own")], (3,))
+    with pytest.raises(ValueError, match="layer 'own' is a NotOfKeras"):
         write_keras(net, tmp_path / "net.keras")
 
 

@@ -85,7 +85,9 @@ def test_it_draws_itself_in_every_way(own: Any) -> None:
 
 
 def test_the_bench_shows_it_with_its_knobs_and_in_its_picture(bench: Bench) -> None:
-    assert [*bench.views] == ["loss_curve", "weight_histogram", "activations", "parameter_norms"]
+    assert [*bench.views] == [
+        "loss_curve", "weight_histogram", "activations", "parameter_norms", "component_map",
+    ]  # fmt: skip
     page = Page(bench)
     page.say("hello")
     wait_until(lambda: page.last("parameter_norms"), "its panel")

@@ -16,7 +16,7 @@ WIDGETS = "cortex_lab.widgets"
 FLOORS = (f"{WIDGETS}.chart", f"{WIDGETS}.views")
 FRONT_END = ("ipywidgets", "anywidget", "traitlets", "IPython")
 HOMES = {
-    "plotly": {"chart.plotly"},
+    "plotly": {"chart.plotly", "chart.plotted"},
     "matplotlib": {"chart.matplotlib"},
     "ipywidgets": {"locked"},
     "anywidget": {"channel"},
