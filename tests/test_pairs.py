@@ -128,24 +128,133 @@ def pairs_of_columns(given, kind, named):
     return session, data
 
 
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("asked", [False, True], ids=["asked alone", "asked by output"])
+@pytest.mark.parametrize("named", [False, True], ids=["trained alone", "trained by output"])
 @pytest.mark.parametrize("kind", COLUMNS)
 @pytest.mark.parametrize("given", AS_INPUTS)
-def test_columns_of_targets_go_by_name(given, kind, named):
+def test_columns_of_targets_go_by_name(given, kind, named, asked):
     (session, data), targets = pairs_of_columns(given, kind, named), COLUMNS[kind]
-    wrap = (lambda each: {"out": each}) if named else (lambda each: each)
+    wrap = (lambda each: {"out": each}) if asked else (lambda each: each)
     right = session.score((AS_INPUTS[given], wrap(targets)))
     assert right == session.score((X, wrap(targets.to_numpy())))
     assert right != session.score((X, wrap(targets.to_numpy()[:, ::-1])))
     turned = targets[targets.columns[::-1]]
     for other, made in OTHER_ORDERS.items():
-        if named and other == "a dataset":
-            pair = cl.data.Dataset(FRAME[list("abc")].join(turned), list("abc"), {"out": [*turned.columns]})
+        if other == "a dataset":
+            pair = cl.data.Dataset(FRAME[list("abc")].join(turned), list("abc"), wrap([*turned.columns]))
         else:
             pair = made(given, wrap(turned))
         assert session.score(pair) == right
         held_out = cl.train(net(2), data, validation=pair).process.validation[1]["out"]
         assert np.array_equal(held_out, targets.to_numpy(held_out.dtype))
+    with pytest.raises((ValueError, KeyError)):
+        session.score((AS_INPUTS[given], {"another": targets}))
+    if not named and not (asked and given == "a frame"):
+        alone = wrap(targets.iloc[:, 0])
+        with pytest.raises((ValueError, KeyError), match=repr(targets.columns[1])):
+            session.score((X, alone))
+
+
+# Words and ids of the only output, by its name or not, in the training and beside it.
+CODED = {
+    "words": lambda rows: WORDS[rows],
+    "a column of words": lambda rows: pd.Series(WORDS[rows]),
+    "numbers": lambda rows: np.array([3, 7])[IDS[rows]],
+    "ids": lambda rows: IDS[rows],
+}
+
+
+@pytest.mark.parametrize("kind", CODED)
+@pytest.mark.parametrize("given", ["an array", "a dataset"])
+def test_labels_of_the_only_output_are_read_alike_with_its_name_and_without(given, kind):
+    ours, theirs = slice(ROWS), slice(ROWS, ROWS + OTHERS)
+    labels, x = CODED[kind], AS_INPUTS["a frame"]
+    found = set()
+    for named in (False, True):
+        if given == "a dataset":
+            frame = x[ours].assign(label=np.asarray(labels(ours)))
+            data = cl.data.Dataset(frame, list("abc"), {"out": "label"} if named else "label")
+        else:
+            data = X[ours], {"out": labels(ours)} if named else labels(ours)
+        if kind == "numbers" and given == "an array":
+            continue
+        session = cl.train(net(2), data, "crossentropy", optimizer=cl.SGD(0.1))
+        session.run(2, progress=False)
+        for asked in (labels(theirs), {"out": labels(theirs)}):
+            for rows in (X[theirs], x[theirs].reset_index(drop=True)):
+                found.add(tuple(session.score((rows, asked)).items()))
+    assert len(found) == (0 if kind == "numbers" and given == "an array" else 1)
+
+
+TARGET_NAMES = ["y", "z", ["y", "z"], {"out": "y"}, {"out": "z"}, {"out": ["y", "z"]}, "inputs"]
+NAMED = pd.DataFrame(X, columns=list("abc")).assign(y=X[:, 0] * 2, z=X[:, 1] - 3)
+
+
+def columns_in(target):
+    alone = target["out"] if isinstance(target, dict) else target
+    return frozenset(alone if isinstance(alone, list) else [alone])
+
+
+@pytest.mark.parametrize("asked", TARGET_NAMES, ids=str)
+@pytest.mark.parametrize("trained", TARGET_NAMES, ids=str)
+def test_rows_are_judged_by_the_target_that_is_asked_for_or_refused(trained, asked):
+    """Never by that of the training where another is named."""
+    frame = NAMED[list("abc")] if trained == "inputs" else NAMED
+    units = 3 if trained == "inputs" else len(columns_in(trained))
+    data = cl.data.Dataset(frame, list("abc"), trained)
+    session = cl.train(net(units), data, optimizer=cl.SGD(0.1))
+    session.run(2, progress=False)
+    ways = [cl.data.Dataset(NAMED, list("abc"), asked)]
+    if asked != "inputs":
+        ways.append((NAMED, asked))
+    if columns_in(asked) == columns_in(trained):
+        right = session.score(data)
+        assert all(session.score(way) == right for way in ways)
+        return
+    told = "are to be judged by .*, and the training predicts .*: give .*frame.rename"
+    for way in ways:
+        with pytest.raises(ValueError, match=f"the data to score {told}"):
+            session.score(way)
+        with pytest.raises(ValueError, match=f"validation {told}"):
+            cl.train(net(units), data, validation=way)
+
+
+def test_a_column_beside_its_inputs_is_what_is_judged_by():
+    frame = NAMED[list("abc")]
+    for asked in (NAMED["z"], NAMED[["z"]], {"out": NAMED["z"]}):
+        session = cl.train(net(1), (frame, NAMED["y"]), validation=(frame, asked))
+        np.testing.assert_array_equal(session.process.validation[1]["out"][:, 0], NAMED["z"])
+    with pytest.raises(ValueError, match=r"to be judged by \['y', 'z'\], and the training predicts 'y'"):
+        cl.train(net(1), (frame, NAMED["y"]), validation=(frame, NAMED[["y", "z"]]))
+
+
+TWINS = {
+    "inputs": (lambda twice: (twice, X[:, 0]), 3, 1),
+    "inputs by name": (lambda twice: ({"input": twice}, X[:, 0]), 3, 1),
+    "targets beside an array": (lambda twice: (X, twice), 3, 3),
+    "targets by output": (lambda twice: (X, {"out": twice}), 3, 3),
+    "targets beside a frame": (lambda twice: (FRAME[list("abc")], twice), 3, 3),
+}
+
+
+@pytest.mark.parametrize("case", TWINS)
+def test_a_column_twice_is_refused_by_name(case):
+    made, inputs, units = TWINS[case]
+    twice = pd.DataFrame(X, columns=list("qpp"))
+    network = cl.Network([cl.Dense(units, name="out")], inputs)
+    session = cl.train(network, made(X))
+    told = "more than one column 'p'"
+    for typed in (
+        lambda: cl.train(network, made(twice)),
+        lambda: cl.train(network, made(X), validation=made(twice)),
+        lambda: session.score(made(twice)),
+        lambda: session.results(made(twice)),
+    ):
+        with pytest.raises(ValueError, match=told):
+            typed()
+    if "inputs" in case:
+        with pytest.raises(ValueError, match=told):
+            session.network.predict(twice)
 
 
 @pytest.mark.parametrize("given", AS_INPUTS)

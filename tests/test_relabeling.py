@@ -156,3 +156,31 @@ def test_what_cannot_be_is_told_and_nothing_has_changed(name):
         session.edit(what, value)
     assert not session.events and session.process.batches.relabeled_rows == {}
     session.step()
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("part", ["train", "validation", "test", "whole"])
+def test_rows_are_judged_by_the_labels_that_they_have_now(part, named):
+    """By score and results alike, and by metrics too; other data keep their own."""
+    target = {"dense_1": "kind"} if named else "kind"
+    data = Dataset(FRAME, ["x", "z"], target).split(validation=6, test=6, seed=2)
+    session = cl.train(cl.Network([cl.Dense(3)], 2, seed=1), data, batch_size=6, optimizer=cl.SGD(0.1))
+    session.step(3)
+    asked = data if part == "whole" else getattr(data, part)
+    row = int(asked.rows[0])
+    before, (old, *_) = session.score(asked), session.results(asked)["loss"]
+    assert before["loss"] == pytest.approx(session.results(asked)["loss"].mean(), rel=1e-5)
+    new = next(kind for kind in ("ant", "bee", "cat") if kind != FRAME["kind"].iloc[row])
+    session.edit("labels", {"dense_1": {row: new}} if named else {row: new})
+    session.step(1)
+    for ask in (asked, part) if part != "whole" else (asked,):
+        results, found = session.results(ask), session.score(ask, metrics=["accuracy"])
+        changed = asked.frame.assign(kind=asked.frame["kind"].where(asked.frame.index != row, new))
+        said = (results["prediction"].to_numpy() == changed["kind"].to_numpy()).mean()
+        assert found["loss"] == pytest.approx(results["loss"].mean(), rel=1e-5)
+        assert found["accuracy"] == pytest.approx(said)
+        assert session.score(changed)["loss"] == pytest.approx(found["loss"], rel=1e-5)
+    # What is no row of the data trained on is what it says.
+    copied = session.score(asked.frame)["loss"]
+    assert copied != pytest.approx(found["loss"], rel=1e-3)
+    assert np.isfinite(old)

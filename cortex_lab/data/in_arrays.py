@@ -54,8 +54,13 @@ def goals_of(targets: Any) -> Any:
 def in_order(targets: object, goals: object, role: str, columns: object = None) -> Any:
     """Targets in a frame, or an array of `columns`, with the columns in the order of `goals`.
 
-    ValueError for columns of other names. What has none, or stands beside what has none, is as it is.
+    ValueError for columns of other names. What has none, or stands beside what has none, is as it is. That of
+    the only output may be by its name or not.
     """
+    if not isinstance(targets, Mapping) and isinstance(goals, Mapping) and len(goals) == 1:
+        goals = next(iter(goals.values()))
+    if isinstance(targets, Mapping) and not isinstance(goals, Mapping) and len(targets) == 1:
+        goals = dict.fromkeys(targets, goals)
     if isinstance(targets, Mapping):
         goals, columns = (each if isinstance(each, Mapping) else {} for each in (goals, columns))
         flat = [name for name, each in targets.items() if not isinstance(each, Mapping)]

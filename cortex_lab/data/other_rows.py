@@ -47,8 +47,8 @@ def rows_of(
     its network has learned, `goals` the columns of its targets, `preparations` what reads its columns, by
     input name; numbers of tables are read as `dtype`.
     """
-    if dataset is not None and is_prepared(dataset):
-        preparations = dataset._inputs.preparations
+    if dataset is not None:
+        preparations = _preparations(dataset) or preparations
     later = bool(preparations)
     data = checks.in_numpy(data)
     if isinstance(data, (tuple, list)):
@@ -56,11 +56,9 @@ def rows_of(
     if isinstance(data, pd.DataFrame) and dataset is not None:
         data = Dataset(data, dataset.inputs, dataset.target, name=role, dtype=dtype, later=later)
     if isinstance(data, Dataset):
-        return (
-            data.like(dataset).arrays()
-            if dataset is not None
-            else nameless(data.read_as_numbers(dtype), columns, reading, categories, goals, preparations)
-        )
+        if dataset is not None:
+            return _like(data, dataset, role)
+        return nameless(data.read_as_numbers(dtype), columns, reading, categories, goals, preparations)
     if isinstance(data, pd.DataFrame):
         raise TypeError(
             f"{role} cannot be a frame alone where the training was given arrays, which name no target; give "
@@ -71,25 +69,88 @@ def rows_of(
     )
     inputs, targets = pair_of(data, role, wanted)
     common_index(inputs, targets)
-    targets = in_order(targets, goals if dataset is None else dataset.target, role)
-    if dataset is not None and isinstance(inputs, pd.DataFrame) and isinstance(targets, _COLUMNS):
+    known = goals if dataset is None else dataset.target
+    output, targets = _as_trained(targets, known)
+    targets = in_order(targets, known, role)
+    if dataset is not None:
+        x, y = _rows_beside(inputs, targets, dataset, reading, role, preparations)
+    else:
+        x = inputs_of(inputs, columns, role, categories, dtype, preparations)
+        y = _in_words(targets, words, reading, role)
+    return x, (y if output is None else {output: y})
+
+
+def _as_trained(targets: Any, known: Any) -> tuple[str | None, Any]:
+    """Targets of the only output with its name where the training's have one, and without where not.
+
+    Before them the name that was given and is not needed to read them.
+    """
+    if isinstance(targets, Mapping) and len(targets) == 1 and not isinstance(known, Mapping):
+        return next(iter(targets.items()))
+    if targets is not None and not isinstance(targets, Mapping) and isinstance(known, Mapping):
+        return None, dict.fromkeys(known, targets) if len(known) == 1 else targets
+    return None, targets
+
+
+def _rows_beside(
+    inputs: Any, targets: Any, dataset: Dataset, reading: str, role: str, preparations: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """Rows in a pair for a training on a dataset."""
+    only = next(iter(targets.values())) if isinstance(targets, Mapping) and len(targets) == 1 else targets
+    if isinstance(inputs, pd.DataFrame) and isinstance(only, _COLUMNS):
+        if isinstance(targets, Mapping):
+            _refuse_other_names(targets, dataset, role)
+        targets = only
         inputs = inputs[[name for name in inputs.columns if name in dataset.columns]]
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets.iloc[:, 0]
-        if targets.ndim == 1 and not isinstance(dataset.target, (list, dict)):
-            targets = targets.rename(dataset.target)
-        return joined(inputs, targets, role, dtype, later).like(dataset).arrays()
-    if dataset is not None and (isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict)):
+        alone = next(iter(dataset._goals.values()), None)
+        if targets.ndim == 1 and len(dataset._goals) == 1 and not isinstance(alone, list):
+            targets = targets.rename(alone)
+        return _like(joined(inputs, targets, role, dataset.dtype, bool(preparations)), dataset, role)
+    if isinstance(dataset.inputs, dict) or isinstance(dataset.target, dict):
         return _rows_by_name(inputs, targets, dataset, reading, role)
-    columns = columns if dataset is None else dataset.columns
-    if dataset is None and isinstance(targets, Mapping):
-        known = words if isinstance(words, dict) else {}
-        named = {name: in_words(each, known.get(name), role) for name, each in targets.items()}
-        return inputs_of(inputs, columns, role, categories, dtype, preparations), named
-    labels = words if dataset is None else dataset.labels
-    coded = in_words(targets, words, role) if dataset is None else _coded(targets, dataset, labels, role)
-    categories = categories if dataset is None else dataset.categories
-    return inputs_of(inputs, columns, role, categories, dtype, preparations), targets_of(coded, reading)
+    coded = _coded(targets, dataset, dataset.labels, role)
+    found = inputs_of(inputs, dataset.columns, role, dataset.categories, dataset.dtype, preparations)
+    return found, targets_of(coded, reading)
+
+
+def _in_words(targets: Any, words: Any, reading: str, role: str) -> Any:
+    """Targets beside a training on arrays, with words as the ids that they are there."""
+    if not isinstance(targets, Mapping):
+        return targets_of(in_words(targets, words, role), reading)
+    known = words if isinstance(words, dict) else {}
+    return {name: in_words(each, known.get(name), role) for name, each in targets.items()}
+
+
+def _preparations(dataset: Dataset) -> Mapping[str, Any]:
+    return dataset._inputs.preparations if is_prepared(dataset) else {}
+
+
+def _like(data: Dataset, dataset: Dataset, role: str) -> tuple[Any, Any]:
+    """The rows of `data` as `dataset` reads its own; ValueError where they name another target."""
+    asked, known = data._goals, dataset._goals
+    by_name = isinstance(data.target, dict) and isinstance(dataset.target, dict)
+    named = asked if by_name else {name: each for name, each in zip(known, asked.values(), strict=False)}
+    same = len(asked) == len(known) and all(_are_same(named.get(name), known[name]) for name in known)
+    if asked and not same and not (data._autoencodes and dataset._autoencodes):
+        raise ValueError(
+            f"{role} are to be judged by {_told(data)}, and the training predicts {_told(dataset)}: give "
+            f"(frame, {_told(dataset)}), or if it is the same by another name, frame.rename(columns={{...}})"
+        )
+    return data.like(dataset).arrays()
+
+
+def _are_same(columns: Any, others: Any) -> bool:
+    """Whether targets are the same columns, which may stand in another order."""
+    if isinstance(columns, list) and isinstance(others, list):
+        return len(columns) == len(others) and {*columns} == {*others}
+    alone = (each[0] if isinstance(each, list) and len(each) == 1 else each for each in (columns, others))
+    return next(alone) == next(alone)
+
+
+def _told(data: Dataset) -> str:
+    return "'inputs'" if data._autoencodes else repr(data.target)
 
 
 def _rows_by_name(
@@ -99,18 +160,21 @@ def _rows_by_name(
     columns = dataset.reads if isinstance(dataset.inputs, dict) else dataset.columns
     if isinstance(inputs, pd.DataFrame) and isinstance(dataset.inputs, dict):
         inputs = dict.fromkeys(columns, inputs)
-    own = dataset._inputs.preparations if is_prepared(dataset) else {}
-    inputs = inputs_of(inputs, columns, role, dataset.categories, dataset.dtype, own)
+    inputs = inputs_of(inputs, columns, role, dataset.categories, dataset.dtype, _preparations(dataset))
     if not isinstance(dataset.target, dict):
         return inputs, targets_of(_coded(targets, dataset, dataset.labels, role), reading)
+    _refuse_other_names(targets, dataset, role)
+    coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
+    readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
+    return inputs, {name: targets_of(each, readings[name]) for name, each in coded.items()}
+
+
+def _refuse_other_names(targets: Any, dataset: Dataset, role: str) -> None:
     if not isinstance(targets, Mapping) or set(targets) != set(dataset.target):
         raise ValueError(
             f"{role}: the targets of {dataset.name!r} have names, so those here are a dict by name, with "
             f"{shown(dataset.target)}; or give a Dataset or a frame"
         )
-    coded = {name: _coded(each, dataset, dataset.labels[name], role, name) for name, each in targets.items()}
-    readings = {name: "values" if dataset.labels[name] is None else "classes" for name in coded}
-    return inputs, {name: targets_of(each, readings[name]) for name, each in coded.items()}
 
 
 def _coded(

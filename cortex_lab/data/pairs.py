@@ -30,6 +30,7 @@ def refuse_other_pairs(inputs: Any, targets: Any) -> None:
             raise TypeError(f"{role}{whose} are missing; give an array or a column")
         for each in named.values():
             _refuse_no_array(role, each)
+            _refuse_twins(role, each)
         _refuse_several(role, part, other)
     name = inputs if isinstance(inputs, str) else inputs.name if isinstance(inputs, pd.Series) else None
     turned = isinstance(inputs, str) or (isinstance(inputs, pd.Series) and np.shape(targets)[1:] > (1,))
@@ -58,6 +59,16 @@ def _refuse_no_array(role: str, part: Any) -> None:
         if cells and isinstance(cells[0], str):
             made = "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y) makes a yes or no of each"
         raise ValueError(f"{role} are lists of different length: {made}") from None
+
+
+def _refuse_twins(role: str, part: Any) -> None:
+    """ValueError for a frame with two columns of one name, which nobody can tell apart."""
+    if isinstance(part, pd.DataFrame) and not part.columns.is_unique:
+        name = part.columns[part.columns.duplicated()][0]
+        raise ValueError(
+            f"the {role} have more than one column {name!r}; rename one, or leave it out: "
+            "frame.loc[:, ~frame.columns.duplicated()]"
+        )
 
 
 def _refuse_several(role: str, part: Any, other: Any) -> None:

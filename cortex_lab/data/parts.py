@@ -92,7 +92,7 @@ class Parts(Answers):
         """
         if isinstance(seed, float) and 0 < seed < 1:
             raise checks.refused("seed", "a whole number; sizes are split(test=0.2, validation=0.1)", seed)
-        checks.flag("stratify", stratify)
+        _refuse_another_stratum(stratify)
         kept = {"test": self.splits["test"]} if test is None and "test" in self.splits else {}
         if test is None and validation is None and not kept:
             test = 0.25
@@ -135,7 +135,7 @@ class Parts(Answers):
         are as in `split`. Of a dataset that is split, the training rows are dealt out and the test rows left
         alone. `CannotStratify`, a ValueError, for a class of fewer rows than folds.
         """
-        checks.flag("stratify", stratify)
+        _refuse_another_stratum(stratify)
         whole = self.train
         by = whole._role("groups", groups)
         values, named = None, None
@@ -335,3 +335,12 @@ class Parts(Answers):
             if self._autoencodes and part._inputs is not self._inputs:
                 part._targets = {each: part._goal(each) for each in part._goals}
         return part
+
+
+def _refuse_another_stratum(stratify: object) -> None:
+    if isinstance(stratify, (str, pd.Series, np.ndarray, list)):
+        raise checks.WrongArgument(
+            f"stratify must be True or False, got {checks.shown(stratify)}: it goes by the classes of "
+            "the target; groups= keeps together what belongs together"
+        )
+    checks.flag("stratify", stratify)

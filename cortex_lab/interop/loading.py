@@ -11,9 +11,10 @@ import h5py
 import numpy as np
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.files import DamagedFile
+from cortex_lab.ground.files import DamagedFile, size_of
 from cortex_lab.interop import keras_files
 from cortex_lab.interop.keras_weights import REMEDY, Stored, keras_snake_case, numbered
+from cortex_lab.interop.weights_files import held, is_safetensors, read_arrays
 from cortex_lab.nn import Layer, Network
 from cortex_lab.nn import layers as ours
 from cortex_lab.nn.graph.graph import PlacedNode
@@ -34,33 +35,21 @@ class _Wanted:
 def read_weights(
     network: Network, path: str | os.PathLike, *, by_name: bool = False, allow_nan: bool = False
 ) -> Network:
-    """Put the weights of a file of Keras into `network`, which has the same layers; returns the network.
+    """Put the weights of a file into `network`, which has the same layers; returns the network.
 
         cl.interop.read_weights(network, "model.weights.h5")
+        cl.interop.read_weights(network, "net.safetensors")
 
     Reads `.weights.h5` and `.keras` of Keras 3, where layers are matched class by class in their order, and
     legacy `.h5` of all versions, where they are matched in their order; with `by_name` by the names of nodes.
     Those of a legacy file whose names are all known, but stand in another order, go nowhere unless `by_name`
-    says so. `DamagedFile` names what does not fit; the network then stays as it was.
+    says so. Of safetensors, arrays go by name, as `write_weights` calls them. `DamagedFile` names what does
+    not fit; the network then stays as it was.
     """
     checks.instance("network", network, Network, "a network")
     checks.flag("by_name", by_name)
-    wanted = [each for each in map(_wanted, network.graph.nodes.values()) if each.arrays]
-    with keras_files.opened(path) as file:
-        if file.stored is None:
-            raise DamagedFile(path, "is a description alone", remedy="name the file of the weights")
-        legacy = file.stored.legacy_root()
-        if legacy is None:
-            pairs = list(_by_class(file.stored, wanted, by_name))
-        else:
-            pairs = list(_in_order(file.stored, legacy, wanted, by_name))
-        for each, datasets in pairs:
-            _check(path, each, datasets)
-        values = {
-            f"{each.node.name}/{name}": np.asarray(dataset[()])
-            for each, datasets in pairs
-            for name, dataset in zip(each.arrays, datasets, strict=True)
-        }
+    size_of(path)
+    values = _by_array(network, path) if is_safetensors(path) else _of_keras(network, path, by_name)
     for name, value in values.items():
         if not allow_nan and not np.isfinite(value).all():
             raise DamagedFile(
@@ -73,6 +62,29 @@ def read_weights(
     for name, value in values.items():
         (network.parameters if name in network.parameters else network.states)[name] = value
     return network
+
+
+def _by_array(network: Network, path: str | os.PathLike) -> dict[str, np.ndarray]:
+    return read_arrays(path, {name: tuple(array.shape) for name, array in held(network).items()})
+
+
+def _of_keras(network: Network, path: str | os.PathLike, by_name: bool) -> dict[str, np.ndarray]:
+    wanted = [each for each in map(_wanted, network.graph.nodes.values()) if each.arrays]
+    with keras_files.opened(path) as file:
+        if file.stored is None:
+            raise DamagedFile(path, "is a description alone", remedy="name the file of the weights")
+        legacy = file.stored.legacy_root()
+        if legacy is None:
+            pairs = list(_by_class(file.stored, wanted, by_name))
+        else:
+            pairs = list(_in_order(file.stored, legacy, wanted, by_name))
+        for each, datasets in pairs:
+            _check(path, each, datasets)
+        return {
+            f"{each.node.name}/{name}": np.asarray(dataset[()])
+            for each, datasets in pairs
+            for name, dataset in zip(each.arrays, datasets, strict=True)
+        }
 
 
 def _wanted(node: PlacedNode) -> _Wanted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -74,20 +74,19 @@ class Looking:
         training = self.process
         if isinstance(data, str):
             data = self._split(data)
-        own = isinstance(data, Dataset) and self.dataset is not None and data._whole is self.dataset._whole
         inputs, targets = self._rows_to_score(data)
-        batches = training.batches
-        if own and isinstance(batches, Batches) and batches.relabeled_rows:
-            named = {name: batches._targets[name].take(data.rows) for name in batches._targets}
-            changed = named if batches._named_targets else named["targets"]
-            targets = training.objective.check_all_targets(changed)
         total, outputs = by_row(training.objective, inputs, targets)
         columns: dict[str, Any] = {"loss": total}
         for name, output in outputs.items():
             columns |= self._columns(name, output, len(outputs) > 1)
-        if own and isinstance(batches, Batches) and len(batches.excluded):
+        batches = training.batches
+        if self._has(data) and isinstance(batches, Batches) and len(batches.excluded):
             columns["excluded"] = np.isin(data.rows, batches.excluded)
         return pd.DataFrame(columns, index=_index(data, len(total)))
+
+    def _has(self, data: object) -> TypeGuard[Dataset]:
+        """Whether these are rows of the dataset that is trained on, known by their numbers."""
+        return isinstance(data, Dataset) and self.dataset is not None and data._whole is self.dataset._whole
 
     def _columns(self, name: str, output: OutputByRow, several: bool) -> dict[str, Any]:
         """What one output says, by the names of its columns."""

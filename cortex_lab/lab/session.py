@@ -137,9 +137,11 @@ class TrainingSession(Looking, Session):
 
         A yes is a raw output over 0, or one of a sigmoid over 1/2. Of several outputs, metrics say how good
         each is: `metrics={name of an output: "accuracy"}`.
-        Rows whose target is unknown do not count; NaN where none is known. `data` is the name of one of the
-        dataset's splits, a Dataset or a frame, matched by the names of columns and labels, or a pair (inputs,
-        targets). `metrics` are as in `train`, None for those that the training was given.
+        Rows whose target is unknown do not count; NaN where none is known. A row whose label was changed in
+        this session is judged by the new one, as in `results`; what is recorded of the validation rows is by
+        the labels they came with. `data` is the name of one of the dataset's splits, a Dataset or a frame,
+        matched by the names of columns and labels, or a pair (inputs, targets). `metrics` are as in `train`,
+        None for those that the training was given.
         """
         if hasattr(metrics, "shape") or (isinstance(metrics, list) and np.ndim(metrics[:1]) > 1):
             raise TypeError("inputs and targets are one argument, a pair: session.score((inputs, targets))")
@@ -274,6 +276,15 @@ class TrainingSession(Looking, Session):
             raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
         return Bench(self, **options).show()
 
+    @property
+    def views(self) -> Any:
+        """Each view of this session alone: `session.views.loss_curve()`; see `cortex_lab.widgets.Views`."""
+        try:
+            from cortex_lab.widgets import Views
+        except ImportError as missing:
+            raise ImportError("views need plotly and matplotlib: pip install 'cortex-lab[lab]'") from missing
+        return Views(self)
+
     def _put_back(self, network: Network) -> None:
         ours, to_numpy = self.network, network.ops.to_numpy
 
@@ -317,7 +328,13 @@ class TrainingSession(Looking, Session):
         reads, words, dtype = self.network.reads, self.network.categories, self.network.ops.dtype
         known = reads, reading, "the data to score", self._labels, words, dtype, self._goals
         prepared = self.network.preparations
-        return training.checked_rows(*rows_of(data, self.dataset, *known, preparations=prepared))
+        inputs, targets = rows_of(data, self.dataset, *known, preparations=prepared)
+        batches: Any = training.batches
+        if self._has(data) and isinstance(batches, Batches) and batches.relabeled_rows:
+            # What this session has learned of a label is so wherever the row is asked for.
+            changed = {name: part.take(data.rows) for name, part in batches._targets.items()}
+            targets = changed if batches._named_targets else changed["targets"]
+        return training.checked_rows(inputs, targets)
 
     def _split(self, name: str) -> Any:
         """The part of the data called so; KeyError that says which there are."""

@@ -15,7 +15,7 @@ from cortex_lab.ground.described import Described, Registry, replays_own_only
 from cortex_lab.ground.forks import cached_property
 from cortex_lab.ground.spelling import spelled
 from cortex_lab.optimize import by_pattern
-from cortex_lab.optimize.schedule import SCHEDULES
+from cortex_lab.optimize.schedule import SCHEDULES, checked_schedule
 
 OPTIMIZERS = Registry("optimizer", parts=(SCHEDULES,))
 
@@ -198,7 +198,7 @@ class Optimizer(Described):
         return OPTIMIZERS.to_dict(self)
 
     def check_rate(self) -> None:
-        """ValueError unless the learning rate is a number of at least 0, or a function of the update."""
+        """ValueError unless the learning rate is a number of at least 0, or a schedule."""
         if _are_parameters(self.learning_rate):
             kind = type(self).__name__
             raise checks.WrongArgument(
@@ -206,7 +206,7 @@ class Optimizer(Described):
                 f"given to train: cl.train(network, data, optimizer=cl.{kind}(1e-3))"
             )
         if callable(self.learning_rate):
-            checks.function("learning_rate", self.learning_rate, "a number or a schedule")
+            checked_schedule("learning_rate", self.learning_rate)
         else:
             checks.number("learning_rate", self.learning_rate, least=0)
 

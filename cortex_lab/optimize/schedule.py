@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.described import Described, Registry
+from cortex_lab.ground.described import PACKAGE, Described, Registry
 
 SCHEDULES = Registry("schedule")
+WANTED = "a number or a schedule, such as CosineDecay(1e-3, 1000) or a function of your own, update to rate"
+_OTHERS = "numpy", "scipy", "pandas", "sklearn", "torch", "keras", "jax"
+_LIBRARIES = {*sys.stdlib_module_names, *_OTHERS, PACKAGE}
 
 
 class Schedule(Described):
@@ -58,3 +63,33 @@ schedule_from_dict = SCHEDULES.from_dict
 def rate_at(rate: float | Callable[[int], float], step: int) -> float:
     """A number, or what a schedule says at `step`."""
     return float(rate(step)) if callable(rate) else float(rate)
+
+
+def checked_schedule(name: str, schedule: Any) -> Callable[[int], float]:
+    """A `Schedule`, or a function of one's own that gives a rate at update 0; an error for other callables.
+
+    Much else can be called with a number, from layers to numpy.sin, and none of it was meant for this.
+    """
+    if isinstance(schedule, Schedule):
+        return schedule
+    of_ours = type(schedule).__module__.partition(".")[0] == PACKAGE
+    if of_ours or isinstance(schedule, (type, Described)) or _is_of_a_library(schedule):
+        raise checks.refused(name, WANTED, schedule)
+    try:
+        rate = schedule(0)
+        if isinstance(rate, (bool, np.bool_)) or np.ndim(rate) or not 0 <= float(rate) < float("inf"):
+            raise ValueError(f"it gives {checks.shown(rate)} at update 0")
+    except Exception as error:
+        raise checks.WrongArgument(f"{checks.refused(name, WANTED, schedule)}: {error}") from error
+    return schedule
+
+
+def _is_of_a_library(function: Any) -> bool:
+    """Whether a library offers this function or method; what looks up numbers of one's own is one's own."""
+    owner = getattr(function, "__self__", None)
+    called = getattr(function, "__qualname__", "<an object>")
+    if isinstance(owner, Schedule) or called.rpartition(".")[2] in ("get", "__getitem__", "__call__"):
+        return False
+    module = getattr(function, "__module__", None) or type(owner).__module__
+    library = str(module).partition(".")[0] in _LIBRARIES
+    return isinstance(function, np.ufunc) or (library and "<" not in called)

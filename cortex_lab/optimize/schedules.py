@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground import checks
-from cortex_lab.optimize.schedule import Schedule, rate_at
+from cortex_lab.optimize.schedule import Schedule, checked_schedule, rate_at
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Warmup(Schedule):
         checks.whole("steps", self.steps, least=1)
         checks.number("start", self.start, least=0)
         if callable(self.then):
-            checks.function("then", self.then, "a number or a schedule")
+            checked_schedule("then", self.then)
         else:
             checks.number("then", self.then, least=0)
 

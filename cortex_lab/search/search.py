@@ -134,6 +134,11 @@ class Search:
             rows.append(row | own | {"why": trial.user_attrs.get("why", "")})
         return pd.DataFrame(rows, columns=None if rows else COLUMNS).set_index("trial")
 
+    @property
+    def parameters(self) -> list[str]:
+        """What the trials asked for, as `frame` calls it, in the order in which it was first asked."""
+        return [column for column in self.frame() if column not in COLUMNS]
+
     def history(self) -> pd.DataFrame:
         """What every trial had recorded of the metric: columns trial, step, value."""
         rows = [

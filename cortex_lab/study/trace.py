@@ -90,10 +90,19 @@ class Trace(Unpickled):
 
         Nothing is added then, nor where a value is no number.
         """
-        step = checks.whole("step", step, least=0)
+        if type(step) is not int or step < 0:
+            step = checks.whole("step", step, least=0)
         if self._length and step <= (last := self._cells["step"][self._length - 1]):
             raise checks.refused("step", f"later than {last:.0f}, the step of the last row", step)
-        self._append(step, checks.real("seconds", seconds), self._checked(values))
+        if type(seconds) is not float:
+            seconds = checks.real("seconds", seconds)
+        if type(values) is not dict or set(map(type, values.values())) != {float}:
+            values = self._checked(values)
+        try:
+            self._append(step, seconds, values)
+        except KeyError:
+            self._checked(values)
+            raise
 
     def _append(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
         """`append` for who is asked at every step: with whole numbers and floats alone, in rising steps."""
@@ -161,17 +170,12 @@ class Trace(Unpickled):
         return TracePreview(self, step, values)
 
     def _checked(self, values: Mapping[str, float]) -> Mapping[str, float]:
-        """`values` as floats, each of a column that there is: the very dict, where they are so already."""
+        """`values` as floats, each of a column that there is."""
         if type(values) is not dict:
             checks.instance("values", values, Mapping, "numbers by key, such as {'loss': 0.5}")
-        columns, floats = self._columns, True
-        for key, value in values.items():
-            if key not in columns:
+        for key in values:
+            if key not in self._columns:
                 self[key]
-            floats = floats and type(value) is float
-        # What a value is called in an error takes longer to say than most values to look at.
-        if floats:
-            return values
         return {key: checks.real(f"the value of {key!r}", value) for key, value in values.items()}
 
     def frame(self) -> pd.DataFrame:

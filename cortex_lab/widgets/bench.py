@@ -20,7 +20,7 @@ from cortex_lab.widgets.frames import Frames
 from cortex_lab.widgets.layouts import Layout, panels_of
 from cortex_lab.widgets.linking import Linking
 from cortex_lab.widgets.lock import widget_lock
-from cortex_lab.widgets.opening import front_end, views_of
+from cortex_lab.widgets.opening import OpenedViews, front_end, views_of
 from cortex_lab.widgets.picture import StaticPicture, paint_bench, small_picture
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.remedies import Remedies
@@ -82,7 +82,7 @@ class Bench(Commands, Linking, Remedies):
         self.session = session
         self._speed = Speed(session, speed)
         chosen = {"weight_histogram": layer, "embedding_map": map_layer, "activations": pinned}
-        self.views = self._views_of(chosen, without=set() if map else {"embedding_map"})
+        self.views = OpenedViews(self._views_of(chosen, set() if map else {"embedding_map"}))
         self._knobs = {(name, knob.name): knob for name, view in self.views.items() for knob in view.knobs}
         for name, knob in self._knobs:
             self._spread(name, knob)
@@ -129,8 +129,7 @@ class Bench(Commands, Linking, Remedies):
         notebook.close_older_in_cell(shell, self)
         if not notebook.heed_interrupts(shell):
             self._speed.hint = "Pause stops it"
-        # A cell may have changed a weight in place, of which nobody is told.
-        self._endings.append(notebook.after_each_cell(shell, self.publisher.wake))
+        self._endings.append(notebook.after_each_cell(shell, self._after_a_cell))
         self._shown_in = shell.execution_count
         if notebook.somebody_looks(shell):
             # Nothing beside it: a page without widgets shows the picture, and no words for what it lacks.
@@ -278,6 +277,11 @@ class Bench(Commands, Linking, Remedies):
         for other in self.views.values() if found is not None and found.shared else ():
             if other is not mine and hasattr(other, knob):
                 setattr(other, knob, getattr(mine, knob))
+
+    def _after_a_cell(self) -> None:
+        # It may have changed a weight in place, of which nobody is told.
+        self.asides.nudge()
+        self.publisher.wake()
 
     # In the stepping thread: cheap ------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ _PARTS = (
     "matrix",
     "heat_map",
     "node_map",
+    "parallel",
     "sentences",
     "buttons",
     "zoom",

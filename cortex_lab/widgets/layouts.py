@@ -12,11 +12,13 @@ from cortex_lab.widgets.views import VIEWS
 PRESETS: dict[str, tuple[str, ...]] = {
     "classify": ("findings", "loss_curve", "embedding_map", "activations", "weight_histogram"),
     "regress": ("findings", "loss_curve", "embedding_map", "weight_histogram", "activations"),
-    "sequence": ("findings", "loss_curve", "activations", "weight_histogram", "embedding_map"),
+    "sequence": ("findings", "loss_curve", "recurrence", "activations", "weight_histogram", "embedding_map"),
     "data": ("loss_curve", "confusion_matrix", "predicted_values", "reliability", "sample_browser"),
-    "layers": ("loss_curve", "network_map", "layer_table", "distributions", "activations"),
-    "descent": ("loss_curve", "also_recorded"),
-}
+    "layers": (
+        "loss_curve", "network_map", "layer_table", "layer_microscope", "distributions", "activations",
+    ),
+    "descent": ("loss_curve", "also_recorded", "optimization"),
+}  # fmt: skip
 """What is studied, and the views that serve for it, the most telling first; a bench may lack some."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.views import VIEWS
@@ -19,6 +20,19 @@ def front_end() -> tuple[Any, Any, Callable[[], set[Any]]]:
     except ModuleNotFoundError as missing:
         raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
     return Channel, Controls, open_widgets
+
+
+class OpenedViews(dict[str, View[Any]]):
+    """The views of a bench by name: `bench.views["loss_curve"]`, or `bench.views.loss_curve`."""
+
+    def __getattr__(self, name: str) -> View[Any]:
+        if name in self:
+            return self[name]
+        near = "" if name.startswith("_") else checks.near(name, self)
+        raise AttributeError(f"this bench has no view {name!r}{near}", name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self]
 
 
 def views_of(session: Session, chosen: Mapping[str, Any], without: set[str]) -> dict[str, View[Any]]:

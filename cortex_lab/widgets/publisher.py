@@ -59,7 +59,7 @@ class Publisher:
         name: str,
         interval: float = 0.1,
         silence: float = 10.0,
-        share: float = 0.01,
+        share: float = 0.02,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.channel = channel

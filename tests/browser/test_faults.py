@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.browser.test_tour import BenchOnPage
+
 PICTURES = os.environ.get("CORTEX_LAB_SCREENSHOTS_IN")
 
 CELLS = [
@@ -52,3 +54,34 @@ def test_a_fault_is_said_and_its_buttons_put_it_right(notebook: Callable[..., An
     told.get_by_role("button", name="Back to the last good step").click()
     lab.wait_until(lambda: not told.is_visible(), "the fault to go")
     assert lab.value("broken.step_number") == good and lab.value("broken.held_back") is None
+
+
+MAPPED = [
+    """import cortex_lab as cl
+import numpy as np
+digits = cl.data.load("digits")
+layers = [cl.Flatten(), cl.Dense(16, activation="relu"), cl.Dense(10)]
+network = cl.Network(layers, digits.input_shape, seed=0)
+mapped = cl.train(network, digits, seed=0)
+mapped.step(3)
+good = network.params.copy()
+weights = iter([good, np.nan, good])
+bench = mapped.bench()""",
+    "network.params[:] = next(weights)",
+]
+
+
+def test_a_map_that_failed_says_why_and_is_there_again_once_it_can_be(notebook: Callable[..., Any]) -> None:
+    lab = notebook("maps.ipynb", MAPPED)
+    bench = BenchOnPage(lab)
+    panel = bench.panel("embedding_map")
+    panel.scroll_into_view_if_needed()
+    lab.wait_until(lambda: bench.inks("embedding_map") > 3, "a map")
+    lab.run_cell(1)
+    note = panel.locator(".cortex-note")
+    note.get_by_text("not finite; the map goes on once it is").wait_for()
+    lab.run_cell(1)
+    lab.wait_until(lambda: not note.is_visible(), "the note to go")
+    bench.click("Step")
+    lab.wait_until(lambda: bench.step("embedding_map") == 4, "a map of the next step")
+    assert bench.inks("embedding_map") > 3 and lab.value("bench.error") is None

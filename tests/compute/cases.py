@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from cortex_lab.compute.kernel import REGISTRY
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT
 
-FUNCTIONS = ("linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu")
+FUNCTIONS = (
+    "linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu", "relu6",
+    "hard_sigmoid", "softplus", "softsign", "exponential", "hard_swish", "mish",
+)  # fmt: skip
 
 
 @dataclass
@@ -82,9 +86,9 @@ def dense(draw: Draw) -> Case:
 def dense_gradient(draw: Draw) -> Case:
     rows, features, units = _dense(draw)
     name, d_bias = draw.pick(*FUNCTIONS), draw.pick(None, poison(units))
-    z = draw.numbers(rows, units, scale=3) if name in NEEDS_INPUT else None
+    z, y = _activated(draw, name, (rows, units))
     dz = None if name == "linear" else poison(rows, units)
-    made = [draw.numbers(rows, features), name, z, draw.numbers(rows, units), draw.numbers(rows, units)]
+    made = [draw.numbers(rows, features), name, z, y, draw.numbers(rows, units)]
     return Case([*made, dz, poison(features, units), d_bias], (5, 6, 7))
 
 
@@ -156,11 +160,18 @@ def activate(draw: Draw) -> Case:
     return Case([draw.pick(*FUNCTIONS), draw.numbers(*shape, scale=4), poison(*shape), 0.3], (2,))
 
 
+def _activated(draw: Draw, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray | None, np.ndarray]:
+    """The input, if its gradient needs it, and the output."""
+    x = draw.numbers(*shape, scale=3)
+    y = np.empty_like(x)
+    REGISTRY["activate"].reference(np, name, x, y, 0.3)
+    return x if name in NEEDS_INPUT else None, y
+
+
 @case
 def activate_gradient(draw: Draw) -> Case:
     name, shape = draw.pick(*FUNCTIONS), (draw.size(1, 30, 300), draw.size(1, 40, 301))
-    x = draw.numbers(*shape, scale=3) if name in NEEDS_INPUT else None
-    y = draw.numbers(*shape)
+    x, y = _activated(draw, name, shape)
     return Case([name, x, y, draw.numbers(*shape), poison(*shape), 0.3], (4,))
 
 
@@ -171,7 +182,10 @@ def bias_activate(draw: Draw) -> Case:
     return Case([draw.numbers(*shape), bias, draw.pick(*FUNCTIONS), 0.3], (0,))
 
 
-def _convolution(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[Any, ...]]:
+Shape = tuple[int, ...]
+
+
+def convolution_shapes(draw: Draw) -> tuple[Shape, Shape, Shape, tuple[Any, ...]]:
     groups = draw.pick(1, 1, 1, 2, 3)
     channels = groups * draw.pick(1, 1, 2, 3, 5, 16)
     filters = groups * draw.pick(1, 3, 8, 16, 20, 32, 50)
@@ -184,7 +198,7 @@ def _convolution(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], tuple[in
     for axis in (0, 1):
         room = x[axis + 1] + sum(padding[axis]) - (window[axis] - 1) * dilation[axis] - 1
         if room < 0:
-            return _convolution(draw)
+            return convolution_shapes(draw)
         out.append(room // strides[axis] + 1)
     w = (*window, channels // groups, filters)
     return x, w, (x[0], *out, filters), (strides, padding, dilation, groups)
@@ -192,13 +206,13 @@ def _convolution(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], tuple[in
 
 @case
 def convolve(draw: Draw) -> Case:
-    x, w, y, geometry = _convolution(draw)
+    x, w, y, geometry = convolution_shapes(draw)
     return Case([draw.numbers(*x), draw.numbers(*w), poison(*y), *geometry], (2,))
 
 
 @case
 def convolve_and(draw: Draw) -> Case:
-    x, w, y, geometry = _convolution(draw)
+    x, w, y, geometry = convolution_shapes(draw)
     scale, shift = (draw.pick(None, draw.numbers(y[-1])) for _ in range(2))
     addend = draw.pick(None, draw.numbers(*y))
     weights = draw.numbers(*w, scale=0.1)
@@ -209,20 +223,20 @@ def convolve_and(draw: Draw) -> Case:
 @case
 def slopes_and_sums(draw: Draw) -> Case:
     name, shape = draw.pick(*FUNCTIONS), (draw.size(1, 30, 300), 2, draw.size(1, 40, 301))
-    z = draw.numbers(*shape, scale=3) if name in NEEDS_INPUT else None
+    z, y = _activated(draw, name, shape)
     total = draw.pick(None, poison(shape[-1]), poison(shape[-1]))
-    return Case([name, z, draw.numbers(*shape), draw.numbers(*shape), poison(*shape), total], (4, 5))
+    return Case([name, z, y, draw.numbers(*shape), poison(*shape), total], (4, 5))
 
 
 @case
 def convolve_input_gradient(draw: Draw) -> Case:
-    x, w, y, geometry = _convolution(draw)
+    x, w, y, geometry = convolution_shapes(draw)
     return Case([draw.numbers(*y), draw.numbers(*w), poison(*x), *geometry], (2,))
 
 
 @case
 def convolve_weight_gradient(draw: Draw) -> Case:
-    x, w, y, geometry = _convolution(draw)
+    x, w, y, geometry = convolution_shapes(draw)
     return Case([draw.numbers(*x), draw.numbers(*y), poison(*w), *geometry], (2,))
 
 
@@ -378,4 +392,4 @@ def warp_affine(draw: Draw) -> Case:
     return Case([*given], (4,))
 
 
-from tests.compute import sequence_cases  # noqa: E402, F401 - rows of the same table
+from tests.compute import depthwise_cases, sequence_cases  # noqa: E402, F401 - rows of the same table

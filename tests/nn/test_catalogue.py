@@ -30,3 +30,14 @@ def test_the_text_around_the_table_stays():
     assert with_table(f"before\n{BEGIN}\nold\n{END}\nafter").endswith(f"{END}\nafter")
     with pytest.raises(ValueError, match="needs the lines"):
         with_table("no markers")
+
+
+def test_every_layer_is_timed_small_and_large():
+    from benchmarks.workloads.layer_sizes import SIZES, TABLE
+
+    assert set(TABLE) == set(LAYERS)
+    for name, sized in TABLE.items():
+        for size in SIZES:
+            layer, rows, shapes = sized.at(size)
+            assert type(layer).__name__ == name and rows > 0
+            layer.out_shape(*shapes)

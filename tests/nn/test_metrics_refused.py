@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import warnings
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ import pytest
 import sklearn.metrics as sk
 
 import cortex_lab as cl
-from cortex_lab.nn.train.metrics import FUNCTIONS, USUAL, resolve_metric
+from cortex_lab.nn.train.metric_kinds import FUNCTIONS, USUAL, resolve_metric
 from tests.nn.trainings import blobs
 
 X, Y = blobs(60, seed=1)
@@ -62,6 +65,56 @@ def test_usual_names_of_metrics_are_answered_with_those_of_scorers(name):
         with pytest.raises(ValueError, match=f"it has {', '.join(USUAL[name])}"):
             resolve_metric(spelled)
     assert all(resolve_metric(each) for each in USUAL[name])
+
+
+FUNCTIONS_OF_ALL = [
+    name
+    for name in sk.__all__
+    if not isinstance(getattr(sk, name), (type, ModuleType)) and not name.endswith(("scorer", "scorer_names"))
+]
+OF_ORDER = ["average_precision", *(name for name in sk.get_scorer_names() if name.startswith("roc_auc"))]
+ENDS = {"values": ("mse", 1, lambda y: 1.0 + y), "classes": ("crossentropy", 2, lambda y: y)}
+
+
+def said_of(says, metric):
+    """What a training says of a metric, as a text where it refuses; targets and answers are whole numbers."""
+    loss, units, made = ENDS[says]
+    network = cl.Network([cl.Dense(units)], 6)
+    network.parameters["dense_1/kernel"], network.parameters["dense_1/bias"] = 0, 1
+    try:
+        session = cl.train(network, (X[:40], made(Y[:40] % 2)), loss, metrics=metric, validation=0.5)
+    except ValueError as error:
+        return str(error)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="sklearn")
+        return list(session.score("validation").values())[-1]
+
+
+@pytest.mark.parametrize("name", sk.get_scorer_names())
+def test_no_scorer_of_classes_is_taken_of_values(name):
+    for metric in (name, sk.get_scorer(name)):
+        said = said_of("values", metric)
+        if name in OF_VALUES:
+            assert isinstance(said, float)
+        elif name not in OF_ORDER:
+            assert "is of classes, and output 'dense_1' says values; of those there are 'r2'" in said
+
+
+@pytest.mark.parametrize("name", FUNCTIONS_OF_ALL)
+@pytest.mark.parametrize("says", ENDS)
+def test_a_function_of_scikit_learn_is_of_what_is_given_or_refused_by_name(says, name):
+    function = getattr(sk, name)
+    said = said_of(says, [function])
+    first, second = [*inspect.signature(function).parameters][:2]
+    room = function.__module__.split(".")[2]
+    if first not in ("y_true", "y1", "labels_true"):
+        assert f"sklearn's {name} takes " in said and "def metric(y_true, y_pred)" in said
+    elif isinstance(said, float):
+        predicted, of_values = second in ("y_pred", "y2", "labels_pred"), room == "_regression"
+        assert (predicted and of_values == (says == "values")) or (says, room) == ("values", "_ranking")
+    else:
+        told = "must give one number|cannot be taken of|is of (classes|values|probabilities)"
+        assert re.match(f"the metric '{name}' ({told})", said)
 
 
 CALLED = sorted({sk.get_scorer(name)._score_func.__name__ for name in sk.get_scorer_names()})

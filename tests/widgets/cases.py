@@ -20,6 +20,7 @@ from cortex_lab.widgets import (
     Cells,
     ClassBalance,
     ColumnHistograms,
+    ComponentMap,
     ConfusionMatrix,
     Contours,
     DatasetRows,
@@ -27,18 +28,25 @@ from cortex_lab.widgets import (
     Diagram,
     Distributions,
     EmbeddingMap,
+    LayerMicroscope,
     LayerTable,
     Line,
     LossCurve,
     Matrix,
     NetworkMap,
+    Optimization,
+    Parallel,
+    ParallelCoordinates,
     PathView,
     PredictedValues,
     RecordedCurves,
+    Recurrence,
     Reliability,
     RunComparison,
     SampleBrowser,
     Scatter,
+    SearchHistory,
+    SearchSlices,
     Tiles,
     Trail,
     View,
@@ -121,6 +129,30 @@ def _of_kind(view: Callable[[Any], View[Any]], kind: Callable[[], Any]) -> Calla
     return make
 
 
+class SomeTrials:
+    """As a search: its trials, some pruned, one without a value, some not asked for a parameter."""
+
+    metric, rising, parameters = "validation_loss", False, ["rate", "units", "<kind>", "wide"]
+
+    def __init__(self, count: int) -> None:
+        draw = np.random.default_rng(0)
+        rates, values = 10 ** draw.uniform(-5, -1, count), draw.uniform(0.1, 2, count)
+        states = ["pruned" if place % 3 == 2 else "complete" for place in range(count)]
+        self._frame = pd.DataFrame(
+            {
+                "state": states, "value": values, "step": 40, "seconds": 0.1, "rate": rates,
+                "units": draw.integers(2, 9, count), "<kind>": draw.choice(["relu", "<b>tanh"], count),
+                "wide": [None if place % 4 == 3 else place % 2 == 0 for place in range(count)], "why": "",
+            },
+            index=pd.RangeIndex(count, name="trial"),
+        )  # fmt: skip
+        if count > 4:
+            self._frame.loc[4, ["state", "value"]] = ["failed", np.nan]
+
+    def frame(self) -> pd.DataFrame:
+        return self._frame
+
+
 def _of_measures(steps: int) -> View[Any]:
     session = Session(Measuring(ToyNetwork()))
     session.step(steps)
@@ -138,16 +170,23 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     Findings: _of_diagnosis,
     LossCurve: _of_session(LossCurve),
     AlsoRecorded: _of_measures,
+    ComponentMap: _of_kind(ComponentMap, session_kinds.dataset),
     ConfusionMatrix: _of_kind(ConfusionMatrix, session_kinds.dataset),
     SampleBrowser: _of_kind(SampleBrowser, session_kinds.dataset),
+    LayerMicroscope: _of_kind(LayerMicroscope, session_kinds.dataset),
     LayerTable: _of_kind(LayerTable, session_kinds.dataset),
     Distributions: _of_kind(Distributions, session_kinds.dataset),
     RecordedCurves: _of_kind(RecordedCurves, session_kinds.dataset),
     NetworkMap: _of_kind(NetworkMap, session_kinds.several_inputs_and_outputs),
     DecisionRegions: _of_kind(DecisionRegions, session_kinds.plane),
+    Recurrence: _of_kind(Recurrence, session_kinds.sequences),
     Reliability: _of_kind(Reliability, session_kinds.dataset),
     RunComparison: _of_fork,
     PredictedValues: _of_kind(PredictedValues, session_kinds.regression),
+    ParallelCoordinates: lambda steps: ParallelCoordinates(SomeTrials(1 + steps)),
+    SearchHistory: lambda steps: SearchHistory(SomeTrials(1 + steps)),
+    SearchSlices: lambda steps: SearchSlices(SomeTrials(1 + steps)),
+    Optimization: _of_kind(Optimization, session_kinds.dataset),
     PathView: lambda steps: PathView(_hills()),
     WeightHistogram: _of_session(WeightHistogram),
 }
@@ -181,6 +220,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
     Tiles: [
         Tiles(np.random.default_rng(0).normal(size=(6, 4, 4)), (-2.0, 2.0), "diverging", "map"),
         Tiles(np.full((1, 4, 6, 3), 0.3), (0.0, 1.0)),
+        Tiles(np.arange(15.0).reshape(1, 3, 5), (0.0, 14.0), acts=100),
         Tiles(np.arange(12.0).reshape(12, 1, 1), (0.0, 11.0)),
         Tiles(np.arange(128.0).reshape(1, 2, 64), (0.0, 127.0), "gray"),
         Tiles(np.random.default_rng(0).random((5, 4, 4, 3)), (0.0, 1.0), keys=np.arange(5) + 3, pins=True,
@@ -211,6 +251,12 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
                 values=[np.nan, 0.0, 1.0], dead=[np.nan, 0.5, 0.0], wrong_ones=[False, True, False],
                 chosen=2),
         NodeMap(("alone",), ("",), ("alone",), [0.5], [0.5], [], [], 1, 1),
+    ],
+    Parallel: [
+        Parallel(("rate", "<units>", "loss"), (((0.0, "1e-5"), (1.0, "0.1")), ((0.0, "a"), (1.0, "<b>")), ()),
+                 [[0.0, 1.0, 0.2], [0.4, np.nan, 0.6], [1.0, 0.0, 1.0]], ("trial 0", "1", "<b>trial</b> 2"),
+                 [0.0, np.nan, 1.0]),
+        Parallel(("alone",), (((0.0, "low"),),), [[0.5]], ("trial 0",)),
     ],
     Buttons: [Buttons(("Leave out", "Label"), ("trained on no more", "as <b>said</b>"))],
     Matrix: [

@@ -14,13 +14,15 @@ import cortex_lab as cl
 from cortex_lab.study import Session
 from cortex_lab.widgets import Chart, PathView, RunComparison
 from cortex_lab.widgets.chart.canvas import pack
+from cortex_lab.widgets.chart.searched import OfSearch
 from cortex_lab.widgets.opening import views_of
 from cortex_lab.widgets.views import VIEWS
 from tests.widgets import session_kinds
 from tests.widgets.hand import linear, three_classes
 from tests.widgets.toys import ToySession, ToyTraining
 
-OF_SESSIONS = [cls for cls in VIEWS.values() if cls not in (PathView, RunComparison)]
+OTHERS = (PathView, RunComparison, OfSearch)
+OF_SESSIONS = [cls for cls in VIEWS.values() if not issubclass(cls, OTHERS)]
 
 
 def nan_everywhere() -> Any:

@@ -144,3 +144,23 @@ def test_a_layer_without_parameters_has_activations_alone():
     assert view.drawing().note == "Nothing is known of both yet: press Step"
     session.step()
     assert [plot.title for plot in view.drawing().plots] == ["activations"]
+
+
+def test_as_ridges_each_step_has_a_curve_that_stands_at_it_and_is_as_high_as_its_share():
+    session = session_kinds.arrays()
+    session.clock = lambda: 0.0
+    view = Distributions(session, "dense_1", "weights")
+    view.form = "ridges"
+    session.step(9)
+    (plot,) = view.drawing().plots
+    lines = [mark for mark in plot.marks if isinstance(mark, Line)]
+    assert [line.key for line in lines] == [f"weights at step {step}" for step in (0, 4, 8, 9)]
+    assert [line.faint for line in lines] == [True, True, True, False]
+    heights = [line.y - step for line, step in zip(lines, (0, 4, 8, 9), strict=True)]
+    # All shares of a step add up to the same, as do those of the others; the highest is two and a half apart.
+    np.testing.assert_allclose([each.sum() for each in heights], heights[0].sum(), rtol=1e-5)
+    assert max(each.max() for each in heights) == pytest.approx(2.5 * 4, rel=1e-5)
+    session.step(200)
+    assert len(view.drawing().plots[0].marks) == 12
+    with pytest.raises(ValueError, match="form"):
+        view.form = "pie"

@@ -11,7 +11,7 @@ import cortex_lab as cl
 from cortex_lab.widgets import Bench, LayerTable
 from cortex_lab.widgets.chart.canvas import pack
 from cortex_lab.widgets.chart.layer_stats import TROUBLE
-from cortex_lab.widgets.views.layer_table import IN_ORDER, NUMBERS
+from cortex_lab.widgets.views.layer_table import BLOCKS, IN_ORDER, NUMBERS, _spark
 from tests.widgets import session_kinds
 from tests.widgets.hand import linear
 from tests.widgets.toys import Page
@@ -175,3 +175,43 @@ def test_a_click_on_a_line_shows_its_layer_in_all_views():
             bench.turn("layer_table", "node", "lstm")
     finally:
         bench.close()
+
+
+class TestTrends:
+    def test_what_was_looked_at_before_is_a_line_of_blocks(self):
+        session = session_kinds.dataset()
+        view = LayerTable(session)
+        assert not view.look().past and len(view.drawing().plots[0].marks[0].columns) == 9
+        ratios = []
+        for _ in range(4):
+            session.step()
+            ratios.append(view.look().frame["update ratio"].to_numpy())
+        mark = view.drawing().plots[0].marks[0]
+        assert mark.columns[-1] == "ratio so far"
+        # Nothing is known of the first step: updates were kept from the first look on, which was before it.
+        texts = np.reshape(mark.texts, mark.values.shape)[:, -1]
+        for text, line in zip(texts, np.array(ratios).T, strict=True):
+            logs = np.log10(line)
+            heights = np.round((logs - logs.min()) / (logs.max() - logs.min()) * 7).astype(int)
+            assert text == "".join(BLOCKS[height] for height in heights)
+        view.sort = "gradient norm"
+        assert view.drawing().plots[0].marks[0].columns[-1] == "gradient so far"
+
+    def test_steps_that_were_gone_back_over_are_forgotten_and_few_are_kept(self):
+        session = session_kinds.dataset()
+        view = LayerTable(session)
+        for _ in range(6):
+            session.step()
+            view.look()
+        session.rewind(3)
+        assert len(view.look().past) <= 2
+        session.step(3)
+        assert len(view.look().past) <= 3
+        for _ in range(60):
+            session.step()
+            view.look()
+        assert 10 <= len(view.look().past) <= 24
+
+    def test_blocks_of_nothing_zero_and_what_is_not_finite(self):
+        assert _spark(np.full(3, np.nan)) == _spark(np.zeros(2)) == ""
+        assert _spark(np.array([1.0, np.nan, 0.0, 100.0])) == "▁ ▁█" and _spark(np.array([2.0])) == "▅"

@@ -166,3 +166,19 @@ def test_a_click_on_a_node_shows_it_in_every_view():
         assert bench.error is None and bench.views["layer_table"].node == "both"
     finally:
         bench.close()
+
+
+def test_by_time_each_node_is_timed_and_nothing_is_otherwise():
+    session = session_kinds.several_inputs_and_outputs()
+    session.step(2)
+    view = NetworkMap(session)
+    assert not view.look().times and "forward ms" not in view.frame()
+    view.shade = "time"
+    data = view.look()
+    # A view of another shape costs nothing, and is not run.
+    assert set(data.times) == {"wide", "both", "kind", "price"}
+    assert all(forward > 0 and backward >= 0 for forward, backward in data.times.values())
+    frame = view.frame()
+    assert (frame.loc[["wide", "kind"], "backward ms"] > 0).all() and frame.loc["flat", "forward ms"] == 0
+    (mark,) = view.drawing().plots[0].marks
+    assert "ms forward" in mark.told[mark.names.index("kind")] and "ms in all" in view.drawing().caption

@@ -143,6 +143,14 @@ class TestWhatWasDone:
         view = RecordedCurves(session)
         assert events(view)[-1] == "step 2: fault"
 
+    def test_a_breakpoint_is_marked_where_it_stopped_the_training(self):
+        session = session_kinds.arrays()
+        view = RecordedCurves(session)
+        session.break_when("step >= 3")
+        session.step(10)
+        assert events(view) == [f"step {session.step_number}: breakpoint"]
+        assert view.drawing().caption.startswith("stopped by breakpoint 1")
+
     def test_a_view_that_nobody_holds_is_told_no_more(self):
         session = session_kinds.arrays()
         view = RecordedCurves(session)

@@ -41,7 +41,12 @@ def layer_normalization(given: LayerSettings) -> Made:
 
 @layer("RMSNormalization")
 def rms_normalization(given: LayerSettings) -> Made:
-    made = ours.RMSNormalization(_axes(given.take("axis", default=-1)), given.number("epsilon", default=1e-6))
+    axis = _axes(given.take("axis", default=-1))
+    if given.shapes:
+        axes, rank = row_axes("axis", axis, given.shapes[0]), len(given.shapes[0])
+        if axes[0] != rank - len(axes):
+            raise Untranslatable("normalizes other axes than the last, which Keras scales wrongly")
+    made = ours.RMSNormalization(axis, given.number("epsilon", default=1e-6))
     return Made(made, ("scale",))
 
 

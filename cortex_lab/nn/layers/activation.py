@@ -211,6 +211,7 @@ class Softmax(Layer):
     softmax over several channels.
     """
 
+    replays = True
     function = "softmax"
     in_place = True
     axis: int = -1
@@ -257,6 +258,7 @@ class Softmax(Layer):
 class LogSoftmax(Softmax):
     """The logarithm of `Softmax`, of the same arguments; exact where the softmax itself rounds to 0 or 1."""
 
+    replays = True
     function = "log_softmax"
 
 

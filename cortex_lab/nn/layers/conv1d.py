@@ -26,6 +26,7 @@ class Conv1D(Layer):
     (filters,).
     """
 
+    replays = True
     filters: int
     kernel_size: int
     strides: int = 1

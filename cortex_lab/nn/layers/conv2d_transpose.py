@@ -29,6 +29,7 @@ class Conv2DTranspose(Layer):
     filters, channels), `bias` (filters,).
     """
 
+    replays = True
     filters: int
     kernel_size: int | tuple[int, int]
     strides: int | tuple[int, int] = 1

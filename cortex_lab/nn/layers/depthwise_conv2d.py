@@ -68,6 +68,7 @@ class DepthwiseConv2D(_Depthwise):
     `bias` (channels * depth_multiplier,).
     """
 
+    replays = True
     kernel_size: int | tuple[int, int]
     strides: int | tuple[int, int] = 1
     padding: Any = "valid"
@@ -122,6 +123,7 @@ class SeparableConv2D(_Depthwise):
     filters), `bias` (filters,).
     """
 
+    replays = True
     filters: int
     kernel_size: int | tuple[int, int]
     strides: int | tuple[int, int] = 1

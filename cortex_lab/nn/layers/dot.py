@@ -20,6 +20,7 @@ class Dot(Layer):
     Keras. `normalize` takes both to length 1 along the axis first, which gives the cosine of their angle.
     """
 
+    replays = True
     axes: int | tuple[int, int]
     normalize: bool = False
 

@@ -21,6 +21,7 @@ class Embedding(Layer):
     such as pooling, see padding as any id. A loss on every step leaves out those whose class is negative.
     """
 
+    replays = True
     input_dim: int
     output_dim: int
     embeddings_initializer: Any = "lecun_normal"

@@ -17,6 +17,7 @@ class LocalResponseNormalization(Layer):
     c + (size - 1) // 2.
     """
 
+    replays = True
     carries_activation = True
     size: int = 5
     alpha: float = 1e-4

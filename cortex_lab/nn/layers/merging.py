@@ -76,6 +76,8 @@ class Add(_Merging):
 class Subtract(_Merging):
     """The first of two inputs less the second; a smaller one is broadcast."""
 
+    replays = True
+
     def out_shape(self, *shapes: Shape) -> Shape:
         if len(shapes) > 2:
             raise ValueError(f"Subtract wants two inputs, got {len(shapes)}")
@@ -93,6 +95,8 @@ class Subtract(_Merging):
 class Multiply(_Merging):
     """Product of its inputs, element by element; smaller ones are broadcast."""
 
+    replays = True
+
     def forward(self, ops: Ops, at: Slots) -> None:
         first, second, *others = _aligned(at.xs, at.y.ndim)
         ops.multiply(first, second, out=at.y)
@@ -109,6 +113,8 @@ class Multiply(_Merging):
 @dataclass(frozen=True)
 class Average(_Merging):
     """Mean of its inputs, element by element; smaller ones are broadcast."""
+
+    replays = True
 
     def forward(self, ops: Ops, at: Slots) -> None:
         first, second, *others = _aligned(at.xs, at.y.ndim)
@@ -133,6 +139,8 @@ class _Choice(_Merging):
 class Maximum(_Choice):
     """Largest of its inputs, element by element. Of equals, the first has the gradient."""
 
+    replays = True
+
     def forward(self, ops: Ops, at: Slots) -> None:
         ops.largest(_aligned(at.xs, at.y.ndim), at.winner if at.training else None, at.y)
 
@@ -140,6 +148,8 @@ class Maximum(_Choice):
 @dataclass(frozen=True)
 class Minimum(_Choice):
     """Smallest of its inputs, element by element, otherwise as `Maximum`."""
+
+    replays = True
 
     def forward(self, ops: Ops, at: Slots) -> None:
         ops.smallest(_aligned(at.xs, at.y.ndim), at.winner if at.training else None, at.y)
@@ -149,6 +159,7 @@ class Minimum(_Choice):
 class Concatenate(Layer):
     """Its inputs side by side along `axis`, which counts the batch as 0; all other lengths must agree."""
 
+    replays = True
     several_inputs = True
     carries_activation = True
     axis: int = -1

@@ -18,6 +18,7 @@ class PReLU(Layer):
     channel of an image. Parameters: `alpha`, of the shape of a row with 1 along the shared axes.
     """
 
+    replays = True
     function = "prelu"
     in_place = True
     alpha_initializer: Any = "zeros"

@@ -17,6 +17,7 @@ class _Reduction(Layer):
     `keepdims` keeps those axes, with length 1. Keras has these as operations: `ops.mean(x, axis=1)`.
     """
 
+    replays = True
     carries_activation = True
     axis: int | tuple[int, ...] | None
     keepdims: bool
@@ -88,6 +89,7 @@ class Max(_Reduction):
     Shapes lose these axes, unless `keepdims` keeps them with length 1. Of equals, the first has the gradient.
     """
 
+    replays = True
     axis: int | tuple[int, ...] | None = None
     keepdims: bool = False
 

@@ -42,6 +42,7 @@ class Reshape(Layer):
 class Permute(Layer):
     """The axes of a row in the order `dims`, which counts them from 1, as in Keras."""
 
+    replays = True
     carries_activation = True
     dims: tuple[int, ...]
 
@@ -74,6 +75,7 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """Rows (features,) as `n` steps that are all alike: (n, features)."""
 
+    replays = True
     carries_activation = True
     n: int
 

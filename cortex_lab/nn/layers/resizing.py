@@ -18,6 +18,7 @@ class UpSampling2D(Layer):
     centers (PyTorch's align_corners=False).
     """
 
+    replays = True
     carries_activation = True
     size: int | tuple[int, int] = 2
     interpolation: str = "nearest"
@@ -50,6 +51,7 @@ class ZeroPadding2D(Layer):
     `padding` is n, (rows, columns) or ((top, bottom), (left, right)).
     """
 
+    replays = True
     carries_activation = True
     padding: Any = 1
 
@@ -80,6 +82,7 @@ class Cropping2D(Layer):
     `cropping` is n, (rows, columns) or ((top, bottom), (left, right)).
     """
 
+    replays = True
     carries_activation = True
     cropping: Any = 1
 
@@ -119,6 +122,7 @@ class _Span(Layer):
 class UpSampling1D(_Span):
     """Rows (length, channels) with each place repeated `size` times."""
 
+    replays = True
     size: int = 2
 
     def __post_init__(self) -> None:
@@ -139,6 +143,7 @@ class UpSampling1D(_Span):
 class ZeroPadding1D(_Span):
     """Rows (length, channels) with zeros before and after; `padding` is n or (before, after)."""
 
+    replays = True
     padding: int | Pair = 1
 
     def __post_init__(self) -> None:
@@ -162,6 +167,7 @@ class ZeroPadding1D(_Span):
 class Cropping1D(_Span):
     """Rows (length, channels) without places at the ends; `cropping` is n or (before, after)."""
 
+    replays = True
     cropping: int | Pair = (1, 1)
 
     def __post_init__(self) -> None:

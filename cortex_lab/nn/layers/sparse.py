@@ -16,6 +16,7 @@ class KSparse(Layer):
     Of equal values the first stay. Makes a sparse autoencoder of any other.
     """
 
+    replays = True
     in_place = True
     k: int
 

@@ -29,6 +29,10 @@ def checked(network: Any, x: Any, data_rows: ArrayLike | None = None) -> dict[st
             array = named[name] = checks.array(f"input {name!r}", array)
         if array.shape[1:] != shape or array.ndim == 0:
             hint = "; for a single row pass x[None]" if array.shape == shape else ""
+            if array.dtype == object and array.ndim == 1 and len(array) and isinstance(array[0], dict):
+                hint = "; of rows as dicts make a frame, pandas.DataFrame(x)"
+            elif (*array.shape[1:], 1) == shape:
+                hint = "; give each number a channel of its own, x[..., None], or a column as frame[[name]]"
             got = f"{array.shape}{hint}" if array.ndim else checks.shown(x)
             raise ValueError(f"input {name!r} wants an array (rows, {_join(shape)}), got {got}")
         if array.dtype.kind not in "fiub":

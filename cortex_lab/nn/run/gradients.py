@@ -26,16 +26,28 @@ def gradient_of(
     network: Any, output: str | None, wrt: str, rows: Any, unit: Any = None, per_row: bool = True
 ) -> np.ndarray:
     """See `Network.gradient_of`."""
-    graph = _as_predicting(network.graph)
     if rows is None or not isinstance(output, (str, type(None))):
         raise checks.WrongArgument("rows go by name: network.gradient_of(rows=x, wrt='input')")
     output, wrt = _checked_names(network, output, wrt)
     inputs = network.checked_inputs(rows)
     refuse_other_scale(network, inputs)
     count = len(next(iter(inputs.values())))
-    seed = _seed(graph, output, unit, count)
+    seed = _seed(network.graph, output, unit, count)
+    gradients = gradient_from(network, output, wrt, inputs, seed, per_row)
+    return gradients if per_row else gradients.sum(axis=0)
+
+
+def gradient_from(
+    network: Any, output: str, wrt: str, inputs: Mapping[str, Any], seed: np.ndarray, per_row: bool = True
+) -> np.ndarray:
+    """The gradient of sum(seed * output) with respect to `wrt`; `seed` is (rows, *shape of output).
+
+    `inputs` are checked rows by input name. Of a parameter without `per_row`, several rows are one.
+    """
+    graph = as_predicting(network.graph)
+    count = len(seed)
     of_parameter = wrt in network.parameters
-    plan = Plan.training_step(graph, (output,), _resting(graph, wrt), input_gradients=True)
+    plan = Plan.training_step(graph, (output,), resting(graph, wrt), input_gradients=True)
     known = [name for name in (*graph.inputs, *graph.nodes) if name in plan.gradients_wanted]
     if (wrt.split("/")[0] if of_parameter else wrt) not in known:
         raise ValueError(
@@ -43,7 +55,7 @@ def gradient_of(
             f"ids; there are {', '.join(known) or 'none'}"
         )
     found = {name: network.ops.zeros(array.shape) for name, array in network.gradients.items()}
-    arrays = {name: _with_gradients(network, name, found) for name in graph.nodes}
+    arrays = {name: with_gradients(network, name, found) for name in graph.nodes}
     capacity = 1 if of_parameter and per_row else min(count, MOST_ROWS)
     executor = Executor(plan, network.ops, arrays, capacity)
     parts: list[np.ndarray] = []
@@ -56,8 +68,7 @@ def gradient_of(
             parts.append(np.array(network.ops.to_numpy(array)))
 
     network.turns.reading(run)
-    gradients = np.concatenate(parts)
-    return gradients if per_row else gradients.sum(axis=0)
+    return np.concatenate(parts)
 
 
 def _run(
@@ -76,7 +87,7 @@ def _run(
     return bound
 
 
-def _as_predicting(graph: Graph) -> Graph:
+def as_predicting(graph: Graph) -> Graph:
     """The graph in which nothing is drawn at random, as outside training."""
     nodes = {name: replace(node, layer=_calm(node.layer)) for name, node in graph.nodes.items()}
     return replace(graph, nodes=nodes)
@@ -91,7 +102,7 @@ def _calm(layer: Layer) -> Layer:
     return replace(layer, **inner, **still) if inner or still else layer
 
 
-def _resting(graph: Graph, wrt: str) -> list[str]:
+def resting(graph: Graph, wrt: str) -> list[str]:
     """The nodes with statistics, which are taken as they are."""
     resting = [node.name for node in graph.nodes.values() if node.layer.state(*node.in_shapes)]
     if "/" in wrt and wrt.split("/")[0] in resting:
@@ -102,7 +113,7 @@ def _resting(graph: Graph, wrt: str) -> list[str]:
     return resting
 
 
-def _with_gradients(network: Any, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def with_gradients(network: Any, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """What a node sees of the parameters, with room of its own for what is found of them."""
     owner = network.graph.nodes[name].shares or name
     arrays = network.arrays(name)

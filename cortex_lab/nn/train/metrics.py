@@ -7,39 +7,23 @@ array, and the metric is called once, on all of them: it is exact, and the outpu
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from cortex_lab.ground import checks
-from cortex_lab.ground.spelling import squeezed
 from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.run.network import Network
+from cortex_lab.nn.train.metric_kinds import Scorer, compares, refuse_unfit, resolve_metric, rises
 from cortex_lab.study.missing import MISSING
 
-Scorer = Callable[[Any, np.ndarray, np.ndarray], Any]
 _TAKEN = ("loss",)
 SOME = 3
 """As many classes are more than two, which some metrics are for."""
-USUAL = {
-    "acc": ["accuracy"], "auc": ["roc_auc", "roc_auc_ovr"], "mae": ["neg_mean_absolute_error"],
-    "mse": ["neg_mean_squared_error"], "rmse": ["neg_root_mean_squared_error"],
-    "mape": ["neg_mean_absolute_percentage_error"], "medae": ["neg_median_absolute_error"],
-    "msle": ["neg_mean_squared_log_error"], "rmsle": ["neg_root_mean_squared_log_error"],
-    "rsquared": ["r2"], "mcc": ["matthews_corrcoef"], "f1score": ["f1", "f1_macro"], "f": ["f1", "f1_macro"],
-    "fscore": ["f1", "f1_macro"], "bac": ["balanced_accuracy"], "logloss": ["neg_log_loss"],
-    "crossentropy": ["neg_log_loss"], "brier": ["neg_brier_score"], "rocauc": ["roc_auc", "roc_auc_ovr"],
-    "prauc": ["average_precision"], "ap": ["average_precision"], "sensitivity": ["recall"],
-    "iou": ["jaccard", "jaccard_macro"], "topk": ["top_k_accuracy"],
-}  # fmt: skip
-"""What metrics are called elsewhere, squeezed, and scikit-learn's scorers of the same."""
-FUNCTIONS = {"kappa": "cohen_kappa_score", "cohenkappa": "cohen_kappa_score"}
-"""Of those that have no scorer, scikit-learn's functions, which will do as well."""
 
 
 class Scored(Protocol):
@@ -75,7 +59,7 @@ class Metrics:
         self.given = _by_output(metrics, objective.losses)
         self._objective = objective
         self._scorers: dict[str, tuple[str, Scorer]] = {}
-        self._of_values: set[str] = set()
+        self._compares: dict[str, str | None] = {}
         self.directions: dict[str, bool | None] = {}
         for output, several in self.given.items():
             for metric in several:
@@ -86,9 +70,8 @@ class Metrics:
                         f"two measures would be called {key!r}; a function goes by its name: give it another"
                     )
                 self._scorers[key] = (output, scorer)
-                self.directions[key] = _rises(metric)
-                if _is_of_values(metric):
-                    self._of_values.add(key)
+                self.directions[key] = rises(metric)
+                self._compares[key] = compares(metric)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -151,12 +134,7 @@ class Metrics:
         y: np.ndarray,
         y_true: np.ndarray,
     ) -> float:
-        if key in self._of_values and isinstance(estimator, _Classes):
-            raise ValueError(
-                f"the metric {key!r} is of values, and output {output!r} says classes; of those there are "
-                "'accuracy', 'balanced_accuracy', 'f1_macro' and others, of their ids as numbers a function "
-                "(y_true, y_pred) of your own"
-            )
+        refuse_unfit(key, output, self._compares[key], isinstance(estimator, _Classes))
         if not len(y):
             return MISSING
         if not np.isfinite(y).all():
@@ -169,9 +147,13 @@ class Metrics:
             raise ValueError(
                 f"the metric {key!r} cannot be taken of output {output!r}, {estimator.says}{rows}: {error}"
             ) from error
-        if np.ndim(value) != 0:
-            raise ValueError(f"the metric {key!r} must give one number, got an array {np.shape(value)}")
-        return float(value)
+        try:
+            found = None if isinstance(value, str) or np.ndim(value) else float(value)
+        except (TypeError, ValueError):
+            found = None
+        if found is None:
+            raise ValueError(f"the metric {key!r} must give one number, got {checks.shown(value)}")
+        return found
 
 
 @dataclass(frozen=True)
@@ -227,42 +209,6 @@ def _tags(kind: str) -> Any:
     return Tags(estimator_type=kind, target_tags=TargetTags(required=True))
 
 
-def resolve_metric(metric: object) -> tuple[str, Scorer]:
-    """The name of a metric, and what computes it from (estimator, outputs, targets)."""
-    if isinstance(metric, str):
-        from sklearn.metrics import get_scorer, get_scorer_names
-
-        if metric not in get_scorer_names():
-            raise ValueError(f"scikit-learn has no scorer {metric!r}; {_other_names(metric)}")
-        return metric, get_scorer(metric)
-    function = getattr(metric, "_score_func", metric)
-    name = getattr(function, "__name__", "")
-    if not callable(metric) or not name.isidentifier():
-        raise ValueError(
-            "a metric is the name of one of scikit-learn's scorers, or a function (y_true, y_pred) with a "
-            f"name of its own, made with def; got {checks.shown(metric)}"
-        )
-    if function is not metric:
-        return name, metric
-    return name, lambda estimator, y, y_true: metric(y_true, estimator.predict(y))
-
-
-def _other_names(metric: str) -> str:
-    """What to say instead of the name of a metric that no scorer has."""
-    import sklearn.metrics as all_metrics
-    from sklearn.metrics import get_scorer, get_scorer_names
-
-    names = get_scorer_names()
-    of_function = [name for name in names if get_scorer(name)._score_func.__name__ == metric.lower()]
-    found = of_function or USUAL.get(squeezed(metric))
-    function = FUNCTIONS.get(squeezed(metric), metric)
-    one_number = function.endswith(("_score", "_loss", "_error", "_coef"))
-    if not found and one_number and hasattr(all_metrics, function):
-        return f"it has a function: metrics=[sklearn.metrics.{function}]"
-    found = found or difflib.get_close_matches(metric, names, n=4, cutoff=0.5)
-    return f"it has {', '.join(found)}" if found else "sklearn.metrics.get_scorer_names() lists them"
-
-
 def _of_all_classes(scorer: Any, estimator: _Classes, y: np.ndarray, y_true: np.ndarray) -> Any:
     """The score where rows of some class are absent, which scikit-learn is told to be there.
 
@@ -281,29 +227,6 @@ def _of_all_classes(scorer: Any, estimator: _Classes, y: np.ndarray, y_true: np.
     if of_probabilities and np.ndim(value) == 0 and np.isnan(value):
         raise ValueError("it is not defined without them; score rows of every class")
     return value
-
-
-def _rises(metric: Any) -> bool | None:
-    """Whether more of a metric is better; None for a function of which only its author knows."""
-    if isinstance(metric, str) or hasattr(metric, "_score_func"):
-        # A scorer negates what is better when lower.
-        return True
-    if not str(getattr(metric, "__module__", "")).startswith("sklearn."):
-        return None
-    from sklearn.metrics import get_scorer, get_scorer_names
-
-    for scorer in map(get_scorer, get_scorer_names()):
-        if scorer._score_func is metric:
-            return scorer._sign > 0
-    return False if metric.__name__.endswith(("_loss", "_error")) else None
-
-
-def _is_of_values(metric: object) -> bool:
-    """Whether this is one of scikit-learn's that compare numbers."""
-    if isinstance(metric, str):
-        _, metric = resolve_metric(metric)
-    function = getattr(metric, "_score_func", metric)
-    return str(getattr(function, "__module__", "")).startswith("sklearn.metrics._regression")
 
 
 def _by_output(metrics: object, losses: Mapping[str, Loss]) -> dict[str, list[Any]]:

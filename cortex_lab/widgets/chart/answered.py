@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.layer_pictures import softmax
 from cortex_lab.widgets.chart.rows import Asked, KnownRows, Named, rows_of
+from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import network_of
 from cortex_lab.widgets.chart.view import NothingToShow
 
@@ -198,11 +200,19 @@ class OfAnswers:
         return self._answers
 
     @classmethod
-    def has_output(cls, session: Session) -> bool:
+    def fits(cls, session: Session) -> bool:
         """Whether any output of the session is asked for what the view shows."""
         if not RowAnswers.fits(session):
             return False
         return any(goal.says in cls.says for goal in rows_of(session).goals.values())
+
+    def state(self, exact: bool) -> Hashable:
+        return standing(self.session, exact), self._part, self._output
+
+    def collect(self, exact: bool) -> Any:
+        """Copies of what the rows of the part are answered with."""
+        answers, _ = self.answers, self.goal
+        return answers.collect(self._part)
 
     @property
     def part(self) -> str:

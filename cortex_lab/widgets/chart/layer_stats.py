@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.examine.measures import function_of
-from cortex_lab.study import Session
+from cortex_lab.study import Session, Trace
 from cortex_lab.widgets.chart.subjects import network_of
 from cortex_lab.widgets.chart.view import NothingToShow
 
@@ -36,12 +37,13 @@ class LayersSeen:
     """The numbers of each layer in the order of the network, and which `step` they are of.
 
     `fresh` says whether a step was made since the last rewind, so that there are gradients and activations
-    of it. What was not measured is NaN.
+    of it. What was not measured is NaN. `past` are the numbers of steps at which somebody looked before.
     """
 
     step: int
     frame: pd.DataFrame
     fresh: bool
+    past: tuple[pd.DataFrame, ...] = ()
 
     @property
     def wrong_ones(self) -> pd.DataFrame:
@@ -102,6 +104,34 @@ class LayerStats:
             rows[name] = {"kind": type(node.layer).__name__, "shape": _shape(node.out_shape), **line}
         frame = pd.DataFrame.from_dict(rows, orient="index")
         return LayersSeen(step, frame.rename_axis("layer"), fresh)
+
+
+class LooksKept:
+    """The numbers of the steps at which somebody looked; of more than `most`, every second is dropped."""
+
+    def __init__(self, most: int = 24) -> None:
+        self.most = most
+        self._kept: dict[int, tuple[float, pd.DataFrame]] = {}
+
+    def made_at(self, trace: Trace, step: int) -> dict[int, float]:
+        """When this step and those that are kept were made, as far as they are in the trace."""
+        steps, seconds = trace["step"], trace["seconds"]
+        wanted = [*self._kept, step]
+        places = np.searchsorted(steps, wanted)
+        there = zip(wanted, places.tolist(), strict=True)
+        return {each: float(seconds[k]) for each, k in there if k < len(steps) and steps[k] == each}
+
+    def add(self, seen: LayersSeen, made_at: Mapping[int, float]) -> LayersSeen:
+        """The same, with the numbers of the steps before it that are still as they were `made_at`."""
+        kept = {step: each for step, each in self._kept.items() if made_at.get(step) == each[0]}
+        past = tuple(kept[step][1] for step in sorted(kept) if step < seen.step)
+        if seen.fresh and seen.step in made_at:
+            kept[seen.step] = made_at[seen.step], seen.frame
+        if len(kept) > self.most:
+            for step in sorted(kept)[1:-1:2]:
+                del kept[step]
+        self._kept = kept
+        return replace(seen, past=past)
 
 
 class Before:

@@ -225,7 +225,8 @@ class Tiles(Mark):
     Tiles of one pixel are drawn as cells. `unit` is what one tile is called. Where `pins`, `keys` are the
     rows of the dataset that the tiles show: a click selects, and those `selected` have a frame. `told` is
     what to say of each. Numbers that are not finite are marked, and so are the tiles of units that are
-    `dead`: 0 for every row looked at.
+    `dead`: 0 for every row looked at. Where there is `acts`, a click on a tile, or on a line of the only one,
+    is told to the view by its number and so many more.
     """
 
     values: np.ndarray
@@ -237,6 +238,7 @@ class Tiles(Mark):
     pins: bool = False
     selected: np.ndarray = field(default_factory=lambda: _NONE)
     told: tuple[str, ...] = ()
+    acts: int | None = None
 
     @property
     def on_axes(self) -> bool:

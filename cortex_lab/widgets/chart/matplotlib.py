@@ -32,6 +32,7 @@ from cortex_lab.widgets.chart.marks import (
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
+from cortex_lab.widgets.chart.parallel import Parallel
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
 if TYPE_CHECKING:
@@ -325,6 +326,7 @@ _PAINTERS: dict[type[Mark], Callable[[Any, Any], None]] = {
     HeatMap: lambda mark, axes: painted.heat_map(colormap, mark, axes),
     NodeMap: lambda mark, axes: painted.node_map(colormap, mark, axes),
     Matrix: lambda mark, axes: painted.matrix(colormap, mark, axes),
+    Parallel: lambda mark, axes: painted.parallel(colormap, mark, axes),
 }
 
 

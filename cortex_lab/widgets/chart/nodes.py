@@ -8,6 +8,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.buttons import Acts
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.subjects import checked_layer, network_of
+from cortex_lab.widgets.chart.through_time import recurrent_layers
 
 
 class OfOneNode:
@@ -43,4 +44,6 @@ class OfOneNode:
         parameters = getattr(network_of(self.session), "parameters", {})
         if any(each.rpartition("/")[0] == name for each in parameters):
             turns.append(("weight_histogram", "layer", name))
+        if name in recurrent_layers(network_of(self.session)):
+            turns.append(("recurrence", "layer", name))
         return Acts(turns=tuple(turns))

@@ -12,6 +12,7 @@ from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, category
+from cortex_lab.widgets.chart.parallel import Parallel
 
 CHOSEN = "#e76300"
 
@@ -103,6 +104,22 @@ def node_map(colormap: Callable[[str], Any], mark: NodeMap, axes: Any) -> None:
         color = "white" if np.isfinite(level) and level > 0.75 else "#15181d"
         text = "\n".join(filter(None, (_cut(name, max(4, room)), _cut(detail, max(4, room)))))
         axes.text(x, y, text, ha="center", va="center", fontsize=5.5, color=color, zorder=4)
+
+
+def parallel(colormap: Callable[[str], Any], mark: Parallel, axes: Any) -> None:
+    last = max(1, len(mark.names) - 1)
+    axes.set(xlim=(-0.35, last + 0.35), ylim=(-0.05, 1.14))
+    for line, places in enumerate(mark.places):
+        level = mark.level_of(line)
+        known = np.isfinite(level)
+        color = colormap("warm")(level) if known else "#9e9e9e"
+        axes.plot(range(len(places)), places, color=color, linewidth=0.9, alpha=0.85 if known else 0.35)
+    for axis, (name, ticks) in enumerate(zip(mark.names, mark.ticks, strict=True)):
+        axes.plot([axis, axis], [0, 1], color="#616161", linewidth=0.8)
+        axes.text(axis, 1.06, _cut(name), ha="center", fontsize=6.5, color="#15181d")
+        for place, text in ticks:
+            style = {"ha": "right", "va": "center", "fontsize": 5.5, "color": "#15181d"}
+            axes.text(axis - 0.03, place, _cut(text, 12), **style)
 
 
 def _box(x: float, y: float, width: float, height: float) -> tuple[list[float], list[float]]:

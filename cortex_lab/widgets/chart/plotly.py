@@ -30,6 +30,7 @@ from cortex_lab.widgets.chart.marks import (
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
+from cortex_lab.widgets.chart.parallel import Parallel
 from cortex_lab.widgets.chart.picture_tiles import ASPECT, as_bytes, frames_of, mosaic
 
 _PLAIN: dict[Any, str] = {"muted": "#616161", "text": "#15181d", "ground": "white", "fault": FAULT}
@@ -281,6 +282,7 @@ _PLOTTERS: dict[type[Mark], Callable[[Any, _Place], None]] = {
     HeatMap: lambda mark, place: plotted.heat_map(_scale, mark, place),
     NodeMap: lambda mark, place: plotted.node_map(_scale, mark, place),
     Matrix: lambda mark, place: plotted.matrix(_scale, mark, place),
+    Parallel: lambda mark, place: plotted.parallel(_scale, mark, place),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, category
+from cortex_lab.widgets.chart.parallel import Parallel
 
 
 def matrix(scale: Callable[[str], Any], mark: Matrix, place: Any) -> None:
@@ -74,3 +76,32 @@ def node_map(scale: Callable[[str], Any], mark: NodeMap, place: Any) -> None:
     place.add("scatter", x=mark.across, y=mark.down, **said, **style)
     place.figure.update_yaxes(range=[1.05, -0.05], visible=False, **place.at)
     place.figure.update_xaxes(range=[0, 1], visible=False, **place.at)
+
+
+SHADES = 8
+"""As many colors have the lines of a figure, one trace each."""
+
+
+def parallel(scale: Callable[[str], Any], mark: Parallel, place: Any) -> None:
+    from plotly.colors import sample_colorscale
+
+    axes = np.arange(len(mark.names), dtype=float)
+    levels = np.array([mark.level_of(line) for line in range(len(mark.told))])
+    shades = np.nan_to_num(np.clip(levels * SHADES, 0, SHADES - 1), nan=-1).astype(int)
+    for shade in np.unique(shades):
+        lines = np.flatnonzero(shades == shade)
+        color = "#bdbdbd" if shade < 0 else sample_colorscale(scale("warm"), shade / (SHADES - 1))[0]
+        gap = np.full((len(lines), 1), np.nan)
+        ways = np.hstack([mark.places[lines], gap]).ravel()
+        told = [text for line in lines for text in [html.escape(mark.told[line])] * (len(axes) + 1)]
+        style = {"mode": "lines", "line": {"color": color, "width": 1.2}, "hoverinfo": "text"}
+        place.add("scatter", x=np.tile([*axes, np.nan], len(lines)), y=ways, hovertext=told, **style)
+    said = [(axis, at, html.escape(text)) for axis, ticks in enumerate(mark.ticks) for at, text in ticks]
+    said += [(axis, 1.08, f"<b>{html.escape(name)}</b>") for axis, name in enumerate(mark.names)]
+    for axis in axes:
+        upright = {"mode": "lines", "line": {"color": "#616161", "width": 1}, "hoverinfo": "skip"}
+        place.add("scatter", x=[axis, axis], y=[0, 1], **upright)
+    x, y, texts = zip(*said, strict=True) if said else ((), (), ())
+    place.add("scatter", x=x, y=y, text=texts, mode="text", textposition="middle left", hoverinfo="skip")
+    place.figure.update_xaxes(range=[-0.5, max(1, len(axes) - 1) + 0.3], visible=False, **place.at)
+    place.figure.update_yaxes(range=[-0.05, 1.16], visible=False, **place.at)

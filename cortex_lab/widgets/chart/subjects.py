@@ -17,6 +17,9 @@ def network_of(session: Session) -> Any:
     return network
 
 
+NO_DATASET = "It trains on no Dataset.\nPass one: cl.data.Dataset(frame, inputs, target)."
+
+
 def has_rows_to_browse(session: Session) -> bool:
     """Whether it has a Dataset, whose rows can be looked at by themselves."""
     return isinstance(getattr(session, "dataset", None), Dataset)

@@ -14,6 +14,7 @@ from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Contours, Line, Mark, Sentences
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.node_map import NodeMap
+from cortex_lab.widgets.chart.parallel import Parallel
 
 
 def table_of(chart: Chart) -> pd.DataFrame:
@@ -49,6 +50,9 @@ def _columns(mark: Mark) -> dict[str, Any]:
         return {"x": x.ravel(), "y": y.ravel(), "value": mark.values.ravel()}
     if isinstance(mark, NodeMap):
         return {"name": mark.names, "x": mark.across, "y": mark.down, "detail": mark.details}
+    if isinstance(mark, Parallel):
+        line, axis = (each.ravel() for each in np.indices(mark.places.shape))
+        return {"line": line, "axis": np.array(mark.names, object)[axis], "place": mark.places.ravel()}
     if isinstance(mark, Sentences):
         return {"text": mark.texts, "detail": mark.details, "wrong": mark.wrong_ones}
     if isinstance(mark, Diagram):

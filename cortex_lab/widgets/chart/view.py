@@ -105,6 +105,17 @@ class View(Generic[Data]):
         """Whether a bench of this session shows such a view."""
         return True
 
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        """Why such a view alone has nothing to show of this session, and what to do; "" where it has."""
+        if cls.fits(session):
+            return ""
+        try:
+            cls(session).look()
+        except NothingToShow as missing:
+            return str(missing)
+        return ""
+
     @property
     def knobs(self) -> tuple[Knob, ...]:
         """What somebody may set while looking; asked for once, when a bench opens."""

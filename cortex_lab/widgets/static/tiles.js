@@ -62,6 +62,15 @@ MARKS.tiles = (surface, mark, place) => {
     const tile = row * grid.columns + column;
     return row < 0 || column < 0 || column >= grid.columns || tile >= mark.count ? -1 : tile;
   };
+  if (mark.acts !== undefined) {
+    place.act = (x, y) => {
+      const tile = find(x, y);
+      if (tile < 0) return null;
+      const line = Math.floor(((y - area.top) / tileHeight) * mark.height);
+      const alone = mark.count === 1 && mark.height > 1;
+      return line < 0 || (alone && line >= mark.height) ? null : mark.acts + (alone ? line : tile);
+    };
+  }
   if (mark.pins) place.pin = (x, y) => mark.keys[find(x, y)] ?? null;
   return (x, y) => {
     const tile = find(x, y);

@@ -45,6 +45,12 @@ class AlsoRecorded(View[Columns]):
     def fits(cls, session: Session) -> bool:
         return "loss" in session.trace.keys and bool(other_keys(session))
 
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        if cls.fits(session):
+            return ""
+        return "Only losses and metrics are recorded.\nRecord more: session.record(cl.Probe('grad_norm'))."
+
     @property
     def knobs(self) -> tuple[Knob, ...]:
         choices = (ALL, *self.keys) if len(self.keys) <= MOST_PLOTS else self.keys
@@ -83,7 +89,7 @@ def _plot(key: str, steps: np.ndarray, values: np.ndarray, across: Axis) -> Plot
 
 def _around(values: np.ndarray) -> Axis:
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    if low >= 0 and high <= 1:
+    if low >= 0 and 0.25 < high <= 1:
         return Axis((0.0, 1.0))
     room = 0.06 * (high - low) or abs(high) or 1.0
     return Axis((low - room, high + room))

@@ -8,10 +8,11 @@ import pandas as pd
 
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot
-from cortex_lab.widgets.chart.subjects import has_rows_to_browse
+from cortex_lab.widgets.chart.subjects import NO_DATASET, has_rows_to_browse
 from cortex_lab.widgets.chart.view import View
 
 MOST_CLASSES = 24
+NO_CLASSES = "Its targets are no classes.\ncolumn_histograms shows how they are spread."
 
 
 class ClassBalance(View[pd.DataFrame]):
@@ -27,6 +28,12 @@ class ClassBalance(View[pd.DataFrame]):
     @classmethod
     def fits(cls, session: Session) -> bool:
         return has_rows_to_browse(session) and session.dataset.class_counts is not None  # type: ignore[attr-defined]
+
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        if not has_rows_to_browse(session):
+            return NO_DATASET
+        return "" if cls.fits(session) else NO_CLASSES
 
     def state(self, exact: bool) -> Hashable:
         return ()

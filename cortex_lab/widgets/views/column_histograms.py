@@ -12,7 +12,7 @@ from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot
-from cortex_lab.widgets.chart.subjects import has_rows_to_browse
+from cortex_lab.widgets.chart.subjects import NO_DATASET, has_rows_to_browse
 from cortex_lab.widgets.chart.view import View
 
 SHOWN, BINS, MOST_NAMES = 5, 30, 10
@@ -41,6 +41,10 @@ class ColumnHistograms(View[dict[str, np.ndarray]]):
     @classmethod
     def fits(cls, session: Session) -> bool:
         return has_rows_to_browse(session)
+
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return "" if cls.fits(session) else NO_DATASET
 
     @property
     def dataset(self) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +12,6 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.answered import Answered, Collected, OfAnswers, class_ids, classes_of, softened
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.matrix import Matrix, grouped
-from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.view import View
 
 MOST_CLASSES = 20
@@ -64,17 +62,6 @@ class ConfusionMatrix(OfAnswers, View[Confusion]):
     def __init__(self, session: Session, part: str | None = None) -> None:
         super().__init__(session)
         self._ask(part)
-
-    @classmethod
-    def fits(cls, session: Session) -> bool:
-        return cls.has_output(session)
-
-    def state(self, exact: bool) -> Hashable:
-        return standing(self.session, exact), self._part, self._output
-
-    def collect(self, exact: bool) -> Collected:
-        assert self.goal
-        return self.answers.collect(self._part)
 
     def prepare(self, collected: Collected) -> Confusion:
         answered = self.answers.work_out(collected)

@@ -14,7 +14,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Cells, Chart, Plot, Tiles
 from cortex_lab.widgets.chart.picture_tiles import thinned
-from cortex_lab.widgets.chart.subjects import has_rows_to_browse
+from cortex_lab.widgets.chart.subjects import NO_DATASET, has_rows_to_browse
 from cortex_lab.widgets.chart.view import View
 
 MOST_PICTURES, MOST_ROWS, MOST_COLUMNS = 60, 12, 10
@@ -54,6 +54,10 @@ class DatasetRows(View[Page]):
     @classmethod
     def fits(cls, session: Session) -> bool:
         return has_rows_to_browse(session)
+
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return "" if cls.fits(session) else NO_DATASET
 
     @property
     def dataset(self) -> Dataset:

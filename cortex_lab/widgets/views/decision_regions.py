@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,6 @@ from cortex_lab.widgets.chart.answered import Collected, OfAnswers, class_ids, c
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Axis, Chart, Mark, Plot, Scatter
 from cortex_lab.widgets.chart.rows import Asked
-from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 SIDE = 64
@@ -62,20 +60,17 @@ class DecisionRegions(OfAnswers, View[Regions]):
 
     @classmethod
     def fits(cls, session: Session) -> bool:
-        return cls.has_output(session) and _in_plane(session)
-
-    def state(self, exact: bool) -> Hashable:
-        return standing(self.session, exact), self._part, self._output
+        return super().fits(session) and _in_plane(session)
 
     def collect(self, exact: bool) -> Collected:
-        assert self.goal
+        collected = super().collect(exact)
         if not _in_plane(self.session):
             shapes = self.session.network.graph.inputs  # type: ignore[attr-defined]
             told = ", ".join(f"{name} is {shape}" for name, shape in shapes.items())
             raise NothingToShow(
                 f"This is for one input of two numbers, and here {told}.\nEmbeddingMap shows others."
             )
-        return self.answers.collect(self._part)
+        return collected
 
     def prepare(self, collected: Collected) -> Regions:
         goal, answers = self.goal, self.answers

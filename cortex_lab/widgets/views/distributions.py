@@ -25,6 +25,8 @@ from cortex_lab.widgets.chart.view import NothingToShow, View
 
 KINDS = ("weights", "updates", "gradients", "activations")
 ALL = "all"
+FORMS = HEAT, RIDGES = "heat map", "ridges"
+MOST_RIDGES = 12
 MOST_MOMENTS = 60
 """Steps that are kept of each layer and kind; of more, every second is dropped."""
 BINS = 40
@@ -94,7 +96,8 @@ class Recorded:
 class Distributions(OfOneNode, View[Spread]):
     """How the weights, updates, gradients and activations of a layer are spread, over the steps.
 
-    The darker, the more values; each step adds up to all of them. Weights are those of the steps that the
+    The darker, the more values; each step adds up to all of them. As `form` "ridges", some steps have a curve
+    each, the higher, the more values. Weights are those of the steps that the
     session keeps anyway, and an update is the mean of what changed from one of those to the next. Gradients
     and activations are of the steps at which somebody looked, as a bench does while the panel is open: at
     most 60 of each layer, each as 65 quantiles of at most 2048 values. What is not finite is counted among
@@ -112,6 +115,7 @@ class Distributions(OfOneNode, View[Spread]):
         super().__init__(session)
         self._recorded = Recorded()
         self._known: dict[tuple[int, str], Kept] = {}
+        self._form = HEAT
         self.show = show
         if node is not None:
             self.node = node
@@ -130,6 +134,15 @@ class Distributions(OfOneNode, View[Spread]):
         self._show = checks.choice("show", kind, (ALL, *KINDS))
 
     @property
+    def form(self) -> str:
+        """How spreads are drawn: as a "heat map", or as "ridges", a curve for each of some steps."""
+        return self._form
+
+    @form.setter
+    def form(self, name: str) -> None:
+        self._form = checks.choice("form", name, FORMS)
+
+    @property
     def node(self) -> str | None:
         """The node that is shown; the first with parameters, as long as nobody chose one."""
         parameters = getattr(getattr(self.session, "network", None), "parameters", {})
@@ -142,10 +155,11 @@ class Distributions(OfOneNode, View[Spread]):
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        return (*self.node_knob, Knob("show", "choice", self._show, (ALL, *KINDS), label="show"))
+        show = Knob("show", "choice", self._show, (ALL, *KINDS), label="show")
+        return (*self.node_knob, show, Knob("form", "choice", self._form, FORMS, label="as"))
 
     def state(self, exact: bool) -> Hashable:
-        return standing(self.session, exact), self.node, self._show
+        return standing(self.session, exact), self.node, self._show, self._form
 
     # What is kept -----------------------------------------------------------------------------------
 
@@ -221,7 +235,8 @@ class Distributions(OfOneNode, View[Spread]):
     def chart(self, data: Spread) -> Chart:
         shown = KINDS if self._show == ALL else (self._show,)
         across = _across(data)
-        plots = tuple(_plot(kind, data.found[kind], across) for kind in shown if data.found[kind])
+        draw = _ridges if self._form == RIDGES else _plot
+        plots = tuple(draw(kind, data.found[kind], across) for kind in shown if data.found[kind])
         lost = [
             f"{sketch.lost:,} of {sketch.size:,} {kind} at step {step:,}"
             for kind in shown
@@ -273,6 +288,29 @@ def _plot(kind: str, sketches: dict[int, Sketch], across: Axis) -> Plot:
         marks.append(Line(steps, at_top, "not finite", "fault", dots=True))
     detail = f"{moments[-1].size:,} values" + (f", {int(lost[-1]):,} not finite" if lost[-1] else "")
     return Plot(tuple(marks), kind, detail=detail, x=across, y=Axis((float(edges[0]), float(edges[-1]))))
+
+
+def _ridges(kind: str, sketches: dict[int, Sketch], across: Axis) -> Plot:
+    """A curve for each of some steps, the first and the last among them, that stands at its step."""
+    chosen = [*sketches]
+    if len(chosen) > MOST_RIDGES:
+        chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, MOST_RIDGES).astype(int)]
+    moments = [sketches[step] for step in chosen]
+    edges = edges_of(moments, BINS)
+    shares = [each.shares(edges) for each in moments]
+    peak = max((float(np.nanmax(each, initial=0.0)) for each in shares), default=0.0) or 1.0
+    apart = float(np.median(np.diff(chosen))) if len(chosen) > 1 else 1.0
+    middles = (edges[1:] + edges[:-1]) / 2
+    lines: list[Mark] = []
+    for step, each in zip(chosen, shares, strict=True):
+        last = step == chosen[-1]
+        label = "the last" if last else ""
+        told = {"faint": not last, "key": f"{kind} at step {step}"}
+        lines.append(Line(middles, step + 2.5 * apart * each / peak, label, 6 if last else 0, **told))
+    end = moments[-1]
+    detail = f"{end.size:,} values" + (f", {end.lost:,} not finite" if end.lost else "")
+    up = Axis((chosen[0] - 0.3 * apart, chosen[-1] + 3 * apart), "step")
+    return Plot(tuple(lines), kind, detail=detail, x=Axis((float(edges[0]), float(edges[-1])), "value"), y=up)
 
 
 def _between(steps: np.ndarray, across: Axis) -> np.ndarray:

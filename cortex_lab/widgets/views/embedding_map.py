@@ -13,15 +13,13 @@ import pandas as pd
 from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.marks import Chart, Plot, Scatter
-from cortex_lab.widgets.chart.rows import Asked, fed, has_rows, rows_of
+from cortex_lab.widgets.chart.mapped import MOST_ROWS, Mapped, activations_of, layers_to_map, rows_to_map
+from cortex_lab.widgets.chart.marks import Chart, Plot
+from cortex_lab.widgets.chart.rows import has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
-MOST_ROWS = 500
-MOST_VALUES = 12
-"""Values of a target of which the first colors the map; more are a picture, or a sequence."""
 MOST_ITERATIONS = 1000
 STILL = 1e-3
 """The mean move of an iteration, as a share of the map's radius, below which the map counts as settled."""
@@ -35,28 +33,21 @@ LONGEST_LAYOUT = 3000
 
 @dataclass(frozen=True)
 class Map:
-    """Positions (n, 2) of the dataset's `rows` as laid out from the activations of `layer` at `step`."""
+    """Positions (n, 2) of rows as laid out from the activations of `layer` at `step`."""
 
     layer: str
     step: int
     iteration: int
     positions: np.ndarray
-    rows: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
+    mapped: Mapped
     told: str = ""
-    values: np.ndarray | None = None
-    value_name: str = ""
     pinned: int | None = None
 
     @property
     def caption(self) -> str:
         stage = f"t-SNE iteration {self.iteration:,}" if self.iteration else "first picture: PCA"
         said = f"activations of step {self.step:,}, {stage}" + (f", {self.told}" if self.told else "")
-        if self.values is None or not np.isfinite(self.values).any():
-            return said
-        low, high = np.nanmin(self.values), np.nanmax(self.values)
-        return f"{said}; colored by {self.value_name}, {low:.4g} to {high:.4g}".replace("-", "−")
+        return said + self.mapped.colored
 
 
 class EmbeddingMap(OfOneLayer, View[Map]):
@@ -108,19 +99,11 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._iterations = 0
         self._version = 0
         self._turn = forks.freed(threading.Lock())
-        self._rows, self._inputs = np.empty(0, np.int64), dict[str, np.ndarray]()
-        self._labels, self._classes = np.empty(0, np.int64), tuple[str, ...]()
-        self._values: np.ndarray | None = None
-        self._value_name = ""
-        self.layers: list[str] = []
-        self._layer: str | None = None
-        if getattr(session, "network", None) is not None:
-            self.layers = list(session.network.layers)  # type: ignore[attr-defined]
-            outputs = getattr(session.network.graph, "outputs", self.layers[-1:])  # type: ignore[attr-defined]
-            inner = [name for name in self.layers if name not in outputs]
-            self._layer = inner[-1] if inner else self.layers[-1]
+        self.layers, self._layer = layers_to_map(session)
+        self._mapped = Mapped()
         if has_rows(session):
-            self._read_rows(rows)
+            self._mapped = rows_to_map(session, rows)
+            self.title = f"Map of the {self._mapped.part}"
         if layer is not None:
             self.layer = layer
 
@@ -178,7 +161,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
 
         Returns the seconds after which to call again, or None if there is nothing to do.
         """
-        if not self.moving or self._lacks_package or self._layer is None or not len(self._rows):
+        if not self.moving or self._lacks_package or self._layer is None or not len(self._mapped.rows):
             return None
         with self._turn:
             subject, running = self._subject(), self.session.running
@@ -237,26 +220,14 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         return self._layer, standing(self.session, exact=not self.session.running)
 
     def _activations(self) -> tuple[int, np.ndarray]:
-        """The step they are of, and the layer's outputs, a line per row."""
-        layer, inputs, network = self._layer, fed(self._inputs), network_of(self.session)
-
-        def look() -> tuple[int, np.ndarray]:
-            return self.session.step_number, network.activations(inputs, [layer])[layer]
-
-        # Beside a step that is under way: only its update waits.
-        turns = getattr(network, "turns", None)
-        step, found = turns.reading(look) if turns else self.session.between_steps(look).result()
-        if not np.isfinite(found).all():
-            raise ValueError(f"what {layer!r} gives at step {step} is not finite; the map goes on once it is")
-        return step, found.reshape(len(found), -1)
+        return activations_of(self.session, self._layer, self._mapped.inputs)
 
     def _begin(self) -> None:
         """The principal components, at once: importing openTSNE takes seconds the first time."""
         layer, (step, features) = self._layer or "", self._activations()
         positions = first_picture(features)
         self.layout = None
-        colored = {"values": self._values, "value_name": self._value_name}
-        self._picture = Map(layer, step, 0, positions, self._rows, self._labels, self._classes, **colored)
+        self._picture = Map(layer, step, 0, positions, self._mapped)
         self._version += 1
 
     def _follow(self, subject: Hashable) -> None:
@@ -283,31 +254,6 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._picture = replace(self._picture, positions=positions, iteration=self.layout.step_number)
         self._version += 1
 
-    def _read_rows(self, most: int) -> None:
-        known = rows_of(self.session)
-        rows = known.shown
-        if len(rows) > most:
-            rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-        self._inputs, targets = known.take(rows)
-        self._rows = rows
-        self.title = f"Map of the {known.part}"
-        asked = {name: goal for name, goal in known.goals.items() if name in targets}
-        classified = next((name for name, goal in asked.items() if goal.classes), None)
-        if classified is not None and targets[classified].size == len(rows):
-            self._color_by_class(asked[classified], targets[classified].reshape(-1))
-            return
-        for name, goal in asked.items():
-            values = targets[name].reshape(len(rows), -1)
-            if goal.says == "values" and values.shape[1] <= MOST_VALUES:
-                self._values, self._value_name = values[:, 0].astype(np.float32), goal.names[0]
-                return
-
-    def _color_by_class(self, goal: Asked, targets: np.ndarray) -> None:
-        labels = np.nan_to_num(targets, nan=-1).astype(np.int64)
-        unknown = labels < 0
-        self._labels = np.where(unknown, len(goal.classes), labels)
-        self._classes = (*goal.classes, *(("unknown",) if unknown.any() else ()))
-
     # Drawing ----------------------------------------------------------------------------------------
 
     def state(self, exact: bool) -> Hashable:
@@ -332,23 +278,13 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         return "settled" if self.settled and not self.session.running else ""
 
     def chart(self, data: Map) -> Chart:
-        x, y = data.positions.T
-        keys = {"keys": data.rows, "key_name": "row", "chosen": data.pinned, "pins": True}
-        if data.values is not None:
-            keys["values"] = data.values
-        points = Scatter(x, y, data.labels, data.classes, **keys)
-        summary = f"Map of {len(data.rows)} rows by {data.layer}: {data.caption}"
+        points = data.mapped.points(data.positions, data.pinned)
+        summary = f"Map of {len(data.mapped.rows)} rows by {data.layer}: {data.caption}"
         told = {"caption": data.caption, "subject": data.layer, "summary": summary, "step": data.step}
         return Chart((Plot((points,)),), **told)
 
     def table(self, data: Map) -> pd.DataFrame:
-        index = pd.Index(data.rows, name="row")
-        frame = pd.DataFrame({"x": data.positions[:, 0], "y": data.positions[:, 1]}, index=index)
-        if data.classes:
-            frame["label"] = np.array(data.classes, dtype=object)[data.labels]
-        if data.values is not None:
-            frame[data.value_name] = data.values
-        return frame
+        return data.mapped.table({"x": data.positions[:, 0], "y": data.positions[:, 1]})
 
 
 def first_picture(features: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import pandas as pd
 from cortex_lab.ground import forks
 from cortex_lab.nn.diagnosis import Case, Finding, diagnose
 from cortex_lab.study import Session
+from cortex_lab.widgets.chart.layer_stats import NO_STEPS
 from cortex_lab.widgets.chart.marks import Chart, Plot, Sentences
 from cortex_lab.widgets.chart.view import View
 
@@ -79,6 +80,10 @@ class Findings(View[Found | None]):
     @classmethod
     def fits(cls, session: Session) -> bool:
         return hasattr(session, "diagnose") and hasattr(session.process, "clone")
+
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return "" if cls.fits(session) else NO_STEPS
 
     @property
     def shown(self) -> tuple[Finding, ...]:

@@ -11,7 +11,7 @@ from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.buttons import Acts
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.layer_stats import LayersSeen, LayerStats
+from cortex_lab.widgets.chart.layer_stats import LayersSeen, LayerStats, LooksKept
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.matrix import Matrix
 from cortex_lab.widgets.chart.nodes import OfOneNode
@@ -28,6 +28,7 @@ SHORT = {
     "dead share": "dead", "activation mean": "mean", "activation std": "std",
 }  # fmt: skip
 MOST_LINES = 40
+BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 class LayerTable(OfOneNode, View[LayersSeen]):
@@ -36,7 +37,8 @@ class LayerTable(OfOneNode, View[LayersSeen]):
     The update ratio is the norm of the last update over that of the weights before it; a unit is dead if a
     rectified layer gave 0 for all rows looked at, which are rows of the last batch. `TROUBLE` of
     `chart/layer_stats.py` has the bounds beyond which a number stands out. Updates are kept from the first
-    look on. `sort` orders the lines, the largest first; a click on one shows its layer in all views.
+    look on. `sort` orders the lines, the largest first; a click on one shows its layer in all views. The last
+    column is how the update ratio went, or what lines are sorted by, over at most 24 steps looked at.
     """
 
     title = "Layers"
@@ -49,6 +51,7 @@ class LayerTable(OfOneNode, View[LayersSeen]):
     def __init__(self, session: Session, sort: str = IN_ORDER) -> None:
         super().__init__(session)
         self._stats = LayerStats(session)
+        self._looks = LooksKept()
         self._shown: list[str] = []
         self.sort = sort
 
@@ -72,13 +75,20 @@ class LayerTable(OfOneNode, View[LayersSeen]):
     def state(self, exact: bool) -> Hashable:
         return standing(self.session, exact), self._sort, self._node, exact
 
-    def collect(self, exact: bool) -> LayersSeen:
-        return self._stats.collect(exact)
+    def collect(self, exact: bool) -> tuple[LayersSeen, dict[int, float]]:
+        seen = self._stats.collect(exact)
+        return seen, self._looks.made_at(self.session.trace, seen.step)
 
-    def prepare(self, collected: LayersSeen) -> LayersSeen:
-        if not len(collected.frame):
+    def prepare(self, collected: tuple[LayersSeen, dict[int, float]]) -> LayersSeen:
+        seen, made_at = collected
+        if not len(seen.frame):
             raise NothingToShow("This network has no layers.\nGive Network a list of layers.")
-        return collected
+        return self._looks.add(seen, made_at)
+
+    @property
+    def _followed(self) -> str:
+        """What the last column follows over the steps: what lines are sorted by, if that changes."""
+        return self._sort if self._sort in NUMBERS[1:] else "update ratio"
 
     def chart(self, data: LayersSeen) -> Chart:
         frame = self._sorted(data.frame)
@@ -89,6 +99,9 @@ class LayerTable(OfOneNode, View[LayersSeen]):
                  for column, value in zip(NUMBERS, line, strict=True)]  # fmt: skip
         shades = np.stack([_shades(shown[column].to_numpy(float)) for column in NUMBERS], axis=1)
         heads = tuple(SHORT.get(column, column) for column in NUMBERS)
+        if data.past:
+            texts, shades, wrong = self._with_trends(data, shown, texts, shades, wrong)
+            heads = (*heads, f"{SHORT.get(self._followed, self._followed)} so far")
         lines = tuple(f"{name}  {kind}" for name, kind in zip(shown.index, shown["shape"], strict=True))
         chosen = self._shown.index(self._node) if self._node in self._shown else None
         mark = Matrix(
@@ -99,6 +112,18 @@ class LayerTable(OfOneNode, View[LayersSeen]):
             caption += f"; the first {len(shown)} of {len(frame)} layers"
         summary = f"{self.title} at step {data.step}: {caption}"
         return Chart((Plot((mark,)),), caption=caption, summary=summary, step=data.step)
+
+    def _with_trends(
+        self, data: LayersSeen, shown: pd.DataFrame, texts: list[str], shades: np.ndarray, wrong: np.ndarray
+    ) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """The cells with a column more, of how what is followed went at the steps that were looked at."""
+        followed = [each[self._followed] for each in (*data.past, data.frame)]
+        lines = np.array([[float(each.get(name, np.nan)) for each in followed] for name in shown.index])
+        wide = len(NUMBERS)
+        told = [[*texts[place * wide : (place + 1) * wide], _spark(line)] for place, line in enumerate(lines)]
+        blank = np.full((len(lines), 1), np.nan)
+        wrong = np.hstack([wrong, np.zeros(blank.shape, bool)])
+        return [cell for line in told for cell in line], np.hstack([shades, blank]), wrong
 
     def _sorted(self, frame: pd.DataFrame) -> pd.DataFrame:
         if self._sort == IN_ORDER:
@@ -127,6 +152,19 @@ def _text(column: str, value: float) -> str:
     if column in ("parameters", "not finite"):
         return f"{int(value):,}" if np.isfinite(value) else str(value)
     return f"{value:.0%}" if column == "dead share" else f"{value:.3g}".replace("-", "−")
+
+
+def _spark(values: np.ndarray) -> str:
+    """A line of blocks, as high as the logarithms of sizes; 0 is the lowest, what is not finite a gap."""
+    sizes = np.abs(values)
+    known = np.isfinite(sizes) & (sizes > 0)
+    if not known.any():
+        return ""
+    logs = np.log10(np.where(known, sizes, 1.0))
+    low, high = float(logs[known].min()), float(logs[known].max())
+    heights = (logs - low) / (high - low) if high > low else np.full(len(logs), 0.5)
+    blocks = [BLOCKS[round(float(h) * 7)] if k else BLOCKS[0] for h, k in zip(heights, known, strict=True)]
+    return "".join(each if np.isfinite(v) else " " for each, v in zip(blocks, values, strict=True)).rstrip()
 
 
 def _shades(values: np.ndarray) -> np.ndarray:

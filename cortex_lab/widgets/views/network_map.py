@@ -18,30 +18,36 @@ from cortex_lab.widgets.chart.layered import Layout, layered
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.nodes import OfOneNode
+from cortex_lab.widgets.chart.passed import RowPasses, Weights
+from cortex_lab.widgets.chart.rows import rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import network_of
 from cortex_lab.widgets.chart.view import View
 
-SHADES = ("activation std", "gradient norm", "weight norm", "update ratio", "parameters")
+TIME = "time"
+SHADES = ("activation std", "gradient norm", "weight norm", "update ratio", "parameters", TIME)
+MOST_ROWS = 64
 LANE = 46
 """Height in pixels of a node and the gap below it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mapped:
-    """Inputs and nodes by name, where they stand, and what is known of the nodes."""
+    """Inputs and nodes by name, where they stand, what is known of the nodes, and their seconds, if asked."""
 
     names: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     layout: Layout
     seen: LayersSeen
+    times: dict[str, tuple[float, float]]
 
 
 class NetworkMap(OfOneNode, View[Mapped]):
     """The nodes of the network from left to right: name and shape; shaded by a measure, on a scale of powers.
 
     `shade` says by which. The bar below a node is its share of dead units, a red border says that something
-    is out of bounds, as in `LayerTable`. A click on a node shows it in all views.
+    is out of bounds, as in `LayerTable`. A click on a node shows it in all views. Shaded by "time", a copy of
+    the network is timed, node by node, on rows of the data; nothing is timed otherwise.
     """
 
     title = "Network"
@@ -55,6 +61,7 @@ class NetworkMap(OfOneNode, View[Mapped]):
         super().__init__(session)
         self.shade = shade
         self._stats = LayerStats(session)
+        self._passes: RowPasses | None = None
         self._laid: tuple[Any, tuple[str, ...], tuple[tuple[int, int], ...], Layout] | None = None
         if LayerStats.fits(session):
             lanes = self._lay()[3].lanes
@@ -93,18 +100,32 @@ class NetworkMap(OfOneNode, View[Mapped]):
             self._laid = graph, names, edges, layered(len(names), edges)
         return self._laid
 
-    def collect(self, exact: bool) -> LayersSeen:
-        return self._stats.collect(exact)
+    def collect(self, exact: bool) -> tuple[LayersSeen, Weights | None]:
+        seen = self._stats.collect(exact)
+        if self._shade != TIME:
+            return seen, None
+        if self._passes is None:
+            rows_of(self.session)
+            self._passes = RowPasses(self.session)
+        return seen, self._passes.weights()
 
-    def prepare(self, collected: LayersSeen) -> Mapped:
+    def prepare(self, collected: tuple[LayersSeen, Weights | None]) -> Mapped:
         _, names, edges, layout = self._lay()
-        return Mapped(names, edges, layout, collected)
+        seen, weights = collected
+        times = {} if weights is None or self._passes is None else self._timed(self._passes, weights)
+        return Mapped(names, edges, layout, seen, times)
+
+    def _timed(self, passes: RowPasses, weights: Weights) -> dict[str, tuple[float, float]]:
+        known = rows_of(self.session)
+        return passes.times(weights, *known.take(known.shown[:MOST_ROWS]))
 
     def chart(self, data: Mapped) -> Chart:
         seen, layout = data.seen, data.layout
         wrong = seen.wrong_ones.any(axis=1)
         frame = seen.frame.reindex(list(data.names))
-        said = [self._said(name, frame.loc[name].to_dict()) for name in data.names]
+        frame[TIME] = [sum(data.times.get(name, (np.nan,))) for name in data.names]
+        lines = {name: {**frame.loc[name].to_dict(), "times": data.times.get(name)} for name in data.names}
+        said = [self._said(name, line) for name, line in lines.items()]
         details, told = zip(*said, strict=True)
         # Of what is in blocks, the block is told under the pointer.
         short = tuple(name.rpartition(".")[2] for name in data.names)
@@ -116,6 +137,9 @@ class NetworkMap(OfOneNode, View[Mapped]):
         )  # fmt: skip
         count = int(seen.frame["parameters"].sum())
         caption = f"{len(seen.frame)} layers, {count:,} parameters; shaded by {self._shade}"
+        if data.times:
+            whole = 1000 * sum(map(sum, data.times.values()))
+            caption += f" of {MOST_ROWS} rows at most, forward and backward: {whole:.3g} ms in all"
         if not seen.fresh:
             caption += "; gradients and activations are those of a step: take one"
         troubles = seen.troubles
@@ -141,12 +165,18 @@ class NetworkMap(OfOneNode, View[Mapped]):
                 said.append(f"{column} {line[column]:.3g}".replace("-", "−"))
         if np.isfinite(line["dead share"]):
             said.append(f"{line['dead share']:.0%} of its units dead")
+        if line["times"]:
+            forward, backward = (1000 * each for each in line["times"])
+            said.append(f"{forward:.3g} ms forward, {backward:.3g} ms backward")
         if line["not finite"] > 0:
             said.append(f"{int(line['not finite']):,} values not finite")
         return str(line["shape"]), "\n".join(said)
 
     def table(self, data: Mapped) -> pd.DataFrame:
         frame = data.seen.frame.copy()
+        if data.times:
+            for place, column in enumerate(("forward ms", "backward ms")):
+                frame[column] = [1000 * data.times.get(name, (0.0, 0.0))[place] for name in frame.index]
         reads = {data.names[end]: [] for _, end in data.edges}
         for start, end in data.edges:
             reads[data.names[end]].append(data.names[start])

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cortex_lab.optimize.descent import Landscape, Log, landscape
 from cortex_lab.study import Session
-from cortex_lab.widgets.chart.marks import Axis, Chart, Color, Contours, Plot, Scatter, Trail
+from cortex_lab.widgets.chart.landscapes import landscape_plot
+from cortex_lab.widgets.chart.marks import Chart
 from cortex_lab.widgets.chart.view import View
-
-# Those that stand out from the ground, which is blue and gray.
-_COLORS: tuple[Color, ...] = (2, 1, 4, "text", 5, 7)
 
 
 class PathView(View[Landscape]):
@@ -50,21 +47,16 @@ class PathView(View[Landscape]):
         return data.paths()
 
     def chart(self, data: Landscape) -> Chart:
-        ground = Contours(data.x, data.y, _even(data), data.z)
-        paths = [
-            Trail(*track.xy.T, track.values, track.name, _COLORS[position % len(_COLORS)])
-            for position, track in enumerate(data.tracks)
-        ]
-        stars = {"names": ("minimum",), "key_name": "known", "color": "ground", "symbol": "star"}
-        minima = [Scatter(*data.minima.T, **stars)] if len(data.minima) else []
-        marks = (ground, *paths, *minima)
-        x, y = Axis(_ends(data.x), _label(data, 0)), Axis(_ends(data.y), _label(data, 1))
-        return Chart((Plot(marks, x=x, y=y),), summary=self.title)
+        return Chart((landscape_plot(data),), summary=self.title)
 
     @classmethod
     def fits(cls, session: Session) -> bool:
         """No bench shows paths: they are drawn of logs."""
         return False
+
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return "It is drawn of logs of descents.\nSay PathView(cl.optimize.log(function, optimizer))."
 
     def _repr_png_(self) -> bytes:
         return self.png()
@@ -76,24 +68,6 @@ class PathView(View[Landscape]):
     def __repr__(self) -> str:
         lengths = ", ".join(f"{track.name} ({len(track.xy) - 1} steps)" for track in self.landscape.tracks)
         return f"<PathView of {self.landscape.title}: {lengths}>"
-
-
-def _even(data: Landscape) -> np.ndarray:
-    """Heights between 0 and 1, stretched where the function is low, so that valley floors show."""
-    z = np.where(np.isfinite(data.z), data.z, np.nan)
-    low, high = float(np.nanmin(z)), float(np.nanmax(z))
-    return np.cbrt((z - low) / (high - low)) if high > low else np.zeros_like(z)
-
-
-def _label(data: Landscape, axis: int) -> str:
-    if data.explained == 1.0:
-        return data.labels[axis]
-    share = f", the plane shows {100 * data.explained:.0f}% of the path" if axis == 0 else ""
-    return data.labels[axis] + share
-
-
-def _ends(grid: np.ndarray) -> tuple[float, float]:
-    return float(grid[0]), float(grid[-1])
 
 
 def _short(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,6 @@ import pandas as pd
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.answered import Collected, OfAnswers
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Mark, Plot, Scatter
-from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.view import View
 
 MOST_POINTS = 2000
@@ -66,17 +64,6 @@ class PredictedValues(OfAnswers, View[Predicted]):
     def __init__(self, session: Session, part: str | None = None) -> None:
         super().__init__(session)
         self._ask(part)
-
-    @classmethod
-    def fits(cls, session: Session) -> bool:
-        return cls.has_output(session)
-
-    def state(self, exact: bool) -> Hashable:
-        return standing(self.session, exact), self._part, self._output
-
-    def collect(self, exact: bool) -> Collected:
-        assert self.goal
-        return self.answers.collect(self._part)
 
     def prepare(self, collected: Collected) -> Predicted:
         answered, goal = self.answers.work_out(collected), self.goal

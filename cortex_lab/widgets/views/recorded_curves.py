@@ -24,7 +24,7 @@ from cortex_lab.widgets.chart.view import View
 ALL = "all"
 ACROSS = ("step", "epoch", "seconds")
 SCALES = ("auto", "linear", "log")
-KINDS = ("edit", "rewind", "fault")
+KINDS = ("edit", "rewind", "fault", "breakpoint")
 MOST_PLOTS, MOST_LINES, MOST_EVENTS = 6, 8, 200
 _NOT_DRAWN = ("step", "seconds", "epoch")
 _FIRST = ("loss", "accuracy")
@@ -56,9 +56,9 @@ class RecordedCurves(View[Drawn]):
     """What a session records, a plot for each kind of measure: `show` one of them, or "all" of six.
 
     Of training and validation rows, of outputs and of layers, each is a line; `smooth` is the number of
-    values that a line is the mean of, the last so many at each place. Edits, faults, and rewinds since this
-    view was made, are marked below. `over` are other sessions or traces by name, such as the branches of a
-    fork or `Trace.open(path)`, whose lines lie behind in colors of their own.
+    values that a line is the mean of, the last so many at each place. Edits and faults are marked below, and
+    rewinds and breakpoints that stopped it since this view was made. `over` are other sessions or traces by
+    name, such as the branches of a fork or `Trace.open(path)`, whose lines lie behind in colors of their own.
     """
 
     title = "Curves"
@@ -79,7 +79,7 @@ class RecordedCurves(View[Drawn]):
         super().__init__(session)
         self._curves: defaultdict[tuple[str, str, str], GrowingCurve] = defaultdict(GrowingCurve)
         self._histories: tuple[Any, ...] = ()
-        self.rewinds: list[tuple[int, str, str]] = []
+        self.heard: list[tuple[int, str, str]] = []
         self._turn = forks.freed(threading.Lock())
         self._scale, self._across, self._smooth = "auto", "step", 1
         self.over = over
@@ -166,7 +166,7 @@ class RecordedCurves(View[Drawn]):
         return (
             session.trace.version,
             len(session.events),
-            len(self.rewinds),
+            len(self.heard),
             session.held_back,
             others,
             chosen,
@@ -182,7 +182,7 @@ class RecordedCurves(View[Drawn]):
         events = [(event.step, "edit", f"{event.name} to {_short(event.value)}") for event in session.events]
         if session.held_back is not None:
             events.append((session.step_number, "fault", "an update was held back"))
-        there = [each for each in self.rewinds if each[0] <= session.step_number]
+        there = [each for each in self.heard if each[0] <= session.step_number]
         done = tuple(sorted([*events, *there], key=lambda each: each[0])[-MOST_EVENTS:])
         # As long as rows were only appended, one at a time, these are the same.
         histories = tuple((name, id(run), run.version - len(run)) for name, run in runs.items())
@@ -349,7 +349,7 @@ def _short(value: object, most: int = 24) -> str:
 
 
 def _hear_of_rewinds(view: RecordedCurves) -> None:
-    """Have the view note each rewind, for as long as there is somebody who holds it."""
+    """Have the view note each rewind, and each stop by a breakpoint, while there is somebody who holds it."""
     held = weakref.ref(view)
 
     def heard(notice: Notice) -> None:
@@ -358,6 +358,8 @@ def _hear_of_rewinds(view: RecordedCurves) -> None:
             unsubscribe()
         elif notice.kind == "rewind":
             adopted = not isinstance(notice.detail, int)
-            seen.rewinds.append((notice.step, "rewind", "went on as a branch" if adopted else "rewound"))
+            seen.heard.append((notice.step, "rewind", "went on as a branch" if adopted else "rewound"))
+        elif notice.kind == "pause" and getattr(notice.detail, "kind", "") == "breakpoint":
+            seen.heard.append((notice.step, "breakpoint", f"stopped by {_short(notice.detail.reason, 48)}"))
 
     unsubscribe = view.session.subscribe(heard, steps=False)

@@ -13,7 +13,6 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.answered import Collected, OfAnswers, class_ids, classes_of, softened
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Mark, Plot
-from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 EVERY = "all classes"
@@ -64,10 +63,6 @@ class Reliability(OfAnswers, View[Judged]):
         if self._answers is not None and self._output is not None:
             self.focus = focus
 
-    @classmethod
-    def fits(cls, session: Session) -> bool:
-        return cls.has_output(session)
-
     @property
     def focus(self) -> str:
         """The class that is shown; "all classes" for all."""
@@ -85,11 +80,7 @@ class Reliability(OfAnswers, View[Judged]):
         return (*super().knobs, Knob("focus", "choice", self._focus, choices, label="class"))
 
     def state(self, exact: bool) -> Hashable:
-        return standing(self.session, exact), self._part, self._output, self._focus
-
-    def collect(self, exact: bool) -> Collected:
-        assert self.goal
-        return self.answers.collect(self._part)
+        return super().state(exact), self._focus
 
     def prepare(self, collected: Collected) -> Judged:
         answered, goal = self.answers.work_out(collected), self.goal

@@ -13,6 +13,7 @@ from cortex_lab.ground import checks
 from cortex_lab.nn import Network
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
+from cortex_lab.widgets.chart.layer_stats import NO_STEPS
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Plot
 from cortex_lab.widgets.chart.ranges import range_of
 from cortex_lab.widgets.chart.scales import GrowingCurve, nice_ceiling
@@ -75,6 +76,10 @@ class RunComparison(View[Sides]):
     def fits(cls, session: Session) -> bool:
         """No bench shows it by itself: it is of two sessions."""
         return False
+
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return "" if hasattr(session, "network") else NO_STEPS
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from cortex_lab.widgets.chart.buttons import Acts, Buttons
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Cells, Chart, Plot, Tiles
 from cortex_lab.widgets.chart.picture_tiles import thinned
-from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 LOSS, MARGIN, CHANGED, LABELS = "highest loss", "lowest margin", "most changed", "likely label errors"
@@ -64,10 +63,6 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
         if self._answers is not None:
             self.order = order
 
-    @classmethod
-    def fits(cls, session: Session) -> bool:
-        return cls.has_output(session)
-
     @property
     def orders(self) -> tuple[str, ...]:
         """The orders that there are for what the output says."""
@@ -94,13 +89,12 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
 
     def state(self, exact: bool) -> Hashable:
         chosen = tuple(self.selection[:1000])
-        return standing(self.session, exact), self._part, self._output, self._order, chosen
+        return super().state(exact), self._order, chosen
 
     # What is known of the rows ----------------------------------------------------------------------
 
     def collect(self, exact: bool) -> tuple[Collected, Collected | None]:
-        assert self.goal
-        now = self.answers.collect(self._part)
+        now = super().collect(exact)
         if self._order not in self.orders:
             self._order = LOSS
         if self._order != CHANGED:

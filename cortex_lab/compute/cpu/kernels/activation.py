@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.functions import expm1_of_negative, sigmoid, tanh
 from cortex_lab.compute.cpu.jit import compiled, piecework
+from cortex_lab.compute.cpu.kernels import activation_alone as alone
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store
@@ -20,45 +20,49 @@ from cortex_lab.compute.kernels import activation
 from cortex_lab.compute.kernels.activation import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
 from cortex_lab.compute.work import Call, in_turn
 
-NAMES = ("linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu")
+NAMES = ("linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish")
 CODES = {name: code for code, name in enumerate(NAMES)}
 GRAIN = 32_768
 
 _ZERO, _ONE, _THREE, _HALF = (np.float32(x) for x in (0, 1, 3, 0.5))
 _ALPHA, _SCALE = np.float32(SELU_ALPHA), np.float32(SELU_SCALE)
-_ROOT, _DENSITY = np.float32(math.sqrt(0.5)), np.float32(1 / math.sqrt(2 * math.pi))
 _BEND, _CUBIC = np.float32(GELU_SCALE), np.float32(GELU_CUBIC)
 
 
 @activation.activate.override("cpu")
 def activate(ops: OpsLike, name: str, x: Array, out: Array, alpha: float = 1.0) -> Any:
-    if name not in CODES or not plain(x) or not writable(out) or x.shape != out.shape:
+    if not plain(x) or not writable(out) or x.shape != out.shape:
         return NotImplemented
-    ways = (_activate_normal, _part_of_normal) if name == "gelu" else (_activate, _part)
-    return _spread(*ways, (x, out), (CODES[name], alpha))
+    if name in alone.CODES:
+        return _spread(alone.activate, alone.part, (x, out), (alone.CODES[name], alpha))
+    if name not in CODES:
+        return NotImplemented
+    return _spread(_activate, _part, (x, out), (CODES[name], alpha))
 
 
 @activation.activate_gradient.override("cpu")
 def activate_gradient(
     ops: OpsLike, name: str, x: Any, y: Array, dy: Array, out: Array, alpha: float = 1.0
 ) -> Any:
-    if name not in CODES or not plain(x, y, dy) or not writable(out) or not y.shape == dy.shape == out.shape:
+    if not plain(x, y, dy) or not writable(out) or not y.shape == dy.shape == out.shape:
         return NotImplemented
     if name in activation.NEEDS_INPUT:
         y = x
         if y is None or y.shape != out.shape:
             return NotImplemented
-    ways = (_activate_gradient, _part_of_gradient)
-    if name == "gelu":
-        ways = (_activate_normal_gradient, _part_of_normal_gradient)
-    return _spread(*ways, (y, dy, out), (CODES[name], alpha))
+    if name in alone.CODES:
+        ways = alone.activate_gradient, alone.part_of_gradient
+        return _spread(*ways, (y, dy, out), (alone.CODES[name], alpha))
+    if name not in CODES:
+        return NotImplemented
+    return _spread(_activate_gradient, _part_of_gradient, (y, dy, out), (CODES[name], alpha))
 
 
 @activation.bias_activate.override("cpu")
 def bias_activate(ops: OpsLike, y: Array, bias: Array | None, name: str, alpha: float = 1.0) -> Any:
-    if name not in CODES or not plain(bias) or not writable(y):
+    if (name not in CODES and name not in alone.CODES) or not plain(bias) or not writable(y):
         return NotImplemented
-    if name == "gelu":
+    if name in alone.CODES:
         shift = activation.bias_activate.prepare(ops, y, bias, "linear")
         return in_turn(shift, activation.activate.prepare(ops, name, y, y))
     if bias is None:
@@ -91,16 +95,6 @@ def _part(x, out, code, alpha, start, stop):
 @piecework
 def _part_of_gradient(y, dy, out, code, alpha, start, stop):
     _activate_gradient(y[start:stop], dy[start:stop], out[start:stop], code, alpha)
-
-
-@piecework
-def _part_of_normal(x, out, code, alpha, start, stop):
-    _activate_normal(x[start:stop], out[start:stop], code, alpha)
-
-
-@piecework
-def _part_of_normal_gradient(x, dy, out, code, alpha, start, stop):
-    _activate_normal_gradient(x[start:stop], dy[start:stop], out[start:stop], code, alpha)
 
 
 @piecework
@@ -184,21 +178,3 @@ def activate_lanes_gradient(v, d, code, alpha):
         gate = sigmoid(v)
         d = d * gate * (one + v * (one - gate))
     return d
-
-
-@compiled
-def _activate_normal(x, out, code, alpha):
-    for i in range(x.shape[0]):
-        out[i] = x[i] * _normal_cdf(x[i])
-
-
-@compiled
-def _activate_normal_gradient(x, dy, out, code, alpha):
-    for i in range(x.shape[0]):
-        v = x[i]
-        out[i] = dy[i] * (_normal_cdf(v) + v * _DENSITY * math.exp(-_HALF * v * v))
-
-
-@compiled
-def _normal_cdf(x):
-    return _HALF * np.float32(math.erfc(-_ROOT * x))

@@ -68,7 +68,7 @@ def matmul(ops: OpsLike, a: Array, b: Array, out: Array) -> Any:
 @linear.dense.override("cpu")
 def dense(ops: OpsLike, x: Array, w: Array, bias: Array | None, name: str, out: Array) -> Any:
     (rows, inner), columns = x.shape, out.shape[1]
-    if name in CODES and name != "gelu" and w.shape == (inner, columns) and len(out) == rows and w.size > 0:
+    if name in CODES and w.shape == (inner, columns) and len(out) == rows and w.size > 0:
         small = rows * columns * inner <= SMALL_PRODUCT
         if (small or _products.tiles_fit(rows, columns)) and plain(x, w, bias) and writable(out):
             if small:
@@ -89,7 +89,7 @@ def dense_gradient(
     source, slopes, written = None, dy, None
     if name != "linear":
         source, slopes, written = (z if name in NEEDS_INPUT else y), dz, dz
-    fits = 0 < rows * columns * inner <= SMALL_PRODUCT and name in CODES and name != "gelu"
+    fits = 0 < rows * columns * inner <= SMALL_PRODUCT and name in CODES
     fits = fits and dw.shape == (inner, columns) and dy.shape == (rows, columns)
     if fits and plain(x, dy, source) and writable(dw, written, d_bias):
         bent = (_FLAT, _FLAT) if written is None else (source, written)
