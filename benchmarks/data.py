@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -173,8 +174,9 @@ def jpegs(options: Any) -> Iterable[Row]:
                 batches.fetch(step).inputs  # noqa: B018
 
         what = f"a folder of {count} JPEGs of {data.input_shape[0]}x{data.input_shape[1]}: batches of {BATCH}"
-        own, best = _beside(options, ours, [str(folder)])
-        yield _rates(what, count, own, best, "a DataLoader with Pillow", 1.5)
+        rows = min(PEERS, count)
+        own, best = _beside(options, ours, [str(folder)], rows)
+        yield _rates(what, count, own, best, "a DataLoader with Pillow", 1.5, rows)
         paths = [folder / each for each in data.frame["file"]][:2000]
         share = _decoding([path.read_bytes() for path in paths], options.rounds // 5 + 1) / len(paths)
         share *= count / own.median / (os.cpu_count() or 1)
@@ -188,7 +190,8 @@ def _jpegs(given: str, made: Path) -> Path:
     if given:
         with tarfile.open(given) as archive:
             archive.extractall(made, filter="data")
-        return next(path.parent.parent for path in sorted(made.rglob("*.jp*g")))
+        # Of one for training and one for testing, the larger.
+        return Counter(path.parent.parent for path in made.rglob("*.jp*g")).most_common(1)[0][0]
     from PIL import Image
 
     draw = np.random.default_rng(0)
@@ -217,13 +220,13 @@ def _decoding(files: list[bytes], rounds: int) -> float:
 
 
 def _beside(
-    options: Any, ours: Callable[[], None], folder: Iterable[str] = ()
+    options: Any, ours: Callable[[], None], folder: Iterable[str] = (), rows: int = PEERS
 ) -> tuple[Timing, dict[int, Timing]]:
     """Seconds of an epoch of ours, and of each number of torchvision's workers that runs; in turns."""
     script = Path(__file__).parent / "workloads" / "torchvision_batches.py"
     peers = {}
     for workers in WORKERS:
-        command = [options.python, str(script), str(workers), str(BATCH), str(PEERS), *folder]
+        command = [options.python, str(script), str(workers), str(BATCH), str(rows), *folder]
         peer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert peer.stdout is not None
         if peer.stdout.readline().strip() == "ready":
@@ -236,7 +239,7 @@ def _beside(
             ours()
             seconds = {None: time.perf_counter() - began}
             for workers, peer in peers.items():
-                seconds[workers] = _epoch(peer)
+                seconds[workers] = _epoch(peer, rows)
             if turn >= 0:
                 # The first was to warm up.
                 own.append(seconds.pop(None))
@@ -248,16 +251,18 @@ def _beside(
     return summarize(own), {workers: summarize(taken) for workers, taken in theirs.items()}
 
 
-def _epoch(peer: Any) -> float:
+def _epoch(peer: Any, wanted: int) -> float:
     peer.stdin.write("\n")
     peer.stdin.flush()
     seconds, rows = peer.stdout.readline().split()
-    if int(rows) != PEERS:
-        raise RuntimeError(f"the peer made {rows} rows, not {PEERS}")
+    if int(rows) != wanted:
+        raise RuntimeError(f"the peer made {rows} rows, not {wanted}")
     return float(seconds)
 
 
-def _rates(what: str, count: int, own: Timing, theirs: dict[int, Timing], peer: str, bar: float) -> Row:
+def _rates(
+    what: str, count: int, own: Timing, theirs: dict[int, Timing], peer: str, bar: float, rows: int = PEERS
+) -> Row:
     """Pictures a second of ours, to those of the peer at its best; without one, where it is not installed."""
     rate = count / own.median
     what = f"{what} ({count / own.upper:,.0f} to {count / own.lower:,.0f})"
@@ -265,10 +270,10 @@ def _rates(what: str, count: int, own: Timing, theirs: dict[int, Timing], peer: 
         return Row(what=f"{what}; {peer} is not installed", value=rate, unit="pictures/s", better="higher")
     workers = min(theirs, key=lambda each: theirs[each].median)
     best = theirs[workers]
-    spread = f"{PEERS / best.upper:,.0f} to {PEERS / best.lower:,.0f}"
+    spread = f"{rows / best.upper:,.0f} to {rows / best.lower:,.0f}"
     peer = f"{peer}, {workers} workers ({spread})"
     return Row(
-        what=what, value=rate, unit="pictures/s", peer=peer, peer_value=PEERS / best.median, bar=bar,
+        what=what, value=rate, unit="pictures/s", peer=peer, peer_value=rows / best.median, bar=bar,
         better="higher",
     )  # fmt: skip
 
