@@ -81,6 +81,10 @@ class OfSearch:
         """No bench shows it: it is of no session."""
         return False
 
+    @classmethod
+    def unfit(cls, session: Session) -> str:
+        return f"It is drawn of a search.\nSay {cls.__name__}(cl.search.Search(make).run(trials=20))."
+
     def state(self, exact: bool) -> Hashable:
         frame = self.search.frame()
         return len(frame), tuple(frame["state"]), tuple(frame["step"])
