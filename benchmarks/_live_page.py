@@ -19,6 +19,7 @@ from benchmarks import Row
 ROOT = Path(__file__).parents[1]
 TOUR = "00_tour.ipynb"
 PANELS = ("loss_curve", "weight_histogram", "activations", "status")
+FOLLOWING = ("weight_histogram", "activations")
 WINDOW = (1280, 1200)
 
 _CLICK_AND_WAIT = """async names => {
@@ -36,6 +37,18 @@ _CLICK_AND_WAIT = """async names => {
         }
         await new Promise(requestAnimationFrame);
     }
+}"""
+_SCRUB = """async ([step, names]) => {
+    const { stage } = [...cortexLabBenches.values()].find(({ stage }) => stage?.known.titles.loss_curve);
+    const wanted = [...stage.panels.values()].filter(panel => names.includes(panel.name));
+    const panels = wanted.map(panel => panel.root);
+    const began = performance.now();
+    stage.store.put("moment", step);
+    while (panels.some(panel => panel.dataset.step !== String(step))) {
+        if (performance.now() - began > 20000) throw new Error(`step ${step} was not drawn after 20 s`);
+        await new Promise(requestAnimationFrame);
+    }
+    return performance.now() - began;
 }"""
 _NOW = "(performance.timeOrigin + performance.now()) / 1000"
 _PAUSE = f"""() => {{
@@ -122,6 +135,8 @@ def answers(pages: Pages, options: SimpleNamespace, tell: Callable[[str], None])
         lab.wait_until(lambda: not lab.value("bench.map_moving"), "a map that rests", 180)
         if options.clicks:
             rows += _clicks(lab, options.clicks, tell)
+        if options.scrubs:
+            rows += _scrubs(lab, options.scrubs, tell)
         if options.watched:
             rows += _frames(lab, options.watched, tell)
         if options.soak:
@@ -163,6 +178,21 @@ def _clicks(lab: Any, count: int, tell: Callable[[str], None]) -> list[Row]:
         *_percentiles("a click on Pause to the stop", stopped, bar=100.0),
         *_percentiles("the stop button to the end of a run in a cell", interrupted, bar=300.0),
     ]
+
+
+def _scrubs(lab: Any, count: int, tell: Callable[[str], None]) -> list[Row]:
+    """How soon all panels that follow have drawn a step that was kept."""
+    tell(f"the slider, to {count} kept steps")
+    lab.run_code("session.step(400); bench.wait()")
+    kept = lab.value("[step for step in session.history.steps if step < session.step_number]")
+    lab.wait_until(lambda: not lab.value("bench.map_moving"), "a map that rests", 180)
+    drawn = []
+    for place in range(count):
+        lab.page.wait_for_timeout(150)
+        # Back and forth, far and near.
+        drawn.append(lab.page.evaluate(_SCRUB, [kept[(7 * place + 3) % len(kept)], list(FOLLOWING)]))
+    lab.run_code("bench.moment = None; bench.wait()")
+    return _percentiles("the slider at a kept step to all panels drawn", drawn, bar=200.0)
 
 
 def _rest(lab: Any, place: int) -> None:

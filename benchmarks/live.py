@@ -21,6 +21,7 @@ OPTIONS = {
     "rounds": 120,
     "seconds": 0.5,
     "clicks": 100,
+    "scrubs": 60,
     "watched": 30.0,
     "soak": 60.0,
     "browser": True,
@@ -38,7 +39,7 @@ def run(options: SimpleNamespace) -> list[Row]:
             for name in NETS if options.rounds else ():
                 result = _live_page.paired(pages, name, options, _tell)
                 rows += _cost_rows(name, "browser on the same cores", result, bar=20.0)
-            if options.clicks or options.watched or options.soak:
+            if options.clicks or options.scrubs or options.watched or options.soak:
                 rows += _live_page.answers(pages, options, _tell)
             if options.tour:
                 rows.append(_live_page.tour(pages, _tell))

@@ -276,6 +276,16 @@ class TrainingSession(Looking, Session):
             raise ImportError("the bench needs Jupyter widgets: pip install 'cortex-lab[lab]'") from missing
         return Bench(self, **options).show()
 
+    def report(self, path: str | os.PathLike[str] = "report.html", **options: Any) -> Any:
+        """Write what a bench shows to one .html file that opens without a kernel; returns its path.
+
+        Its slider goes through steps of the session, its panels are linked as on the bench. See
+        `cortex_lab.widgets.report.write_report` for the options: `moments=` and `views=`.
+        """
+        from cortex_lab.widgets.report import write_report
+
+        return write_report(self, path, **options)
+
     @property
     def views(self) -> Any:
         """Each view of this session alone: `session.views.loss_curve()`; see `cortex_lab.widgets.Views`."""

@@ -11,6 +11,7 @@
 | `Expression`  | a condition written as text: "grad_norm['conv2d_1'] > 10"                    |
 | `Breakpoint`  | a condition that holds an update back, with its gradients there to look at   |
 | `History`     | sparse snapshots under a memory budget; with replay, any step can be reached |
+| `Past`        | another session that stands at an earlier step, while the first goes on      |
 | `Event`       | something a person changed, at its step                                      |
 | `Fork`        | branches of a session: several futures of one moment, side by side           |
 | `Pace`        | how many steps a second a run takes at most                                  |
@@ -38,6 +39,7 @@ from cortex_lab.study.forking import Fork
 from cortex_lab.study.history import History, replay
 from cortex_lab.study.observation import Observation
 from cortex_lab.study.pace import Pace
+from cortex_lab.study.past import Past
 from cortex_lab.study.probe import Probe, distance_to, every
 from cortex_lab.study.process import Process
 from cortex_lab.study.session import Session
@@ -53,6 +55,7 @@ __all__ = [
     "Notice",
     "Observation",
     "Pace",
+    "Past",
     "Probe",
     "Process",
     "Session",

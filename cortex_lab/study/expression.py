@@ -53,6 +53,8 @@ _AMOUNT = re.compile(r"(\d+\.?\d*)\s*([a-z]+)|([a-z]+)\s*=?\s*(\d+\.?\d*)")
 _STEPS = ("step", "batche", "batch", "iteration", "iter", "update")
 _SECONDS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600}
 CONDITIONS = ("steps", "epochs", "seconds", "below", "above", "stalled", "non_finite")
+WORDS = (*CONDITIONS, *_FUNCTIONS, "and", "or", "not")
+"""What an expression may hold beside keys and numbers."""
 
 
 @conditions.reads_text

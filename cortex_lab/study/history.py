@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,11 @@ class History(Answering):
 def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event], step: int) -> None:
     """Bring `process` from a snapshot to the moment `step` was complete, its edits made again on the way."""
     process.restore(snapshot)
+    deque(replaying(process, events, step), maxlen=0)
+
+
+def replaying(process: Process, events: Iterable[Event], step: int) -> Iterator[int]:
+    """Bring `process` from the end of a step to that of `step`; yields each step on the way."""
     pending = deque(event for event in events if event.step >= process.step_number)
     while process.step_number < step:
         number = process.step_number
@@ -145,6 +150,7 @@ def replay(process: Process, snapshot: Mapping[str, Any], events: Iterable[Event
             process.whole_step()
         else:
             deque(process.walk(), maxlen=0)
+        yield number + 1
     _repeat(process, pending, step, None)
 
 

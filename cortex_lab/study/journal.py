@@ -179,6 +179,10 @@ class Journal:
         row = self.trace.row(self.process.step_number)
         self._observation = Observation(self.process, row, current=False, edited=True)
 
+    def look_back(self, step: int, events: list[Event], whole: bool) -> None:
+        """Stand where the process was brought to by others: at `step`, its buffers those of it if `whole`."""
+        self._stand_at(step, events, whole, tell=False)
+
     def finish(self) -> None:
         """Make the moves that were begun and not made, if any."""
         if self._unfinished is not None:

@@ -13,6 +13,7 @@ from cortex_lab.ground.flag import Flag
 from cortex_lab.study import Notice, Session
 from cortex_lab.study.settling import settled
 from cortex_lab.widgets import notebook
+from cortex_lab.widgets.acting import Acting, known_of_rows
 from cortex_lab.widgets.aside import Asides
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.commands import Commands
@@ -25,8 +26,11 @@ from cortex_lab.widgets.picture import StaticPicture, paint_bench, small_picture
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.remedies import Remedies
 from cortex_lab.widgets.requests import Requests
+from cortex_lab.widgets.scrubbing import Scrubber
 from cortex_lab.widgets.speed import SLOW_MOTION, Speed
 from cortex_lab.widgets.status import status_panel, status_text
+from cortex_lab.widgets.steering import Steering
+from cortex_lab.widgets.timeline import Told
 from cortex_lab.widgets.trainer import Trainer
 
 REST_BEFORE_PICTURE = 1.5
@@ -34,7 +38,7 @@ REST_BEFORE_PICTURE = 1.5
 FRAMES_SHARE = 0.03
 
 
-class Bench(Commands, Linking, Remedies):
+class Bench(Commands, Linking, Remedies, Steering, Acting):
     """Controls and live views of a Session, all registered ones that fit it: `views`, by name.
 
     The buttons can be clicked from code (`bench.step_button.click()`), then `bench.wait()`. Opening a bench
@@ -94,7 +98,21 @@ class Bench(Commands, Linking, Remedies):
         self.closed = False
         # How to end what there is, the last first; each may be done twice.
         self._endings: list[Callable[[], Any]] = [lambda: notebook.closed(self), self._close_widgets]
-        self._frames = Frames(session, self.views, self._speed, lambda: self.error, lambda: self.closed)
+        knobs = {name: [knob for view, knob in self._knobs if view == name] for name in self.views}
+        self.scrubber = Scrubber(
+            session,
+            self.views,
+            knobs,
+            wanted=lambda: self.moment,
+            stirred=self._stirred,
+            hurries=lambda: self._speed.hurries,
+            name=self.id,
+        )
+        self._endings.append(self.scrubber.close)
+        told = Told(session, self._speed, self.scrubber, lambda: self.error, self._beside)
+        self._frames = Frames(
+            session, self.views, self._speed, lambda: self.closed, self.scrubber, told.panels
+        )
         self._requests = Requests()
         self._stepped_by_cell = False
         self._picture_due = True
@@ -113,6 +131,7 @@ class Bench(Commands, Linking, Remedies):
             self.trainer.start()
             self.publisher.start()
             self.asides.start()
+            self.scrubber.start()
             notebook.opened(self)
 
         settled(begin, lambda error: self._end() if error is not None else None)
@@ -156,7 +175,8 @@ class Bench(Commands, Linking, Remedies):
         if self.trainer.wait(timeout):
             self._requests.put(done)
             self.publisher.wake()
-        if not self.closed and not done.take(deadline - time.monotonic()):
+        there = self.closed or done.take(deadline - time.monotonic())
+        if not there or not (self.closed or self.scrubber.wait(deadline - time.monotonic())):
             raise TimeoutError(f"the bench was still busy after {timeout} s: {self.status}")
         return self
 
@@ -191,7 +211,16 @@ class Bench(Commands, Linking, Remedies):
 
     def png(self, dpi: int = 120) -> bytes:
         """The whole bench as it is now, as a PNG picture."""
-        return paint_bench(self.open_views.values(), self.status, dpi)
+        with self.scrubber.turn:
+            return paint_bench(self.shown_views.values(), self.status, dpi)
+
+    @property
+    def shown_views(self) -> dict[str, View[Any]]:
+        """The views of the open panels as they are shown: of the moment, if there is one and they follow.
+
+        Wait for it first (`bench.wait()`): what is on its way there shows the present.
+        """
+        return {name: self.scrubber.shown(name) or view for name, view in self.open_views.items()}
 
     def __repr__(self) -> str:
         return f"<Bench {'closed' if self.closed else self.status}>"
@@ -207,7 +236,8 @@ class Bench(Commands, Linking, Remedies):
 
     def _assemble(self, interval: float, make_channel: Callable, make_controls: Callable) -> None:
         session = self.session
-        self.channel = make_channel(self.id, self._heard, panels=panels_of(self.views, self.layout))
+        known = {**panels_of(self.views, self.layout), **known_of_rows(session)}
+        self.channel = make_channel(self.id, self._heard, panels=known)
         self.controls = controls = make_controls(
             self.channel, self.views, getattr(session, "phases", ()), self.layout
         )
@@ -290,6 +320,7 @@ class Bench(Commands, Linking, Remedies):
             self._stepped_by_cell = threading.current_thread() is threading.main_thread()
         self._picture_due = True
         self._last_activity = time.monotonic()
+        self.scrubber.heed(notice)
         self.asides.nudge()
         self.publisher.wake()
 
@@ -313,7 +344,9 @@ class Bench(Commands, Linking, Remedies):
             panel, place = str(message["panel"]), int(message["number"])
             self.ask(lambda: self.act(panel, place))
         if kind == "run_or_pause":
-            self.run_or_pause()
+            self.attempt(self.run_or_pause)
+        self._steered(message)
+        self._asked_of_rows(message)
         if kind == "drawn":
             self.publisher.drawn()
         else:

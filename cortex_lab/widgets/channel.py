@@ -5,56 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import numpy as np
 import traitlets
 
+from cortex_lab.widgets import page
 from cortex_lab.widgets.chart.canvas import Packed
 from cortex_lab.widgets.chart.palette import PALETTE
 from cortex_lab.widgets.locked import Locked
-
-_STATIC = Path(__file__).parent / "static"
-# In this order: what draws comes after what it draws with.
-_PARTS = (
-    "meeting",
-    "theme",
-    "store",
-    "surface",
-    "tools",
-    "axes",
-    "lines",
-    "plane",
-    "tiles",
-    "boxes",
-    "matrix",
-    "heat_map",
-    "node_map",
-    "parallel",
-    "sentences",
-    "buttons",
-    "zoom",
-    "chart",
-    "picks",
-    "status",
-    "controls",
-    "layout",
-    "saved",
-    "stage",
-)
-
-
-def _script(*names: str) -> str:
-    # An ES module made of a blob cannot import its neighbors, and nothing may come from a network.
-    return "\n".join((_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
 class Panel(Locked, anywidget.AnyWidget):
     """A place on the page where one view is drawn. All its data comes over the Channel."""
 
-    _esm = _script("meeting", "panel")
+    _esm = page.script("meeting", "panel")
     bench = traitlets.Unicode().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
@@ -72,8 +38,8 @@ class Channel(Locked, anywidget.AnyWidget):
     what is linked).
     """
 
-    _esm = _script(*_PARTS)
-    _css = (_STATIC / "bench.css").read_text(encoding="utf-8")
+    _esm = page.script(*page.PARTS, "entry")
+    _css = page.styles("bench")
     bench = traitlets.Unicode().tag(sync=True)
     palette = traitlets.Dict().tag(sync=True)
     box = traitlets.Unicode().tag(sync=True)

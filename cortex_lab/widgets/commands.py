@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from cortex_lab.ground import checks
-from cortex_lab.study import Session
+from cortex_lab.study import Condition, Session
+from cortex_lab.study.asking import why_not
 from cortex_lab.widgets.publisher import Publisher
 from cortex_lab.widgets.requests import Requests
 from cortex_lab.widgets.speed import Speed
+from cortex_lab.widgets.steering import Branches
 from cortex_lab.widgets.trainer import Trainer
 
 
@@ -25,6 +27,7 @@ class Commands:
     _requests: Requests
     _speed: Speed
     _stepped_by_cell: bool
+    branches: Branches | None
 
     @property
     def speed(self) -> float | None:
@@ -62,13 +65,24 @@ class Commands:
         )
         self._stepping(lambda: self.session.step(to=target))
 
-    def run(self) -> None:
-        """What a click on Run does, at `speed`; nothing if it runs already."""
+    def run(self, until: Condition | str | int | None = None) -> None:
+        """What a click on Run does, at `speed`; nothing if it runs already.
+
+        `until` is as in `session.run`: a number of steps, or a condition such as "loss < 0.1". None takes
+        what the entry says, and an empty one is until somebody pauses. What it cannot wait for is refused.
+        """
+        said = self.controls.until_entry.value.strip() if until is None else until
+        if isinstance(said, str):
+            if refusal := why_not(self.session, said):
+                raise ValueError(refusal)
+            said = int(said) if said.isdecimal() else said or None
         if not self.session.running:
-            self.trainer.put(self._speed.run, runs=True)
+            self.trainer.put(lambda: self._speed.run(said), runs=True)
 
     def pause(self) -> None:
         """What a click on Pause does."""
+        if self.branches is not None:
+            self.branches.stopping = True
         self.trainer.interrupt()
 
     def run_or_pause(self) -> None:
@@ -82,6 +96,18 @@ class Commands:
         """What a click on Rewind does."""
         target = int(self.controls.rewind_step.value) if step is None else checks.whole("step", step)
         self._stepping(lambda: self.session.rewind(target))
+
+    def attempt(self, act: Callable[[], Any]) -> None:
+        """Do what a click asks for; what is refused is shown in the bench, as there is nobody to catch it."""
+        try:
+            act()
+        except Exception as error:
+            refused = error
+
+            def refuse() -> None:
+                raise refused
+
+            self.ask(refuse)
 
     def ask(self, request: Callable[[], Any]) -> None:
         """Have the publisher do something short, such as an edit, that cannot wait behind a run.
@@ -98,8 +124,15 @@ class Commands:
         return self._stepped_by_cell and self.session.running and not self.channel.heard_aside
 
     def _remark(self, call: str) -> None:
-        """Have the script of the session say what was done on the bench, where that moved nothing."""
-        self.session.remarks.append((self.session.step_number, call))
+        """Have the script of the session say what was done on the bench, where that moved nothing.
+
+        Of a value that is set again and again, as by dragging, it says the last.
+        """
+        remarks, step = self.session.remarks, self.session.step_number
+        target, assigned, _ = call.partition(" = ")
+        if assigned and remarks and remarks[-1][0] == step and remarks[-1][1].startswith(f"{target} = "):
+            remarks.pop()
+        remarks.append((step, call))
 
     def _stepping(self, action: Callable[[], Any]) -> None:
         if self.trainer.busy or self.session.running:

@@ -12,7 +12,20 @@ from cortex_lab.widgets.channel import Channel, Panel
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.faults import FaultPanel
-from cortex_lab.widgets.locked import Button, Chooser, Column, Count, Number, Row, Text, Widget, mark, write
+from cortex_lab.widgets.locked import (
+    Button,
+    Chooser,
+    Column,
+    Count,
+    Number,
+    Row,
+    Text,
+    TextEntry,
+    Widget,
+    mark,
+    write,
+)
+from cortex_lab.widgets.more_controls import MoreControls
 from cortex_lab.widgets.speed import choices, named
 
 DEAF = "stop the cell with ■"
@@ -31,6 +44,7 @@ class Commanded(Protocol):
     def learning_rate(self) -> float | None: ...
 
     speed: float | None
+    moment: int | None
 
     @property
     def trainer_busy(self) -> bool: ...
@@ -48,6 +62,12 @@ class Commanded(Protocol):
     def go_on(self) -> Any: ...
     def turn(self, view: str, knob: str, value: Any) -> Any: ...
     def ask(self, request: Callable[[], Any]) -> None: ...
+    def attempt(self, act: Callable[[], Any]) -> None: ...
+    def back(self) -> Any: ...
+    def step_phase(self) -> Any: ...
+    def break_when(self) -> Any: ...
+    def fork(self) -> Any: ...
+    def save(self) -> Any: ...
 
 
 class Controls:
@@ -63,6 +83,10 @@ class Controls:
         self.step_button = _button("Step", "step-forward", "Take this many steps (right arrow)", "primary")
         self.step_size = _count("by", 1, 10**6, 1, "How many steps one click on Step takes")
         self.run_button = _button("Run", "play", "Train until paused (space)", "success")
+        self.until_entry = TextEntry(description="until", placeholder="paused", continuous_update=False)
+        self.until_entry.tooltip = "A number of steps, or a condition such as loss < 0.1; empty: until paused"
+        self.until_entry.add_class("cortex-typed")
+        self.until_entry.add_class("cortex-typed-until")
         self.speed_chooser = Chooser(description="at")
         self.speed_chooser.tooltip = "How fast Run goes, slow enough to watch or as fast as it can"
         self.pause_button = _button("Pause", "pause", "Stop after the step under way (space)")
@@ -77,21 +101,26 @@ class Controls:
             "Rewind", "history", "Go back to exactly how things were after that step"
         )
         self._offered_after: tuple[int, str | None] | None = None
+        self._moment: int | None = None
         self._writing = False
         self._speeds: dict[str, float | None] = {}
         self.error_panel = Text()
         self.fault_panel = FaultPanel()
         self.status_panel = Panel(bench=channel.bench, name="status", kind="status", title="Status")
+        self.more = MoreControls()
+        self.more_button = _button("More", "", "Breakpoints, branches, files, phases, back")
+        self.more_button.add_class("cortex-more")
+        self.timeline = Panel(bench=channel.bench, name="timeline", kind="timeline", title="Steps")
         self.panels_menu = Panel(bench=channel.bench, name="panels", kind="layout", title="Panels")
         self.knobs: dict[tuple[str, str], Any] = {}
         self._described = {(name, knob.name): knob for name, view in views.items() for knob in view.knobs}
         toolbar = Row(
             [
                 _group(self.step_button, self.step_size),
-                _group(self.run_button, self.speed_chooser, self.pause_button),
+                _group(self.run_button, self.until_entry, self.speed_chooser, self.pause_button),
                 _group(self.learning_rate_entry),
                 _group(self.step_to_button, self.phase_chooser),
-                _group(self.rewind_button, self.rewind_step),
+                _group(self.more_button),
             ]
         )
         for name in ("step", "run", "pause"):
@@ -114,7 +143,10 @@ class Controls:
         grid.add_class("cortex-grid")
         line = Row([self.status_panel, self.panels_menu])
         line.add_class("cortex-line")
-        self.box = Column([toolbar, line, self.fault_panel.box, self.error_panel, grid, channel])
+        steps = Row([self.timeline, _group(self.rewind_button, self.rewind_step)])
+        steps.add_class("cortex-steps")
+        above = [toolbar, self.more.row, line, steps, self.fault_panel.box, self.error_panel]
+        self.box = Column([*above, grid, channel])
         self.box.add_class("cortex-bench")
 
     def _card(self, name: str, view: View[Any]) -> Column:
@@ -133,9 +165,10 @@ class Controls:
         """Have the knobs do what the bench does: its methods, or setting its attributes."""
         self.step_button.on_click(lambda _: bench.step())
         self.step_to_button.on_click(lambda _: bench.step_to())
-        self.run_button.on_click(lambda _: bench.run())
+        self.run_button.on_click(lambda _: bench.attempt(bench.run))
         self.pause_button.on_click(lambda _: bench.pause())
         self.rewind_button.on_click(lambda _: bench.rewind())
+        self.more.connect(bench)
         self.fault_panel.connect(bench)
         self.speed_chooser.observe(lambda event: self._choose_speed(bench, event["new"]), "value")
         self.learning_rate_entry.observe(self._asker(bench, bench, "learning_rate"), "value")
@@ -164,6 +197,7 @@ class Controls:
         write(self.pause_button, disabled=not running or bench.deaf, description=told)
         self.show_error(bench.error)
         self.fault_panel.update(bench)
+        self.more.update(bench)
         # A page says which it is by number: none is taken away while somebody may be choosing.
         self._speeds = choices(bench.speed, self._speeds.values())
         write(self.speed_chooser, options=tuple(self._speeds), value=named(bench.speed))
@@ -177,6 +211,9 @@ class Controls:
                 _show(widget, value)
         if not session.running:
             self._offer_steps(session)
+            if bench.moment is not None and bench.moment != self._moment:
+                write(self.rewind_step, value=min(bench.moment, self.rewind_step.max))
+            self._moment = bench.moment
 
     def _asker(
         self, bench: Commanded, owner: object, attribute: str, view: str = ""

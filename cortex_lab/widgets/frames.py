@@ -13,8 +13,8 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.canvas import Packed, pack
 from cortex_lab.widgets.chart.marks import Chart, failed_panel
 from cortex_lab.widgets.chart.view import NothingToShow, View
+from cortex_lab.widgets.scrubbing import Scrubber, follows
 from cortex_lab.widgets.speed import Speed
-from cortex_lab.widgets.status import status_panel
 
 
 class Frames:
@@ -23,7 +23,8 @@ class Frames:
     While the training hurries, a panel comes again when its part of `share`, the part of the time that
     panels may take, has paid for it: those that can be had at any time, such as the curves, have half of it.
 
-    `error()` is the error to tell of in the status line, `closed()` ends the waiting for a safe point.
+    `closed()` ends the waiting for a safe point, `told()` are the lines above the panels. What the `scrubber`
+    shows of an earlier step, somebody has asked for, and keeps no training waiting: it comes at once.
     """
 
     def __init__(
@@ -31,8 +32,9 @@ class Frames:
         session: Session,
         views: Mapping[str, View[Any]],
         speed: Speed,
-        error: Callable[[], BaseException | None],
         closed: Callable[[], bool],
+        scrubber: Scrubber,
+        told: Callable[[], Mapping[str, Packed]],
         share: float = 0.015,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -41,7 +43,8 @@ class Frames:
         self.speed = speed
         self.share = share
         self.clock = clock
-        self._error = error
+        self.scrubber = scrubber
+        self._told = told
         self._closed = closed
         self._shown: dict[str, Any] = {}
         self._costs: dict[str, float] = {}
@@ -55,24 +58,46 @@ class Frames:
         """The panels to draw anew among those visible, and the seconds the training waited for them."""
         shown = self._shown
         exact = not self.session.running
+        panels, visible = self._of_then(visible)
         states = {name: view.state(exact) for name, view in self.views.items() if name in visible}
         wanted = {name: state for name, state in states.items() if shown.get(name, self) != state}
         if self.speed.hurries:
             wanted = self._take_turns(wanted, len(states))
-        panels: dict[str, Packed] = {}
         kept_waiting = 0.0
         if wanted:
-            collected, kept_waiting = self._visit(wanted, exact)
-            for name, (found, seconds) in collected.items():
+            seen, kept_waiting = self._visit(wanted, exact)
+            for name, (found, seconds) in seen.items():
                 began = time.thread_time()
-                panels[name] = self._pack(self.views[name], found)
+                panels[name] = packed_view(self.views[name], found)
                 self._note_cost(name, seconds + time.thread_time() - began)
                 shown[name] = wanted[name]
-        status = status_panel(self.session, self._error(), self.speed.measured, self.speed.hint)
-        if shown.get("status") != status.meta:
-            panels["status"] = status
-            shown["status"] = status.meta
+        for name, line in self._told().items():
+            if shown.get(name) != line.meta:
+                panels[name] = line
+                shown[name] = line.meta
         return panels, 0.0 if exact else kept_waiting
+
+    def _of_then(self, visible: Collection[str]) -> tuple[dict[str, Packed], Collection[str]]:
+        """The panels that show the moment and do not yet, and the names of those that show the present."""
+        scrubber = self.scrubber
+        if scrubber.target is None:
+            return {}, visible
+        panels: dict[str, Packed] = {}
+        present = [name for name in visible if name in self.views and not follows(self.views[name])]
+        for name in self.views:
+            if name not in visible or name in present:
+                continue
+            # One at a time, so that a moment that has moved on meanwhile need not wait for all of them.
+            with scrubber.turn:
+                view = scrubber.shown(name)
+                if view is self.views[name]:
+                    present.append(name)
+                elif view is not None:
+                    state = (scrubber.version(), view.state(True))
+                    if self._shown.get(name, self) != state:
+                        panels[name] = packed_view(view, collected(view))
+                        self._shown[name] = state
+        return panels, present
 
     def _take_turns(self, wanted: dict[str, Hashable], count: int) -> dict[str, Hashable]:
         """Those among the wanted whose time has come, of `count` panels that share the time."""
@@ -114,17 +139,27 @@ class Frames:
         future.cancel()
         return {}, 0.0
 
-    def _pack(self, view: View[Any], found: Any) -> Packed:
-        step = self.session.step_number
-        try:
-            if isinstance(found, Exception):
-                raise found
-            packed = pack(view.charted(view.prepare(found)))
-        except NothingToShow as missing:
-            return pack(Chart(note=str(missing), summary=str(missing), step=step))
-        except Exception as error:
-            # A view that fails says so in its own panel and leaves the rest of the bench alone.
-            return pack(failed_panel(error, step))
-        if packed.meta["step"] is None:
-            packed.meta["step"] = step
-        return packed
+
+def packed_view(view: View[Any], found: object) -> Packed:
+    """What a view makes of what it collected, or raised while it did, for the page."""
+    step = view.session.step_number
+    try:
+        if isinstance(found, Exception):
+            raise found
+        packed = pack(view.charted(view.prepare(found)))
+    except NothingToShow as missing:
+        return pack(Chart(note=str(missing), summary=str(missing), step=step))
+    except Exception as error:
+        # A view that fails says so in its own panel and leaves the rest of the bench alone.
+        return pack(failed_panel(error, step))
+    if packed.meta["step"] is None:
+        packed.meta["step"] = step
+    return packed
+
+
+def collected(view: View[Any]) -> Any:
+    """What a view of a session at rest collects, or the exception that it raised."""
+    try:
+        return view.collect(True)
+    except Exception as error:
+        return error

@@ -13,6 +13,7 @@ from cortex_lab.widgets.chart.selection import Moment, Rows, Selection, checked_
 from cortex_lab.widgets.chart.view import View
 from cortex_lab.widgets.layouts import Layout, checked_layout, checked_panel
 from cortex_lab.widgets.linked import Linked
+from cortex_lab.widgets.scrubbing import Scrubber
 
 MOST_SAID = 1000
 """Rows of a selection that the script of a session lists; nobody reads more."""
@@ -26,6 +27,7 @@ class Linking:
     linked: Linked
     channel: Any
     publisher: Any
+    scrubber: Scrubber
     trainer: Any
     ask: Any
     turn: Any
@@ -57,7 +59,10 @@ class Linking:
 
     @property
     def moment(self) -> Moment:
-        """The step that is marked on all curves; set it to one the session has been at, None for none."""
+        """The step that all views show; set it to one the session has been at, None for the present.
+
+        Curves mark it. The training is left alone: what was not kept is computed again, on a copy, beside it.
+        """
         return self.linked["moment"]
 
     @moment.setter
@@ -98,6 +103,7 @@ class Linking:
             self._remark(f"bench.{name} = {said!r}")
         self._picture_due = True
         self._last_activity = time.monotonic()
+        self.scrubber.nudge()
         self.publisher.wake()
 
     def _heard_of_linked(self, message: Mapping[str, Any]) -> None:

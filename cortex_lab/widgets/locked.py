@@ -82,6 +82,10 @@ class Chooser(Locked, ipywidgets.Dropdown):
     """One of several."""
 
 
+class TextEntry(Locked, ipywidgets.Text):
+    """A line of text that is sent when it is entered, not at every key."""
+
+
 class Text(Locked, ipywidgets.HTML):
     """A piece of HTML; whoever fills it escapes."""
 

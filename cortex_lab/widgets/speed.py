@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cortex_lab.ground import checks
-from cortex_lab.study import Pace, Session
+from cortex_lab.study import Condition, Pace, Session
 from cortex_lab.widgets.status import speed_of
 
 SLOW_MOTION = 10.0
@@ -33,11 +33,11 @@ class Speed:
     def rate(self, rate: float | None) -> None:
         self._pace.rate = None if rate is None else checks.number("speed", rate, over=0)
 
-    def run(self) -> None:
-        """Step until paused, at the rate of each moment."""
+    def run(self, until: Condition | str | int | None = None) -> None:
+        """Step until the condition is met, or until paused, at the rate of each moment."""
         self.runs = True
         try:
-            self._session.run(pace=self._pace)
+            self._session.run(until, pace=self._pace)
         finally:
             self.runs = False
 

@@ -205,6 +205,7 @@ MARK_CASES: dict[type[Mark], list[Mark]] = {
         Bars([3, 0, 1], [0.0, 1.0, 2.0, 4.0], label="counts"),
         Bars([0.2, 0.8], names=("ant", "<bee>"), strong=1, told="the label"),
         Bars([-1.0, 2.0], names=("down", "up")),
+        Bars([2.0, 1.0], names=("ant", "<bee>"), members=[3, 4, 9], starts=[0, 2, 3]),
     ],
     Scatter: [
         Scatter([0.0, 1.0, 2.0], [1.0, 0.0, 1.0]),

@@ -203,7 +203,7 @@ class TestFrames:
         page = Page(bench)
         page.say("hello")
         wait_until(lambda: "x" in str(page.last("embedding_map").get("arrays")), "a first map")
-        assert {*page.frames[0]["panels"]} == {*bench.views, "status"}
+        assert {*page.frames[0]["panels"]} == {*bench.views, "status", "timeline"}
 
     def test_a_step_is_drawn_at_once_and_what_has_not_changed_is_not_sent_again(self, open_bench):
         bench = open_bench()
@@ -253,7 +253,7 @@ class TestFrames:
         calls = bench.session.network.calls
         page.say("hello", visible=["loss_curve"])
         wait_until(lambda: page.frames, "a frame")
-        assert set(page.frames[0]["panels"]) == {"loss_curve", "status"}
+        assert set(page.frames[0]["panels"]) == {"loss_curve", "status", "timeline"}
         assert bench.session.network.calls == calls
         page.say("visible", visible=[*bench.views])
         wait_until(lambda: len(page.frames) == 2, "the rest")

@@ -159,6 +159,7 @@ def test_both_themes_have_every_ramp() -> None:
         (Line, ([1, 2], [1, 2, 3]), "Line: x must be as long as y, or one longer, got 2 and 3"),
         (Bars, ([1, 2], [0, 1]), "Bars: 2 values but 1 edges less one"),
         (Bars, ([1, 2],), "Bars: say edges= for upright bars"),
+        (Bars, ([1, 2], [0, 1, 2], (), "", 0, None, "", [7], [0, 1]), "Bars: 2 values but 2 starts"),
         (Scatter, ([1], [1, 2]), "Scatter: lengths differ: x of 1 and y of 2"),
         (Trail, ([1], [1], [1, 2]), "Trail: lengths differ"),
         (Contours, ([0, 1], [0, 1], [[1, 2]], [[1, 2]]), r"Contours: z is \(1, 2\), expected \(2, 2\)"),

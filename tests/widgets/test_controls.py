@@ -11,12 +11,13 @@ import traitlets
 
 import cortex_lab as cl
 from cortex_lab.widgets import Bench
-from cortex_lab.widgets.locked import Button, Chooser, Count, Number
+from cortex_lab.widgets.locked import Button, Chooser, Count, Number, TextEntry
 from tests.waiting import wait_until
 from tests.widgets.toys import ToySession
 
-NOT_A_CALL = ("step_size", "phase_chooser", "rewind_step")
-"""What the next click of the button beside them takes."""
+NOT_A_CALL = ("step_size", "phase_chooser", "rewind_step", "until_entry", "break_entry", "fork_entry",
+              "fork_steps", "save_entry", "more_button")  # fmt: skip
+"""What the next click of the button beside them takes; and what the page does by itself."""
 ENDS_A_RUN = "pause_button"
 
 
@@ -38,8 +39,9 @@ def toy_bench() -> Iterator[Any]:
 
 def controls_of(bench: Any) -> dict[str, Any]:
     """Every control by the name of its attribute, or by its view and knob."""
-    kinds = (Button, Chooser, Count, Number)
-    own = {name: each for name, each in vars(bench.controls).items() if isinstance(each, kinds)}
+    kinds = (Button, Chooser, Count, Number, TextEntry)
+    all_own = {**vars(bench.controls), **vars(bench.controls.more)}
+    own = {name: each for name, each in all_own.items() if isinstance(each, kinds)}
     named = {".".join(key): each for key, each in bench.controls.knobs.items()}
     found = {**own, **named}
     assert {*bench.controls.all_widgets()} >= {*found.values()}
@@ -62,14 +64,20 @@ def use(control: Any) -> None:
         control.value = control.value / 2
 
 
-def test_whatever_is_clicked_stands_in_the_script(bench):
+def test_whatever_is_clicked_stands_in_the_script(bench, tmp_path):
     session = bench.session
+    bench.controls.more.break_entry.value = "loss > 1e9"
+    bench.controls.more.fork_entry.value = "learning_rate=0.1, 0.01"
+    bench.controls.more.fork_steps.value = 1
+    bench.controls.more.save_entry.value = str(tmp_path / "it.h5")
     bench.step(3)
     bench.wait()
     wait_until(lambda: bench.rewind_step.max == 3, "bounds")
     for name, control in controls_of(bench).items():
         if name in (*NOT_A_CALL, ENDS_A_RUN):
             continue
+        if session.phase is not None or not session.step_number:
+            session.step()
         before = str(session.script())
         stood = session.step_number
         use(control)
@@ -86,14 +94,19 @@ def test_whatever_is_clicked_stands_in_the_script(bench):
     assert namespace["session"].trace["loss"].tolist() == session.trace["loss"].tolist()
 
 
-def test_every_control_has_a_call_that_does_the_same(toy_bench):
-    bench = toy_bench
+def test_every_control_has_a_call_that_does_the_same(bench, tmp_path):
+    bench.step(2)
     calls = {
         "step_button": lambda: bench.step(),
         "run_button": lambda: bench.run(),
         "pause_button": lambda: bench.pause(),
         "step_to_button": lambda: bench.step_to("fetch"),
         "rewind_button": lambda: bench.rewind(0),
+        "back_button": lambda: (bench.step(), bench.wait(), bench.back()),
+        "phase_button": lambda: bench.step_phase(),
+        "break_button": lambda: bench.break_when("loss > 1e9"),
+        "fork_button": lambda: bench.fork(1, learning_rate=[0.2]),
+        "save_button": lambda: (bench.step(), bench.wait(), bench.save(tmp_path / "it.h5")),
         "speed_chooser": lambda: setattr(bench, "speed", 3),
         "learning_rate_entry": lambda: setattr(bench, "learning_rate", 0.2),
     }
@@ -106,7 +119,8 @@ def test_every_control_has_a_call_that_does_the_same(toy_bench):
             bench.turn(view.name, knob, getattr(view, knob))
         else:
             calls[name]()
-        bench.pause()
+        if name == "run_button":
+            bench.pause()
         assert bench.wait().error is None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cortex_lab as cl
-from cortex_lab.widgets import Bench, LayerTable
+from cortex_lab.widgets import Bench, LayerTable, NetworkMap
 from cortex_lab.widgets.chart.canvas import pack
 from cortex_lab.widgets.chart.layer_stats import TROUBLE
 from cortex_lab.widgets.views.layer_table import BLOCKS, IN_ORDER, NUMBERS, _spark
@@ -175,6 +175,16 @@ def test_a_click_on_a_line_shows_its_layer_in_all_views():
             bench.turn("layer_table", "node", "lstm")
     finally:
         bench.close()
+
+
+def test_two_views_that_look_at_one_step_do_not_take_it_for_an_update_of_nothing() -> None:
+    session = session_kinds.dataset()
+    session.step(3)
+    for view in (NetworkMap(session), LayerTable(session)):
+        assert view.frame()["update ratio"].isna().all(), "nobody kept what was before"
+    session.step()
+    first, second = NetworkMap(session).frame()["update ratio"], LayerTable(session).frame()["update ratio"]
+    assert first.gt(0).all() and first.equals(second)
 
 
 class TestTrends:

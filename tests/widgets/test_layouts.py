@@ -103,7 +103,8 @@ def test_a_closed_panel_collects_nothing(open_bench) -> None:
     bench.session.step(3)
     wait_until(lambda: page.last("loss_curve").get("step") == 3, "the curve to follow")
     go_round(bench.publisher)
-    assert set().union(*(frame["panels"] for frame in page.frames)) == {"loss_curve", "status"}
+    shown = set().union(*(frame["panels"] for frame in page.frames))
+    assert shown == {"loss_curve", "status", "timeline"}
     assert bench.session.network.calls == calls
 
 

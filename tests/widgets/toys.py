@@ -148,6 +148,7 @@ class Page:
         self.pings = 0
         self.told: list[dict[str, Any]] = []
         self.files: list[dict[str, Any]] = []
+        self.answers: list[dict[str, Any]] = []
         self.buffers: list[bytes] = []
         self._send = bench.channel.send
         bench.channel.__dict__["send"] = self._receive
@@ -177,6 +178,9 @@ class Page:
             return
         if content["type"] == "file":
             self.files.append({**content, "bytes": bytes(buffers[0]) if buffers else b""})
+            return
+        if content["type"] == "answer":
+            self.answers.append(content)
             return
         if content["type"] == "ping":
             self.pings += 1

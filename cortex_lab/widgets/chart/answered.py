@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -280,6 +280,16 @@ def softened(goal: Asked, values: np.ndarray) -> np.ndarray:
     """Chances of yes."""
     values = values.astype(np.float64)
     return 0.5 * (1 + np.tanh(0.5 * values)) if goal.link == "sigmoid" else values
+
+
+def label_edit(session: Session, output: str, goal: Asked, labels: Mapping[int, str]) -> Any:
+    """What to edit "labels" with, so that rows have other ones of the classes of an output."""
+    batches: Any = session.process.batches  # type: ignore[attr-defined]
+    classes = batches.classes.get(output) if isinstance(batches.classes, dict) else batches.classes
+    found = {
+        row: label if classes is not None else goal.classes.index(label) for row, label in labels.items()
+    }
+    return {output: found} if isinstance(batches.targets, dict) else found
 
 
 def _picked(arrays: Any, rows: np.ndarray) -> Any:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -70,12 +71,15 @@ class LayersSeen:
         ]
 
 
+_KEPT_FROM: WeakKeyDictionary[Training, int] = WeakKeyDictionary()
+"""The step from which on the parameters before an update are kept, of trainings that a view asked it of."""
+
+
 class LayerStats:
     """Reads the numbers of each layer at a safe point; from the first look on, updates are kept, too."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._kept_from: int | None = None
 
     @staticmethod
     def fits(session: Session) -> bool:
@@ -90,8 +94,9 @@ class LayerStats:
         fresh = loaded is not None and not record.under_way and loaded.step == step - 1
         if record.params_before is None:
             training.expect(("update_ratio",))
-            self._kept_from = step
-        changed = fresh and (self._kept_from is None or step > self._kept_from)
+            # For all who look: until the next update, what is kept are the parameters of now.
+            _KEPT_FROM[training] = step
+        changed = fresh and step != _KEPT_FROM.get(training)
         before = Before(network, record.params_before) if changed else None
         most = MOST_AT_REST if exact else MOST_VALUES
         rows = {}

@@ -101,7 +101,9 @@ class Line(Mark):
 class Bars(Mark):
     """Upright bars between `edges`, one edge more than values; or a lying bar for each of `names`, downwards.
 
-    Among named bars `strong` is the place of one that stands out, for the reason `told`.
+    Among named bars `strong` is the place of one that stands out, for the reason `told`. Where there are
+    `members`, a click on a bar selects rows of the dataset: of bar i those from `starts[i]` to
+    `starts[i + 1]` (see `matrix.grouped`).
     """
 
     values: np.ndarray
@@ -111,6 +113,8 @@ class Bars(Mark):
     color: Color = 0
     strong: int | None = None
     told: str = ""
+    members: np.ndarray = field(default_factory=lambda: _NONE)
+    starts: np.ndarray = field(default_factory=lambda: _NONE)
 
     @property
     def on_axes(self) -> bool:
@@ -121,6 +125,8 @@ class Bars(Mark):
             return "say edges= for upright bars, one more than values, or names= for a lying one each"
         found = len(self.names) if self.edges is None else len(self.edges) - 1
         what = "names" if self.edges is None else "edges less one"
+        if len(self.starts) not in (0, len(self.values) + 1):
+            return f"{len(self.values)} values but {len(self.starts)} starts, not one more"
         return "" if found == len(self.values) else f"{len(self.values)} values but {found} {what}"
 
     @property

@@ -12,6 +12,8 @@ from cortex_lab.widgets.chart.axis import Entry, Ramp
 from cortex_lab.widgets.chart.lengths import not_of
 from cortex_lab.widgets.chart.marks import Mark
 
+MOST_TO_SELECT = 200_000
+"""Rows that the bars of one plot select by a click; of more, a page would be sent megabytes."""
 _NONE = np.empty(0, np.int32)
 
 

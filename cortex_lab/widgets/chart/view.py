@@ -72,6 +72,8 @@ class View(Generic[Data]):
     """Whether `collect` may also be called while a step is under way."""
     only_when_seen: ClassVar[bool] = False
     """Whether `advance` is called only while some page shows it."""
+    follows: ClassVar[bool] = True
+    """Whether it shows the step of the moment; what is drawn over steps has that marked instead."""
     selection: Selection = Selection()
     moment: Moment = None
     """What a bench has all its views mark: rows, and a step. A page marks them by itself."""
@@ -144,6 +146,13 @@ class View(Generic[Data]):
         Returns the seconds after which to be called again, or None if there is nothing to do.
         """
         return None
+
+    def twin(self, session: Session) -> View[Data]:
+        """The same view of another session of this kind, to show how things were at an earlier step.
+
+        What moves by itself needs one of its own: a twin is asked for nothing but `collect` and what follows.
+        """
+        return type(self)(session)
 
     def go_beside(self, hurries: Callable[[], bool], ending: Callable[[], bool]) -> None:
         """From now on a thread of a bench calls `advance` beside the training, until it is `ending()`."""

@@ -37,13 +37,40 @@ MARKS.bars = (surface, mark, place) => {
     context.fillStyle = stands ? theme.text : theme.muted;
     if (worded) context.fillText(tell(values[i]), left + full + 6, middle);
   }
-  return (x, y) => {
+  const barAt = (x, y) => {
     const i = Math.floor((y - area.top) / pitch);
-    if (i < 0 || i >= count || x < area.left || x > area.right) return null;
+    return i < 0 || i >= count || x < area.left || x > area.right ? null : i;
+  };
+  pickBars(mark, place, barAt);
+  // A bar has a frame where all of what it stands for is selected.
+  context.strokeStyle = theme.color(6);
+  context.lineWidth = 2;
+  for (const i of wholeBars(mark, surface.store)) context.strokeRect(left, area.top + (i + 0.14) * pitch, full, pitch * 0.72);
+  return (x, y) => {
+    const i = barAt(x, y);
+    if (i === null) return null;
     const value = plot.x?.percent ? `${(100 * values[i]).toFixed(2)}%` : formatNumber(values[i]);
     return { x, y, text: `${names[i]}: ${value}${i === strong && mark.told ? `\n${mark.told}` : ""}` };
   };
 };
+
+const membersOfBar = (mark, i) => (mark.starts?.length ? mark.members.subarray(mark.starts[i], mark.starts[i + 1]) : []);
+
+// A click on a bar selects the rows that it stands for.
+function pickBars(mark, place, barAt) {
+  if (!mark.starts?.length) return;
+  const others = place.pick;
+  place.pick = (x, y) => {
+    const i = barAt(x, y);
+    return i === null ? (others?.(x, y) ?? null) : membersOfBar(mark, i);
+  };
+}
+
+function wholeBars(mark, store) {
+  if (!store.chosen.size) return [];
+  const whole = (rows) => rows.length && rows.every((row) => store.chosen.has(row));
+  return [...mark.values.keys()].filter((i) => whole(membersOfBar(mark, i)));
+}
 
 MARKS.cells = (surface, mark, place) => {
   const { area } = place;

@@ -97,6 +97,7 @@ class ChartPanel extends CanvasPanel {
     const box = this.figure.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const { store } = this.stage;
+    if (event.altKey) return this.breakAt(x, y);
     const more = event.shiftKey || event.ctrlKey || event.metaKey;
     for (const place of (this.pins ?? []).filter((one) => isInside(one.area, x, y))) {
       const row = place.pin(x, y);
@@ -111,6 +112,18 @@ class ChartPanel extends CanvasPanel {
     }
     const step = this.stepAt(x, y);
     if (step !== null) store.put("moment", step === store.values.moment ? null : step);
+  }
+
+  // A breakpoint on the curve nearest to a place: at its level there, on the side where the curve is not yet.
+  breakAt(x, y) {
+    const place = (this.stepped ?? []).find(({ area }) => isInside(area, x, y));
+    const lines = (place?.plot.marks ?? []).filter((mark) => mark.kind === "line" && mark.key && !isOutline(mark) && mark.y.length);
+    const away = (line) => Math.abs(place.scales.y(line.y[nearest(line.x, place.scales.x.invert(x))]) - y);
+    const line = lines.sort((one, other) => away(one) - away(other))[0];
+    if (!line) return;
+    const level = Number(place.scales.y.invert(y).toPrecision(3));
+    const sign = line.y[line.y.length - 1] > level ? "<" : ">";
+    this.stage.send({ type: "break", text: `${line.key.replace(/\.mean$/, "")} ${sign} ${level}` });
   }
 
   point(event) {

@@ -22,6 +22,28 @@ class BenchControls {
     this.watching = new MutationObserver((changes) => this.follow(changes));
     this.watching.observe(root, { subtree: true, childList: true, attributes: true, attributeFilter: ["disabled"] });
     this.name();
+    root.querySelector(".cortex-more")?.addEventListener("click", () => this.more());
+    this.typed = {};
+    this.find();
+  }
+
+  // The row of controls that is out of sight at first.
+  more() {
+    const open = this.root.classList.toggle("cortex-shows-more");
+    this.root.querySelector(".cortex-more")?.setAttribute("aria-expanded", String(open));
+  }
+
+  // Fields are there some time after the boxes around them.
+  find() {
+    for (const [field, selector] of Object.entries(TYPED)) {
+      const input = this.root.querySelector(selector);
+      if (!input || this.typed[field]?.input === input) continue;
+      this.typed[field] = new TypedField(field, input, this.send, (refusal) => setText(this.refusal, refusal));
+    }
+  }
+
+  hear(answer) {
+    this.typed[answer.field]?.hear(answer);
   }
 
   close() {
@@ -42,6 +64,7 @@ class BenchControls {
   }
 
   follow(changes) {
+    this.find();
     for (const { type, target } of changes) {
       if (type === "childList" && (target.matches?.("select") || target.closest?.(".cortex-toolbar, .cortex-header"))) this.name();
       if (type !== "attributes" || !target.disabled) continue;

@@ -42,11 +42,13 @@ class LayoutPanel extends BasePanel {
   constructor(stage, mount) {
     super(stage, mount);
     this.rows = chip("select none", () => stage.store.put("selection", []));
-    this.moment = chip("mark none", () => stage.store.put("moment", null));
     this.menu = new Menu("Panels", "Which panels are open", () => this.items());
     this.menu.button.classList.add("cortex-wide-tool");
     this.menu.button.append("Panels ▾");
-    this.root.replaceChildren(this.rows, this.moment, this.menu.button, this.menu.list);
+    this.acts = new Menu("Selected rows", "What to do with the rows selected", () => this.deeds());
+    this.acts.button.classList.add("cortex-wide-tool");
+    this.acts.button.append("With these ▾");
+    this.root.replaceChildren(this.rows, this.acts.button, this.acts.list, this.menu.button, this.menu.list);
     this.tell();
   }
 
@@ -66,15 +68,29 @@ class LayoutPanel extends BasePanel {
     return [...panels, null, { text: "as at first", act: () => this.lay(known.layout) }, ...presets];
   }
 
+  // What becomes of the rows selected, as edits of the training.
+  deeds() {
+    const act = (what, number) => () => this.stage.send({ type: "rows", what, number });
+    const { labels = [] } = this.stage.known;
+    return [
+      { text: "Leave out", act: act("exclude") },
+      { text: "Count half", act: act("reweight", 0.5) },
+      { text: "Count as others", act: act("reweight", 1) },
+      { text: "Count twice", act: act("reweight", 2) },
+      ...(labels.length ? [null] : []),
+      ...labels.map((label, number) => ({ text: `Label as ${label}`, act: act("relabel", number) })),
+    ];
+  }
+
   lay(names) {
     if (this.stage.store.values.enlarged !== null) this.stage.store.put("enlarged", null);
     this.stage.store.put("layout", names);
   }
 
   tell() {
-    const { chosen, values } = this.stage.store;
+    const { chosen } = this.stage.store;
+    this.acts.button.hidden = !chosen.size || !this.stage.known.trains;
     tellChip(this.rows, chosen.size ? `${chosen.size.toLocaleString("en-US")} ${chosen.size === 1 ? "row" : "rows"} selected` : "");
-    tellChip(this.moment, values.moment === null ? "" : `marked: step ${values.moment.toLocaleString("en-US")}`);
   }
 
   follow() {

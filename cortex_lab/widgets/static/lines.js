@@ -51,7 +51,8 @@ function drawOutline(context, { scales, area }, edges, values) {
   context.stroke();
 }
 
-function drawUprightBars({ context, theme }, mark, { scales, area, presence }) {
+function drawUprightBars({ context, theme, store }, mark, place) {
+  const { scales, area, presence } = place;
   context.fillStyle = theme.color(mark.color);
   context.globalAlpha = 0.75 * presence(mark.label);
   const floor = Math.min(area.bottom, scales.y(0));
@@ -61,6 +62,17 @@ function drawUprightBars({ context, theme }, mark, { scales, area, presence }) {
     const level = Math.max(area.top, scales.y(mark.values[i]));
     context.fillRect(left + 0.5, Math.min(level, floor), Math.max(1, right - left - 1), Math.abs(floor - level));
   }
+  context.globalAlpha = 1;
+  context.strokeStyle = theme.color(6);
+  for (const i of wholeBars(mark, store)) {
+    const [left, right] = [scales.x(mark.edges[i]), scales.x(mark.edges[i + 1])];
+    context.strokeRect(left, area.top, right - left, area.bottom - area.top);
+  }
+  pickBars(mark, place, (x, y) => {
+    const at = scales.x.invert(x);
+    const i = mark.edges.findIndex((edge, j) => edge <= at && at < mark.edges[j + 1]);
+    return i < 0 || y < area.top || y > area.bottom ? null : i;
+  });
 }
 
 // What the bars and outlines of a plot say about the bin under the pointer.

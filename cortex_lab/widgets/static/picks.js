@@ -2,9 +2,25 @@
 
 // A mark says `place.pick(x, y)`, rows of the dataset, and `place.act(x, y)`, a number; null where there is nothing.
 PANELS.chart = class extends ChartPanel {
+  constructor(stage, mount) {
+    super(stage, mount);
+    this.lasso = new Lasso(this.figure, () => this.places, stage.store, () => { this.zoom.dragged = true; });
+    this.taker = toolButton("◌", "Lasso: drag around rows to select them (or hold Shift)", () => this.take());
+    this.taker.setAttribute("aria-pressed", "false");
+    this.taker.hidden = true;
+    this.tools.bar.prepend(this.taker);
+  }
+
+  take() {
+    this.lasso.taken = !this.lasso.taken;
+    this.taker.setAttribute("aria-pressed", String(this.lasso.taken));
+    this.figure.classList.toggle("cortex-lassoed", this.lasso.taken);
+  }
+
   draw(frame, surface) {
     const hit = super.draw(frame, surface);
     this.picked = this.places.filter((place) => place.pick || place.act);
+    this.taker.hidden = !this.lasso.marks.length;
     if (this.picked.length) this.figure.classList.add("cortex-pins");
     return hit;
   }

@@ -66,6 +66,8 @@ class SaidButtons {
   }
 
   show(wanted) {
+    // In a report there is no training to act on.
+    if (this.panel.stage.known.offline) return;
     const said = JSON.stringify(wanted);
     if (said === this.shown) return;
     this.shown = said;

@@ -120,6 +120,10 @@ class Stage {
 
   receive(content, buffers) {
     if (content.type === "change") return this.store.hear(content, buffers);
+    if (content.type === "answer") {
+      if (content.page === this.page) for (const controls of this.controls.values()) controls.hear(content);
+      return null;
+    }
     if (content.type === "file") return content.page === this.page && takeFile(content, buffers[0]);
     if (content.type === "frame") {
       const bytes = buffers.length ? copyBytes(buffers[0]) : new ArrayBuffer(0);
@@ -203,14 +207,3 @@ function unpack(entries, bytes) {
   }
   return arrays;
 }
-
-function initialize({ model }) {
-  const stage = new Stage(model, meeting(model.get("bench")));
-  return () => stage.close();
-}
-
-function render({ el }) {
-  el.style.display = "none";
-}
-
-export default { initialize, render };

@@ -31,7 +31,7 @@ class CanvasPanel extends BasePanel {
     this.figure.tabIndex = 0;
     this.figure.setAttribute("role", "img");
     // On a low window all of the bench should be in sight.
-    if (mount.height) this.figure.style.height = `${Math.round(mount.height * Math.min(1, Math.max(0.6, innerHeight / 1000)))}px`;
+    if (mount.height) this.figure.style.height = `${Math.round(mount.height * Math.min(1, Math.max(0.56, (innerHeight - 80) / 1000)))}px`;
     this.canvas = this.add("canvas", "cortex-canvas", this.figure);
     this.note = this.add("div", "cortex-note", this.figure);
     this.tooltip = this.add("div", "cortex-tooltip", this.figure);

@@ -112,8 +112,8 @@ class Tools {
     const at = layout.indexOf(this.name);
     const ask = (format) => () => this.stage.send({ type: "export", panel: this.name, format });
     return [
-      { text: "Open in plotly", act: ask("plotly") },
-      ...Object.entries(FILES).map(([format, what]) => ({ text: `Save as ${what}`, act: ask(format) })),
+      ...(this.stage.known.offline ? [] : [{ text: "Open in plotly", act: ask("plotly") }]),
+      ...Object.entries(FILES).filter(([format]) => this.stage.known.files?.includes(format) ?? true).map(([format, what]) => ({ text: `Save as ${what}`, act: ask(format) })),
       null,
       ...(at > 0 ? [{ text: "Move earlier", act: () => this.move(-1) }] : []),
       ...(at < layout.length - 1 ? [{ text: "Move later", act: () => this.move(1) }] : []),

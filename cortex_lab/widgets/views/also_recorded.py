@@ -33,6 +33,7 @@ class AlsoRecorded(View[Columns]):
     """What is recorded beside losses and metrics, a plot each: `key` says which, or "all" of three."""
 
     title = "Also recorded"
+    follows = False
     rank = 15
     any_time = True
 

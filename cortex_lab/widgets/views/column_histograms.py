@@ -12,6 +12,7 @@ from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot
+from cortex_lab.widgets.chart.matrix import MOST_TO_SELECT, grouped
 from cortex_lab.widgets.chart.subjects import NO_DATASET, has_rows_to_browse
 from cortex_lab.widgets.chart.view import View
 
@@ -28,6 +29,7 @@ class ColumnHistograms(View[dict[str, np.ndarray]]):
     """
 
     title = "Columns"
+    follows = False
     size = (9.6, 2.6)
     height = 190
     place = "wide"
@@ -79,7 +81,8 @@ class ColumnHistograms(View[dict[str, np.ndarray]]):
         return {str(names[place]): _values(frame.iloc[:, place]) for place in shown}
 
     def chart(self, data: dict[str, np.ndarray]) -> Chart:
-        plots = tuple(_of_numbers(name, found) if found.dtype.kind == "f" else _of_words(name, found)
+        rows = np.asarray(self.dataset.rows)
+        plots = tuple((_of_numbers if found.dtype.kind == "f" else _of_words)(name, found, rows)
                       for name, found in data.items())  # fmt: skip
         there = len(self.columns)
         last = self._first + len(data)
@@ -99,7 +102,14 @@ def _values(column: pd.Series) -> np.ndarray:
     return column.astype(str).to_numpy(object)
 
 
-def _of_numbers(name: str, values: np.ndarray) -> Plot:
+def _grouped(rows: np.ndarray, places: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """The rows at each of `count` places; none where a row is no one value, or where there are very many."""
+    if len(rows) != len(places) or len(rows) > MOST_TO_SELECT:
+        return {}
+    return grouped([rows[places == place] for place in range(count)])
+
+
+def _of_numbers(name: str, values: np.ndarray, rows: np.ndarray) -> Plot:
     finite = values[np.isfinite(values)]
     drawn = finite[np.abs(finite) <= FARTHEST]
     detail = f"mean {drawn.mean():.4g}, std {drawn.std():.3g}" if len(drawn) else "no numbers"
@@ -110,13 +120,21 @@ def _of_numbers(name: str, values: np.ndarray) -> Plot:
         low, high = low - max(0.5, abs(low) / 8), high + max(0.5, abs(high) / 8)
     counts, edges = np.histogram(drawn, BINS, (low, high))
     top = Axis((0.0, max(1.0, 1.02 * float(counts.max(initial=0)))))
-    return Plot((Bars(counts, edges),), name, detail=detail, x=Axis((low, high)), y=top)
+    with np.errstate(invalid="ignore"):
+        places = np.where(np.abs(values) <= FARTHEST, np.searchsorted(edges, values, side="right") - 1, -1)
+    # The last bin has both of its ends.
+    places[values == edges[-1]] = BINS - 1
+    bars = Bars(counts, edges, **_grouped(rows, places, BINS))
+    return Plot((bars,), name, detail=detail, x=Axis((low, high)), y=top)
 
 
-def _of_words(name: str, values: np.ndarray) -> Plot:
-    words, counts = np.unique(values.astype(str), return_counts=True)
+def _of_words(name: str, values: np.ndarray, rows: np.ndarray) -> Plot:
+    words, found, counts = np.unique(values.astype(str), return_inverse=True, return_counts=True)
     most = np.sort(np.argsort(-counts, kind="stable")[:MOST_NAMES])
     names = tuple(str(word) for word in words[most])
     detail = f"{len(words):,} values" + (f", the {len(most)} most frequent" if len(words) > len(most) else "")
     top = Axis((0.0, float(counts.max(initial=1))))
-    return Plot((Bars(counts[most].astype(float), names=names),), name, detail=detail, x=top)
+    places = np.full(len(words), -1)
+    places[most] = np.arange(len(most))
+    bars = Bars(counts[most].astype(float), names=names, **_grouped(rows, places[found.ravel()], len(most)))
+    return Plot((bars,), name, detail=detail, x=top)

@@ -40,6 +40,7 @@ class DatasetRows(View[Page]):
     """
 
     title = "Rows"
+    follows = False
     size = (9.6, 3.4)
     height = 240
     place = "wide"

@@ -105,6 +105,7 @@ class Distributions(OfOneNode, View[Spread]):
     """
 
     title = "Distributions over time"
+    follows = False
     size = (9.6, 2.8)
     height = 230
     place = "wide"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -15,6 +16,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.mapped import MOST_ROWS, Mapped, activations_of, layers_to_map, rows_to_map
 from cortex_lab.widgets.chart.marks import Chart, Plot
+from cortex_lab.widgets.chart.moments import Moments
 from cortex_lab.widgets.chart.rows import has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
@@ -27,6 +29,8 @@ BETWEEN_LOOKS = 20
 """Iterations at least between two looks at the activations of a training that runs."""
 AFTER_A_FAILURE = 1.0
 """Seconds at least before the map is tried again, once the training has moved on."""
+MOST_KEPT = 60
+"""Maps of earlier steps that are kept, of a few kilobytes each; of more, every second is dropped."""
 LONGEST_LAYOUT = 3000
 """Iterations after which the layout begins anew from where it is, as what it records grows."""
 
@@ -56,7 +60,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
     It is a Process of its own under a Session of its own (`layout`), which `advance` moves on by one
     iteration. When the training has moved on, the map takes the new activations and goes on from where it
     is; while the training runs, every `BETWEEN_LOOKS` iterations. After a failure it tries again as soon as
-    the training is elsewhere.
+    the training is elsewhere. Of the steps that were laid out, up to 60 maps are kept, to be looked back at.
 
     Parameters
     ----------
@@ -98,6 +102,8 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self._seen: tuple[Hashable, float] = (None, 0.0)
         self._iterations = 0
         self._version = 0
+        self._kept = Moments[Map](MOST_KEPT)
+        self._of: EmbeddingMap | None = None
         self._turn = forks.freed(threading.Lock())
         self.layers, self._layer = layers_to_map(session)
         self._mapped = Mapped()
@@ -227,8 +233,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         layer, (step, features) = self._layer or "", self._activations()
         positions = first_picture(features)
         self.layout = None
-        self._picture = Map(layer, step, 0, positions, self._mapped)
-        self._version += 1
+        self._show(Map(layer, step, 0, positions, self._mapped))
 
     def _follow(self, subject: Hashable) -> None:
         """Lay out the activations as they are now, from where the points are."""
@@ -251,15 +256,34 @@ class EmbeddingMap(OfOneLayer, View[Map]):
     def _take_picture(self) -> None:
         assert self.layout is not None and self._picture is not None
         positions = np.array(self.layout.buffers["embedding"], dtype=np.float32)
-        self._picture = replace(self._picture, positions=positions, iteration=self.layout.step_number)
+        self._show(replace(self._picture, positions=positions, iteration=self.layout.step_number))
+
+    def _show(self, picture: Map) -> None:
+        self._picture = picture
+        self._kept.keep(picture.layer, picture.step, picture)
         self._version += 1
+
+    def twin(self, session: Session) -> EmbeddingMap:
+        """The maps that were laid out, each as it was left at its step: the last at the step of `session`."""
+        other = copy.copy(self)
+        other.session, other._of = session, self
+        return other
+
+    def _then(self) -> Map | None:
+        return self._kept.at(self._of._layer, self.session.step_number) if self._of else None
 
     # Drawing ----------------------------------------------------------------------------------------
 
     def state(self, exact: bool) -> Hashable:
+        if self._of is not None:
+            return id(self._then()), self.pinned
         return self._version, self.pinned, self._told(), self._picture is None
 
     def collect(self, exact: bool) -> Map:
+        if self._of is not None:
+            if (found := self._then()) is None:
+                raise NothingToShow("No map has been laid out yet.")
+            return replace(found, pinned=self._of.pinned)
         if self.missing:
             raise NothingToShow(self.missing)
         if self._picture is None:

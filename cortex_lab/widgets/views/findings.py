@@ -52,6 +52,7 @@ class Findings(View[Found | None]):
     """
 
     title = "Findings"
+    follows = False
     size = (9.6, 1.3)
     height = 44
     place = "wide"

@@ -47,6 +47,7 @@ class LossCurve(View[Curves]):
     """
 
     title = "Loss and accuracy"
+    follows = False
     rank = 10
     any_time = True
 

@@ -24,6 +24,7 @@ class PathView(View[Landscape]):
     """
 
     title = "Paths"
+    follows = False
     size = (5.4, 4.2)
 
     def __init__(self, *shown: Landscape | Log, **options: Any) -> None:

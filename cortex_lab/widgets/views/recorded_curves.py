@@ -62,6 +62,7 @@ class RecordedCurves(View[Drawn]):
     """
 
     title = "Curves"
+    follows = False
     size = (9.6, 4.4)
     height = 320
     place = "wide"

@@ -55,6 +55,7 @@ class RunComparison(View[Sides]):
     """
 
     title = "Comparison"
+    follows = False
     size = (9.6, 3.2)
     height = 260
     place = "wide"

@@ -11,7 +11,15 @@ import pandas as pd
 
 from cortex_lab.ground import checks
 from cortex_lab.study import Session
-from cortex_lab.widgets.chart.answered import Answered, Collected, OfAnswers, class_ids, classes_of, softened
+from cortex_lab.widgets.chart.answered import (
+    Answered,
+    Collected,
+    OfAnswers,
+    class_ids,
+    classes_of,
+    label_edit,
+    softened,
+)
 from cortex_lab.widgets.chart.buttons import Acts, Buttons
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Cells, Chart, Plot, Tiles
@@ -234,11 +242,8 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
         if number in (1, 2):
             return Acts((("row_weights", dict.fromkeys(rows, 0.5 if number == 1 else 1.0)),))
         labels = {row: said for row, said in zip(rows, mine["said"], strict=True) if said != "unknown"}
-        batches: Any = self.session.process.batches  # type: ignore[attr-defined]
-        classes = batches.classes.get(self._output) if isinstance(batches.classes, dict) else batches.classes
-        if classes is None:
-            labels = {row: self.goal.classes.index(said) for row, said in labels.items()}
-        return Acts((("labels", {self._output: labels} if isinstance(batches.targets, dict) else labels),))
+        assert self._output is not None
+        return Acts((("labels", label_edit(self.session, self._output, self.goal, labels)),))
 
 
 def confident_errors(chances: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,8 @@ CODES = {name: code for code, name in enumerate(NAMES)}
 
 _F = np.float32
 _ZERO, _ONE, _TWO, _THREE, _SIX, _HALF, _SIXTH = (_F(x) for x in (0, 1, 2, 3, 6, 0.5, 1 / 6))
-_THIRD, _LEAST, _FAR, _LARGE, _E = _F(1 / 3), _F(-87.3), _F(20), _F(80), _F(math.e)
+_THIRD, _FAR, _LARGE, _E = _F(1 / 3), _F(20), _F(80), _F(math.e)
+_LEAST, _LOWEST = _F(-87.3), np.finfo(np.float32).min
 _ROOT, _DENSITY = _F(math.sqrt(0.5)), _F(1 / math.sqrt(2 * math.pi))
 # erfc(z) = t exp(-z^2 + P(t)), t = 1 / (1 + z / 2), to 1.2e-7 of its value (Press et al., Numerical Recipes,
 # section 6.2): Chebyshev's, so that tails are as exact as the middle.
@@ -85,7 +86,7 @@ def _slope(v, d, code):
     """d * f'(x), from v = f(x), or from v = x for the activations that need their input."""
     zero, one = every(_ZERO), every(_ONE)
     if code == 0:
-        d = d * (_normal_cdf(v) + v * every(_DENSITY) * _exp(every(-_HALF) * v * v))
+        d = d * (_normal_cdf(v) + v * every(_DENSITY) * _vanishing(every(-_HALF) * v * v))
     elif code == 1:
         # Products, not choices: what is not a number in d must stay so.
         d = d * choose(v > zero, choose(v < every(_SIX), one, zero), zero)
@@ -119,6 +120,12 @@ def _hard_swish_slope(v):
 
 @compiled
 def _exp(x):
+    """exp(x), and exactly 0 of minus infinity alone: infinite slopes times 0 would be no number."""
+    return choose(x < every(_LOWEST), every(_ZERO), exp(x))
+
+
+@compiled
+def _vanishing(x):
     """exp(x), and 0 where it would be smaller than float32's smallest."""
     return choose(x < every(_LEAST), every(_ZERO), exp(x))
 
@@ -153,7 +160,7 @@ def _normal_cdf(v):
     p = fma(t, fma(t, fma(t, every(_P9), every(_P8)), every(_P7)), every(_P6))
     p = fma(t, fma(t, fma(t, p, every(_P5)), every(_P4)), every(_P3))
     p = fma(t, fma(t, fma(t, p, every(_P2)), every(_P1)), every(_P0))
-    tail = half * t * _exp(p - size * size)
+    tail = half * t * _vanishing(p - size * size)
     return choose(z > zero, one - tail, tail)
 
 
