@@ -20,7 +20,7 @@ from cortex_lab.nn import Graph, Layer, Node
 from cortex_lab.nn import layers as ours
 from cortex_lab.nn.contract.layer import Shape
 
-MOST_NODES = 10_000
+MOST_NODES = 4_000
 RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 _IGNORED = ("training", "mask")
 Path = tuple[str, ...]
