@@ -158,7 +158,6 @@ class Rows:
         else:
             into[...] = self.take(rows, pictures).reshape(into.shape)
 
-
     def _look_at(self, values: np.ndarray, rows: np.ndarray) -> None:
         """ValueError for what was not looked at before, in values of these rows as they lie."""
         if self.all_looked_at:

@@ -14,6 +14,7 @@ from cortex_lab.widgets.chart.row_map import Colors
 from cortex_lab.widgets.chart.rows import Asked, Named, fed, rows_of
 from cortex_lab.widgets.chart.subjects import network_of
 
+MOST_ROWS = 500
 MOST_VALUES = 12
 """Values of a target of which the first colors the map; more are a picture, or a sequence."""
 LABEL, PREDICTION, DRIFT, DISTORTION = "label", "prediction", "drift", "local distortion"
@@ -156,16 +157,30 @@ class MappedRows:
             return None
         return (data.predicted != self.targets) & (self.targets < len(self.goal[1].classes))
 
-    def table(self, data: Map) -> pd.DataFrame:
-        index = pd.Index(data.rows, name="row")
-        frame = pd.DataFrame({"x": data.positions[:, 0], "y": data.positions[:, 1]}, index=index)
-        own = self.own
+    def placed(self, places: dict[str, np.ndarray]) -> pd.DataFrame:
+        """Where each row lies, and the target that is its color."""
+        frame, own = pd.DataFrame(places, index=pd.Index(self.rows, name="row")), self.own
         if own.groups is not None:
             frame[own.by] = np.array(own.names, dtype=object)[own.groups]
         if own.values is not None:
             frame[own.by] = own.values
+        return frame
+
+    def table(self, data: Map) -> pd.DataFrame:
+        frame = self.placed({"x": data.positions[:, 0], "y": data.positions[:, 1]})
         if data.predicted is not None and self.goal is not None:
             frame[PREDICTION] = np.array(self.goal[1].classes, dtype=object)[data.predicted]
         if data.aligned is not None:
             frame[DRIFT] = data.aligned.drift
         return frame
+
+
+def layers_to_map(session: Session) -> tuple[list[str], str | None]:
+    """The layers of a session's network, and the last one before the output; none without a network."""
+    network = getattr(session, "network", None)
+    if network is None:
+        return [], None
+    layers = list(network.layers)
+    outputs = getattr(network.graph, "outputs", layers[-1:])
+    inner = [name for name in layers if name not in outputs]
+    return layers, inner[-1] if inner else layers[-1]

@@ -68,6 +68,22 @@ def colors_of(frame: pd.DataFrame, by: str | None) -> Colors:
     return Colors(by, codes.astype(np.int64), names)
 
 
+def points_of_map(
+    positions: np.ndarray,
+    rows: np.ndarray,
+    colors: Colors,
+    wrong: np.ndarray | None = None,
+    chosen: int | None = None,
+    key_name: str = "row",
+) -> Scatter:
+    """Points at `positions` (n, 2), each a row of the data that a click selects; `wrong` are outlined."""
+    x, y = positions.T
+    keys = {"keys": rows, "key_name": key_name, "chosen": chosen, "pins": True}
+    if wrong is not None:
+        keys["outlined"] = rows[wrong]
+    return Scatter(x, y, **keys, **colors.options())
+
+
 def chart_of_map(
     positions: np.ndarray,
     rows: np.ndarray,
@@ -79,15 +95,8 @@ def chart_of_map(
     key_name: str = "row",
     **told: Any,
 ) -> Chart:
-    """Points at `positions` (n, 2), each a row of the data that a click selects.
-
-    `wrong` (n,) of bool are outlined. `trail` are places (k, 2) where the row `chosen` was at steps (k,).
-    """
-    x, y = positions.T
-    keys = {"keys": rows, "key_name": key_name, "chosen": chosen, "pins": True}
-    if wrong is not None:
-        keys["outlined"] = rows[wrong]
-    marks: list[Mark] = [Scatter(x, y, **keys, **colors.options())]
+    """`points_of_map` as a chart; `trail` are places (k, 2) where the row `chosen` was at steps (k,)."""
+    marks: list[Mark] = [points_of_map(positions, rows, colors, wrong, chosen, key_name)]
     if trail is not None and len(trail[1]) > 1:
         checks.instance("chosen", chosen, (int, np.integer), "the row whose way it is")
         marks.append(Trail(*trail[0].T, trail[1], f"row {chosen}", "text"))

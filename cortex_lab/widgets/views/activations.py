@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cortex_lab.ground import checks
 from cortex_lab.nn import Network
 from cortex_lab.nn.examine.every_step import EveryStep
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.layer_pictures import LayerPicture, of_layer, of_output
 from cortex_lab.widgets.chart.marks import Chart
-from cortex_lab.widgets.chart.rows import Asked, KnownRows, fed, has_rows, rows_of
+from cortex_lab.widgets.chart.one_row import OfOneRow
+from cortex_lab.widgets.chart.rows import Asked, fed, has_rows, rows_of
 from cortex_lab.widgets.chart.scales import StickyLimit
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import network_of
@@ -60,7 +60,7 @@ class Pictures:
         return "; ".join([*said, *([f"not finite: {', '.join(odd)}"] if odd else [])])
 
 
-class Activations(View[Pictures]):
+class Activations(OfOneRow, View[Pictures]):
     """The inputs of the pinned row and what each layer makes of them, up to what the outputs say.
 
     `pinned` is a row number; None pins the first row held out. Layers that only reshape are left out: they
@@ -79,52 +79,38 @@ class Activations(View[Pictures]):
         self._limits: defaultdict[str, StickyLimit] = defaultdict(StickyLimit)
         self._inputs: dict[str, np.ndarray] = {}
         self._targets: dict[str, np.ndarray] = {}
-        self._pinned: int | None = None
-        self._rows: KnownRows | None = None
+        self._taken_of: int | None = None
         self._dead: tuple[float, int, dict[str, np.ndarray]] = (-np.inf, -1, {})
         if has_rows(session):
-            self._rows = rows_of(session)
+            known = self.pin(pinned)
             network = network_of(session)
             self._every_step = EveryStep(network)
-            self._sample = self._rows.take(self._rows.shown[:ROWS_LOOKED_AT])[0]
+            self._sample = known.take(known.shown[:ROWS_LOOKED_AT])[0]
             self._flat = _flat_pictures(network, self._sample)
             self._shown = _stops(network)
-            self.pinned = int(self._rows.shown[0]) if pinned is None else pinned
-
-    @property
-    def pinned(self) -> int | None:
-        """Number of the row that is shown."""
-        return self._pinned
-
-    @pinned.setter
-    def pinned(self, row: int) -> None:
-        known = self._rows or rows_of(self.session)
-        row = known.checked(checks.whole("pinned", row))
-        self._inputs, self._targets = known.take(np.array([row]))
-        self._pinned = row
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        if self._pinned is None or self._rows is None:
-            return ()
-        limits = int(self._rows.numbers.min()), int(self._rows.numbers.max())
-        told = {"label": "row", "tooltip": "The pinned row of the data", "shared": True}
-        return (Knob("pinned", "count", self._pinned, limits=limits, **told),)
+        return self.pinned_knob
 
     def state(self, exact: bool) -> Hashable:
         return standing(self.session, exact), self._pinned
 
     def collect(self, exact: bool) -> Seen:
         network = network_of(self.session)
-        if self._rows is None or self._pinned is None:
+        row = self._pinned
+        if self._rows is None or row is None:
             rows_of(self.session)
             raise NothingToShow("No row is pinned.\nSet bench.pinned to a row number.")
+        if self._taken_of != row:
+            self._inputs, self._targets = self._rows.take(np.array([row]))
+            self._taken_of = row
         found = network.activations(fed(self._inputs), self._shown)
         for name in self._every_step.layers:
             found[name] = self._every_step.of(name, self._inputs)
         seen = {name: network.seen(name, values[0]) for name, values in self._inputs.items()}
         targets = {name: values[0] for name, values in self._targets.items()}
-        return Seen(self.session.step_number, self._pinned, seen, targets, found, self._look(exact))
+        return Seen(self.session.step_number, row, seen, targets, found, self._look(exact))
 
     def _look(self, exact: bool) -> dict[str, np.ndarray]:
         """Which units of rectified layers are 0 for every row of a sample: (units,) of bool, by layer."""

@@ -12,8 +12,9 @@ import pandas as pd
 from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.mapped import MOST_ROWS, PlacedRows, activations_of, layers_to_map, rows_to_map
+from cortex_lab.widgets.chart.mapped_rows import MOST_ROWS, MappedRows, layers_to_map
 from cortex_lab.widgets.chart.marks import Axis, Chart, Plot
+from cortex_lab.widgets.chart.row_map import points_of_map
 from cortex_lab.widgets.chart.rows import has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
@@ -31,7 +32,7 @@ class Components:
     layer: str
     step: int
     method: str
-    mapped: PlacedRows
+    mapped: MappedRows
     places: np.ndarray
     shares: np.ndarray
     converged: bool = True
@@ -45,7 +46,8 @@ class Components:
         else:
             said += f"independent components of the principal ones, which have {held} of the variance"
             said += "" if self.converged else ", not settled"
-        return said + self.mapped.colored
+        colored = self.mapped.own.told
+        return said + (f"; {colored}" if colored else "")
 
 
 class ComponentMap(OfOneLayer, View[Components]):
@@ -79,7 +81,7 @@ class ComponentMap(OfOneLayer, View[Components]):
         self.pinned: int | None = None
         self.layers, self._layer = layers_to_map(session)
         rows = checks.whole("rows", rows, least=2)
-        self._mapped = rows_to_map(session, rows) if has_rows(session) else PlacedRows()
+        self._mapped = MappedRows.of(session, rows) if has_rows(session) else MappedRows()
         self.method = method
         if layer is not None:
             self.layer = layer
@@ -113,7 +115,7 @@ class ComponentMap(OfOneLayer, View[Components]):
         rows_of(self.session)
         layer = self._layer or ""
         try:
-            step, features = activations_of(self.session, layer, self._mapped.inputs)
+            step, features, _ = self._mapped.look(self.session, layer)
         except ValueError as error:
             raise NothingToShow(f"{error}.\nsession.diagnose() says where that comes from.") from None
         return step, layer, self._method, features
@@ -131,7 +133,8 @@ class ComponentMap(OfOneLayer, View[Components]):
         return Components(layer, step, method, self._mapped, found, shares, converged)
 
     def chart(self, data: Components) -> Chart:
-        points = data.mapped.points(data.places, self.pinned)
+        mapped = data.mapped
+        points = points_of_map(data.places, mapped.rows, mapped.own, chosen=self.pinned)
         what = "principal" if data.method == PCA else "independent"
         axes = [Axis(_limits(data.places[:, at]), f"{what} component {at + 1}") for at in (0, 1)]
         summary = f"{self.title} of {len(data.places)} rows by {data.layer}: {data.caption}"
@@ -139,7 +142,7 @@ class ComponentMap(OfOneLayer, View[Components]):
         return Chart((Plot((points,), x=axes[0], y=axes[1]),), **told)
 
     def table(self, data: Components) -> pd.DataFrame:
-        return data.mapped.table({"component_1": data.places[:, 0], "component_2": data.places[:, 1]})
+        return data.mapped.placed({"component_1": data.places[:, 0], "component_2": data.places[:, 1]})
 
 
 def principal(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

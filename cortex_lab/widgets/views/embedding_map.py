@@ -15,8 +15,7 @@ from cortex_lab.embed import PCA, AlignedMap, AlignedTSNE
 from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.mapped import layers_to_map
-from cortex_lab.widgets.chart.mapped_rows import Looked, Map, MappedRows
+from cortex_lab.widgets.chart.mapped_rows import MOST_ROWS, Looked, Map, MappedRows, layers_to_map
 from cortex_lab.widgets.chart.marks import Chart
 from cortex_lab.widgets.chart.moments import Moments
 from cortex_lab.widgets.chart.row_map import chart_of_map
@@ -25,7 +24,6 @@ from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
-MOST_ROWS = 500
 MOST_ITERATIONS = 1000
 STILL = 1e-3
 """The mean move of an iteration, as a share of the map's radius, below which the map counts as settled."""

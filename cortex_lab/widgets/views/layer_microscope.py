@@ -26,8 +26,9 @@ from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.layer_stats import NO_STEPS
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.nodes import OfOneNode
+from cortex_lab.widgets.chart.one_row import OfOneRow
 from cortex_lab.widgets.chart.passed import RowPasses, Weights
-from cortex_lab.widgets.chart.rows import KnownRows, Named, has_rows, rows_of
+from cortex_lab.widgets.chart.rows import Named, has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import network_of
 from cortex_lab.widgets.chart.view import NothingToShow, View
@@ -78,7 +79,7 @@ class Copied:
     batch: tuple[int, np.ndarray, np.ndarray | None] | None
 
 
-class LayerMicroscope(OfOneNode, View[Magnified]):
+class LayerMicroscope(OfOneNode, OfOneRow, View[Magnified]):
     """Activations, gradients and kernels of a layer, for a row, the last batch or the mean of a class.
 
     A click on a unit shows it alone: what of the input it can see, the gradient of its value with respect to
@@ -101,12 +102,10 @@ class LayerMicroscope(OfOneNode, View[Magnified]):
     ) -> None:
         super().__init__(session)
         self._of, self._show, self._unit, self._class = ROW, LAYER, 0, 0
-        self._pinned: int | None = None
-        self._rows: KnownRows | None = None
         self._sample: tuple[np.ndarray, Named, Named] | None = None
         if self.fits(session):
-            self._rows, self._passes = rows_of(session), RowPasses(session)
-            self.pinned = int(self._rows.shown[0]) if pinned is None else pinned
+            self._passes = RowPasses(session)
+            self.pin(pinned)
         if node is not None:
             self.node = node
         if unit is not None:
@@ -117,16 +116,6 @@ class LayerMicroscope(OfOneNode, View[Magnified]):
         return isinstance(session.process, Training) and has_rows(session)
 
     # What may be set --------------------------------------------------------------------------------
-
-    @property
-    def pinned(self) -> int | None:
-        """Number of the row that is looked at."""
-        return self._pinned
-
-    @pinned.setter
-    def pinned(self, row: int) -> None:
-        known = self._rows or rows_of(self.session)
-        self._pinned = known.checked(checks.whole("pinned", row))
 
     @property
     def of(self) -> str:
@@ -185,17 +174,15 @@ class LayerMicroscope(OfOneNode, View[Magnified]):
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        if self._rows is None or self._pinned is None:
+        if not self.pinned_knob:
             return ()
-        first, last = int(self._rows.numbers.min()), int(self._rows.numbers.max())
         found = [
             *self.node_knob,
             Knob("show", "choice", self._show, (LAYER, UNIT), label="show"),
             Knob("unit", "count", self._unit, limits=(0, self._widest - 1), label="unit"),
             Knob("of", "choice", self._of, self._ways, label="of"),
-            Knob("pinned", "count", self._pinned, limits=(first, last), label="row",
-                 tooltip="The pinned row of the data", shared=True),
-        ]  # fmt: skip
+            *self.pinned_knob,
+        ]
         if len(self._classes) > 1:
             found.append(Knob("of_class", "choice", self.of_class, self._classes, label="class"))
         return tuple(found)
@@ -254,7 +241,7 @@ class LayerMicroscope(OfOneNode, View[Magnified]):
         assert self._rows is not None
         wanted = (node, f"gradient:{node}")
         if self._of == ROW:
-            told, rows = f"row {self._pinned}", self._rows.take(np.array([self._pinned]))
+            told, rows = f"row {self._pinned}", self.pinned_row()
         else:
             numbers, inputs, targets = self._sampled()
             truth = np.asarray(targets.get(self._goal or "", np.full(len(numbers), -1)))
@@ -302,7 +289,7 @@ class LayerMicroscope(OfOneNode, View[Magnified]):
             more["steps"] = np.array([*steps, found.step])
             more["past_norms"] = np.array([each[unit] for each in (*norms, found.norms)])
         if self._of == ROW:
-            given = self._rows.take(np.array([self._pinned]))[0]
+            given = self.pinned_row()[0]
             place = units.place_of(found.activation, unit)
             places = np.zeros(found.activation.shape, bool)
             places[place] = True

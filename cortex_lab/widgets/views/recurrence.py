@@ -15,8 +15,9 @@ from cortex_lab.widgets.chart.buttons import Acts
 from cortex_lab.widgets.chart.close_up import layer_picture
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Chart, Line, Mark, Plot
+from cortex_lab.widgets.chart.one_row import OfOneRow
 from cortex_lab.widgets.chart.passed import RowPasses, Weights
-from cortex_lab.widgets.chart.rows import KnownRows, has_rows, rows_of
+from cortex_lab.widgets.chart.rows import has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import OfOneLayer, network_of
 from cortex_lab.widgets.chart.through_time import (
@@ -44,7 +45,7 @@ class Steps:
     found: ThroughTime
 
 
-class Recurrence(OfOneLayer, View[Steps]):
+class Recurrence(OfOneLayer, OfOneRow, View[Steps]):
     """State, cell and gates of a recurrent layer at each step of the pinned row, and its gradient by lag.
 
     The gradient is that of the last state with respect to the layer's input so many steps before it, as the
@@ -70,11 +71,9 @@ class Recurrence(OfOneLayer, View[Steps]):
         self.layers = recurrent_layers(network) if network is not None else []
         self._layer = self.layers[0] if self.layers else None
         self._of, self._unit, self._way = ALL, 0, "forward"
-        self._pinned: int | None = None
-        self._rows: KnownRows | None = None
         if self.fits(session):
-            self._rows, self._passes = rows_of(session), RowPasses(session)
-            self.pinned = int(self._rows.shown[0]) if pinned is None else pinned
+            self._passes = RowPasses(session)
+            self.pin(pinned)
         if layer is not None:
             self.layer = layer
 
@@ -84,16 +83,6 @@ class Recurrence(OfOneLayer, View[Steps]):
         return trains and bool(recurrent_layers(network_of(session)))
 
     # What may be set --------------------------------------------------------------------------------
-
-    @property
-    def pinned(self) -> int | None:
-        """Number of the row that is looked at."""
-        return self._pinned
-
-    @pinned.setter
-    def pinned(self, row: int) -> None:
-        known = self._rows or rows_of(self.session)
-        self._pinned = known.checked(checks.whole("pinned", row))
 
     @property
     def of(self) -> str:
@@ -134,16 +123,14 @@ class Recurrence(OfOneLayer, View[Steps]):
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        if self._rows is None or self._pinned is None or self._layer is None:
+        if not self.pinned_knob or self._layer is None:
             return ()
-        first, last = int(self._rows.numbers.min()), int(self._rows.numbers.max())
         found = [
             Knob("layer", "choice", self._layer, tuple(self.layers), label="layer"),
             Knob("of", "choice", self._of, (ALL, ONE), label="gates of"),
             Knob("unit", "count", self._unit, limits=(0, self._widest - 1), label="unit"),
-            Knob("pinned", "count", self._pinned, limits=(first, last), label="row",
-                 tooltip="The pinned row of the data", shared=True),
-        ]  # fmt: skip
+            *self.pinned_knob,
+        ]
         if len(self._ways) > 1:
             found.append(Knob("way", "choice", self._way, self._ways, label="way"))
         return tuple(found)
@@ -167,7 +154,7 @@ class Recurrence(OfOneLayer, View[Steps]):
         network, layer = network_of(self.session), self._layer
         ways = ways_of(network.graph.nodes[layer])
         way = self._way if self._way in ways else ways[0]
-        rows = self._rows.take(np.array([self._pinned]))
+        rows = self.pinned_row()
         found = through_time(network, self._passes, weights, rows, layer, way)
         unit = min(self._unit, found.states["state"].shape[1] - 1) if self._of == ONE else None
         return Steps(step, layer, self._pinned, unit, found)
