@@ -15,11 +15,12 @@ from numpy.typing import DTypeLike
 from cortex_lab.data.beside import with_others
 from cortex_lab.data.columns import Categories, categories_among
 from cortex_lab.data.dataset import Dataset
+from cortex_lab.data.frames import NAMELESS
 from cortex_lab.data.in_arrays import in_order, of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.pairs import no_data, refuse_other_pairs
 from cortex_lab.data.roles import as_list
-from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
+from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown, words_for_numbers
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 from cortex_lab.ground.pieces import PIECE
@@ -125,9 +126,14 @@ def labeled(
 def in_words(targets: object, words: pd.Index | None, role: str) -> Any:
     """Targets given as words as the ids that these had in the training's arrays.
 
-    As they are where the training had no words; ValueError for numbers where it had some.
+    Numbers are as they are where the training had some; ValueError for numbers where it had words, and for
+    words where it had numbers.
     """
-    if words is None or targets is None or isinstance(targets, Mapping):
+    if targets is None or isinstance(targets, Mapping):
+        return targets
+    if words is None:
+        if pd.api.types.infer_dtype(np.asarray(targets).reshape(-1), skipna=True) == "string":
+            raise words_for_numbers(role, targets)
         return targets
     if pd.Series(np.asarray(targets).reshape(-1)).infer_objects().dtype.kind in "biuf":
         raise numbers_for_words(role, words)
@@ -248,7 +254,7 @@ def joined(
     dtype: DTypeLike = np.float32, later: bool = False,
 ) -> Dataset:  # fmt: skip
     """A frame of inputs and the columns that belong to it, as one data set, read `later` as a Dataset is."""
-    columns = inputs.columns.tolist()
+    columns, unnamed = inputs.columns.tolist(), False
     if isinstance(targets, pd.Series):
         if targets.name in columns and inputs.columns.is_unique and targets.equals(inputs[targets.name]):
             raise _given_away(targets.name, f"frame.drop(columns={targets.name!r})")
@@ -261,6 +267,7 @@ def joined(
     if shared:
         raise ValueError(f"the inputs have a column {shared[0]!r} as well; give the targets another name")
     frame = pd.concat([inputs, targets], axis=1)
+    frame.attrs[NAMELESS] = unnamed
     # A name of the index may be that of a column.
     frame.index = frame.index.set_names([None] * frame.index.nlevels)
     goals = goals[0] if len(goals) == 1 else goals

@@ -12,6 +12,8 @@ from pandas.api.types import is_bool_dtype, is_integer_dtype
 from cortex_lab.data._rows import one_weight_each
 
 _COLUMNS = (pd.Series, pd.DataFrame)
+_OF_INDEX, NAMELESS = "columns made of an index", "target without a name"
+"""Of what is said in the `attrs` of frames: they go where the frame goes."""
 NUMBERS = ("row", "row number")
 """What an index of row numbers is called, so that it is not taken for one of the user's own."""
 
@@ -37,16 +39,26 @@ def numbered(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with rows numbered 0, 1, ...; an index that said something else becomes a column."""
     if frame.index.equals(pd.RangeIndex(len(frame))):
         return frame.reset_index(drop=True)
+    own = frame.columns
     index = frame.index
     # A name that a column has already is given up.
     names = [None if name in frame.columns else name for name in index.names]
     frame = frame.set_axis(index.set_names(names), axis=0) if names != list(index.names) else frame
-    return frame.reset_index()
+    frame = frame.reset_index()
+    # A frame of these rows that is given again has no column more than its owner gave it.
+    frame.attrs[_OF_INDEX] = [name for name in frame.columns if name not in own or name in of_index(frame)]
+    return frame
+
+
+def of_index(frame: pd.DataFrame) -> list:
+    """The columns of a frame that `numbered` made of an index, of this frame or of one it was taken from."""
+    return [name for name in frame.attrs.get(_OF_INDEX, ()) if name in frame.columns]
 
 
 def given_columns(frame: pd.DataFrame) -> list:
-    """The columns of a frame, but for what `numbered` made of an index without a name."""
-    return [name for name in frame.columns if name != "index"]
+    """The columns of a frame, but for what `numbered` made of an index."""
+    made = of_index(frame)
+    return [name for name in frame.columns if name not in made]
 
 
 def numbers_of_rows(frame: pd.DataFrame) -> pd.RangeIndex:

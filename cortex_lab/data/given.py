@@ -54,7 +54,7 @@ class Given:
     prepared: what read the frames among those inputs, by input name, if the network has learned so.
     labels: the words that the class ids in the arrays stand for, if they were given as words; by output name
         of several.
-    goals: the columns of targets in a frame beside arrays, if there are several; by output name of several.
+    goals: the column, or columns, of targets in a frame beside arrays; by output name of several.
     """
 
     reading: str
@@ -228,10 +228,17 @@ class Given:
         if self.source is not None:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
         if self.dataset is not None:
+            said = checks.plain(validation)
+            if (there := self.dataset.splits.get("validation")) is not None:
+                raise ValueError(
+                    f"the data have {len(there)} validation rows already, which validation={said} leaves "
+                    "out of everything: leave it out to validate on those, or deal the rows anew, "
+                    f"data = Dataset(...).split(validation={said})"
+                )
             try:
                 dataset = self.dataset.carve(validation, seed)
             except CannotStratify as error:
-                text, said = str(error).rpartition("split with stratify=False")[0], checks.plain(validation)
+                text = str(error).rpartition("split with stratify=False")[0]
                 split = f"data = Dataset(...).split(validation={said}, stratify=False)"
                 raise CannotStratify(f"{text}split it beforehand: {split}") from None
             return replace(self, dataset=dataset), _held(dataset.validation)

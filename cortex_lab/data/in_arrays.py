@@ -44,11 +44,12 @@ def targets_of(targets: object, reading: str) -> Any:
 
 
 def goals_of(targets: Any) -> Any:
-    """The columns of targets in a frame, if there are several; by output name where targets are."""
+    """The column of targets, or the list of several; by output name where targets are. None without names."""
     if isinstance(targets, Mapping):
         return {name: goals_of(each) for name, each in targets.items() if not isinstance(each, Mapping)}
-    several = isinstance(targets, pd.DataFrame) and targets.shape[1] > 1
-    return targets.columns.tolist() if several else None
+    if isinstance(targets, pd.DataFrame):
+        return targets.columns.tolist() if targets.shape[1] > 1 else targets.columns[0]
+    return targets.name if isinstance(targets, pd.Series) else None
 
 
 def in_order(targets: object, goals: object, role: str, columns: object = None) -> Any:

@@ -13,8 +13,8 @@ from numpy.typing import DTypeLike
 from cortex_lab.data.columns import Categories
 from cortex_lab.data.dataset import Dataset
 from cortex_lab.data.forms import as_data, in_words, inputs_of, joined, nameless
-from cortex_lab.data.frames import common_index
-from cortex_lab.data.in_arrays import described, in_order, of_arrays, targets_of
+from cortex_lab.data.frames import NAMELESS, common_index
+from cortex_lab.data.in_arrays import described, goals_of, in_order, of_arrays, targets_of
 from cortex_lab.data.pairs import in_parts
 from cortex_lab.data.prepared import is_prepared
 from cortex_lab.data.targets import codes_of_numbers, known_codes, shown
@@ -58,6 +58,7 @@ def rows_of(
     if isinstance(data, Dataset):
         if dataset is not None:
             return _like(data, dataset, role)
+        _refuse_another(None if data._autoencodes else data.target, goals, repr(data.name))
         return nameless(data.read_as_numbers(dtype), columns, reading, categories, goals, preparations)
     if isinstance(data, pd.DataFrame):
         raise TypeError(
@@ -70,6 +71,8 @@ def rows_of(
     inputs, targets = pair_of(data, role, wanted)
     common_index(inputs, targets)
     known = goals if dataset is None else dataset.target
+    unnamed = dataset is not None and (dataset._autoencodes or dataset._whole.attrs.get(NAMELESS))
+    _refuse_another(goals_of(targets), None if unnamed else known, role)
     output, targets = _as_trained(targets, known)
     targets = in_order(targets, known, role)
     if dataset is not None:
@@ -90,6 +93,29 @@ def _as_trained(targets: Any, known: Any) -> tuple[str | None, Any]:
     if targets is not None and not isinstance(targets, Mapping) and isinstance(known, Mapping):
         return None, dict.fromkeys(known, targets) if len(known) == 1 else targets
     return None, targets
+
+
+def _refuse_another(asked: Any, known: Any, role: str) -> None:
+    """ValueError for a column of targets that has another name than the one that was trained on."""
+    if isinstance(asked, Mapping) and isinstance(known, Mapping) and len(known) > 1:
+        pairs = [(_alone(name), _alone(known.get(output))) for output, name in asked.items()]
+    else:
+        pairs = [(_alone(asked), _alone(known))]
+    for name, goal in pairs:
+        # Several columns are compared where they are put in order.
+        if name is not None and goal is not None and name != goal:
+            raise ValueError(
+                f"{role} are to be judged by the column {name!r}, and the training predicts {goal!r}: give "
+                f"frame[{goal!r}], or if it is the same by another name, y.to_numpy()"
+            )
+
+
+def _alone(columns: Any) -> Any:
+    """The only column among these; None where there is none, or another than one."""
+    if isinstance(columns, (Mapping, list)):
+        several = [*columns.values()] if isinstance(columns, Mapping) else columns
+        return _alone(several[0]) if len(several) == 1 else None
+    return columns
 
 
 def _rows_beside(

@@ -134,7 +134,7 @@ def others_than(frame: pd.DataFrame, target: object, roles: Iterable[Any]) -> An
                 f"the frame has no column {column!r} to be predicted; say which is, target=..., of {there}"
                 f"{near(column, frame.columns)}"
             )
-    found = [column for column in frame.columns if column not in goals]
+    found = [column for column in given_columns(frame) if column not in goals]
     taken = [each for each in roles if each is not None and isinstance(each, Hashable)]
     found = [column for column in found if column not in taken]
     if not found:

@@ -67,6 +67,7 @@ class TrainingSession(Looking, Embedded, Showing, Session):
         shared: Iterable[Any] = (),
         labels: object = None,
         goals: object = None,
+        rows_given: bool = False,
     ) -> None:
         super().__init__(training, probes, snapshot_budget)
         self.dataset = dataset
@@ -74,6 +75,8 @@ class TrainingSession(Looking, Embedded, Showing, Session):
         self._shared = tuple(shared)
         # The words that class ids in arrays stand for, and the columns that targets beside arrays have.
         self._labels, self._goals = labels, goals
+        # Whether what is validated are rows that were given, and no split of the data.
+        self._rows_given = rows_given
         # Of earlier steps, from the file that it goes on from.
         self._networks: dict[int, Network] = {}
 
@@ -273,7 +276,7 @@ class TrainingSession(Looking, Embedded, Showing, Session):
     def sibling(self, process: Process) -> TrainingSession:
         probes, budget, shared = self.probes, self.history.budget, self._shared
         training: Any = process
-        named = {"labels": self._labels, "goals": self._goals}
+        named = {"labels": self._labels, "goals": self._goals, "rows_given": self._rows_given}
         sibling = TrainingSession(training, self.dataset, probes, budget, shared=shared, **named)
         sibling._networks = self._networks
         return sibling
@@ -331,10 +334,9 @@ class TrainingSession(Looking, Embedded, Showing, Session):
 
     def _split(self, name: str) -> Any:
         """The part of the data called so; KeyError that says which there are."""
-        splits = getattr(self.dataset, "splits", None) or {}
-        if name in splits:
+        splits, held_out = getattr(self.dataset, "splits", None) or {}, self.process.validation
+        if name in splits and not (name == "validation" and self._rows_given and held_out is not None):
             return getattr(self.dataset, name)
-        held_out = self.process.validation
         if name == "validation" and held_out is not None:
             return held_out
         there = list(dict.fromkeys([*splits, *["validation"] * (held_out is not None)]))

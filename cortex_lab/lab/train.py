@@ -243,7 +243,8 @@ def train(
     of_values = training.objective.reads_values
     of_bytes = [name for name, columns in reads.items() if set(columns) <= set(whole.byte_columns)]
     say_how_bytes_are_seen(network.graph, served.inputs, served.targets, of_values, of_bytes)
-    if isinstance(validation, str) or np.isscalar(validation):
+    rows_given = not (validation is None or isinstance(validation, str) or np.isscalar(validation))
+    if not rows_given and validation is not None:
         held_out = validation
     if sample_weight is not None:
         sample_weight = whole.weights(sample_weight)
@@ -257,8 +258,11 @@ def train(
     features = {name: each.features for name, each in prepared.items()}
     chosen += unscaled(training, given, reads | features, first)
     chosen += answered_together(training)
+    if len(training.losses) > 1 and not isinstance(first.targets, Mapping):
+        own = ", ".join(f"{name!r}: ..." for name in training.losses)
+        chosen.append(f"all its outputs learn the same targets; for targets of their own, give {{{own}}}")
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
-    named = {"labels": given.labels, "goals": given.goals}
+    named = {"labels": given.labels, "goals": given.goals, "rows_given": rows_given}
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, **named)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)
