@@ -219,11 +219,13 @@ def test_rows_are_judged_by_the_target_that_is_asked_for_or_refused(trained, ask
             cl.train(net(units), data, validation=way)
 
 
-def test_a_column_beside_its_inputs_is_what_is_judged_by():
+def test_a_column_of_another_name_is_judged_by_only_as_plain_numbers():
     frame = NAMED[list("abc")]
     for asked in (NAMED["z"], NAMED[["z"]], {"out": NAMED["z"]}):
-        session = cl.train(net(1), (frame, NAMED["y"]), validation=(frame, asked))
-        np.testing.assert_array_equal(session.process.validation[1]["out"][:, 0], NAMED["z"])
+        with pytest.raises(ValueError, match="to be judged by the column 'z', and the training predicts 'y'"):
+            cl.train(net(1), (frame, NAMED["y"]), validation=(frame, asked))
+    session = cl.train(net(1), (frame, NAMED["y"]), validation=(frame, NAMED["z"].to_numpy()))
+    np.testing.assert_array_equal(session.process.validation[1]["out"][:, 0], NAMED["z"])
     with pytest.raises(ValueError, match=r"to be judged by \['y', 'z'\], and the training predicts 'y'"):
         cl.train(net(1), (frame, NAMED["y"]), validation=(frame, NAMED[["y", "z"]]))
 
