@@ -19,7 +19,7 @@ WORK = 2e9
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
+class UnitPast:
     """By step and unit, (steps, units): the mean `activation` over rows and places, and the mean size of
     the `gradient` of each row's own loss, None where there is none.
 
@@ -47,11 +47,11 @@ class UnitHistory:
         kept: tuple[np.ndarray, Sequence[dict[str, Any]]],
         now: tuple[int, Weights],
         rows: tuple[Named, Named],
-    ) -> Past:
+    ) -> UnitPast:
         """What the units of `node` did at the steps `kept`, with snapshots, and do `now`, for `rows`."""
         steps, count = within_budget(self._passes.network, len(next(iter(rows[0].values()))))
         if steps < 2:
-            return Past("it would take too long to compute anew")
+            return UnitPast("it would take too long to compute anew")
         if self._of != (node, count):
             self._of, self._known = (node, count), {}
         inputs, targets = ({name: each[:count] for name, each in part.items()} for part in rows)
@@ -68,7 +68,7 @@ class UnitHistory:
         self._known = known
         found = [each[1:] for each in known.values()] + [self._found(node, now[1], inputs, targets)]
         gradients = [gradient for _, gradient in found if gradient is not None]
-        return Past(
+        return UnitPast(
             f"of {count} rows, computed anew from {len(known)} snapshots",
             np.array([*known, now[0]]),
             np.array([activation for activation, _ in found]),
@@ -92,7 +92,7 @@ def within_budget(network: Network, rows: int) -> tuple[int, int]:
     return steps, min(MOST_ROWS, rows, passes // max(1, steps))
 
 
-def history_plots(past: Past, unit: int) -> list[Plot]:
+def history_plots(past: UnitPast, unit: int) -> list[Plot]:
     """A line over the steps for what a unit gives, and one for its gradient."""
     if len(past.steps) < 2:
         return []

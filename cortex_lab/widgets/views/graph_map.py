@@ -24,7 +24,7 @@ SENTENCE = 70
 
 
 @dataclass(frozen=True, eq=False)
-class Described:
+class DrawnGraph:
     """A graph, where it stands, and what is wrong with the node after it, if one is."""
 
     graph: Graph
@@ -32,7 +32,7 @@ class Described:
     error: GraphError | None
 
 
-class GraphMap(View[Described]):
+class GraphMap(View[DrawnGraph]):
     """Layers before they are trained, from left to right; up to one whose shapes do not fit, which says why.
 
         GraphMap([Conv2D(8, 3), Dense(10), LSTM(4)], (28, 28, 1))
@@ -77,10 +77,10 @@ class GraphMap(View[Described]):
     def unfit(cls, session: Session) -> str:
         return "It is drawn of layers not trained yet.\nOf this one there is session.views.network_map()."
 
-    def look(self) -> Described:
-        return Described(self.graph, self._laid, self.error)
+    def look(self) -> DrawnGraph:
+        return DrawnGraph(self.graph, self._laid, self.error)
 
-    def chart(self, data: Described) -> Chart:
+    def chart(self, data: DrawnGraph) -> Chart:
         graph, names, layout = data.graph, data.laid.names, data.laid.layout
         counts = {name: _count(node) for name, node in graph.nodes.items()}
         said = [_said(graph, name, data.error) for name in names]
@@ -100,7 +100,7 @@ class GraphMap(View[Described]):
         summary = f"{self.title}, {caption}" + (f"; {data.error}" if data.error is not None else "")
         return Chart(tuple(plots), "column", caption=caption, summary=summary)
 
-    def table(self, data: Described) -> pd.DataFrame:
+    def table(self, data: DrawnGraph) -> pd.DataFrame:
         """A line for each layer, the one that does not fit last, with what is `wrong` with it."""
         rows = [
             (node.name, type(node.layer).__name__, ", ".join(dict.fromkeys(node.inputs)),

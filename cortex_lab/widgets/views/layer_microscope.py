@@ -31,7 +31,7 @@ from cortex_lab.widgets.chart.passed import RowPasses, Weights
 from cortex_lab.widgets.chart.rows import Named, has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import network_of
-from cortex_lab.widgets.chart.unit_history import Past, UnitHistory, history_plots
+from cortex_lab.widgets.chart.unit_history import UnitHistory, UnitPast, history_plots
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 ROW, BATCH, CLASS = "row", "batch", "class mean"
@@ -70,7 +70,7 @@ class Magnified:
     inputs: Named = field(default_factory=dict)
     steps: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     past_norms: np.ndarray = field(default_factory=lambda: np.empty(0))
-    past: Past = field(default_factory=lambda: Past("nobody asked"))
+    past: UnitPast = field(default_factory=lambda: UnitPast("nobody asked"))
 
 
 @dataclass(frozen=True, eq=False)
