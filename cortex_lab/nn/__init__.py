@@ -6,6 +6,7 @@
 | `Node`        | a layer with a name and what it reads, for graphs that are not chains    |
 | `Block`       | a piece of a network to be used again                                    |
 | `Graph`       | named nodes, edges and inferred shapes; JSON-able                        |
+| `GraphError`  | a node that does not fit, with the graph up to it                        |
 | `Plan`        | ordered forward and backward steps over named buffers with lifetimes     |
 | `Executor`    | a plan bound to memory: the only allocator of activations                |
 | `Network`     | a graph with flat parameters on a backend; predicts                      |
@@ -31,7 +32,7 @@ from cortex_lab.nn.contract import initializers
 from cortex_lab.nn.contract.layer import LAYERS, Layer, Parameter
 from cortex_lab.nn.contract.loss import LOSSES, Loss
 from cortex_lab.nn.graph.description import Block, Node
-from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.graph.graph import Graph, GraphError
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.train.training import Training
@@ -41,6 +42,7 @@ __all__ = [
     "LOSSES",
     "Block",
     "Graph",
+    "GraphError",
     "Layer",
     "Loss",
     "Network",

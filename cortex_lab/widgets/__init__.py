@@ -25,6 +25,7 @@
 | `Distributions`   | weights, updates, gradients, activations of a layer, over the steps   |
 | `RecordedCurves`  | all that is recorded, smoothed, with edits marked, beside other runs  |
 | `NetworkMap`      | the graph, each node with its shape, scale, dead units                |
+| `GraphMap`        | layers not trained yet, up to one that does not fit, which says why   |
 | `DecisionRegions` | what is said of each place, where the input is two numbers            |
 | `Recurrence`      | gates and state of a recurrent layer by time step, its gradient by lag   |
 | `Reliability`     | whether chances can be believed; ROC, precision and recall            |
@@ -74,6 +75,7 @@ from cortex_lab.widgets.views.decision_regions import DecisionRegions
 from cortex_lab.widgets.views.distributions import Distributions
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
 from cortex_lab.widgets.views.findings import Findings
+from cortex_lab.widgets.views.graph_map import GraphMap
 from cortex_lab.widgets.views.layer_microscope import LayerMicroscope
 from cortex_lab.widgets.views.layer_table import LayerTable
 from cortex_lab.widgets.views.loss_curve import LossCurve
@@ -113,6 +115,7 @@ __all__ = [
     "Distributions",
     "EmbeddingMap",
     "Findings",
+    "GraphMap",
     "HeatMap",
     "Knob",
     "LayerMicroscope",

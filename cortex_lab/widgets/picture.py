@@ -34,9 +34,9 @@ def paint_bench(views: Iterable[View[Any]], headline: str, dpi: int = 120) -> by
     shown = [(view, _drawing(view), *place) for view, place in _places(views)]
     units = max((rows.stop for _, _, rows, _ in shown), default=1)
     heights = [0.3, *[2.3] * units]
-    for view, _, rows, _ in shown:
+    for view, chart, rows, _ in shown:
         if view.place == "wide":
-            heights[rows.start + 1] = view.size[1]
+            heights[rows.start + 1] = view.size_for(chart)[1]
     figure = new_picture((10, sum(heights)), dpi)
     edges = {"left": 0, "right": 1, "top": 1, "bottom": 0, "hspace": 0, "wspace": 0}
     grid = figure.add_gridspec(units + 1, 2, height_ratios=heights, **edges)

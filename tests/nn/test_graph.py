@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
-from cortex_lab.nn import Block, Graph, Node
+from cortex_lab.nn import Block, Graph, GraphError, Node
 from cortex_lab.nn.layers.activation import ReLU
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
+from cortex_lab.nn.layers.embedding import Embedding
 from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.nn.layers.pooling import MaxPooling2D
 from cortex_lab.nn.layers.reshaping import RepeatVector
@@ -106,3 +108,23 @@ def test_a_thing_that_is_no_layer_is_refused():
 def test_an_unknown_output_is_named():
     with pytest.raises(ValueError, match="no node 'x' to be an output; it has dense_1"):
         Graph.build([Dense(3)], (3,), outputs=["x"])
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape", "node", "before"),
+    [
+        ([Dense(4), Conv2D(2, 3), Dense(1)], (5,), "conv2d_1", ["dense_1"]),
+        ([Dense(4), Node(Dense(2), "two", ("dense_1", "input"))], (5,), "two", ["dense_1"]),
+        ([Dense(4), Node(Dense(3), "tied", shares="dense_1")], (5,), "tied", ["dense_1"]),
+        ([Node(Dense(2), "late", "early"), Node(MaxPooling2D(2), "early", "input")], (5,), "early", []),
+        ([Dense(4), Embedding(9, 2)], (5,), "embedding_1", ["dense_1"]),
+    ],
+    ids=["shape", "inputs", "shares", "order", "ids"],
+)
+def test_a_node_that_does_not_fit_comes_with_the_graph_up_to_it(layers, shape, node, before):
+    with pytest.raises(GraphError, match=node) as raised:
+        Graph.build(layers, shape)
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert isinstance(error, ValueError) and error.node.name == node and set(error.node.inputs)
+    assert list(error.graph.nodes) == before and error.graph.inputs == {"input": shape}
+    assert str(error) == str(raised.value)

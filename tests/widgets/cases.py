@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cortex_lab.data import Dataset
+from cortex_lab.nn.layers.conv2d import Conv2D
+from cortex_lab.nn.layers.dense import Dense
+from cortex_lab.nn.layers.flatten import Flatten
 from cortex_lab.optimize import SGD, Adam, Himmelblau, landscape, log
 from cortex_lab.study import Probe, Session
 from cortex_lab.study import steps as taken
@@ -28,6 +31,7 @@ from cortex_lab.widgets import (
     Diagram,
     Distributions,
     EmbeddingMap,
+    GraphMap,
     LayerMicroscope,
     LayerTable,
     Line,
@@ -178,6 +182,8 @@ VIEW_CASES: dict[type[View[Any]], Callable[[int], View[Any]]] = {
     BatchRows: _of_batch,
     EmbeddingMap: _of_session(EmbeddingMap),
     Findings: _of_diagnosis,
+    # Of no steps one that is whole, else one that is not.
+    GraphMap: lambda steps: GraphMap([Flatten(), Dense(3), Conv2D(2, 3)][: 3 if steps else 2], (4, 2)),
     LossCurve: _of_session(LossCurve),
     AlsoRecorded: _of_measures,
     ComponentMap: _of_kind(ComponentMap, session_kinds.dataset),

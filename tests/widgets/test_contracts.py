@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -215,3 +216,35 @@ def test_a_legend_says_everything_once() -> None:
     line = next(iter(MARK_CASES.values()))[0]
     chart = Chart((Plot((line,)), Plot((line,))))
     assert [entry.label for entry in chart.legend] == ["noise"]
+
+
+OF_NO_ROWS = {
+    "weight_histogram": "bars of weights",
+    "optimization": "bars of layers",
+    "run_comparison": "bars of layers",
+    "activations": "chances of one row",
+    "layer_microscope": "columns of one row",
+}
+"""Views whose bars stand for something else than rows of the data."""
+
+
+@pytest.mark.parametrize("view_type", VIEW_CASES)
+def test_what_stands_for_rows_selects_them(view_type) -> None:
+    view = VIEW_CASES[view_type](120)
+    marks = [mark for plot in view.drawing().plots for mark in plot.marks]
+    for mark in marks:
+        told = str(getattr(mark, "key_name", getattr(mark, "unit", "")))
+        if isinstance(mark, (Scatter, Tiles)) and told == "row":
+            assert mark.pins and len(mark.keys)
+        if isinstance(mark, Cells) and any(name.startswith("row ") for name in mark.rows):
+            assert mark.pins and len(mark.keys) == len(mark.rows)
+        if isinstance(mark, Bars) and view.name not in OF_NO_ROWS:
+            assert len(mark.starts) == len(mark.values) + 1, f"bars of {view.name} select nothing"
+            each = [mark.members[start:end] for start, end in pairwise(mark.starts)]
+            assert sum(map(len, each)) == len(mark.members) > 0
+            assert not len(np.setdiff1d(mark.members, view.session.dataset.rows))
+            if mark.label == "values":
+                assert [*map(len, each)] == mark.values.tolist()
+            if mark.names and mark.names[0].startswith("row "):
+                named = zip(each, mark.names, strict=True)
+                assert all(name.startswith(f"row {rows[0]}") for rows, name in named)

@@ -13,6 +13,7 @@ from cortex_lab.nn.diagnosis import Finding
 from cortex_lab.study import Session, UpdateHeldBack
 from cortex_lab.widgets import BatchRows, Bench, Findings
 from cortex_lab.widgets.fault_words import facts_of, fault_html
+from cortex_lab.widgets.views.findings import Found
 from tests.study.walker import Walker
 from tests.waiting import wait_until
 from tests.widgets import session_kinds
@@ -122,6 +123,12 @@ def test_the_batch_of_every_kind_of_session_can_be_shown(kind):
 
 
 class TestFindings:
+    def test_a_picture_of_many_has_room_for_every_line(self):
+        view = Findings(session_kinds.arrays())
+        finding = Finding("kind", "where", 1.0, 2.0, "A sentence that goes on for more than a line. " * 5)
+        heights = [view.size_for(view.chart(Found(3, (finding,) * count)))[1] for count in (1, 2, 6)]
+        assert heights[0] == view.size[1] < heights[1] < heights[2]
+        assert heights[2] >= 6 * 3 * 0.13, "two lines and the measurement, each of some points"
     def test_they_have_their_measurement_and_a_remedy_to_click(self, open_bench):
         session = session_kinds.arrays()
         session.edit("learning_rate", 300.0)

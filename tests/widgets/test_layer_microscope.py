@@ -12,6 +12,7 @@ import cortex_lab as cl
 from cortex_lab.widgets import LayerMicroscope, NothingToShow
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.marks import Tiles
+from cortex_lab.widgets.chart.unit_history import within_budget
 from tests.widgets import session_kinds
 from tests.widgets.hand import linear
 
@@ -103,6 +104,66 @@ def test_a_unit_of_a_picture_sees_a_window_and_its_gradient_lies_in_it() -> None
     for step, norm in zip(data.steps, data.past_norms, strict=True):
         past = session.network_at(int(step)).parameters["conv2d_1/kernel"][..., 2]
         assert norm == pytest.approx(np.linalg.norm(past))
+
+
+def test_what_a_unit_did_at_steps_gone_by_is_what_the_network_of_then_does() -> None:
+    session = linear(X, Y, KERNEL)
+    session.step(9)
+    view = LayerMicroscope(session, "dense_1", unit=1)
+    past = view.look().past
+    assert past.steps.tolist() == [*session.history.steps, 9] and past.told.startswith("of 4 rows, computed")
+    assert past.gradient is not None and f"history {past.told}" in view.drawing().caption
+    for place, step in enumerate(past.steps.tolist()):
+        kernel, bias = (session.network_at(step).parameters[f"dense_1/{each}"] for each in ("kernel", "bias"))
+        given = X @ kernel + bias
+        np.testing.assert_allclose(past.activation[place], given.mean(axis=0), rtol=1e-5, atol=1e-6)
+        sizes = np.abs(softmax(given) - np.eye(3)[Y]).mean(axis=0)
+        np.testing.assert_allclose(past.gradient[place], sizes, rtol=1e-4, atol=1e-6)
+    lines = {plot.title: plot.marks[0] for plot in view.drawing().plots}
+    np.testing.assert_array_equal(lines["mean activation"].y, past.activation[:, 1])
+    np.testing.assert_array_equal(lines["size of gradient"].y, past.gradient[:, 1])
+
+
+def test_each_snapshot_is_computed_once_and_anew_where_the_step_was(monkeypatch) -> None:
+    session = pictures()
+    session.step(12)
+    view = LayerMicroscope(session, "conv2d_1", unit=2)
+    ran: list[Any] = []
+    run = view._passes.run
+
+    def counted(weights: Any, *rest: Any) -> Any:
+        ran.append(weights)
+        return run(weights, *rest)
+
+    monkeypatch.setattr(view._passes, "run", counted)
+    first = view.look().past
+    assert len(ran) == len(first.steps) + 1, "each step, and the row that is shown"
+    ran.clear()
+    view.unit = 3
+    view.look()
+    assert len(ran) == 2, "the present, and the row"
+    session.rewind(4)
+    session.edit("learning_rate", 0.5)
+    session.step(8)
+    anew = view.look().past
+    before, after = (dict(zip(each.steps.tolist(), each.activation, strict=True)) for each in (first, anew))
+    assert {0, 12} <= {*before} & {*after}
+    for step in {*before} & {*after}:
+        assert np.array_equal(before[step], after[step]) == (step <= 4)
+
+
+def test_of_networks_too_large_there_are_fewer_rows_fewer_steps_and_then_none(monkeypatch) -> None:
+    session = pictures()
+    session.step(30)
+    nodes = session.network.graph.nodes.values()
+    per_row = 3 * sum(node.layer.multiply_adds(*node.in_shapes) for node in nodes)
+    for passes, steps, rows in ((24 * 64, 24, 30), (24 * 5, 24, 5), (6, 6, 1), (1, 1, 1)):
+        monkeypatch.setattr("cortex_lab.widgets.chart.unit_history.WORK", passes * per_row)
+        assert within_budget(session.network, 30) == (steps, rows)
+        view = LayerMicroscope(session, "dense_1", unit=0)
+        past = view.look().past
+        assert len(past.steps) <= steps and view.drawing().plots
+        assert (len(past.steps) > 2) == (steps > 2) and (steps > 1 or "too long" in past.told)
 
 
 def test_a_step_under_way_and_the_training_are_not_disturbed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.nn.models.resnet import resnet
-from cortex_lab.widgets import Bench, NetworkMap
+from cortex_lab.widgets import Bench, GraphMap, NetworkMap
 from cortex_lab.widgets.chart.layered import layered
 from cortex_lab.widgets.chart.node_map import NodeMap
 from tests.widgets import session_kinds
@@ -80,7 +80,7 @@ def test_a_graph_in_a_circle_is_refused():
         layered(3, [(0, 1), (1, 2), (2, 1)])
 
 
-def node(view: NetworkMap, name: str) -> tuple[NodeMap, int]:
+def node(view: NetworkMap | GraphMap, name: str) -> tuple[NodeMap, int]:
     (mark,) = view.drawing().plots[0].marks
     assert isinstance(mark, NodeMap)
     return mark, mark.names.index(name)
@@ -182,3 +182,43 @@ def test_by_time_each_node_is_timed_and_nothing_is_otherwise():
     assert (frame.loc[["wide", "kind"], "backward ms"] > 0).all() and frame.loc["flat", "forward ms"] == 0
     (mark,) = view.drawing().plots[0].marks
     assert "ms forward" in mark.told[mark.names.index("kind")] and "ms in all" in view.drawing().caption
+
+
+class TestGraphsThatDoNotFit:
+    LAYERS = (cl.Conv2D(8, 3), cl.MaxPooling2D(2), cl.LSTM(4), cl.Dense(3))
+    BRANCHES = (
+        cl.Node(cl.Dense(4), "wide", ("a",)), cl.Node(cl.Dense(5), "deep", ("b",)),
+        cl.Node(cl.Add(), "both", ("wide", "deep")), cl.Dense(2),
+    )  # fmt: skip
+
+    def test_it_is_drawn_up_to_the_node_which_says_why(self):
+        with pytest.raises(cl.nn.GraphError, match="LSTM wants rows of shape") as raised:
+            cl.Network(self.LAYERS, (28, 28, 1))
+        assert "cl.widgets.GraphMap(layers, input_shape)" in raised.value.__notes__[0]
+        for view in (GraphMap(self.LAYERS, (28, 28, 1)), GraphMap(raised.value)):
+            mark, place = node(view, "lstm_1")
+            assert mark.names == ("input", "conv2d_1", "max_pooling2d_1", "lstm_1")
+            assert mark.details == ("28×28×1", "26×26×8", "13×13×8", "does not fit")
+            assert mark.wrong_ones.tolist() == [False, False, False, True]
+            assert mark.told[place] == str(raised.value) and mark.entries[-1].label == "does not fit"
+            assert str(raised.value) in view.drawing().plots[1].marks[0].texts[0]
+            assert view.frame()["wrong"].tolist() == ["", "", str(raised.value)]
+            assert view.frame()["parameters"].tolist() == [80, 0, 0]
+
+    def test_it_stands_to_the_right_of_all_that_it_reads(self):
+        mark, place = node(GraphMap(self.BRANCHES, {"a": (3,), "b": (4,)}), "both")
+        assert mark.names[:4] == ("a", "b", "wide", "deep") and mark.across[place] == max(mark.across)
+        assert np.isfinite(mark.way_x).sum() == 2 * 4
+
+    def test_what_fits_is_drawn_whole_of_layers_a_graph_and_a_network(self):
+        network = cl.Network([cl.Dense(4), cl.Dense(2)], (3,))
+        for view in (GraphMap([cl.Dense(4), cl.Dense(2)], 3), GraphMap(network.graph), GraphMap(network)):
+            mark, _ = node(view, "dense_2")
+            assert not mark.wrong_ones.any() and view.frame()["parameters"].tolist() == [16, 10]
+            assert "26 parameters" in view.drawing().caption and len(view.drawing().plots) == 1
+
+    def test_what_is_no_matter_of_shapes_is_raised(self):
+        with pytest.raises(ValueError, match="two nodes are called 'a'"):
+            GraphMap([cl.Dense(2, name="a"), cl.Dense(2, name="a")], 3)
+        with pytest.raises((TypeError, ValueError), match="input_shape must be the shape of one input row"):
+            GraphMap([cl.Dense(2)])

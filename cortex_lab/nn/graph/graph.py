@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from cortex_lab.ground import checks
@@ -26,6 +27,24 @@ class PlacedNode:
     def as_node(self) -> Node:
         """The description this was placed from."""
         return Node(self.layer, self.name, self.inputs, self.shares)
+
+
+class GraphError(ValueError):
+    """A node of a description that cannot stand where it does.
+
+    `graph` is what stands up to it, `node` the one that is wrong, which says what it reads.
+    """
+
+    graph: Graph
+    node: Node
+
+    @classmethod
+    def at(cls, node: Node, graph: Graph, why: str) -> GraphError:
+        """The error, with all it has to say; whoever catches it can draw how far the graph goes."""
+        made = cls(why)
+        made.graph, made.node = graph, node
+        made.add_note("cl.widgets.GraphMap(layers, input_shape) draws the graph up to there.")
+        return made
 
 
 @dataclass(frozen=True)
@@ -53,19 +72,25 @@ class Graph:
         known = dict(shapes)
         for node in with_masks(_order(flatten(layers, shapes), shapes), known):
             name = node.name or ""
-            placed[name] = _place(node, tuple(known[source] for source in node.inputs or ()), placed)
+            try:
+                placed[name] = _place(node, tuple(known[source] for source in node.inputs or ()), placed)
+            except ValueError as error:
+                so_far = cls(shapes, placed, (), _consumers(shapes, placed))
+                raise GraphError.at(node, so_far, str(error)) from None
             known[name] = placed[name].out_shape
         _check_inputs(shapes, placed)
-        consumers: dict[str, tuple[str, ...]] = {name: () for name in (*shapes, *placed)}
-        for node in placed.values():
-            for name in dict.fromkeys(node.inputs):
-                consumers[name] += (node.name,)
-                if node.layer.input_dtype == "int32" and name not in shapes:
-                    raise ValueError(
-                        f"{node.name!r} reads ids, which come straight from an input of the network, and "
-                        f"here from {name!r}; put it first and the others behind it, or give the input the "
-                        f"shape {placed[name].out_shape} at once"
-                    )
+        for place, node in enumerate(placed.values()):
+            strange = [name for name in node.inputs if name not in shapes]
+            if node.layer.input_dtype == "int32" and strange:
+                before = dict(islice(placed.items(), place))
+                raise GraphError.at(
+                    node.as_node(),
+                    cls(shapes, before, (), _consumers(shapes, before)),
+                    f"{node.name!r} reads ids, which come straight from an input of the network, and "
+                    f"here from {strange[0]!r}; put it first and the others behind it, or give the input the "
+                    f"shape {placed[strange[0]].out_shape} at once",
+                )
+        consumers = _consumers(shapes, placed)
         if outputs is not None:
             outputs = checks.listed("outputs", outputs, "a list of names of nodes")
         ends = tuple(outputs) if outputs is not None else tuple(n for n in placed if not consumers[n])
@@ -140,6 +165,15 @@ class Graph:
             for entry in data["nodes"]
         ]
         return cls.build(nodes, data["inputs"], data["outputs"])
+
+
+def _consumers(inputs: Iterable[str], nodes: Mapping[str, PlacedNode]) -> dict[str, tuple[str, ...]]:
+    """By name of an input or a node: the nodes that read it."""
+    consumers: dict[str, tuple[str, ...]] = {name: () for name in (*inputs, *nodes)}
+    for node in nodes.values():
+        for name in dict.fromkeys(node.inputs):
+            consumers[name] += (node.name,)
+    return consumers
 
 
 def _input_shapes(input_shape: object, layers: object = ()) -> dict[str, Shape]:

@@ -123,7 +123,7 @@ def norms_over_time(steps: np.ndarray, norms: np.ndarray) -> list[Plot]:
     high = 1.1 * float(known.max(initial=0.0)) or 1.0
     line = Line(steps, norms, "", 0, key="norm", dots=len(steps) <= 60)
     across = Axis((float(steps[0]), float(max(steps[-1], steps[0] + 1))), "step")
-    return [Plot((line,), "weight norm", x=across, y=Axis((0.0, high)))]
+    return [Plot((line,), "weight norm", x=across, y=Axis((0.0, high)), share=1.4)]
 
 
 def _kernel(parameters: dict[str, np.ndarray]) -> tuple[str, np.ndarray | None]:

@@ -305,13 +305,19 @@ def _diagram(mark: Diagram, axes: Axes) -> None:
     axes.set(xlim=(0, 1), ylim=(1, 0))
 
 
-def _sentences(mark: Sentences, axes: Axes) -> None:
-    axes.set(xlim=(0, 1), ylim=(1, 0))
+def lines_of(mark: Sentences) -> list[tuple[str, str]]:
+    """The lines that sentences are drawn as, each with its color."""
     lines: list[tuple[str, str]] = []
     for text, detail, wrong in zip(mark.texts, mark.details, mark.wrong_ones, strict=True):
         shade = FAULT if wrong else _PLAIN["text"]
         lines += [(line, shade) for line in textwrap.wrap(text, 150)]
         lines += [(detail, MUTED)] if detail else []
+    return lines
+
+
+def _sentences(mark: Sentences, axes: Axes) -> None:
+    axes.set(xlim=(0, 1), ylim=(1, 0))
+    lines = lines_of(mark)
     for place, (line, shade) in enumerate(lines):
         axes.text(0, (place + 0.5) / max(5, len(lines)), line, color=shade, fontsize=6.5, va="center")
 

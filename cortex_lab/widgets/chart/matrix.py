@@ -70,3 +70,19 @@ def grouped(cells: Sequence[np.ndarray]) -> dict[str, Any]:
     starts = np.concatenate([[0], np.cumsum([len(each) for each in rows])])
     members = np.concatenate(rows) if rows else _NONE
     return {"members": members.astype(np.int32), "starts": starts.astype(np.int32)}
+
+
+def grouped_by(rows: np.ndarray, places: np.ndarray, count: int) -> dict[str, Any]:
+    """The rows at each of `count` places; none where a row is no one value, or where there are very many."""
+    if len(rows) != len(places) or len(rows) > MOST_TO_SELECT:
+        return {}
+    return grouped([rows[places == place] for place in range(count)])
+
+
+def places_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """In which bin each value is, as `numpy.histogram` has it; -1 of those in none."""
+    with np.errstate(invalid="ignore"):
+        places = np.searchsorted(edges, values, side="right") - 1
+    # The last bin has both of its ends.
+    places[values == edges[-1]] = len(edges) - 2
+    return np.where(places < len(edges) - 1, places, -1)

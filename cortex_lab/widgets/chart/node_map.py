@@ -18,8 +18,9 @@ class NodeMap(Mark):
 
     `across` and `down` are their middles, `way_x` and `way_y` the edges, between 0 and 1, with NaN after each
     piece; `columns` and `lanes` say how much room a node has. `values` 0 to 1 shade them, NaN none; a bar
-    below each is as long as its share of `dead` units; those that are `wrong_ones` have a border. `chosen`
-    has a frame. A click on a node is told to the view by its number.
+    below each is as long as its share of `dead` units; those that are `wrong_ones` have a border,
+    which the legend calls `wrong_is`. `chosen` has a frame. A click on a node is told to the view by its
+    number.
     """
 
     names: tuple[str, ...]
@@ -35,6 +36,7 @@ class NodeMap(Mark):
     dead: np.ndarray = field(default_factory=lambda: _NONE)
     wrong_ones: np.ndarray = field(default_factory=lambda: _NONE)
     chosen: int | None = None
+    wrong_is: str = "out of bounds"
 
     @property
     def on_axes(self) -> bool:
@@ -51,4 +53,4 @@ class NodeMap(Mark):
     @property
     def entries(self) -> tuple[Entry, ...]:
         dead = (Entry("dead units", "muted", "bar"),) if np.nansum(self.dead) > 0 else ()
-        return (*dead, *((Entry("out of bounds", "fault", "square"),) if self.wrong_ones.any() else ()))
+        return (*dead, *((Entry(self.wrong_is, "fault", "square"),) if self.wrong_ones.any() else ()))

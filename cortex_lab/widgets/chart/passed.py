@@ -52,6 +52,11 @@ class RowPasses:
         self._executor: Executor | None = None
         self._turn = forks.freed(threading.Lock())
 
+    @property
+    def network(self) -> Network:
+        """The network of the session, of which a copy runs."""
+        return network_of(self.session)
+
     def weights(self) -> Weights:
         """Copies of the weights as they are; to be called between two steps."""
         network, training = network_of(self.session), self.session.process

@@ -157,6 +157,10 @@ class View(Generic[Data]):
     def go_beside(self, hurries: Callable[[], bool], ending: Callable[[], bool]) -> None:
         """From now on a thread of a bench calls `advance` beside the training, until it is `ending()`."""
 
+    def size_for(self, chart: Chart) -> tuple[float, float]:
+        """Width and height in inches of the picture of this chart."""
+        return self.size
+
     @property
     def live(self) -> bool:
         """Whether it moves by itself, through `advance`."""
@@ -191,14 +195,16 @@ class View(Generic[Data]):
 
     def png(self, dpi: int = 110) -> bytes:
         """What is drawn, as a PNG picture."""
-        figure = matplotlib.new_picture(self.size, dpi)
-        matplotlib.paint(self.drawing(), figure, self.title)
+        chart = self.drawing()
+        figure = matplotlib.new_picture(self.size_for(chart), dpi)
+        matplotlib.paint(chart, figure, self.title)
         return matplotlib.png_bytes(figure)
 
     def svg(self) -> str:
         """What is drawn, as an SVG picture."""
-        figure = matplotlib.new_picture(self.size)
-        matplotlib.paint(self.drawing(), figure, self.title)
+        chart = self.drawing()
+        figure = matplotlib.new_picture(self.size_for(chart))
+        matplotlib.paint(chart, figure, self.title)
         return matplotlib.svg_text(figure)
 
     def save(self, path: str | os.PathLike[str]) -> None:

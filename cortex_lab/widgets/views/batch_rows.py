@@ -82,7 +82,8 @@ class BatchRows(View[ShownBatch]):
         odd = np.where(data.at_fault | np.isinf(data.losses), " not finite", " unknown")
         told = tuple(name + ("" if so else said) for name, so, said in zip(names, known, odd, strict=True))
         values = np.where(known, data.losses, np.where(odd == " unknown", 0.0, highest))
-        losses = Bars(values, names=told, strong=strong, told="at fault")
+        each = {"members": data.rows, "starts": np.arange(len(data.rows) + 1)}
+        losses = Bars(values, names=told, strong=strong, told="at fault", **each)
         bars = Plot((losses,), "loss of each row", x=Axis((0.0, highest)), share=1.0)
         shown = f"{len(data.rows)} of {data.total} rows, those at fault and of the highest loss first"
         summary = f"The batch of step {data.step}: {shown}; the first is {names[0]}"
@@ -100,7 +101,10 @@ class BatchRows(View[ShownBatch]):
             )
         flat = values.reshape(len(values), -1)[:, :MOST_COLUMNS].astype(np.float64)
         names = tuple(f"row {each}" for each in data.rows)
-        return Cells(flat, _limits(flat), names, data.columns[: flat.shape[1]], numbers=flat.shape[1] <= 8)
+        columns = data.columns[: flat.shape[1]]
+        return Cells(
+            flat, _limits(flat), names, columns, numbers=flat.shape[1] <= 8, keys=data.rows, pins=True
+        )
 
     def table(self, data: ShownBatch) -> pd.DataFrame:
         index = pd.Index(data.rows, name="row")

@@ -12,7 +12,7 @@ from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Plot
-from cortex_lab.widgets.chart.matrix import MOST_TO_SELECT, grouped
+from cortex_lab.widgets.chart.matrix import grouped_by, places_of
 from cortex_lab.widgets.chart.subjects import NO_DATASET, has_rows_to_browse
 from cortex_lab.widgets.chart.view import View
 
@@ -102,13 +102,6 @@ def _values(column: pd.Series) -> np.ndarray:
     return column.astype(str).to_numpy(object)
 
 
-def _grouped(rows: np.ndarray, places: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """The rows at each of `count` places; none where a row is no one value, or where there are very many."""
-    if len(rows) != len(places) or len(rows) > MOST_TO_SELECT:
-        return {}
-    return grouped([rows[places == place] for place in range(count)])
-
-
 def _of_numbers(name: str, values: np.ndarray, rows: np.ndarray) -> Plot:
     finite = values[np.isfinite(values)]
     drawn = finite[np.abs(finite) <= FARTHEST]
@@ -120,11 +113,7 @@ def _of_numbers(name: str, values: np.ndarray, rows: np.ndarray) -> Plot:
         low, high = low - max(0.5, abs(low) / 8), high + max(0.5, abs(high) / 8)
     counts, edges = np.histogram(drawn, BINS, (low, high))
     top = Axis((0.0, max(1.0, 1.02 * float(counts.max(initial=0)))))
-    with np.errstate(invalid="ignore"):
-        places = np.where(np.abs(values) <= FARTHEST, np.searchsorted(edges, values, side="right") - 1, -1)
-    # The last bin has both of its ends.
-    places[values == edges[-1]] = BINS - 1
-    bars = Bars(counts, edges, **_grouped(rows, places, BINS))
+    bars = Bars(counts, edges, **grouped_by(rows, places_of(values, edges), BINS))
     return Plot((bars,), name, detail=detail, x=Axis((low, high)), y=top)
 
 
@@ -136,5 +125,5 @@ def _of_words(name: str, values: np.ndarray, rows: np.ndarray) -> Plot:
     top = Axis((0.0, float(counts.max(initial=1))))
     places = np.full(len(words), -1)
     places[most] = np.arange(len(most))
-    bars = Bars(counts[most].astype(float), names=names, **_grouped(rows, places[found.ravel()], len(most)))
+    bars = Bars(counts[most].astype(float), names=names, **grouped_by(rows, places[found.ravel()], len(most)))
     return Plot((bars,), name, detail=detail, x=top)

@@ -13,6 +13,7 @@ import pandas as pd
 from cortex_lab.ground import forks
 from cortex_lab.nn.diagnosis import Case, Finding, diagnose
 from cortex_lab.study import Session
+from cortex_lab.widgets.chart import matplotlib
 from cortex_lab.widgets.chart.layer_stats import NO_STEPS
 from cortex_lab.widgets.chart.marks import Chart, Plot, Sentences
 from cortex_lab.widgets.chart.view import View
@@ -162,6 +163,12 @@ class Findings(View[Found | None]):
         more = len(data.wrong) + len(data.notes) - len(shown)
         caption = f"as of step {data.step:,}" + (f"; {more} more: session.diagnose()" if more > 0 else "")
         return Chart((Plot((sentences,)),), caption=caption, summary=" ".join(texts), step=data.step)
+
+    def size_for(self, chart: Chart) -> tuple[float, float]:
+        """As high as its lines need."""
+        said = [mark for plot in chart.plots for mark in plot.marks if isinstance(mark, Sentences)]
+        lines = sum(len(matplotlib.lines_of(mark)) for mark in said)
+        return self.size[0], max(self.size[1], 0.65 + 0.135 * lines)
 
     def table(self, data: Found | None) -> pd.DataFrame:
         columns = ["kind", "where", "value", "bound", "sentence", "remedy"]

@@ -31,6 +31,7 @@ from cortex_lab.widgets.chart.passed import RowPasses, Weights
 from cortex_lab.widgets.chart.rows import Named, has_rows, rows_of
 from cortex_lab.widgets.chart.standing import standing
 from cortex_lab.widgets.chart.subjects import network_of
+from cortex_lab.widgets.chart.unit_history import UnitHistory, UnitPast, history_plots
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 ROW, BATCH, CLASS = "row", "batch", "class mean"
@@ -47,7 +48,7 @@ class Magnified:
     `activation` and `gradient` of the loss (*shape of its output, None where there is none), its parameters
     by name; `norms` of the weights into each unit, empty where it has no units. Of the chosen `unit`: its
     `place` in the output, the `source` input with `sees`, `saliency` and `occlusion` of it, the rows that
-    excite it most with how much they do, and the norm of its weights over `steps`.
+    excite it most with how much they do, the norm of its weights over `steps`, and what its `past` was.
     """
 
     step: int
@@ -69,6 +70,7 @@ class Magnified:
     inputs: Named = field(default_factory=dict)
     steps: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     past_norms: np.ndarray = field(default_factory=lambda: np.empty(0))
+    past: UnitPast = field(default_factory=lambda: UnitPast("nobody asked"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +86,10 @@ class LayerMicroscope(OfOneNode, OfOneRow, View[Magnified]):
 
     A click on a unit shows it alone: what of the input it can see, the gradient of its value with respect to
     the input and by how much its value falls where a part of the input is hidden, the rows that excite it
-    most, and the norm of the weights into it at the steps that the session keeps. Where a unit is at several
-    places, it is looked at where it is largest. Buttons revive a unit, freeze and reset the layer, as edits.
+    most; and its history at the steps that the session keeps: the norm of the weights into it, its mean
+    activation and the mean size of its gradient, computed anew for up to 64 rows and 24 steps, fewer of
+    large networks. Where a unit is at several places, it is looked at where it is largest. Buttons revive a
+    unit, freeze and reset the layer, as edits.
 
     `node` says which layer, `of` which rows ("row", "batch", "class mean"), `show` "layer" or "unit".
     """
@@ -105,6 +109,7 @@ class LayerMicroscope(OfOneNode, OfOneRow, View[Magnified]):
         self._sample: tuple[np.ndarray, Named, Named] | None = None
         if self.fits(session):
             self._passes = RowPasses(session)
+            self._history = UnitHistory(self._passes)
             self.pin(pinned)
         if node is not None:
             self.node = node
@@ -273,7 +278,7 @@ class LayerMicroscope(OfOneNode, OfOneRow, View[Magnified]):
     def _of_unit(self, found: Magnified, collected: Copied) -> Magnified:
         assert self._rows is not None
         network, node, unit, weights = network_of(self.session), found.node, found.unit, collected.weights
-        rows, inputs, _ = self._sampled()
+        rows, inputs, targets = self._sampled()
         passed = self._passes.activations(weights, inputs, node)
         excitement = units.excited(passed.reshape(len(rows), -1) if passed.ndim < 2 else passed, unit)
         order = np.argsort(np.where(np.isnan(excitement), np.inf, -excitement), kind="stable")[:MOST_EXCITED]
@@ -284,6 +289,7 @@ class LayerMicroscope(OfOneNode, OfOneRow, View[Magnified]):
         more: dict[str, Any] = {
             "rows": rows[order], "excitement": excitement[order],
             "inputs": {name: values[order] for name, values in inputs.items()},
+            "past": self._history.past(node, collected.kept, (found.step, weights), (inputs, targets)),
         }  # fmt: skip
         if len(found.norms):
             more["steps"] = np.array([*steps, found.step])
@@ -317,6 +323,7 @@ class LayerMicroscope(OfOneNode, OfOneRow, View[Magnified]):
         caption = f"{data.told}; unit {data.unit} of {data.activation.shape[-1]}" if unit else data.told
         if unit and len(data.place) > 1:
             caption += f", where it is largest: {list(data.place[:-1])}"
+        caption += f"; history {data.past.told}" if unit else ""
         lost = int(np.count_nonzero(~np.isfinite(data.activation)))
         caption += f"; {lost:,} of its values are not finite" if lost else ""
         caption += "" if unit else "; a click on a unit shows it alone"
@@ -343,7 +350,7 @@ class LayerMicroscope(OfOneNode, OfOneRow, View[Magnified]):
                 reads = [f"step {step}" for step in range(len(data.given))]
             plots.append(input_picture("its fall, hidden", data.occlusion, reads))
         plots.append(rows_picture(data.rows, data.excitement, data.inputs))
-        return [*plots, *norms_over_time(data.steps, data.past_norms)]
+        return [*plots, *norms_over_time(data.steps, data.past_norms), *history_plots(data.past, data.unit)]
 
     def table(self, data: Magnified) -> pd.DataFrame:
         """A line for each unit: mean and largest activation, norms of its gradient and of its weights."""

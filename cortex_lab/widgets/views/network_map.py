@@ -13,8 +13,8 @@ from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.buttons import Acts
 from cortex_lab.widgets.chart.knob import Knob
+from cortex_lab.widgets.chart.laid_out import LaidOut, by_powers, laid_out, room_for, shape_text
 from cortex_lab.widgets.chart.layer_stats import LayersSeen, LayerStats
-from cortex_lab.widgets.chart.layered import Layout, layered
 from cortex_lab.widgets.chart.marks import Chart, Plot
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.nodes import OfOneNode
@@ -27,17 +27,13 @@ from cortex_lab.widgets.chart.view import View
 TIME = "time"
 SHADES = ("activation std", "gradient norm", "weight norm", "update ratio", "parameters", TIME)
 MOST_ROWS = 64
-LANE = 46
-"""Height in pixels of a node and the gap below it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mapped:
-    """Inputs and nodes by name, where they stand, what is known of the nodes, and their seconds, if asked."""
+    """Inputs and nodes, where they stand, what is known of the nodes, and their seconds, if asked."""
 
-    names: tuple[str, ...]
-    edges: tuple[tuple[int, int], ...]
-    layout: Layout
+    laid: LaidOut
     seen: LayersSeen
     times: dict[str, tuple[float, float]]
 
@@ -62,11 +58,9 @@ class NetworkMap(OfOneNode, View[Mapped]):
         self.shade = shade
         self._stats = LayerStats(session)
         self._passes: RowPasses | None = None
-        self._laid: tuple[Any, tuple[str, ...], tuple[tuple[int, int], ...], Layout] | None = None
+        self._laid: tuple[Any, LaidOut] | None = None
         if LayerStats.fits(session):
-            lanes = self._lay()[3].lanes
-            self.height = int(min(900, max(type(self).height, LANE * lanes + 30)))
-            self.size = (9.6, max(1.6, min(8.0, 0.42 * lanes + 0.7)))  # type: ignore[misc]
+            self.height, self.size = room_for(self._lay().layout)  # type: ignore[misc]
 
     @classmethod
     def fits(cls, session: Session) -> bool:
@@ -88,17 +82,11 @@ class NetworkMap(OfOneNode, View[Mapped]):
     def state(self, exact: bool) -> Hashable:
         return standing(self.session, exact), self._shade, self._node, exact
 
-    def _lay(self) -> tuple[Any, tuple[str, ...], tuple[tuple[int, int], ...], Layout]:
+    def _lay(self) -> LaidOut:
         graph = network_of(self.session).graph
         if self._laid is None or self._laid[0] is not graph:
-            names = (*graph.inputs, *graph.nodes)
-            number = {name: place for place, name in enumerate(names)}
-            edges = [
-                (number[source], number[node.name]) for node in graph.nodes.values() for source in node.inputs
-            ]
-            edges = tuple(dict.fromkeys(edges))
-            self._laid = graph, names, edges, layered(len(names), edges)
-        return self._laid
+            self._laid = graph, laid_out(graph)
+        return self._laid[1]
 
     def collect(self, exact: bool) -> tuple[LayersSeen, Weights | None]:
         seen = self._stats.collect(exact)
@@ -110,30 +98,29 @@ class NetworkMap(OfOneNode, View[Mapped]):
         return seen, self._passes.weights()
 
     def prepare(self, collected: tuple[LayersSeen, Weights | None]) -> Mapped:
-        _, names, edges, layout = self._lay()
         seen, weights = collected
         times = {} if weights is None or self._passes is None else self._timed(self._passes, weights)
-        return Mapped(names, edges, layout, seen, times)
+        return Mapped(self._lay(), seen, times)
 
     def _timed(self, passes: RowPasses, weights: Weights) -> dict[str, tuple[float, float]]:
         known = rows_of(self.session)
         return passes.times(weights, *known.take(known.shown[:MOST_ROWS]))
 
     def chart(self, data: Mapped) -> Chart:
-        seen, layout = data.seen, data.layout
+        seen, names, layout = data.seen, data.laid.names, data.laid.layout
         wrong = seen.wrong_ones.any(axis=1)
-        frame = seen.frame.reindex(list(data.names))
-        frame[TIME] = [sum(data.times.get(name, (np.nan,))) for name in data.names]
-        lines = {name: {**frame.loc[name].to_dict(), "times": data.times.get(name)} for name in data.names}
+        frame = seen.frame.reindex(list(names))
+        frame[TIME] = [sum(data.times.get(name, (np.nan,))) for name in names]
+        lines = {name: {**frame.loc[name].to_dict(), "times": data.times.get(name)} for name in names}
         said = [self._said(name, line) for name, line in lines.items()]
         details, told = zip(*said, strict=True)
         # Of what is in blocks, the block is told under the pointer.
-        short = tuple(name.rpartition(".")[2] for name in data.names)
+        short = tuple(name.rpartition(".")[2] for name in names)
         mark = NodeMap(
             short, details, told, *layout.places.T, *layout.ways.T, layout.columns, layout.lanes,
-            values=_levels(frame[self._shade].to_numpy(float)), dead=frame["dead share"].to_numpy(float),
-            wrong_ones=wrong.reindex(list(data.names), fill_value=False).to_numpy(bool),
-            chosen=data.names.index(self._node) if self._node in data.names else None,
+            values=by_powers(frame[self._shade].to_numpy(float)), dead=frame["dead share"].to_numpy(float),
+            wrong_ones=wrong.reindex(list(names), fill_value=False).to_numpy(bool),
+            chosen=names.index(self._node) if self._node in names else None,
         )  # fmt: skip
         count = int(seen.frame["parameters"].sum())
         caption = f"{len(seen.frame)} layers, {count:,} parameters; shaded by {self._shade}"
@@ -152,12 +139,12 @@ class NetworkMap(OfOneNode, View[Mapped]):
         """What stands in a node, and all that is told of it."""
         graph = network_of(self.session).graph
         if name not in graph.nodes:
-            shape = "×".join(map(str, graph.shape(name)))
+            shape = shape_text(graph.shape(name))
             return shape, f"{name}: input {shape}"
         node = graph.nodes[name]
         said = [
             f"{name}: {line['kind']}",
-            f"{' + '.join(map(_shape, node.in_shapes))} to {_shape(node.out_shape)}",
+            f"{' + '.join(map(shape_text, node.in_shapes))} to {shape_text(node.out_shape)}",
         ]
         said += [f"{int(line['parameters']):,} parameters" + (", at rest" if line["frozen"] else "")]
         for column in ("weight norm", "gradient norm", "update ratio", "activation mean", "activation std"):
@@ -177,28 +164,12 @@ class NetworkMap(OfOneNode, View[Mapped]):
         if data.times:
             for place, column in enumerate(("forward ms", "backward ms")):
                 frame[column] = [1000 * data.times.get(name, (0.0, 0.0))[place] for name in frame.index]
-        reads = {data.names[end]: [] for _, end in data.edges}
-        for start, end in data.edges:
-            reads[data.names[end]].append(data.names[start])
-        frame.insert(1, "reads", [", ".join(reads.get(name, ())) for name in frame.index])
+        graph = network_of(self.session).graph
+        frame.insert(1, "reads", [", ".join(dict.fromkeys(graph.nodes[name].inputs)) for name in frame.index])
         return frame
 
     def act(self, number: int) -> Acts:
         """A click on a node: it is shown in all views."""
-        names = self._lay()[1]
+        names = self._lay().names
         inside = 0 <= number < len(names) and names[number] in self.nodes
         return self.choosing(names[number]) if inside else Acts()
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "1"
-
-
-def _levels(values: np.ndarray) -> np.ndarray:
-    """0 to 1 by the powers of ten of sizes; 0 and what is not finite have none."""
-    known = np.isfinite(values) & (values > 0)
-    if not known.any():
-        return np.full(len(values), np.nan)
-    logs = np.log10(np.where(known, values, 1.0))
-    low, high = logs[known].min(), logs[known].max()
-    return np.where(known, (logs - low) / (high - low) if high > low else 0.5, np.nan)

@@ -10,6 +10,7 @@ import pandas as pd
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.answered import Collected, OfAnswers
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Mark, Plot, Scatter
+from cortex_lab.widgets.chart.matrix import grouped_by, places_of
 from cortex_lab.widgets.chart.view import View
 
 MOST_POINTS = 2000
@@ -48,8 +49,8 @@ class Predicted:
 class PredictedValues(OfAnswers, View[Predicted]):
     """Values that a network predicts against their targets, and the residuals beside.
 
-    A residual is what was predicted less the target. A click on a point selects its row. Of more than 2000
-    rows in the `part` a sample is looked at, and the caption says so.
+    A residual is what was predicted less the target. A click on a point selects its row, one on a bar its
+    rows. Of more than 2000 rows in the `part` a sample is looked at, and the caption says so.
     """
 
     title = "Predicted values"
@@ -103,12 +104,13 @@ class PredictedValues(OfAnswers, View[Predicted]):
         widest = float(np.percentile(far, 99)) if len(far) else 1.0
         widest = max(widest, 1e-12) * 1.05
         edges = np.linspace(-widest, widest, BINS + 1)
-        counts, _ = np.histogram(np.clip(data.residuals, -widest, widest), edges)
+        places = places_of(np.clip(data.residuals, -widest, widest), edges)
+        counts = np.bincount(places, minlength=BINS)
         top = max(1.0, float(counts.max(initial=0)))
         beyond = int((far > widest).sum())
         detail = f"{beyond:,} beyond, counted at the ends" if beyond else ""
         marks: tuple[Mark, ...] = (
-            Bars(counts, edges, label="values"),
+            Bars(counts, edges, label="values", **grouped_by(data.rows, places, BINS)),
             Line(np.zeros(3), np.linspace(0.0, top, 3), color="text"),
         )
         return Plot(

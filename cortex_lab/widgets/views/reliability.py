@@ -13,6 +13,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.answered import Collected, OfAnswers, class_ids, classes_of, softened
 from cortex_lab.widgets.chart.knob import Knob
 from cortex_lab.widgets.chart.marks import Axis, Bars, Chart, Line, Mark, Plot
+from cortex_lab.widgets.chart.matrix import grouped_by
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 EVERY = "all classes"
@@ -23,13 +24,16 @@ MOST_POINTS = 300
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """The `chances` of each class, (answers, classes), and the `truth`, as bools; of the likeliest alone how
-    `sure` the answer is and whether it is `right`, (answers,). `lost` answers are not finite and left out.
+    """The `chances` of each class, (answers, classes), and the `truth`, as bools; the `rows` of the answers.
+
+    Of the likeliest alone how `sure` the answer is and whether it is `right`, (answers,). `lost` answers are
+    not finite and left out.
     """
 
     step: int
     told: str
     names: tuple[str, ...]
+    rows: np.ndarray
     chances: np.ndarray
     truth: np.ndarray
     sure: np.ndarray
@@ -44,7 +48,7 @@ class Reliability(OfAnswers, View[Judged]):
     diagonal chances can be believed, and the expected calibration error is the mean distance from it, of all
     answers (Guo et al., 2017, https://arxiv.org/abs/1706.04599). ROC and precision-recall have a line for
     each class against all others; the areas below them are the area under the curve, and average precision.
-    A `focus` shows one class alone, and its calibration.
+    A `focus` shows one class alone, and its calibration. A click on a bar selects the rows of its chances.
     """
 
     title = "Reliability"
@@ -105,15 +109,17 @@ class Reliability(OfAnswers, View[Judged]):
             right = np.where(np.isfinite(sure), np.nan_to_num(chances).argmax(axis=1), -1) == ids
         finite = np.isfinite(chances).all(axis=1)
         kept, lost = known & finite, int((known & ~finite).sum())
-        told = answered.step, answered.told, names, chances[kept], truth[kept]
+        rows = np.repeat(answered.rows, len(chances) // max(1, len(answered.rows)))
+        told = answered.step, answered.told, names, rows[kept], chances[kept], truth[kept]
         return Judged(*told, sure[kept].ravel(), right[kept].ravel(), lost)
 
     def chart(self, data: Judged) -> Chart:
         shown = self._shown(data)
         sure, right = data.sure, data.right
+        rows = np.repeat(data.rows, len(sure) // max(1, len(data.rows)))
         if self._focus != EVERY:
-            sure, right = data.chances[:, shown[0]], data.truth[:, shown[0]]
-        calibration, error = _calibration(sure, right)
+            sure, right, rows = data.chances[:, shown[0]], data.truth[:, shown[0]], data.rows
+        calibration, error = _calibration(sure, right, rows)
         curves: tuple[list[Mark], list[Mark]] = [], []
         areas = []
         for place in shown:
@@ -199,9 +205,14 @@ def curves_of(chances: np.ndarray, truth: np.ndarray) -> RankCurves | None:
     return RankCurves(recall, fallout, precision, area, average)
 
 
+def bins_of(chances: np.ndarray) -> np.ndarray:
+    """In which of the bins each chance is."""
+    return np.minimum((chances * BINS).astype(int), BINS - 1)
+
+
 def binned(chances: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """By bin of chances: how many answers, their mean chance, and the share that is right; NaN where none."""
-    bins = np.minimum((chances * BINS).astype(int), BINS - 1)
+    bins = bins_of(chances)
     counts = np.bincount(bins, minlength=BINS).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         said = np.bincount(bins, chances, BINS) / counts
@@ -215,11 +226,15 @@ def calibration_error(chances: np.ndarray, right: np.ndarray) -> float:
     return float(np.nansum(counts * np.abs(said - share)) / counts.sum()) if counts.sum() else float("nan")
 
 
-def _calibration(chances: np.ndarray, right: np.ndarray) -> tuple[tuple[Mark, ...], float]:
+def _calibration(
+    chances: np.ndarray, right: np.ndarray, rows: np.ndarray
+) -> tuple[tuple[Mark, ...], float]:
     counts, said, share = binned(chances, right)
     diagonal = Line(np.linspace(0, 1, 3), np.linspace(0, 1, 3), "", "muted", faint=True)
     parts = counts / counts.sum() if counts.sum() else counts
-    bars = Bars(parts, np.linspace(0, 1, BINS + 1), label="share of the answers", color="muted")
+    members = grouped_by(rows, bins_of(chances), BINS)
+    edges = np.linspace(0, 1, BINS + 1)
+    bars = Bars(parts, edges, label="share of the answers", color="muted", **members)
     known = counts > 0
     line = Line(said[known], share[known], "right, of that chance", 6, dots=True)
     return (bars, diagonal, line), calibration_error(chances, right)
