@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data import Dataset
+from cortex_lab.data import Dataset, RaggedArray, TensorArray
 from cortex_lab.embed import PCA, TSNE, AlignedTSNE
 from cortex_lab.ground import checks
 from cortex_lab.lab.embedding import PointMap, PointMaps
@@ -220,11 +220,11 @@ class Embedded:
         rows = pd.Index(np.asarray(dataset.rows), name="row")
         found = pd.DataFrame(index=rows)
         target, frame = dataset.target, dataset.frame
-        if isinstance(target, str) and target in frame.columns and frame[target].dtype.name != "tensor":
+        if isinstance(target, str) and target in frame.columns and not _holds_arrays(frame[target]):
             found["label"] = frame[target].to_numpy()
         results = self._results(dataset)
         for name in results:
-            if results[name].dtype.name not in ("tensor", "ragged"):
+            if not _holds_arrays(results[name]):
                 found[name] = results[name].array
         splits = getattr(self.dataset, "splits", None) or {}
         if splits:
@@ -240,6 +240,10 @@ class _Kept:
     """A network as it was."""
 
     network: Network
+
+
+def _holds_arrays(column: pd.Series) -> bool:
+    return isinstance(column.array, (TensorArray, RaggedArray))
 
 
 def _sampled(dataset: Dataset, most: int, seed: int) -> np.ndarray:
