@@ -130,7 +130,7 @@ function stampPoints(surface, mark, place, { radius, stands, symbolOf, presence 
   const { codes, palette } = colorsOf(mark, theme);
   const ground = packed(theme.background);
   const count = Math.max(1, mark.names.length);
-  const size = Math.max(1, (x.length > MANY.outlined ? 0.75 : 1) * radius * ratio);
+  const size = Math.max(1, (x.length > MANY.outlined ? 0.5 : 1) * radius * ratio);
   const many = x.length > MANY.outlined;
   const symbols = Array.from({ length: count }, (_, group) => setFor(layer, stampOf(symbolOf(group), size, 0), many));
   const rims = Array.from({ length: count }, (_, group) => setFor(layer, stampOf(symbolOf(group), size, 1.6 * ratio), many));
