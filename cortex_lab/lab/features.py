@@ -87,7 +87,7 @@ class Features:
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class _Kept:
     """A network as it was."""
 
     network: Network
@@ -110,7 +110,7 @@ class RowReader:
         """By the weights of now, whatever the session does later."""
         training = session.process
         # Only gradients need the loss.
-        kept = training.clone() if features.kind == "gradient" else Kept(training.network.copy())
+        kept = training.clone() if features.kind == "gradient" else _Kept(training.network.copy())
         return cls(features, kept, session)
 
     def __call__(self, data: Any) -> tuple[np.ndarray, pd.Index]:
