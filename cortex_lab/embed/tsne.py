@@ -321,7 +321,7 @@ class TSNE:
         return float(distance / np.sqrt((after.positions**2).sum(axis=1).mean()))
 
     def _pulled(self, state: _State, iteration: int, divergence: float | None) -> _State:
-        """The state with the gradient at its positions, and what that tells; estimates a divergence of None."""
+        """The state with the gradient at its positions, measured; a divergence of None is estimated."""
         early = self._is_early(state, iteration)
         exaggeration = self.early_exaggeration if early else state.exaggeration or 1.0
         estimate, gradient = state.points.gradient(state.positions, exaggeration)
