@@ -126,6 +126,30 @@ def test_other_rows_are_placed_by_the_weights_of_then(session):
     np.testing.assert_allclose(again, plane.positions, atol=1e-4)
 
 
+def test_one_picture_and_one_drawn_by_hand_are_placed_among_their_likes(session):
+    found = session.embedding("dense_1", "test", most=200, iterations=160, early_iterations=80)
+    frame = found.frame()
+    before = found.positions.copy()
+    # A row that is in the map goes to its own place, whichever way it is given.
+    row = int(frame.index[frame["correct"]][0])
+    one = session.dataset.select([row])
+    as_row, as_picture = found.place(one), found.place(one.arrays()[0])
+    np.testing.assert_array_equal(as_row, as_picture)
+    assert as_row.index.tolist() == [row] and as_picture.index.tolist() == [0]
+    radius = np.sqrt((found.positions**2).sum(axis=1).mean())
+    own = np.hypot(*(as_row.iloc[0] - frame.loc[row, ["x", "y"]]).to_numpy(float))
+    assert own < 0.25 * radius
+    # A zero: a ring of ink.
+    across, down = np.meshgrid(np.arange(8) - 3.5, np.arange(8) - 3.5)
+    ring = np.exp(-((np.hypot(across / 2.1, down / 3.1) - 1) ** 2) * 6).astype(np.float32)
+    place = found.place(ring[None, :, :, None])
+    near = np.hypot(frame["x"] - place["x"][0], frame["y"] - place["y"][0]).nsmallest(7).index
+    assert (frame.loc[near, "label"] == 0).sum() >= 4
+    np.testing.assert_array_equal(found.positions, before)
+    with pytest.raises(ValueError, match="8, 8, 1"):
+        found.place(ring)
+
+
 def test_maps_over_a_training_are_recorded_or_replayed(session):
     fresh = trained(0)
     kept = fresh.record_features("dense_1", every=10, most=50)
@@ -160,7 +184,6 @@ def test_pictures_and_pages(session, tmp_path):
     for name in ("map.html", "map.png", "map.svg", "map.csv"):
         found.save(tmp_path / name, color="loss")
         assert (tmp_path / name).stat().st_size > 1000
-    assert "plotly" in (tmp_path / "map.html").read_text()[:100_000].lower()
     assert (tmp_path / "map.csv").read_text().count("\n") == 81
     with pytest.raises(KeyError, match=r"no column 'colour' to color by; there are x, y, .*label"):
         found.view("colour")

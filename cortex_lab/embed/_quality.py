@@ -25,7 +25,7 @@ TOLD = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MapQuality:
     """What is kept of the neighborhoods of features in a map, judged by the `k` nearest of each point.
 

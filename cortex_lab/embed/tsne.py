@@ -17,9 +17,11 @@ from numpy.typing import ArrayLike
 from cortex_lab.embed._points import Perplexity, Points, checked_start, opentsne, rows_and_labels
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import renamed
-from cortex_lab.study import Probe
+from cortex_lab.study import Probe, every
 
 _MIN_GAIN, _MAX_MOVE = 0.01, 5.0
+# Over all pairs of 2,000 points, the divergence takes as long as the gradient.
+_ALWAYS_MEASURED, _MEASURED_EVERY = 500, 10
 
 Anchors = tuple[np.ndarray, np.ndarray]
 """Places (n, 2), and how strongly each point is held to its own (n,)."""
@@ -39,6 +41,8 @@ class _State:
     gradient: np.ndarray
     measured: Mapping[str, float]
     anchors: Anchors | None = None
+    measured_of: tuple[Points, np.ndarray] | None = None
+    """The map that the divergence is measured of, where that has not been asked for yet."""
 
 
 class TSNE:
@@ -52,7 +56,8 @@ class TSNE:
     "neighbors/indptr", "neighbors/indices" and "neighbors/affinity", the affinities as a CSR matrix, empty
     until they are computed.
 
-    Keys: "kl_divergence" (of the map that the step started from, without exaggeration. Up to 2,000 points
+    Keys: "kl_divergence" (of the map that the step started from, without exaggeration; of more than 500
+    points, recorded after every tenth step unless probes say otherwise. Up to 2,000 points
     over all pairs; above, affinities to others than 3 x perplexity neighbors count as 0, as they do in the
     gradient, which was off by 3 % in what was tried, and by 10 % where most distances were equal; from 10,000
     points on an estimate of that by interpolation, off by 0.01 at most), "grad_norm", "moved"
@@ -88,7 +93,6 @@ class TSNE:
 
     phases = ("affinities", "gradient", "move")
     keys = ("kl_divergence", "grad_norm", "moved", "exaggeration", "learning_rate")
-    probes = tuple(Probe(key) for key in keys)
 
     def __init__(
         self,
@@ -200,6 +204,13 @@ class TSNE:
             "neighbors/affinity": _read_only(np.zeros(0) if affinities is None else affinities.data),
         }
 
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What a session records: all keys; the divergence, above 500 points, after every tenth step."""
+        often = len(self._state.positions) <= _ALWAYS_MEASURED
+        apart = {} if often else {"kl_divergence": every(_MEASURED_EVERY)}
+        return tuple(Probe(key, apart.get(key)) for key in self.keys)
+
     def walk(self) -> Iterator[str]:
         """One step. What `snapshot` holds changes in the last phase only."""
         _ = self._state.points.affinities
@@ -213,7 +224,8 @@ class TSNE:
             before = self._state
             state = self._up_to_last_move(before)
         state = _moved(state)
-        self._state = replace(state, measured={**state.measured, "moved": self._distance(before, state)})
+        measured = {**state.measured, "moved": self._distance(before, state)}
+        self._state = replace(state, measured=measured, measured_of=(before.points, before.positions))
         self._gradient = state.gradient
         self.step_number += 1
         yield "move"
@@ -222,7 +234,13 @@ class TSNE:
         """The value of `key` for the step just completed; NaN before the first."""
         if key not in self.keys:
             raise KeyError(f"a t-SNE layout measures {', '.join(self.keys)}, not {key!r}")
-        return self._state.measured.get(key, float("nan"))
+        state = self._state
+        if key == "kl_divergence" and state.measured_of is not None:
+            points, positions = state.measured_of
+            found = points.divergence(positions)
+            known = state.measured if found is None else {**state.measured, key: found}
+            self._state = state = replace(state, measured=known, measured_of=None)
+        return state.measured.get(key, float("nan"))
 
     def snapshot(self) -> dict[str, Any]:
         return {"step_number": self.step_number, **vars(self._state)}
@@ -291,7 +309,7 @@ class TSNE:
 
     def _up_to_last_move(self, state: _State) -> _State:
         first = self.step_number * self.iterations_per_step
-        state = self._pulled(state, first, state.points.divergence(state.positions))
+        state = self._pulled(state, first, None)
         for iteration in range(first + 1, first + self.iterations_per_step):
             state = self._pulled(_moved(state), iteration, state.measured["kl_divergence"])
         return state
@@ -303,7 +321,7 @@ class TSNE:
         return float(distance / np.sqrt((after.positions**2).sum(axis=1).mean()))
 
     def _pulled(self, state: _State, iteration: int, divergence: float | None) -> _State:
-        """The state with the gradient at its positions, and what that tells; its divergence too, if None."""
+        """The state with the gradient at its positions, measured; a divergence of None is estimated."""
         early = self._is_early(state, iteration)
         exaggeration = self.early_exaggeration if early else state.exaggeration or 1.0
         estimate, gradient = state.points.gradient(state.positions, exaggeration)

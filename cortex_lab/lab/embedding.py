@@ -53,8 +53,9 @@ class PointMap:
     def place(self, data: object) -> pd.DataFrame:
         """Where other rows go in this map, by the same weights: "x" and "y" on their own index.
 
-        `data` is given as to `session.score`: a split, a Dataset, a frame, or a pair (inputs, targets). The
-        map stays as it is. ValueError for a map of weights, which has no rows.
+        `data` is given as to `session.score`: a split, a Dataset, a frame, or a pair (inputs, targets); or
+        inputs alone, as an array, with a line for each row: `place(picture[None])`. The map stays as it is.
+        ValueError for a map of weights, which has no rows.
         """
         if self.read is None:
             raise ValueError(f"a map of {self.of} is not one of rows, so there are none to place in it")
@@ -83,18 +84,15 @@ class PointMap:
 class PointMaps:
     """Maps of the same rows at several steps of a training, aligned; see `AlignedTSNE`.
 
-    session: steps the `AlignedTSNE` that laid them out. columns: by step, what is known of each row.
+    columns: by step, what is known of each row. session: steps the `AlignedTSNE` that laid them out, None of
+    maps that were read from a file.
     """
 
-    session: Session
+    maps: tuple[AlignedMap, ...]
     columns: dict[int, pd.DataFrame]
     of: str
-    features: Callable[[int], tuple[np.ndarray, np.ndarray]] = field(repr=False)
-
-    @property
-    def maps(self) -> tuple[AlignedMap, ...]:
-        process: Any = self.session.process
-        return process.maps
+    session: Session | None = None
+    features: Callable[[int], tuple[np.ndarray, np.ndarray]] | None = field(default=None, repr=False)
 
     def frame(self) -> pd.DataFrame:
         """A line for each row and step: "x", "y" on the scale of the first map, "drift", and the columns."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cortex_lab.ground import checks
+from cortex_lab.lab.looking import index_of
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.train.by_row import gradients_by_row
 
@@ -80,6 +84,44 @@ class Features:
             given = dict(inputs) if len(inputs) > 1 else next(iter(inputs.values()))
             found = network.activations(given, [self.name])[self.name]
         return np.asarray(found).reshape(len(found), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A network as it was."""
+
+    network: Network
+
+
+@dataclass(frozen=True, eq=False)
+class RowReader:
+    """Reads the `features` of other rows by the weights of then; the `session` knows the data.
+
+    Called with what is given to `session.score`, or with inputs alone, it returns (rows, numbers) and the
+    index of the rows.
+    """
+
+    features: Features
+    training: Any
+    session: Any
+
+    @classmethod
+    def of(cls, features: Features, session: Any) -> RowReader:
+        """By the weights of now, whatever the session does later."""
+        training = session.process
+        # Only gradients need the loss.
+        kept = training.clone() if features.kind == "gradient" else _Kept(training.network.copy())
+        return cls(features, kept, session)
+
+    def __call__(self, data: Any) -> tuple[np.ndarray, pd.Index]:
+        session, features = self.session, self.features
+        if isinstance(data, np.ndarray) and features.kind != "gradient":
+            inputs, targets = self.training.network.checked_inputs(data), {}
+        else:
+            data = session._split(data) if isinstance(data, str) else data
+            inputs, targets = session._rows_to_score(data)
+        found = features.read(self.training, inputs, targets)
+        return found, index_of(data, len(found))
 
 
 def _first(network: Network) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cortex_lab.data import Dataset
+from cortex_lab.data import Dataset, RaggedArray, TensorArray
 from cortex_lab.embed import PCA, TSNE, AlignedTSNE
 from cortex_lab.ground import checks
 from cortex_lab.lab.embedding import PointMap, PointMaps
-from cortex_lab.lab.features import Features
-from cortex_lab.lab.looking import index_of
-from cortex_lab.nn import Network, Training
+from cortex_lab.lab.features import Features, RowReader
+from cortex_lab.nn import Training
 from cortex_lab.study import Notice, Session, below
 from cortex_lab.study import steps as taken
 
@@ -83,8 +81,13 @@ class FeaturesAtSteps:
 
 
 class Embedded:
-    """Base of `TrainingSession`: its rows as maps."""
+    """Base of `TrainingSession`: its rows as maps.
 
+    What is put into `maps`, by a name, is saved with the session and there again when one goes on from the
+    file: `session.maps["last layer"] = session.embedding("dense_2")`.
+    """
+
+    maps: dict[str, PointMap | PointMaps]
     process: Training
     dataset: Dataset | None
     step_number: int
@@ -174,7 +177,7 @@ class Embedded:
         session = Session(process)
         session.run(below("remaining", 1), progress=False)
         columns = {step: source.columns(step) for step in wanted}
-        return PointMaps(session, columns, source.features.told, source)
+        return PointMaps(process.maps, columns, source.features.told, session, source)
 
     # What rows, and what is known of them ------------------------------------------------------------
 
@@ -206,25 +209,18 @@ class Embedded:
             return x, units, step, None
         x = features.read(training, *self._rows_to_score(dataset))
         # Of another moment than this, should the training go on.
-        kept: Any = training.clone() if features.kind == "gradient" else _Kept(training.network.copy())
-
-        def read(data: Any) -> tuple[np.ndarray, pd.Index]:
-            data = self._split(data) if isinstance(data, str) else data
-            found = features.read(kept, *self._rows_to_score(data))
-            return found, index_of(data, len(found))
-
-        return x, self._known_of(dataset), step, read
+        return x, self._known_of(dataset), step, RowReader.of(features, self)
 
     def _known_of(self, dataset: Dataset) -> pd.DataFrame:
         """By row number: its label, what the network says of it now, and the part of the data it is in."""
         rows = pd.Index(np.asarray(dataset.rows), name="row")
         found = pd.DataFrame(index=rows)
         target, frame = dataset.target, dataset.frame
-        if isinstance(target, str) and target in frame.columns and frame[target].dtype.name != "tensor":
+        if isinstance(target, str) and target in frame.columns and not _holds_arrays(frame[target]):
             found["label"] = frame[target].to_numpy()
         results = self._results(dataset)
         for name in results:
-            if results[name].dtype.name not in ("tensor", "ragged"):
+            if not _holds_arrays(results[name]):
                 found[name] = results[name].array
         splits = getattr(self.dataset, "splits", None) or {}
         if splits:
@@ -235,11 +231,8 @@ class Embedded:
         return found
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """A network as it was."""
-
-    network: Network
+def _holds_arrays(column: pd.Series) -> bool:
+    return isinstance(column.array, (TensorArray, RaggedArray))
 
 
 def _sampled(dataset: Dataset, most: int, seed: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
 from cortex_lab.lab.looking import Looking
 from cortex_lab.lab.mapping import Embedded
 from cortex_lab.lab.recipe import Recipe
+from cortex_lab.lab.saved_maps import describe_maps
 from cortex_lab.lab.showing import Showing
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
@@ -79,6 +80,7 @@ class TrainingSession(Looking, Embedded, Showing, Session):
         self._rows_given = rows_given
         # Of earlier steps, from the file that it goes on from.
         self._networks: dict[int, Network] = {}
+        self.maps = {}
 
     @property
     def network(self) -> Network:
@@ -228,8 +230,9 @@ class TrainingSession(Looking, Embedded, Showing, Session):
     def save(self, path: str | os.PathLike) -> None:
         """Save network, optimizer and step in one file, atomically; `train(..., resume_from=path)` goes on.
 
-        What has been recorded, the run under way, breakpoints and attached plateaus are saved too, and for
-        `restore_best` the weights of the best steps, by what is validated or else by the loss; of 3 at most.
+        What has been recorded, the run under way, breakpoints, attached plateaus and `maps` are saved too,
+        and for `restore_best` the weights of the best steps, by what is validated or else by the loss; of 3
+        at most.
         Subscribers and measures of your own are not; conditions of your own in breakpoints, and parts, are
         named in a warning. Between two steps only: ValueError inside one.
         """
@@ -355,7 +358,7 @@ class TrainingSession(Looking, Embedded, Showing, Session):
                 f"the session stands inside a step, after {self.phase}; finish it: session.step()"
             )
         best, unreached = best_networks(self)
-        save_training(self.process, path, self, best)
+        save_training(self.process, path, self, best, describe_maps(self.maps))
         return unreached
 
     def _check_data(self) -> None:

@@ -32,6 +32,7 @@ from cortex_lab.lab.fitting import (
     unscaled,
 )
 from cortex_lab.lab.recipe import Recipe
+from cortex_lab.lab.saved_maps import maps_of
 from cortex_lab.lab.session import TrainingSession
 from cortex_lab.lab.setup import TrainingSetup
 from cortex_lab.nn import Graph, Network
@@ -267,5 +268,6 @@ def train(
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, **named)
     if saved is not None and saved.study is not None:
         session._networks = best_of(saved, network)
+        session.maps.update(maps_of(saved, session))
         saved.study.follow(session, probes is None, new_optimizer)
     return session

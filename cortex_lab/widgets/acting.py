@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from cortex_lab.ground import checks
 from cortex_lab.nn import Training
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.answered import RowAnswers, label_edit
 from cortex_lab.widgets.chart.rows import Asked, rows_of
 from cortex_lab.widgets.chart.selection import Rows, Selection, checked_selection
+from cortex_lab.widgets.chart.told_rows import find_rows, told_of_row
 
 MOST_LABELS = 40
 """Classes that a menu offers as labels."""
@@ -25,7 +28,9 @@ class Acting:
 
     session: Session
     selection: Selection
+    channel: Any
     ask: Callable[[Callable[[], Any]], None]
+    _answer_page: Callable[[Callable[[], Any]], None]
 
     def exclude(self, rows: Rows = None) -> None:
         """Train on these rows no more, from the next step on."""
@@ -50,6 +55,15 @@ class Acting:
         labels = dict.fromkeys(self._rows(rows), wanted)
         self._edit("labels", label_edit(self.session, name, goal, labels))
 
+    def search(self, text: str) -> Selection:
+        """Select the rows that a text stands for, and return them: `bench.search("7")`.
+
+        A class, a word in any column, "column: text", or "#12" for a row by its number. On the page, the same
+        field in a panel selects those of them that it shows. KeyError for a column that there is not.
+        """
+        self.selection = found = Selection(find_rows(self.session, text))
+        return found
+
     def _labeled(self, output: str | None) -> tuple[str, Asked]:
         goals = labeled(self.session)
         if not goals:
@@ -70,9 +84,14 @@ class Acting:
         return found
 
     def _asked_of_rows(self, message: Mapping[str, Any]) -> None:
-        """In the kernel's thread: a click in the menu of the rows selected."""
-        what, number = message.get("what"), message.get("number")
-        if message.get("type") != "rows":
+        """In the kernel's thread: a click in the menu of the rows selected, or a question about rows."""
+        what, number, kind = message.get("what"), message.get("number"), message.get("type")
+        page, panel, row = (message.get(name) for name in ("page", "panel", "row"))
+        if kind == "row" and type(row) is int:
+            self._answer_page(lambda: self._tell_row(row, page))
+        if kind == "search":
+            self._answer_page(lambda: self._tell_found(str(message.get("text", "")), page, panel))
+        if kind != "rows":
             return
         if what == "exclude":
             self.ask(self.exclude)
@@ -80,6 +99,24 @@ class Acting:
             self.ask(lambda: self.reweight(number))
         elif what == "relabel" and type(number) is int:
             self.ask(lambda: self.relabel(labels_to_offer(self.session)[number]))
+
+    def _tell_row(self, row: int, page: Any) -> None:
+        """In the publisher's thread: what is known of a row under the pointer of a page."""
+        text, picture = told_of_row(self.session, row)
+        told = {"type": "row", "page": page, "row": row, "text": text}
+        if picture is None:
+            self.channel.send(told)
+        else:
+            self.channel.send({**told, "shape": picture.shape}, buffers=[picture.tobytes()])
+
+    def _tell_found(self, text: str, page: Any, panel: Any) -> None:
+        """In the publisher's thread: the rows that a page looks for; it selects those that it shows."""
+        try:
+            rows, refusal = find_rows(self.session, text), ""
+        except KeyError as error:
+            rows, refusal = np.empty(0), str(error.args[0])
+        told = {"type": "found", "page": page, "panel": panel, "text": text, "refusal": refusal}
+        self.channel.send(told, buffers=[rows.astype(np.int32).tobytes()])
 
 
 def labeled(session: Session) -> dict[str, Asked]:

@@ -118,6 +118,11 @@ class Commands:
         self._requests.put(checks.function("request", request))
         self.publisher.wake()
 
+    def _answer_page(self, question: Callable[[], Any]) -> None:
+        """As `ask`, for what a page only wants to know: an error that is shown stays."""
+        self._requests.put_question(question)
+        self.publisher.wake()
+
     @property
     def deaf(self) -> bool:
         """Whether a cell trains, and keeps the kernel from hearing a click until it is done."""

@@ -17,10 +17,21 @@ class Requests:
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
+        self._before: BaseException | None = None
         self._waiting: queue.SimpleQueue[Callable[[], Any] | Flag] = queue.SimpleQueue()
 
     def put(self, request: Callable[[], Any] | Flag) -> None:
         self._waiting.put(request)
+
+    def put_question(self, question: Callable[[], Any]) -> None:
+        """A request that changes nothing: `error` stays what it is, unless it fails itself."""
+
+        def ask() -> None:
+            before = self._before
+            question()
+            self.error = before
+
+        self.put(ask)
 
     def grant(self) -> None:
         """Do all that is waiting."""
@@ -29,7 +40,7 @@ class Requests:
                 request.set()
                 continue
             try:
-                self.error = None
+                self._before, self.error = self.error, None
                 request()
             except Exception as error:
                 self.error = error

@@ -89,6 +89,10 @@ class Browser:
         self._chromium.close()
         self._playwright.stop()
 
+    def page(self, size: tuple[int, int] = LAPTOP) -> Page:
+        """A page with nothing on it, for files that need no server."""
+        return self._chromium.new_page(viewport={"width": size[0], "height": size[1]})
+
     @contextlib.contextmanager
     def lab(self, server: Server, size: tuple[int, int] = LAPTOP, scale: float = 1) -> Iterator[Lab]:
         """A new page with a profile of its own; `size` in CSS pixels, each `scale` device pixels wide."""

@@ -48,7 +48,7 @@ def write(path: str | os.PathLike, description: Mapping[str, Any], arrays: Mappi
 _LONGEST = 300
 Look = Callable[[dict[str, Any]], tuple[dict[str, Any], Graph]]
 # What is saved of a training beside its network, and how many arrays of it at most.
-_BESIDE, _MOST = ("optimizer/", "loss/", "best/"), 100
+_BESIDE, _MOST, _MAPS = ("optimizer/", "loss/", "best/", "maps/"), 250, "maps/"
 _PREPARED = "preparations/"
 
 
@@ -228,7 +228,8 @@ def _belonging(file: h5py.File, path: str | os.PathLike, graph: Graph, training:
     check_network(path, graph, stored)
     largest = max(2**20, 2 * sum(math.prod(shape) for shape in shapes.values()))
     for name in beside:
-        if name in stored and math.prod(stored[name].shape) > largest:
+        # A map is of rows, as many as there are; an array is never larger than its file.
+        if name in stored and not name.startswith(_MAPS) and math.prod(stored[name].shape) > largest:
             raise DamagedFile(path, f"holds {name!r} with more numbers than its network takes", name)
     return stored
 

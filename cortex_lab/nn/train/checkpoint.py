@@ -54,12 +54,13 @@ def save_training(
     path: str | os.PathLike,
     session: Session | None = None,
     best: Mapping[int, Network] = MappingProxyType({}),
+    maps: tuple[list[dict[str, Any]], Mapping[str, np.ndarray]] = ([], MappingProxyType({})),
 ) -> None:
     """Write everything that going on needs, atomically; `Network.load` reads the network alone out of it.
 
     The data itself is not saved: batches are a function of (seed, step), so the step says where it stands,
     and a checksum whether the data is the same. With `session` its trace and what runs and acts in it, too,
-    and the networks of the `best` steps so far.
+    the networks of the `best` steps so far, and `maps` as they are described, with their arrays.
     """
     description, arrays = saving.describe_network(training.network)
     to_numpy = training.network.ops.to_numpy
@@ -89,6 +90,9 @@ def save_training(
     if session is not None:
         description["study"] = plain(describe_study(session)) | {"best": list(best)}
         arrays |= describe_best(best)
+        if maps[0]:
+            description["maps"] = maps[0]
+            arrays |= maps[1]
         arrays["trace"] = np.stack([session.trace[key] for key in session.trace.keys])
     saving.write(path, description, arrays)
 

@@ -103,15 +103,22 @@ class RowAnswers:
         return {**found, "training": np.sort(batches.rows)}
 
     def collect(self, part: str) -> Collected:
-        training: Any = self.session.process
         numbers = self.parts().get(part, np.empty(0, np.int64))
         if not len(numbers):
             raise NothingToShow(f"There are no {part} rows.\nChoose another part of the data.")
-        rows, inputs, targets = self._take(part, numbers)
+        return self._collected(part, len(numbers), *self._take(part, numbers))
+
+    def collect_rows(self, rows: np.ndarray) -> Collected:
+        """As `collect`, of these rows, all of them."""
+        rows = np.asarray(rows)
+        return self._collected("chosen", len(rows), rows, *self._known_now(rows))
+
+    def _collected(self, part: str, total: int, rows: np.ndarray, inputs: Named, targets: Named) -> Collected:
+        training: Any = self.session.process
         network = training.network
         state = {name: values.copy() for name, values in training.objective.state.items()}
         weights = network.params.copy(), network.state.copy(), state
-        return Collected(self.session.step_number, part, rows, len(numbers), inputs, targets, weights)
+        return Collected(self.session.step_number, part, rows, total, inputs, targets, weights)
 
     def work_out(self, collected: Collected, losses: bool = False) -> Answered:
         """What the network said, and with `losses` the loss of each row too, NaN where it is not known."""
@@ -133,15 +140,19 @@ class RowAnswers:
 
     def _take(self, part: str, numbers: np.ndarray) -> tuple[np.ndarray, Named, Named]:
         batches: Any = self.session.process.batches  # type: ignore[attr-defined]
-        relabeled = getattr(batches, "relabeled_rows", None)
         if self._taken is None or self._taken[0] != part or self._taken[1] is not batches:
             rows = self._sample(numbers)
-            inputs, targets = self.known.take(rows)
-            if relabeled:
-                named = self.session.process.objective.by_output(_picked(batches.targets, rows))  # type: ignore[attr-defined]
-                targets = {name: np.asarray(values) for name, values in named.items()}
-            self._taken = part, batches, (rows, inputs, targets)
+            self._taken = part, batches, (rows, *self._known_now(rows))
         return self._taken[2]
+
+    def _known_now(self, rows: np.ndarray) -> tuple[Named, Named]:
+        """Inputs and targets of rows, with the labels that they were given in this session."""
+        training: Any = self.session.process
+        inputs, targets = self.known.take(rows)
+        if getattr(training.batches, "relabeled_rows", None):
+            named = training.objective.by_output(_picked(training.batches.targets, rows))
+            targets = {name: np.asarray(values) for name, values in named.items()}
+        return inputs, targets
 
     def _sample(self, numbers: np.ndarray) -> np.ndarray:
         network = network_of(self.session)

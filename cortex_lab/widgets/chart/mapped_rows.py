@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cortex_lab.data import Dataset, RaggedArray, TensorArray
 from cortex_lab.embed import AlignedMap, quality
 from cortex_lab.study import Session
-from cortex_lab.widgets.chart.answered import classes_of
-from cortex_lab.widgets.chart.row_map import Colors
+from cortex_lab.widgets.chart.answered import RowAnswers, classes_of
+from cortex_lab.widgets.chart.row_map import MOST_GROUPS, Colors, colors_of
 from cortex_lab.widgets.chart.rows import Asked, Named, fed, rows_of
 from cortex_lab.widgets.chart.subjects import network_of
 
 MOST_ROWS = 500
 MOST_VALUES = 12
 """Values of a target of which the first colors the map; more are a picture, or a sequence."""
+MOST_COLUMNS = 40
+"""Columns of a table that a map may be colored by."""
 LABEL, PREDICTION, DRIFT, DISTORTION = "label", "prediction", "drift", "local distortion"
+LOSS, SPLIT = "loss", "split"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +30,7 @@ class Map:
     """Positions (n, 2) of the dataset's `rows` as laid out from the activations of `layer` at `step`.
 
     features: what is laid out (n, numbers), None where that is long gone. predicted: (n,) the classes that
-    the network says, if it does.
+    the network says, if it does. losses: (n,) of each row, once they were asked for.
     aligned: the map as one of several, with how far each point drifted; None for a first picture.
     """
 
@@ -42,6 +47,7 @@ class Map:
     told: str = ""
     pinned: int | None = None
     wrong: np.ndarray | None = None
+    losses: np.ndarray | None = None
 
     @property
     def caption(self) -> str:
@@ -79,6 +85,7 @@ class MappedRows:
     """Some rows, spread evenly over those of a `part` of the data, with the `targets` that are classes.
 
     `goal` is the output that is asked for those, and what it is asked; `own` are the colors of targets.
+    `columns` are what else is known of each row, by name, and `answers` finds their losses.
     """
 
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
@@ -87,9 +94,17 @@ class MappedRows:
     targets: np.ndarray | None = None
     goal: tuple[str, Asked] | None = None
     own: Colors = field(default_factory=Colors)
+    columns: pd.DataFrame = field(default_factory=pd.DataFrame)
+    answers: RowAnswers | None = None
 
     @classmethod
     def of(cls, session: Session, most: int) -> MappedRows:
+        found = cls._of(session, most)
+        answers = RowAnswers(session) if RowAnswers.fits(session) else None
+        return replace(found, columns=columns_of(session, found.rows, found.own.by), answers=answers)
+
+    @classmethod
+    def _of(cls, session: Session, most: int) -> MappedRows:
         known = rows_of(session)
         rows = known.shown
         if len(rows) > most:
@@ -131,11 +146,21 @@ class MappedRows:
             predicted = chances.argmax(axis=1) if len(chances) == len(found) else None
         return step, found.reshape(len(found), -1), predicted
 
+    def losses(self, session: Session) -> tuple[int, np.ndarray]:
+        """The step it is now, and the loss of each row, NaN where it is unknown."""
+        answers = self.answers
+        if answers is None:
+            return session.step_number, np.full(len(self.rows), np.nan)
+        collected = session.between_steps(lambda: answers.collect_rows(self.rows)).result()
+        return collected.step, answers.work_out(collected, losses=True).losses
+
     @property
     def colors(self) -> tuple[str, ...]:
         """What points may be colored by."""
         own = (self.own.by,) if self.own.by else ()
-        return (*own, *((PREDICTION,) if self.goal is not None else ()), DRIFT, DISTORTION)
+        said = (PREDICTION,) if self.goal is not None else ()
+        loss = (LOSS,) if self.answers is not None else ()
+        return tuple(dict.fromkeys((*own, *said, *loss, DRIFT, DISTORTION, *map(str, self.columns))))
 
     def colors_of(self, data: Map, by: str) -> Colors:
         if by == PREDICTION:
@@ -149,7 +174,10 @@ class MappedRows:
                 return Colors(DISTORTION, values=np.full(len(data.rows), np.nan))
             k = min(10, (len(data.rows) - 1) // 2)
             return Colors(DISTORTION, values=quality(data.features, data.positions, k=k).distortion)
-        return self.own
+        if by == LOSS and self.answers is not None:
+            unknown = np.full(len(data.rows), np.nan)
+            return Colors(LOSS, values=unknown if data.losses is None else data.losses)
+        return self.own if by == self.own.by or by not in self.columns else colors_of(self.columns, by)
 
     def wrong(self, data: Map) -> np.ndarray | None:
         """Which rows are answered wrong, of those with a known label; None where nobody says."""
@@ -172,7 +200,31 @@ class MappedRows:
             frame[PREDICTION] = np.array(self.goal[1].classes, dtype=object)[data.predicted]
         if data.aligned is not None:
             frame[DRIFT] = data.aligned.drift
+        if data.losses is not None:
+            frame[LOSS] = data.losses
         return frame
+
+
+def columns_of(session: Session, rows: np.ndarray, target: str) -> pd.DataFrame:
+    """Of rows: the part of the data each is in, and the columns of its table that colors can tell of."""
+    dataset, found = getattr(session, "dataset", None), pd.DataFrame(index=pd.Index(rows, name="row"))
+    if not isinstance(dataset, Dataset):
+        return found
+    splits = getattr(dataset, "splits", None) or {}
+    if splits:
+        parts = pd.Series("", found.index, dtype=object)
+        for name, members in splits.items():
+            parts[found.index.isin(members)] = name
+        found[SPLIT] = parts
+    frame = dataset.frame
+    for name in [each for each in frame.columns if str(each) not in (target, dataset.target)][:MOST_COLUMNS]:
+        column: Any = frame[name]
+        if isinstance(column.array, (TensorArray, RaggedArray)) or str(name) in found:
+            continue
+        own = column.loc[rows]
+        if pd.api.types.is_numeric_dtype(column.dtype) or own.nunique() <= MOST_GROUPS:
+            found[str(name)] = own.to_numpy() if not isinstance(own.dtype, pd.CategoricalDtype) else own
+    return found
 
 
 def layers_to_map(session: Session) -> tuple[list[str], str | None]:

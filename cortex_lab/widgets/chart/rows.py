@@ -94,7 +94,7 @@ def _of_dataset(session: Session, dataset: Dataset) -> KnownRows:
 
     def take(rows: np.ndarray) -> tuple[Named, Named]:
         inputs, targets = dataset.select(rows).arrays()
-        return _inputs(session, inputs), _targets(session, targets)
+        return _inputs(session, inputs), targets_of(session, targets)
 
     goals = _goals(session, dataset.classes, getattr(dataset, "target", None))
     return KnownRows(dataset.name, part, np.asarray(dataset.rows), np.asarray(shown.rows), goals, take)
@@ -112,7 +112,7 @@ def _of_arrays(session: Session, source: Batches) -> KnownRows:
 
     def take(rows: np.ndarray) -> tuple[Named, Named]:
         inputs, targets = _picked(source.inputs, rows), _picked(source.targets, rows)
-        return _inputs(session, inputs), _targets(session, targets)
+        return _inputs(session, inputs), targets_of(session, targets)
 
     return KnownRows("the data", part, numbers, shown, _goals(session, network_of(session).classes), take)
 
@@ -123,7 +123,7 @@ def _of_first_batch(session: Session, source: BatchSource) -> KnownRows:
 
     def take(rows: np.ndarray) -> tuple[Named, Named]:
         at = places[np.searchsorted(numbers, rows)]
-        return _inputs(session, _picked(batch.inputs, at)), _targets(session, _picked(batch.targets, at))
+        return _inputs(session, _picked(batch.inputs, at)), targets_of(session, _picked(batch.targets, at))
 
     goals = _goals(session, network_of(session).classes)
     return KnownRows("the first batch", "rows of the first batch", numbers, numbers, goals, take)
@@ -145,7 +145,8 @@ def _inputs(session: Session, inputs: Arrays) -> Named:
     return {next(iter(network_of(session).graph.inputs)): inputs}
 
 
-def _targets(session: Session, targets: Arrays | None) -> Named:
+def targets_of(session: Session, targets: Arrays | None) -> Named:
+    """Targets by the outputs that they are of."""
     if targets is None:
         return {}
     objective = getattr(session.process, "objective", None)

@@ -41,13 +41,16 @@ class ChartPanel extends CanvasPanel {
   }
 
   draw(frame, surface) {
-    const plots = plotsOf(frame);
+    if (glideOn(plotsOf(frame))) requestAnimationFrame(() => this.refresh());
+    const plots = sifted(plotsOf(frame), this.filter);
     const { arrange } = frame.meta;
     const found = arrange === "flow" ? drawFlow(surface, plots, this.large ? 2.4 : 1.1) : { areas: ARRANGE[arrange](surface, plots) };
-    const presence = (label) => (this.highlighted === null || this.highlighted === label ? 1 : 0.12);
+    const named = new Set(plots.flatMap(labelsOf));
+    const stands = named.has(this.highlighted) && this.filter.shows([this.highlighted]);
+    const presence = (label) => (!stands || this.highlighted === label ? 1 : 0.12);
     const places = plots.map((plot, position) => {
       const showX = arrange !== "column" || position === plots.length - 1;
-      return drawPlot(surface, plot, found.areas[position], showX, presence, this.zoom.windowOf(position));
+      return drawPlot(surface, plot, found.areas[position], showX, { presence, filter: this.filter }, this.zoom.windowOf(position));
     });
     places.forEach((place, position) => Object.assign(place, { position, shared: arrange === "column" }));
     this.places = places;
@@ -76,6 +79,12 @@ class ChartPanel extends CanvasPanel {
       }
       return null;
     };
+  }
+
+  filtered(frame) {
+    const plots = plotsOf(frame);
+    const wrong = plots.some((plot) => plot.marks.some((mark) => mark.kind === "scatter" && mark.outlined?.length));
+    return new Set([...plots.flatMap(labelsOf), ...(wrong ? ["wrong"] : [])]);
   }
 
   // In the middle of the first plot, so that it does not lie over the axes of others.
@@ -141,6 +150,14 @@ class ChartPanel extends CanvasPanel {
 
 const isInside = ({ left, right, top, bottom }, x, y) => x >= left - 6 && x <= right + 6 && y >= top - 6 && y <= bottom + 6;
 
+// By what a legend calls the marks of a plot; "wrong" is said of points beside the group that they are in.
+function labelsOf(plot) {
+  return plot.marks.flatMap((mark) => (mark.kind === "scatter" ? mark.names : mark.label ? [mark.label] : []));
+}
+
+const sifted = (plots, filter) =>
+  (filter.active ? plots.map((plot) => ({ ...plot, marks: plot.marks.filter((mark) => !mark.label || filter.shows([mark.label])) })) : plots);
+
 function plotsOf(frame) {
   frame.plots ??= frame.meta.plots.map((plot) => ({
     ...plot,
@@ -155,9 +172,9 @@ function plotsOf(frame) {
   return frame.plots;
 }
 
-function drawPlot(surface, plot, area, showX, presence, shown) {
+function drawPlot(surface, plot, area, showX, lets, shown) {
   const { context } = surface;
-  const place = { plot, area, presence, hits: [] };
+  const place = { plot, area, ...lets, hits: [] };
   if (plot.axes) {
     place.whole = {
       x: plot.x?.limits ?? rangeOf(plot.marks.map((mark) => mark.edges ?? mark.x)),

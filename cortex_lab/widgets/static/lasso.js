@@ -52,7 +52,7 @@ class Lasso {
     this.way = null;
     this.drawn.remove();
     if (!way || way.length < 4 || event.type === "pointercancel") return;
-    const rows = this.marks.flatMap(({ mark, x, y }) => [...mark.keys].filter((_, i) => isAround(way, x(mark.x[i]), y(mark.y[i]))));
+    const rows = this.marks.flatMap(({ mark, x, y }) => [...mark.keys].filter((_, i) => mark.isShown(i) && isAround(way, x(mark.x[i]), y(mark.y[i]))));
     const more = event.ctrlKey || event.metaKey;
     this.store.put("selection", [...new Set(more ? [...this.store.values.selection, ...rows] : rows)]);
     this.ended();
@@ -62,9 +62,9 @@ class Lasso {
 // Whether a way, closed, goes around a place: a ray from it crosses the way an odd number of times.
 function isAround(way, x, y) {
   let inside = false;
-  way.forEach(([left, top], i) => {
-    const [right, bottom] = way[(i + 1) % way.length];
+  for (let i = 0, before = way.length - 1; i < way.length; before = i++) {
+    const [[left, top], [right, bottom]] = [way[before], way[i]];
     if (top > y !== bottom > y && x < ((right - left) * (y - top)) / (bottom - top) + left) inside = !inside;
-  });
+  }
   return inside;
 }

@@ -28,6 +28,47 @@ class Offline {
     if (message.type === "change" && message.name === "moment") this.move(message.value);
     if (message.type === "act") this.turn(message.panel, message.number);
     if (message.type === "export") this.save(message.panel);
+    if (message.type === "row") this.tellRow(message.row);
+    if (message.type === "search") this.look(message.panel, message.text);
+  }
+
+  // What the settings of a panel say of its points at the step shown: its name, and the mark with the points.
+  saidOfPoints(name) {
+    const { settings, frames } = this.book.panels[name];
+    return frames[this.book.steps.indexOf(this.moment)].flatMap((number, place) =>
+      scattersOf(this.frame(number)).filter((mark) => mark.pins).map((mark) => [settings[place]?.[2] ?? "", mark]));
+  }
+
+  // A row by all that it may be colored by.
+  tellRow(row) {
+    const lines = new Map();
+    for (const name of Object.keys(this.book.panels)) {
+      for (const [column, mark] of this.saidOfPoints(name)) {
+        const at = mark.keys.indexOf(row);
+        if (at >= 0 && column && (mark.values?.length || mark.groups.length)) lines.set(column, saidOf(mark, at));
+      }
+    }
+    if (lines.size) setTimeout(() => this.stage.rows.hear({ row, text: [...lines].map((line) => line.join(": ")).join("\n") }), 0);
+  }
+
+  // As the kernel looks for rows, in what the page knows: "#12", a class or a word, or "column: word".
+  look(name, text) {
+    const said = this.saidOfPoints(name);
+    const columns = said.map(([column]) => column);
+    const colon = text.indexOf(":");
+    const column = colon < 0 ? null : text.slice(0, colon).trim();
+    const word = (colon < 0 ? text : text.slice(colon + 1)).trim().toLowerCase();
+    const refusal = column !== null && !columns.includes(column) ? `there is no column '${column}' to look in; there are ${columns.join(", ")}` : "";
+    let rows = text.startsWith("#") ? [Number(text.slice(1))] : [];
+    const asked = said.filter(([each]) => column === null || each === column).sort(([one], [other]) => (other === "label") - (one === "label"));
+    for (const fits of [(value) => value === word, (value) => value.includes(word)]) {
+      for (const [, mark] of asked) {
+        if (rows.length || (mark.values?.length && column === null)) continue;
+        rows = [...mark.keys].filter((_, i) => fits(saidOf(mark, i).toLowerCase()));
+      }
+    }
+    if (!rows.length && column === null && Number.isInteger(Number(word))) rows = [Number(word)];
+    for (const panel of this.stage.panels.values()) if (panel.name === name) panel.found({ text, refusal }, rows);
   }
 
   // The stage exists once this is called.
@@ -59,6 +100,7 @@ class Offline {
   }
 
   put(name, frame) {
+    if (this.book.panels[name]) glideFrom(this.stage.frames.get(name), frame);
     this.stage.frames.set(name, frame);
     for (const panel of this.stage.panels.values()) if (panel.name === name) panel.dirty = true;
   }
@@ -109,6 +151,9 @@ class Offline {
     link.click();
   }
 }
+
+// The value of a point, or the name of its group.
+const saidOf = (mark, i) => (mark.values?.length ? formatNumber(mark.values[i]) : mark.names[mark.groups[i]] ?? "");
 
 const nearestStep = (steps, wanted) => steps.reduce((best, step) => (Math.abs(step - wanted) < Math.abs(best - wanted) ? step : best));
 
@@ -174,7 +219,7 @@ async function openReport() {
     offline.begin(new Stage(offline, meets));
     offline.drawing?.changed();
     const steps = book.steps.length === 1 ? "one step" : `${book.steps.length} steps`;
-    const able = book.program.steps ? "it asks no server" : `it asks no server, and cannot compute the network: ${book.program.cannot}`;
+    const able = book.program.steps || !book.program.cannot ? "it asks no server" : `it asks no server, and cannot compute the network: ${book.program.cannot}`;
     said.textContent = `What was recorded at ${steps}, in one file: ${able}.`;
   } catch (error) {
     said.textContent = `This report cannot be shown here: ${error.message ?? error}`;

@@ -9,37 +9,13 @@ MARKS.scatter = (surface, mark, place) => {
   const stands = surface.store.placesIn(mark);
   const valued = mark.values?.length > 0;
   mark.around ??= new Set(mark.outlined);
-  const ramp = valued ? rampOf(theme.shades[mark.ramp]) : null;
-  const [low, high] = mark.limits ?? [0, 1];
-  // Those selected come last, so that they lie above the others.
-  for (const above of stands.size ? [false, true] : [false]) {
-    names.forEach((name, group) => {
-      context.fillStyle = theme.color(typeof mark.color === "number" ? mark.color + group : mark.color);
-      context.globalAlpha = (stands.size && !above ? 0.25 : 0.9) * place.presence(name);
-      context.strokeStyle = mark.color === "ground" || above ? theme.text : theme.background;
-      context.lineWidth = above ? 1.4 : mark.color === "ground" ? 1 : 0.6;
-      const symbol = mark.symbol || ["dot", "square", "triangle"][Math.floor(group / theme.shades.categories.length) % 3];
-      for (let i = 0; i < x.length; i++) {
-        if ((groups.length ? groups[i] !== group : group) || stands.has(i) !== above) continue;
-        if (valued) {
-          const level = (mark.values[i] - low) / (high - low || 1);
-          context.fillStyle = Number.isFinite(level) ? shadeOf(ramp, level) : theme.muted;
-        }
-        context.beginPath();
-        traceMark(context, symbol, across(x[i]), up(y[i]), (mark.symbol ? radius + 1 : radius) + (above ? 1 : 0));
-        context.fill();
-        if (!above && mark.around.has(keys[i])) {
-          context.save();
-          [context.strokeStyle, context.lineWidth] = [theme.color("fault"), 1.6];
-          context.stroke();
-          context.restore();
-        } else {
-          context.stroke();
-        }
-      }
-    });
+  mark.isShown = shownOf(mark, place);
+  const symbolOf = (group) => mark.symbol || ["dot", "square", "triangle"][Math.floor(group / theme.shades.categories.length) % 3];
+  if (x.length > MANY.stamped) {
+    stampPoints(surface, mark, place, { radius, stands, symbolOf, presence: (group) => place.presence(names[group]) });
+  } else {
+    tracePoints(surface, mark, place, { radius, stands, symbolOf, names });
   }
-  context.globalAlpha = 1;
   const chosen = mark.chosen === undefined ? -1 : keys.indexOf(mark.chosen);
   if (chosen >= 0) {
     context.strokeStyle = theme.text;
@@ -62,9 +38,53 @@ MARKS.scatter = (surface, mark, place) => {
     const said = valued ? formatNumber(mark.values[i]) : name;
     const wrong = mark.around.has(keys[i]) ? ", wrong" : "";
     const text = `${mark.key_name} ${keys.length ? keys[i] : i}${said === undefined ? "" : `: ${said}`}${wrong}`;
-    return { x: across(x[i]), y: up(y[i]), text };
+    return { x: across(x[i]), y: up(y[i]), text, row: mark.pins ? keys[i] : undefined };
   };
 };
+
+// Whether a point is drawn, and can be pointed at and selected, of those that the legend lets through.
+function shownOf(mark, place) {
+  if (!place.filter?.active) return () => true;
+  const { names, groups, keys, around } = mark;
+  return (i) => place.filter.shows([names[groups.length ? groups[i] : 0], ...(around.has(keys[i]) ? ["wrong"] : [])]);
+}
+
+function tracePoints({ context, theme }, mark, place, { radius, stands, symbolOf, names }) {
+  const { x: across, y: up } = place.scales;
+  const { x, y, groups, keys } = mark;
+  const valued = mark.values?.length > 0;
+  const ramp = valued ? rampOf(theme.shades[mark.ramp]) : null;
+  const [low, high] = mark.limits ?? [0, 1];
+  // Those selected come last, so that they lie above the others.
+  for (const above of stands.size ? [false, true] : [false]) {
+    names.forEach((name, group) => {
+      context.fillStyle = theme.color(typeof mark.color === "number" ? mark.color + group : mark.color);
+      context.globalAlpha = (stands.size && !above ? 0.25 : 0.9) * place.presence(name);
+      context.strokeStyle = mark.color === "ground" || above ? theme.text : theme.background;
+      context.lineWidth = above ? 1.4 : mark.color === "ground" ? 1 : 0.6;
+      const symbol = symbolOf(group);
+      for (let i = 0; i < x.length; i++) {
+        if ((groups.length ? groups[i] !== group : group) || stands.has(i) !== above || !mark.isShown(i)) continue;
+        if (valued) {
+          const level = (mark.values[i] - low) / (high - low || 1);
+          context.fillStyle = Number.isFinite(level) ? shadeOf(ramp, level) : theme.muted;
+        }
+        context.beginPath();
+        traceMark(context, symbol, across(x[i]), up(y[i]), (mark.symbol ? radius + 1 : radius) + (above ? 1 : 0));
+        context.fill();
+        if (!above && mark.around.has(keys[i])) {
+          context.save();
+          [context.strokeStyle, context.lineWidth] = [theme.color("fault"), 1.6];
+          context.stroke();
+          context.restore();
+        } else {
+          context.stroke();
+        }
+      }
+    });
+  }
+  context.globalAlpha = 1;
+}
 
 MARKS.trail = (surface, mark, place) => {
   const { context, theme } = surface;
@@ -150,11 +170,11 @@ function heightsOn({ x, y, z }, scales, area, width, height) {
   return heights;
 }
 
-function nearestPoint({ x, y }, scales, left, top) {
-  let [best, distance] = [-1, 100];
+function nearestPoint({ x, y, isShown }, scales, left, top) {
+  let best = -1, distance = 100;
   for (let i = 0; i < x.length; i++) {
     const squared = (scales.x(x[i]) - left) ** 2 + (scales.y(y[i]) - top) ** 2;
-    if (squared < distance) [best, distance] = [i, squared];
+    if (squared < distance && (!isShown || isShown(i))) [best, distance] = [i, squared];
   }
   return best;
 }
@@ -185,9 +205,9 @@ function planeScales({ x, y }, area) {
 function rangeOf(arrays) {
   let [low, high] = [Infinity, -Infinity];
   for (const values of arrays) {
-    for (const value of values ?? []) {
-      if (value < low) low = value;
-      if (value > high) high = value;
+    for (let i = 0; i < (values?.length ?? 0); i++) {
+      if (values[i] < low) low = values[i];
+      if (values[i] > high) high = values[i];
     }
   }
   return low <= high ? [low, high] : [0, 1];

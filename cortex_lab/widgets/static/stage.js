@@ -19,6 +19,7 @@ class Stage {
     this.known = model.get("panels");
     const send = (message, buffers) => this.send(message, buffers);
     this.store = new Store(this.page, { layout: this.known.layout ?? [] }, send, (name) => this.changed(name));
+    this.rows = new RowCards(send, () => { for (const panel of this.panels.values()) panel.showTooltip?.(); });
     model.on("msg:custom", (content, buffers) => this.receive(content, buffers));
     this.themeObserver = new MutationObserver(this.redrawAll);
     const attributeFilter = ["data-jp-theme-name", "data-jp-theme-light", "class"];
@@ -122,6 +123,12 @@ class Stage {
     if (content.type === "change") return this.store.hear(content, buffers);
     if (content.type === "answer") {
       if (content.page === this.page) for (const controls of this.controls.values()) controls.hear(content);
+      return null;
+    }
+    if (content.type === "row") return content.page === this.page && this.rows.hear(content, buffers);
+    if (content.type === "found") {
+      const rows = content.page === this.page ? new Int32Array(copyBytes(buffers[0])) : [];
+      for (const panel of this.panels.values()) if (content.page === this.page && panel.name === content.panel) panel.found(content, rows);
       return null;
     }
     if (content.type === "file") return content.page === this.page && takeFile(content, buffers[0]);

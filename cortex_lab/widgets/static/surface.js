@@ -4,6 +4,41 @@ const PANELS = {};
 // MARKS[kind](surface, mark, place) draws a mark and returns what tells of it under the pointer, or null.
 const MARKS = {};
 
+// Which of the labels of a legend are shown: all but those that are hidden, or `only` one.
+class Filter {
+  constructor() {
+    this.hidden = new Set();
+    this.only = null;
+  }
+
+  get active() {
+    return this.only !== null || this.hidden.size > 0;
+  }
+
+  // Whether something that goes by these labels is shown.
+  shows(labels) {
+    return this.only !== null ? labels.includes(this.only) : !labels.some((label) => this.hidden.has(label));
+  }
+
+  // A click hides a label or shows it again, one that asks for it `alone` hides all others.
+  turn(label, alone) {
+    if (alone) {
+      this.only = this.only === label ? null : label;
+      this.hidden.clear();
+    } else if (this.only !== null) {
+      this.only = null;
+    } else if (!this.hidden.delete(label)) {
+      this.hidden.add(label);
+    }
+  }
+
+  // What is no longer there can hide nothing.
+  keep(labels) {
+    if (!labels.has(this.only)) this.only = null;
+    for (const label of this.hidden) if (!labels.has(label)) this.hidden.delete(label);
+  }
+}
+
 class BasePanel {
   constructor(stage, mount) {
     this.stage = stage;
@@ -36,6 +71,8 @@ class CanvasPanel extends BasePanel {
     this.note = this.add("div", "cortex-note", this.figure);
     this.tooltip = this.add("div", "cortex-tooltip", this.figure);
     this.tooltip.hidden = true;
+    this.said = this.add("div", "cortex-said-of", this.tooltip);
+    this.filter = new Filter();
     this.caption = this.add("div", "cortex-caption");
     this.pointer = null;
     this.highlighted = null;
@@ -92,7 +129,7 @@ class CanvasPanel extends BasePanel {
     setText(this.caption, meta.caption ?? "");
     setText(this.note, meta.note ?? "");
     this.note.hidden = !meta.note;
-    this.showLegend(meta.legend ?? []);
+    this.showLegend(meta.legend ?? [], this.filtered(frame));
     const surface = this.prepare(frame);
     this.hit = null;
     if (meta.plots.length) this.hit = this.draw(frame, surface) ?? null;
@@ -126,22 +163,43 @@ class CanvasPanel extends BasePanel {
     return { context, width, height, ratio, theme: this.theme, store: this.stage.store };
   }
 
-  showLegend(entries) {
-    const wanted = JSON.stringify([entries, this.theme.dark]);
-    if (wanted === this.shownLegend) return;
-    this.shownLegend = wanted;
-    this.legend.replaceChildren(...entries.map((entry) => {
-      const item = document.createElement("span");
-      item.className = "cortex-legend-item";
-      const swatch = document.createElement("i");
-      swatch.className = `cortex-swatch cortex-swatch-${entry.mark}`;
-      swatch.style.color = this.theme.color(entry.color === "ground" ? "text" : entry.color);
-      if (entry.faint) swatch.style.opacity = 0.45;
-      item.append(swatch, entry.label);
-      item.addEventListener("pointerenter", () => this.highlight(entry.label));
-      item.addEventListener("pointerleave", () => this.highlight(null));
-      return item;
-    }));
+  // The labels of the legend that can be hidden.
+  filtered() {
+    return new Set();
+  }
+
+  showLegend(entries, filtered) {
+    this.filter.keep(filtered);
+    const wanted = JSON.stringify([entries, this.theme.dark, [...filtered]]);
+    if (wanted !== this.shownLegend) {
+      this.shownLegend = wanted;
+      this.legend.replaceChildren(...entries.map((entry) => this.legendItem(entry, filtered.has(entry.label))));
+    }
+    for (const item of this.legend.querySelectorAll("button")) item.setAttribute("aria-pressed", String(this.filter.shows([item.dataset.label])));
+  }
+
+  legendItem(entry, filters) {
+    const item = document.createElement(filters ? "button" : "span");
+    item.className = "cortex-legend-item";
+    const swatch = document.createElement("i");
+    swatch.className = `cortex-swatch cortex-swatch-${entry.mark}`;
+    swatch.style.color = this.theme.color(entry.color === "ground" ? "text" : entry.color);
+    if (entry.faint) swatch.style.opacity = 0.45;
+    item.append(swatch, entry.label);
+    if (filters) {
+      Object.assign(item, { type: "button", title: "Click: hide or show. Double click, or with Shift: this one alone" });
+      item.dataset.label = entry.label;
+      item.addEventListener("click", (event) => this.sift(entry.label, event.shiftKey));
+      item.addEventListener("dblclick", () => this.sift(entry.label, true));
+    }
+    item.addEventListener("pointerenter", () => this.highlight(entry.label));
+    item.addEventListener("pointerleave", () => this.highlight(null));
+    return item;
+  }
+
+  sift(label, alone) {
+    this.filter.turn(label, alone);
+    this.refresh();
   }
 
   highlight(label) {
@@ -157,11 +215,15 @@ class CanvasPanel extends BasePanel {
 
   click() {}
 
+  // What is known of a row, beside what is said of its point.
+  tellRow() {}
+
   showTooltip() {
     const found = this.pointer && this.hit ? this.hit(...this.pointer) : null;
     this.tooltip.hidden = !found;
     if (!found) return;
-    setText(this.tooltip, found.text);
+    setText(this.said, found.text);
+    this.tellRow(found.row);
     const { clientWidth: width, clientHeight: height } = this.figure;
     const { offsetWidth: tipWidth, offsetHeight: tipHeight } = this.tooltip;
     const left = found.x + 12 + tipWidth > width ? found.x - 12 - tipWidth : found.x + 12;

@@ -15,7 +15,7 @@ from cortex_lab.embed import PCA, AlignedMap, AlignedTSNE
 from cortex_lab.ground import checks, forks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
-from cortex_lab.widgets.chart.mapped_rows import MOST_ROWS, Looked, Map, MappedRows, layers_to_map
+from cortex_lab.widgets.chart.mapped_rows import LOSS, MOST_ROWS, Looked, Map, MappedRows, layers_to_map
 from cortex_lab.widgets.chart.marks import Chart
 from cortex_lab.widgets.chart.moments import Moments
 from cortex_lab.widgets.chart.row_map import chart_of_map
@@ -143,7 +143,17 @@ class EmbeddingMap(OfOneLayer, View[Map]):
     @color.setter
     def color(self, name: str) -> None:
         self._color = checks.choice("color", name, self.colors)
+        if self._color == LOSS and self._of is None:
+            with self._turn:
+                self._ask_losses()
         self._version += 1
+
+    def _ask_losses(self) -> None:
+        """The losses of the rows, if the network still is as it is mapped."""
+        if self._picture is not None and self._color == LOSS:
+            step, losses = self._mapped.losses(self.session)
+            found = losses if step == self._picture.step else None
+            self._picture = replace(self._picture, losses=found)
 
     @property
     def live(self) -> bool:
@@ -239,6 +249,7 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         self.layout = None
         positions = PCA(features).positions
         self._show(Map(layer, step, 0, positions, self._mapped.rows, features, predicted))
+        self._ask_losses()
 
     def _follow(self, subject: Hashable) -> None:
         """Lay out the activations as they are now, from where the points are."""
@@ -258,7 +269,9 @@ class EmbeddingMap(OfOneLayer, View[Map]):
             self.layout.edit("now", self._looked.add(self._mapped.rows, features, step))
         self._laid_out = subject
         self._iterations = 0
-        self._picture = replace(self._picture, step=step, features=features, predicted=predicted)
+        found = {"step": step, "features": features, "predicted": predicted, "losses": None}
+        self._picture = replace(self._picture, **found)
+        self._ask_losses()
         self._take_picture()
 
     def _take_picture(self) -> None:
@@ -314,9 +327,8 @@ class EmbeddingMap(OfOneLayer, View[Map]):
         then = earlier[-1]
         told = "the step marked" if steps[then.moment] == self.moment else "the last before the step marked"
         of_then = {"step": steps[then.moment], "features": self._looked.of(then.moment)}
-        return replace(
-            found, positions=then.positions, aligned=then, predicted=None, told=told, **of_then  # type: ignore[arg-type]
-        )
+        of_then |= {"predicted": None, "losses": None, "told": told}
+        return replace(found, positions=then.positions, aligned=then, **of_then)  # type: ignore[arg-type]
 
     def prepare(self, collected: Map) -> Map:
         colors = self._mapped.colors_of(collected, (self._of or self)._color)

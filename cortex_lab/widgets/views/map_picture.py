@@ -13,6 +13,7 @@ from cortex_lab.study import Session
 from cortex_lab.widgets.chart.marks import Chart
 from cortex_lab.widgets.chart.row_map import chart_of_map, colors_of
 from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.map_page import map_page
 
 Frames = Sequence[tuple[int, pd.DataFrame]]
 
@@ -21,8 +22,9 @@ class MapPicture(View[Frames]):
     """Points of maps, colored by a column: `session.embedding(...).view()` makes one.
 
     `frames` are (step, frame) with columns "x" and "y", a row of the data in each line, by number. What is
-    drawn is the last of them; as HTML and `.figure()`, a slider goes through all, and points glide. Where
-    "correct" is a column, wrong answers are outlined. `row` is one whose way through the maps is drawn.
+    drawn is the last of them; in a saved .html and in `.figure()`, a slider goes through all, and points
+    glide. The page also lets one choose the color, point at rows and look for them. Where "correct" is a
+    column, wrong answers are outlined. `row` is one whose way through the maps is drawn.
     """
 
     title = "Map"
@@ -72,10 +74,16 @@ class MapPicture(View[Frames]):
         return pd.concat(dict(data), names=["step"])
 
     def chart(self, data: Frames) -> Chart:
-        return self._chart_of(*data[-1])
+        return self._chart_of(*data[-1], self.color)
 
-    def _chart_of(self, step: int, frame: pd.DataFrame) -> Chart:
-        colors = colors_of(frame, self.color)
+    def as_file(self, format: str) -> bytes:
+        if format != "html":
+            return super().as_file(format)
+        color = colors_of(self.frames[-1][1], self.color).by
+        return map_page(self.frames, self.title, color, self._chart_of)
+
+    def _chart_of(self, step: int, frame: pd.DataFrame, color: str | None) -> Chart:
+        colors = colors_of(frame, color)
         wrong = None
         if "correct" in frame:
             wrong = ~frame["correct"].astype("boolean").fillna(True).to_numpy(bool)
@@ -92,7 +100,7 @@ class MapPicture(View[Frames]):
         about: dict[str, Any] = {"wrong": wrong, "chosen": chosen, "trail": trail}
         about |= {"key_name": str(frame.index.name or "row"), "caption": caption}
         positions, rows = frame[["x", "y"]].to_numpy(np.float64), np.asarray(frame.index)
-        return chart_of_map(positions, rows, colors, **about, summary=f"{self.title}, {said}")
+        return chart_of_map(positions, rows, colors, **about, summary=f"{self.title}, {said}", step=step)
 
     def figure(self) -> Any:
         """As a plotly Figure: with a slider through the steps, where there are several."""
@@ -104,7 +112,7 @@ class MapPicture(View[Frames]):
     def _traces(self, step: int, frame: pd.DataFrame) -> list[Any]:
         from cortex_lab.widgets.chart import plotly
 
-        return list(plotly.plot(self._chart_of(step, frame), self.title).data)
+        return list(plotly.plot(self._chart_of(step, frame, self.color), self.title).data)
 
     @classmethod
     def fits(cls, session: Session) -> bool:
