@@ -23,7 +23,7 @@ from cortex_lab.widgets.linking import Linking
 from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import OpenedViews, front_end, views_of
 from cortex_lab.widgets.picture import StaticPicture, paint_bench, small_picture
-from cortex_lab.widgets.publisher import Publisher
+from cortex_lab.widgets.publisher import SPARING, Publisher
 from cortex_lab.widgets.remedies import Remedies
 from cortex_lab.widgets.requests import Requests
 from cortex_lab.widgets.scrubbing import Scrubber
@@ -111,7 +111,13 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
         self._endings.append(self.scrubber.close)
         told = Told(session, self._speed, self.scrubber, lambda: self.error, self._beside)
         self._frames = Frames(
-            session, self.views, self._speed, lambda: self.closed, self.scrubber, told.panels
+            session,
+            self.views,
+            self._speed,
+            lambda: self.closed,
+            self.scrubber,
+            told.panels,
+            interval=SPARING * interval,
         )
         self._requests = Requests()
         self._stepped_by_cell = False
