@@ -328,7 +328,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
         self._last_activity = time.monotonic()
         self.scrubber.heed(notice)
         self.asides.nudge()
-        self.publisher.wake()
+        self.publisher.wake(soon=False)
 
     # In the threads of views that move by themselves ------------------------------------------------
 

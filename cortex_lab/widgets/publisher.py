@@ -78,9 +78,12 @@ class Publisher:
         self._training = training
         self._deaf = deaf
         self._wake = Flag()
+        self._noticed = False
+        self._soon = True
         self._closing = False
         self._rest = SPARING * interval
         self._settled_at = -1e9
+        self._round_at = -1e9
         self._sent_at = -1e9
         self._pinged_at = -1e9
         self._next_ping = 1.0
@@ -93,9 +96,14 @@ class Publisher:
     def start(self) -> None:
         self._thread.start()
 
-    def wake(self) -> None:
-        """Something changed. Cheap enough for the stepping thread."""
-        self._wake.set()
+    def wake(self, soon: bool = True) -> None:
+        """Something changed; without a page it can wait for its turn, if not wanted `soon`.
+
+        Cheap enough for the stepping thread.
+        """
+        if soon or not self._noticed:
+            self._noticed, self._soon = True, self._soon or soon
+            self._wake.set()
 
     def drawn(self) -> None:
         """A page has drawn the last frame that wanted an answer."""
@@ -121,10 +129,20 @@ class Publisher:
     def _turn(self) -> None:
         woken = self._wake.take(self._patience())
         # Whatever woke us, frames keep their distance; the changes of the meantime come along.
-        while not self._closing and (early := self._sent_at + self._distance() - self.clock()) > 0:
+        while not self._closing and (early := self._early()) > 0:
             woken = self._wake.take(early) or woken
+        # From here on what changes may come too late for this round.
+        self._noticed = self._soon = False
         if not self._closing:
+            self._round_at = self.clock()
             self._round(woken)
+
+    def _early(self) -> float:
+        """Seconds until the next round may begin."""
+        if self.channel.connected:
+            return self._sent_at + self._distance() - self.clock()
+        # Nobody sees the controls, but whoever waits for them in code.
+        return 0.0 if self._soon else self._round_at + self.interval - self.clock()
 
     def _distance(self) -> float:
         return self._rest if self._training() else self.interval

@@ -118,6 +118,21 @@ def test_nothing_is_sent_before_a_page_says_hello(desk):
     assert page.frames[0]["panels"]["a"]["step"] == 1
 
 
+def test_without_a_page_what_can_wait_keeps_the_distance_of_frames_and_what_cannot_does_not(desk):
+    one = desk(interval=0.1)
+    one.go_on(lambda: one.settled, "a first round")
+    began, settled = one.now, one.settled
+    for _ in range(20):
+        one.publisher.wake(soon=False)
+        one.publisher._turn()
+    assert one.now - began >= 0.1 * (one.settled - settled - 1)
+    began, settled = one.now, one.settled
+    one.publisher.wake(soon=False)
+    one.publisher.wake()
+    one.publisher._turn()
+    assert one.now == began and one.settled == settled + 1
+
+
 def test_frames_keep_their_distance(desk):
     one = desk(interval=0.05)
     page = Page(one)
