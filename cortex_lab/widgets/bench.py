@@ -362,7 +362,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
 
     def _live(self) -> bool:
         moving = any(view.live for view in self.views.values())
-        return self.session.running or moving or self._picture_due
+        return self.session.running or moving or self._picture_due or not self.scrubber.standing
 
     def _settle(self) -> None:
         self._requests.grant()

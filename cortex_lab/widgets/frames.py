@@ -54,6 +54,7 @@ class Frames:
         self._told = told
         self._closed = closed
         self._shown: dict[str, Any] = {}
+        self._held = False
         self._costs: dict[str, float] = {}
         self._drawn: dict[str, float] = {}
 
@@ -78,6 +79,11 @@ class Frames:
                 panels[name] = packed_view(self.views[name], found)
                 self._note_cost(name, seconds + time.thread_time() - began)
                 shown[name] = wanted[name]
+        # A frame that only says it is on its way would have the panels of then wait for the next.
+        on_its_way = self.scrubber.target is not None and not self.scrubber.standing
+        holds, self._held = on_its_way and not panels and not self._held, on_its_way
+        if holds:
+            return {}, 0.0
         for name, line in self._told().items():
             if shown.get(name) != line.meta:
                 panels[name] = line

@@ -69,3 +69,14 @@ def test_panels_that_are_wanted_together_share() -> None:
 def test_a_dear_panel_does_not_hold_back_a_cheap_one() -> None:
     came = Costly(cheap=0.4 * INTERVAL * SHARES[0], dear=10 * INTERVAL * SHARES[0]).drawn(60)
     assert set(np.diff(came["cheap"])) == {1} and set(np.diff(came["dear"])) == {20}
+
+
+def test_that_a_moment_is_on_its_way_is_told_when_it_takes_longer_than_a_frame() -> None:
+    frames = Costly()
+    line = SimpleNamespace(meta={"told": "on its way"})
+    frames._told = lambda: {"timeline": line}  # type: ignore[assignment, return-value]
+    frames.scrubber = SimpleNamespace(target=5, standing=False)  # type: ignore[assignment]
+    assert frames.make(())[0] == {} and frames.make(())[0] == {"timeline": line}
+    frames.forget()
+    frames.scrubber.standing = True  # type: ignore[misc]
+    assert frames.make(())[0] == {"timeline": line}
