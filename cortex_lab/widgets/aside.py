@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SHARE = 0.03
 """The part of the time that one of them takes at most while the training runs."""
 LONGEST_REST = 30.0
+NUDGED = 0.1
+"""Seconds between two pieces that nudges ask for, at least: whoever steps in a loop nudges at each."""
 UNSEEN, GONE = 0.5, 15.0
 """Seconds after which to look again whether somebody looks, and after which a silent page does not."""
 
@@ -27,7 +29,8 @@ class Aside:
 
     `work` does one short piece and returns the seconds after which it wants to be called again, or None when
     it has nothing to do until `nudge`. While `training()` holds, a piece that took t seconds is followed by a
-    rest of t / share. What it raises goes to `failed`, and it waits for a nudge.
+    rest of t / share. What it raises goes to `failed`, and it waits for a nudge; one that comes within
+    `spacing` seconds of the last piece is heeded when they are over.
     """
 
     def __init__(
@@ -37,11 +40,12 @@ class Aside:
         failed: Callable[[Exception], None],
         name: str,
         share: float = SHARE,
+        spacing: float = 0.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.share = share
+        self.share, self.spacing = share, spacing
         self._work, self._training, self._failed, self._clock = work, training, failed, clock
-        self._wake = Flag()
+        self._wake, self._end = Flag(), Flag()
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-aside-{name}", daemon=True)
 
@@ -60,6 +64,7 @@ class Aside:
     def close(self, timeout: float = 10.0) -> bool:
         """End the thread after the piece under way; False if it did not end in time."""
         self._closing = True
+        self._end.set()
         self._wake.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
@@ -81,8 +86,12 @@ class Aside:
         # A nudge does not shorten what is owed to the training, but its end does.
         while not self._closing and self._training() and (left := until - self._clock()) > 0:
             woken = self._wake.take(min(left, 0.25)) or woken
+        worked = self._clock()
         if not woken and not self._closing:
-            self._wake.take(3600.0 if wanted is None else max(0.0, wanted - owed))
+            woken = self._wake.take(3600.0 if wanted is None else max(0.0, wanted - owed))
+        # Nobody's nudge is waited for here: hearing each would cost more than the rest saves.
+        if woken and not self._closing and (early := worked + self.spacing - self._clock()) > 0:
+            self._end.take(early)
 
 
 class Asides:
@@ -105,7 +114,8 @@ class Asides:
         moving = {each: view for each, view in views.items() if type(view).advance is not View.advance}
         self._each = []
         for each, view in moving.items():
-            aside = Aside(partial(self._advance, each, view), hurries, stirred, f"{each}-{name}")
+            name_of_it = f"{each}-{name}"
+            aside = Aside(partial(self._advance, each, view), hurries, stirred, name_of_it, spacing=NUDGED)
             self._each.append(aside)
             view.go_beside(hurries, lambda aside=aside: aside.ending)
 

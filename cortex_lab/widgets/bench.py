@@ -23,7 +23,7 @@ from cortex_lab.widgets.linking import Linking
 from cortex_lab.widgets.lock import widget_lock
 from cortex_lab.widgets.opening import OpenedViews, front_end, views_of
 from cortex_lab.widgets.picture import StaticPicture, paint_bench, small_picture
-from cortex_lab.widgets.publisher import Publisher
+from cortex_lab.widgets.publisher import SPARING, Publisher
 from cortex_lab.widgets.remedies import Remedies
 from cortex_lab.widgets.requests import Requests
 from cortex_lab.widgets.scrubbing import Scrubber
@@ -111,7 +111,13 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
         self._endings.append(self.scrubber.close)
         told = Told(session, self._speed, self.scrubber, lambda: self.error, self._beside)
         self._frames = Frames(
-            session, self.views, self._speed, lambda: self.closed, self.scrubber, told.panels
+            session,
+            self.views,
+            self._speed,
+            lambda: self.closed,
+            self.scrubber,
+            told.panels,
+            interval=SPARING * interval,
         )
         self._requests = Requests()
         self._stepped_by_cell = False
@@ -322,7 +328,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
         self._last_activity = time.monotonic()
         self.scrubber.heed(notice)
         self.asides.nudge()
-        self.publisher.wake()
+        self.publisher.wake(soon=False)
 
     # In the threads of views that move by themselves ------------------------------------------------
 
@@ -356,7 +362,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
 
     def _live(self) -> bool:
         moving = any(view.live for view in self.views.values())
-        return self.session.running or moving or self._picture_due
+        return self.session.running or moving or self._picture_due or not self.scrubber.standing
 
     def _settle(self) -> None:
         self._requests.grant()

@@ -16,12 +16,17 @@ from cortex_lab.widgets.chart.view import NothingToShow, View, failed_panel
 from cortex_lab.widgets.scrubbing import Scrubber, follows
 from cortex_lab.widgets.speed import Speed
 
+SHARES = (0.015, 0.0075)
+"""The parts of the time for panels that can be had at any time, and for those that wait for a step's end."""
+
 
 class Frames:
     """Remembers what each panel shows, and packs those that no longer show how things are.
 
-    While the training hurries, a panel comes again when its part of `share`, the part of the time that
-    panels may take, has paid for it: those that can be had at any time, such as the curves, have half of it.
+    While the training hurries, a panel comes again when its part of `shares`, the parts of the time that
+    panels may take, has paid for it: those that can be had at any time, such as the curves, have the first
+    to themselves. Frames come every `interval` seconds, so what is due sooner before one than after it
+    comes with it: between two drawings of a panel there are then always as many frames.
 
     `closed()` ends the waiting for a safe point, `told()` are the lines above the panels. What the `scrubber`
     shows of an earlier step, somebody has asked for, and keeps no training waiting: it comes at once.
@@ -35,18 +40,21 @@ class Frames:
         closed: Callable[[], bool],
         scrubber: Scrubber,
         told: Callable[[], Mapping[str, Packed]],
-        share: float = 0.015,
+        shares: tuple[float, float] = SHARES,
+        interval: float = 0.125,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = session
         self.views = views
         self.speed = speed
-        self.share = share
+        self.shares = shares
+        self.interval = interval
         self.clock = clock
         self.scrubber = scrubber
         self._told = told
         self._closed = closed
         self._shown: dict[str, Any] = {}
+        self._held = False
         self._costs: dict[str, float] = {}
         self._drawn: dict[str, float] = {}
 
@@ -71,6 +79,11 @@ class Frames:
                 panels[name] = packed_view(self.views[name], found)
                 self._note_cost(name, seconds + time.thread_time() - began)
                 shown[name] = wanted[name]
+        # A frame that only says it is on its way would have the panels of then wait for the next.
+        on_its_way = self.scrubber.target is not None and not self.scrubber.standing
+        holds, self._held = on_its_way and not panels and not self._held, on_its_way
+        if holds:
+            return {}, 0.0
         for name, line in self._told().items():
             if shown.get(name) != line.meta:
                 panels[name] = line
@@ -103,11 +116,13 @@ class Frames:
         """Those among the wanted whose time has come, of `count` panels that share the time."""
         now = self.clock()
         any_time = [name for name in wanted if self.views[name].any_time]
-        parts = {name: 2 * (len(any_time) if name in any_time else count - len(any_time)) for name in wanted}
+        mine, others = self.shares[0] / max(1, len(any_time)), self.shares[1] / max(1, count - len(any_time))
         return {
             name: state
             for name, state in wanted.items()
-            if now >= self._drawn.get(name, -1e9) + self._costs.get(name, 0.0) * parts[name] / self.share
+            if now + self.interval / 2
+            >= self._drawn.get(name, -1e9)
+            + self._costs.get(name, 0.0) / (mine if name in any_time else others)
         }
 
     def _note_cost(self, name: str, seconds: float) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ANSWERS = (4, 10)
 """Frames for which one answer is enough while training: at first, and from pages that answer promptly."""
+AHEAD = 3
+"""Frames that go out while training before an answer is there, so that a late one leaves no gap."""
 PROMPT = 0.1
 """Seconds within which an answer is prompt."""
 SPARING = 1.25
@@ -25,8 +27,9 @@ class Publisher:
     """Publishes a frame when there is something new, at most every `interval` seconds.
 
     Frames go out only after the last that wanted an answer was drawn; while training, one in `ANSWERS` wants
-    one, since hearing it takes longer than making a frame. After `silence` seconds without a word from
-    any page only pings go out, ever more rarely: a closed tab would make the server keep everything.
+    one, since hearing it takes longer than making a frame, and `AHEAD` more follow it meanwhile. After
+    `silence` seconds without a word from any page only pings go out, ever more rarely: a closed tab would
+    make the server keep everything.
     And while training, making frames may take no more than `share` of the time: what took long comes less
     often. Sending one takes the kernel's own threads about half as long again, which is not counted.
 
@@ -75,29 +78,38 @@ class Publisher:
         self._training = training
         self._deaf = deaf
         self._wake = Flag()
+        self._noticed = False
+        self._soon = True
         self._closing = False
         self._rest = SPARING * interval
         self._settled_at = -1e9
+        self._round_at = -1e9
         self._sent_at = -1e9
         self._pinged_at = -1e9
         self._next_ping = 1.0
         self._waiting = False
+        self._asked_at = -1e9
+        self._ahead = 0
         self._answers = ANSWERS[0]
         self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-publisher-{name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def wake(self) -> None:
-        """Something changed. Cheap enough for the stepping thread."""
-        self._wake.set()
+    def wake(self, soon: bool = True) -> None:
+        """Something changed; without a page it can wait for its turn, if not wanted `soon`.
+
+        Cheap enough for the stepping thread.
+        """
+        if soon or not self._noticed:
+            self._noticed, self._soon = True, self._soon or soon
+            self._wake.set()
 
     def drawn(self) -> None:
         """A page has drawn the last frame that wanted an answer."""
         self._next_ping = 1.0
         if self._waiting:
-            # Nothing was sent since, so this is how long the answer took.
-            prompt = self.clock() - self._sent_at < PROMPT
+            prompt = self.clock() - self._asked_at < PROMPT
             self._answers = ANSWERS[prompt]
             self._wake.set()
 
@@ -117,10 +129,20 @@ class Publisher:
     def _turn(self) -> None:
         woken = self._wake.take(self._patience())
         # Whatever woke us, frames keep their distance; the changes of the meantime come along.
-        while not self._closing and (early := self._sent_at + self._distance() - self.clock()) > 0:
+        while not self._closing and (early := self._early()) > 0:
             woken = self._wake.take(early) or woken
+        # From here on what changes may come too late for this round.
+        self._noticed = self._soon = False
         if not self._closing:
+            self._round_at = self.clock()
             self._round(woken)
+
+    def _early(self) -> float:
+        """Seconds until the next round may begin."""
+        if self.channel.connected:
+            return self._sent_at + self._distance() - self.clock()
+        # Nobody sees the controls, but whoever waits for them in code.
+        return 0.0 if self._soon else self._round_at + self.interval - self.clock()
 
     def _distance(self) -> float:
         return self._rest if self._training() else self.interval
@@ -138,18 +160,22 @@ class Publisher:
         if not channel.connected:
             return
         self._waiting = channel.drawn < channel.asked
-        if self._waiting and not self._may_go_on(self.clock()):
+        # What cannot be heard keeps its distance, too: it waits for the answer, then for time.
+        spared = self._training() and not self._deaf()
+        self._ahead = self._ahead if self._waiting else 0
+        goes_ahead = spared and self._ahead < AHEAD
+        if self._waiting and not goes_ahead and not self._may_go_on(self.clock()):
             return
         # Processor time, not wall time: waiting for a safe point costs nobody anything.
         came, began = self.clock(), time.thread_time()
         panels, kept_waiting = self._frames(channel.visible())
         if panels:
-            # What cannot be heard keeps its distance, too: it waits for the answer, then for time.
-            spared = self._training() and not self._deaf()
             answer = not spared or channel.sequence >= channel.asked + self._answers - 1
+            self._ahead += 1
             # Said before, too, since the answer may be there before `publish` returns.
             self._sent_at = self.clock()
-            self._waiting = answer
+            if answer:
+                self._waiting, self._asked_at, self._ahead = True, self._sent_at, 0
             channel.publish(panels, answer)
             self._sent_at = self.clock()
             waited = self._sent_at - came

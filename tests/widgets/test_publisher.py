@@ -11,7 +11,7 @@ import pytest
 from cortex_lab.ground.flag import Flag
 from cortex_lab.widgets.channel import Channel
 from cortex_lab.widgets.chart.canvas import Packed
-from cortex_lab.widgets.publisher import SPARING, Publisher
+from cortex_lab.widgets.publisher import AHEAD, SPARING, Publisher
 from tests.widgets.toys import Page
 
 
@@ -118,6 +118,21 @@ def test_nothing_is_sent_before_a_page_says_hello(desk):
     assert page.frames[0]["panels"]["a"]["step"] == 1
 
 
+def test_without_a_page_what_can_wait_keeps_the_distance_of_frames_and_what_cannot_does_not(desk):
+    one = desk(interval=0.1)
+    one.go_on(lambda: one.settled, "a first round")
+    began, settled = one.now, one.settled
+    for _ in range(20):
+        one.publisher.wake(soon=False)
+        one.publisher._turn()
+    assert one.now - began >= 0.1 * (one.settled - settled - 1)
+    began, settled = one.now, one.settled
+    one.publisher.wake(soon=False)
+    one.publisher.wake()
+    one.publisher._turn()
+    assert one.now == began and one.settled == settled + 1
+
+
 def test_frames_keep_their_distance(desk):
     one = desk(interval=0.05)
     page = Page(one)
@@ -152,12 +167,26 @@ def test_while_training_one_answer_is_enough_for_four_frames_of_a_page_that_is_l
     one.go_on(lambda: one.channel.asked > 0, "a frame that wants an answer")
     sent = len(page.frames)
     assert sent <= 4 and [frame["answer"] for frame in page.frames] == [False] * (sent - 1) + [True]
-    one.go_round()
-    assert len(page.frames) == sent
+    one.go_round(10)
+    assert [frame["answer"] for frame in page.frames[sent:]] == [False] * AHEAD
     page.say("drawn", sequence=one.channel.sequence)
-    one.go_on(lambda: len(page.frames) == sent + 4, "four more")
-    one.go_round()
-    assert [frame["answer"] for frame in page.frames[sent:]] == [False, False, False, True]
+    one.go_on(lambda: len(page.frames) == sent + 4, "another that wants one")
+    one.go_round(10)
+    assert [frame["answer"] for frame in page.frames[sent:]] == [False] * 3 + [True] + [False] * AHEAD
+
+
+def test_while_training_an_answer_that_comes_before_so_many_frames_leaves_no_gap(desk):
+    one = desk(interval=0.01, share=1.0)
+    one.training = True
+    page = Page(one, draws=False)
+    page.say("hello")
+    for _ in range(10):
+        asked = one.channel.asked
+        one.go_on(lambda asked=asked: one.channel.asked > asked, "a frame that wants an answer")
+        sent = len(page.frames)
+        one.go_on(lambda sent=sent: len(page.frames) == sent + AHEAD, "frames before the answer")
+        page.say("drawn", sequence=one.channel.sequence)
+    assert one.distances() == pytest.approx(SPARING * 0.01)
 
 
 def test_while_training_a_prompt_page_is_asked_for_one_answer_in_ten_frames(desk, monkeypatch):
@@ -173,9 +202,9 @@ def test_while_training_a_prompt_page_is_asked_for_one_answer_in_ten_frames(desk
     one.go_on(lambda: one.channel.drawn < one.channel.asked, "a page that is late")
     # However soon the answer comes, it is late.
     monkeypatch.setattr("cortex_lab.widgets.publisher.PROMPT", -1.0)
-    sent = len(page.frames)
+    sent, asked = len(page.frames), one.channel.asked
     page.say("drawn", sequence=one.channel.sequence)
-    one.go_on(lambda: one.channel.drawn < one.channel.asked, "another frame that wants an answer")
+    one.go_on(lambda: one.channel.asked > asked, "another frame that wants an answer")
     assert len(page.frames) == sent + 4
 
 
