@@ -171,8 +171,17 @@ def test_the_rows_of_a_batch_of_one_are_not_left_out(tmp_path):
 
 
 def test_the_readme_has_the_table_as_it_would_be_written_now():
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert catalogue.with_table(text) == text, "run python -m cortex_lab.interop.catalogue README.md"
+    root = Path(__file__).parents[2]
+    text = (root / "README.md").read_text(encoding="utf-8")
+    now = catalogue.with_table(text, root / catalogue.RESULTS)
+    assert now == text, "run python -m cortex_lab.interop.catalogue README.md"
+
+
+def test_a_network_that_missed_its_bar_is_not_called_certified():
+    held = {"Keras in": True, "ONNX out": True, "ONNX in": False, "safetensors": False}
+    rows = [{"what": f"VGG16, {way}: greatest error", "ok": ok} for way, ok in held.items()]
+    assert catalogue.certified(rows) == {("in", "out", "no"): ["VGG16"]}
+    assert catalogue.certified(rows[:1]) == {("in", "not tried", "not tried"): ["VGG16"]}
 
 
 def test_weights_are_trained_on(tmp_path):
@@ -192,6 +201,14 @@ def test_weights_are_trained_on(tmp_path):
     session = cl.train(back, (x, np.arange(16) % 3))
     session.run(3)
     assert session.error is None
+
+
+@pytest.mark.parametrize("layer", [cl.ReLU(6.0), cl.ReLU(0.5)], ids=repr)
+def test_a_relu_with_an_end_comes_back(layer, tmp_path):
+    net = cl.Network([layer], (5,))
+    cl.interop.write_onnx(net, tmp_path / "net.onnx")
+    x = np.array([[-3, 0, 0.25, 1, 8]], np.float32)
+    np.testing.assert_array_equal(read_onnx(tmp_path / "net.onnx").predict(x), net.predict(x))
 
 
 # Bad input --------------------------------------------------------------------------------------------------

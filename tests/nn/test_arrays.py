@@ -24,6 +24,13 @@ def network(ops="cpu"):
     return cl.Network([cl.Dense(3), cl.BatchNormalization()], 2, ops=ops)
 
 
+def test_a_name_that_is_not_there_is_looked_for_and_no_error_made(monkeypatch):
+    net = network()
+    assert "dense_1/kernel" in net.parameters
+    monkeypatch.setattr("cortex_lab.ground.checks.near", lambda *_: pytest.fail("an error was made"))
+    assert "dense_1/bass" not in net.parameters and "dense_1/kernel" not in net.states
+
+
 @pytest.mark.parametrize("ops", BACKENDS)
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_assigned_is_in_memory(ops, form):

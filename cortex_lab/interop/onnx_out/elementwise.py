@@ -60,6 +60,8 @@ def relu(task: Task) -> Value:
         return task.gives(task.op("Relu", [x]), order)
     if layer.function == "leaky_relu":
         return task.gives(task.op("LeakyRelu", [x], alpha=layer.negative_slope), order)
+    if layer.max_value is not None and layer.threshold == layer.negative_slope == 0:
+        return task.gives(task.op("Clip", [x, task.constant(0.0), task.constant(layer.max_value)]), order)
     threshold = task.constant(layer.threshold)
     over = x if layer.max_value is None else task.op("Min", [x, task.constant(layer.max_value)])
     below = task.op("Mul", [task.op("Sub", [x, threshold]), task.constant(layer.negative_slope)])

@@ -40,6 +40,10 @@ class Arrays(MutableMapping[str, Any]):
         except KeyError:
             raise self._unknown(name) from None
 
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own would make the whole error, near names and all, for each name that is not there.
+        return name in self._views
+
     def __call__(self) -> None:
         raise TypeError(
             "arrays are by name here: leave the () out, or say .values() or .items() for all; an optimizer "
