@@ -1,4 +1,4 @@
-"""A training step on a GPU, beside PyTorch's: eager with a fused Adam, and captured by hand in a CUDA graph."""
+"""A training step on a GPU beside PyTorch's: eager with a fused Adam, and captured by hand."""
 
 from __future__ import annotations
 

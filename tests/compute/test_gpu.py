@@ -1,4 +1,4 @@
-"""Kernels on a GPU against their references in float64, and steps that are one graph against steps that are none."""
+"""Kernels on a GPU against their references in float64, and captured steps against steps that are not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from tests.compute.cases import CASES, Case, Draw
 
 pytestmark = pytest.mark.gpu
 OURS = (
-    "activate", "activate_gradient", "add", "bias_activate", "convolve", "convolve_and",
-    "convolve_input_gradient", "convolve_weight_gradient", "dense", "dense_gradient", "matmul", "multiply",
-    "note_finite", "pool_max", "pool_max_gradient", "slopes_and_sums", "softmax_cross_entropy", "sum_rows",
-    "update_adam", "update_sgd",
+    "activate", "activate_gradient", "add", "batch_normalize", "batch_normalize_gradient", "bias_activate",
+    "convolve", "convolve_and", "convolve_input_gradient", "convolve_weight_gradient", "dense",
+    "dense_gradient", "matmul", "moving_average", "multiply", "normalize_columns", "note_finite", "pick_rows",
+    "pool_max", "pool_max_gradient", "slopes_and_sums", "softmax_cross_entropy", "sum_rows", "update_adam",
+    "update_sgd",
 )  # fmt: skip
 """Those with a kernel of our own; what it does not cover runs its reference."""
 

@@ -11,7 +11,7 @@ from cortex_lab.compute.backend import Backend
 
 @lru_cache(maxsize=1)
 def accelerate() -> Backend:
-    """What the backend brings, once every module of `kernels` was imported, which register their overrides."""
+    """What the backend brings, once every module of `kernels` was imported and has its overrides known."""
     overrides = importlib.import_module("cortex_lab.compute.gpu.kernels")
     for module in pkgutil.iter_modules(overrides.__path__):
         importlib.import_module(f"{overrides.__name__}.{module.name}")

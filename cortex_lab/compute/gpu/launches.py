@@ -95,8 +95,13 @@ def given(array: Any) -> Any:
 
 
 def flat(*arrays: Any, dtype: str = "float32") -> bool:
-    """Whether all that are not None are contiguous and of this dtype, so that a kernel of ours may have them."""
-    return all(a is None or (a.dtype == dtype and a.flags.c_contiguous) for a in arrays)
+    """Whether all that are not None are contiguous, of this dtype and of less than 2**31 numbers.
+
+    Only such arrays are for kernels of ours.
+    """
+    return all(
+        a is None or (a.dtype == dtype and a.flags.c_contiguous and a.size < 2**31 - 2**20) for a in arrays
+    )
 
 
 def room(count: int, dtype: str = "float32") -> Any:

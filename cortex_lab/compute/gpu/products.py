@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.compute.gpu.functions import FUNCTIONS
-from cortex_lab.compute.gpu.launches import Launch, counters, given, kernel, processors, room
+from cortex_lab.compute.gpu.launches import Launch, given, kernel, processors, room
 
 STEP = 32
 """Numbers along k that a block takes at a time."""
 STAGES = 3
+BLOCKS = 3
+"""For each multiprocessor, where k is long enough to be shared out."""
 LARGEST = 2**31 - 1
-TILES = {"wide": (64, 64, 32, 32), "narrow": (128, 32, 32, 32)}
+TILES = {"wide": (64, 64, 32, 32), "narrow": (128, 32, 16, 32)}
 
 
 @cache
@@ -26,7 +28,7 @@ def terms() -> int:
 
 def matrix_product(
     a: Any, b: Any, out: Any, bias: Any = None, name: str = "linear", addend: Any = None
-) -> Launch | None:
+) -> list[Launch] | None:
     """out = f(a @ b + bias) of 2-D arrays, any of a and b transposed; None if it covers no such arrays."""
     arrays = [each for each in (a, b, out, bias, addend) if each is not None]
     if name not in FUNCTIONS or any(each.dtype != np.float32 or not each.size for each in arrays):
@@ -45,7 +47,7 @@ def launch(
     a: Any, b: Any, out: Any, shape: tuple[int, int, int], modes: tuple[int, int], widths: tuple[int, int],
     strides: tuple[int, int] = (0, 0), bias: Any = None, name: str = "linear", addend: Any = None,
     geometry: tuple[int, ...] = (0,) * 13, divisors: tuple[int, int] = (1, 1),
-) -> Launch | None:  # fmt: skip
+) -> list[Launch] | None:  # fmt: skip
     """A product of m x k with k x n numbers, which `modes` of `cuda/product.cu` find in `a` and `b`."""
     m, n, k = shape
     if max(a.size, b.size, out.size) > LARGEST:
@@ -56,13 +58,11 @@ def launch(
     if grid[1] > 65535:
         return None
     tiles, steps = grid[0] * grid[1], -(-k // STEP)
-    # Enough blocks for all of the device, of two steps at least.
-    splits = max(1, min(processors() // tiles if tiles else 1, steps // 2, 64))
+    # Several blocks for each multiprocessor, as one waits a lot; of two steps at least.
+    splits = max(1, min(BLOCKS * processors() // tiles, steps // 2))
     share = -(-steps // splits) * STEP
     splits = -(-k // share)
-    work = counted = None
-    if splits > 1:
-        work, counted = room(tiles * splits * block_m * block_n), counters(tiles)
+    work = room(splits * m * n) if splits > 1 else None
     found = kernel(
         "product", "product", BM=tile[0], BN=tile[1], WM=tile[2], WN=tile[3], A_MODE=modes[0],
         B_MODE=modes[1], VA=widths[0], VB=widths[1], TERMS=terms(),
@@ -74,11 +74,18 @@ def launch(
         found.max_dynamic_shared_size_bytes = shared
     numbers = (m, n, k, *strides, n, splits, share, FUNCTIONS[name], *geometry)
     arguments = (
-        a, b, out, given(bias), given(addend), given(work), given(counted), *map(np.int32, numbers),
+        a, b, out, given(bias), given(addend), given(work), *map(np.int32, numbers),
         *(np.uint32(part) for divisor in divisors for part in (divisor, *_inverse(divisor))),
     )  # fmt: skip
     threads = 32 * (block_m // tile[2]) * (block_n // tile[3])
-    return found, (*grid, splits), (threads,), arguments, shared
+    made = [(found, (*grid, splits), (threads,), arguments, shared)]
+    if splits > 1:
+        numbers = np.int32(splits), np.int32(n), np.int32(FUNCTIONS[name]), np.int32(m * n)
+        adding = kernel("parts", "product_parts")
+        made.append(
+            (adding, (-(-m * n // 32),), (256,), (work, out, given(bias), given(addend), *numbers), 0)
+        )
+    return made
 
 
 def _laid_out(a: Any) -> tuple[bool, int] | None:
@@ -92,7 +99,7 @@ def _laid_out(a: Any) -> tuple[bool, int] | None:
 
 
 def _at_a_time(a: Any, stride: int) -> int:
-    return 4 if stride % 4 == 0 and a.data.ptr % 16 == 0 else 1
+    return next(v for v in (4, 2, 1) if stride % v == 0 and a.data.ptr % (4 * v) == 0)
 
 
 def _inverse(divisor: int) -> tuple[int, int]:

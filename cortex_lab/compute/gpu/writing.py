@@ -10,6 +10,7 @@ import numpy as np
 from cortex_lab.compute.gpu.launches import NOTHING, kernel
 
 _AT_ONCE = 6
+_EIGHT, _BYTE = np.int32(8), np.int32(1)
 _REST = (NOTHING, np.int64(0), np.int32(0))
 
 
@@ -19,13 +20,9 @@ def write(arrays: Sequence[Any], values: Sequence[Any]) -> None:
         some = list(zip(arrays[first : first + _AT_ONCE], values[first : first + _AT_ONCE], strict=True))
         arguments: list[Any] = [np.int32(len(some))]
         for array, value in some:
-            bits = np.array(value, array.dtype)
-            arguments += [
-                array,
-                bits.view("int64" if bits.itemsize == 8 else "int8")[()],
-                np.int32(bits.itemsize),
-            ]
-            arguments[-2] = np.int64(arguments[-2])
+            kind = array.dtype.kind
+            bits = np.float64(value).view(np.int64) if kind == "f" else np.int64(value)
+            arguments += [array, bits, _BYTE if kind == "b" else _EIGHT]
         for _ in range(_AT_ONCE - len(some)):
             arguments += _REST
         kernel("elementwise", "write_numbers")((1,), (1,), tuple(arguments))

@@ -306,7 +306,7 @@ def _summed(slots: Mapping[str, Slots]) -> float:
 
 
 def _found(at: Slots) -> Any:
-    """What a loss said of the whole batch, in main memory; None if nothing, or if the sum of losses is NaN."""
+    """What a loss said of the whole batch, in main memory; None if nothing, or if its sum is NaN."""
     if at.found is None:
         return None
     # Of a device, all of it is fetched at once: who asks for a number of an array waits each time.

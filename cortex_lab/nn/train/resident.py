@@ -24,6 +24,8 @@ class Resident:
         self.source, self._ops = source, ops
         self._inputs = {name: ops.asarray(array, array.dtype) for name, array in arrays.items()}
         self._targets = {name: ops.asarray(array, array.dtype) for name, array in targets.items()}
+        # By number of rows: where their numbers go, what they are copied into, and the call that does it.
+        self._picking: dict[int, tuple[Any, Any, Any]] = {}
 
     @classmethod
     def of(cls, source: BatchSource, ops: Ops) -> Resident | None:
@@ -42,11 +44,21 @@ class Resident:
         self, rows: np.ndarray, inputs: Mapping[str, Any], targets: Mapping[str, Any], pictures: Any
     ) -> None:
         """Copy rows into arrays by name; bytes of the inputs that are `pictures` become 0 to 1."""
-        ops = self._ops
-        places = ops.asarray(rows, "int64")
+        places, into, call = self._picking.get(len(rows), (None, None, None))
+        if into is not inputs:
+            places, call = self._found_out(len(rows), inputs, targets, pictures)
+            self._picking[len(rows)] = places, inputs, call
+        places[...] = self._ops.asarray(rows, "int64")
+        call()
+
+    def _found_out(
+        self, count: int, inputs: Mapping[str, Any], targets: Mapping[str, Any], pictures: Any
+    ) -> tuple[Any, Any]:
+        kernels, places = self._ops.recording(), self._ops.zeros((count,), "int64")
         for name, into in inputs.items():
             data = self._inputs[name if name in self._inputs else ""]
             shown = name in pictures and data.dtype == np.uint8
-            ops.pick_rows(data, places, float(SCALE) if shown else 1.0, into)
+            kernels.pick_rows(data, places, float(SCALE) if shown else 1.0, into)
         for name, into in targets.items():
-            ops.pick_rows(self._targets[name if name in self._targets else ""], places, 1.0, into)
+            kernels.pick_rows(self._targets[name if name in self._targets else ""], places, 1.0, into)
+        return places, self._ops.capture(kernels.calls)

@@ -1,21 +1,21 @@
 // Element by element, over contiguous arrays of n numbers.
-#define EACH for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x)
+#define EACH for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
 
-extern "C" __global__ void activate_all(int f, float alpha, const float* x, float* out, long long n) {
+extern "C" __global__ void activate_all(int f, float alpha, const float* x, float* out, unsigned n) {
   EACH out[i] = activated(f, x[i], alpha);
 }
-extern "C" __global__ void slope_all(int f, float alpha, const float* x, const float* y, const float* dy, float* out, long long n) {
+extern "C" __global__ void slope_all(int f, float alpha, const float* x, const float* y, const float* dy, float* out, unsigned n) {
   EACH out[i] = sloped(f, x ? x[i] : 0.f, y[i], dy[i], alpha);
 }
-extern "C" __global__ void bias_activate_all(int f, float alpha, float* y, const float* bias, int width, long long n) {
-  EACH y[i] = activated(f, bias ? y[i] + bias[i % width] : y[i], alpha);
+extern "C" __global__ void bias_activate_all(int f, float alpha, float* y, const float* bias, int width, unsigned n) {
+  EACH y[i] = activated(f, bias ? y[i] + bias[i % (unsigned)width] : y[i], alpha);
 }
-extern "C" __global__ void add_all(const float* a, const float* b, float* out, long long n) { EACH out[i] = a[i] + b[i]; }
-extern "C" __global__ void multiply_all(const float* a, const float* b, float factor, float* out, long long n) {
+extern "C" __global__ void add_all(const float* a, const float* b, float* out, unsigned n) { EACH out[i] = a[i] + b[i]; }
+extern "C" __global__ void multiply_all(const float* a, const float* b, float factor, float* out, unsigned n) {
   EACH out[i] = a[i] * (b ? b[i] : factor);
 }
-extern "C" __global__ void copy_all(const unsigned* a, unsigned* out, long long n) { EACH out[i] = a[i]; }
-extern "C" __global__ void finite_all(const float* a, bool* finite, long long n) {
+extern "C" __global__ void copy_all(const unsigned* a, unsigned* out, unsigned n) { EACH out[i] = a[i]; }
+extern "C" __global__ void finite_all(const float* a, bool* finite, unsigned n) {
   bool good = true;
   EACH good = good && isfinite(a[i]);
   if (!good) *finite = false;
@@ -35,9 +35,9 @@ extern "C" __global__ void write_numbers(
     }
 }
 extern "C" __global__ void pick_rows(
-    const void* a, const long long* rows, void* out, int kind, int width, float scale, long long n) {
+    const void* a, const long long* rows, void* out, int kind, int width, float scale, unsigned n) {
   EACH {
-    const long long from = rows[i / width] * width + i % width;
+    const long long from = rows[i / (unsigned)width] * width + i % (unsigned)width;
     if (kind == 0) ((float*)out)[i] = scale * ((const unsigned char*)a)[from];
     else if (kind == 1) ((float*)out)[i] = ((const float*)a)[from];
     else if (kind == 2) ((long long*)out)[i] = ((const long long*)a)[from];

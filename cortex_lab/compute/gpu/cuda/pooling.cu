@@ -1,15 +1,15 @@
 // Pooling over windows of an image, channels last: one thread an output going forward, one a pixel going back.
 extern "C" __global__ void pool_max(
-    const float* x, float* out, int* winner, long long n, int height, int width, int channels, int out_height,
+    const float* x, float* out, int* winner, unsigned n, int height, int width, int channels, int out_height,
     int out_width, int size_y, int size_x, int stride_y, int stride_x, int top, int left) {
-  const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= n) return;
-  const int c = i % channels;
-  long long q = i / channels;
-  const int ox = q % out_width;
-  q /= out_width;
-  const int oy = q % out_height;
-  const long long image = q / out_height * height;
+  const int c = i % (unsigned)channels;
+  unsigned q = i / (unsigned)channels;
+  const int ox = q % (unsigned)out_width;
+  q /= (unsigned)out_width;
+  const int oy = q % (unsigned)out_height;
+  const int image = q / (unsigned)out_height * height;
   float best = -INFINITY;
   int place = 0;
   for (int dy = 0; dy < size_y; dy++)
@@ -25,23 +25,23 @@ extern "C" __global__ void pool_max(
 }
 
 extern "C" __global__ void pool_max_gradient(
-    const float* dy, const int* winner, float* out, long long n, int height, int width, int channels, int out_height,
+    const float* dy, const int* winner, float* out, unsigned n, int height, int width, int channels, int out_height,
     int out_width, int size_y, int size_x, int stride_y, int stride_x, int top, int left) {
-  const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= n) return;
-  const int c = i % channels;
-  long long q = i / channels;
-  const int x = q % width + left;
-  q /= width;
-  const int y = q % height + top;
-  const long long image = q / height * out_height;
+  const int c = i % (unsigned)channels;
+  unsigned q = i / (unsigned)channels;
+  const int x = q % (unsigned)width + left;
+  q /= (unsigned)width;
+  const int y = q % (unsigned)height + top;
+  const int image = q / (unsigned)height * out_height;
   float sum = 0.f;
   // Windows that see the pixel: those that begin at most size - 1 before it.
   for (int oy = max(0, (y - size_y + stride_y) / stride_y); oy * stride_y <= y && oy < out_height; oy++)
     for (int ox = max(0, (x - size_x + stride_x) / stride_x); ox * stride_x <= x && ox < out_width; ox++) {
       const int a = y - oy * stride_y, b = x - ox * stride_x;
       if (a >= size_y || b >= size_x) continue;
-      const long long o = ((image + oy) * out_width + ox) * channels + c;
+      const int o = ((image + oy) * out_width + ox) * channels + c;
       if (winner[o] == a * size_x + b) sum += dy[o];
     }
   out[i] = sum;

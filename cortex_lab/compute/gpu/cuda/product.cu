@@ -7,8 +7,8 @@
 //          4  outputs that a pixel m led to: k is a tap and filter
 //   B_MODE 0  rows, n contiguous        1  columns, k contiguous
 //          2  a convolution's kernel turned: k is a tap and filter, n a channel
-// VA and VB say how many numbers are copied at a time, 1 or 4. With `splits` over 1, blocks share out k; the last
-// of them to arrive adds up what each found, in order, so that the sum does not depend on who was last.
+// VA and VB say how many numbers are copied at a time, 1, 2 or 4. With `splits` over 1, blocks share out k,
+// and `product_parts` adds up what each found, in order.
 #define STAGES 3
 #define BK 32
 #define WARPS_N (BN / WN)
@@ -33,7 +33,9 @@ template <int V>
 __device__ __forceinline__ void fetch(float* into, const float* from, int count) {
   unsigned place = (unsigned)__cvta_generic_to_shared(into);
   int bytes = 4 * (count < 0 ? 0 : count > V ? V : count);
-  if (V == 4)
+  if (V == 2)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(place), "l"(from), "r"(bytes));
+  else if (V == 4)
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(place), "l"(from), "r"(bytes));
   else
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(place), "l"(from), "r"(bytes));
@@ -59,7 +61,7 @@ __device__ __forceinline__ void multiply(float* c, const unsigned* a, const unsi
 
 extern "C" __global__ void __launch_bounds__(THREADS) product(
     const float* __restrict__ A, const float* __restrict__ B, float* C, const float* __restrict__ bias,
-    const float* addend, float* work, unsigned* arrived, int M, int N, int K, int lda, int ldb, int ldc, int splits,
+    const float* addend, float* work, int M, int N, int K, int lda, int ldb, int ldc, int splits,
     int share, int f, int height, int width, int channels, int out_height, int out_width, int filters,
     int kernel_width, int stride_y, int stride_x, int top, int left, int dilation_y, int dilation_x, unsigned d1,
     unsigned m1, unsigned s1, unsigned d2, unsigned m2, unsigned s2) {
@@ -170,7 +172,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) product(
 #pragma unroll
       for (int q = 0; q < 4; q++) sums[i][j][q] = 0.f;
 
-#pragma unroll
+  // Code that runs once is fetched from far away: less of it is faster.
+#pragma unroll 1
   for (int s = 0; s < STAGES - 1; s++) {
     if (s < steps) load(s, s);
     asm volatile("cp.async.commit_group;");
@@ -218,39 +221,18 @@ extern "C" __global__ void __launch_bounds__(THREADS) product(
   }
 
   if (splits > 1) {
-    const int tile = blockIdx.y * gridDim.x + blockIdx.x;
-    float* mine = work + ((size_t)tile * splits + blockIdx.z) * (BM * BN);
+    // `product_parts` adds them up: a block that waits for others costs more than another kernel.
+    float* mine = work + (size_t)blockIdx.z * M * N;
 #pragma unroll
     for (int i = 0; i < MT; i++)
 #pragma unroll
       for (int j = 0; j < NT; j++)
 #pragma unroll
-        for (int q = 0; q < 4; q++) __stcg(mine + ((i * NT + j) * 4 + q) * THREADS + tid, sums[i][j][q]);
-    __threadfence();
-    __shared__ bool last;
-    __syncthreads();
-    if (tid == 0) {
-      last = atomicAdd(arrived + tile, 1u) == splits - 1;
-      if (last) arrived[tile] = 0;
-    }
-    __syncthreads();
-    if (!last) return;
-    __threadfence();
-#pragma unroll
-    for (int i = 0; i < MT; i++)
-#pragma unroll
-      for (int j = 0; j < NT; j++)
-#pragma unroll
-        for (int q = 0; q < 4; q++) sums[i][j][q] = 0.f;
-    const float* all = work + (size_t)tile * splits * (BM * BN);
-    for (int z = 0; z < splits; z++)
-#pragma unroll
-      for (int i = 0; i < MT; i++)
-#pragma unroll
-        for (int j = 0; j < NT; j++)
-#pragma unroll
-          for (int q = 0; q < 4; q++)
-            sums[i][j][q] += __ldcg(all + (size_t)z * (BM * BN) + ((i * NT + j) * 4 + q) * THREADS + tid);
+        for (int q = 0; q < 4; q++) {
+          const int m = m0 + wm + i * 16 + row + (q >> 1) * 8, n = n0 + wn + j * 8 + 2 * column + (q & 1);
+          if (m < M && n < N) mine[(size_t)m * N + n] = sums[i][j][q];
+        }
+    return;
   }
 #pragma unroll
   for (int j = 0; j < NT; j++)

@@ -16,7 +16,7 @@ from cortex_lab.compute.kernels import activation
 def _activate(ops: OpsLike, name: str, x: Any, out: Any, alpha: float = 1.0) -> Any:
     if name not in FUNCTIONS or not flat(x, out) or x.shape != out.shape or not x.size:
         return NotImplemented
-    arguments = np.int32(FUNCTIONS[name]), np.float32(alpha), x, out, np.int64(x.size)
+    arguments = np.int32(FUNCTIONS[name]), np.float32(alpha), x, out, np.uint32(x.size)
     return once("activate", kernel("elementwise", "activate_all"), over(x.size), arguments)
 
 
@@ -30,7 +30,7 @@ def _activate_gradient(ops: OpsLike, name: str, x: Any, y: Any, dy: Any, out: An
         or not y.size
     ):
         return NotImplemented
-    arguments = np.int32(FUNCTIONS[name]), np.float32(alpha), given(x), y, dy, out, np.int64(y.size)
+    arguments = np.int32(FUNCTIONS[name]), np.float32(alpha), given(x), y, dy, out, np.uint32(y.size)
     return once("activate_gradient", kernel("elementwise", "slope_all"), over(y.size), arguments)
 
 
@@ -44,6 +44,6 @@ def _bias_activate(ops: OpsLike, y: Any, bias: Any, name: str, alpha: float = 1.
         y,
         given(bias),
         np.int32(y.shape[-1]),
-        np.int64(y.size),
+        np.uint32(y.size),
     )
     return once("bias_activate", kernel("elementwise", "bias_activate_all"), over(y.size), arguments)

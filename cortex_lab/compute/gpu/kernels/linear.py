@@ -24,7 +24,7 @@ from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import linear
 
 
-def column_sums(name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> Launch | None:
+def column_sums(name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> list[Launch] | None:
     """total = sums over all axes but the last of dz = dy * f'(z), or of dy for "linear"."""
     if name not in FUNCTIONS or not flat(z, y, dy, dz, total) or not dy.size or dy.size > 2**31 - 1:
         return None
@@ -37,14 +37,14 @@ def column_sums(name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> Laun
     arrays = tuple(map(given, (z, y, dy, dz, total, work, counted)))
     numbers = np.int32(rows), np.int32(width), np.int32(share)
     arguments = (np.int32(FUNCTIONS[name]), *arrays, *numbers)
-    return kernel("columns", "columns"), (across, parts), (256,), arguments, 0
+    return [(kernel("columns", "columns"), (across, parts), (256,), arguments, 0)]
 
 
-def several(name: str, *launches: Launch | None) -> Any:
-    """The work that is these launches; NotImplemented if one of them is not to be had."""
+def several(name: str, *launches: list[Launch] | None) -> Any:
+    """The work that is these launches; NotImplemented if some of them are not to be had."""
     if any(each is None for each in launches):
         return NotImplemented
-    return Launches([each for each in launches if each is not None], [name])
+    return Launches([each for some in launches for each in some or ()], [name])
 
 
 @linear.matmul.override("gpu")
@@ -81,7 +81,7 @@ def _alike(*arrays: Any) -> bool:
 def _add(ops: OpsLike, a: Any, b: Any, out: Any) -> Any:
     if not all(hasattr(each, "flags") for each in (a, b)) or not _alike(a, b, out):
         return NotImplemented
-    return once("add", kernel("elementwise", "add_all"), over(a.size), (a, b, out, np.int64(a.size)))
+    return once("add", kernel("elementwise", "add_all"), over(a.size), (a, b, out, np.uint32(a.size)))
 
 
 @linear.multiply.override("gpu")
@@ -91,7 +91,7 @@ def _multiply(ops: OpsLike, a: Any, b: Any, out: Any) -> Any:
         return NotImplemented
     factor = (given(None), np.float32(b)) if single else (b, np.float32(1))
     return once(
-        "multiply", kernel("elementwise", "multiply_all"), over(a.size), (a, *factor, out, np.int64(a.size))
+        "multiply", kernel("elementwise", "multiply_all"), over(a.size), (a, *factor, out, np.uint32(a.size))
     )
 
 
@@ -103,7 +103,7 @@ def _pick_rows(ops: OpsLike, a: Any, rows: Any, scale: float, out: Any) -> Any:
         return NotImplemented
     if not out.size:
         return NotImplemented
-    numbers = np.int32(kind), np.int32(out.size // len(rows)), np.float32(scale), np.int64(out.size)
+    numbers = np.int32(kind), np.int32(out.size // len(rows)), np.float32(scale), np.uint32(out.size)
     return once("pick_rows", kernel("elementwise", "pick_rows"), over(out.size), (a, rows, out, *numbers))
 
 
@@ -111,4 +111,4 @@ def _pick_rows(ops: OpsLike, a: Any, rows: Any, scale: float, out: Any) -> Any:
 def _copy(ops: OpsLike, a: Any, out: Any) -> Any:
     if not hasattr(a, "get") or not _alike(a, out):
         return NotImplemented
-    return once("copy", kernel("elementwise", "copy_all"), over(a.size), (a, out, np.int64(a.size)))
+    return once("copy", kernel("elementwise", "copy_all"), over(a.size), (a, out, np.uint32(a.size)))

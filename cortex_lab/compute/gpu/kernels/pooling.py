@@ -15,7 +15,7 @@ from cortex_lab.compute.kernels.pooling import Padding, Pair
 def _numbers(each: Any, image: Any, out: Any, size: Pair, strides: Pair, padding: Padding) -> tuple[Any, ...]:
     """What both kernels want to know, of which there is a thread for each number of `each`."""
     numbers = (*image.shape[1:], *out.shape[1:3], *size, *strides, padding[0][0], padding[1][0])
-    return np.int64(each.size), *map(np.int32, numbers)
+    return np.uint32(each.size), *map(np.int32, numbers)
 
 
 @pooling.pool_max.override("gpu")

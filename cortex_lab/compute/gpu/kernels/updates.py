@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import cupy
 import numpy as np
 
 from cortex_lab.compute.gpu.launches import flat, given, kernel, number, once, over
@@ -11,12 +13,25 @@ from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import checks, updates
 
 
-def _covers(finite: Any, params: Any, *others: Any) -> bool:
-    """Whether these are vectors of ours, and whether all was finite is to be noted."""
-    # Who is to say it at once is the reference.
+def _covers(params: Any, *others: Any) -> bool:
+    """Whether these are vectors of ours."""
     alike = all(each is None or each.shape == params.shape for each in others)
-    small = 0 < params.size < 2**31 - 1024
-    return finite is not None and finite.dtype == bool and flat(params, *others) and alike and small
+    return flat(params, *others) and alike and params.size > 0
+
+
+def _saying(name: str, params: Any, finite: Any, arguments: Callable[[Any], tuple[Any, ...]]) -> Any:
+    """The work of an update that notes in `finite` whether all was, or says it if that is None."""
+    noted = cupy.ones((), bool) if finite is None else finite
+    work = once(name, kernel("updates", name), _blocks(params), arguments(noted))
+    if finite is not None:
+        return work
+
+    def update() -> Any:
+        noted.fill(True)
+        work()
+        return noted.copy()
+
+    return update
 
 
 def _blocks(params: Any) -> tuple[int, ...]:
@@ -29,14 +44,11 @@ def _update_adam(
     beta_2: float, epsilon: float, step: Any, weight_decay: float, finite: Any = None,
 ) -> Any:  # fmt: skip
     rate, count = number(learning_rate, np.float64, "float64"), number(step, np.int64, "int64")
-    if rate is None or count is None or not _covers(finite, params, gradient, mean, square):
+    if rate is None or count is None or not _covers(params, gradient, mean, square):
         return NotImplemented
     betas = np.float64(beta_1), np.float64(beta_2), np.float64(epsilon)
-    arguments = (
-        params, gradient, mean, square, *rate, *betas, *count, np.float64(weight_decay), finite,
-        np.int32(params.size),
-    )  # fmt: skip
-    return once("update_adam", kernel("updates", "update_adam"), _blocks(params), arguments)
+    before = params, gradient, mean, square, *rate, *betas, *count, np.float64(weight_decay)
+    return _saying("update_adam", params, finite, lambda noted: (*before, noted, np.int32(params.size)))
 
 
 @updates.update_sgd.override("gpu")
@@ -45,13 +57,10 @@ def _update_sgd(
     nesterov: bool, finite: Any = None,
 ) -> Any:  # fmt: skip
     rate = number(learning_rate, np.float64, "float64")
-    if rate is None or not _covers(finite, params, gradient, velocity):
+    if rate is None or not _covers(params, gradient, velocity):
         return NotImplemented
-    arguments = (
-        params, gradient, given(velocity), *rate, np.float64(momentum), np.int32(nesterov), finite,
-        np.int32(params.size),
-    )  # fmt: skip
-    return once("update_sgd", kernel("updates", "update_sgd"), _blocks(params), arguments)
+    before = params, gradient, given(velocity), *rate, np.float64(momentum), np.int32(nesterov)
+    return _saying("update_sgd", params, finite, lambda noted: (*before, noted, np.int32(params.size)))
 
 
 @checks.note_finite.override("gpu")
@@ -59,5 +68,5 @@ def _note_finite(ops: OpsLike, a: Any, finite: Any) -> Any:
     if not flat(a) or not a.size or finite.dtype != bool:
         return NotImplemented
     return once(
-        "note_finite", kernel("elementwise", "finite_all"), over(a.size), (a, finite, np.int64(a.size))
+        "note_finite", kernel("elementwise", "finite_all"), over(a.size), (a, finite, np.uint32(a.size))
     )
