@@ -16,6 +16,8 @@ STEP = 32
 STAGES = 3
 BLOCKS = 3
 """For each multiprocessor, where k is long enough to be shared out."""
+FEW = 16
+"""Parts that one thread adds up; of more, eight threads do."""
 LARGEST = 2**31 - 1
 TILES = {"wide": (64, 64, 32, 32), "narrow": (128, 32, 16, 32)}
 
@@ -80,11 +82,11 @@ def launch(
     threads = 32 * (block_m // tile[2]) * (block_n // tile[3])
     made = [(found, (*grid, splits), (threads,), arguments, shared)]
     if splits > 1:
-        numbers = np.int32(splits), np.int32(n), np.int32(FUNCTIONS[name]), np.int32(m * n)
-        adding = kernel("parts", "product_parts")
-        made.append(
-            (adding, (-(-m * n // 32),), (256,), (work, out, given(bias), given(addend), *numbers), 0)
-        )
+        few = splits <= FEW
+        adding, each = kernel("parts", "few_parts" if few else "product_parts"), 256 if few else 32
+        counts = np.int32(splits), np.int32(n), np.int32(FUNCTIONS[name]), np.int32(m * n)
+        arguments = (work, out, given(bias), given(addend), *counts)
+        made.append((adding, (-(-m * n // each),), (256,), arguments, 0))
     return made
 
 

@@ -81,12 +81,13 @@ class BatchLoader:
         """
         batch = self.source.fetch(step)
         unchecked = step < self.checked_until
-        if not unchecked and self._can_put and getattr(batch, "unread", False):
+        unread = not unchecked and getattr(batch, "unread", False)
+        if unread and self._can_put:
             bound, slots, inputs, targets = self._places_of(len(batch))  # type: ignore[arg-type]
             batch.put(inputs, targets, self._network.pictures)  # type: ignore[attr-defined]
-        elif not unchecked and not self._can_put and self._on_device() is not None:
+        elif unread and (resident := self._on_device()) is not None:
             bound, slots, inputs, targets = self._places_of(len(batch))  # type: ignore[arg-type]
-            self._on_device().put(batch.rows, inputs, targets, self._network.pictures)  # type: ignore[union-attr, arg-type]
+            resident.put(np.asarray(batch.rows), inputs, targets, self._network.pictures)
         else:
             bound, slots = self._load_arrays(batch, unchecked)
         self._load_weights(bound.rows, self._weights_of(batch), slots)

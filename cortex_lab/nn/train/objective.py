@@ -185,8 +185,7 @@ class TotalLoss:
         if hasattr(at, "mixture"):
             return mixed_accuracy(loss, self.network.ops, at.mixture)
         if loss.of_classes:
-            found = _found(at)
-            hits = int(self._hits(at.y, target) if found is None else found[1])
+            hits = int(self._hits(at.y, target) if (found := _found(at)) is None else found[1])
         else:
             hits = hits_of(loss, self.network.ops, at)
         known = self._known_answers(target)
@@ -300,18 +299,14 @@ def _summed(slots: Mapping[str, Slots]) -> float:
     """The weighted sum of the rows' losses, of all outputs."""
     total = 0.0
     for at in slots.values():
-        found = _found(at)
-        total += float(at.rows.dot(at.weights) if found is None else found[0])
+        total += float(at.rows.dot(at.weights) if (found := _found(at)) is None else found[0])
     return total
 
 
 def _found(at: Slots) -> Any:
     """What a loss said of the whole batch, in main memory; None if nothing, or if its sum is NaN."""
-    if at.found is None:
-        return None
-    # Of a device, all of it is fetched at once: who asks for a number of an array waits each time.
     found = at.found.get() if hasattr(at.found, "get") else at.found
-    return None if found[0] != found[0] else found
+    return None if found is None or found[0] != found[0] else found
 
 
 def _evaluate(loss: Loss, ops: Ops, at: Slots) -> None:

@@ -106,7 +106,7 @@ class Training:
         self.penalties = None if penalties is None else Penalties.of(penalties)
         self.seed, self.step_number = checks.seed("seed", seed), 0
         self.tap: Tap | None = None
-        self._finite: Any = True
+        self.finite: Any = True
         self.reached: str | None = None
         bound_penalties = self.penalties.bind(network) if self.penalties else None
         free = Plan.training_step(network.graph, self.objective.losses)
@@ -147,15 +147,11 @@ class Training:
     bounds = property(attrgetter("loader.bounds"))
     hyperparameters = property(attrgetter("loader.hyperparameters.edited"))
     under_way = property(attrgetter("record.under_way"))
+    tainted = property(lambda self: not self.finite)  # Of a device, whoever asks waits for the update.
     batch = property(attrgetter("record.batch"))
     bound = property(attrgetter("record.bound"))
     validation = property(attrgetter("_validation.rows"))
     metrics = property(attrgetter("_validation.metrics"))
-
-    @property
-    def tainted(self) -> bool:
-        """Whether the last update met numbers that are not finite; of a device, this waits for it."""
-        return not self._finite
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -399,6 +395,6 @@ class Training:
             network.turns.await_readers()
             if record.params_before is not None:
                 network.ops.copy(network.params, out=record.params_before)
-            self._finite = self.update.make(record.changes, settling)
+            self.finite = self.update.make(record.changes, settling)
             self.step_number += 1
             record.under_way = False

@@ -16,3 +16,16 @@ extern "C" __global__ void __launch_bounds__(256) product_parts(
   if (addend) sum += addend[i];
   C[i] = activated(f, sum, 1.f);
 }
+
+// The same of a few parts: a thread an element.
+extern "C" __global__ void __launch_bounds__(256) few_parts(
+    const float* work, float* C, const float* bias, const float* addend, int splits, int N, int f, int n) {
+  const int i = blockIdx.x * 256 + threadIdx.x;
+  if (i >= n) return;
+  float sum = 0.f;
+#pragma unroll 4
+  for (int z = 0; z < splits; z++) sum += __ldg(work + (size_t)z * n + i);
+  if (bias) sum += bias[i % N];
+  if (addend) sum += addend[i];
+  C[i] = f == 0 ? sum : activated(f, sum, 1.f);
+}

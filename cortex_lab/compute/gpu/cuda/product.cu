@@ -41,14 +41,18 @@ __device__ __forceinline__ void fetch(float* into, const float* from, int count)
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(place), "l"(from), "r"(bytes));
 }
 
-__device__ __forceinline__ void parts(float x, unsigned& high, unsigned& low) {
+// `crossing` is `high` where it meets the other number's low part: infinity, of which high is all, must not meet a
+// low part that is 0.
+__device__ __forceinline__ void parts(float x, unsigned& high, unsigned& low, unsigned& crossing) {
 #if TERMS == 1
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(high) : "f"(x));
-  low = 0;
+  low = crossing = 0;
 #else
   high = __float_as_uint(x) & 0xffffe000u;
   // Infinity has no rest; what is not a number keeps it.
-  low = fabsf(x) == __int_as_float(0x7f800000) ? 0u : __float_as_uint(x - __uint_as_float(high));
+  const bool infinite = fabsf(x) == __int_as_float(0x7f800000);
+  low = infinite ? 0u : __float_as_uint(x - __uint_as_float(high));
+  crossing = infinite ? 0u : high;
 #endif
 }
 
@@ -188,30 +192,30 @@ extern "C" __global__ void __launch_bounds__(THREADS) product(
     const float* b_from = Bs + (step % STAGES) * B_SIZE;
 #pragma unroll 2
     for (int kk = 0; kk < BK; kk += 8) {
-      unsigned a_high[MT][4], a_low[MT][4], b_high[NT][2], b_low[NT][2];
+      unsigned a_high[MT][4], a_low[MT][4], a_cross[MT][4], b_high[NT][2], b_low[NT][2], b_cross[NT][2];
 #pragma unroll
       for (int i = 0; i < MT; i++)
 #pragma unroll
         for (int q = 0; q < 4; q++) {
           const int m = wm + i * 16 + row + (q & 1) * 8, k = kk + column + (q >> 1) * 4;
-          parts(a_from[A_BY_K ? m * (BK + 4) + k : k * (BM + 8) + m], a_high[i][q], a_low[i][q]);
+          parts(a_from[A_BY_K ? m * (BK + 4) + k : k * (BM + 8) + m], a_high[i][q], a_low[i][q], a_cross[i][q]);
         }
 #pragma unroll
       for (int j = 0; j < NT; j++)
 #pragma unroll
         for (int q = 0; q < 2; q++) {
           const int n = wn + j * 8 + row, k = kk + column + q * 4;
-          parts(b_from[B_BY_K ? n * (BK + 4) + k : k * (BN + 8) + n], b_high[j][q], b_low[j][q]);
+          parts(b_from[B_BY_K ? n * (BK + 4) + k : k * (BN + 8) + n], b_high[j][q], b_low[j][q], b_cross[j][q]);
         }
 #if TERMS == 3
 #pragma unroll
       for (int i = 0; i < MT; i++)
 #pragma unroll
-        for (int j = 0; j < NT; j++) multiply(sums[i][j], a_low[i], b_high[j]);
+        for (int j = 0; j < NT; j++) multiply(sums[i][j], a_low[i], b_cross[j]);
 #pragma unroll
       for (int i = 0; i < MT; i++)
 #pragma unroll
-        for (int j = 0; j < NT; j++) multiply(sums[i][j], a_high[i], b_low[j]);
+        for (int j = 0; j < NT; j++) multiply(sums[i][j], a_cross[i], b_low[j]);
 #endif
 #pragma unroll
       for (int i = 0; i < MT; i++)
