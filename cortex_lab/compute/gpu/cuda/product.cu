@@ -63,6 +63,28 @@ __device__ __forceinline__ void multiply(float* c, const unsigned* a, const unsi
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+#if A_MODE == 4
+// One number of an input gradient, from `begin` to `end` along k, of those outputs alone that the pixel led to: what
+// lies beyond them is 0 in the product, and would make NaN of an infinite weight.
+__device__ __noinline__ float plain(
+    const float* A, const float* B, int m, int n, int begin, int end, int height, int width, int channels,
+    int out_height, int out_width, int filters, int kernel_width, int stride_y, int stride_x, int top, int left,
+    int dilation_y, int dilation_x) {
+  const int x0 = m % width + left, y0 = m / width % height + top, image = m / width / height;
+  float sum = 0.f;
+  for (int k = begin; k < end; k++) {
+    const int q = k / filters, f = k % filters;
+    int y = y0 - q / kernel_width * dilation_y, x = x0 - q % kernel_width * dilation_x;
+    if (y < 0 || x < 0 || y % stride_y || x % stride_x) continue;
+    y /= stride_y;
+    x /= stride_x;
+    if (y >= out_height || x >= out_width) continue;
+    sum = fmaf(A[((image * out_height + y) * out_width + x) * filters + f], B[(q * channels + n) * filters + f], sum);
+  }
+  return sum;
+}
+#endif
+
 extern "C" __global__ void __launch_bounds__(THREADS) product(
     const float* __restrict__ A, const float* __restrict__ B, float* C, const float* __restrict__ bias,
     const float* addend, float* work, int M, int N, int K, int lda, int ldb, int ldc, int splits,
@@ -224,6 +246,19 @@ extern "C" __global__ void __launch_bounds__(THREADS) product(
     }
   }
 
+#if A_MODE == 4
+#pragma unroll
+  for (int i = 0; i < MT; i++)
+#pragma unroll
+    for (int j = 0; j < NT; j++)
+#pragma unroll
+      for (int q = 0; q < 4; q++) {
+        const int m = m0 + wm + i * 16 + row + (q >> 1) * 8, n = n0 + wn + j * 8 + 2 * column + (q & 1);
+        if (sums[i][j][q] != sums[i][j][q] && m < M && n < N)
+          sums[i][j][q] = plain(A, B, m, n, k_begin, k_end, height, width, channels, out_height, out_width, filters,
+                                kernel_width, stride_y, stride_x, top, left, dilation_y, dilation_x);
+      }
+#endif
   if (splits > 1) {
     // `product_parts` adds them up: a block that waits for others costs more than another kernel.
     float* mine = work + (size_t)blockIdx.z * M * N;

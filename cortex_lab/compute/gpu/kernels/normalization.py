@@ -43,7 +43,7 @@ def _normalized(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: An
 
 
 def _covers(x: Any, *others: Any) -> bool:
-    return flat(x, *others) and 0 < x.size and x.shape[0] < 2**31
+    return flat(x, *others) and x.size > 0 and x.shape[0] < 2**31
 
 
 @normalization.batch_normalize.override("gpu")
