@@ -20,7 +20,7 @@ from cortex_lab.data.in_arrays import in_order, of_arrays
 from cortex_lab.data.learned import NOTHING, Learned
 from cortex_lab.data.pairs import no_data, refuse_other_pairs
 from cortex_lab.data.roles import as_list
-from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown, words_for_numbers
+from cortex_lab.data.targets import known_codes, numbers_for_words, read_targets, shown
 from cortex_lab.ground import checks
 from cortex_lab.ground.checks import near
 from cortex_lab.ground.pieces import PIECE
@@ -133,7 +133,7 @@ def in_words(targets: object, words: pd.Index | None, role: str) -> Any:
         return targets
     if words is None:
         if pd.api.types.infer_dtype(np.asarray(targets).reshape(-1), skipna=True) == "string":
-            raise words_for_numbers(role, targets)
+            raise _words_for_numbers(role, targets)
         return targets
     if pd.Series(np.asarray(targets).reshape(-1)).infer_objects().dtype.kind in "biuf":
         raise numbers_for_words(role, words)
@@ -339,3 +339,16 @@ def target_pieces(
         else:
             found = targets[some]
         yield np.arange(start, start + len(some)), found
+
+
+def _words_for_numbers(role: str, targets: Any) -> ValueError:
+    """The error to raise for targets that are words where there were numbers: which is which is open.
+
+    Whoever numbers those words alone gives other ids where one of the training's is not among them.
+    """
+    there = pd.unique(pd.Series(np.asarray(targets).reshape(-1)).dropna())
+    return ValueError(
+        f"{role} has words for targets, {shown(sorted(there))}, and the training had numbers: give those "
+        "that they are there, numpy.searchsorted(labels, y) after labels, ids = numpy.unique(y_train, "
+        "return_inverse=True), or train on the words"
+    )

@@ -148,19 +148,6 @@ def numbers_for_words(role: str, words: pd.Index) -> ValueError:
     )
 
 
-def words_for_numbers(role: str, targets: Any) -> ValueError:
-    """The error to raise for targets that are words where there were numbers: which is which is open.
-
-    Whoever numbers those words alone gives other ids where one of the training's is not among them.
-    """
-    there = pd.unique(pd.Series(np.asarray(targets).reshape(-1)).dropna())
-    return ValueError(
-        f"{role} has words for targets, {shown(sorted(there))}, and the training had numbers: give those "
-        "that they are there, numpy.searchsorted(labels, y) after labels, ids = numpy.unique(y_train, "
-        "return_inverse=True), or train on the words"
-    )
-
-
 def weights_by_code(labels: pd.Index, class_weight: Mapping[Any, float]) -> dict[int, float]:
     """`class_weight` by code, given by label, or by a label's printed name if only one has it.
 

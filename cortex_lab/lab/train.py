@@ -201,7 +201,8 @@ def train(
     reads = whole.reads(network.graph.inputs)
     given, held_out = whole.validated(validation, seed, dtype)
     if given.source is None and batch_size > len(given.rows):
-        if batch_size != BATCH_SIZE:
+        # Who asks for as many as were given means all of them, whatever is held out.
+        if batch_size not in (BATCH_SIZE, len(whole.rows)):
             there = f"batch_size={batch_size} is more than the {len(given.rows)} rows to train on"
             warnings.warn(f"{there}: every batch holds all of them", UserWarning, stacklevel=3)
         batch_size = len(given.rows)

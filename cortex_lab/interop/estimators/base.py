@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from cortex_lab.data import Dataset
 from cortex_lab.ground import checks
+from cortex_lab.interop.estimators.answers import EstimatorAnswers, instead
 from cortex_lab.interop.estimators.callbacks import each_epoch
 from cortex_lab.interop.estimators.kept import KeptFits
 from cortex_lab.interop.estimators.kinds import (
@@ -49,7 +50,7 @@ OF_A_RUN = ("epochs", "until", "warm_start", "random_state", "memory")
 """Parameters that say how far and from where to learn, and nothing of what is learned."""
 
 
-class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
+class NetworkEstimator(EstimatorAnswers, CallbackSupportMixin, BaseEstimator):
     """A network as one of scikit-learn's estimators; `NetworkClassifier` says what the parameters are."""
 
     def __init__(
@@ -99,6 +100,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         for name in [name for name in params if "__" in name]:
             parameter, _, setting = name.partition("__")
             nested.setdefault(parameter, {})[setting] = params.pop(name)
+        known = self._get_param_names()
+        for name in params:
+            if name not in known and (said := instead(name, known)):
+                raise ValueError(f"Invalid parameter {name!r} for estimator {type(self).__name__}: {said}")
         super().set_params(**params)
         for name, settings in nested.items():
             if name not in self._get_param_names():
@@ -347,14 +352,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         if "network_" in state:
             state["network_"] = _network_of(state["network_"])
         super().__setstate__(state)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "session_" and "network_" in self.__dict__:
-            raise AttributeError(
-                "this estimator was copied or read from a file, and the session, which holds the rows, "
-                "stayed behind; fit it, or cl.train(estimator.network_, (X, y))"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 def _chosen(inputs: np.ndarray | pd.DataFrame, rows: np.ndarray) -> Any:
