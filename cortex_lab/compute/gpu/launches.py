@@ -90,11 +90,11 @@ def processors() -> int:
     return cupy.cuda.Device().attributes["MultiProcessorCount"]
 
 
-def given(array: Any) -> Any:
+def given(array: cupy.ndarray) -> Any:
     return NOTHING if array is None else array
 
 
-def flat(*arrays: Any, dtype: str = "float32") -> bool:
+def flat(*arrays: cupy.ndarray, dtype: str = "float32") -> bool:
     """Whether all that are not None are contiguous, of this dtype and of less than 2**31 numbers.
 
     Only such arrays are for kernels of ours.

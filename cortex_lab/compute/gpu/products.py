@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any
 
+import cupy
 import numpy as np
 
 from cortex_lab.compute.gpu.functions import FUNCTIONS
@@ -29,16 +29,21 @@ def terms() -> int:
 
 
 def matrix_product(
-    a: Any, b: Any, out: Any, bias: Any = None, name: str = "linear", addend: Any = None
+    a: cupy.ndarray,
+    b: cupy.ndarray,
+    out: cupy.ndarray,
+    bias: cupy.ndarray | None = None,
+    name: str = "linear",
+    addend: cupy.ndarray | None = None,
 ) -> list[Launch] | None:
     """out = f(a @ b + bias) of 2-D arrays, any of a and b transposed; None if it covers no such arrays."""
     arrays = [each for each in (a, b, out, bias, addend) if each is not None]
     if name not in FUNCTIONS or any(each.dtype != np.float32 or not each.size for each in arrays):
         return None
-    sides = _laid_out(a), _laid_out(b)
-    if sides[0] is None or sides[1] is None or not out.flags.c_contiguous:
+    left, right = _laid_out(a), _laid_out(b)
+    if left is None or right is None or not out.flags.c_contiguous:
         return None
-    (by_row, lda), (b_by_row, ldb) = sides
+    (by_row, lda), (b_by_row, ldb) = left, right
     va, vb = _at_a_time(a, lda), _at_a_time(b, ldb)
     shape = (a.shape[0], b.shape[1], a.shape[1])
     modes = (0 if by_row else 1, 0 if b_by_row else 1)
@@ -46,10 +51,19 @@ def matrix_product(
 
 
 def launch(
-    a: Any, b: Any, out: Any, shape: tuple[int, int, int], modes: tuple[int, int], widths: tuple[int, int],
-    strides: tuple[int, int] = (0, 0), bias: Any = None, name: str = "linear", addend: Any = None,
-    geometry: tuple[int, ...] = (0,) * 13, divisors: tuple[int, int] = (1, 1),
-) -> list[Launch] | None:  # fmt: skip
+    a: cupy.ndarray,
+    b: cupy.ndarray,
+    out: cupy.ndarray,
+    shape: tuple[int, int, int],
+    modes: tuple[int, int],
+    widths: tuple[int, int],
+    strides: tuple[int, int] = (0, 0),
+    bias: cupy.ndarray | None = None,
+    name: str = "linear",
+    addend: cupy.ndarray | None = None,
+    geometry: tuple[int, ...] = (0,) * 13,
+    divisors: tuple[int, int] = (1, 1),
+) -> list[Launch] | None:
     """A product of m x k with k x n numbers, which `modes` of `cuda/product.cu` find in `a` and `b`."""
     m, n, k = shape
     if max(a.size, b.size, out.size) > LARGEST:
@@ -66,9 +80,18 @@ def launch(
     splits = -(-k // share)
     work = room(splits * m * n) if splits > 1 else None
     found = kernel(
-        "product", "product", BM=tile[0], BN=tile[1], WM=tile[2], WN=tile[3], A_MODE=modes[0],
-        B_MODE=modes[1], VA=widths[0], VB=widths[1], TERMS=terms(),
-    )  # fmt: skip
+        "product",
+        "product",
+        BM=tile[0],
+        BN=tile[1],
+        WM=tile[2],
+        WN=tile[3],
+        A_MODE=modes[0],
+        B_MODE=modes[1],
+        VA=widths[0],
+        VB=widths[1],
+        TERMS=terms(),
+    )
     a_size = block_m * (STEP + 4) if modes[0] in (0, 2, 4) else STEP * (block_m + 8)
     b_size = block_n * (STEP + 4) if modes[1] else STEP * (block_n + 8)
     shared = 4 * STAGES * (a_size + b_size)
@@ -76,9 +99,15 @@ def launch(
         found.max_dynamic_shared_size_bytes = shared
     numbers = (m, n, k, *strides, n, splits, share, FUNCTIONS[name], *geometry)
     arguments = (
-        a, b, out, given(bias), given(addend), given(work), *map(np.int32, numbers),
+        a,
+        b,
+        out,
+        given(bias),
+        given(addend),
+        given(work),
+        *map(np.int32, numbers),
         *(np.uint32(part) for divisor in divisors for part in (divisor, *_inverse(divisor))),
-    )  # fmt: skip
+    )
     threads = 32 * (block_m // tile[2]) * (block_n // tile[3])
     made = [(found, (*grid, splits), (threads,), arguments, shared)]
     if splits > 1:
@@ -90,7 +119,7 @@ def launch(
     return made
 
 
-def _laid_out(a: Any) -> tuple[bool, int] | None:
+def _laid_out(a: cupy.ndarray) -> tuple[bool, int] | None:
     """Whether rows are contiguous, else columns are, and numbers from one to the next; None for neither."""
     rows, columns = (stride // a.itemsize for stride in a.strides)
     if columns == 1 or a.shape[1] == 1:
@@ -100,7 +129,7 @@ def _laid_out(a: Any) -> tuple[bool, int] | None:
     return None
 
 
-def _at_a_time(a: Any, stride: int) -> int:
+def _at_a_time(a: cupy.ndarray, stride: int) -> int:
     return next(v for v in (4, 2, 1) if stride % v == 0 and a.data.ptr % (4 * v) == 0)
 
 

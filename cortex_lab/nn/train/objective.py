@@ -64,8 +64,7 @@ class TotalLoss:
         self._first = next(answering, next(iter(self.losses)))
         self._count = network.ops.xp.count_nonzero
         self._hits = network.ops.count_hits
-        # Only compiled kernels do; to ask of a GPU would be to wait for it.
-        in_memory = network.ops.xp is np
+        in_memory = network.ops.xp is np  # To ask of a GPU would be to wait for it.
         self._noting = [name for name, loss in self.losses.items() if loss.replays and in_memory]
         self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
         # Those of rows beside the training, for as long as the memory that they look at is there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cupy
 import numpy as np
 
 from cortex_lab.compute.gpu.functions import FUNCTIONS
@@ -13,7 +14,7 @@ from cortex_lab.compute.kernels import activation
 
 
 @activation.activate.override("gpu")
-def _activate(ops: OpsLike, name: str, x: Any, out: Any, alpha: float = 1.0) -> Any:
+def _activate(ops: OpsLike, name: str, x: cupy.ndarray, out: cupy.ndarray, alpha: float = 1.0) -> Any:
     if name not in FUNCTIONS or not flat(x, out) or x.shape != out.shape or not x.size:
         return NotImplemented
     arguments = np.int32(FUNCTIONS[name]), np.float32(alpha), x, out, np.uint32(x.size)
@@ -21,7 +22,15 @@ def _activate(ops: OpsLike, name: str, x: Any, out: Any, alpha: float = 1.0) -> 
 
 
 @activation.activate_gradient.override("gpu")
-def _activate_gradient(ops: OpsLike, name: str, x: Any, y: Any, dy: Any, out: Any, alpha: float = 1.0) -> Any:
+def _activate_gradient(
+    ops: OpsLike,
+    name: str,
+    x: cupy.ndarray,
+    y: cupy.ndarray,
+    dy: cupy.ndarray,
+    out: cupy.ndarray,
+    alpha: float = 1.0,
+) -> Any:
     x = x if name in activation.NEEDS_INPUT else None
     if (
         name not in FUNCTIONS
@@ -35,7 +44,9 @@ def _activate_gradient(ops: OpsLike, name: str, x: Any, y: Any, dy: Any, out: An
 
 
 @activation.bias_activate.override("gpu")
-def _bias_activate(ops: OpsLike, y: Any, bias: Any, name: str, alpha: float = 1.0) -> Any:
+def _bias_activate(
+    ops: OpsLike, y: cupy.ndarray, bias: cupy.ndarray | None, name: str, alpha: float = 1.0
+) -> Any:
     if name not in FUNCTIONS or not flat(y, bias) or not y.size:
         return NotImplemented
     arguments = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import cupy
+
 from cortex_lab.compute.gpu.functions import FUNCTIONS
 from cortex_lab.compute.gpu.kernels.linear import column_sums, several
 from cortex_lab.compute.gpu.launches import Launch, flat
@@ -14,27 +16,32 @@ from cortex_lab.compute.kernels.convolution import Padding, Pair
 
 
 def _geometry(
-    image: Any, w: Any, outputs: Any, strides: Pair, padding: Padding, dilation: Pair
+    image: cupy.ndarray,
+    w: cupy.ndarray,
+    outputs: cupy.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
 ) -> tuple[int, ...]:
     (top, _), (left, _) = padding
     return (*image.shape[1:], *outputs.shape[1:], w.shape[1], *strides, top, left, *dilation)
 
 
-def _width(channels: int, *arrays: Any) -> int:
+def _width(channels: int, *arrays: cupy.ndarray) -> int:
     fits = (v for v in (4, 2, 1) if channels % v == 0 and all(a.data.ptr % (4 * v) == 0 for a in arrays))
     return next(fits)
 
 
-def _covers(groups: int, *arrays: Any) -> bool:
+def _covers(groups: int, *arrays: cupy.ndarray) -> bool:
     return groups == 1 and flat(*arrays) and all(each is None or each.size for each in arrays)
 
 
 def _forward(
-    x: Any,
-    w: Any,
-    out: Any,
-    bias: Any,
-    addend: Any,
+    x: cupy.ndarray,
+    w: cupy.ndarray,
+    out: cupy.ndarray,
+    bias: cupy.ndarray | None,
+    addend: cupy.ndarray | None,
     name: str,
     strides: Pair,
     padding: Padding,
@@ -51,7 +58,14 @@ def _forward(
 
 @convolution.convolve.override("gpu")
 def _convolve(
-    ops: OpsLike, x: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    ops: OpsLike,
+    x: cupy.ndarray,
+    w: cupy.ndarray,
+    out: cupy.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     if not _covers(groups, x, w, out):
         return NotImplemented
@@ -60,16 +74,34 @@ def _convolve(
 
 @convolution.convolve_and.override("gpu")
 def _convolve_and(
-    ops: OpsLike, x: Any, w: Any, scale: Any, shift: Any, addend: Any, name: str, out: Any, strides: Pair,
-    padding: Padding, dilation: Pair, groups: int,
-) -> Any:  # fmt: skip
+    ops: OpsLike,
+    x: cupy.ndarray,
+    w: cupy.ndarray,
+    scale: cupy.ndarray | None,
+    shift: cupy.ndarray | None,
+    addend: cupy.ndarray | None,
+    name: str,
+    out: cupy.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+) -> Any:
     if scale is not None or name not in FUNCTIONS or not _covers(groups, x, w, shift, addend, out):
         return NotImplemented
     return several("convolve_and", _forward(x, w, out, shift, addend, name, strides, padding, dilation))
 
 
 @convolution.slopes_and_sums.override("gpu")
-def _slopes_and_sums(ops: OpsLike, name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> Any:
+def _slopes_and_sums(
+    ops: OpsLike,
+    name: str,
+    z: cupy.ndarray | None,
+    y: cupy.ndarray,
+    dy: cupy.ndarray,
+    dz: cupy.ndarray | None,
+    total: cupy.ndarray | None,
+) -> Any:
     return (
         several("slopes_and_sums", column_sums(name, z, y, dy, dz, total))
         if name != "linear"
@@ -79,7 +111,14 @@ def _slopes_and_sums(ops: OpsLike, name: str, z: Any, y: Any, dy: Any, dz: Any, 
 
 @convolution.convolve_weight_gradient.override("gpu")
 def _convolve_weight_gradient(
-    ops: OpsLike, x: Any, dy: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    ops: OpsLike,
+    x: cupy.ndarray,
+    dy: cupy.ndarray,
+    out: cupy.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     if not _covers(groups, x, dy, out):
         return NotImplemented
@@ -93,7 +132,14 @@ def _convolve_weight_gradient(
 
 @convolution.convolve_input_gradient.override("gpu")
 def _convolve_input_gradient(
-    ops: OpsLike, dy: Any, w: Any, out: Any, strides: Pair, padding: Padding, dilation: Pair, groups: int
+    ops: OpsLike,
+    dy: cupy.ndarray,
+    w: cupy.ndarray,
+    out: cupy.ndarray,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
 ) -> Any:
     if not _covers(groups, dy, w, out):
         return NotImplemented

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cupy
 import numpy as np
 
 from cortex_lab.compute.gpu.functions import FUNCTIONS
@@ -24,7 +25,14 @@ from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import linear
 
 
-def column_sums(name: str, z: Any, y: Any, dy: Any, dz: Any, total: Any) -> list[Launch] | None:
+def column_sums(
+    name: str,
+    z: cupy.ndarray | None,
+    y: cupy.ndarray,
+    dy: cupy.ndarray,
+    dz: cupy.ndarray | None,
+    total: cupy.ndarray | None,
+) -> list[Launch] | None:
     """total = sums over all axes but the last of dz = dy * f'(z), or of dy for "linear"."""
     if name not in FUNCTIONS or not flat(z, y, dy, dz, total) or not dy.size or dy.size > 2**31 - 1:
         return None
@@ -48,18 +56,28 @@ def several(name: str, *launches: list[Launch] | None) -> Any:
 
 
 @linear.matmul.override("gpu")
-def _matmul(ops: OpsLike, a: Any, b: Any, out: Any) -> Any:
+def _matmul(ops: OpsLike, a: cupy.ndarray, b: cupy.ndarray, out: cupy.ndarray) -> Any:
     return several("matmul", matrix_product(a, b, out))
 
 
 @linear.dense.override("gpu")
-def _dense(ops: OpsLike, x: Any, w: Any, bias: Any, name: str, out: Any) -> Any:
+def _dense(
+    ops: OpsLike, x: cupy.ndarray, w: cupy.ndarray, bias: cupy.ndarray | None, name: str, out: cupy.ndarray
+) -> Any:
     return several("dense", matrix_product(x, w, out, bias, name))
 
 
 @linear.dense_gradient.override("gpu")
 def _dense_gradient(
-    ops: OpsLike, x: Any, name: str, z: Any, y: Any, dy: Any, dz: Any, dw: Any, d_bias: Any
+    ops: OpsLike,
+    x: cupy.ndarray,
+    name: str,
+    z: cupy.ndarray | None,
+    y: cupy.ndarray,
+    dy: cupy.ndarray,
+    dz: cupy.ndarray | None,
+    dw: cupy.ndarray,
+    d_bias: cupy.ndarray | None,
 ) -> Any:
     launches = []
     if name != "linear" or d_bias is not None:
@@ -69,23 +87,23 @@ def _dense_gradient(
 
 
 @linear.sum_rows.override("gpu")
-def _sum_rows(ops: OpsLike, a: Any, out: Any) -> Any:
+def _sum_rows(ops: OpsLike, a: cupy.ndarray, out: cupy.ndarray) -> Any:
     return several("sum_rows", column_sums("linear", None, None, a, None, out))
 
 
-def _alike(*arrays: Any) -> bool:
+def _alike(*arrays: cupy.ndarray) -> bool:
     return flat(*arrays) and len({each.shape for each in arrays}) == 1 and arrays[0].size > 0
 
 
 @linear.add.override("gpu")
-def _add(ops: OpsLike, a: Any, b: Any, out: Any) -> Any:
+def _add(ops: OpsLike, a: cupy.ndarray, b: cupy.ndarray, out: cupy.ndarray) -> Any:
     if not all(hasattr(each, "flags") for each in (a, b)) or not _alike(a, b, out):
         return NotImplemented
     return once("add", kernel("elementwise", "add_all"), over(a.size), (a, b, out, np.uint32(a.size)))
 
 
 @linear.multiply.override("gpu")
-def _multiply(ops: OpsLike, a: Any, b: Any, out: Any) -> Any:
+def _multiply(ops: OpsLike, a: cupy.ndarray, b: cupy.ndarray, out: cupy.ndarray) -> Any:
     single = isinstance(b, (int, float))
     if not (_alike(a, out) if single else hasattr(b, "flags") and _alike(a, b, out)):
         return NotImplemented
@@ -96,7 +114,7 @@ def _multiply(ops: OpsLike, a: Any, b: Any, out: Any) -> Any:
 
 
 @linear.pick_rows.override("gpu")
-def _pick_rows(ops: OpsLike, a: Any, rows: Any, scale: float, out: Any) -> Any:
+def _pick_rows(ops: OpsLike, a: cupy.ndarray, rows: cupy.ndarray, scale: float, out: cupy.ndarray) -> Any:
     kinds = {("uint8", "float32"): 0, ("float32", "float32"): 1, ("int64", "int64"): 2, ("uint8", "int64"): 3}
     kind = kinds.get((a.dtype.name, out.dtype.name))
     if kind is None or not (a.flags.c_contiguous and out.flags.c_contiguous) or not flat(rows, dtype="int64"):
@@ -108,7 +126,7 @@ def _pick_rows(ops: OpsLike, a: Any, rows: Any, scale: float, out: Any) -> Any:
 
 
 @linear.copy.override("gpu")
-def _copy(ops: OpsLike, a: Any, out: Any) -> Any:
+def _copy(ops: OpsLike, a: cupy.ndarray, out: cupy.ndarray) -> Any:
     if not hasattr(a, "get") or not _alike(a, out):
         return NotImplemented
     return once("copy", kernel("elementwise", "copy_all"), over(a.size), (a, out, np.uint32(a.size)))

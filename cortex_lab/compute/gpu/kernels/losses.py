@@ -16,7 +16,13 @@ _BLOCKS = 128
 
 @losses.softmax_cross_entropy.override("gpu")
 def _softmax_cross_entropy(
-    ops: OpsLike, logits: Any, classes: Any, weights: Any, rows: Any, gradient: Any, found: Any = None
+    ops: OpsLike,
+    logits: cupy.ndarray,
+    classes: cupy.ndarray,
+    weights: cupy.ndarray,
+    rows: cupy.ndarray,
+    gradient: cupy.ndarray,
+    found: cupy.ndarray | None = None,
 ) -> Any:
     ours = flat(logits, weights, rows, gradient) and flat(classes, dtype="int64")
     asked, found = found is None, cupy.zeros(2) if found is None else found

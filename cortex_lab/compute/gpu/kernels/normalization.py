@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cupy
 import numpy as np
 
 from cortex_lab.compute.gpu.launches import (
@@ -23,7 +24,14 @@ from cortex_lab.compute.kernels import normalization
 
 
 def _moments(
-    kind: int, x: Any, dy: Any, mean: Any, variance: Any, epsilon: float, first: Any, second: Any
+    kind: int,
+    x: cupy.ndarray,
+    dy: cupy.ndarray,
+    mean: cupy.ndarray,
+    variance: cupy.ndarray,
+    epsilon: float,
+    first: cupy.ndarray,
+    second: cupy.ndarray | None,
 ) -> Launch:
     rows, width = x.shape
     across = -(-width // 32)
@@ -36,19 +44,34 @@ def _moments(
     return kernel("normalization", "column_moments"), (across, parts), (256,), arguments, 0
 
 
-def _normalized(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float) -> Launch:
+def _normalized(
+    x: cupy.ndarray,
+    gamma: cupy.ndarray | None,
+    beta: cupy.ndarray | None,
+    mean: cupy.ndarray,
+    variance: cupy.ndarray,
+    out: cupy.ndarray,
+    epsilon: float,
+) -> Launch:
     arrays = x, given(gamma), given(beta), mean, variance, out
     arguments = (*arrays, np.float32(epsilon), np.int32(x.shape[1]), np.uint32(x.size))
     return kernel("normalization", "normalize_columns"), over(x.size), (256,), arguments, 0
 
 
-def _covers(x: Any, *others: Any) -> bool:
+def _covers(x: cupy.ndarray, *others: cupy.ndarray) -> bool:
     return flat(x, *others) and x.size > 0 and x.shape[0] < 2**31
 
 
 @normalization.batch_normalize.override("gpu")
 def _batch_normalize(
-    ops: OpsLike, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+    ops: OpsLike,
+    x: cupy.ndarray,
+    gamma: cupy.ndarray | None,
+    beta: cupy.ndarray | None,
+    mean: cupy.ndarray,
+    variance: cupy.ndarray,
+    out: cupy.ndarray,
+    epsilon: float,
 ) -> Any:
     if not _covers(x, gamma, beta, mean, variance, out):
         return NotImplemented
@@ -60,7 +83,14 @@ def _batch_normalize(
 
 @normalization.normalize_columns.override("gpu")
 def _normalize_columns(
-    ops: OpsLike, x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, out: Any, epsilon: float
+    ops: OpsLike,
+    x: cupy.ndarray,
+    gamma: cupy.ndarray | None,
+    beta: cupy.ndarray | None,
+    mean: cupy.ndarray,
+    variance: cupy.ndarray,
+    out: cupy.ndarray,
+    epsilon: float,
 ) -> Any:
     if not _covers(x, gamma, beta, mean, variance, out):
         return NotImplemented
@@ -70,9 +100,17 @@ def _normalize_columns(
 
 @normalization.batch_normalize_gradient.override("gpu")
 def _batch_normalize_gradient(
-    ops: OpsLike, x: Any, dy: Any, gamma: Any, mean: Any, variance: Any, d_gamma: Any, d_beta: Any,
-    out: Any, epsilon: float,
-) -> Any:  # fmt: skip
+    ops: OpsLike,
+    x: cupy.ndarray,
+    dy: cupy.ndarray,
+    gamma: cupy.ndarray | None,
+    mean: cupy.ndarray,
+    variance: cupy.ndarray,
+    d_gamma: cupy.ndarray | None,
+    d_beta: cupy.ndarray | None,
+    out: cupy.ndarray,
+    epsilon: float,
+) -> Any:
     if not _covers(x, dy, gamma, mean, variance, d_gamma, d_beta, out):
         return NotImplemented
     rows, width = x.shape
@@ -88,7 +126,7 @@ def _batch_normalize_gradient(
 
 
 @normalization.moving_average.override("gpu")
-def _moving_average(ops: OpsLike, average: Any, value: Any, momentum: float) -> Any:
+def _moving_average(ops: OpsLike, average: cupy.ndarray, value: Any, momentum: float) -> Any:
     if not flat(average, value) or average.shape != value.shape or not average.size:
         return NotImplemented
     numbers = np.float32(momentum), np.float32(1 - momentum), np.uint32(average.size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cupy
 import numpy as np
 
 from cortex_lab.compute.gpu.launches import flat, given, kernel, once
@@ -12,7 +13,9 @@ from cortex_lab.compute.kernels import pooling
 from cortex_lab.compute.kernels.pooling import Padding, Pair
 
 
-def _numbers(each: Any, image: Any, out: Any, size: Pair, strides: Pair, padding: Padding) -> tuple[Any, ...]:
+def _numbers(
+    each: cupy.ndarray, image: cupy.ndarray, out: cupy.ndarray, size: Pair, strides: Pair, padding: Padding
+) -> tuple[Any, ...]:
     """What both kernels want to know, of which there is a thread for each number of `each`."""
     numbers = (*image.shape[1:], *out.shape[1:3], *size, *strides, padding[0][0], padding[1][0])
     return np.uint32(each.size), *map(np.int32, numbers)
@@ -20,7 +23,13 @@ def _numbers(each: Any, image: Any, out: Any, size: Pair, strides: Pair, padding
 
 @pooling.pool_max.override("gpu")
 def _pool_max(
-    ops: OpsLike, x: Any, out: Any, winner: Any, size: Pair, strides: Pair, padding: Padding
+    ops: OpsLike,
+    x: cupy.ndarray,
+    out: cupy.ndarray,
+    winner: cupy.ndarray | None,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
 ) -> Any:
     if not flat(x, out) or not flat(winner, dtype="int32") or not out.size:
         return NotImplemented
@@ -30,7 +39,13 @@ def _pool_max(
 
 @pooling.pool_max_gradient.override("gpu")
 def _pool_max_gradient(
-    ops: OpsLike, dy: Any, winner: Any, out: Any, size: Pair, strides: Pair, padding: Padding
+    ops: OpsLike,
+    dy: cupy.ndarray,
+    winner: cupy.ndarray | None,
+    out: cupy.ndarray,
+    size: Pair,
+    strides: Pair,
+    padding: Padding,
 ) -> Any:
     if not flat(dy, out) or not flat(winner, dtype="int32") or not out.size:
         return NotImplemented

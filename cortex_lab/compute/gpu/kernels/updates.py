@@ -13,13 +13,15 @@ from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import checks, updates
 
 
-def _covers(params: Any, *others: Any) -> bool:
+def _covers(params: cupy.ndarray, *others: cupy.ndarray) -> bool:
     """Whether these are vectors of ours."""
     alike = all(each is None or each.shape == params.shape for each in others)
     return flat(params, *others) and alike and params.size > 0
 
 
-def _saying(name: str, params: Any, finite: Any, arguments: Callable[[Any], tuple[Any, ...]]) -> Any:
+def _saying(
+    name: str, params: cupy.ndarray, finite: cupy.ndarray | None, arguments: Callable[[Any], tuple[Any, ...]]
+) -> Any:
     """The work of an update that notes in `finite` whether all was, or says it if that is None."""
     noted = cupy.ones((), bool) if finite is None else finite
     work = once(name, kernel("updates", name), _blocks(params), arguments(noted))
@@ -34,15 +36,25 @@ def _saying(name: str, params: Any, finite: Any, arguments: Callable[[Any], tupl
     return update
 
 
-def _blocks(params: Any) -> tuple[int, ...]:
+def _blocks(params: cupy.ndarray) -> tuple[int, ...]:
     return (-(-params.size // 1024),)
 
 
 @updates.update_adam.override("gpu")
 def _update_adam(
-    ops: OpsLike, params: Any, gradient: Any, mean: Any, square: Any, learning_rate: Any, beta_1: float,
-    beta_2: float, epsilon: float, step: Any, weight_decay: float, finite: Any = None,
-) -> Any:  # fmt: skip
+    ops: OpsLike,
+    params: cupy.ndarray,
+    gradient: cupy.ndarray,
+    mean: cupy.ndarray,
+    square: cupy.ndarray,
+    learning_rate: float | cupy.ndarray,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    step: int | cupy.ndarray,
+    weight_decay: float,
+    finite: cupy.ndarray | None = None,
+) -> Any:
     rate, count = number(learning_rate, np.float64, "float64"), number(step, np.int64, "int64")
     if rate is None or count is None or not _covers(params, gradient, mean, square):
         return NotImplemented
@@ -53,9 +65,15 @@ def _update_adam(
 
 @updates.update_sgd.override("gpu")
 def _update_sgd(
-    ops: OpsLike, params: Any, gradient: Any, velocity: Any, learning_rate: Any, momentum: float,
-    nesterov: bool, finite: Any = None,
-) -> Any:  # fmt: skip
+    ops: OpsLike,
+    params: cupy.ndarray,
+    gradient: cupy.ndarray,
+    velocity: cupy.ndarray | None,
+    learning_rate: float | cupy.ndarray,
+    momentum: float,
+    nesterov: bool,
+    finite: cupy.ndarray | None = None,
+) -> Any:
     rate = number(learning_rate, np.float64, "float64")
     if rate is None or not _covers(params, gradient, velocity):
         return NotImplemented
@@ -64,7 +82,7 @@ def _update_sgd(
 
 
 @checks.note_finite.override("gpu")
-def _note_finite(ops: OpsLike, a: Any, finite: Any) -> Any:
+def _note_finite(ops: OpsLike, a: cupy.ndarray, finite: cupy.ndarray | None) -> Any:
     if not flat(a) or not a.size or finite.dtype != bool:
         return NotImplemented
     return once(
