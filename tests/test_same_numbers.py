@@ -347,7 +347,7 @@ def test_what_are_no_numbers_is_refused_by_name_on_every_way_in(dtype):
         lambda: session.score((x, wrong_y)),
     ):
         said = "words" if wrong_y.dtype.kind == "U" else re.escape(str(wrong_y.dtype))
-        with pytest.raises(ValueError, match=rf"targets(?=.*numbers).*({said}|{re.escape(str(wrong_y.dtype))})"):
+        with pytest.raises(ValueError, match=rf"targets(?=.*numbers).*{said}"):
             call()
 
 
