@@ -106,7 +106,6 @@ class Training:
         self.penalties = None if penalties is None else Penalties.of(penalties)
         self.seed, self.step_number = checks.seed("seed", seed), 0
         self.tap: Tap | None = None
-        self.tainted = False
         self.reached: str | None = None
         bound_penalties = self.penalties.bind(network) if self.penalties else None
         free = Plan.training_step(network.graph, self.objective.losses)
@@ -147,6 +146,7 @@ class Training:
     bounds = property(attrgetter("loader.bounds"))
     hyperparameters = property(attrgetter("loader.hyperparameters.edited"))
     under_way = property(attrgetter("record.under_way"))
+    tainted = property(lambda self: not self.record.finite)  # Of a device, whoever asks waits for the update.
     batch = property(attrgetter("record.batch"))
     bound = property(attrgetter("record.bound"))
     validation = property(attrgetter("_validation.rows"))
@@ -394,6 +394,6 @@ class Training:
             network.turns.await_readers()
             if record.params_before is not None:
                 network.ops.copy(network.params, out=record.params_before)
-            self.tainted = not self.update.make(record.changes, settling)
+            record.finite = self.update.make(record.changes, settling)
             self.step_number += 1
             record.under_way = False
