@@ -25,12 +25,12 @@ def _softmax_cross_entropy(
     found: cupy.ndarray | None = None,
 ) -> Any:
     ours = flat(logits, weights, rows, gradient) and flat(classes, dtype="int64")
-    asked, found = found is None, cupy.zeros(2) if found is None else found
-    if not ours or not flat(found, dtype="float64") or not logits.size:
+    asked, sums = found is None, cupy.zeros(2) if found is None else found
+    if not ours or not flat(sums, dtype="float64") or not logits.size:
         return NotImplemented
     count, width = logits.shape
     blocks = min(_BLOCKS, -(-count // 8))
-    arrays = logits, classes, weights, rows, given(gradient), found, room(2 * blocks, "float64"), counters(1)
+    arrays = logits, classes, weights, rows, given(gradient), sums, room(2 * blocks, "float64"), counters(1)
     arguments = *arrays, np.int32(count), np.int32(width)
     work = once("softmax_cross_entropy", kernel("losses", "softmax_cross_entropy"), (blocks,), arguments)
     if not asked:
@@ -38,7 +38,7 @@ def _softmax_cross_entropy(
 
     def said() -> tuple[Any, Any]:
         work()
-        total = found.copy()
+        total = sums.copy()
         return total[0], total[1]
 
     return said

@@ -83,7 +83,7 @@ def _update_sgd(
 
 @checks.note_finite.override("gpu")
 def _note_finite(ops: OpsLike, a: cupy.ndarray, finite: cupy.ndarray | None) -> Any:
-    if not flat(a) or not a.size or finite.dtype != bool:
+    if finite is None or finite.dtype != bool or not flat(a) or not a.size:
         return NotImplemented
     return once(
         "note_finite", kernel("elementwise", "finite_all"), over(a.size), (a, finite, np.uint32(a.size))
