@@ -111,6 +111,8 @@ def benches(session: Any) -> Iterator[Given]:
     for name in names:
         view = getattr(widgets, name)
         yield name, view, {"session": session, **_defaults(view)}
+    # Of shapes it draws what does not fit, whatever they are.
+    yield "GraphMap", lambda layers: widgets.GraphMap(layers, (3,)), {"layers": [cl.Dense(2)]}
     yield "Views", widgets.Views, {"session": session}
     yield "study.Past", cl.study.Past, {"session": session, "expect": ()}
     view = widgets.RunComparison

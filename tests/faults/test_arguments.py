@@ -35,7 +35,8 @@ ROOMS = {
     },
     # Tried in tests/nn, and in test_mlp_for.py.
     "models": {"transformer", "mlp_for"},
-    "nn": {"Plan", "Parameter"},  # made by its own functions; what layers are written with
+    # Made by its own functions; what layers are written with; what a graph raises.
+    "nn": {"Plan", "Parameter", "GraphError"},
     "optimize": {
         "Function",
         "GradientCheck", "Landscape", "Log", "WrongGradient",  # what functions return
