@@ -13,7 +13,9 @@ from tests.project import house
 
 ROOT = Path(__file__).parents[2]
 WIDGETS = "cortex_lab.widgets"
-FLOORS = (f"{WIDGETS}.chart", f"{WIDGETS}.views")
+PAGES = tuple(f"{WIDGETS}.{name}" for name in ("page", "program", "report_file", "map_page"))
+"""What a page that is saved as a file is made of; a view may be one."""
+FLOORS = ((f"{WIDGETS}.chart",), PAGES, (f"{WIDGETS}.views",))
 FRONT_END = ("ipywidgets", "anywidget", "traitlets", "IPython")
 HOMES = {
     "plotly": {"chart.plotly", "chart.plotted"},
