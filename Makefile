@@ -7,6 +7,7 @@
 #
 # PYTHON=python3.13   the interpreter the environment is made with (3.11 or newer)
 # LAB_FLAGS="..."     passed on to cortex-lab:  make lab LAB_FLAGS="--no-browser --port=8890"
+# JOBS=2              in how many processes tests run that can share a machine
 # TEST_FLAGS="..."    passed on to pytest:      make test TEST_FLAGS="-m 'not browser'"
 
 PYTHON ?= python3
@@ -14,6 +15,8 @@ VENV ?= .venv
 FOLDER ?= lab
 LAB_FLAGS ?=
 TEST_FLAGS ?=
+JOBS ?= 2
+ALONE := tests/browser tests/faults tests/widgets tests/data/test_serving.py
 NAMES ?=
 RESULTS ?= .bench
 
@@ -26,8 +29,10 @@ NOTEBOOKS := $(wildcard notebooks)
 lab: $(VENV)/.lab
 	$(BIN)/cortex-lab $(FOLDER) $(LAB_FLAGS)
 
+# What drives a browser, kills, forks, interrupts or counts threads has the process to itself.
 test: lint
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 $(TEST_FLAGS) $(NOTEBOOKS) tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TEST_FLAGS) tests $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 $(TEST_FLAGS) $(NOTEBOOKS) $(ALONE)
 
 environment: $(VENV)/.test
 

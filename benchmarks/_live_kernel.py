@@ -7,7 +7,7 @@ import ctypes
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 import psutil
 
 import cortex_lab as cl
+from cortex_lab.study import Probe, Session
 from cortex_lab.widgets import Bench
 
 
@@ -44,6 +45,55 @@ def mnist_session() -> Any:
         frame = pd.DataFrame({"image": cl.data.TensorArray(pictures), "label": labels})
         dataset = cl.data.Dataset(frame).split(test=0.2)
     return _session(cl.models.cortex_mnist(), dataset, batch_size=128)
+
+
+def resnet_session() -> Any:
+    """ResNet-50 with all its 175 nodes, on pictures so small that the step takes little of the time."""
+    random = np.random.default_rng(0)
+    x, y = random.random((16, 32, 32, 3), dtype=np.float32), np.arange(16) % 10
+    net = cl.Network(cl.models.resnet_imagenet(50, (32, 32, 3), 10), seed=0)
+    return cl.train(net, (x, y), "softmax_cross_entropy", cl.SGD(1e-7), batch_size=2, seed=0, validation=None)
+
+
+class Counting:
+    """The least that can be stepped: what a session keeps of many steps is all there is to it."""
+
+    phases, keys = ("count",), ("loss",)
+    probes = (Probe("loss"),)
+
+    def __init__(self) -> None:
+        self.step_number, self.reached = 0, None
+
+    @property
+    def buffers(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def walk(self) -> Iterator[str]:
+        self.step_number += 1
+        yield "count"
+
+    def whole_step(self) -> None:
+        self.step_number += 1
+
+    def edit(self, name: str, value: Any) -> None:
+        raise KeyError(f"there is no {name!r} to edit")
+
+    def measure(self, key: str) -> float:
+        # Every number another, so that none is left out where lines are thinned.
+        return 2 + np.sin(self.step_number * 1.7) / (1 + 1e-6 * self.step_number)
+
+    def snapshot(self) -> dict[str, int]:
+        return {"step": self.step_number}
+
+    def restore(self, snapshot: Mapping[str, int]) -> None:
+        self.step_number = snapshot["step"]
+
+
+def long_session(steps: int = 1_000_000) -> Session:
+    """A session after so many steps, of which each is a row of its trace."""
+    session = Session(Counting())
+    session.run(until=cl.steps(steps))
+    return session
 
 
 def _session(layers: Any, dataset: Any, batch_size: int) -> Any:

@@ -21,6 +21,7 @@ TOUR = "00_tour.ipynb"
 PANELS = ("loss_curve", "weight_histogram", "activations", "status")
 FOLLOWING = ("weight_histogram", "activations")
 WINDOW = (1280, 1200)
+ALL_IN_SIGHT = (1280, 9000)
 
 _CLICK_AND_WAIT = """async names => {
     const bench = document.querySelector(".cortex-bench");
@@ -83,13 +84,13 @@ class Pages:
         self._server, self._browser = server, browser
 
     @contextlib.contextmanager
-    def open(self, cells: list[str] | None) -> Iterator[Any]:
+    def open(self, cells: list[str] | None, size: tuple[int, int] = WINDOW) -> Iterator[Any]:
         """The notebook, its kernel up and no cell run; None is the tour."""
         from tests.browser.server import write_notebook
 
         if cells is not None:
             write_notebook(self._server.source, "live.ipynb", cells)
-        with self._browser.lab(self._server, size=WINDOW) as lab:
+        with self._browser.lab(self._server, size=size) as lab:
             lab.open(TOUR if cells is None else "live.ipynb")
             yield lab
 
@@ -141,6 +142,52 @@ def answers(pages: Pages, options: SimpleNamespace, tell: Callable[[str], None])
             rows += _frames(lab, options.watched, tell)
         if options.soak:
             rows += _soak(lab, options.soak, tell)
+    return rows
+
+
+_BENCH = "bench = Bench(session, speed=None{more})\nbench.show()"
+# What is on the bench of each of these, the panels that a click on Step has to draw, and the bar in ms.
+LARGE: dict[str, tuple[str, str, str, tuple[str, ...], float]] = {
+    "everything": (
+        "a click on Step with all views open, to its drawn result", "session = digits_session()",
+        ', layout="everything"', PANELS, 300.0,
+    ),
+    "resnet": (
+        "a click on Step of ResNet-50, to its drawn map of 175 nodes", "session = resnet_session()",
+        ', map=False, layout=["network_map", "loss_curve"]', ("network_map", "loss_curve", "status"), 1000.0,
+    ),
+    "trace": (
+        "a click on Step after a million, to its drawn curve", "session = long_session()",
+        ', map=False, layout=["loss_curve"]', ("loss_curve",), 200.0,
+    ),
+}  # fmt: skip
+
+
+def large(pages: Pages, options: SimpleNamespace, tell: Callable[[str], None]) -> list[Row]:
+    """How soon a click on Step is answered where much is open, or what is open is large."""
+    rows = []
+    for part, (what, made, more, panels, bar) in LARGE.items():
+        count = getattr(options, part)
+        if not count:
+            continue
+        tell(f"{what}: {count} clicks")
+        cells = ["from benchmarks._live_kernel import *\n" + made, _BENCH.format(more=more)]
+        with pages.open(cells, ALL_IN_SIGHT) as lab:
+            lab.run_all(timeout=240)
+            lab.wait_until(lambda lab=lab: not lab.value("bench.map_moving"), "a map that rests", 180)
+            missing = (
+                lab.value("sorted(set(bench.views) - set(bench.layout))") if part == "everything" else []
+            )
+            if missing:
+                raise RuntimeError(f"not everything is open: {missing}")
+            drawn = []
+            # The first opens what is made once.
+            for place in range(count + 1):
+                _rest(lab, place)
+                drawn.append(lab.page.evaluate(_CLICK_AND_WAIT, list(panels)))
+            rows += _percentiles(what, drawn[1:], bar)
+            if part == "everything" and options.watched:
+                rows += _frames(lab, options.watched, tell, "the digits net with all views open")
     return rows
 
 
@@ -221,7 +268,9 @@ def _percentiles(what: str, times: list[float], bar: float) -> list[Row]:
     ]
 
 
-def _frames(lab: Any, seconds: float, tell: Callable[[str], None]) -> list[Row]:
+def _frames(
+    lab: Any, seconds: float, tell: Callable[[str], None], of: str = "the digits net as fast as it goes"
+) -> list[Row]:
     """How often the page draws the curve while the training goes as fast as it can, and how evenly."""
     tell(f"frames of a run, for {seconds:g} s")
     lab.run_code("bench.run()")
@@ -231,7 +280,7 @@ def _frames(lab: Any, seconds: float, tell: Callable[[str], None]) -> list[Row]:
     drawn = lab.page.evaluate("window.drawn")
     lab.run_code("bench.pause(); bench.wait()")
     gaps = np.diff(drawn)
-    late, what = float(np.percentile(gaps, 95)), "frames of the digits net as fast as it goes"
+    late, what = float(np.percentile(gaps, 95)), f"frames of {of}"
     return [
         Row(what=what, value=1000 / float(gaps.mean()), unit="1/s", bar=6.0, better="higher"),
         Row(what=f"{what}, 95th percentile from one to the next", value=late, unit="ms"),

@@ -16,7 +16,8 @@ from benchmarks import Row, _live_page
 
 ROOT = Path(__file__).parents[1]
 NETS = ("digits", "MNIST")
-# For a short trial: --set rounds=4 --set clicks=5 --set watched=5 --set soak=5; 0 leaves a part out.
+# For a short trial: --set rounds=4 --set clicks=5 --set watched=5 --set soak=5 --set everything=5
+# --set resnet=5 --set trace=5; 0 leaves a part out.
 OPTIONS = {
     "rounds": 120,
     "seconds": 0.5,
@@ -24,6 +25,9 @@ OPTIONS = {
     "scrubs": 60,
     "watched": 30.0,
     "soak": 60.0,
+    "everything": 60,
+    "resnet": 40,
+    "trace": 40,
     "browser": True,
     "tour": True,
 }
@@ -41,6 +45,7 @@ def run(options: SimpleNamespace) -> list[Row]:
                 rows += _cost_rows(name, "browser on the same cores", result, bar=20.0)
             if options.clicks or options.scrubs or options.watched or options.soak:
                 rows += _live_page.answers(pages, options, _tell)
+            rows += _live_page.large(pages, options, _tell)
             if options.tour:
                 rows.append(_live_page.tour(pages, _tell))
     rows.append(Row(what="programs that wanted a core at the end", value=os.getloadavg()[0], unit="load"))

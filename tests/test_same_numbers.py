@@ -346,7 +346,8 @@ def test_what_are_no_numbers_is_refused_by_name_on_every_way_in(dtype):
         lambda: quiet_training(net, (x, y), validation=(x, wrong_y)),
         lambda: session.score((x, wrong_y)),
     ):
-        with pytest.raises(ValueError, match=rf"targets(?=.*numbers).*{re.escape(str(wrong_y.dtype))}"):
+        said = "words" if wrong_y.dtype.kind == "U" else re.escape(str(wrong_y.dtype))
+        with pytest.raises(ValueError, match=rf"targets(?=.*numbers).*{said}"):
             call()
 
 

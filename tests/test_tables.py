@@ -31,11 +31,13 @@ def test_other_rows_meet_the_training_by_name_on_every_path(kind):
     assert right > 0.9
     # Words may be numbered in any order.
     ids = other.y.to_numpy() if kind == "strings" else np.searchsorted(labels, other.y.to_numpy())
-    pairs = ((other[["b", "a"]], other.y), (other, other[["y"]]), (other, other.y.rename("z")))
+    pairs = ((other[["b", "a"]], other.y), (other, other[["y"]]), (other, other.y.rename(None)))
     for given in (turned, other, *pairs, (x, other.y), (x, ids)):
         scores = session.score(given, metrics="f1_macro")
         assert scores["accuracy"] == pytest.approx(right)
         assert scores == session.score(turned, metrics="f1_macro")
+    with pytest.raises(ValueError, match="to be judged by the column 'z', and the training predicts 'y'"):
+        session.score((other, other.y.rename("z")))
     with pytest.raises(ValueError, match="do not have the same index"):
         session.score((other, other.y.iloc[::-1]))
     assert session.process.measure("validation_accuracy") == pytest.approx(right)

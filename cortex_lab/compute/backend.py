@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,11 @@ from cortex_lab.compute.work import Call, in_turn
 
 def _again(calls: Iterable[Call]) -> Call:
     return in_turn(*calls)
+
+
+def _fill(arrays: Sequence[Any], values: Sequence[Any]) -> None:
+    for array, value in zip(arrays, values, strict=True):
+        array.fill(value)
 
 
 def _leave() -> int:
@@ -27,6 +32,8 @@ class Backend:
 
     capture: Callable[[Iterable[Call]], Call] = _again
     """Makes one call of many. What records calls below Python, as a CUDA graph does, goes in here."""
+    write: Callable[[Sequence[Any], Sequence[Any]], None] = _fill
+    """Writes numbers into arrays (), each its own."""
     denormals: Callable[[], Any] = _leave
     """How this thread counts denormal numbers now: what `restore` takes."""
     flush: Callable[[], Any] = _leave

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
@@ -17,6 +17,7 @@ from cortex_lab.compute import kernels
 from cortex_lab.compute.backend import Backend
 from cortex_lab.compute.cpu.accelerate import accelerate
 from cortex_lab.compute.gpu import array_module
+from cortex_lab.compute.gpu.accelerate import accelerate as accelerate_gpu
 from cortex_lab.compute.kernel import REGISTRY, TAKEN
 from cortex_lab.compute.work import Call, joined
 from cortex_lab.ground import checks
@@ -83,6 +84,10 @@ class Ops:
         """
         return self.backend.capture(calls)
 
+    def write(self, arrays: Sequence[Any], values: Sequence[Any]) -> None:
+        """Write numbers into arrays () of this backend, arrays[i][...] = values[i]."""
+        self.backend.write(arrays, values)
+
     def flushed(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`; denormal numbers count as zero meanwhile in this thread, if slow."""
         backend = self.backend
@@ -132,12 +137,13 @@ def get_ops(name: str = "cpu") -> Ops:
     """The backend `name`.
 
     "reference" is NumPy in float64 with no overrides: slow, and the oracle for everything else. "cpu" is
-    NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32.
+    NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32 with
+    kernels of our own, whose products are whole float32, or TF32 with CORTEX_LAB_TF32=1.
     """
     if name == "reference":
         return Ops(name, np.dtype(np.float64), np)
     if name == "cpu":
         return Ops(name, np.dtype(np.float32), np, accelerate())
     if name == "gpu":
-        return Ops(name, np.dtype(np.float32), array_module())
+        return Ops(name, np.dtype(np.float32), array_module(), accelerate_gpu())
     raise ValueError(f"there is no backend {name!r}; choose 'reference', 'cpu' or 'gpu'")

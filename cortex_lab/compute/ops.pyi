@@ -53,6 +53,9 @@ class Ops:
 
         What changes from one time to the next has to be in arrays: numbers are those of the first time."""
 
+    def write(self, arrays: Sequence[Any], values: Sequence[Any]) -> None:
+        """Write numbers into arrays () of this backend, arrays[i][...] = values[i]."""
+
     def flushed(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`; denormal numbers count as zero meanwhile in this thread, if slow."""
 
@@ -342,6 +345,12 @@ class Ops:
 
     def norm(self, a: Array) -> float:
         """Euclidean norm of all elements, as a Python float, summed in float64.
+
+        kernels/linear.py
+        """
+
+    def pick_rows(self, a: Array, rows: Array, scale: float, out: Array) -> None:
+        """out[i] = scale * a[rows[i]], in the dtype of `out`, which may have its rows in another shape.
 
         kernels/linear.py
         """
@@ -842,5 +851,6 @@ def get_ops(name: str='cpu') -> Ops:
     """The backend `name`.
 
     "reference" is NumPy in float64 with no overrides: slow, and the oracle for everything else. "cpu" is
-    NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32."""
+    NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32 with
+    kernels of our own, whose products are whole float32, or TF32 with CORTEX_LAB_TF32=1."""
 

@@ -48,7 +48,8 @@ class Batches:
     rows
         The rows to serve, positions in `inputs`; None serves all.
     excluded
-        Rows to leave out.
+        Rows to leave out. Where later on fewer than `batch_size` are left, a batch takes all of them;
+        `full_batch_size` stays as given.
     reads
         The names of the columns of each input, where they have some.
     categories, classes
@@ -98,7 +99,7 @@ class Batches:
         self._find_twins()
         checks.as_many_rows(self._inputs, self._targets)
         self._length = len(next(iter(self._inputs.values())))
-        self.batch_size = checks.whole("batch_size", batch_size)
+        self.full_batch_size = checks.whole("batch_size", batch_size)
         self.seed = checked_seed(seed)
         self.shuffle = checks.flag("shuffle", shuffle)
         self._all_rows = np.arange(self._length) if rows is None else positions(rows, self._length)
@@ -114,7 +115,7 @@ class Batches:
         self.reweighted_rows: dict[int, float] = {}
         self._shard: tuple[int, int] | None = None
         self._ahead: Ahead | None = None
-        self._leave_out(excluded)
+        self._leave_out(excluded, first=True)
 
     @property
     def inputs(self) -> Kept | dict[str, Kept]:
@@ -363,17 +364,18 @@ class Batches:
             found["rank"], found["of"] = self._shard
         return found
 
-    def _leave_out(self, excluded: Iterable[int]) -> None:
+    def _leave_out(self, excluded: Iterable[int], first: bool = False) -> None:
         self.excluded = frozen(np.unique(positions(excluded, self._length)))
         self.rows = frozen(self._all_rows[~np.isin(self._all_rows, self.excluded)])
         self._cached_order: tuple[int, np.ndarray] = (-1, self.rows)
         if len(self.rows) == 0:
             raise ValueError("there are no rows to make batches of")
-        if not 1 <= self.batch_size <= len(self.rows):
+        if first and not 1 <= self.full_batch_size <= len(self.rows):
             raise ValueError(
-                f"batch_size is {self.batch_size}, but there are {len(self.rows)} rows to make batches of; "
-                f"choose from 1 to {len(self.rows)}"
+                f"batch_size is {self.full_batch_size}, but there are {len(self.rows)} rows to make batches "
+                f"of; choose from 1 to {len(self.rows)}"
             )
+        self.batch_size = min(self.full_batch_size, len(self.rows))
         self.steps_per_epoch = -(-len(self.rows) // self.batch_size)
         if self._drawn_by is not None and not self._drawn_by[self.rows].any():
             raise ValueError("the weights of all rows are 0, so none can be drawn")

@@ -229,12 +229,6 @@ class Given:
             raise ValueError("batches of your own cannot be split; give validation=(inputs, targets)")
         if self.dataset is not None:
             said = checks.plain(validation)
-            if (there := self.dataset.splits.get("validation")) is not None:
-                raise ValueError(
-                    f"the data have {len(there)} validation rows already, which validation={said} leaves "
-                    "out of everything: leave it out to validate on those, or deal the rows anew, "
-                    f"data = Dataset(...).split(validation={said})"
-                )
             try:
                 dataset = self.dataset.carve(validation, seed)
             except CannotStratify as error:

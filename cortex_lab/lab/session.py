@@ -206,7 +206,7 @@ class TrainingSession(Looking, Embedded, Showing, Session):
         # What is logged is what a script can hold.
         numbers = getattr(self.process.batches, "row_numbers", None)
         if numbers is not None and name == "excluded_rows":
-            value = numbers(value)
+            value = numbers([*value] if isinstance(value, range) else value)
         elif numbers is not None and name in ("labels", "row_weights"):
             parts = self.process.batches.targets
             if name == "labels" and isinstance(parts, dict) and isinstance(value, dict):

@@ -263,6 +263,10 @@ def train(
     if len(training.losses) > 1 and not isinstance(first.targets, Mapping):
         own = ", ".join(f"{name!r}: ..." for name in training.losses)
         chosen.append(f"all its outputs learn the same targets; for targets of their own, give {{{own}}}")
+    earlier = {} if whole.dataset is None or given.dataset is whole.dataset else whole.dataset.splits
+    if "validation" in earlier:
+        rest = f"the {len(earlier['validation'])} rows of the split 'validation' are neither learned"
+        chosen.append(f"{rest} nor validated on: validation={checks.plain(validation)} took others")
     recipe = Recipe(kept_data, setup, saved and saved.file, new_optimizer, chosen)
     named = {"labels": given.labels, "goals": given.goals, "rows_given": rows_given}
     session = TrainingSession(training, given.dataset, probes, snapshot_budget, recipe, shared, **named)

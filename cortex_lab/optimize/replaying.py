@@ -54,20 +54,18 @@ class ReplayedUpdate:
         optimizer, state = self._optimizer, self._state
         rate = optimizer.rate(state["updates"])
         optimizer.advance(state)
-        self.rate.fill(rate)
-        if optimizer.weight_decay:
-            self.shrinkage.fill(rate * optimizer.weight_decay)
-        for name, array in self.numbers.items():
-            array.fill(state[name])
-        self.finite.fill(True)
+        arrays = [self.rate, self.shrinkage, self.finite, *self.numbers.values()]
+        values = [rate, rate * optimizer.weight_decay, True, *map(state.__getitem__, self.numbers)]
+        self._ops.write(arrays, values)
 
-    def __call__(self) -> bool:
+    def __call__(self) -> Any:
+        """Whether all was finite; of a device as the array (), which nobody is made to wait for."""
         self.begin()
         if self._again is None:
             self._find_out()
         else:
             self._again()
-        return bool(self.finite)
+        return bool(self.finite) if self._ops.xp is np else self.finite
 
     def _find_out(self) -> None:
         optimizer, params, gradient = self._optimizer, self._params, self._gradient

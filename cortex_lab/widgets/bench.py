@@ -62,7 +62,8 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
         Steps a second that Run takes at most, None for as fast as it goes. At first, slow enough to watch.
     layout
         Which panels are open, in order: a list of names, or a preset: "classify", "regress", "sequence",
-        "data", "layers", "descent". None opens all that do not wait to be asked for.
+        "data", "layers", "descent", or "everything" that suits the session. None opens all that do not
+        wait to be asked for.
 
     Raises KeyError for a layer or a panel and IndexError for a row that does not exist, ImportError without
     ipywidgets and anywidget.

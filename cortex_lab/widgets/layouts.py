@@ -19,7 +19,10 @@ PRESETS: dict[str, tuple[str, ...]] = {
     ),
     "descent": ("loss_curve", "also_recorded", "optimization"),
 }  # fmt: skip
-"""What is studied, and the views that serve for it, the most telling first; a bench may lack some."""
+"""What is studied, and the views that serve for it, the most telling first; a bench may lack some.
+
+Beside them there is "everything": all views that suit the session.
+"""
 
 
 def first_layout(views: Mapping[str, View[Any]]) -> list[str]:
@@ -31,7 +34,8 @@ def presets_of(views: Mapping[str, View[Any]]) -> dict[str, list[str]]:
     """The presets as lists of panels that are there; views of one's own are in all of them."""
     own = [name for name, view in views.items() if type(view) in VIEWS.others.values()]
     found = {preset: [name for name in names if name in views] for preset, names in PRESETS.items()}
-    return {preset: names + own for preset, names in found.items() if names}
+    served = {preset: names + own for preset, names in found.items() if names}
+    return served | ({"everything": [*views]} if views else {})
 
 
 def panels_of(views: Mapping[str, View[Any]], layout: list[str]) -> dict[str, Any]:

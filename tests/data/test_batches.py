@@ -197,7 +197,24 @@ def test_batch_size_must_fit(size):
     with pytest.raises(ValueError, match=f"batch_size is {size}.* 10 rows.*choose from 1 to 10"):
         make(10, size)
     with pytest.raises(ValueError, match=r"batch_size is 4.* 3 rows"):
-        make(10, 4).excluding(range(7))
+        make(10, 4, excluded=range(7))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda part: part,
+        lambda part: part.weighted(np.ones(10)),
+        lambda part: part.prefetching(1),
+        lambda part: part.reweighting({9: 2.0}),
+    ],
+)
+def test_rows_left_out_make_a_batch_of_all_that_are_left(again):
+    whole = make(10, 4)
+    fewer = again(whole.excluding([0, 1, 2]).excluding(range(3, 7)))
+    assert (fewer.batch_size, fewer.full_batch_size, fewer.steps_per_epoch) == (3, 4, 1)
+    assert set(fewer.fetch(5).rows) <= {7, 8, 9} and len(fewer.fetch(5).rows) == 3
+    assert "Batches of 3" in repr(fewer) and whole.batch_size == 4
 
 
 def test_wrong_rows():

@@ -77,7 +77,7 @@ def test_updates_made_again_give_the_bits_of_updates(optimizer: Optimizer, setti
         if step == 3:
             pair.ours["gradient"][7] = pair.theirs["gradient"][7] = np.inf
         with np.errstate(all="ignore"):
-            found, wanted = again(), optimizer.update(pair.ops, **pair.theirs)
+            found, wanted = bool(again()), optimizer.update(pair.ops, **pair.theirs)
         assert found is wanted and (wanted is (step < 3) or step > 3)
         pair.check()
 

@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cortex_lab.optimize import SGD, Descent, Rosenbrock
+from cortex_lab.study import Session
 from cortex_lab.widgets import Bench
 from cortex_lab.widgets.chart.files import FORMATS
 from cortex_lab.widgets.layouts import PRESETS
@@ -50,6 +52,34 @@ def test_a_preset_is_a_list_of_panels_that_there_are(open_bench, preset) -> None
     assert bench.layout == ALL
     bench.layout = preset
     assert bench.layout == [name for name in PRESETS[preset] if name in ALL]
+
+
+def a_descent() -> Any:
+    return Session(Descent(Rosenbrock(), SGD(0.001)))
+
+
+STUDIED = {
+    "classify": session_kinds.dataset, "regress": session_kinds.regression,
+    "sequence": session_kinds.sequences, "descent": a_descent,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STUDIED)
+def test_everything_is_every_view_that_suits(kind) -> None:
+    session = STUDIED[kind]()
+    session.step(3)
+    bench = Bench(session, layout="everything", interval=0.02)
+    try:
+        suiting = {name for name, view in VIEWS.items() if view.fits(session)}
+        assert set(bench.layout) == set(bench.open_views) == suiting > set(PRESETS[kind]) & suiting
+        page = Page(bench)
+        page.say("hello", visible=[*bench.layout, "status"])
+        # The map waits for as many rows as it needs, and says so.
+        for name in bench.layout:
+            wait_until(lambda name=name: page.last(name), f"a frame of {name}", 30)
+        assert bench.error is None
+    finally:
+        bench.close()
 
 
 def test_panels_are_closed_opened_and_ordered_by_a_list(open_bench) -> None:
@@ -145,7 +175,8 @@ def test_every_view_is_saved_in_every_format(view_type, format, tmp_path) -> Non
     if format == "csv":
         assert len(pd.read_csv(io.BytesIO(data))) == len(view.frame())
     if format == "html":
-        assert b"Plotly.newPlot" in data and b'src="http' not in data
+        # That of a picture of a map is a page of its own.
+        assert (b"Plotly.newPlot" in data or b"openReport();" in data) and b'src="http' not in data
 
 
 @pytest.mark.parametrize("path", ["view.pdf", "view", "png"])

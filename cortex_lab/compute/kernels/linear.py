@@ -71,6 +71,13 @@ def take_rows(xp: ModuleType, a: Array, rows: Array, out: Array) -> None:
 
 
 @kernel
+def pick_rows(xp: ModuleType, a: Array, rows: Array, scale: float, out: Array) -> None:
+    """out[i] = scale * a[rows[i]], in the dtype of `out`, which may have its rows in another shape."""
+    picked = a[rows].reshape(out.shape)
+    out[...] = picked if scale == 1 else xp.multiply(picked, out.dtype.type(scale), dtype=out.dtype)
+
+
+@kernel
 def norm(xp: ModuleType, a: Array) -> float:
     """Euclidean norm of all elements, as a Python float, summed in float64."""
     return float(xp.sqrt(xp.sum(xp.square(a, dtype=xp.float64))))

@@ -34,7 +34,8 @@ class BatchSource(Protocol):
     tables of other rows are read, `check_unchanged()`, which raises an error if arrays that it serves were
     changed, `excluding(rows)`, the source without these rows, and `served_once`: whether each row comes by
     once in an epoch, as is taken for granted, so that it is checked then and never again. To have rows mixed,
-    it has `rows`, the numbers of those trained on, and `at(rows)`, a batch of some of them.
+    it has `rows`, the numbers of those trained on, and `at(rows)`, a batch of some of them; and
+    `full_batch_size`, if its batches were larger before rows were left out.
     """
 
     @property
@@ -44,3 +45,8 @@ class BatchSource(Protocol):
     def steps_per_epoch(self) -> int: ...
 
     def fetch(self, step: int) -> Batch: ...
+
+
+def full_batch_size(source: BatchSource) -> int:
+    """Rows of a batch before any were left out, to which a training may go back."""
+    return getattr(source, "full_batch_size", source.batch_size)

@@ -28,7 +28,8 @@ class StepRecord:
 
     `step` is its number, counted from 0, so as many were completed before it; -1 before the first. `changes`
     are what its update shall add to some parameters, by name, as said by hand. `params_before` are the
-    parameters before the last update, where somebody wants to know them.
+    parameters before the last update, where somebody wants to know them; `finite` says whether that was, as
+    an array () where it is of a device.
     """
 
     step: int = -1
@@ -36,6 +37,7 @@ class StepRecord:
     loaded: LoadedBatch | None = None
     changes: dict[str, np.ndarray] = field(default_factory=dict)
     params_before: Any = None
+    finite: Any = True
 
     @property
     def batch(self) -> Any:

@@ -22,6 +22,7 @@ from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.hyperparameters import Hyperparameters
 from cortex_lab.nn.train.mixing import Mixing
 from cortex_lab.nn.train.objective import TotalLoss
+from cortex_lab.nn.train.resident import Resident
 
 
 class BatchLoader:
@@ -61,10 +62,13 @@ class BatchLoader:
         self._draws = any(node.layer.random for node in network.graph.nodes.values())
         executor.seed.fill(seed)
         self._can_put = network.ops.xp is np
+        # On a device: the data, found out once for each source; and what weights were last filled with.
+        self._resident: tuple[BatchSource, Resident | None] | None = None
+        self._filled: dict[int, float] = {}
 
     def load_into(self, executor: Executor) -> None:
         """From now on, load into the buffers of this one."""
-        self.bounds, self._places = {}, {}
+        self.bounds, self._places, self._filled = {}, {}, {}
         executor.seed.fill(self.seed)
         self.hyperparameters.forget_bounds()
         # Last, as it says that all of this was done.
@@ -77,9 +81,13 @@ class BatchLoader:
         """
         batch = self.source.fetch(step)
         unchecked = step < self.checked_until
-        if not unchecked and self._can_put and getattr(batch, "unread", False):
+        unread = not unchecked and getattr(batch, "unread", False)
+        if unread and self._can_put:
             bound, slots, inputs, targets = self._places_of(len(batch))  # type: ignore[arg-type]
             batch.put(inputs, targets, self._network.pictures)  # type: ignore[attr-defined]
+        elif unread and (resident := self._on_device()) is not None:
+            bound, slots, inputs, targets = self._places_of(len(batch))  # type: ignore[arg-type]
+            resident.put(np.asarray(batch.rows), inputs, targets, self._network.pictures)
         else:
             bound, slots = self._load_arrays(batch, unchecked)
         self._load_weights(bound.rows, self._weights_of(batch), slots)
@@ -164,6 +172,13 @@ class BatchLoader:
         self.source, self.row_weights = source, None
         self.trust()
 
+    def _on_device(self) -> Resident | None:
+        """The data on the device; None where batches are to be copied to it, or are changed on the way."""
+        if self._resident is None or self._resident[0] is not self.source:
+            found = None if self.augmenter else Resident.of(self.source, self._network.ops)
+            self._resident = self.source, found
+        return self._resident[1]
+
     def _bind(self, rows: int) -> Bound:
         bound = self.executor.bind(rows)
         if rows not in self.bounds:
@@ -221,8 +236,11 @@ class BatchLoader:
             share = objective.weights[name]
             known = objective.known_shares(name, at.target) if objective.some_unknown else None
             if weights is None and known is None:
-                at.weights.fill(share / rows)
+                if self._can_put or self._filled.get(id(at.weights)) != share / rows:
+                    at.weights.fill(share / rows)
+                    self._filled[id(at.weights)] = share / rows
             else:
+                self._filled.pop(id(at.weights), None)
                 self._put(_parts_of_one(weights, known) * share, at.weights)
 
     def _weights_of(self, batch: Batch) -> np.ndarray | None:

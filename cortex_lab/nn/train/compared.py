@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cortex_lab.nn.contract.batches import full_batch_size
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.training import Training
 
@@ -20,7 +21,7 @@ def identity(training: Training) -> dict[str, Any]:
     """What has to be the same for the steps to go on as they would have."""
     return {
         "draw_seed": training.seed,
-        "batch_size": training.batches.batch_size,
+        "batch_size": full_batch_size(training.batches),
         "losses": {name: loss.to_dict() for name, loss in training.losses.items()},
         "loss_weights": training.objective.weights,
         "penalties": (training.penalties.to_dict() if training.penalties else None) or None,

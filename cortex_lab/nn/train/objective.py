@@ -64,8 +64,7 @@ class TotalLoss:
         self._first = next(answering, next(iter(self.losses)))
         self._count = network.ops.xp.count_nonzero
         self._hits = network.ops.count_hits
-        # Only compiled kernels do; to ask of a GPU would be to wait for it.
-        in_memory = network.ops.xp is np
+        in_memory = network.ops.xp is np  # To ask of a GPU would be to wait for it.
         self._noting = [name for name, loss in self.losses.items() if loss.replays and in_memory]
         self._slots: dict[int, tuple[Bound, dict[str, Slots]]] = {}
         # Those of rows beside the training, for as long as the memory that they look at is there.
@@ -185,7 +184,7 @@ class TotalLoss:
         if hasattr(at, "mixture"):
             return mixed_accuracy(loss, self.network.ops, at.mixture)
         if loss.of_classes:
-            hits = int(self._hits(at.y, target) if _nothing_found(at) else at.found[1])
+            hits = int(self._hits(at.y, target) if (found := _found(at)) is None else found[1])
         else:
             hits = hits_of(loss, self.network.ops, at)
         known = self._known_answers(target)
@@ -299,13 +298,14 @@ def _summed(slots: Mapping[str, Slots]) -> float:
     """The weighted sum of the rows' losses, of all outputs."""
     total = 0.0
     for at in slots.values():
-        total += float(at.rows.dot(at.weights) if _nothing_found(at) else at.found[0])
+        total += float(at.rows.dot(at.weights) if (found := _found(at)) is None else found[0])
     return total
 
 
-def _nothing_found(at: Slots) -> bool:
-    """Whether a loss said nothing of the whole batch; nor does it where the sum of losses is NaN."""
-    return at.found is None or at.found[0] != at.found[0]
+def _found(at: Slots) -> Any:
+    """What a loss said of the whole batch, in main memory; None if nothing, or if its sum is NaN."""
+    found = at.found.get() if hasattr(at.found, "get") else at.found
+    return None if found is None or found[0] != found[0] else found
 
 
 def _evaluate(loss: Loss, ops: Ops, at: Slots) -> None:

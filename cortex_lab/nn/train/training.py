@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cortex_lab.ground import checks
-from cortex_lab.nn.contract.batches import BatchSource
+from cortex_lab.nn.contract.batches import BatchSource, full_batch_size
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
 from cortex_lab.nn.examine.measures import Measures, stands
@@ -106,13 +106,12 @@ class Training:
         self.penalties = None if penalties is None else Penalties.of(penalties)
         self.seed, self.step_number = checks.seed("seed", seed), 0
         self.tap: Tap | None = None
-        self.tainted = False
         self.reached: str | None = None
         bound_penalties = self.penalties.bind(network) if self.penalties else None
         free = Plan.training_step(network.graph, self.objective.losses)
         if not free.gradients_wanted:
             raise ValueError("nothing would learn: no layer with parameters leads to an output with a loss")
-        resting, executor = self._resting(frozen, batches.batch_size)
+        resting, executor = self._resting(frozen, batches)
         # As it began, whatever is edited later; for a file, what it was set up with.
         self.set_up: dict[str, Any] = {"optimizer": optimizer, "frozen": resting.patterns}
         augmenter = Augmenter(network, augment)
@@ -147,6 +146,7 @@ class Training:
     bounds = property(attrgetter("loader.bounds"))
     hyperparameters = property(attrgetter("loader.hyperparameters.edited"))
     under_way = property(attrgetter("record.under_way"))
+    tainted = property(lambda self: not self.record.finite)  # Of a device, whoever asks waits for the update.
     batch = property(attrgetter("record.batch"))
     bound = property(attrgetter("record.bound"))
     validation = property(attrgetter("_validation.rows"))
@@ -354,7 +354,7 @@ class Training:
     def freeze(self, frozen: Iterable[str] | str) -> None:
         """From the next step on, let the nodes named so rest, and all others learn; between two steps."""
         # What was bound stays readable until the next step binds anew.
-        self.update.frozen, executor = self._resting(frozen, self.batches.batch_size)
+        self.update.frozen, executor = self._resting(frozen, self.batches)
         self._step_phases.forget()
         self.loader.load_into(executor)
 
@@ -369,14 +369,14 @@ class Training:
         """What a file says that the training was once set up with."""
         self.set_up = self.set_up | settings
 
-    def _resting(self, patterns: Iterable[str] | str, batch_size: int) -> tuple[Frozen, Executor]:
+    def _resting(self, patterns: Iterable[str] | str, source: BatchSource) -> tuple[Frozen, Executor]:
         """What rests, and memory for steps in which it does."""
         resting = Frozen(self.network, patterns)
         plan = Plan.training_step(self.network.graph, self.objective.losses, resting.nodes)
         if not plan.gradients_wanted:
             raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves nothing free")
         resting.rest_unless(plan.gradients_wanted)
-        return resting, self.network.executor(plan, batch_size)
+        return resting, self.network.executor(plan, full_batch_size(source))
 
     def _fetch(self, step: int) -> LoadedBatch:
         self.record.step, self.record.under_way, self.record.changes = step, True, {}
@@ -394,6 +394,6 @@ class Training:
             network.turns.await_readers()
             if record.params_before is not None:
                 network.ops.copy(network.params, out=record.params_before)
-            self.tainted = not self.update.make(record.changes, settling)
+            record.finite = self.update.make(record.changes, settling)
             self.step_number += 1
             record.under_way = False

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.penalties import BoundPenalties
 from cortex_lab.nn.run.network import Network
@@ -65,10 +64,10 @@ class Update:
             calls.append(self.frozen.rest_gradient)
         return calls
 
-    def make(self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]) -> bool:
+    def make(self, changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]) -> Any:
         """Move the parameters, those in `changes` by what it says, and let layers and losses settle the step.
 
-        Whether the gradient was finite, and all is that it leaves.
+        Whether the gradient was finite, and all is that it leaves: a bool, or an array () of a device.
         """
         if changes or settling or self.frozen.parts:
             return self._make(self.state, changes, settling)
@@ -167,7 +166,7 @@ class Update:
 
     def _make(
         self, state: dict[str, Any], changes: Mapping[str, np.ndarray], settling: Sequence[Callable[[], Any]]
-    ) -> bool:
+    ) -> Any:
         network, ops = self.network, self.network.ops
         by_hand = {name: network.parameters[name] + ops.asarray(change) for name, change in changes.items()}
         finite = self._move(state)
@@ -175,21 +174,27 @@ class Update:
             network.parameters[name][...] = values
         for settle in settling:
             settle()
-        if finite and (by_hand or settling):
-            # The optimizer has looked at the parameters that it left.
-            finite = all(map(ops.all_finite, [*by_hand.values(), network.state, *self.loss_state.values()]))
+        if not (by_hand or settling):
+            return finite
+        # The optimizer has looked at the parameters that it left.
+        left = [*by_hand.values(), network.state, *self.loss_state.values()]
+        if isinstance(finite, ops.xp.ndarray) and ops.xp is not np:
+            for array in left:
+                ops.note_finite(array, finite)
+        elif finite:
+            finite = all(map(ops.all_finite, left))
         return finite
 
-    def _move(self, state: dict[str, Any]) -> bool:
+    def _move(self, state: dict[str, Any]) -> Any:
         if not self.frozen.parts:
             return self._optimize(state)
         with self.frozen.at_rest(state):
             return self._optimize(state)
 
-    def _optimize(self, state: dict[str, Any]) -> bool:
+    def _optimize(self, state: dict[str, Any]) -> Any:
         network, optimizer = self.network, self.optimizer
         given = network.ops, network.params, network.gradient, state
-        if state is self.state and _replays(optimizer, network.ops):
+        if state is self.state and _replays(optimizer):
             if self.replayed is None or not self.replayed.is_of(optimizer, state):
                 self.replayed = ReplayedUpdate(optimizer, *given)
             finite = self.replayed()
@@ -204,9 +209,8 @@ def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     return {name: array.shape for name, array in network.parameters.items()}
 
 
-def _replays(optimizer: Optimizer, ops: Ops) -> bool:
+def _replays(optimizer: Optimizer) -> bool:
     if optimizer.weight_decay_excludes or optimizer.learning_rate_factors:
         # Then an update is made in parts.
         return False
-    # On a GPU, who reads numbers out of arrays waits for all that it was told to do before.
-    return optimizer.replays and type(optimizer).update is Optimizer.update and ops.xp is np
+    return optimizer.replays and type(optimizer).update is Optimizer.update

@@ -1,0 +1,1 @@
+"""Overrides of kernels for the GPU, by family; each file registers its own."""
