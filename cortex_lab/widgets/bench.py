@@ -165,6 +165,8 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
             # No page will take the view out again, nor may there be time for a picture later.
             self.picture.draw_now()
         self.picture.display()
+        # It is due from the start, but until now there was nobody to draw it for.
+        self.publisher.wake()
         return self
 
     def close(self) -> None:
@@ -363,7 +365,8 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
 
     def _live(self) -> bool:
         moving = any(view.live for view in self.views.values())
-        return self.session.running or moving or self._picture_due or not self.scrubber.standing
+        due = self._picture_due and self.picture.displayed
+        return self.session.running or moving or due or not self.scrubber.standing
 
     def _settle(self) -> None:
         self._requests.grant()
@@ -373,9 +376,9 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
         resting = time.monotonic() - self._last_activity > REST_BEFORE_PICTURE
         if self._picture_due and self.picture.displayed and resting and not self.session.running:
             self._picture_due = False
-            self.picture.draw()
-        elif not self.picture.displayed:
-            self._picture_due = False
+            if not self.picture.draw():
+                # An older one is still being drawn, which is not the one that is due.
+                self._picture_due = True
         self.picture.refresh()
 
     def _picture_ready(self) -> None:

@@ -114,13 +114,14 @@ class StaticPicture:
         self._displayed.add(handle)
         self._shown = self.png
 
-    def draw(self) -> None:
-        """Draw it anew in the background, unless that is under way."""
+    def draw(self) -> bool:
+        """Draw it anew in the background; False if an earlier one is still being drawn."""
         if self._thread is not None and self._thread.is_alive():
-            return
+            return False
         name = f"cortex-lab-picture-{self.bench}"
         self._thread = threading.Thread(target=self.draw_now, name=name, daemon=True)
         self._thread.start()
+        return True
 
     def draw_now(self) -> None:
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,37 @@ def test_the_picture_is_renewed_when_training_rests_and_on_closing_not_while_it_
     bench.close()
     assert len(notebook.pictures()) == 3
     assert notebook.pictures()[1] != notebook.pictures()[2]
+
+
+def test_a_bench_that_is_shown_late_has_its_picture(notebook, monkeypatch):
+    monkeypatch.setattr("cortex_lab.widgets.bench.REST_BEFORE_PICTURE", -1.0)
+    bench = Bench(ToySession(), map=False)
+    for _ in range(3):
+        bench.wait()
+    bench.show()
+    wait_until(notebook.pictures, "the picture")
+    bench.close()
+
+
+def test_what_happens_while_a_picture_is_drawn_is_in_the_next(notebook, monkeypatch):
+    monkeypatch.setattr("cortex_lab.widgets.bench.REST_BEFORE_PICTURE", -1.0)
+    bench = Bench(ToySession(), map=False)
+    drawing, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> bytes:
+        drawn = str(bench.session.step_number).encode()
+        drawing.set()
+        assert go_on.wait(60)
+        return drawn
+
+    monkeypatch.setattr(bench.picture, "_paint", slowly)
+    bench.show()
+    assert drawing.wait(60)
+    bench.session.step(7)
+    bench.wait()
+    go_on.set()
+    wait_until(lambda: bench.picture.png == b"7", "a picture of the last step")
+    bench.close()
 
 
 def test_a_cell_that_shows_and_returns_the_bench_shows_it_once(notebook):
