@@ -15,12 +15,13 @@ from tests.compute.gpu_cases import GPU_CASES
 
 pytestmark = pytest.mark.gpu
 OURS = (
-    "activate", "activate_gradient", "add", "batch_normalize", "batch_normalize_gradient", "bias_activate",
-    "convolve", "convolve_and", "convolve_input_gradient", "convolve_weight_gradient", "dense",
-    "dense_gradient", "gru", "gru_gradient", "lstm", "lstm_gradient", "matmul", "moving_average", "multiply",
-    "normalize_columns", "note_finite", "pick_rows", "pool_max", "pool_max_gradient", "simple_rnn",
-    "simple_rnn_gradient", "slopes_and_sums", "softmax_cross_entropy", "sum_rows", "update_adam",
-    "update_sgd",
+    "activate", "activate_gradient", "add", "batch_normalize", "batch_normalize_gradient",
+    "bias_activate", "convolve", "convolve_and", "convolve_input_gradient", "convolve_weight_gradient",
+    "dense", "dense_gradient", "dropout", "dropout_mask", "gru", "gru_gradient", "layer_normalize",
+    "layer_normalize_gradient", "lstm", "lstm_gradient", "matmul", "moving_average", "multiply",
+    "normalize_columns", "note_finite", "pick_rows", "pool_max", "pool_max_gradient", "random_uniform",
+    "rms_normalize", "rms_normalize_gradient", "simple_rnn", "simple_rnn_gradient", "slopes_and_sums",
+    "softmax_cross_entropy", "sum_rows", "update_adam", "update_sgd",
 )  # fmt: skip
 """Those with a kernel of our own; what it does not cover runs its reference."""
 

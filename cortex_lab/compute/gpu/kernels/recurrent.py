@@ -12,7 +12,17 @@ import numpy as np
 
 from cortex_lab.compute.gpu.functions import FUNCTIONS
 from cortex_lab.compute.gpu.kernels.linear import column_sums
-from cortex_lab.compute.gpu.launches import Launch, Launches, flat, given, kernel, over, processors, room
+from cortex_lab.compute.gpu.launches import (
+    Launch,
+    Launches,
+    Maybe,
+    flat,
+    given,
+    kernel,
+    over,
+    processors,
+    room,
+)
 from cortex_lab.compute.gpu.products import matrix_product
 from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import activation as activations
@@ -26,6 +36,8 @@ MOST_SHARED = 160 * 1024
 """Bytes of shared memory of one block; an H100 has 227 KiB."""
 FROM_CACHE, PRODUCTS, FROM_ALL = 64, 128, 2500
 """In a cycle: bytes that a multiprocessor reads from the second cache, its multiply-adds, bytes for all."""
+Start = tuple[cupy.ndarray, ...] | None
+"""What h, and of an LSTM c, are before the first step; None is zero."""
 
 
 class _NotCovered(Exception):
@@ -102,7 +114,7 @@ GROUPS = object()
 """Stands among arguments for the number that `launch` finds."""
 
 
-def _strides(array: cupy.ndarray | None, axes: int) -> tuple[Any, ...]:
+def _strides(array: Maybe, axes: int) -> tuple[Any, ...]:
     """Numbers from one to the next along the first `axes` axes; the last one must have no gaps."""
     if array is None:
         return (np.int64(0),) * axes
@@ -118,7 +130,7 @@ def _functions(*names: str) -> tuple[Any, ...]:
     return tuple(np.int32(FUNCTIONS[name]) for name in names)
 
 
-def _starts(start: tuple[cupy.ndarray, ...] | None) -> tuple[Any, Any, Any]:
+def _starts(start: Start) -> tuple[Any, Any, Any]:
     """The arrays of h and c, and the numbers from one row to the next."""
     strides = {_strides(each, 1) for each in start or (None,)}
     if len(strides) > 1:
@@ -127,11 +139,11 @@ def _starts(start: tuple[cupy.ndarray, ...] | None) -> tuple[Any, Any, Any]:
     return given(h), given(c), *strides.pop()
 
 
-def _product(rows: Any, matrix: Any, out: Any, bias: Any = None) -> list[Launch]:
+def _product(rows: cupy.ndarray, matrix: cupy.ndarray, out: cupy.ndarray, bias: Maybe = None) -> list[Launch]:
     return _had(matrix_product(rows, matrix, _rows(out), bias))
 
 
-def _sums(sequence: Any, total: Any) -> list[Launch]:
+def _sums(sequence: cupy.ndarray, total: Maybe) -> list[Launch]:
     return [] if total is None else _had(column_sums("linear", None, None, sequence, None, total))
 
 
@@ -141,7 +153,7 @@ def _had(launches: list[Launch] | None) -> list[Launch]:
     return launches
 
 
-def _over(name: str, numbers: int, *arguments: Any) -> Launch:
+def _over(name: str, numbers: int, *arguments: object) -> Launch:
     return kernel("recurrent", name, CELL=SIMPLE, ROWS=1, V=1), over(numbers), (256,), arguments, 0
 
 
@@ -151,9 +163,9 @@ def _rows(sequence: cupy.ndarray) -> cupy.ndarray:
 
 @_covering
 def _forward(
-    cell: int, x: Any, weights: Any, recurrent: Any, bias: Any, recurrent_bias: Any, mask: Any,
-    start: Any, gates: Any, cells: Any, recalled: Any, hidden: Any, last: Any, functions: tuple[str,
-    ...], reverse: bool,
+    cell: int, x: cupy.ndarray, weights: cupy.ndarray, recurrent: cupy.ndarray, bias: Maybe,
+    recurrent_bias: Maybe, mask: Maybe, start: Start, gates: cupy.ndarray, cells: Maybe, recalled: Maybe,
+    hidden: Maybe, last: Maybe, functions: tuple[str, ...], reverse: bool,
 ) -> Launches:  # fmt: skip
     names, (h, c, by_row) = _functions(*functions), _starts(start)
     strides, of_last = _strides(hidden, 2), _strides(last, 1)
@@ -177,10 +189,10 @@ def _forward(
 
 @_covering
 def _backward(
-    cell: int, x: Any, weights: Any, recurrent: Any, mask: Any, start: Any, gates: Any, cells: Any,
-    recalled: Any, hidden: Any, dy: Any, d_cell: Any, dx: Any, d_kernel: Any, d_recurrent: Any,
-    d_bias: Any, d_recurrent_bias: Any, d_start: Any, work: Any, functions: tuple[str, ...],
-    reverse: bool,
+    cell: int, x: cupy.ndarray, weights: cupy.ndarray, recurrent: cupy.ndarray, mask: Maybe, start: Start,
+    gates: cupy.ndarray, cells: Maybe, recalled: Maybe, hidden: Maybe, dy: cupy.ndarray, d_cell: Maybe,
+    dx: Maybe, d_kernel: cupy.ndarray, d_recurrent: cupy.ndarray, d_bias: Maybe, d_recurrent_bias: Maybe,
+    d_start: Maybe, work: cupy.ndarray, functions: tuple[str, ...], reverse: bool,
 ) -> Launches:  # fmt: skip
     names, (h, c, by_row), strides = _functions(*functions), _starts(start), _strides(hidden, 2)
     arriving, of_cell = _strides(dy, dy.ndim - 1), _strides(d_cell, 1)
@@ -224,8 +236,8 @@ def _backward(
 
 @simple_and_lstm.simple_rnn.override("gpu")
 def _simple_rnn(
-    ops: OpsLike, x: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, start: Any, gates: Any,
-    hidden: Any, last: Any, activation: str, reverse: bool,
+    ops: OpsLike, x: cupy.ndarray, kernel: cupy.ndarray, recurrent: cupy.ndarray, bias: Maybe, mask: Maybe,
+    start: Start, gates: cupy.ndarray, hidden: cupy.ndarray, last: Maybe, activation: str, reverse: bool,
 ) -> Any:  # fmt: skip
     arrays = x, kernel, recurrent, bias, None, mask, start, gates, None, None, hidden, last
     return _forward(SIMPLE, *arrays, (activation,), reverse)
@@ -233,9 +245,10 @@ def _simple_rnn(
 
 @simple_and_lstm.simple_rnn_gradient.override("gpu")
 def _simple_rnn_gradient(
-    ops: OpsLike, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, hidden: Any,
-    dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_start: Any, work: Any,
-    activation: str, reverse: bool,
+    ops: OpsLike, x: cupy.ndarray, kernel: cupy.ndarray, recurrent: cupy.ndarray, mask: Maybe, start: Start,
+    gates: cupy.ndarray, hidden: cupy.ndarray, dy: cupy.ndarray, dx: Maybe, d_kernel: cupy.ndarray,
+    d_recurrent: cupy.ndarray, d_bias: Maybe, d_start: Maybe, work: cupy.ndarray, activation: str,
+    reverse: bool,
 ) -> Any:  # fmt: skip
     arrays = x, kernel, recurrent, mask, start, gates, None, None, hidden, dy, None
     found = dx, d_kernel, d_recurrent, d_bias, None, d_start, work
@@ -244,8 +257,9 @@ def _simple_rnn_gradient(
 
 @simple_and_lstm.lstm.override("gpu")
 def _lstm(
-    ops: OpsLike, x: Any, kernel: Any, recurrent: Any, bias: Any, mask: Any, start: Any, gates: Any,
-    cells: Any, hidden: Any, last: Any, activation: str, recurrent_activation: str, reverse: bool,
+    ops: OpsLike, x: cupy.ndarray, kernel: cupy.ndarray, recurrent: cupy.ndarray, bias: Maybe, mask: Maybe,
+    start: Start, gates: cupy.ndarray, cells: Maybe, hidden: cupy.ndarray, last: Maybe, activation: str,
+    recurrent_activation: str, reverse: bool,
 ) -> Any:  # fmt: skip
     arrays = x, kernel, recurrent, bias, None, mask, start, gates, cells, None, hidden, last
     return _forward(LSTM, *arrays, (activation, recurrent_activation), reverse)
@@ -253,9 +267,10 @@ def _lstm(
 
 @simple_and_lstm.lstm_gradient.override("gpu")
 def _lstm_gradient(
-    ops: OpsLike, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, cells: Any,
-    hidden: Any, dy: Any, d_cell: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any,
-    d_start: Any, work: Any, activation: str, recurrent_activation: str, reverse: bool,
+    ops: OpsLike, x: cupy.ndarray, kernel: cupy.ndarray, recurrent: cupy.ndarray, mask: Maybe, start: Start,
+    gates: cupy.ndarray, cells: Maybe, hidden: cupy.ndarray, dy: cupy.ndarray, d_cell: Maybe, dx: Maybe,
+    d_kernel: cupy.ndarray, d_recurrent: cupy.ndarray, d_bias: Maybe, d_start: Maybe, work: cupy.ndarray,
+    activation: str, recurrent_activation: str, reverse: bool,
 ) -> Any:  # fmt: skip
     arrays = x, kernel, recurrent, mask, start, gates, cells, None, hidden, dy, d_cell
     found = dx, d_kernel, d_recurrent, d_bias, None, d_start, work
@@ -264,9 +279,10 @@ def _lstm_gradient(
 
 @recurrent_gru.gru.override("gpu")
 def _gru(
-    ops: OpsLike, x: Any, kernel: Any, recurrent: Any, bias: Any, recurrent_bias: Any, mask: Any,
-    start: Any, gates: Any, recalled: Any, hidden: Any, last: Any, activation: str,
-    recurrent_activation: str, reset_after: bool, reverse: bool,
+    ops: OpsLike, x: cupy.ndarray, kernel: cupy.ndarray, recurrent: cupy.ndarray, bias: Maybe,
+    recurrent_bias: Maybe, mask: Maybe, start: Start, gates: cupy.ndarray, recalled: Maybe,
+    hidden: cupy.ndarray, last: Maybe, activation: str, recurrent_activation: str, reset_after: bool,
+    reverse: bool,
 ) -> Any:  # fmt: skip
     if not reset_after:
         return NotImplemented
@@ -276,10 +292,10 @@ def _gru(
 
 @recurrent_gru.gru_gradient.override("gpu")
 def _gru_gradient(
-    ops: OpsLike, x: Any, kernel: Any, recurrent: Any, mask: Any, start: Any, gates: Any, recalled: Any,
-    hidden: Any, dy: Any, dx: Any, d_kernel: Any, d_recurrent: Any, d_bias: Any, d_recurrent_bias: Any,
-    d_start: Any, work: Any, activation: str, recurrent_activation: str, reset_after: bool,
-    reverse: bool,
+    ops: OpsLike, x: cupy.ndarray, kernel: cupy.ndarray, recurrent: cupy.ndarray, mask: Maybe, start: Start,
+    gates: cupy.ndarray, recalled: Maybe, hidden: cupy.ndarray, dy: cupy.ndarray, dx: Maybe,
+    d_kernel: cupy.ndarray, d_recurrent: cupy.ndarray, d_bias: Maybe, d_recurrent_bias: Maybe, d_start: Maybe,
+    work: cupy.ndarray, activation: str, recurrent_activation: str, reset_after: bool, reverse: bool,
 ) -> Any:  # fmt: skip
     if not reset_after:
         return NotImplemented
