@@ -17,7 +17,8 @@ pytestmark = pytest.mark.gpu
 OURS = (
     "activate", "activate_gradient", "add", "batch_normalize", "batch_normalize_gradient",
     "bias_activate", "convolve", "convolve_and", "convolve_input_gradient", "convolve_weight_gradient",
-    "dense", "dense_gradient", "dropout", "dropout_mask", "gru", "gru_gradient", "layer_normalize",
+    "dense", "dense_gradient", "depthwise_convolve", "depthwise_convolve_input_gradient",
+    "depthwise_convolve_weight_gradient", "dropout", "dropout_mask", "gru", "gru_gradient", "layer_normalize",
     "layer_normalize_gradient", "lstm", "lstm_gradient", "matmul", "moving_average", "multiply",
     "normalize_columns", "note_finite", "pick_rows", "pool_max", "pool_max_gradient", "random_uniform",
     "rms_normalize", "rms_normalize_gradient", "simple_rnn", "simple_rnn_gradient", "slopes_and_sums",
