@@ -12,6 +12,7 @@ import pandas as pd
 
 from cortex_lab.compute import Ops
 from cortex_lab.nn.run.executor import Bound
+from cortex_lab.nn.run.plan import passes_gradient
 from cortex_lab.nn.train.training import Training
 
 ROUNDS = 3
@@ -47,8 +48,8 @@ class Profile:
     `table` is a DataFrame with a row for each phase of a step in turn, of one layer mostly: `microseconds`,
     the median over `steps`; `share` of all of them; `gflop_s` and `gb_s`, the arithmetic of its products and
     the bytes of what it must read and write at least, by its time (more than the memory gives came from a
-    cache); and `limit`: "arithmetic" or "memory" where that comes near the ceiling, else "calls": the work is
-    too little for the time that starting it takes, or the kernel is not good.
+    cache); and `limit`: "arithmetic" or "memory" where that comes near the ceiling, else "neither": the work
+    is too little for the time that starting it takes, or the kernel is not good.
     `memory` is a DataFrame of the arrays that a step lies in, some `within` others.
     `whole` is what a step takes when nobody looks on its way, in seconds.
     """
@@ -69,10 +70,10 @@ class Profile:
             f"{phase} takes longest: {_time(row['microseconds'])}, {row['share']:.0%} of all phases; "
             + LIMITS[row["limit"]],
         ]
-        of_calls = self.table.loc[self.table["limit"] == "calls", "share"].sum()
-        if of_calls > 0.5:
+        of_neither = self.table.loc[self.table["limit"] == "neither", "share"].sum()
+        if of_neither > 0.5:
             said.append(
-                f"{of_calls:.0%} of the time goes to phases far from both ceilings; "
+                f"{of_neither:.0%} of the time goes to phases far from both ceilings; "
                 "a larger batch_size= does more with each call."
             )
         waits = self.table.loc[self.table["kind"] == "data", "share"].sum()
@@ -123,7 +124,7 @@ class Profile:
 LIMITS = {
     "arithmetic": "it does arithmetic about as fast as this machine can.",
     "memory": "it reads and writes about as fast as memory gives.",
-    "calls": "that is far from what arithmetic or memory allow.",
+    "neither": "that is far from what arithmetic or memory allow.",
 }
 
 
@@ -146,7 +147,7 @@ def profile(training: Training, steps: int) -> Profile:
     assert training.record.loaded is not None
     bound = training.record.loaded.bound
     phases = {name: float(np.median(each)) for name, each in found.items()}
-    amounts = {name: _amounts(training, bound, name) for name in phases if not _is_view(training, name)}
+    amounts = {name: _amounts(training, bound, name) for name in phases if not _does_nothing(training, name)}
     # Others may have wanted the machine just when its ceilings were measured.
     reached = (operations / phases[name] / 1e9 for name, (operations, _) in amounts.items())
     measured = Ceilings.of(ops)
@@ -176,14 +177,15 @@ def _table(
             "share": took / total,
             "gflop_s": operations / took / 1e9 if operations else math.nan,
             "gb_s": moved / took / 1e9 if moved else math.nan,
-            "limit": nearest if fractions[nearest] >= NEAR else "calls",
+            "limit": nearest if fractions[nearest] >= NEAR else "neither",
         }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("phase")
 
 
-def _is_view(training: Training, phase: str) -> bool:
-    node = training.network.graph.nodes.get(phase.partition(":")[2])
-    return node is not None and node.layer.is_view
+def _does_nothing(training: Training, phase: str) -> bool:
+    kind, _, name = phase.partition(":")
+    node = training.network.graph.nodes.get(name)
+    return node is not None and (node.layer.is_view or (kind == "backward" and passes_gradient(node)))
 
 
 def _amounts(training: Training, bound: Bound, phase: str) -> tuple[float, float]:

@@ -1,85 +1,92 @@
 // Depthwise convolution, channels last, as `compute/kernels/depthwise.py` defines it: output channel c * times + m is
 // filter m of channel c. A warp has neighbors among the channels, so that it reads lines, and weights stay in the cache.
-// KW is the width of the kernel.
+// KW is the width of the kernel, DOWN and RIGHT are the strides; a line is one row of one image.
 extern "C" __global__ void __launch_bounds__(256) forward(
     const float* __restrict__ x, const float* __restrict__ w, float* out, int height, int width, int channels,
-    int out_height, int out_width, int times, int kernel_height, int down, int right, int top, int left,
-    int dilate_down, int dilate_right, unsigned n) {
-  const int filters = channels * times;
-  for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
-    const int filter = i % filters, column = i / filters % out_width, row = i / filters / out_width % out_height;
-    const size_t image = i / filters / out_width / out_height;
-    const int channel = filter / times, from_row = row * down - top, from_column = column * right - left;
-    float sum = 0.f;
-    for (int ky = 0; ky < kernel_height; ky++) {
-      const int y = from_row + ky * dilate_down;
-      if ((unsigned)y >= (unsigned)height) continue;
-      const float* const line = x + (image * height + y) * width * channels + channel;
+    int out_height, int out_width, int times, int kernel_height, int top, int left, int dilate_down,
+    int dilate_right, int lines) {
+  const int filters = channels * times, wide = out_width * filters;
+  for (int line = blockIdx.y; line < lines; line += gridDim.y) {
+    const int row = line % out_height;
+    const size_t image = line / out_height;
+    for (int i = blockIdx.x * 256 + threadIdx.x; i < wide; i += gridDim.x * 256) {
+      const int column = i / filters, filter = i - column * filters, from_column = column * RIGHT - left;
+      float sum = 0.f;
+      for (int ky = 0; ky < kernel_height; ky++) {
+        const int y = row * DOWN - top + ky * dilate_down;
+        if ((unsigned)y >= (unsigned)height) continue;
+        const float* const seen = x + (image * height + y) * width * channels + filter / times;
 #pragma unroll
-      for (int kx = 0; kx < KW; kx++) {
-        const int at = from_column + kx * dilate_right;
-        if ((unsigned)at < (unsigned)width)
-          sum = fmaf(__ldg(line + (size_t)at * channels), __ldg(w + (ky * KW + kx) * filters + filter), sum);
+        for (int kx = 0; kx < KW; kx++) {
+          const int at = from_column + kx * dilate_right;
+          if ((unsigned)at < (unsigned)width)
+            sum = fmaf(__ldg(seen + (size_t)at * channels), __ldg(w + (ky * KW + kx) * filters + filter), sum);
+        }
       }
+      out[(size_t)line * wide + i] = sum;
     }
-    out[i] = sum;
   }
 }
 
 // Of the inputs: every place of theirs collects from the outputs that saw it.
 extern "C" __global__ void __launch_bounds__(256) input_gradient(
     const float* __restrict__ dy, const float* __restrict__ w, float* out, int height, int width, int channels,
-    int out_height, int out_width, int times, int kernel_height, int down, int right, int top, int left,
-    int dilate_down, int dilate_right, unsigned n) {
-  const int filters = channels * times;
-  for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
-    const int channel = i % channels, column = i / channels % width, row = i / channels / width % height;
-    const size_t image = i / channels / width / height;
-    float sum = 0.f;
-    for (int ky = 0; ky < kernel_height; ky++) {
-      const int y = row + top - ky * dilate_down;
-      if (y < 0 || y % down || y / down >= out_height) continue;
-      const float* const line = dy + (image * out_height + y / down) * out_width * filters + channel * times;
+    int out_height, int out_width, int times, int kernel_height, int top, int left, int dilate_down,
+    int dilate_right, int lines) {
+  const int filters = channels * times, wide = width * channels;
+  for (int line = blockIdx.y; line < lines; line += gridDim.y) {
+    const int row = line % height;
+    const size_t image = line / height;
+    for (int i = blockIdx.x * 256 + threadIdx.x; i < wide; i += gridDim.x * 256) {
+      const int column = i / channels, filter = (i - column * channels) * times;
+      float sum = 0.f;
+      for (int ky = 0; ky < kernel_height; ky++) {
+        const int y = row + top - ky * dilate_down;
+        if (y < 0 || y % DOWN || y / DOWN >= out_height) continue;
+        const float* const slopes = dy + (image * out_height + y / DOWN) * out_width * filters + filter;
 #pragma unroll
-      for (int kx = 0; kx < KW; kx++) {
-        const int at = column + left - kx * dilate_right;
-        if (at < 0 || at % right || at / right >= out_width) continue;
-        const float* const seen = line + (size_t)(at / right) * filters;
-        const float* const weight = w + (ky * KW + kx) * filters + channel * times;
-        for (int m = 0; m < times; m++) sum = fmaf(__ldg(seen + m), __ldg(weight + m), sum);
+        for (int kx = 0; kx < KW; kx++) {
+          const int at = column + left - kx * dilate_right;
+          if (at < 0 || at % RIGHT || at / RIGHT >= out_width) continue;
+          const float* const slope = slopes + (size_t)(at / RIGHT) * filters;
+          const float* const weight = w + (ky * KW + kx) * filters + filter;
+          for (int m = 0; m < times; m++) sum = fmaf(__ldg(slope + m), __ldg(weight + m), sum);
+        }
       }
+      out[(size_t)line * wide + i] = sum;
     }
-    out[i] = sum;
   }
 }
 
-// Of the weights, one row of the kernel (blockIdx.z) of 32 filters (blockIdx.x), from a share of the output's places
+// Of the weights, one row of the kernel (blockIdx.z) of 32 filters (blockIdx.x), from a share of the output's lines
 // (blockIdx.y): `parts` (shares, kernel height, KW, filters), which `product_parts` adds up in their order.
 extern "C" __global__ void __launch_bounds__(256) weight_gradient(
     const float* __restrict__ x, const float* __restrict__ dy, float* parts, int height, int width, int channels,
-    int out_height, int out_width, int times, int kernel_height, int down, int right, int top, int left,
-    int dilate_down, int dilate_right, unsigned places, unsigned share) {
+    int out_height, int out_width, int times, int kernel_height, int top, int left, int dilate_down,
+    int dilate_right, int lines, int share) {
   __shared__ float sums[8][32];
   const int filters = channels * times, lane = threadIdx.x & 31, group = threadIdx.x >> 5, ky = blockIdx.z;
   const int filter = blockIdx.x * 32 + lane, channel = filter / times;
-  const unsigned begin = blockIdx.y * share, end = min(places, begin + share);
+  const int begin = blockIdx.y * share, end = min(lines, begin + share);
   float sum[KW];
 #pragma unroll
   for (int kx = 0; kx < KW; kx++) sum[kx] = 0.f;
-  if (filter < filters)
-    for (unsigned place = begin + group; place < end; place += 8) {
-      const int column = place % out_width, row = place / out_width % out_height;
-      const int y = row * down - top + ky * dilate_down, from_column = column * right - left;
-      if ((unsigned)y >= (unsigned)height) continue;
-      const size_t image = place / out_width / out_height;
-      const float slope = __ldg(dy + (size_t)place * filters + filter);
-      const float* const line = x + (image * height + y) * width * channels + channel;
+  for (int line = begin; line < end && filter < filters; line++) {
+    const int y = line % out_height * DOWN - top + ky * dilate_down;
+    if ((unsigned)y >= (unsigned)height) continue;
+    const float* const seen = x + ((size_t)(line / out_height) * height + y) * width * channels + channel;
+    const float* const slopes = dy + (size_t)line * out_width * filters + filter;
+#pragma unroll 4
+    for (int column = group; column < out_width; column += 8) {
+      const float slope = __ldg(slopes + (size_t)column * filters);
+      const int from_column = column * RIGHT - left;
 #pragma unroll
       for (int kx = 0; kx < KW; kx++) {
         const int at = from_column + kx * dilate_right;
-        if ((unsigned)at < (unsigned)width) sum[kx] = fmaf(__ldg(line + (size_t)at * channels), slope, sum[kx]);
+        if ((unsigned)at < (unsigned)width) sum[kx] = fmaf(__ldg(seen + (size_t)at * channels), slope, sum[kx]);
       }
     }
+  }
 #pragma unroll
   for (int kx = 0; kx < KW; kx++) {
     sums[group][lane] = sum[kx];

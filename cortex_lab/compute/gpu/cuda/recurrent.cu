@@ -2,16 +2,43 @@
 //
 // A block has ROWS rows of the batch from the first step to the last, with their state in its shared memory: rows know
 // nothing of each other, so that no block ever waits for another. What all read again at every step, the recurrent
-// kernel, stays in the device's second cache. CELL 0 is the simple cell, 1 the LSTM, 2 the GRU whose reset gate acts
-// after the product. V numbers of a matrix are read at a time, 1 or 4.
+// kernel, lies in the block's shared memory as far as there is room, the rest in the device's second cache. CELL 0 is
+// the simple cell, 1 the LSTM, 2 the GRU whose reset gate acts after the product. V numbers of a matrix are read at a
+// time, 1 or 4.
 #define GATES (CELL == 1 ? 4 : CELL == 2 ? 3 : 1)
 
-// out[r][j] = the sum over k of v[r][k] * matrix[k][j], of K x N numbers. `groups` groups of threads share out k, and
-// leave what each found in `sums`, so that always the same numbers are added in the same order.
+// Each of `groups` groups of threads has a share of the K rows of a matrix of N columns, of which `keep` lie in `kept`.
+__device__ __forceinline__ void keep_rows(const float* matrix, float* kept, int K, int N, int groups, int keep) {
+  const int share = (K + groups - 1) / groups;
+  for (int i = threadIdx.x; i < groups * keep * N; i += blockDim.x) {
+    const int at = i / N, k = at / keep * share + at % keep;
+    if (k < K) kept[i] = matrix[(size_t)k * N + i % N];
+  }
+}
+
+// sum[r] += v[r][k] * the four or one numbers at `row`, a row k of the matrix.
+__device__ __forceinline__ void add_row(const float* v, const float* row, float sum[ROWS][V], int K, int k) {
+  float m[V];
+#if V == 4
+  const float4 four = *(const float4*)row;
+  m[0] = four.x, m[1] = four.y, m[2] = four.z, m[3] = four.w;
+#else
+  m[0] = *row;
+#endif
+#pragma unroll
+  for (int r = 0; r < ROWS; r++)
+#pragma unroll
+    for (int c = 0; c < V; c++) sum[r][c] = fmaf(v[r * K + k], m[c], sum[r][c]);
+}
+
+// out[r][j] = the sum over k of v[r][k] * matrix[k][j], of K x N numbers. What each group found is left in `sums`, so
+// that always the same numbers are added in the same order.
 __device__ __forceinline__ void times_matrix(
-    const float* v, const float* __restrict__ matrix, float* out, float* sums, int K, int N, int groups) {
+    const float* v, const float* __restrict__ matrix, const float* kept, float* out, float* sums, int K, int N,
+    int groups, int keep) {
   const int tid = threadIdx.x, each = blockDim.x / groups, group = tid / each;
   const int share = (K + groups - 1) / groups, begin = group * share, end = min(K, begin + share);
+  const int held = min(end, begin + keep);
   float* const into = groups == 1 ? out : sums + group * ROWS * N;
   for (int j = (tid % each) * V; j < N; j += each * V) {
     float sum[ROWS][V];
@@ -19,20 +46,11 @@ __device__ __forceinline__ void times_matrix(
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
       for (int c = 0; c < V; c++) sum[r][c] = 0.f;
+    const float* const own = kept + (size_t)group * keep * N + j;
 #pragma unroll 8
-    for (int k = begin; k < end; k++) {
-      float m[V];
-#if V == 4
-      const float4 four = __ldg((const float4*)(matrix + (size_t)k * N + j));
-      m[0] = four.x, m[1] = four.y, m[2] = four.z, m[3] = four.w;
-#else
-      m[0] = __ldg(matrix + (size_t)k * N + j);
-#endif
-#pragma unroll
-      for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int c = 0; c < V; c++) sum[r][c] = fmaf(v[r * K + k], m[c], sum[r][c]);
-    }
+    for (int k = begin; k < held; k++) add_row(v, own + (k - begin) * N, sum, K, k);
+#pragma unroll 8
+    for (int k = max(begin, held); k < end; k++) add_row(v, matrix + (size_t)k * N + j, sum, K, k);
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
@@ -54,14 +72,16 @@ __device__ __forceinline__ void times_matrix(
 extern "C" __global__ void __launch_bounds__(512) forward(
     const float* __restrict__ recurrent, const float* recurrent_bias, const float* mask, const float* start_h,
     const float* start_c, float* gates, float* cells, float* recalled, float* hidden, float* last, int n, int steps,
-    int units, int groups, long long start_row, long long hidden_row, long long hidden_step, long long last_row, int f,
+    int units, int groups, int keep, long long start_row, long long hidden_row, long long hidden_step, long long last_row, int f,
     int rf, int reverse) {
   extern __shared__ __align__(16) float memory[];
   const int N = GATES * units, first = blockIdx.x * ROWS;
-  float* const h = memory;
+  float* const kept = memory;
+  float* const h = kept + groups * keep * N;
   float* const c = h + ROWS * units;
   float* const z = c + (CELL == 1 ? ROWS * units : 0);
   float* const sums = z + ROWS * N;
+  keep_rows(recurrent, kept, units, N, groups, keep);
   for (int i = threadIdx.x; i < ROWS * units; i += blockDim.x) {
     const int u = i % units;
     const long long row = first + i / units;
@@ -71,7 +91,7 @@ extern "C" __global__ void __launch_bounds__(512) forward(
   __syncthreads();
   for (int place = 0; place < steps; place++) {
     const long long t = reverse ? steps - 1 - place : place;
-    times_matrix(h, recurrent, z, sums, units, N, groups);
+    times_matrix(h, recurrent, kept, z, sums, units, N, groups, keep);
     for (int i = threadIdx.x; i < ROWS * units; i += blockDim.x) {
       const int r = i / units, u = i % units;
       const long long row = first + r;
@@ -119,16 +139,18 @@ extern "C" __global__ void __launch_bounds__(512) forward(
 extern "C" __global__ void __launch_bounds__(512) backward(
     const float* __restrict__ turned, const float* mask, const float* start_h, const float* start_c, const float* gates,
     const float* cells, const float* recalled, const float* hidden, const float* dy, const float* d_cell, float* work,
-    float* met, float* d_start, int n, int steps, int units, int groups, long long start_row, long long hidden_row,
+    float* met, float* d_start, int n, int steps, int units, int groups, int keep, long long start_row, long long hidden_row,
     long long hidden_step, long long dy_row, long long dy_step, long long d_cell_row, int every, int f, int rf,
     int reverse) {
   extern __shared__ __align__(16) float memory[];
   const int N = GATES * units, first = blockIdx.x * ROWS;
-  float* const dh = memory;
+  float* const kept = memory;
+  float* const dh = kept + groups * keep * units;
   float* const passed = dh + ROWS * units;
   float* const dc = passed + ROWS * units;
   float* const dz = dc + (CELL == 1 ? ROWS * units : 0);
   float* const sums = dz + ROWS * N;
+  keep_rows(turned, kept, N, units, groups, keep);
   for (int i = threadIdx.x; i < ROWS * units; i += blockDim.x) {
     const long long row = first + i / units;
     dh[i] = passed[i] = 0.f;
@@ -181,7 +203,7 @@ extern "C" __global__ void __launch_bounds__(512) backward(
       passed[i] = rest;
     }
     __syncthreads();
-    times_matrix(dz, turned, dh, sums, N, units, groups);
+    times_matrix(dz, turned, kept, dh, sums, N, units, groups, keep);
   }
   for (int i = threadIdx.x; d_start && i < ROWS * units; i += blockDim.x) {
     const long long row = first + i / units;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -22,6 +23,7 @@ from cortex_lab.compute.gpu.launches import (
     over,
     processors,
     room,
+    shared_memory,
 )
 from cortex_lab.compute.gpu.products import matrix_product
 from cortex_lab.compute.kernel import OpsLike
@@ -32,10 +34,9 @@ from cortex_lab.compute.kernels import recurrent_gru
 SIMPLE, LSTM, GRU = range(3)
 GATES = {SIMPLE: 1, LSTM: 4, GRU: 3}
 THREADS = 512
-MOST_SHARED = 160 * 1024
-"""Bytes of shared memory of one block; an H100 has 227 KiB."""
-FROM_CACHE, PRODUCTS, FROM_ALL = 64, 128, 2500
-"""In a cycle: bytes that a multiprocessor reads from the second cache, its multiply-adds, bytes for all."""
+FROM_SHARED, FROM_CACHE, PRODUCTS, FROM_ALL = 128, 64, 128, 2500
+"""In a cycle: bytes that a multiprocessor reads from its shared memory and from the second cache, and its
+multiply-adds; bytes that all of them read from there."""
 Start = tuple[cupy.ndarray, ...] | None
 """What h, and of an LSTM c, are before the first step; None is zero."""
 
@@ -74,44 +75,52 @@ class _Sequence:
     def sizes(self) -> tuple[Any, ...]:
         return np.int32(self.rows), np.int32(self.steps), np.int32(self.units)
 
-    @property
-    def a_block(self) -> int:
-        """Rows of one block: more of them read the kernel less often, and leave more multiprocessors idle."""
-        numbers = self.units * self.width
-
-        def cycles(rows: int) -> float:
-            blocks = -(-self.rows // rows)
-            alone = max(4 * numbers / FROM_CACHE, rows * numbers / PRODUCTS)
-            return max(alone * -(-blocks // processors()), blocks * 4 * numbers / FROM_ALL)
-
-        return min((1, 2, 4, 8), key=cycles)
-
     def launch(self, name: str, inner: int, outer: int, states: int, arguments: tuple[Any, ...]) -> Launch:
         """The launch of a kernel that multiplies by `inner` x `outer` numbers at each step.
 
-        A block keeps `states` numbers for each unit of its rows.
+        A block keeps `states` numbers for each unit of its rows: more rows read the matrix less often, and
+        leave more multiprocessors idle.
         """
-        rows, wide = self.a_block, 4 if outer % 4 == 0 else 1
-        kept = rows * (states * self.units + self.width)
-        groups = 1
-        while (
-            2 * groups * -(-outer // wide) <= THREADS
-            and 16 * groups <= inner
-            and 4 * (kept + 2 * groups * rows * outer) <= MOST_SHARED
-        ):
-            groups *= 2
-        shared = 4 * (kept + (groups * rows * outer if groups > 1 else 0))
-        if shared > MOST_SHARED:
+        wide = 4 if outer % 4 == 0 else 1
+
+        def shared_out(rows: int) -> tuple[int, int, int]:
+            """Groups of threads, rows of the matrix that each keeps, and bytes of shared memory."""
+            own, groups = rows * (states * self.units + self.width), 1
+            while (
+                2 * groups * -(-outer // wide) <= THREADS
+                and 16 * groups <= inner
+                and 4 * (own + 2 * groups * rows * outer) <= shared_memory()
+            ):
+                groups *= 2
+            used = 4 * (own + (groups * rows * outer if groups > 1 else 0))
+            free = max(0, shared_memory() - used)
+            keep = min(-(-inner // groups), free // (4 * groups * outer))
+            return groups, keep, used + 4 * groups * keep * outer
+
+        def cycles(rows: int) -> float:
+            groups, keep, shared = shared_out(rows)
+            if shared > shared_memory():
+                return math.inf
+            blocks, held = -(-self.rows // rows), min(inner, groups * keep) * outer
+            read = 4 * held / FROM_SHARED + 4 * (inner * outer - held) / FROM_CACHE
+            alone = max(read, rows * inner * outer / PRODUCTS) * -(-blocks // processors())
+            return max(alone, blocks * 4 * (inner * outer - held) / FROM_ALL)
+
+        rows = min((1, 2, 4, 8), key=cycles)
+        groups, keep, shared = shared_out(rows)
+        if shared > shared_memory():
             raise _NotCovered
         found = kernel("recurrent", name, CELL=self.cell, ROWS=rows, V=wide)
         if shared > 48 * 1024:
             found.max_dynamic_shared_size_bytes = max(shared, found.max_dynamic_shared_size_bytes)
-        filled = tuple(np.int32(groups) if each is GROUPS else each for each in arguments)
+        sizes = np.int32(groups), np.int32(keep)
+        place = next(i for i, each in enumerate(arguments) if each is GROUPS)
+        filled = (*arguments[:place], *sizes, *arguments[place + 1 :])
         return found, (-(-self.rows // rows),), (THREADS,), filled, shared
 
 
 GROUPS = object()
-"""Stands among arguments for the number that `launch` finds."""
+"""Stands among arguments for the numbers that `launch` finds: groups, and the rows that each keeps."""
 
 
 def _strides(array: Maybe, axes: int) -> tuple[Any, ...]:
