@@ -1,6 +1,7 @@
 // Depthwise convolution, channels last, as `compute/kernels/depthwise.py` defines it: output channel c * times + m is
 // filter m of channel c. A warp has neighbors among the channels, so that it reads lines, and weights stay in the cache.
-// KW is the width of the kernel, DOWN and RIGHT are the strides; a line is one row of one image.
+// KW is the width of the kernel, DOWN and RIGHT are the strides; a line is one row of one image. What lies outside a
+// picture is a zero, and takes part: a weight that is not a number shows there as well.
 extern "C" __global__ void __launch_bounds__(256) forward(
     const float* __restrict__ x, const float* __restrict__ w, float* out, int height, int width, int channels,
     int out_height, int out_width, int times, int kernel_height, int top, int left, int dilate_down,
@@ -8,19 +9,19 @@ extern "C" __global__ void __launch_bounds__(256) forward(
   const int filters = channels * times, wide = out_width * filters;
   for (int line = blockIdx.y; line < lines; line += gridDim.y) {
     const int row = line % out_height;
-    const size_t image = line / out_height;
+    const long long image = line / out_height;
     for (int i = blockIdx.x * 256 + threadIdx.x; i < wide; i += gridDim.x * 256) {
       const int column = i / filters, filter = i - column * filters, from_column = column * RIGHT - left;
       float sum = 0.f;
       for (int ky = 0; ky < kernel_height; ky++) {
         const int y = row * DOWN - top + ky * dilate_down;
-        if ((unsigned)y >= (unsigned)height) continue;
+        const int reach = (unsigned)y < (unsigned)height ? width : 0;
         const float* const seen = x + (image * height + y) * width * channels + filter / times;
 #pragma unroll
         for (int kx = 0; kx < KW; kx++) {
           const int at = from_column + kx * dilate_right;
-          if ((unsigned)at < (unsigned)width)
-            sum = fmaf(__ldg(seen + (size_t)at * channels), __ldg(w + (ky * KW + kx) * filters + filter), sum);
+          const float value = (unsigned)at < (unsigned)reach ? __ldg(seen + (size_t)at * channels) : 0.f;
+          sum = fmaf(value, __ldg(w + (ky * KW + kx) * filters + filter), sum);
         }
       }
       out[(size_t)line * wide + i] = sum;
@@ -36,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(256) input_gradient(
   const int filters = channels * times, wide = width * channels;
   for (int line = blockIdx.y; line < lines; line += gridDim.y) {
     const int row = line % height;
-    const size_t image = line / height;
+    const long long image = line / height;
     for (int i = blockIdx.x * 256 + threadIdx.x; i < wide; i += gridDim.x * 256) {
       const int column = i / channels, filter = (i - column * channels) * times;
       float sum = 0.f;
@@ -73,8 +74,8 @@ extern "C" __global__ void __launch_bounds__(256) weight_gradient(
   for (int kx = 0; kx < KW; kx++) sum[kx] = 0.f;
   for (int line = begin; line < end && filter < filters; line++) {
     const int y = line % out_height * DOWN - top + ky * dilate_down;
-    if ((unsigned)y >= (unsigned)height) continue;
-    const float* const seen = x + ((size_t)(line / out_height) * height + y) * width * channels + channel;
+    const int reach = (unsigned)y < (unsigned)height ? width : 0;
+    const float* const seen = x + ((long long)(line / out_height) * height + y) * width * channels + channel;
     const float* const slopes = dy + (size_t)line * out_width * filters + filter;
 #pragma unroll 4
     for (int column = group; column < out_width; column += 8) {
@@ -83,7 +84,8 @@ extern "C" __global__ void __launch_bounds__(256) weight_gradient(
 #pragma unroll
       for (int kx = 0; kx < KW; kx++) {
         const int at = from_column + kx * dilate_right;
-        if ((unsigned)at < (unsigned)width) sum[kx] = fmaf(__ldg(seen + (size_t)at * channels), slope, sum[kx]);
+        const float value = (unsigned)at < (unsigned)reach ? __ldg(seen + (size_t)at * channels) : 0.f;
+        sum[kx] = fmaf(value, slope, sum[kx]);
       }
     }
   }

@@ -3,16 +3,23 @@
 // A block has ROWS rows of the batch from the first step to the last, with their state in its shared memory: rows know
 // nothing of each other, so that no block ever waits for another. What all read again at every step, the recurrent
 // kernel, lies in the block's shared memory as far as there is room, the rest in the device's second cache. CELL 0 is
-// the simple cell, 1 the LSTM, 2 the GRU whose reset gate acts after the product. V numbers of a matrix are read at a
-// time, 1 or 4.
+// the simple cell, 1 the LSTM, 2 the GRU whose reset gate acts after the product; F and RF are its functions. V numbers
+// of a matrix are read at a time, 1 or 4.
 #define GATES (CELL == 1 ? 4 : CELL == 2 ? 3 : 1)
 
 // Each of `groups` groups of threads has a share of the K rows of a matrix of N columns, of which `keep` lie in `kept`.
 __device__ __forceinline__ void keep_rows(const float* matrix, float* kept, int K, int N, int groups, int keep) {
   const int share = (K + groups - 1) / groups;
-  for (int i = threadIdx.x; i < groups * keep * N; i += blockDim.x) {
-    const int at = i / N, k = at / keep * share + at % keep;
-    if (k < K) kept[i] = matrix[(size_t)k * N + i % N];
+  for (int row = threadIdx.x / 32; row < groups * keep; row += blockDim.x / 32) {
+    const int k = row / keep * share + row % keep;
+    if (k >= K) continue;
+    for (int j = threadIdx.x % 32 * V; j < N; j += 32 * V) {
+#if V == 4
+      *(float4*)(kept + (size_t)row * N + j) = *(const float4*)(matrix + (size_t)k * N + j);
+#else
+      kept[(size_t)row * N + j] = matrix[(size_t)k * N + j];
+#endif
+    }
   }
 }
 
@@ -72,8 +79,7 @@ __device__ __forceinline__ void times_matrix(
 extern "C" __global__ void __launch_bounds__(512) forward(
     const float* __restrict__ recurrent, const float* recurrent_bias, const float* mask, const float* start_h,
     const float* start_c, float* gates, float* cells, float* recalled, float* hidden, float* last, int n, int steps,
-    int units, int groups, int keep, long long start_row, long long hidden_row, long long hidden_step, long long last_row, int f,
-    int rf, int reverse) {
+    int units, int groups, int keep, long long start_row, long long hidden_row, long long hidden_step, long long last_row, int reverse) {
   extern __shared__ __align__(16) float memory[];
   const int N = GATES * units, first = blockIdx.x * ROWS;
   float* const kept = memory;
@@ -102,23 +108,23 @@ extern "C" __global__ void __launch_bounds__(512) forward(
       float* const g = AT(gates, (long long)steps * N, N);
       float after;
 #if CELL == 0
-      g[0] = after = activated(f, g[0] + add[0], 1.f);
+      g[0] = after = activation(F, g[0] + add[0], 1.f);
 #elif CELL == 1
-      const float input = activated(rf, g[0] + add[0], 1.f);
-      const float forget = activated(rf, g[units] + add[units], 1.f);
-      const float candidate = activated(f, g[2 * units] + add[2 * units], 1.f);
-      const float output = activated(rf, g[3 * units] + add[3 * units], 1.f);
+      const float input = activation(RF, g[0] + add[0], 1.f);
+      const float forget = activation(RF, g[units] + add[units], 1.f);
+      const float candidate = activation(F, g[2 * units] + add[2 * units], 1.f);
+      const float output = activation(RF, g[3 * units] + add[3 * units], 1.f);
       g[0] = input, g[units] = forget, g[2 * units] = candidate, g[3 * units] = output;
       const float cell = seen ? forget * c[i] + input * candidate : c[i];
       c[i] = cell;
       if (cells) *AT(cells, (long long)steps * units, units) = cell;
-      after = output * activated(f, cell, 1.f);
+      after = output * activation(F, cell, 1.f);
 #else
       const float* const b = recurrent_bias ? recurrent_bias + u : 0;
       const float remembered = add[2 * units] + (b ? b[2 * units] : 0.f);
-      const float update = activated(rf, g[0] + (add[0] + (b ? b[0] : 0.f)), 1.f);
-      const float reset = activated(rf, g[units] + (add[units] + (b ? b[units] : 0.f)), 1.f);
-      const float candidate = activated(f, g[2 * units] + reset * remembered, 1.f);
+      const float update = activation(RF, g[0] + (add[0] + (b ? b[0] : 0.f)), 1.f);
+      const float reset = activation(RF, g[units] + (add[units] + (b ? b[units] : 0.f)), 1.f);
+      const float candidate = activation(F, g[2 * units] + reset * remembered, 1.f);
       g[0] = update, g[units] = reset, g[2 * units] = candidate;
       if (recalled) *AT(recalled, (long long)steps * units, units) = remembered;
       after = update * h[i] + (1.f - update) * candidate;
@@ -140,8 +146,7 @@ extern "C" __global__ void __launch_bounds__(512) backward(
     const float* __restrict__ turned, const float* mask, const float* start_h, const float* start_c, const float* gates,
     const float* cells, const float* recalled, const float* hidden, const float* dy, const float* d_cell, float* work,
     float* met, float* d_start, int n, int steps, int units, int groups, int keep, long long start_row, long long hidden_row,
-    long long hidden_step, long long dy_row, long long dy_step, long long d_cell_row, int every, int f, int rf,
-    int reverse) {
+    long long hidden_step, long long dy_row, long long dy_step, long long d_cell_row, int every, int reverse) {
   extern __shared__ __align__(16) float memory[];
   const int N = GATES * units, first = blockIdx.x * ROWS;
   float* const kept = memory;
@@ -174,27 +179,27 @@ extern "C" __global__ void __launch_bounds__(512) backward(
       float* const d = dz + r * N + u;
       float rest = seen ? 0.f : total;
 #if CELL == 0
-      d[0] = into[0] = sloped(f, 0.f, g[0], here, 1.f);
+      d[0] = into[0] = slope(F, 0.f, g[0], here, 1.f);
 #elif CELL == 1
       const float input = g[0], forget = g[units], candidate = g[2 * units], output = g[3 * units];
       const float cell = *AT(cells, (long long)steps * units, units);
       float before = begins && start_c ? start_c[row * start_row + u] : 0.f;
       if (!begins) before = AT(cells, (long long)steps * units, units)[reverse ? units : -units];
-      const float squashed = activated(f, cell, 1.f);
-      const float through = sloped(f, 0.f, squashed, here * output, 1.f) + (seen ? dc[i] : 0.f);
-      d[0] = into[0] = sloped(rf, 0.f, input, through * candidate, 1.f);
-      d[units] = into[units] = sloped(rf, 0.f, forget, through * before, 1.f);
-      d[2 * units] = into[2 * units] = sloped(f, 0.f, candidate, through * input, 1.f);
-      d[3 * units] = into[3 * units] = sloped(rf, 0.f, output, here * squashed, 1.f);
+      const float squashed = activation(F, cell, 1.f);
+      const float through = slope(F, 0.f, squashed, here * output, 1.f) + (seen ? dc[i] : 0.f);
+      d[0] = into[0] = slope(RF, 0.f, input, through * candidate, 1.f);
+      d[units] = into[units] = slope(RF, 0.f, forget, through * before, 1.f);
+      d[2 * units] = into[2 * units] = slope(F, 0.f, candidate, through * input, 1.f);
+      d[3 * units] = into[3 * units] = slope(RF, 0.f, output, here * squashed, 1.f);
       dc[i] = through * forget + (seen ? 0.f : dc[i]);
 #else
       const float update = g[0], reset = g[units], candidate = g[2 * units];
       float before = begins && start_h ? start_h[row * start_row + u] : 0.f;
       if (!begins) before = AT(hidden, hidden_row, hidden_step)[reverse ? hidden_step : -hidden_step];
-      const float d_candidate = sloped(f, 0.f, candidate, here * (1.f - update), 1.f);
+      const float d_candidate = slope(F, 0.f, candidate, here * (1.f - update), 1.f);
       const float d_reset =
-          sloped(rf, 0.f, reset, d_candidate * *AT(recalled, (long long)steps * units, units), 1.f);
-      const float d_update = sloped(rf, 0.f, update, here * (before - candidate), 1.f);
+          slope(RF, 0.f, reset, d_candidate * *AT(recalled, (long long)steps * units, units), 1.f);
+      const float d_update = slope(RF, 0.f, update, here * (before - candidate), 1.f);
       into[0] = d_update, into[units] = d_reset, into[2 * units] = d_candidate;
       float* const also = AT(met, (long long)steps * N, N);
       d[0] = also[0] = d_update, d[units] = also[units] = d_reset, d[2 * units] = also[2 * units] = d_candidate * reset;

@@ -66,6 +66,7 @@ class _Sequence:
     rows: int
     steps: int
     units: int
+    functions: dict[str, int]
 
     @property
     def width(self) -> int:
@@ -110,7 +111,7 @@ class _Sequence:
         groups, keep, shared = shared_out(rows)
         if shared > shared_memory():
             raise _NotCovered
-        found = kernel("recurrent", name, CELL=self.cell, ROWS=rows, V=wide)
+        found = kernel("recurrent", name, CELL=self.cell, ROWS=rows, V=wide, **self.functions)
         if shared > 48 * 1024:
             found.max_dynamic_shared_size_bytes = max(shared, found.max_dynamic_shared_size_bytes)
         sizes = np.int32(groups), np.int32(keep)
@@ -133,10 +134,10 @@ def _strides(array: Maybe, axes: int) -> tuple[Any, ...]:
     return tuple(np.int64(stride // array.itemsize) for stride in array.strides[:axes])
 
 
-def _functions(*names: str) -> tuple[Any, ...]:
+def _functions(*names: str) -> dict[str, int]:
     if any(name not in FUNCTIONS or name in activations.NEEDS_INPUT for name in names):
         raise _NotCovered
-    return tuple(np.int32(FUNCTIONS[name]) for name in names)
+    return {"F": FUNCTIONS[names[0]], "RF": FUNCTIONS[names[-1]]}
 
 
 def _starts(start: Start) -> tuple[Any, Any, Any]:
@@ -163,7 +164,7 @@ def _had(launches: list[Launch] | None) -> list[Launch]:
 
 
 def _over(name: str, numbers: int, *arguments: object) -> Launch:
-    return kernel("recurrent", name, CELL=SIMPLE, ROWS=1, V=1), over(numbers), (256,), arguments, 0
+    return kernel("recurrent", name, CELL=SIMPLE, ROWS=1, V=1, F=0, RF=0), over(numbers), (256,), arguments, 0
 
 
 def _rows(sequence: cupy.ndarray) -> cupy.ndarray:
@@ -176,12 +177,12 @@ def _forward(
     recurrent_bias: Maybe, mask: Maybe, start: Start, gates: cupy.ndarray, cells: Maybe, recalled: Maybe,
     hidden: Maybe, last: Maybe, functions: tuple[str, ...], reverse: bool,
 ) -> Launches:  # fmt: skip
-    names, (h, c, by_row) = _functions(*functions), _starts(start)
+    h, c, by_row = _starts(start)
     strides, of_last = _strides(hidden, 2), _strides(last, 1)
     plain = x, weights, recurrent, bias, recurrent_bias, mask, gates, cells, recalled
     if not (flat(*plain) and x.size and gates.size):
         raise _NotCovered
-    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0])
+    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0], _functions(*functions))
     walk = sequence.launch(
         "forward",
         sequence.units,
@@ -190,7 +191,7 @@ def _forward(
         (
             *(recurrent, given(recurrent_bias), given(mask), h, c, gates),
             *map(given, (cells, recalled, hidden, last)),
-            *(*sequence.sizes, GROUPS, by_row, *strides, *of_last, names[0], names[-1], np.int32(reverse)),
+            *(*sequence.sizes, GROUPS, by_row, *strides, *of_last, np.int32(reverse)),
         ),
     )
     return Launches([*_product(_rows(x), weights, gates, bias), walk], [("simple_rnn", "lstm", "gru")[cell]])
@@ -203,12 +204,12 @@ def _backward(
     dx: Maybe, d_kernel: cupy.ndarray, d_recurrent: cupy.ndarray, d_bias: Maybe, d_recurrent_bias: Maybe,
     d_start: Maybe, work: cupy.ndarray, functions: tuple[str, ...], reverse: bool,
 ) -> Launches:  # fmt: skip
-    names, (h, c, by_row), strides = _functions(*functions), _starts(start), _strides(hidden, 2)
+    (h, c, by_row), strides = _starts(start), _strides(hidden, 2)
     arriving, of_cell = _strides(dy, dy.ndim - 1), _strides(d_cell, 1)
     plain = x, weights, recurrent, mask, gates, cells, recalled, dx, d_kernel, d_recurrent, d_bias
     if not (flat(*plain, d_recurrent_bias, d_start, work) and x.size and gates.size):
         raise _NotCovered
-    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0])
+    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0], _functions(*functions))
     units, width, count = sequence.units, sequence.width, sequence.rows * sequence.steps
     turned, before = room(recurrent.size), room(count * units).reshape(count, units)
     met = room(work.size).reshape(work.shape) if cell == GRU else None
@@ -222,7 +223,7 @@ def _backward(
             *(turned, given(mask), h, c, gates, given(cells), given(recalled), hidden, dy, given(d_cell)),
             *(work, given(met), given(d_start), *sequence.sizes, GROUPS, by_row, *strides, *arriving[:2]),
             *(() if every else (np.int64(0),)),
-            *(*of_cell, np.int32(every), names[0], names[-1], np.int32(reverse)),
+            *(*of_cell, np.int32(every), np.int32(reverse)),
         ),
     )
     numbers = np.int32(units), np.int32(width), np.uint32(recurrent.size)
