@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,12 @@ def _fill(arrays: Sequence[Any], values: Sequence[Any]) -> None:
         array.fill(value)
 
 
+def _by_the_clock(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
 def _leave() -> int:
     return 0
 
@@ -40,6 +47,8 @@ class Backend:
     """What stands for a call that was made, to be made again: `Work`, if the backend can make it that."""
     write: Callable[[Sequence[Any], Sequence[Any]], None] = _fill
     """Writes numbers into arrays (), each its own."""
+    timed: Callable[[Callable[[], object]], float] = _by_the_clock
+    """Seconds that what `act()` has this device do takes there, once it is done."""
     denormals: Callable[[], Any] = _leave
     """How this thread counts denormal numbers now: what `restore` takes."""
     flush: Callable[[], Any] = _leave

@@ -98,7 +98,7 @@ def _method(kernel: Kernel) -> str:
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     said = textwrap.indent(f'"""{inspect.getdoc(kernel.reference)}\n\n', "    ").rstrip()
     place = kernel.reference.__module__.removeprefix("cortex_lab.compute.").replace(".", "/")
-    return f"def {node.name}({ast.unparse(node.args)}){returns}:\n{said}\n\n    {place}.py\n    \"\"\"\n"
+    return f'def {node.name}({ast.unparse(node.args)}){returns}:\n{said}\n\n    {place}.py\n    """\n'
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from cortex_lab.lab.showing import Showing
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.loss import reading_of
 from cortex_lab.nn.diagnosis import Case, Diagnosis, diagnose
+from cortex_lab.nn.diagnosis.profile import Profile, profile
 from cortex_lab.nn.run.answers import JUDGED, judged
 from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.train.best_networks import best_networks
@@ -114,6 +115,15 @@ class TrainingSession(Looking, Embedded, Showing, Session):
         """
         self.at_rest(self._check_data)
         return diagnose(self.at_rest(lambda: Case.of(self)))
+
+    def profile(self, steps: int = 20) -> Profile:
+        """Where the time of a training step goes: by layer and phase, beside what this machine can do.
+
+        Times the next `steps` steps on a copy, whole and phase by phase, and what this machine can do: some
+        seconds. `.table` and `.memory` are DataFrames, `.words` says what limits; see `Profile`.
+        """
+        steps = checks.whole("steps", steps, least=1)
+        return profile(self.at_rest(lambda: self.process.clone()), steps)
 
     def best(self, key: str | None = None, mode: str | None = None) -> Best:
         """The step after which `key` was best: highest for accuracies and scorers, lowest for losses.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from tests.compute.cases import Case, Draw, poison
+from tests.compute.cases import Case, Draw, convolution_shapes, poison
 
 GPU_CASES: dict[str, Callable[[Draw], Case]] = {}
 
@@ -144,3 +145,28 @@ def gru_gradient(draw: Draw) -> Case:
     work = poison(made.n, made.steps, made.width)
     options = "tanh", "sigmoid", draw.pick(True, True, False), draw.pick(True, False)
     return Case([made.x, *args, *made.gradients(*slopes), work, *options], (9, 10, 11, 12, 13, 14, 15))
+
+
+def _multiplied(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[Any, ...]]:
+    """Shapes of a depthwise convolution with several filters a channel."""
+    x, w, y, (*geometry, _) = convolution_shapes(draw)
+    channels, times = draw.pick(1, 3, 16, 33), draw.pick(2, 3)
+    return (*x[:3], channels), (*w[:2], channels, times), (*y[:3], channels * times), tuple(geometry)
+
+
+@gpu_case
+def multiplied_depthwise_convolve(draw: Draw) -> Case:
+    x, w, y, geometry = _multiplied(draw)
+    return Case([draw.numbers(*x), draw.numbers(*w), poison(*y), *geometry], (2,))
+
+
+@gpu_case
+def multiplied_depthwise_convolve_input_gradient(draw: Draw) -> Case:
+    x, w, y, geometry = _multiplied(draw)
+    return Case([draw.numbers(*y), draw.numbers(*w), poison(*x), *geometry], (2,))
+
+
+@gpu_case
+def multiplied_depthwise_convolve_weight_gradient(draw: Draw) -> Case:
+    x, w, y, geometry = _multiplied(draw)
+    return Case([draw.numbers(*x), draw.numbers(*y), poison(*w), *geometry], (2,))

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.gpu
 OURS = (
     "activate", "activate_gradient", "add", "batch_normalize", "batch_normalize_gradient",
     "bias_activate", "convolve", "convolve_and", "convolve_input_gradient", "convolve_weight_gradient",
-    "dense", "dense_gradient", "dropout", "dropout_mask", "gru", "gru_gradient", "layer_normalize",
+    "dense", "dense_gradient", "depthwise_convolve", "depthwise_convolve_input_gradient",
+    "depthwise_convolve_weight_gradient", "dropout", "dropout_mask", "gru", "gru_gradient", "layer_normalize",
     "layer_normalize_gradient", "lstm", "lstm_gradient", "matmul", "moving_average", "multiply",
     "normalize_columns", "note_finite", "pick_rows", "pool_max", "pool_max_gradient", "random_uniform",
     "rms_normalize", "rms_normalize_gradient", "simple_rnn", "simple_rnn_gradient", "slopes_and_sums",
@@ -65,7 +66,7 @@ def agree(found: list[Any], made: Case, name: str) -> None:
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("given", sorted(CASES | GPU_CASES))
 def test_a_kernel_agrees_with_its_reference(given: str, large: bool):
-    ops, name = get_ops("gpu"), given.removeprefix("masked_")
+    ops, name = get_ops("gpu"), given.removeprefix("masked_").removeprefix("multiplied_")
     for seed in range(2 if large else 12):
         made = (CASES | GPU_CASES)[given](Draw(seed, large))
         args = [on_device(argument, ops) for argument in made.args]

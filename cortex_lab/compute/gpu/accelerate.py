@@ -17,4 +17,5 @@ def accelerate() -> Backend:
         importlib.import_module(f"{overrides.__name__}.{module.name}")
     launches = importlib.import_module("cortex_lab.compute.gpu.launches")
     writing = importlib.import_module("cortex_lab.compute.gpu.writing")
-    return Backend(record=launches.recorded, write=writing.write)
+    timing = importlib.import_module("cortex_lab.compute.gpu.timing")
+    return Backend(record=launches.recorded, write=writing.write, timed=timing.timed)

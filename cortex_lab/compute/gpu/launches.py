@@ -130,6 +130,12 @@ def processors() -> int:
     return cupy.cuda.Device().attributes["MultiProcessorCount"]
 
 
+@cache
+def shared_memory() -> int:
+    """Bytes that a block may have for itself, but for 1 KiB, which the system takes."""
+    return cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"] - 1024
+
+
 def given(array: cupy.ndarray) -> Any:
     return NOTHING if array is None else array
 

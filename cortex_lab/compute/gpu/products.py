@@ -9,7 +9,7 @@ import cupy
 import numpy as np
 
 from cortex_lab.compute.gpu.functions import FUNCTIONS
-from cortex_lab.compute.gpu.launches import Launch, given, kernel, processors, room
+from cortex_lab.compute.gpu.launches import Launch, Maybe, given, kernel, processors, room
 
 STEP = 32
 """Numbers along k that a block takes at a time."""
@@ -111,12 +111,25 @@ def launch(
     threads = 32 * (block_m // tile[2]) * (block_n // tile[3])
     made = [(found, (*grid, splits), (threads,), arguments, shared)]
     if splits > 1:
-        few = splits <= FEW
-        adding, each = kernel("parts", "few_parts" if few else "product_parts"), 256 if few else 32
-        counts = np.int32(splits), np.int32(n), np.int32(FUNCTIONS[name]), np.int32(m * n)
-        arguments = (work, out, given(bias), given(addend), *counts)
-        made.append((adding, (-(-m * n // each),), (256,), arguments, 0))
+        made.append(adding(work, out, splits, n, bias, name, addend))
     return made
+
+
+def adding(
+    work: cupy.ndarray,
+    out: cupy.ndarray,
+    splits: int,
+    n: int,
+    bias: Maybe = None,
+    name: str = "linear",
+    addend: Maybe = None,
+) -> Launch:
+    """out = f(the sum of `splits` parts in `work`, each like `out`, in their order, + bias), rows of n."""
+    few = splits <= FEW
+    found, each = kernel("parts", "few_parts" if few else "product_parts"), 256 if few else 32
+    counts = np.int32(splits), np.int32(n), np.int32(FUNCTIONS[name]), np.int32(out.size)
+    arguments = (work, out, given(bias), given(addend), *counts)
+    return found, (-(-out.size // each),), (256,), arguments, 0
 
 
 def _laid_out(a: cupy.ndarray) -> tuple[bool, int] | None:

@@ -22,6 +22,7 @@
 | `step_size`   | rate, momentum and schedule, by experiment                                  |
 | `symptoms`    | dead and saturated units, gradients that vanish or explode, now             |
 | `outcome`     | too much learned by heart, or too little at all                             |
+| `profile`     | where the time of a step goes, and what limits it                           |
 """
 
 from __future__ import annotations

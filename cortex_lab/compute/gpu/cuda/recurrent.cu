@@ -2,16 +2,50 @@
 //
 // A block has ROWS rows of the batch from the first step to the last, with their state in its shared memory: rows know
 // nothing of each other, so that no block ever waits for another. What all read again at every step, the recurrent
-// kernel, stays in the device's second cache. CELL 0 is the simple cell, 1 the LSTM, 2 the GRU whose reset gate acts
-// after the product. V numbers of a matrix are read at a time, 1 or 4.
+// kernel, lies in the block's shared memory as far as there is room, the rest in the device's second cache. CELL 0 is
+// the simple cell, 1 the LSTM, 2 the GRU whose reset gate acts after the product; F and RF are its functions. V numbers
+// of a matrix are read at a time, 1 or 4.
 #define GATES (CELL == 1 ? 4 : CELL == 2 ? 3 : 1)
 
-// out[r][j] = the sum over k of v[r][k] * matrix[k][j], of K x N numbers. `groups` groups of threads share out k, and
-// leave what each found in `sums`, so that always the same numbers are added in the same order.
+// Each of `groups` groups of threads has a share of the K rows of a matrix of N columns, of which `keep` lie in `kept`.
+__device__ __forceinline__ void keep_rows(const float* matrix, float* kept, int K, int N, int groups, int keep) {
+  const int share = (K + groups - 1) / groups;
+  for (int row = threadIdx.x / 32; row < groups * keep; row += blockDim.x / 32) {
+    const int k = row / keep * share + row % keep;
+    if (k >= K) continue;
+    for (int j = threadIdx.x % 32 * V; j < N; j += 32 * V) {
+#if V == 4
+      *(float4*)(kept + (size_t)row * N + j) = *(const float4*)(matrix + (size_t)k * N + j);
+#else
+      kept[(size_t)row * N + j] = matrix[(size_t)k * N + j];
+#endif
+    }
+  }
+}
+
+// sum[r] += v[r][k] * the four or one numbers at `row`, a row k of the matrix.
+__device__ __forceinline__ void add_row(const float* v, const float* row, float sum[ROWS][V], int K, int k) {
+  float m[V];
+#if V == 4
+  const float4 four = *(const float4*)row;
+  m[0] = four.x, m[1] = four.y, m[2] = four.z, m[3] = four.w;
+#else
+  m[0] = *row;
+#endif
+#pragma unroll
+  for (int r = 0; r < ROWS; r++)
+#pragma unroll
+    for (int c = 0; c < V; c++) sum[r][c] = fmaf(v[r * K + k], m[c], sum[r][c]);
+}
+
+// out[r][j] = the sum over k of v[r][k] * matrix[k][j], of K x N numbers. What each group found is left in `sums`, so
+// that always the same numbers are added in the same order.
 __device__ __forceinline__ void times_matrix(
-    const float* v, const float* __restrict__ matrix, float* out, float* sums, int K, int N, int groups) {
+    const float* v, const float* __restrict__ matrix, const float* kept, float* out, float* sums, int K, int N,
+    int groups, int keep) {
   const int tid = threadIdx.x, each = blockDim.x / groups, group = tid / each;
   const int share = (K + groups - 1) / groups, begin = group * share, end = min(K, begin + share);
+  const int held = min(end, begin + keep);
   float* const into = groups == 1 ? out : sums + group * ROWS * N;
   for (int j = (tid % each) * V; j < N; j += each * V) {
     float sum[ROWS][V];
@@ -19,20 +53,11 @@ __device__ __forceinline__ void times_matrix(
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
       for (int c = 0; c < V; c++) sum[r][c] = 0.f;
+    const float* const own = kept + (size_t)group * keep * N + j;
 #pragma unroll 8
-    for (int k = begin; k < end; k++) {
-      float m[V];
-#if V == 4
-      const float4 four = __ldg((const float4*)(matrix + (size_t)k * N + j));
-      m[0] = four.x, m[1] = four.y, m[2] = four.z, m[3] = four.w;
-#else
-      m[0] = __ldg(matrix + (size_t)k * N + j);
-#endif
-#pragma unroll
-      for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int c = 0; c < V; c++) sum[r][c] = fmaf(v[r * K + k], m[c], sum[r][c]);
-    }
+    for (int k = begin; k < held; k++) add_row(v, own + (k - begin) * N, sum, K, k);
+#pragma unroll 8
+    for (int k = max(begin, held); k < end; k++) add_row(v, matrix + (size_t)k * N + j, sum, K, k);
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
@@ -54,14 +79,15 @@ __device__ __forceinline__ void times_matrix(
 extern "C" __global__ void __launch_bounds__(512) forward(
     const float* __restrict__ recurrent, const float* recurrent_bias, const float* mask, const float* start_h,
     const float* start_c, float* gates, float* cells, float* recalled, float* hidden, float* last, int n, int steps,
-    int units, int groups, long long start_row, long long hidden_row, long long hidden_step, long long last_row, int f,
-    int rf, int reverse) {
+    int units, int groups, int keep, long long start_row, long long hidden_row, long long hidden_step, long long last_row, int reverse) {
   extern __shared__ __align__(16) float memory[];
   const int N = GATES * units, first = blockIdx.x * ROWS;
-  float* const h = memory;
+  float* const kept = memory;
+  float* const h = kept + groups * keep * N;
   float* const c = h + ROWS * units;
   float* const z = c + (CELL == 1 ? ROWS * units : 0);
   float* const sums = z + ROWS * N;
+  keep_rows(recurrent, kept, units, N, groups, keep);
   for (int i = threadIdx.x; i < ROWS * units; i += blockDim.x) {
     const int u = i % units;
     const long long row = first + i / units;
@@ -71,7 +97,7 @@ extern "C" __global__ void __launch_bounds__(512) forward(
   __syncthreads();
   for (int place = 0; place < steps; place++) {
     const long long t = reverse ? steps - 1 - place : place;
-    times_matrix(h, recurrent, z, sums, units, N, groups);
+    times_matrix(h, recurrent, kept, z, sums, units, N, groups, keep);
     for (int i = threadIdx.x; i < ROWS * units; i += blockDim.x) {
       const int r = i / units, u = i % units;
       const long long row = first + r;
@@ -82,23 +108,23 @@ extern "C" __global__ void __launch_bounds__(512) forward(
       float* const g = AT(gates, (long long)steps * N, N);
       float after;
 #if CELL == 0
-      g[0] = after = activated(f, g[0] + add[0], 1.f);
+      g[0] = after = activation(F, g[0] + add[0], 1.f);
 #elif CELL == 1
-      const float input = activated(rf, g[0] + add[0], 1.f);
-      const float forget = activated(rf, g[units] + add[units], 1.f);
-      const float candidate = activated(f, g[2 * units] + add[2 * units], 1.f);
-      const float output = activated(rf, g[3 * units] + add[3 * units], 1.f);
+      const float input = activation(RF, g[0] + add[0], 1.f);
+      const float forget = activation(RF, g[units] + add[units], 1.f);
+      const float candidate = activation(F, g[2 * units] + add[2 * units], 1.f);
+      const float output = activation(RF, g[3 * units] + add[3 * units], 1.f);
       g[0] = input, g[units] = forget, g[2 * units] = candidate, g[3 * units] = output;
       const float cell = seen ? forget * c[i] + input * candidate : c[i];
       c[i] = cell;
       if (cells) *AT(cells, (long long)steps * units, units) = cell;
-      after = output * activated(f, cell, 1.f);
+      after = output * activation(F, cell, 1.f);
 #else
       const float* const b = recurrent_bias ? recurrent_bias + u : 0;
       const float remembered = add[2 * units] + (b ? b[2 * units] : 0.f);
-      const float update = activated(rf, g[0] + (add[0] + (b ? b[0] : 0.f)), 1.f);
-      const float reset = activated(rf, g[units] + (add[units] + (b ? b[units] : 0.f)), 1.f);
-      const float candidate = activated(f, g[2 * units] + reset * remembered, 1.f);
+      const float update = activation(RF, g[0] + (add[0] + (b ? b[0] : 0.f)), 1.f);
+      const float reset = activation(RF, g[units] + (add[units] + (b ? b[units] : 0.f)), 1.f);
+      const float candidate = activation(F, g[2 * units] + reset * remembered, 1.f);
       g[0] = update, g[units] = reset, g[2 * units] = candidate;
       if (recalled) *AT(recalled, (long long)steps * units, units) = remembered;
       after = update * h[i] + (1.f - update) * candidate;
@@ -119,16 +145,17 @@ extern "C" __global__ void __launch_bounds__(512) forward(
 extern "C" __global__ void __launch_bounds__(512) backward(
     const float* __restrict__ turned, const float* mask, const float* start_h, const float* start_c, const float* gates,
     const float* cells, const float* recalled, const float* hidden, const float* dy, const float* d_cell, float* work,
-    float* met, float* d_start, int n, int steps, int units, int groups, long long start_row, long long hidden_row,
-    long long hidden_step, long long dy_row, long long dy_step, long long d_cell_row, int every, int f, int rf,
-    int reverse) {
+    float* met, float* d_start, int n, int steps, int units, int groups, int keep, long long start_row, long long hidden_row,
+    long long hidden_step, long long dy_row, long long dy_step, long long d_cell_row, int every, int reverse) {
   extern __shared__ __align__(16) float memory[];
   const int N = GATES * units, first = blockIdx.x * ROWS;
-  float* const dh = memory;
+  float* const kept = memory;
+  float* const dh = kept + groups * keep * units;
   float* const passed = dh + ROWS * units;
   float* const dc = passed + ROWS * units;
   float* const dz = dc + (CELL == 1 ? ROWS * units : 0);
   float* const sums = dz + ROWS * N;
+  keep_rows(turned, kept, N, units, groups, keep);
   for (int i = threadIdx.x; i < ROWS * units; i += blockDim.x) {
     const long long row = first + i / units;
     dh[i] = passed[i] = 0.f;
@@ -152,27 +179,27 @@ extern "C" __global__ void __launch_bounds__(512) backward(
       float* const d = dz + r * N + u;
       float rest = seen ? 0.f : total;
 #if CELL == 0
-      d[0] = into[0] = sloped(f, 0.f, g[0], here, 1.f);
+      d[0] = into[0] = slope(F, 0.f, g[0], here, 1.f);
 #elif CELL == 1
       const float input = g[0], forget = g[units], candidate = g[2 * units], output = g[3 * units];
       const float cell = *AT(cells, (long long)steps * units, units);
       float before = begins && start_c ? start_c[row * start_row + u] : 0.f;
       if (!begins) before = AT(cells, (long long)steps * units, units)[reverse ? units : -units];
-      const float squashed = activated(f, cell, 1.f);
-      const float through = sloped(f, 0.f, squashed, here * output, 1.f) + (seen ? dc[i] : 0.f);
-      d[0] = into[0] = sloped(rf, 0.f, input, through * candidate, 1.f);
-      d[units] = into[units] = sloped(rf, 0.f, forget, through * before, 1.f);
-      d[2 * units] = into[2 * units] = sloped(f, 0.f, candidate, through * input, 1.f);
-      d[3 * units] = into[3 * units] = sloped(rf, 0.f, output, here * squashed, 1.f);
+      const float squashed = activation(F, cell, 1.f);
+      const float through = slope(F, 0.f, squashed, here * output, 1.f) + (seen ? dc[i] : 0.f);
+      d[0] = into[0] = slope(RF, 0.f, input, through * candidate, 1.f);
+      d[units] = into[units] = slope(RF, 0.f, forget, through * before, 1.f);
+      d[2 * units] = into[2 * units] = slope(F, 0.f, candidate, through * input, 1.f);
+      d[3 * units] = into[3 * units] = slope(RF, 0.f, output, here * squashed, 1.f);
       dc[i] = through * forget + (seen ? 0.f : dc[i]);
 #else
       const float update = g[0], reset = g[units], candidate = g[2 * units];
       float before = begins && start_h ? start_h[row * start_row + u] : 0.f;
       if (!begins) before = AT(hidden, hidden_row, hidden_step)[reverse ? hidden_step : -hidden_step];
-      const float d_candidate = sloped(f, 0.f, candidate, here * (1.f - update), 1.f);
+      const float d_candidate = slope(F, 0.f, candidate, here * (1.f - update), 1.f);
       const float d_reset =
-          sloped(rf, 0.f, reset, d_candidate * *AT(recalled, (long long)steps * units, units), 1.f);
-      const float d_update = sloped(rf, 0.f, update, here * (before - candidate), 1.f);
+          slope(RF, 0.f, reset, d_candidate * *AT(recalled, (long long)steps * units, units), 1.f);
+      const float d_update = slope(RF, 0.f, update, here * (before - candidate), 1.f);
       into[0] = d_update, into[units] = d_reset, into[2 * units] = d_candidate;
       float* const also = AT(met, (long long)steps * N, N);
       d[0] = also[0] = d_update, d[units] = also[units] = d_reset, d[2 * units] = also[2 * units] = d_candidate * reset;
@@ -181,7 +208,7 @@ extern "C" __global__ void __launch_bounds__(512) backward(
       passed[i] = rest;
     }
     __syncthreads();
-    times_matrix(dz, turned, dh, sums, N, units, groups);
+    times_matrix(dz, turned, kept, dh, sums, N, units, groups, keep);
   }
   for (int i = threadIdx.x; d_start && i < ROWS * units; i += blockDim.x) {
     const long long row = first + i / units;

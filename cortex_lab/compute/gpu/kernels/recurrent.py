@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -22,6 +23,7 @@ from cortex_lab.compute.gpu.launches import (
     over,
     processors,
     room,
+    shared_memory,
 )
 from cortex_lab.compute.gpu.products import matrix_product
 from cortex_lab.compute.kernel import OpsLike
@@ -32,10 +34,9 @@ from cortex_lab.compute.kernels import recurrent_gru
 SIMPLE, LSTM, GRU = range(3)
 GATES = {SIMPLE: 1, LSTM: 4, GRU: 3}
 THREADS = 512
-MOST_SHARED = 160 * 1024
-"""Bytes of shared memory of one block; an H100 has 227 KiB."""
-FROM_CACHE, PRODUCTS, FROM_ALL = 64, 128, 2500
-"""In a cycle: bytes that a multiprocessor reads from the second cache, its multiply-adds, bytes for all."""
+FROM_SHARED, FROM_CACHE, PRODUCTS, FROM_ALL = 128, 64, 128, 2500
+"""In a cycle: bytes that a multiprocessor reads from its shared memory and from the second cache, and its
+multiply-adds; bytes that all of them read from there."""
 Start = tuple[cupy.ndarray, ...] | None
 """What h, and of an LSTM c, are before the first step; None is zero."""
 
@@ -65,6 +66,7 @@ class _Sequence:
     rows: int
     steps: int
     units: int
+    functions: dict[str, int]
 
     @property
     def width(self) -> int:
@@ -74,44 +76,52 @@ class _Sequence:
     def sizes(self) -> tuple[Any, ...]:
         return np.int32(self.rows), np.int32(self.steps), np.int32(self.units)
 
-    @property
-    def a_block(self) -> int:
-        """Rows of one block: more of them read the kernel less often, and leave more multiprocessors idle."""
-        numbers = self.units * self.width
-
-        def cycles(rows: int) -> float:
-            blocks = -(-self.rows // rows)
-            alone = max(4 * numbers / FROM_CACHE, rows * numbers / PRODUCTS)
-            return max(alone * -(-blocks // processors()), blocks * 4 * numbers / FROM_ALL)
-
-        return min((1, 2, 4, 8), key=cycles)
-
     def launch(self, name: str, inner: int, outer: int, states: int, arguments: tuple[Any, ...]) -> Launch:
         """The launch of a kernel that multiplies by `inner` x `outer` numbers at each step.
 
-        A block keeps `states` numbers for each unit of its rows.
+        A block keeps `states` numbers for each unit of its rows: more rows read the matrix less often, and
+        leave more multiprocessors idle.
         """
-        rows, wide = self.a_block, 4 if outer % 4 == 0 else 1
-        kept = rows * (states * self.units + self.width)
-        groups = 1
-        while (
-            2 * groups * -(-outer // wide) <= THREADS
-            and 16 * groups <= inner
-            and 4 * (kept + 2 * groups * rows * outer) <= MOST_SHARED
-        ):
-            groups *= 2
-        shared = 4 * (kept + (groups * rows * outer if groups > 1 else 0))
-        if shared > MOST_SHARED:
+        wide = 4 if outer % 4 == 0 else 1
+
+        def shared_out(rows: int) -> tuple[int, int, int]:
+            """Groups of threads, rows of the matrix that each keeps, and bytes of shared memory."""
+            own, groups = rows * (states * self.units + self.width), 1
+            while (
+                2 * groups * -(-outer // wide) <= THREADS
+                and 16 * groups <= inner
+                and 4 * (own + 2 * groups * rows * outer) <= shared_memory()
+            ):
+                groups *= 2
+            used = 4 * (own + (groups * rows * outer if groups > 1 else 0))
+            free = max(0, shared_memory() - used)
+            keep = min(-(-inner // groups), free // (4 * groups * outer))
+            return groups, keep, used + 4 * groups * keep * outer
+
+        def cycles(rows: int) -> float:
+            groups, keep, shared = shared_out(rows)
+            if shared > shared_memory():
+                return math.inf
+            blocks, held = -(-self.rows // rows), min(inner, groups * keep) * outer
+            read = 4 * held / FROM_SHARED + 4 * (inner * outer - held) / FROM_CACHE
+            alone = max(read, rows * inner * outer / PRODUCTS) * -(-blocks // processors())
+            return max(alone, blocks * 4 * (inner * outer - held) / FROM_ALL)
+
+        rows = min((1, 2, 4, 8), key=cycles)
+        groups, keep, shared = shared_out(rows)
+        if shared > shared_memory():
             raise _NotCovered
-        found = kernel("recurrent", name, CELL=self.cell, ROWS=rows, V=wide)
+        found = kernel("recurrent", name, CELL=self.cell, ROWS=rows, V=wide, **self.functions)
         if shared > 48 * 1024:
             found.max_dynamic_shared_size_bytes = max(shared, found.max_dynamic_shared_size_bytes)
-        filled = tuple(np.int32(groups) if each is GROUPS else each for each in arguments)
+        sizes = np.int32(groups), np.int32(keep)
+        place = next(i for i, each in enumerate(arguments) if each is GROUPS)
+        filled = (*arguments[:place], *sizes, *arguments[place + 1 :])
         return found, (-(-self.rows // rows),), (THREADS,), filled, shared
 
 
 GROUPS = object()
-"""Stands among arguments for the number that `launch` finds."""
+"""Stands among arguments for the numbers that `launch` finds: groups, and the rows that each keeps."""
 
 
 def _strides(array: Maybe, axes: int) -> tuple[Any, ...]:
@@ -124,10 +134,10 @@ def _strides(array: Maybe, axes: int) -> tuple[Any, ...]:
     return tuple(np.int64(stride // array.itemsize) for stride in array.strides[:axes])
 
 
-def _functions(*names: str) -> tuple[Any, ...]:
+def _functions(*names: str) -> dict[str, int]:
     if any(name not in FUNCTIONS or name in activations.NEEDS_INPUT for name in names):
         raise _NotCovered
-    return tuple(np.int32(FUNCTIONS[name]) for name in names)
+    return {"F": FUNCTIONS[names[0]], "RF": FUNCTIONS[names[-1]]}
 
 
 def _starts(start: Start) -> tuple[Any, Any, Any]:
@@ -154,7 +164,7 @@ def _had(launches: list[Launch] | None) -> list[Launch]:
 
 
 def _over(name: str, numbers: int, *arguments: object) -> Launch:
-    return kernel("recurrent", name, CELL=SIMPLE, ROWS=1, V=1), over(numbers), (256,), arguments, 0
+    return kernel("recurrent", name, CELL=SIMPLE, ROWS=1, V=1, F=0, RF=0), over(numbers), (256,), arguments, 0
 
 
 def _rows(sequence: cupy.ndarray) -> cupy.ndarray:
@@ -167,12 +177,12 @@ def _forward(
     recurrent_bias: Maybe, mask: Maybe, start: Start, gates: cupy.ndarray, cells: Maybe, recalled: Maybe,
     hidden: Maybe, last: Maybe, functions: tuple[str, ...], reverse: bool,
 ) -> Launches:  # fmt: skip
-    names, (h, c, by_row) = _functions(*functions), _starts(start)
+    h, c, by_row = _starts(start)
     strides, of_last = _strides(hidden, 2), _strides(last, 1)
     plain = x, weights, recurrent, bias, recurrent_bias, mask, gates, cells, recalled
     if not (flat(*plain) and x.size and gates.size):
         raise _NotCovered
-    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0])
+    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0], _functions(*functions))
     walk = sequence.launch(
         "forward",
         sequence.units,
@@ -181,7 +191,7 @@ def _forward(
         (
             *(recurrent, given(recurrent_bias), given(mask), h, c, gates),
             *map(given, (cells, recalled, hidden, last)),
-            *(*sequence.sizes, GROUPS, by_row, *strides, *of_last, names[0], names[-1], np.int32(reverse)),
+            *(*sequence.sizes, GROUPS, by_row, *strides, *of_last, np.int32(reverse)),
         ),
     )
     return Launches([*_product(_rows(x), weights, gates, bias), walk], [("simple_rnn", "lstm", "gru")[cell]])
@@ -194,12 +204,12 @@ def _backward(
     dx: Maybe, d_kernel: cupy.ndarray, d_recurrent: cupy.ndarray, d_bias: Maybe, d_recurrent_bias: Maybe,
     d_start: Maybe, work: cupy.ndarray, functions: tuple[str, ...], reverse: bool,
 ) -> Launches:  # fmt: skip
-    names, (h, c, by_row), strides = _functions(*functions), _starts(start), _strides(hidden, 2)
+    (h, c, by_row), strides = _starts(start), _strides(hidden, 2)
     arriving, of_cell = _strides(dy, dy.ndim - 1), _strides(d_cell, 1)
     plain = x, weights, recurrent, mask, gates, cells, recalled, dx, d_kernel, d_recurrent, d_bias
     if not (flat(*plain, d_recurrent_bias, d_start, work) and x.size and gates.size):
         raise _NotCovered
-    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0])
+    sequence = _Sequence(cell, *x.shape[:2], recurrent.shape[0], _functions(*functions))
     units, width, count = sequence.units, sequence.width, sequence.rows * sequence.steps
     turned, before = room(recurrent.size), room(count * units).reshape(count, units)
     met = room(work.size).reshape(work.shape) if cell == GRU else None
@@ -213,7 +223,7 @@ def _backward(
             *(turned, given(mask), h, c, gates, given(cells), given(recalled), hidden, dy, given(d_cell)),
             *(work, given(met), given(d_start), *sequence.sizes, GROUPS, by_row, *strides, *arriving[:2]),
             *(() if every else (np.int64(0),)),
-            *(*of_cell, np.int32(every), names[0], names[-1], np.int32(reverse)),
+            *(*of_cell, np.int32(every), np.int32(reverse)),
         ),
     )
     numbers = np.int32(units), np.int32(width), np.uint32(recurrent.size)
