@@ -102,8 +102,11 @@ class LayerStats:
         before = record.params_before if changed else None
         most = MOST_AT_REST if exact else MOST_VALUES
         rows, parts = {}, _parts(network)
+        # Where the change of each layer is put in turn: new memory for every one takes longer than to look.
+        most_of_one = max((part.stop - part.start for part in parts.values()), default=0)
+        room = None if before is None else network.ops.xp.empty(most_of_one, before.dtype)
         for name, node in network.graph.nodes.items():
-            line = _of_parameters(network, parts.get(name), fresh, before)
+            line = _of_parameters(network, parts.get(name), fresh, before, room)
             line["frozen"] = name in training.frozen.nodes
             seen = loaded is not None and fresh and not node.layer.is_view
             values = loaded.bound.buffers.get(name) if seen else None  # type: ignore[union-attr]
@@ -152,14 +155,18 @@ def _parts(network: Network) -> dict[str, slice]:
     return found
 
 
-def _of_parameters(network: Network, part: slice | None, fresh: bool, before: Any) -> dict[str, Any]:
+def _of_parameters(
+    network: Network, part: slice | None, fresh: bool, before: Any, room: Any
+) -> dict[str, Any]:
     if part is None:
         nothing = ("weight norm", "gradient norm", "update norm", "update ratio")
         return {"parameters": 0, **dict.fromkeys(nothing, math.nan)}
     norm, weights = network.ops.norm, network.params[part]
     update = ratio = math.nan
     if before is not None:
-        update = float(norm(weights - before[part]))
+        change = room[: part.stop - part.start]
+        network.ops.xp.subtract(weights, before[part], out=change)
+        update = float(norm(change))
         ratio = update / max(float(norm(before[part])), 1e-30)
     return {
         "parameters": part.stop - part.start,

@@ -126,9 +126,9 @@ def _words(axes: Any, told: list[list[str]], places: np.ndarray, colors: np.ndar
             rise = 1.25 * size * ((len(lines) - 1) / 2 - place) - 0.37 * size
             if (line, rise) not in outlines:
                 corners, codes = text_to_path.get_text_path(font, line)
-                points = np.asarray(corners, float) * (size / text_to_path.FONT_SCALE)
-                reach = points[:, 0].max() if len(points) else 0.0
-                outlines[line, rise] = Path(points + [-reach / 2, rise], codes if len(points) else None)
+                points = np.asarray(corners, float).reshape(-1, 2) * (size / text_to_path.FONT_SCALE)
+                points += (-points[:, 0].max(initial=0.0) / 2, rise)
+                outlines[line, rise] = Path(points, codes or None)
             words.append(outlines[line, rise])
             at.append(node)
     upright = Affine2D().scale(1 / 72) + axes.figure.get_figure(root=True).dpi_scale_trans
