@@ -105,7 +105,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
             self.views,
             knobs,
             wanted=lambda: self.moment,
-            stirred=self._stirred,
+            stirred=lambda error: self._stirred(error, at_once=True),
             hurries=lambda: self._speed.hurries,
             name=self.id,
         )
@@ -335,9 +335,9 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
 
     # In the threads of views that move by themselves ------------------------------------------------
 
-    def _stirred(self, error: Exception | None) -> None:
+    def _stirred(self, error: Exception | None, at_once: bool = False) -> None:
         self._last_activity, self._requests.error = time.monotonic(), error or self._requests.error
-        self.publisher.wake()
+        self.publisher.wake(at_once=at_once)
 
     # In the kernel's thread, under the widget lock --------------------------------------------------
 

@@ -110,6 +110,8 @@ class Frames:
                     if self._shown.get(name, self) != state:
                         panels[name] = packed_view(view, collected(view))
                         self._shown[name] = state
+        if panels:
+            scrubber.nudge()
         return panels, present
 
     def _take_turns(self, wanted: dict[str, Hashable], count: int) -> dict[str, Hashable]:
