@@ -118,7 +118,6 @@ def test_nothing_is_sent_before_a_page_says_hello(desk):
     assert page.frames[0]["panels"]["a"]["step"] == 1
 
 
-
 @pytest.mark.parametrize("training", [False, True])
 def test_what_is_waited_for_keeps_no_distance_unless_the_training_would_pay_for_it(desk, training: bool):
     one = desk(interval=0.1)
