@@ -214,7 +214,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
             raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
         self._spread(view, knob)
-        self.asides.nudge()
+        self.asides.nudge(at_once=True)
         self._remark(f"bench.turn({view!r}, {knob!r}, {value!r})")
         self.publisher.wake()
 
@@ -319,7 +319,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
 
     def _after_a_cell(self) -> None:
         # It may have changed a weight in place, of which nobody is told.
-        self.asides.nudge()
+        self.asides.nudge(at_once=True)
         self.publisher.wake()
 
     # In the stepping thread: cheap ------------------------------------------------------------------
