@@ -250,16 +250,27 @@ def test_a_drawing_gets_the_answer_of_the_kernel(browser: Any, tmp_path: Path) -
     import numpy as np
 
     import cortex_lab as cl
-    from cortex_lab.widgets.program import FUNCTIONS
+    from cortex_lab.widgets.program import _ELEMENTWISE, _MAKERS, FUNCTIONS
+
+    ELEMENTWISE = [cl.nn.LAYERS[each] for each in _ELEMENTWISE if each not in ("Activation", "ReLU")]
 
     layers = [
+        cl.Rescaling(0.1, -0.2), cl.Normalization(mean=[0.3], variance=[2.0]),
         cl.Conv2D(6, 3, padding="same", activation="relu"), cl.BatchNormalization(),
-        cl.Conv2D(8, 3, strides=2, groups=2, use_bias=False), cl.LeakyReLU(0.1),
-        cl.AveragePooling2D(2, padding="same"),
+        cl.GroupNormalization(groups=3), cl.GaussianNoise(0.1), cl.GaussianDropout(0.1), cl.LayerScale(1.3),
+        cl.LocalResponseNormalization(size=4, alpha=0.5), cl.PReLU("ones", shared_axes=(1, 2)),
+        cl.Conv2D(8, 3, strides=2, groups=2, use_bias=False), cl.LeakyReLU(0.1), cl.PReLU("glorot_uniform"),
+        cl.AveragePooling2D(2, padding="same"), cl.RMSNormalization(axis=(-2, -1)),
         cl.Conv2D(4, 2, dilation_rate=1, padding=1), cl.LayerNormalization(), cl.MaxPooling2D(2, strides=1),
-        cl.Dropout(0.5),
-        cl.Flatten(), *(cl.Dense(9, activation=each) for each in ACTIVATIONS), cl.Dense(10),
+        cl.AveragePooling2D(2, strides=1, padding=1, count_padding=True),
+        cl.Softmax(axis=1), cl.Softmax(groups=2), cl.LogSoftmax(axis=2), cl.Rescaling(60.0, 66.0),
+        cl.Dropout(0.5), cl.ReLU(0.9, 0.2, 0.3), cl.ReLU(threshold=0.1), cl.ReLU(),
+        cl.Flatten(), *(cl.Dense(9, activation=each) for each in ACTIVATIONS),
+        *(layer for each in ELEMENTWISE for layer in (cl.Dense(9), each())), cl.Activation("tanh"),
+        cl.Reshape((3, 3, 1)), cl.Conv2D(3, 1), cl.GlobalAveragePooling2D(keepdims=True),
+        cl.GlobalMaxPooling2D(), cl.Dense(10),
     ]  # fmt: skip
+    assert {type(each).__name__ for each in layers} == {*_MAKERS}
     assert {*ACTIVATIONS, "linear", "leaky_relu", "log_softmax"} == FUNCTIONS
     digits = cl.data.load("digits")
     network = cl.Network(layers, digits.input_shape, seed=0, ops="reference")
