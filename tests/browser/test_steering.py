@@ -180,6 +180,9 @@ def opened(browser: Any, report: tuple[Any, Path]) -> Any:
     assert not errors
 
 
+INKS = """canvas => { const context = canvas.getContext("2d");
+                      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+                      return new Set(new Uint32Array(data.buffer)).size; }"""
 BOOK = "cortexLabBenches.get('report').stage"
 DRAWN = f"""name => {{
     const {{ meta, arrays }} = {BOOK}.frames.get(name);
@@ -239,6 +242,22 @@ def test_a_report_is_linked_and_browsed_without_a_kernel(opened: Any, report: An
         page.get_by_role("button", name="Weights: more").click()
         page.get_by_role("menuitem", name="Save as PNG picture").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_below_the_fold_is_drawn_on_paper(browser: Any, report: Any) -> None:
+    context = browser._chromium.new_context(viewport={"width": 900, "height": 400}, offline=True)
+    page = context.new_page()
+    try:
+        page.goto(report[1].as_uri())
+        page.locator('[data-view="loss_curve"][data-step]').wait_for()
+        below = page.locator(".cortex-card .cortex-view:not([data-sequence])")
+        assert below.count() >= 3
+        assert page.pdf().startswith(b"%PDF")
+        assert below.count() == 0
+        for canvas in page.locator(".cortex-card canvas.cortex-canvas").all():
+            assert canvas.evaluate(INKS) > 8
+    finally:
+        context.close()
 
 
 ACTIVATIONS = ["relu", "elu", "selu", "sigmoid", "tanh", "softplus", "softsign", "swish", "hard_sigmoid",

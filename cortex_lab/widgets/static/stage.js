@@ -27,6 +27,9 @@ class Stage {
       this.themeObserver.observe(root, { attributes: true, attributeFilter });
     }
     window.addEventListener("resize", this.redrawAll);
+    // On paper all is in sight.
+    this.drawAll = () => this.draw(true);
+    window.addEventListener("beforeprint", this.drawAll);
     bench.stage = this;
     for (const mount of bench.mounts) this.attach(mount);
     model.on("comm_live_update", () => setTimeout(() => this.lookForKernel(), 0));
@@ -55,6 +58,7 @@ class Stage {
     for (const controls of this.controls.values()) controls.close();
     this.themeObserver.disconnect();
     window.removeEventListener("resize", this.redrawAll);
+    window.removeEventListener("beforeprint", this.drawAll);
     if (this.bench.stage === this) this.bench.stage = null;
     globalThis.cortexLabBenches?.delete(this.bench.id);
   }
@@ -155,7 +159,7 @@ class Stage {
     this.schedule();
   }
 
-  draw() {
+  draw(all = false) {
     this.scheduled = false;
     this.dress();
     if (this.unarranged) {
@@ -163,7 +167,7 @@ class Stage {
       this.changed("layout");
     }
     for (const panel of this.panels.values()) {
-      if (!panel.dirty || !panel.visible) continue;
+      if (!panel.dirty || !(panel.visible || all)) continue;
       const frame = this.frames.get(panel.name);
       if (!frame) continue;
       if (!panel.laidOut()) {
