@@ -44,7 +44,7 @@ class BrowsedRows:
 
 
 class SampleBrowser(OfAnswers, View[BrowsedRows]):
-    """Rows of the highest loss, the lowest margin, the most changed answers, labels likely wrong, or selected.
+    """Rows of the highest loss, the lowest margin, the most changed answers, doubtful labels, or selected.
 
     The margin is the chance of the likeliest class less that of the next; of a yes or no, how far its chance
     is from one half, twice. Answers are compared with those of about an epoch ago, at the nearest step that
