@@ -9,7 +9,7 @@ import numpy as np
 
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.heat_map import HeatMap
-from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.matrix import Matrix, frames_of_selected
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, category
 from cortex_lab.widgets.chart.parallel import Parallel
@@ -37,6 +37,10 @@ def matrix(colormap: Callable[[str], Any], mark: Matrix, axes: Any) -> None:
     if mark.chosen is not None:
         frame = {"facecolor": "none", "edgecolor": CHOSEN, "linewidth": 1.6}
         axes.axhspan(mark.chosen - 0.5, mark.chosen + 0.5, **frame)
+    for cell, width in frames_of_selected(mark):
+        row, column = divmod(cell, len(mark.columns))
+        across = column / len(mark.columns), (column + 1) / len(mark.columns)
+        axes.axhspan(row - 0.48, row + 0.48, *across, fill=False, edgecolor=CHOSEN, linewidth=width)
 
 
 def _cut(name: str, most: int = 19) -> str:
