@@ -366,7 +366,8 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
     def _live(self) -> bool:
         moving = any(view.live for view in self.views.values())
         due = self._picture_due and self.picture.displayed
-        return self.session.running or moving or due or not self.scrubber.standing
+        owed = self._frames.puts_off or not self.scrubber.standing
+        return self.session.running or moving or due or owed
 
     def _settle(self) -> None:
         self._requests.grant()
