@@ -119,8 +119,12 @@ class Stage {
       return;
     }
     if (name === "layout" || name === "enlarged") arrangePanels(panels, this.store.values);
-    for (const panel of panels) panel.follow?.();
-    this.redraw();
+    for (const panel of panels) {
+      panel.follow?.();
+      // A chart that has no axis of steps shows the moment once its numbers are there.
+      panel.dirty ||= name !== "moment" || panel.stepped?.length !== 0;
+    }
+    this.schedule();
   }
 
   receive(content, buffers) {
