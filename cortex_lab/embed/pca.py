@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cortex_lab.compute import one_blas_thread
 from cortex_lab.ground import checks
 
 
@@ -27,7 +28,9 @@ class PCA:
         self._size = float(np.abs(x).max()) or 1.0
         self._fitted = Components(min(2, x.shape[1], len(x)), random_state=self.seed)
         with np.errstate(invalid="ignore", divide="ignore"):
-            self.positions = self._plane(self._fitted.fit_transform(x / self._size))
+            # Many threads take longer over what is small, most of all where others want the cores.
+            found = one_blas_thread.within(lambda: self._fitted.fit_transform(x / self._size))
+        self.positions = self._plane(found)
         self.explained = np.nan_to_num(np.resize(self._fitted.explained_variance_ratio_, 2))
         self.explained[self._fitted.n_components_ :] = 0
         self.positions.flags.writeable = False

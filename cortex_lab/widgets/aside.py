@@ -19,7 +19,10 @@ SHARE = 0.03
 """The part of the time that one of them takes at most while the training runs."""
 LONGEST_REST = 30.0
 NUDGED = 0.1
-"""Seconds between two pieces that nudges ask for, at least: whoever steps in a loop nudges at each."""
+"""Seconds between two pieces that nudges ask for, at least: whoever steps in a loop nudges at each.
+
+What somebody turns, and the end of a cell, is heeded at once.
+"""
 UNSEEN, GONE = 0.5, 15.0
 """Seconds after which to look again whether somebody looks, and after which a silent page does not."""
 
@@ -30,7 +33,7 @@ class Aside:
     `work` does one short piece and returns the seconds after which it wants to be called again, or None when
     it has nothing to do until `nudge`. While `training()` holds, a piece that took t seconds is followed by a
     rest of t / share. What it raises goes to `failed`, and it waits for a nudge; one that comes within
-    `spacing` seconds of the last piece is heeded when they are over.
+    `spacing` seconds of the last piece is heeded when they are over, or at once if it asks for that.
     """
 
     def __init__(
@@ -45,15 +48,18 @@ class Aside:
     ) -> None:
         self.share, self.spacing = share, spacing
         self._work, self._training, self._failed, self._clock = work, training, failed, clock
-        self._wake, self._end = Flag(), Flag()
-        self._closing = False
+        self._wake, self._hurry = Flag(), Flag()
+        self._at_once = self._closing = False
         self._thread = threading.Thread(target=self._loop, name=f"cortex-lab-aside-{name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def nudge(self) -> None:
-        """There may be something to do. Cheap enough for the stepping thread."""
+    def nudge(self, at_once: bool = False) -> None:
+        """There may be something to do, which somebody may wait for. Cheap enough for the stepping thread."""
+        if at_once:
+            self._at_once = True
+            self._hurry.set()
         self._wake.set()
 
     @property
@@ -64,7 +70,7 @@ class Aside:
     def close(self, timeout: float = 10.0) -> bool:
         """End the thread after the piece under way; False if it did not end in time."""
         self._closing = True
-        self._end.set()
+        self._hurry.set()
         self._wake.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
@@ -72,7 +78,7 @@ class Aside:
 
     def _loop(self) -> None:
         while not self._closing:
-            began = self._clock()
+            began, self._at_once = self._clock(), False
             try:
                 wanted = self._work()
             except Exception as error:
@@ -89,9 +95,11 @@ class Aside:
         worked = self._clock()
         if not woken and not self._closing:
             woken = self._wake.take(3600.0 if wanted is None else max(0.0, wanted - owed))
-        # Nobody's nudge is waited for here: hearing each would cost more than the rest saves.
-        if woken and not self._closing and (early := worked + self.spacing - self._clock()) > 0:
-            self._end.take(early)
+        # Other nudges are not waited for here: hearing each would cost more than the rest saves.
+        while woken and not self._closing and (early := worked + self.spacing - self._clock()) > 0:
+            # Those of before this piece have been heeded; their flag may still be raised.
+            if self._at_once or (self._hurry.take(early) and self._at_once):
+                return
 
 
 class Asides:
@@ -123,9 +131,9 @@ class Asides:
         for each in self._each:
             each.start()
 
-    def nudge(self) -> None:
+    def nudge(self, at_once: bool = False) -> None:
         for each in self._each:
-            each.nudge()
+            each.nudge(at_once)
 
     def close(self) -> bool:
         """End all threads; False if one did not end in time."""

@@ -105,7 +105,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
             self.views,
             knobs,
             wanted=lambda: self.moment,
-            stirred=self._stirred,
+            stirred=lambda error: self._stirred(error, at_once=True),
             hurries=lambda: self._speed.hurries,
             name=self.id,
         )
@@ -214,7 +214,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
             raise KeyError(f"the view {view!r} has no knob {knob!r}; it has {known}")
         setattr(self.views[view], knob, value)
         self._spread(view, knob)
-        self.asides.nudge()
+        self.asides.nudge(at_once=True)
         self._remark(f"bench.turn({view!r}, {knob!r}, {value!r})")
         self.publisher.wake()
 
@@ -319,7 +319,7 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
 
     def _after_a_cell(self) -> None:
         # It may have changed a weight in place, of which nobody is told.
-        self.asides.nudge()
+        self.asides.nudge(at_once=True)
         self.publisher.wake()
 
     # In the stepping thread: cheap ------------------------------------------------------------------
@@ -335,9 +335,9 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
 
     # In the threads of views that move by themselves ------------------------------------------------
 
-    def _stirred(self, error: Exception | None) -> None:
+    def _stirred(self, error: Exception | None, at_once: bool = False) -> None:
         self._last_activity, self._requests.error = time.monotonic(), error or self._requests.error
-        self.publisher.wake()
+        self.publisher.wake(at_once=at_once)
 
     # In the kernel's thread, under the widget lock --------------------------------------------------
 
@@ -366,7 +366,8 @@ class Bench(Commands, Linking, Remedies, Steering, Acting):
     def _live(self) -> bool:
         moving = any(view.live for view in self.views.values())
         due = self._picture_due and self.picture.displayed
-        return self.session.running or moving or due or not self.scrubber.standing
+        owed = self._frames.puts_off or not self.scrubber.standing
+        return self.session.running or moving or due or owed
 
     def _settle(self) -> None:
         self._requests.grant()

@@ -18,6 +18,8 @@ from cortex_lab.widgets.speed import Speed
 
 SHARES = (0.015, 0.0075)
 """The parts of the time for panels that can be had at any time, and for those that wait for a step's end."""
+DEAR = 0.05
+"""Seconds of work from which on a panel comes after the others, where nobody hurries, one in a frame."""
 
 
 class Frames:
@@ -30,6 +32,8 @@ class Frames:
 
     `closed()` ends the waiting for a safe point, `told()` are the lines above the panels. What the `scrubber`
     shows of an earlier step, somebody has asked for, and keeps no training waiting: it comes at once.
+    Nobody who steps, or looks at an earlier step, waits for panels that take long: those come after the
+    others, one in a frame, and `puts_off` says that there are such.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Frames:
         self.interval = interval
         self.clock = clock
         self.scrubber = scrubber
+        self.puts_off = False
         self._told = told
         self._closed = closed
         self._shown: dict[str, Any] = {}
@@ -66,11 +71,14 @@ class Frames:
         """The panels to draw anew among those visible, and the seconds the training waited for them."""
         shown = self._shown
         exact = not self.session.running
+        before, self.puts_off = self.puts_off, False
         panels, visible = self._of_then(visible)
         states = {name: view.state(exact) for name, view in self.views.items() if name in visible}
         wanted = {name: state for name, state in states.items() if shown.get(name, self) != state}
         if self.speed.hurries:
             wanted = self._take_turns(wanted, len(states))
+        else:
+            wanted = self._cheap_first(wanted, one=before and not panels)
         kept_waiting = 0.0
         if wanted:
             seen, kept_waiting = self._visit(wanted, exact)
@@ -97,9 +105,12 @@ class Frames:
             return {}, visible
         panels: dict[str, Packed] = {}
         present = [name for name in visible if name in self.views and not follows(self.views[name])]
-        for name in self.views:
+        for name in sorted(self.views, key=self._is_dear):
             if name not in visible or name in present:
                 continue
+            if panels and self._is_dear(name):
+                self.puts_off = True
+                break
             # One at a time, so that a moment that has moved on meanwhile need not wait for all of them.
             with scrubber.turn:
                 view = scrubber.shown(name)
@@ -108,8 +119,12 @@ class Frames:
                 elif view is not None:
                     state = (scrubber.version(), view.state(True))
                     if self._shown.get(name, self) != state:
+                        began = time.thread_time()
                         panels[name] = packed_view(view, collected(view))
+                        self._note_cost(name, time.thread_time() - began)
                         self._shown[name] = state
+        if panels:
+            scrubber.nudge()
         return panels, present
 
     def _take_turns(self, wanted: dict[str, Hashable], count: int) -> dict[str, Hashable]:
@@ -124,6 +139,16 @@ class Frames:
             >= self._drawn.get(name, -1e9)
             + self._costs.get(name, 0.0) / (mine if name in any_time else others)
         }
+
+    def _is_dear(self, name: str) -> bool:
+        return self._costs.get(name, 0.0) >= DEAR
+
+    def _cheap_first(self, wanted: dict[str, Hashable], one: bool) -> dict[str, Hashable]:
+        """Those among the wanted that take little, and `one` of the others, or where there are only such."""
+        dear = sorted(filter(self._is_dear, wanted), key=lambda name: self._drawn.get(name, -1e9))
+        now = dear[:1] if one or len(dear) == len(wanted) else []
+        self.puts_off = self.puts_off or len(dear) > len(now)
+        return {name: state for name, state in wanted.items() if name in now or name not in dear}
 
     def _note_cost(self, name: str, seconds: float) -> None:
         self._drawn[name] = self.clock()

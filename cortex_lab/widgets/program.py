@@ -129,20 +129,62 @@ def _batch_normalization(layer: Any, shape: tuple[int, ...], own: Arrays) -> tup
     return {"kind": "affine"}, {"scale": scale, "shift": own.get("beta", np.zeros_like(mean)) - mean * scale}
 
 
-def _layer_normalization(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
-    found = layer.constants(shape)
-    if found["order"] is not None:
-        raise _Unknown("a LayerNormalization of its is not along the last axes")
-    features = int(found["features"])
-    own = {name: each.reshape(-1) for name, each in own.items()}
-    return {"kind": "normalize", "features": features, "epsilon": layer.epsilon}, own
+def _normalization(kind: str) -> Callable[[Any, tuple[int, ...], Arrays], tuple[Told, Arrays]]:
+    def made(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
+        found = layer.constants(shape)
+        if found["order"] is not None:
+            raise _Unknown(f"a {type(layer).__name__} of its is not along the last axes")
+        groups = getattr(layer, "groups", 1)
+        features = int(found["features"])
+        said = {"features": features, "groups": features if groups == -1 else groups}
+        return {"kind": kind, **said, "epsilon": layer.epsilon}, {
+            name: each.reshape(-1) for name, each in own.items()
+        }
+
+    return made
+
+
+def _local_response(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
+    said = {name: getattr(layer, name) for name in ("size", "alpha", "beta", "k")}
+    return {"kind": "local_response", **said}, {}
 
 
 def _activation(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
-    alpha = layer.constants(shape).get("alpha", 1.0)
-    return {"kind": "activation", "activation": _function(layer.function), "alpha": float(alpha)}, {}
+    found = layer.constants(shape)
+    said = {"kind": "activation", "alpha": float(found.get("alpha", 1.0))}
+    if layer.function != "limited_relu":
+        return {**said, "activation": _function(layer.function)}, {}
+    limit = None if np.isinf(found["limit"]) else float(found["limit"])
+    return {**said, "kind": "limited_relu", "limit": limit, "threshold": float(found["threshold"])}, {}
 
 
+def _softmax(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
+    _, classes, *places = layer.constants(shape)["split"]
+    said = {"activation": layer.function, "classes": classes, "places": [*places, 1][0]}
+    return {"kind": "softmax", **said}, {}
+
+
+def _prelu(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
+    return {"kind": "prelu"}, {"alpha": np.broadcast_to(own["alpha"], shape)}
+
+
+def _rescaling(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
+    return {"kind": "affine"}, {"scale": np.array([layer.scale]), "shift": np.array([layer.offset])}
+
+
+def _layer_scale(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
+    return {"kind": "affine"}, {"scale": own["gamma"], "shift": np.zeros_like(own["gamma"])}
+
+
+def _adapted(layer: Any, shape: tuple[int, ...], own: Arrays) -> tuple[Told, Arrays]:
+    scale = 1 / np.sqrt(np.broadcast_to(own["spread"], shape).astype(float))
+    return {"kind": "affine"}, {"scale": scale, "shift": -own["center"] * scale}
+
+
+_ELEMENTWISE = (
+    "Activation", "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "GELU", "Swish", "HardSwish", "Mish",
+    "Softsign", "Exponential", "Softplus", "Sigmoid", "HardSigmoid", "Tanh",
+)  # fmt: skip
 _MAKERS: dict[str, Callable[[Layer, tuple[int, ...], Arrays], tuple[Told, Arrays]]] = {
     "Dense": _dense,
     "Conv2D": _convolution,
@@ -152,6 +194,14 @@ _MAKERS: dict[str, Callable[[Layer, tuple[int, ...], Arrays], tuple[Told, Arrays
     "GlobalMaxPooling2D": _plain("global_max"),
     **dict.fromkeys(("Flatten", "Reshape", "Dropout", "GaussianNoise", "GaussianDropout"), _plain("same")),
     "BatchNormalization": _batch_normalization,
-    "LayerNormalization": _layer_normalization,
-    **dict.fromkeys(("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"), _activation),
+    "LayerNormalization": _normalization("normalize"),
+    "GroupNormalization": _normalization("group_normalize"),
+    "RMSNormalization": _normalization("rms_normalize"),
+    "LocalResponseNormalization": _local_response,
+    **dict.fromkeys(_ELEMENTWISE, _activation),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
+    "PReLU": _prelu,
+    "Rescaling": _rescaling,
+    "LayerScale": _layer_scale,
+    "Normalization": _adapted,
 }

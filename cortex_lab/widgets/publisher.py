@@ -80,6 +80,7 @@ class Publisher:
         self._wake = Flag()
         self._noticed = False
         self._soon = True
+        self._at_once = False
         self._closing = False
         self._rest = SPARING * interval
         self._settled_at = -1e9
@@ -96,11 +97,13 @@ class Publisher:
     def start(self) -> None:
         self._thread.start()
 
-    def wake(self, soon: bool = True) -> None:
+    def wake(self, soon: bool = True, at_once: bool = False) -> None:
         """Something changed; without a page it can wait for its turn, if not wanted `soon`.
 
+        What somebody waits for `at_once` keeps no distance to the frame before, unless the training runs.
         Cheap enough for the stepping thread.
         """
+        self._at_once = self._at_once or at_once
         if soon or not self._noticed:
             self._noticed, self._soon = True, self._soon or soon
             self._wake.set()
@@ -140,6 +143,8 @@ class Publisher:
     def _early(self) -> float:
         """Seconds until the next round may begin."""
         if self.channel.connected:
+            if self._at_once and not self._training():
+                return 0.0
             return self._sent_at + self._distance() - self.clock()
         # Nobody sees the controls, but whoever waits for them in code.
         return 0.0 if self._soon else self._round_at + self.interval - self.clock()
@@ -166,6 +171,7 @@ class Publisher:
         goes_ahead = spared and self._ahead < AHEAD
         if self._waiting and not goes_ahead and not self._may_go_on(self.clock()):
             return
+        self._at_once = False
         # Processor time, not wall time: waiting for a safe point costs nobody anything.
         came, began = self.clock(), time.thread_time()
         panels, kept_waiting = self._frames(channel.visible())

@@ -28,6 +28,7 @@ from cortex_lab.widgets.program import program_of
 from cortex_lab.widgets.report_file import MOST_BYTES, Book, html_of
 from cortex_lab.widgets.scrubbing import EXPECTED, follows
 from cortex_lab.widgets.views.embedding_map import EmbeddingMap
+from cortex_lab.widgets.views.sample_browser import SELECTED
 
 MOMENTS = 25
 ALSO = (
@@ -39,7 +40,7 @@ ALSO = (
     "sample_browser",
 )
 """Panels of a report that a bench has closed at first."""
-BROWSED = {"layer": 24, "node": 24, "part": 4, "order": 4}
+BROWSED = {"layer": 24, "node": 24, "part": 4, "order": 5}
 """Settings that can be chosen in a report, and how many of their choices at most."""
 SHOWN = "test"
 """The part of the data that panels of rows show, as a map does, where no bench says another."""
@@ -139,6 +140,7 @@ def _shown(session: Session, names: Iterable[str] | None) -> dict[str, TakenAlon
 def _alike(view: View[Any], other: View[Any]) -> View[Any]:
     for knob in other.knobs:
         setattr(view, knob.name, getattr(other, knob.name))
+    view.selection = other.selection
     return view
 
 
@@ -194,7 +196,8 @@ def _choices(view: View[Any], each: TakenAlong) -> Iterator[tuple[dict[str, str]
     (name,) = each.browsed
     now = getattr(view, name)
     choices = next(knob.choices for knob in view.knobs if knob.name == name)
-    for choice in (now, *(other for other in choices if other != now)):
+    # What is selected in a report is known to its page alone.
+    for choice in (now, *(other for other in choices if other not in (now, SELECTED))):
         setattr(view, name, choice)
         yield {name: str(choice)}, _seen(view)
     setattr(view, name, now)

@@ -16,6 +16,8 @@ from cortex_lab.widgets.chart.view import View
 
 EXPECTED = ("update_ratio",)
 """What views measure of a step that has to be kept while it is taken."""
+LOOKED_AT = 0.25
+"""Seconds for which a kept step stands, at most, until it has been looked at; then its inside is replayed."""
 PIECE = 0.02
 """Seconds of replaying after which others may look, and the training has its turn."""
 
@@ -177,7 +179,8 @@ class Scrubber:
                 self._aimed = aim
                 if past.step is not None:
                     self._stirred(None)
-                    return None if past.arrived else 0.0
+                    # Those who look come first, and nudge: on the way to its inside it stands nowhere.
+                    return None if past.arrived else LOOKED_AT
             elif past.arrived:
                 return None
             until = time.perf_counter() + PIECE

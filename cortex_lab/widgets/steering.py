@@ -13,8 +13,8 @@ from cortex_lab.ground import checks
 from cortex_lab.study import Breakpoint, Condition, Fork, Session
 from cortex_lab.study.asking import why_not, words_of
 from cortex_lab.widgets.chart.view import View
+from cortex_lab.widgets.views.run_comparison import MOST_RUNS
 
-MOST_BRANCHES = 8
 FORK_EXAMPLE = "learning_rate=0.1, 0.01"
 
 
@@ -125,9 +125,9 @@ class Steering:
     def _fork(self, steps: int, settings: Mapping[str, Iterable[Any]]) -> None:
         """In the trainer's thread."""
         made = self.session.fork(**settings)
-        if len(made) > MOST_BRANCHES:
+        if len(made) > MOST_RUNS:
             raise ValueError(
-                f"a bench shows {MOST_BRANCHES} branches at most, not {len(made)}; fork the session itself"
+                f"a bench shows {MOST_RUNS} branches at most, not {len(made)}; fork the session itself"
             )
         self.branches = branches = Branches(made)
         self._lay_over(dict(zip(made.labels, made, strict=True)))
@@ -159,9 +159,10 @@ class Steering:
         self.publisher.wake()
 
     def _lay_over(self, runs: Mapping[str, Session]) -> None:
-        curves: Any = self.views.get("recorded_curves")
-        if curves is not None:
-            curves.over = runs
+        for name in ("recorded_curves", "run_comparison"):
+            view: Any = self.views.get(name)
+            if view is not None:
+                view.over = runs
 
     # Files ------------------------------------------------------------------------------------------
 

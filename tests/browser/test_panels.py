@@ -179,6 +179,25 @@ def test_views_follow_one_another_without_a_word_from_the_kernel(views: Views) -
     views.agree("layout", ["activations"])
 
 
+def test_a_step_marked_paints_the_charts_over_steps_alone_before_its_numbers_are_there(views: Views) -> None:
+    code = f"""() => {{
+        const stage = {STAGE}, all = [...stage.panels.values()];
+        const charts = all.filter(({{ name }}) => {ALL}.includes(name));
+        const dirty = () => charts.filter((panel) => panel.dirty).map((panel) => panel.name).sort();
+        stage.draw(true);
+        const found = [dirty()];
+        for (const [name, value] of [["moment", 1], ["selection", [2]]]) {{
+            stage.store.put(name, value);
+            found.push(dirty());
+        }}
+        return found;
+    }}"""
+    for name in ALL:
+        views.panel(name).locator("canvas").wait_for()
+    assert views.page.evaluate(code) == [[], ["loss_curve"], sorted(ALL)]
+    views.agree("moment", 1)
+
+
 def test_panels_are_closed_opened_enlarged_and_put_in_order(views: Views) -> None:
     root, page = views.root, views.page
     assert views.order() == ALL

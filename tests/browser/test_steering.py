@@ -180,6 +180,9 @@ def opened(browser: Any, report: tuple[Any, Path]) -> Any:
     assert not errors
 
 
+INKS = """canvas => { const context = canvas.getContext("2d");
+                      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+                      return new Set(new Uint32Array(data.buffer)).size; }"""
 BOOK = "cortexLabBenches.get('report').stage"
 DRAWN = f"""name => {{
     const {{ meta, arrays }} = {BOOK}.frames.get(name);
@@ -241,6 +244,22 @@ def test_a_report_is_linked_and_browsed_without_a_kernel(opened: Any, report: An
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_is_below_the_fold_is_drawn_on_paper(browser: Any, report: Any) -> None:
+    context = browser._chromium.new_context(viewport={"width": 900, "height": 400}, offline=True)
+    page = context.new_page()
+    try:
+        page.goto(report[1].as_uri())
+        page.locator('[data-view="loss_curve"][data-step]').wait_for()
+        below = page.locator(".cortex-card .cortex-view:not([data-sequence])")
+        assert below.count() >= 3
+        assert page.pdf().startswith(b"%PDF")
+        assert below.count() == 0
+        for canvas in page.locator(".cortex-card canvas.cortex-canvas").all():
+            assert canvas.evaluate(INKS) > 8
+    finally:
+        context.close()
+
+
 ACTIVATIONS = ["relu", "elu", "selu", "sigmoid", "tanh", "softplus", "softsign", "swish", "hard_sigmoid",
                "hard_swish", "mish", "gelu", "gelu_tanh", "relu6", "exponential", "softmax"]  # fmt: skip
 
@@ -250,16 +269,27 @@ def test_a_drawing_gets_the_answer_of_the_kernel(browser: Any, tmp_path: Path) -
     import numpy as np
 
     import cortex_lab as cl
-    from cortex_lab.widgets.program import FUNCTIONS
+    from cortex_lab.widgets.program import _ELEMENTWISE, _MAKERS, FUNCTIONS
+
+    ELEMENTWISE = [cl.nn.LAYERS[each] for each in _ELEMENTWISE if each not in ("Activation", "ReLU")]
 
     layers = [
+        cl.Rescaling(0.1, -0.2), cl.Normalization(mean=[0.3], variance=[2.0]),
         cl.Conv2D(6, 3, padding="same", activation="relu"), cl.BatchNormalization(),
-        cl.Conv2D(8, 3, strides=2, groups=2, use_bias=False), cl.LeakyReLU(0.1),
-        cl.AveragePooling2D(2, padding="same"),
+        cl.GroupNormalization(groups=3), cl.GaussianNoise(0.1), cl.GaussianDropout(0.1), cl.LayerScale(1.3),
+        cl.LocalResponseNormalization(size=4, alpha=0.5), cl.PReLU("ones", shared_axes=(1, 2)),
+        cl.Conv2D(8, 3, strides=2, groups=2, use_bias=False), cl.LeakyReLU(0.1), cl.PReLU("glorot_uniform"),
+        cl.AveragePooling2D(2, padding="same"), cl.RMSNormalization(axis=(-2, -1)),
         cl.Conv2D(4, 2, dilation_rate=1, padding=1), cl.LayerNormalization(), cl.MaxPooling2D(2, strides=1),
-        cl.Dropout(0.5),
-        cl.Flatten(), *(cl.Dense(9, activation=each) for each in ACTIVATIONS), cl.Dense(10),
+        cl.AveragePooling2D(2, strides=1, padding=1, count_padding=True),
+        cl.Softmax(axis=1), cl.Softmax(groups=2), cl.LogSoftmax(axis=2), cl.Rescaling(60.0, 66.0),
+        cl.Dropout(0.5), cl.ReLU(0.9, 0.2, 0.3), cl.ReLU(threshold=0.1), cl.ReLU(),
+        cl.Flatten(), *(cl.Dense(9, activation=each) for each in ACTIVATIONS),
+        *(layer for each in ELEMENTWISE for layer in (cl.Dense(9), each())), cl.Activation("tanh"),
+        cl.Reshape((3, 3, 1)), cl.Conv2D(3, 1), cl.GlobalAveragePooling2D(keepdims=True),
+        cl.GlobalMaxPooling2D(), cl.Dense(10),
     ]  # fmt: skip
+    assert {type(each).__name__ for each in layers} == {*_MAKERS}
     assert {*ACTIVATIONS, "linear", "leaky_relu", "log_softmax"} == FUNCTIONS
     digits = cl.data.load("digits")
     network = cl.Network(layers, digits.input_shape, seed=0, ops="reference")

@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 
 from tests.browser.harness import Lab
+from tests.widgets.reading_reports import Read
 
 WATCH = """() => {
     const panel = document.querySelector('.cortex-bench .cortex-view[data-view="loss_curve"]');
@@ -193,6 +194,15 @@ def test_the_whole_tour_and_its_bench(lab: Lab, tmp_path: Path) -> None:
         bench.panel(panel).scroll_into_view_if_needed()
         lab.wait_until(lambda panel=panel: bench.picture(panel) != light[panel], f"{panel} in the dark")
         assert bench.inks(panel) > 8, f"{panel} looks blank in the dark"
+
+    # Small enough as it is: a report that is too large leaves steps out.
+    lab.run_code("from cortex_lab.widgets.report import MOMENTS, chosen_steps")
+    report = Path(lab.value("str(session.report('run.html').absolute())"))
+    try:
+        assert 100_000 < report.stat().st_size < 5_000_000
+        assert Read(report).steps == lab.value("chosen_steps(session, MOMENTS)")
+    finally:
+        report.unlink()
 
     lab.run_code("bench.close()")
     lab.page.locator("[class^=cortex-lab-static] img").wait_for()

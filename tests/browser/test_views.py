@@ -87,6 +87,13 @@ def test_a_cell_of_the_matrix_selects_its_rows_everywhere(views: Views) -> None:
     click(views, "confusion_matrix", *where(views, "confusion_matrix", f"{true}, {said}:"))
     views.agree("selection", rows[cell])
     views.wait(lambda: views.picture("confusion_matrix") != plain, "a frame around the cell")
+    framed, whole = views.picture("confusion_matrix"), len(rows[cell])
+    views.lab.run_code(f"bench.selection = [{rows[cell][0]}]")
+    views.agree("selection", rows[cell][:1])
+    views.wait(lambda: views.picture("confusion_matrix") not in (plain, framed), "another one for some of it")
+    where(views, "confusion_matrix", f"{true}, {said}:")
+    told = views.panel("confusion_matrix").locator(".cortex-tooltip").inner_text()
+    assert whole > 1 and f"1 of {whole} selected" in told
 
 
 def test_buttons_leave_out_the_rows_selected(views: Views) -> None:

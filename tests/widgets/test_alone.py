@@ -24,12 +24,8 @@ def test_a_view_is_made_by_its_name_or_says_why_not(kind: str, name: str) -> Non
     assert make.__doc__ == inspect.getdoc(VIEWS[name]) and "session" not in inspect.signature(make).parameters
     if VIEWS[name].fits(session):
         assert name in dir(session.views) and type(make()) is VIEWS[name] and make().session is session
-    elif name in dir(session.views):
-        assert name == "run_comparison"
-        with pytest.raises(TypeError, match="'other'"):
-            make()
-        assert make(session).other is session
     else:
+        assert name not in dir(session.views)
         with pytest.raises(NothingToShow, match=rf"{name} has nothing to show of this session\. \w.*\n\w"):
             make()
 

@@ -12,7 +12,7 @@ import pytest
 
 import cortex_lab as cl
 from cortex_lab.study import Session
-from cortex_lab.widgets import Chart, GraphMap, MapPicture, PathView, RunComparison
+from cortex_lab.widgets import Chart, GraphMap, MapPicture, PathView
 from cortex_lab.widgets.chart.canvas import pack
 from cortex_lab.widgets.chart.searched import OfSearch
 from cortex_lab.widgets.opening import views_of
@@ -21,7 +21,7 @@ from tests.widgets import session_kinds
 from tests.widgets.hand import linear, three_classes
 from tests.widgets.toys import ToySession, ToyTraining
 
-OTHERS = (PathView, RunComparison, OfSearch, MapPicture, GraphMap)
+OTHERS = (PathView, OfSearch, MapPicture, GraphMap)
 OF_SESSIONS = [cls for cls in VIEWS.values() if not issubclass(cls, OTHERS)]
 
 

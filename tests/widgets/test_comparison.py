@@ -78,10 +78,56 @@ def test_nothing_recorded_yet_draws_the_layers():
     assert chart.caption.startswith("0 steps that both recorded") and len(chart.plots) == 3
 
 
-@pytest.mark.parametrize("other", [None, 3, "fork", session_kinds.KINDS])
+@pytest.mark.parametrize("other", [3, "fork", session_kinds.KINDS])
 def test_what_is_no_session_is_refused(other):
     with pytest.raises((TypeError, ValueError), match="other must be a session, such as a branch of a fork"):
         RunComparison(session_kinds.arrays(), other)
+
+
+def drawn(view):
+    chart = view.drawing()
+    return [mark.label for mark in chart.plots[0].marks] if chart.plots else chart.note
+
+
+def test_of_a_bench_two_branches_are_compared_or_one_with_the_session():
+    session = session_kinds.arrays()
+    session.step(3)
+    view = RunComparison(session)
+    assert "no other run to compare with.\nFork on the bench" in drawn(view)
+    fork = session.fork(learning_rate=[0.001, 0.1])
+    fork.step(2)
+    view.over = dict(zip(fork.labels, fork, strict=True))
+    assert drawn(view) == list(fork.labels)
+    theirs = RunComparison(fork[0], fork[1])
+    np.testing.assert_array_equal(view.look().paired[1], theirs.look().paired[1])
+    np.testing.assert_array_equal(view.frame(), theirs.frame())
+    before = view.state(True)
+    view.first, view.second = 0, 2
+    assert view.state(True) != before and drawn(view) == ["the session", fork.labels[1]]
+    np.testing.assert_array_equal(view.frame(), RunComparison(session, fork[1]).frame())
+    for first, second, told in ((1, 1, "beside itself"), (0, 3, "There is no run 3")):
+        view.first, view.second = first, second
+        assert told in drawn(view) and f"2 is {fork.labels[1]}" in drawn(view)
+    view.over = {"alone": fork[0]}
+    assert drawn(view) == ["the session", "alone"]
+    # One of one's own comes before them.
+    view.other = fork[1]
+    assert drawn(view) == ["one", "other"]
+    view.other, view.over = None, {}
+    assert "no other run" in drawn(view)
+
+
+def test_a_measure_that_the_other_does_not_record_is_named():
+    session = session_kinds.arrays()
+    view = RunComparison(session, key="accuracy")
+    view.over = {"values": session_kinds.regression()}
+    assert drawn(view) == "values does not record 'accuracy'.\nCompare another measure."
+
+
+@pytest.mark.parametrize(("over", "told"), [(3, "over"), ({"a": 3}, r"over\['a'\]")])
+def test_what_is_laid_over_is_sessions(over, told):
+    with pytest.raises((TypeError, ValueError), match=told):
+        RunComparison(session_kinds.arrays()).over = over
 
 
 def test_names_are_two():

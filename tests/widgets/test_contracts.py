@@ -39,8 +39,10 @@ from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.canvas import pack
 from cortex_lab.widgets.chart.heat_map import HeatMap
 from cortex_lab.widgets.chart.marks import Arrangement, Mark, Sentences
+from cortex_lab.widgets.chart.matrix import frames_of_selected
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import PALETTE
+from cortex_lab.widgets.chart.selection import checked_selection
 from cortex_lab.widgets.chart.table import table_of
 from cortex_lab.widgets.views import VIEWS
 from tests.widgets.cases import MARK_CASES, VIEW_CASES
@@ -248,3 +250,24 @@ def test_what_stands_for_rows_selects_them(view_type) -> None:
             if mark.names and mark.names[0].startswith("row "):
                 named = zip(each, mark.names, strict=True)
                 assert all(name.startswith(f"row {rows[0]}") for rows, name in named)
+
+
+@pytest.mark.parametrize("view_type", VIEW_CASES)
+def test_what_stands_for_rows_selected_has_a_frame_in_every_picture(view_type) -> None:
+    view = VIEW_CASES[view_type](120)
+    stand = [mark for plot in view.drawing().plots for mark in plot.marks
+             if isinstance(mark, (Bars, Matrix)) and len(mark.starts)]  # fmt: skip
+    if not stand:
+        pytest.skip("nothing in it stands for rows")
+    plain, shapes = view.png(dpi=30), len(view.figure().layout.shapes)
+    rows = max((mark.members[start:end] for mark in stand for start, end in pairwise(mark.starts)), key=len)
+    for chosen, width in ((rows[:1], 0.7), (rows, 1.6)):
+        view.selection = checked_selection(view.session, chosen)
+        marks = [mark for plot in view.drawing().plots for mark in plot.marks if hasattr(mark, "starts")]
+        frames = [frame for mark in marks for frame in frames_of_selected(mark)]
+        assert width in [wide for _, wide in frames] or len(rows) == 1
+        for mark in marks:
+            for place, wide in frames_of_selected(mark):
+                mine = np.isin(mark.members[mark.starts[place] : mark.starts[place + 1]], chosen)
+                assert mine.any() and mine.all() == (wide > 1)
+        assert view.png(dpi=30) != plain and len(view.figure().layout.shapes) > shapes

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cortex_lab.widgets.chart.marks import Chart
-from cortex_lab.widgets.frames import SHARES, Frames
+from cortex_lab.widgets.frames import DEAR, SHARES, Frames
 
 INTERVAL = 0.125
 
@@ -17,11 +17,11 @@ INTERVAL = 0.125
 class Costly(Frames):
     """Frames of panels that always have something new, for as long as their `costs` in seconds tell."""
 
-    def __init__(self, **costs: float) -> None:
+    def __init__(self, hurries: bool = True, **costs: float) -> None:
         self.now, self.steps, self.costs = 0.0, 0, costs
         views: Any = {name: self.view(name) for name in costs}
         session: Any = SimpleNamespace(running=True, step_number=0, between_steps=None)
-        speed: Any = SimpleNamespace(hurries=True)
+        speed: Any = SimpleNamespace(hurries=hurries)
         scrubber: Any = SimpleNamespace(target=None)
         super().__init__(
             session, views, speed, lambda: False, scrubber, dict, interval=INTERVAL, clock=lambda: self.now
@@ -69,6 +69,27 @@ def test_panels_that_are_wanted_together_share() -> None:
 def test_a_dear_panel_does_not_hold_back_a_cheap_one() -> None:
     came = Costly(cheap=0.4 * INTERVAL * SHARES[0], dear=10 * INTERVAL * SHARES[0]).drawn(60)
     assert set(np.diff(came["cheap"])) == {1} and set(np.diff(came["dear"])) == {20}
+
+
+def test_where_nobody_hurries_dear_panels_come_after_the_others_one_in_a_frame() -> None:
+    frames = Costly(hurries=False, cheap=0.1 * DEAR, dear=3 * DEAR, other=2 * DEAR)
+    names = ("cheap", "dear", "other")
+    came = lambda: [*frames.make(names)[0]]  # noqa: E731
+    # What they take is not known before.
+    assert came() == [*names] and not frames.puts_off
+    frames.steps += 1
+    assert came() == ["cheap"] and frames.puts_off
+    assert came() == ["dear"] and frames.puts_off
+    assert came() == ["other"] and not frames.puts_off
+    assert came() == []
+    # Where the others have always something new, they come all the same.
+    seen = []
+    for _ in range(8):
+        frames.steps += 1
+        frames.now += INTERVAL
+        seen.append(came())
+    assert all(each[0] == "cheap" and len(each) < 3 for each in seen)
+    assert {name for each in seen for name in each} == {*names}
 
 
 def test_that_a_moment_is_on_its_way_is_told_when_it_takes_longer_than_a_frame() -> None:

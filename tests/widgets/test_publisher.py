@@ -118,6 +118,21 @@ def test_nothing_is_sent_before_a_page_says_hello(desk):
     assert page.frames[0]["panels"]["a"]["step"] == 1
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_what_is_waited_for_keeps_no_distance_unless_the_training_would_pay_for_it(desk, training: bool):
+    one = desk(interval=0.1)
+    page = Page(one)
+    page.say("hello")
+    one.training = training
+    one.go_on(lambda: len(page.frames) == 1, "a frame")
+    one.publisher.wake(at_once=True)
+    one.go_on(lambda: len(page.frames) == 2, "the next")
+    one.publisher.wake()
+    one.go_on(lambda: len(page.frames) == 3, "one that nobody waits for")
+    waited_for, usual = one.distances()
+    assert (waited_for < 0.01) is not training and usual > 0.09
+
+
 def test_without_a_page_what_can_wait_keeps_the_distance_of_frames_and_what_cannot_does_not(desk):
     one = desk(interval=0.1)
     one.go_on(lambda: one.settled, "a first round")

@@ -16,6 +16,7 @@ import pytest
 import cortex_lab as cl
 from cortex_lab.study import Session
 from cortex_lab.widgets import Bench, page
+from cortex_lab.widgets.program import _MAKERS
 from cortex_lab.widgets.report import chosen_steps, write_report
 from cortex_lab.widgets.report_file import MOST_BYTES
 from tests.widgets.reading_reports import Read
@@ -198,3 +199,11 @@ print(session.report({str(tmp_path / "run.html")!r}, moments=1, views=["loss_cur
 """
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 10_000
+
+
+def test_a_page_computes_every_layer_of_the_kinds_that_it_says_it_does() -> None:
+    rooms = ("dense", "conv2d", "pooling", "global_pooling", "flatten", "normalization", "activation",
+             "prelu", "local_response")  # fmt: skip
+    for name, layer in cl.nn.LAYERS.items():
+        if layer.__module__.rpartition(".")[2] in rooms and not name.endswith("1D"):
+            assert name in _MAKERS, name

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cortex_lab.widgets import Bench, SampleBrowser
+from cortex_lab.widgets import Bench, ConfusionMatrix, SampleBrowser
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.marks import Cells, Tiles
 from cortex_lab.widgets.chart.selection import Selection
-from cortex_lab.widgets.views.sample_browser import CHANGED, LABELS, LOSS, MARGIN, confident_errors
+from cortex_lab.widgets.views.sample_browser import CHANGED, LABELS, LOSS, MARGIN, SELECTED, confident_errors
 from tests.widgets import session_kinds
 from tests.widgets.hand import linear, three_classes
 from tests.widgets.toys import Page
@@ -82,11 +82,11 @@ class TestOrders:
 
     def test_each_kind_of_answer_has_its_orders(self):
         wanted = {
-            "dataset": (LOSS, MARGIN, CHANGED, LABELS),
-            "yes_or_no": (LOSS, MARGIN, CHANGED, LABELS),
-            "a_class_at_each_step": (LOSS, MARGIN, CHANGED),
-            "several_labels": (LOSS, MARGIN, CHANGED),
-            "regression": (LOSS, CHANGED),
+            "dataset": (LOSS, MARGIN, CHANGED, LABELS, SELECTED),
+            "yes_or_no": (LOSS, MARGIN, CHANGED, LABELS, SELECTED),
+            "a_class_at_each_step": (LOSS, MARGIN, CHANGED, SELECTED),
+            "several_labels": (LOSS, MARGIN, CHANGED, SELECTED),
+            "regression": (LOSS, CHANGED, SELECTED),
         }
         for kind, orders in wanted.items():
             view = SampleBrowser(session_kinds.KINDS[kind]())
@@ -97,6 +97,66 @@ class TestOrders:
     def test_infinite_losses_come_first_and_unknown_ones_last(self):
         frame = SampleBrowser(session_kinds.some_labels_unknown()).frame()
         assert np.isnan(frame.loss.to_numpy()[-10:]).all() and frame.loss[:30].is_monotonic_decreasing
+
+
+class TestThoseSelected:
+    @pytest.mark.parametrize("kind", session_kinds.KINDS)
+    def test_they_are_shown_of_whatever_part_with_the_losses_that_they_have_there(self, kind):
+        session = session_kinds.KINDS[kind]()
+        if not SampleBrowser.fits(session):
+            return
+        session.step(3)
+        view = SampleBrowser(session, order=SELECTED)
+        assert "No row is selected.\nClick a cell" in view.drawing().note
+        parts = view.answers.parts()
+        rows = [int(numbers[place]) for numbers in parts.values() for place in (0, -1)]
+        view.selection = Selection(rows)
+        frame = view.frame()
+        assert sorted(frame.index) == sorted(rows) and str(len(rows)) in view.drawing().caption
+        for name, numbers in parts.items():
+            view.part, view.order = name, LOSS
+            mine = frame.loc[frame.index.isin(numbers), "loss"]
+            np.testing.assert_allclose(mine, view.frame().loss[mine.index], rtol=1e-5, atol=1e-6)
+
+    def test_the_rows_of_a_cell_of_the_matrix_are_opened(self):
+        session = three_classes()
+        # Of class 0, and said to be of class 2.
+        cell = ConfusionMatrix(session).look().members[2]
+        view = SampleBrowser(session, order=SELECTED)
+        view.selection = Selection(cell)
+        line = view.frame().loc[5]
+        assert cell.tolist() == view.frame().index.tolist() == [5] and (line.label, line.said) == ("0", "2")
+
+    def test_a_click_on_one_of_them_leaves_the_others_and_another_selection_takes_their_place(self):
+        view = SampleBrowser(three_classes(), order=SELECTED)
+        view.selection = Selection([1, 4, 5])
+        assert view.frame().index.tolist() == [5, 1, 4]
+        view.selection = Selection([4])
+        assert view.frame().index.tolist() == [5, 1, 4]
+        assert view.act(0).edits == (("excluded_rows", [4]),)
+        view.selection = Selection([4, 0])
+        assert sorted(view.frame().index) == [0, 4]
+        view.selection = Selection()
+        assert "No row is selected" in view.drawing().note
+        view.selection = Selection([4])
+        assert view.frame().index.tolist() == [4]
+
+    def test_buttons_are_there_for_rows_that_are_trained_on(self):
+        session = session_kinds.dataset()
+        view = SampleBrowser(session, order=SELECTED)
+        parts = view.answers.parts()
+        view.selection = Selection(parts["training"][:2])
+        assert isinstance(view.drawing().plots[1].marks[0], Buttons)
+        view.selection = Selection([parts["training"][0], parts["test"][0]])
+        assert len(view.drawing().plots) == 1
+
+    def test_a_relabeled_row_has_its_new_label(self):
+        session = three_classes()
+        view = SampleBrowser(session, order=SELECTED)
+        view.selection = Selection([5, 1])
+        assert view.frame().label.to_dict() == {5: "0", 1: "1"}
+        session.edit("labels", {5: 2})
+        assert view.frame().label.to_dict() == {5: "2", 1: "1"}
 
 
 class TestWhatIsDrawn:

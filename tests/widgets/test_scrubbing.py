@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cortex_lab.widgets import Bench, View
+from cortex_lab.study import Past
+from cortex_lab.widgets import Bench, View, frames, scrubbing
 from cortex_lab.widgets.chart.moments import Moments
 from cortex_lab.widgets.views import VIEWS
 from tests.waiting import wait_until
@@ -196,3 +197,17 @@ def test_the_update_of_the_moment_is_measured_there(bench) -> None:
                      for each in ("kernel", "bias")]  # fmt: skip
             wanted = np.sqrt(sum(np.square(one - other).sum() for one, other in pairs))
             assert found[layer] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_kept_step_is_shown_before_what_was_inside_it_is_replayed(bench, monkeypatch) -> None:
+    page, done = Page(bench), []
+    page.say("hello", visible=["weight_histogram", "status"])
+    wait_until(lambda: page.last("weight_histogram"), "the present")
+    go, pack = Past.advance, frames.packed_view
+    monkeypatch.setattr(scrubbing, "LOOKED_AT", 60.0)
+    monkeypatch.setattr(Past, "advance", lambda past: (done.append("replays"), go(past)))
+    monkeypatch.setattr(frames, "packed_view", lambda *given: (done.append("shows"), pack(*given))[1])
+    page.change("moment", 1, value=12)
+    wait_until(lambda: page.last("weight_histogram").get("step") == 12, "the weights of then")
+    wait_until(lambda: bench.scrubber._past.arrived, "the inside of the step, once somebody has looked")
+    assert done[:2] == ["shows", "replays"]

@@ -29,6 +29,9 @@ def test_every_panel_shows_something(kind: str) -> None:
     session = KINDS[kind]()
     session.step(3)
     views = views_of(session, {}, without=set())
+    fork = session.fork(learning_rate=[0.001, 0.01])
+    fork.step(2)
+    views["run_comparison"].over = dict(zip(fork.labels, fork, strict=True))
     for name, view in views.items():
         chart = view.drawing()
         assert not chart.note, (name, chart.note)

@@ -107,11 +107,14 @@ def test_branches_see_the_same_batches_and_one_is_kept(bench) -> None:
     assert [line[1] for line in lines] == ["learning_rate=0.5", "learning_rate=0.0001"]
     assert all(line[2].startswith("6 steps, loss ") for line in lines)
     assert set(bench.views["recorded_curves"].over) == {"learning_rate=0.5", "learning_rate=0.0001"}
+    apart = bench.views["run_comparison"].look()
+    assert apart.names == ("learning_rate=0.5", "learning_rate=0.0001") and apart.paired[0][-1] == 10
     wanted = bench.branches.fork[0].network.params.copy()
     bench.keep(0)
     session = bench.wait().session
     assert session.step_number == 10 and np.array_equal(session.network.params, wanted)
     assert bench.branches is None and bench.views["recorded_curves"].over == {}
+    assert bench.views["run_comparison"].over == {}
     assert bench.learning_rate == 0.5
     said = str(session.script())
     assert "bench.fork(6, learning_rate=[0.5, 0.0001])" in said and "bench.keep(0)" in said

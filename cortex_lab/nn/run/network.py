@@ -27,6 +27,7 @@ from cortex_lab.nn.run.ids import reads_ids
 from cortex_lab.nn.run.pickled import Pickled
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
+from cortex_lab.nn.run.room import room_for
 from cortex_lab.nn.run.turns import Turns
 
 EVALUATION_ROWS = 256
@@ -204,7 +205,10 @@ class Network(NetworkAnswers, Pickled):
         return self.predict(x)
 
     def activations(self, x: object, layers: Collection[str] | None = None) -> dict[str, np.ndarray]:
-        """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape)."""
+        """Outputs of the named layers (all by default) for rows `x`, by name: arrays (rows, *out_shape).
+
+        For many rows they share one piece of memory, which goes when the last of them does.
+        """
         wanted = self.layers
         if layers is not None:
             wanted = checks.listed("layers", layers, "a list of the names of layers, such as ['dense_1']")
@@ -353,10 +357,11 @@ class Network(NetworkAnswers, Pickled):
         results: dict[str, np.ndarray] = {}
 
         def gather(part: slice, bound: Bound) -> None:
-            for name in keep or self.graph.outputs:
-                values = self.ops.to_numpy(bound.buffers[name])
-                if name not in results:
-                    results[name] = np.empty((rows, *values.shape[1:]), values.dtype)
+            wanted = keep or self.graph.outputs
+            found = {name: self.ops.to_numpy(bound.buffers[name]) for name in wanted}
+            if not results:
+                results.update(room_for(rows, found))
+            for name, values in found.items():
                 results[name][part] = values
 
         self.evaluate_batches(inputs, gather, keep)

@@ -74,7 +74,7 @@ class RowAnswers:
         self.known: KnownRows = rows_of(session)
         self._parts: tuple[Batches, dict[str, np.ndarray]] | None = None
         self._twin: tuple[Network, TotalLoss] | None = None
-        self._taken: tuple[str, Any, tuple[np.ndarray, Named, Named]] | None = None
+        self._taken: tuple[np.ndarray, Any, tuple[np.ndarray, Named, Named]] | None = None
         self._turn = forks.freed(threading.Lock())
 
     @staticmethod
@@ -106,7 +106,11 @@ class RowAnswers:
         numbers = self.parts().get(part, np.empty(0, np.int64))
         if not len(numbers):
             raise NothingToShow(f"There are no {part} rows.\nChoose another part of the data.")
-        return self._collected(part, len(numbers), *self._take(part, numbers))
+        return self.collect_part(part, numbers)
+
+    def collect_part(self, part: str, numbers: np.ndarray) -> Collected:
+        """As `collect`, of these rows, or a sample of them, under a name of their own."""
+        return self._collected(part, len(numbers), *self._take(numbers))
 
     def collect_rows(self, rows: np.ndarray) -> Collected:
         """As `collect`, of these rows, all of them."""
@@ -138,11 +142,11 @@ class RowAnswers:
             network, _ = self._twin_with(*collected.weights)
             return network.activations(network.checked_inputs(inputs), list(network.graph.outputs))
 
-    def _take(self, part: str, numbers: np.ndarray) -> tuple[np.ndarray, Named, Named]:
+    def _take(self, numbers: np.ndarray) -> tuple[np.ndarray, Named, Named]:
         batches: Any = self.session.process.batches  # type: ignore[attr-defined]
-        if self._taken is None or self._taken[0] != part or self._taken[1] is not batches:
+        if self._taken is None or self._taken[0] is not numbers or self._taken[1] is not batches:
             rows = self._sample(numbers)
-            self._taken = part, batches, (rows, *self._known_now(rows))
+            self._taken = numbers, batches, (rows, *self._known_now(rows))
         return self._taken[2]
 
     def _known_now(self, rows: np.ndarray) -> tuple[Named, Named]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -46,28 +47,29 @@ class LayersSeen:
     fresh: bool
     past: tuple[pd.DataFrame, ...] = ()
 
-    @property
+    @cached_property
     def wrong_ones(self) -> pd.DataFrame:
         """Which numbers are out of bounds: a bool each."""
-        found = pd.DataFrame(False, self.frame.index, self.frame.columns)
+        values = {column: self.frame[column].to_numpy() for column in self.frame}
+        found = {column: np.zeros(len(self.frame), bool) for column in values}
         for column, (low, high) in TROUBLE.items():
-            values = self.frame[column]
+            numbers = values[column].astype(float)
             # Half of all units see nothing of zeros, which layers that rest have anyway.
-            found[column] = (values < low) | (values > high) | np.isinf(values)
-        norms = self.frame["weight norm"]
-        found["weight norm"] = ~np.isfinite(norms) & (self.frame["parameters"] > 0)
-        found["gradient norm"] &= ~self.frame["frozen"].to_numpy(bool)
-        found["update ratio"] &= ~self.frame["frozen"].to_numpy(bool)
-        return found
+            found[column] = (numbers < low) | (numbers > high) | np.isinf(numbers)
+        found["weight norm"] = ~np.isfinite(values["weight norm"].astype(float)) & (values["parameters"] > 0)
+        learns = ~values["frozen"].astype(bool)
+        found["gradient norm"] &= learns
+        found["update ratio"] &= learns
+        return pd.DataFrame(found, index=self.frame.index)
 
     @property
     def troubles(self) -> list[str]:
         """What is out of bounds, a few words each."""
-        wrong = self.wrong_ones
+        layers, wrong = self.frame.index, self.wrong_ones
         return [
-            f"{column} {self.frame.at[layer, column]:.3g} in {layer}".replace("-", "−")
-            for column in wrong.columns
-            for layer in wrong.index[wrong[column]]
+            f"{column} {self.frame[column].iat[place]:.3g} in {layers[place]}".replace("-", "−")
+            for column in wrong
+            for place in np.flatnonzero(wrong[column])
         ]
 
 
@@ -97,11 +99,14 @@ class LayerStats:
             # For all who look: until the next update, what is kept are the parameters of now.
             _KEPT_FROM[training] = step
         changed = fresh and step != _KEPT_FROM.get(training)
-        before = Before(network, record.params_before) if changed else None
+        before = record.params_before if changed else None
         most = MOST_AT_REST if exact else MOST_VALUES
-        rows = {}
+        rows, parts = {}, _parts(network)
+        # Where the change of each layer is put in turn: new memory for every one takes longer than to look.
+        most_of_one = max((part.stop - part.start for part in parts.values()), default=0)
+        room = None if before is None else network.ops.xp.empty(most_of_one, before.dtype)
         for name, node in network.graph.nodes.items():
-            line = _of_parameters(network, name, fresh, before)
+            line = _of_parameters(network, parts.get(name), fresh, before, room)
             line["frozen"] = name in training.frozen.nodes
             seen = loaded is not None and fresh and not node.layer.is_view
             values = loaded.bound.buffers.get(name) if seen else None  # type: ignore[union-attr]
@@ -139,33 +144,34 @@ class LooksKept:
         return replace(seen, past=past)
 
 
-class Before:
-    """The parameters before the last update, by name."""
+def _parts(network: Network) -> dict[str, slice]:
+    """Where the parameters of each layer that has any lie in the flat vector."""
+    found: dict[str, slice] = {}
+    start = 0
+    for name, array in network.parameters.items():
+        layer, end = name.partition("/")[0], start + array.size
+        found[layer] = slice(found[layer].start if layer in found else start, end)
+        start = end
+    return found
 
-    def __init__(self, network: Network, flat: Any) -> None:
-        self.parts, start = {}, 0
-        for name, array in network.parameters.items():
-            self.parts[name] = flat[start : start + array.size]
-            start += array.size
 
-
-def _of_parameters(network: Network, name: str, fresh: bool, before: Before | None) -> dict[str, Any]:
-    mine = [each for each in network.parameters if each.startswith(f"{name}/")]
-    norm, nothing = network.ops.norm, math.nan
-    if not mine:
-        none = dict.fromkeys(("weight norm", "gradient norm", "update norm", "update ratio"), nothing)
-        return {"parameters": 0, **none}
-    arrays = {each: network.parameters[each].reshape(-1) for each in mine}
-    weights = _length(norm(array) for array in arrays.values())
-    gradient = _length(norm(network.gradients[each].reshape(-1)) for each in mine) if fresh else nothing
-    update = ratio = nothing
+def _of_parameters(
+    network: Network, part: slice | None, fresh: bool, before: Any, room: Any
+) -> dict[str, Any]:
+    if part is None:
+        nothing = ("weight norm", "gradient norm", "update norm", "update ratio")
+        return {"parameters": 0, **dict.fromkeys(nothing, math.nan)}
+    norm, weights = network.ops.norm, network.params[part]
+    update = ratio = math.nan
     if before is not None:
-        update = _length(norm(array - before.parts[each]) for each, array in arrays.items())
-        ratio = update / max(_length(norm(before.parts[each]) for each in mine), 1e-30)
+        change = room[: part.stop - part.start]
+        network.ops.xp.subtract(weights, before[part], out=change)
+        update = float(norm(change))
+        ratio = update / max(float(norm(before[part])), 1e-30)
     return {
-        "parameters": sum(array.size for array in arrays.values()),
-        "weight norm": weights,
-        "gradient norm": gradient,
+        "parameters": part.stop - part.start,
+        "weight norm": float(norm(weights)),
+        "gradient norm": float(norm(network.gradient[part])) if fresh else math.nan,
         "update norm": update,
         "update ratio": ratio,
     }
@@ -185,10 +191,6 @@ def _of_output(network: Network, name: str, values: Any, most: int) -> dict[str,
         dead = float((looked.reshape(-1, looked.shape[-1]) == 0).all(axis=0).mean())
     mean, std = (float(known.mean()), float(known.std())) if known.size else (math.nan, math.nan)
     return dict(zip(columns, (dead, mean, std, lost), strict=True))
-
-
-def _length(norms: Any) -> float:
-    return math.sqrt(sum(float(norm) ** 2 for norm in norms))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

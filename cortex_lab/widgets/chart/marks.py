@@ -103,7 +103,7 @@ class Bars(Mark):
 
     Among named bars `strong` is the place of one that stands out, for the reason `told`. Where there are
     `members`, a click on a bar selects rows of the dataset: of bar i those from `starts[i]` to
-    `starts[i + 1]` (see `matrix.grouped`).
+    `starts[i + 1]` (see `matrix.grouped`); with some that are `selected`, it has a frame.
     """
 
     values: np.ndarray
@@ -115,6 +115,7 @@ class Bars(Mark):
     told: str = ""
     members: np.ndarray = field(default_factory=lambda: _NONE)
     starts: np.ndarray = field(default_factory=lambda: _NONE)
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
 
     @property
     def on_axes(self) -> bool:

@@ -29,7 +29,7 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
-from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.matrix import Matrix, frames_of_selected
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.parallel import Parallel
@@ -195,10 +195,14 @@ def _bars(mark: Bars, axes: Axes) -> None:
     if mark.edges is not None:
         style = {"align": "edge", "color": _color(mark.color), "alpha": 0.75}
         axes.bar(mark.edges[:-1], mark.values, np.diff(mark.edges), **style)
+        for bar, width in frames_of_selected(mark):
+            axes.axvspan(*mark.edges[bar : bar + 2], fill=False, edgecolor="#e76300", linewidth=width)
         return
     count = len(mark.values)
     colors = [_color(mark.color) if mark.strong in (None, place) else "#9e9e9e" for place in range(count)]
     axes.barh(range(count), mark.values, color=colors)
+    for bar, width in frames_of_selected(mark):
+        axes.axhspan(bar - 0.45, bar + 0.45, fill=False, edgecolor="#e76300", linewidth=width)
     axes.set(yticks=range(count), yticklabels=mark.names)
     axes.invert_yaxis()
 

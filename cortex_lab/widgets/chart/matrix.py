@@ -23,7 +23,8 @@ class Matrix(Mark):
 
     `wrong_ones` is a bool for each cell that shall stand out as wrong.
     Where there are `members`, a click on a cell selects rows of the dataset: of cell i, counted along the
-    rows, those from `starts[i]` to `starts[i + 1]`. `chosen` is the line that has a frame, and where lines
+    rows, those from `starts[i]` to `starts[i + 1]`; cells with some that are `selected` have a frame.
+    `chosen` is the line that has a frame, and where lines
     `act`, the page tells of a click on one.
     """
 
@@ -36,6 +37,7 @@ class Matrix(Mark):
     wrong_ones: np.ndarray = field(default_factory=lambda: _NONE)
     members: np.ndarray = field(default_factory=lambda: _NONE)
     starts: np.ndarray = field(default_factory=lambda: _NONE)
+    selected: np.ndarray = field(default_factory=lambda: _NONE)
     chosen: int | None = None
     acts: bool = False
 
@@ -62,6 +64,15 @@ class Matrix(Mark):
 
     def is_wrong(self, row: int, column: int) -> bool:
         return bool(len(self.wrong_ones) and self.wrong_ones[row * len(self.columns) + column])
+
+
+def frames_of_selected(mark: Any) -> list[tuple[int, float]]:
+    """Cells of a matrix, or bars, that stand for rows selected, and how wide their frames are."""
+    if not len(mark.selected) or not len(mark.starts):
+        return []
+    stand = np.concatenate([[0], np.cumsum(np.isin(mark.members, mark.selected))])
+    counts, all_of_it = np.diff(stand[mark.starts]), np.diff(mark.starts)
+    return [(int(i), 1.6 if counts[i] == all_of_it[i] else 0.7) for i in np.flatnonzero(counts)]
 
 
 def grouped(cells: Sequence[np.ndarray]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.heat_map import HeatMap
-from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.matrix import Matrix, frames_of_selected
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, category
 from cortex_lab.widgets.chart.parallel import Parallel
@@ -37,6 +37,10 @@ def matrix(colormap: Callable[[str], Any], mark: Matrix, axes: Any) -> None:
     if mark.chosen is not None:
         frame = {"facecolor": "none", "edgecolor": CHOSEN, "linewidth": 1.6}
         axes.axhspan(mark.chosen - 0.5, mark.chosen + 0.5, **frame)
+    for cell, width in frames_of_selected(mark):
+        row, column = divmod(cell, len(mark.columns))
+        across = column / len(mark.columns), (column + 1) / len(mark.columns)
+        axes.axhspan(row - 0.48, row + 0.48, *across, fill=False, edgecolor=CHOSEN, linewidth=width)
 
 
 def _cut(name: str, most: int = 19) -> str:
@@ -80,30 +84,62 @@ def colormap_of(colormap: Callable[[str], Any], color: str) -> Any:
 
 
 def node_map(colormap: Callable[[str], Any], mark: NodeMap, axes: Any) -> None:
+    """All boxes are one artist and all words another: of hundreds, drawing each alone takes a second."""
+    from matplotlib.collections import PolyCollection
+
     axes.plot(mark.way_x, mark.way_y, color="#9e9e9e", linewidth=0.8, zorder=1)
     axes.set(xlim=(0, 1), ylim=(1, 0))
-    width, height = 0.86 / mark.columns, 0.8 / max(1, mark.lanes)
-    room = int(axes.bbox.width / axes.figure.get_figure(root=True).dpi * 72 * width / 3.7)
-    for node, (name, detail, x, y) in enumerate(
-        zip(mark.names, mark.details, mark.across, mark.down, strict=True)
-    ):
-        level = mark.values[node] if len(mark.values) else np.nan
-        shade = colormap("sequential")(0.7 * float(level)) if np.isfinite(level) else "white"
-        wrong = bool(len(mark.wrong_ones) and mark.wrong_ones[node])
-        edge = CHOSEN if node == mark.chosen else FAULT if wrong else "#9e9e9e"
-        style = {
-            "facecolor": shade,
-            "edgecolor": edge,
-            "linewidth": 1.6 if node == mark.chosen or wrong else 0.7,
-        }
-        axes.fill(*_box(x, y, width, height), zorder=2, **style)
-        if len(mark.dead) and mark.dead[node] > 0:
-            left, bottom = x - width / 2, y + height / 2
-            full = _box(left + width * mark.dead[node] / 2, bottom, width * mark.dead[node], 0.12 * height)
-            axes.fill(*full, facecolor="#616161", zorder=3)
-        color = "white" if np.isfinite(level) and level > 0.75 else "#15181d"
-        text = "\n".join(filter(None, (_cut(name, max(4, room)), _cut(detail, max(4, room)))))
-        axes.text(x, y, text, ha="center", va="center", fontsize=5.5, color=color, zorder=4)
+    count, width, height = len(mark.names), 0.86 / mark.columns, 0.8 / max(1, mark.lanes)
+    middles = np.stack([mark.across, mark.down], axis=1)
+    levels = np.asarray(mark.values if len(mark.values) else np.full(count, np.nan), float)
+    known = np.isfinite(levels)
+    shades = np.where(known[:, None], colormap("sequential")(0.7 * np.where(known, levels, 0)), 1.0)
+    edges, widths = np.full(count, "#9e9e9e"), np.full(count, 0.7)
+    stand = mark.wrong_ones.astype(bool) if len(mark.wrong_ones) else np.zeros(count, bool)
+    edges[stand], widths[stand] = FAULT, 1.6
+    if mark.chosen is not None:
+        edges[mark.chosen], widths[mark.chosen] = CHOSEN, 1.6
+    sizes = np.tile([width, height], (count, 1))
+    style = {"facecolors": shades, "edgecolors": edges, "linewidths": widths}
+    axes.add_collection(PolyCollection(_boxes(middles, sizes), zorder=2, **style), autolim=False)
+    if np.nansum(mark.dead) > 0:
+        sizes = np.stack([width * np.nan_to_num(mark.dead), np.full(count, 0.12 * height)], axis=1)
+        places = middles + np.stack([(sizes[:, 0] - width) / 2, np.full(count, height / 2)], axis=1)
+        bars = PolyCollection(_boxes(places, sizes), facecolors="#616161", edgecolors="none", zorder=3)
+        axes.add_collection(bars, autolim=False)
+    room = max(4, int(axes.bbox.width / axes.figure.get_figure(root=True).dpi * 72 * width / 3.7))
+    both = zip(mark.names, mark.details, strict=True)
+    told = [[_cut(line, room) for text in each for line in text.split("\n") if line] for each in both]
+    colors = np.where(levels > 0.75, "white", "#15181d")
+    _words(axes, told, middles, colors, size=5.5)
+
+
+def _words(axes: Any, told: list[list[str]], places: np.ndarray, colors: np.ndarray, size: float) -> None:
+    """Lines of text in the middle of places, as outlines; what is said again is outlined once."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.path import Path
+    from matplotlib.textpath import text_to_path
+    from matplotlib.transforms import Affine2D
+
+    # As text, and no formula, whatever signs there are in somebody's names.
+    font, outlines, words, at = FontProperties(size=size), dict[tuple[str, float], Any](), [], []
+    for node, lines in enumerate(told):
+        for place, line in enumerate(lines):
+            # Of the foot of the letters, in points above the middle.
+            rise = 1.25 * size * ((len(lines) - 1) / 2 - place) - 0.37 * size
+            if (line, rise) not in outlines:
+                corners, codes = text_to_path.get_text_path(font, line)
+                points = np.asarray(corners, float).reshape(-1, 2) * (size / text_to_path.FONT_SCALE)
+                points += (-points[:, 0].max(initial=0.0) / 2, rise)
+                outlines[line, rise] = Path(points, codes or None)
+            words.append(outlines[line, rise])
+            at.append(node)
+    upright = Affine2D().scale(1 / 72) + axes.figure.get_figure(root=True).dpi_scale_trans
+    style = {"facecolors": colors[at], "edgecolors": "none", "linewidths": 0, "zorder": 4}
+    shown = PathCollection(words, offsets=places[at], offset_transform=axes.transData, **style)
+    shown.set_transform(upright)
+    axes.add_collection(shown, autolim=False)
 
 
 def parallel(colormap: Callable[[str], Any], mark: Parallel, axes: Any) -> None:
@@ -122,6 +158,7 @@ def parallel(colormap: Callable[[str], Any], mark: Parallel, axes: Any) -> None:
             axes.text(axis - 0.03, place, _cut(text, 12), **style)
 
 
-def _box(x: float, y: float, width: float, height: float) -> tuple[list[float], list[float]]:
-    left, right, top, bottom = x - width / 2, x + width / 2, y - height / 2, y + height / 2
-    return [left, right, right, left], [top, top, bottom, bottom]
+def _boxes(middles: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The corners of boxes (n, 4, 2)."""
+    corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    return middles[:, None] + corners * sizes[:, None]

@@ -27,7 +27,7 @@ from cortex_lab.widgets.chart.marks import (
     Tiles,
     Trail,
 )
-from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.matrix import Matrix, frames_of_selected
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, PALETTE, category
 from cortex_lab.widgets.chart.parallel import Parallel
@@ -136,11 +136,17 @@ def _bars(mark: Bars, place: _Place) -> None:
         middles, widths = (mark.edges[:-1] + mark.edges[1:]) / 2, np.diff(mark.edges)
         style = {"marker_color": _color(mark.color), "opacity": 0.75}
         place.add("bar", x=middles, y=mark.values, width=widths, name=mark.label, **style)
+        for bar, width in frames_of_selected(mark):
+            line = {"color": "#e76300", "width": width}
+            place.figure.add_vrect(*mark.edges[bar : bar + 2].tolist(), line=line, **place.at)
         return
     count = len(mark.values)
     colors = [_color(mark.color) if mark.strong in (None, i) else "#9e9e9e" for i in range(count)]
     style = {"orientation": "h", "marker_color": colors, "name": mark.label}
     place.add("bar", x=mark.values, y=list(mark.names), **style)
+    for bar, width in frames_of_selected(mark):
+        line = {"color": "#e76300", "width": width}
+        place.figure.add_hrect(bar - 0.45, bar + 0.45, line=line, **place.at)
     place.figure.update_yaxes(visible=True, autorange="reversed", type="category", **place.at)
 
 

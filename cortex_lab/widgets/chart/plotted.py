@@ -10,7 +10,7 @@ import numpy as np
 
 from cortex_lab.widgets.chart.buttons import Buttons
 from cortex_lab.widgets.chart.heat_map import HeatMap
-from cortex_lab.widgets.chart.matrix import Matrix
+from cortex_lab.widgets.chart.matrix import Matrix, frames_of_selected
 from cortex_lab.widgets.chart.node_map import NodeMap
 from cortex_lab.widgets.chart.palette import FAULT, category
 from cortex_lab.widgets.chart.parallel import Parallel
@@ -30,6 +30,10 @@ def matrix(scale: Callable[[str], Any], mark: Matrix, place: Any) -> None:
     if mark.chosen is not None:
         box = {"y0": mark.chosen - 0.5, "y1": mark.chosen + 0.5, "x0": -0.5, "x1": len(mark.columns) - 0.5}
         place.figure.add_shape(type="rect", line={"color": "#e76300", "width": 2}, **box, **place.at)
+    for cell, width in frames_of_selected(mark):
+        row, column = divmod(cell, len(mark.columns))
+        box = {"y0": row - 0.48, "y1": row + 0.48, "x0": column - 0.48, "x1": column + 0.48}
+        place.figure.add_shape(type="rect", line={"color": "#e76300", "width": width}, **box, **place.at)
     place.figure.update_yaxes(visible=True, autorange="reversed", type="category", **place.at)
     place.figure.update_xaxes(visible=True, type="category", **place.at)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from cortex_lab.ground import checks
 from cortex_lab.study import Session
-from cortex_lab.widgets.chart.marks import Cells, Chart, Line, Mark, Plot, Scatter, Tiles
+from cortex_lab.widgets.chart.marks import Bars, Cells, Chart, Line, Mark, Plot, Scatter, Tiles
+from cortex_lab.widgets.chart.matrix import Matrix
 
 Rows = Iterable[int] | np.ndarray | None
 
@@ -140,6 +141,8 @@ def _marked(plot: Plot, selection: Selection, moment: Moment) -> Plot:
 def _selected(mark: Mark, selection: Selection) -> Mark:
     if isinstance(mark, (Scatter, Tiles, Cells)) and mark.pins:
         return replace(mark, selected=mark.keys[np.isin(mark.keys, selection.rows)])
+    if isinstance(mark, (Bars, Matrix)) and len(mark.starts):
+        return replace(mark, selected=mark.members[np.isin(mark.members, selection.rows)])
     return mark
 
 

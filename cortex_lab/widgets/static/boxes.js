@@ -42,19 +42,37 @@ MARKS.bars = (surface, mark, place) => {
     return i < 0 || i >= count || x < area.left || x > area.right ? null : i;
   };
   pickBars(mark, place, barAt);
-  // A bar has a frame where all of what it stands for is selected.
-  context.strokeStyle = theme.color(6);
-  context.lineWidth = 2;
-  for (const i of wholeBars(mark, surface.store)) context.strokeRect(left, area.top + (i + 0.14) * pitch, full, pitch * 0.72);
+  frameChosen(surface, mark, (i) => [left, area.top + (i + 0.14) * pitch, full, pitch * 0.72]);
   return (x, y) => {
     const i = barAt(x, y);
     if (i === null) return null;
     const value = plot.x?.percent ? `${(100 * values[i]).toFixed(2)}%` : formatNumber(values[i]);
-    return { x, y, text: `${names[i]}: ${value}${i === strong && mark.told ? `\n${mark.told}` : ""}` };
+    return { x, y, text: `${names[i]}: ${value}${i === strong && mark.told ? `\n${mark.told}` : ""}${chosenOf(surface.store, mark, i).told}` };
   };
 };
 
-const membersOfBar = (mark, i) => (mark.starts?.length ? mark.members.subarray(mark.starts[i], mark.starts[i + 1]) : []);
+// The rows that a bar, or a cell of a matrix, stands for.
+const membersOf = (mark, i) => (mark.starts?.length ? mark.members.subarray(mark.starts[i], mark.starts[i + 1]) : []);
+
+// Whether some of these rows, and whether all of them, are selected; and how many, in words.
+function chosenOf(store, mark, i) {
+  const rows = store.chosen.size ? membersOf(mark, i) : [];
+  const count = rows.reduce((sum, row) => sum + store.chosen.has(row), 0);
+  return { some: count > 0, all: count > 0 && count === rows.length, told: count ? `\n${count} of ${rows.length} selected` : "" };
+}
+
+// What stands for rows has a frame where all of them are selected, and a thin one where some are.
+function frameChosen({ context, theme, store }, mark, boxOf) {
+  if (!store.chosen.size || !mark.starts?.length) return;
+  context.strokeStyle = theme.color(6);
+  for (let i = 0; i + 1 < mark.starts.length; i++) {
+    const { some, all } = chosenOf(store, mark, i);
+    context.lineWidth = all ? 2 : 1;
+    context.setLineDash(all ? [] : [3, 2]);
+    if (some) context.strokeRect(...boxOf(i));
+  }
+  context.setLineDash([]);
+}
 
 // A click on a bar selects the rows that it stands for.
 function pickBars(mark, place, barAt) {
@@ -62,14 +80,8 @@ function pickBars(mark, place, barAt) {
   const others = place.pick;
   place.pick = (x, y) => {
     const i = barAt(x, y);
-    return i === null ? (others?.(x, y) ?? null) : membersOfBar(mark, i);
+    return i === null ? (others?.(x, y) ?? null) : membersOf(mark, i);
   };
-}
-
-function wholeBars(mark, store) {
-  if (!store.chosen.size) return [];
-  const whole = (rows) => rows.length && rows.every((row) => store.chosen.has(row));
-  return [...mark.values.keys()].filter((i) => whole(membersOfBar(mark, i)));
 }
 
 MARKS.cells = (surface, mark, place) => {

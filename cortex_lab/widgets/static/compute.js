@@ -133,6 +133,7 @@ const COMPUTE = {
     return y;
   },
 
+  // The scale and shift of a channel, or of every value.
   affine: (step, x, { scale, shift }) => Float64Array.from(x, (value, i) => value * scale[i % scale.length] + shift[i % scale.length]),
 
   normalize(step, x, { gamma, beta }) {
@@ -143,6 +144,63 @@ const COMPUTE = {
       const spread = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length;
       for (let i = 0; i < row.length; i++) {
         row[i] = ((row[i] - mean) / Math.sqrt(spread + step.epsilon)) * (gamma ? gamma[i] : 1) + (beta ? beta[i] : 0);
+      }
+    }
+    return y;
+  },
+
+  // Of a row (places, channels), each group of neighboring channels over all places.
+  group_normalize(step, x, { gamma, beta }) {
+    const [channels, size] = [step.features, step.features / step.groups];
+    const y = new Float64Array(x.length);
+    for (let first = 0; first < channels; first += size) {
+      const mine = [];
+      for (let i = 0; i < x.length; i++) if (Math.floor((i % channels) / size) * size === first) mine.push(i);
+      const mean = mine.reduce((sum, i) => sum + x[i], 0) / mine.length;
+      const spread = mine.reduce((sum, i) => sum + (x[i] - mean) ** 2, 0) / mine.length;
+      for (const i of mine) {
+        const c = i % channels;
+        y[i] = ((x[i] - mean) / Math.sqrt(spread + step.epsilon)) * (gamma ? gamma[c] : 1) + (beta ? beta[c] : 0);
+      }
+    }
+    return y;
+  },
+
+  rms_normalize(step, x, { scale }) {
+    const y = Float64Array.from(x);
+    for (let at = 0; at < y.length; at += step.features) {
+      const row = y.subarray(at, at + step.features);
+      const squares = row.reduce((sum, value) => sum + value * value, 0) / row.length;
+      for (let i = 0; i < row.length; i++) row[i] = (row[i] / Math.sqrt(squares + step.epsilon)) * scale[i];
+    }
+    return y;
+  },
+
+  local_response(step, x) {
+    const channels = step.shape.at(-1);
+    return Float64Array.from(x, (value, i) => {
+      const c = i % channels;
+      const [low, high] = [Math.max(0, c - Math.floor(step.size / 2)), Math.min(channels - 1, c + Math.floor((step.size - 1) / 2))];
+      let squares = 0;
+      for (let each = low; each <= high; each++) squares += x[i - c + each] ** 2;
+      return value / (step.k + (step.alpha / step.size) * squares) ** step.beta;
+    });
+  },
+
+  limited_relu: (step, x) => Float64Array.from(x, (value) =>
+    value < step.threshold ? step.alpha * (value - step.threshold) : Math.min(value, step.limit ?? Infinity)),
+
+  prelu: (step, x, { alpha }) => Float64Array.from(x, (value, i) => (value > 0 ? value : alpha[i] * value)),
+
+  // Over every so many values that lie `places` apart.
+  softmax(step, x) {
+    const { classes, places } = step;
+    const [y, row] = [new Float64Array(x.length), new Float64Array(classes)];
+    for (let at = 0; at < x.length; at += classes * places) {
+      for (let place = 0; place < places; place++) {
+        for (let i = 0; i < classes; i++) row[i] = x[at + i * places + place];
+        activated(row, step.activation, classes);
+        for (let i = 0; i < classes; i++) y[at + i * places + place] = row[i];
       }
     }
     return y;

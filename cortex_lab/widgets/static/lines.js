@@ -51,7 +51,8 @@ function drawOutline(context, { scales, area }, edges, values) {
   context.stroke();
 }
 
-function drawUprightBars({ context, theme, store }, mark, place) {
+function drawUprightBars(surface, mark, place) {
+  const { context, theme } = surface;
   const { scales, area, presence } = place;
   context.fillStyle = theme.color(mark.color);
   context.globalAlpha = 0.75 * presence(mark.label);
@@ -63,11 +64,10 @@ function drawUprightBars({ context, theme, store }, mark, place) {
     context.fillRect(left + 0.5, Math.min(level, floor), Math.max(1, right - left - 1), Math.abs(floor - level));
   }
   context.globalAlpha = 1;
-  context.strokeStyle = theme.color(6);
-  for (const i of wholeBars(mark, store)) {
+  frameChosen(surface, mark, (i) => {
     const [left, right] = [scales.x(mark.edges[i]), scales.x(mark.edges[i + 1])];
-    context.strokeRect(left, area.top, right - left, area.bottom - area.top);
-  }
+    return [left, area.top, right - left, area.bottom - area.top];
+  });
   pickBars(mark, place, (x, y) => {
     const at = scales.x.invert(x);
     const i = mark.edges.findIndex((edge, j) => edge <= at && at < mark.edges[j + 1]);

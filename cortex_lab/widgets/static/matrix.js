@@ -11,7 +11,6 @@ MARKS.matrix = (surface, mark, place) => {
   const [width, height] = [(area.right - left) / columns.length, (area.bottom - area.top - 18) / rows.length];
   const ramp = rampOf(theme.shades[mark.ramp]);
   const [low, high] = mark.limits;
-  const membersOf = (cell) => (mark.starts?.length ? mark.members.subarray(mark.starts[cell], mark.starts[cell + 1]) : []);
   rows.forEach((_, i) => {
     context.textAlign = "right";
     context.fillStyle = i === mark.chosen ? theme.text : theme.muted;
@@ -32,12 +31,7 @@ MARKS.matrix = (surface, mark, place) => {
   context.strokeStyle = theme.color(6);
   context.lineWidth = 2;
   if (mark.chosen !== undefined) context.strokeRect(left, area.top + mark.chosen * height - 0.5, area.right - left - 1, height);
-  // A cell has a frame where all of what it stands for is selected.
-  for (let cell = 0; store.chosen.size && cell < texts.length; cell++) {
-    const members = membersOf(cell);
-    if (!members.length || !members.every((row) => store.chosen.has(row))) continue;
-    context.strokeRect(left + (cell % columns.length) * width, area.top + Math.floor(cell / columns.length) * height, width - 1, height - 1);
-  }
+  frameChosen(surface, mark, (cell) => [left + (cell % columns.length) * width, area.top + Math.floor(cell / columns.length) * height, width - 1, height - 1]);
   context.textAlign = "center";
   context.fillStyle = theme.muted;
   columns.forEach((name, j) => context.fillText(fit(context, name, width - 4), left + (j + 0.5) * width, area.bottom - 7));
@@ -48,7 +42,7 @@ MARKS.matrix = (surface, mark, place) => {
   if (mark.starts?.length) {
     place.pick = (x, y) => {
       const found = find(x, y);
-      return found && membersOf(found[0] * columns.length + found[1]);
+      return found && membersOf(mark, found[0] * columns.length + found[1]);
     };
   }
   if (mark.acts) place.act = (x, y) => find(x, y)?.[0] ?? null;
@@ -56,8 +50,8 @@ MARKS.matrix = (surface, mark, place) => {
     const found = find(x, y);
     if (!found) return null;
     const cell = found[0] * columns.length + found[1];
-    const count = membersOf(cell).length;
+    const count = membersOf(mark, cell).length;
     const told = count ? `\n${count} row${count === 1 ? "" : "s"}, to be selected by a click` : "";
-    return { x, y, text: `${rows[found[0]]}, ${columns[found[1]]}: ${texts[cell]}${told}` };
+    return { x, y, text: `${rows[found[0]]}, ${columns[found[1]]}: ${texts[cell]}${told}${chosenOf(store, mark, cell).told}` };
   };
 };

@@ -27,6 +27,9 @@ class Stage {
       this.themeObserver.observe(root, { attributes: true, attributeFilter });
     }
     window.addEventListener("resize", this.redrawAll);
+    // On paper all is in sight.
+    this.drawAll = () => this.draw(true);
+    window.addEventListener("beforeprint", this.drawAll);
     bench.stage = this;
     for (const mount of bench.mounts) this.attach(mount);
     model.on("comm_live_update", () => setTimeout(() => this.lookForKernel(), 0));
@@ -55,6 +58,7 @@ class Stage {
     for (const controls of this.controls.values()) controls.close();
     this.themeObserver.disconnect();
     window.removeEventListener("resize", this.redrawAll);
+    window.removeEventListener("beforeprint", this.drawAll);
     if (this.bench.stage === this) this.bench.stage = null;
     globalThis.cortexLabBenches?.delete(this.bench.id);
   }
@@ -115,8 +119,12 @@ class Stage {
       return;
     }
     if (name === "layout" || name === "enlarged") arrangePanels(panels, this.store.values);
-    for (const panel of panels) panel.follow?.();
-    this.redraw();
+    for (const panel of panels) {
+      panel.follow?.();
+      // A chart that has no axis of steps shows the moment once its numbers are there.
+      panel.dirty ||= name !== "moment" || panel.stepped?.length !== 0;
+    }
+    this.schedule();
   }
 
   receive(content, buffers) {
@@ -155,7 +163,7 @@ class Stage {
     this.schedule();
   }
 
-  draw() {
+  draw(all = false) {
     this.scheduled = false;
     this.dress();
     if (this.unarranged) {
@@ -163,7 +171,7 @@ class Stage {
       this.changed("layout");
     }
     for (const panel of this.panels.values()) {
-      if (!panel.dirty || !panel.visible) continue;
+      if (!panel.dirty || !(panel.visible || all)) continue;
       const frame = this.frames.get(panel.name);
       if (!frame) continue;
       if (!panel.laidOut()) {

@@ -1,4 +1,4 @@
-"""The batch last fetched: its rows, the worst first, with the loss of each."""
+"""The batch last fetched: its rows as they were trained on, with the loss of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_COLUMNS = 12
 
 @dataclass(frozen=True)
 class ShownBatch:
-    """Rows of the batch of `step`, those at fault and of the highest loss first; `values` as seen."""
+    """Rows of the batch of `step` with their losses; `values` are what they were trained on, (rows, ...)."""
 
     step: int
     rows: np.ndarray
@@ -32,7 +32,10 @@ class ShownBatch:
 
 
 class BatchRows(View[ShownBatch]):
-    """The rows of the batch last fetched with the loss of each: those at fault first, then by their loss."""
+    """The rows of the batch last fetched with the loss of each: at fault, selected, then by their loss.
+
+    They are shown as they were trained on, augmented: at a moment, the very pixels of that step.
+    """
 
     title = "Batch"
     size = (7.2, 3.2)
@@ -46,7 +49,8 @@ class BatchRows(View[ShownBatch]):
         return hasattr(type(session), "frame") and hasattr(session.process, "batch")
 
     def state(self, exact: bool) -> Hashable:
-        return self.session.step_number, self.session.phase, self.session.trace.version
+        chosen = tuple(self.selection[:1000])
+        return self.session.step_number, self.session.phase, self.session.trace.version, chosen
 
     def collect(self, exact: bool) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, str, tuple[int, ...]]:
         network, training = network_of(self.session), getattr(self.session, "process", None)
@@ -57,13 +61,20 @@ class BatchRows(View[ShownBatch]):
         inputs = batch.inputs[name] if isinstance(batch.inputs, dict) else batch.inputs
         losses = self.session.frame["loss"].to_numpy(dtype=float)  # type: ignore[attr-defined]
         bad = getattr(self.session.fault, "rows", ())
-        seen = np.array(network.seen(name, np.asarray(inputs)))
+        record, augmenter = training.record, training.augmenter  # type: ignore[union-attr]
+        loaded = record.loaded
+        if name in augmenter.by_input and loaded is not None and name in loaded.bound.buffers:
+            # What a step did to them was done where they lie, and nowhere else.
+            seen = np.array(network.ops.to_numpy(loaded.bound.buffers[name]))
+        else:
+            seen = np.array(network.seen(name, np.asarray(inputs)))
         return self.session.step_number, np.array(batch.rows), losses, seen, name, tuple(bad)
 
     def prepare(self, collected: Any) -> ShownBatch:
         step, rows, losses, values, name, bad = collected
         at_fault = np.isin(rows, bad)
-        order = np.lexsort((-np.nan_to_num(losses, nan=-np.inf), ~at_fault))[:MOST_ROWS]
+        others = ~np.isin(rows, self.selection.rows)
+        order = np.lexsort((-np.nan_to_num(losses, nan=-np.inf), others, ~at_fault))[:MOST_ROWS]
         network = network_of(self.session)
         prepared = network.preparations.get(name)
         columns = network.reads.get(name, ()) if prepared is None else prepared.features
@@ -85,7 +96,8 @@ class BatchRows(View[ShownBatch]):
         each = {"members": data.rows, "starts": np.arange(len(data.rows) + 1)}
         losses = Bars(values, names=told, strong=strong, told="at fault", **each)
         bars = Plot((losses,), "loss of each row", x=Axis((0.0, highest)), share=1.0)
-        shown = f"{len(data.rows)} of {data.total} rows, those at fault and of the highest loss first"
+        first = "those at fault, those selected" if len(self.selection) else "those at fault"
+        shown = f"{len(data.rows)} of {data.total} rows, {first} and of the highest loss first"
         summary = f"The batch of step {data.step}: {shown}; the first is {names[0]}"
         plots = (Plot((self._pictured(data),), "what they hold", share=2.0), bars)
         return Chart(plots, "row", shown, summary=summary, step=data.step)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cortex_lab.compute import one_blas_thread
 from cortex_lab.ground import checks
 from cortex_lab.study import Session
 from cortex_lab.widgets.chart.knob import Knob
@@ -152,7 +153,8 @@ def principal(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     most = min(2, *features.shape)
     with np.errstate(invalid="ignore"):
         made = Principal(most, random_state=0)
-        places = made.fit_transform(features)
+        # Many threads take longer over what is small, most of all where others want the cores.
+        places = one_blas_thread.within(lambda: made.fit_transform(features))
     spread = made.singular_values_
     scale = float(np.abs(features).max(initial=0.0)) * np.sqrt(features.size)
     whole = (spread > ALIKE * spread[0]) & (spread > 1e-6 * scale)

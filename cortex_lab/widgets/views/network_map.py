@@ -111,8 +111,8 @@ class NetworkMap(OfOneNode, View[Mapped]):
         wrong = seen.wrong_ones.any(axis=1)
         frame = seen.frame.reindex(list(names))
         frame[TIME] = [sum(data.times.get(name, (np.nan,))) for name in names]
-        lines = {name: {**frame.loc[name].to_dict(), "times": data.times.get(name)} for name in names}
-        said = [self._said(name, line) for name, line in lines.items()]
+        lines = frame.to_dict("index")
+        said = [self._said(name, {**lines[name], "times": data.times.get(name)}) for name in names]
         details, told = zip(*said, strict=True)
         # Of what is in blocks, the block is told under the pointer.
         short = tuple(name.rpartition(".")[2] for name in names)

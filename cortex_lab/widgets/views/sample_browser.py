@@ -27,6 +27,8 @@ from cortex_lab.widgets.chart.picture_tiles import thinned
 from cortex_lab.widgets.chart.view import NothingToShow, View
 
 LOSS, MARGIN, CHANGED, LABELS = "highest loss", "lowest margin", "most changed", "likely label errors"
+SELECTED = "selected"
+NOTHING_SELECTED = "No row is selected.\nClick a cell of a matrix or a bar, or draw around points of a map."
 MOST_PICTURES, MOST_LINES, MOST_COLUMNS, MOST_PIXELS = 48, 12, 7, 64
 
 
@@ -42,7 +44,7 @@ class BrowsedRows:
 
 
 class SampleBrowser(OfAnswers, View[BrowsedRows]):
-    """The rows with the highest loss, the lowest margin, the most changed answers, or labels likely wrong.
+    """Rows of the highest loss, the lowest margin, the most changed answers, doubtful labels, or selected.
 
     The margin is the chance of the likeliest class less that of the next; of a yes or no, how far its chance
     is from one half, twice. Answers are compared with those of about an epoch ago, at the nearest step that
@@ -50,8 +52,9 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
     average of rows labeled so (Northcutt, Jiang and Chuang, 2021, https://arxiv.org/abs/1911.00068). What
     was learned by heart says nothing of its labels, so look early, or at rows held out.
 
-    A click selects a row. `act` are the edits of the buttons: of the rows selected or, without any, of all
-    that are shown; for training rows only.
+    What is selected, such as the rows of a cell of the confusion matrix, is shown of whatever part it is, the
+    highest loss first, until something else is. A click selects a row. `act` are the edits of the buttons:
+    of the rows selected or, without any, of all that are shown; for training rows only.
     """
 
     title = "Rows to look at"
@@ -68,6 +71,7 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
         self._ask(part)
         self._order = LOSS
         self._looked: BrowsedRows | None = None
+        self._picked = self.selection, np.empty(0, np.int64)
         if self._answers is not None:
             self.order = order
 
@@ -75,11 +79,11 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
     def orders(self) -> tuple[str, ...]:
         """The orders that there are for what the output says."""
         if self.goal.says == "values":
-            return LOSS, CHANGED
+            return LOSS, CHANGED, SELECTED
         # What has several answers to a row has no one label that is wrong.
         single = self.goal.says == "classes" or len(self.goal.classes) == 2
         once = len(self.session.network.graph.shape(self._output)) == 1  # type: ignore[attr-defined]
-        return (LOSS, MARGIN, CHANGED, LABELS) if single and once else (LOSS, MARGIN, CHANGED)
+        return (LOSS, MARGIN, CHANGED, *((LABELS,) if single and once else ()), SELECTED)
 
     @property
     def order(self) -> str:
@@ -102,6 +106,8 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
     # What is known of the rows ----------------------------------------------------------------------
 
     def collect(self, exact: bool) -> tuple[Collected, Collected | None]:
+        if self._order == SELECTED:
+            return self._of_selected(), None
         now = super().collect(exact)
         if self._order not in self.orders:
             self._order = LOSS
@@ -112,6 +118,18 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
         step, kept = session.history.nearest(ago)
         return now, replace(now, step=step, weights=(kept["params"], kept["state"], kept["loss_state"]))
 
+    def _of_selected(self) -> Collected:
+        answers, _ = self.answers, self.goal
+        if self._picked[0] is not self.selection:
+            # Of batches of one's own other rows cannot be had again.
+            rows = self.selection.rows[np.isin(self.selection.rows, answers.known.numbers)]
+            # A click on one of those that are shown marks it, and leaves the others to be clicked.
+            within = len(rows) and np.isin(rows, self._picked[1]).all()
+            self._picked = self.selection, self._picked[1] if within else rows
+        if not len(self._picked[1]):
+            raise NothingToShow(NOTHING_SELECTED)
+        return answers.collect_part(SELECTED, self._picked[1])
+
     def prepare(self, collected: tuple[Collected, Collected | None]) -> BrowsedRows:
         now, ago = collected
         before = None if ago is None else self.answers.work_out(ago).outputs[self._output]  # type: ignore[index]
@@ -119,8 +137,8 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
         frame = self._frame(answered, before)
         if self._order == LABELS and "doubt" not in frame:
             raise NothingToShow(f"The {answered.part} rows have no labels.\nChoose another part of the data.")
-        by, rising = {LOSS: ("loss", False), MARGIN: ("margin", True), CHANGED: ("changed", False)}.get(
-            self._order, ("doubt", False)
+        by, rising = {MARGIN: ("margin", True), CHANGED: ("changed", False), LABELS: ("doubt", False)}.get(
+            self._order, ("loss", False)
         )
         right = float((frame.label == frame.best).mean()) if by == "doubt" else 1.0
         if by == "doubt":
@@ -169,14 +187,15 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
 
     def chart(self, data: BrowsedRows) -> Chart:
         shown = data.frame.iloc[: len(data.places)]
-        caption = f"{self._order}: {len(shown):,} of {data.answered.told}"
+        first = "highest loss first" if self._order == SELECTED else self._order
+        caption = f"{first}: {len(shown):,} of {data.answered.told}"
         if self._order == CHANGED and data.since is not None:
             caption += f", since step {data.since:,}"
         if self._order == LABELS:
             caption = f"{len(data.frame):,} of {data.answered.told} have labels that are likely wrong"
             caption += f", says a network that is right about {data.right:.0%}" if data.right < 1 else ""
         unknown = int(np.isnan(data.answered.losses).sum())
-        if unknown and self._order == LOSS:
+        if unknown and self._order in (LOSS, SELECTED):
             caption += f"; the loss of {unknown:,} is not a number"
         summary = f"{self.title} at step {data.answered.step}, {caption}"
         told = {"caption": caption, "summary": summary, "step": data.answered.step}
@@ -185,7 +204,7 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
         pictured = _pictured(data.answered.inputs)
         mark = self._lines(data, shown) if pictured is None else _tiles(pictured[data.places], shown)
         plots = (Plot((mark,), share=3.0),)
-        if data.answered.part == "training":
+        if self._trained_on(data.answered):
             plots += (self._buttons(data),)
         return Chart(plots, "row", **told)
 
@@ -217,6 +236,13 @@ class SampleBrowser(OfAnswers, View[BrowsedRows]):
         if len(self.selection):
             return data.frame.loc[data.frame.index.isin(self.selection.rows)]
         return data.frame.iloc[: len(data.places)]
+
+    def _trained_on(self, answered: Answered) -> bool:
+        """Whether all of these rows are trained on, so that there is something to be done about them."""
+        if answered.part != SELECTED:
+            return answered.part == "training"
+        mine = self.answers.parts().get("training", np.empty(0, np.int64))
+        return bool(np.isin(answered.rows, mine).all())
 
     def _buttons(self, data: BrowsedRows) -> Plot:
         count = len(self._chosen(data))
