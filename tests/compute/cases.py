@@ -392,4 +392,4 @@ def warp_affine(draw: Draw) -> Case:
     return Case([*given], (4,))
 
 
-from tests.compute import depthwise_cases, sequence_cases  # noqa: E402, F401 - rows of the same table
+from tests.compute import depthwise_cases, sequence_cases, update_cases  # noqa: E402, F401 - rows of the same table

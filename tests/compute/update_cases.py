@@ -1,0 +1,50 @@
+"""More rows of the table in `cases`: updates of optimizers, whose numbers are given or lie in arrays ()."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.compute.cases import Case, Draw, case
+
+
+def _numbers(draw: Draw, *values: float) -> list[Any]:
+    captured = draw.pick(True, False)
+    return [np.array(each) if captured and draw.pick(True, False) else each for each in values]
+
+
+@case
+def update_nadam(draw: Draw) -> Case:
+    n, step = draw.size(1, 400, 100_003), draw.size(1, 1000)
+    arrays = [draw.numbers(n), draw.numbers(n), draw.numbers(n), draw.positive(n)]
+    return Case([*arrays, *_numbers(draw, 0.01, 0.9, 0.999, 1e-8, step, 0.7, 0.72, 0.3)], (0, 2, 3))
+
+
+@case
+def update_adagrad(draw: Draw) -> Case:
+    n = draw.size(1, 400, 100_003)
+    arrays = [draw.numbers(n), draw.numbers(n), draw.positive(n)]
+    return Case([*arrays, *_numbers(draw, 0.01, 1e-10)], (0, 2))
+
+
+@case
+def update_adadelta(draw: Draw) -> Case:
+    n = draw.size(1, 400, 100_003)
+    arrays = [draw.numbers(n), draw.numbers(n), draw.positive(n), draw.positive(n)]
+    return Case([*arrays, *_numbers(draw, 0.5, 0.95, 1e-6)], (0, 2, 3))
+
+
+@case
+def update_rmsprop(draw: Draw) -> Case:
+    n = draw.size(1, 400, 100_003)
+    mean, velocity = (draw.pick(None, draw.numbers(n, scale=0.1)) for _ in range(2))
+    arrays = [draw.numbers(n), draw.numbers(n), draw.positive(n), mean, velocity]
+    return Case([*arrays, *_numbers(draw, 0.01, 0.9, 0.8, 1e-2)], (0, 2, 3, 4))
+
+
+@case
+def update_lion(draw: Draw) -> Case:
+    n = draw.size(1, 400, 100_003)
+    arrays = [draw.numbers(n), draw.numbers(n), draw.numbers(n)]
+    return Case([*arrays, *_numbers(draw, 0.01, 0.9, 0.99)], (0, 2))
