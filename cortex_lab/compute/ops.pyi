@@ -553,6 +553,24 @@ class Ops:
         kernels/normalization.py
         """
 
+    def orthogonalize(self, matrix: Array, steps: int, out: Array) -> None:
+        """out = nearly U @ V.T of the singular value decomposition of `matrix`: singular values from 0.7 to 1.2.
+
+        By steps of Newton and Schulz's iteration, x becomes a x + (b x x' + c (x x')^2) x, with the factors of
+        Jordan et al., which hurry to about 1 instead of converging to it; singular values under 0.001 of the
+        matrix' norm stay smaller. `out` may be `matrix`.
+
+        kernels/orthogonal.py
+        """
+
+    def update_muon(self, params: Array, gradient: Array, mean: Array, learning_rate: float, momentum: float, steps: int) -> None:
+        """mean = momentum * mean + (1 - momentum) * gradient; params move by what lies ahead, made orthogonal.
+
+        All are matrices. The step is learning_rate * 0.2 * sqrt(longer side) times as long (Liu et al. 2025).
+
+        kernels/orthogonal.py
+        """
+
     def add_penalty_gradient(self, params: Array, gradient: Array, l1: float, l2: float) -> None:
         """gradient += l1 * sign(params) + 2 * l2 * params.
 

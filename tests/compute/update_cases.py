@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.compute.cases import Case, Draw, case
+from tests.compute.cases import Case, Draw, case, poison
 
 
 def _numbers(draw: Draw, *values: float) -> list[Any]:
@@ -48,3 +48,22 @@ def update_lion(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     arrays = [draw.numbers(n), draw.numbers(n), draw.numbers(n)]
     return Case([*arrays, *_numbers(draw, 0.01, 0.9, 0.99)], (0, 2))
+
+
+def _matrix(draw: Draw) -> np.ndarray:
+    rows, columns = draw.size(1, 40, draw.pick(90, 300)), draw.size(1, 40, 170)
+    # Far from losing a dimension: the iteration makes much of what rounding leaves there.
+    return draw.numbers(rows, columns) + 3 * np.eye(rows, columns, dtype=np.float32)
+
+
+@case
+def orthogonalize(draw: Draw) -> Case:
+    matrix = _matrix(draw)
+    return Case([matrix, draw.pick(1, 4, 5), poison(*matrix.shape)], (2,))
+
+
+@case
+def update_muon(draw: Draw) -> Case:
+    gradient = _matrix(draw)
+    arrays = [draw.numbers(*gradient.shape), gradient, 3 * gradient]
+    return Case([*arrays, *_numbers(draw, 0.01), 0.9, draw.pick(1, 5)], (0, 2))
