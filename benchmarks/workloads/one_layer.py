@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,14 @@ OPTIMIZED = {
 """The shapes of the parameters that an update is timed on."""
 
 
-def side(who: str) -> Callable[[str, str, str], Take]:
-    """What makes the work of a side: `make(kind, name, size)`, kind being a pass or "update"."""
-    return _ours if who == "ours" else _torch_side()
+def side(who: str, alone: bool) -> Callable[[str, str, str], Take]:
+    """What makes the work of a side: `make(kind, name, size)`, kind being a pass or "update".
+
+    With `alone` it has one thread.
+    """
+    threads = 1 if alone else len(os.sched_getaffinity(0))
+    os.environ["CORTEX_LAB_WORKERS"] = str(threads)
+    return _ours if who == "ours" else _torch_side(threads)
 
 
 def _again(act: Callable[[], Any]) -> Take:
@@ -99,12 +105,10 @@ def has_peer(kind: str, name: str) -> bool:
     return TABLE[name].peer is not None
 
 
-def _torch_side() -> Callable[[str, str, str], Take]:
-    import os
-
+def _torch_side(threads: int) -> Callable[[str, str, str], Take]:
     import torch
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     return lambda kind, name, size: (

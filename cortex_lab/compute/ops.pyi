@@ -790,13 +790,13 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_adadelta(self, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float, rho: float, epsilon: float) -> None:
+    def update_adadelta(self, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float, rho: float, epsilon: float, finite: Array | None=None) -> Any:
         """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares.
 
         kernels/updates.py
         """
 
-    def update_adagrad(self, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float) -> None:
+    def update_adagrad(self, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float, finite: Array | None=None) -> Any:
         """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon).
 
         kernels/updates.py
@@ -812,19 +812,19 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_lion(self, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float, beta_2: float) -> None:
+    def update_lion(self, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float, beta_2: float, finite: Array | None=None) -> Any:
         """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2.
 
         kernels/updates.py
         """
 
-    def update_nadam(self, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
+    def update_nadam(self, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float, finite: Array | None=None) -> Any:
         """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one.
 
         kernels/updates.py
         """
 
-    def update_rmsprop(self, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float) -> None:
+    def update_rmsprop(self, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float, finite: Array | None=None) -> Any:
         """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
         With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or

@@ -1,122 +1,69 @@
-"""The updates of Nadam, Adagrad, Adadelta, RMSprop and Lion, each in one pass over the flat vectors.
-
-Every number of theirs is an array (), read when the update is made.
-"""
+"""The updates of Nadam, Adagrad, Adadelta, RMSprop and Lion, each in one pass over the flat vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.jit import exact, exact_piecework
-from cortex_lab.compute.cpu.kernels._arrays import number, plain, writable
-from cortex_lab.compute.cpu.kernels.updates import GRAIN
-from cortex_lab.compute.cpu.pool import get_workers
-from cortex_lab.compute.cpu.remembered import held, remembered
+from cortex_lab.compute.cpu.kernels._arrays import EXPONENT
+from cortex_lab.compute.cpu.kernels.updates import LARGEST, updating
 from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import updates
-from cortex_lab.compute.work import Work
-
-_NONE = np.zeros(0, np.float32)
 
 
 @updates.update_nadam.override("cpu")
 def update_nadam(
     ops: OpsLike, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float,
     beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float,
-    momentum_product: float,
+    momentum_product: float, finite: Array | None = None,
 ) -> Any:  # fmt: skip
-    numbers = learning_rate, beta_1, beta_2, epsilon, step, momentum, next_momentum, momentum_product
-    return _updating(_nadam, (params, gradient, mean, square), numbers)
+    numbers = learning_rate, beta_1, beta_2, epsilon, momentum, next_momentum, momentum_product
+    return updating(_nadam, (params, gradient, mean, square), finite, step, *numbers)
 
 
 @updates.update_adagrad.override("cpu")
 def update_adagrad(
-    ops: OpsLike, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float
-) -> Any:
-    return _updating(_adagrad, (params, gradient, square), (learning_rate, epsilon))
+    ops: OpsLike, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float,
+    finite: Array | None = None,
+) -> Any:  # fmt: skip
+    return updating(_adagrad, (params, gradient, square), finite, 0, learning_rate, epsilon)
 
 
 @updates.update_adadelta.override("cpu")
 def update_adadelta(
     ops: OpsLike, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float,
-    rho: float, epsilon: float,
+    rho: float, epsilon: float, finite: Array | None = None,
 ) -> Any:  # fmt: skip
-    return _updating(_adadelta, (params, gradient, square, step_square), (learning_rate, rho, epsilon))
+    arrays = params, gradient, square, step_square
+    return updating(_adadelta, arrays, finite, 0, learning_rate, rho, epsilon)
 
 
 @updates.update_rmsprop.override("cpu")
 def update_rmsprop(
     ops: OpsLike, params: Array, gradient: Array, square: Array, mean: Array | None,
     velocity: Array | None, learning_rate: float, rho: float, momentum: float, epsilon: float,
+    finite: Array | None = None,
 ) -> Any:  # fmt: skip
     arrays = params, gradient, square, mean, velocity
-    return _updating(_rmsprop, arrays, (learning_rate, rho, momentum, epsilon))
+    return updating(_rmsprop, arrays, finite, 0, learning_rate, rho, momentum, epsilon)
 
 
 @updates.update_lion.override("cpu")
 def update_lion(
     ops: OpsLike, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float,
-    beta_2: float,
+    beta_2: float, finite: Array | None = None,
 ) -> Any:  # fmt: skip
-    return _updating(_lion, (params, gradient, mean), (learning_rate, beta_1, beta_2))
-
-
-def _updating(kernel: Callable[..., Any], arrays: tuple[Any, ...], numbers: tuple[Any, ...]) -> Any:
-    if not any(isinstance(each, np.ndarray) for each in numbers):
-        update = _update_of(kernel, len(numbers), *arrays)
-        return NotImplemented if update is None else held(arrays, update, *numbers)
-    # A step is counted in whole numbers, and all else is measured.
-    cells = [number(each, _kind_of(each)) for each in numbers]
-    if any(each is None for each in cells) or not _fit(*arrays):
-        return NotImplemented
-    return _work(kernel, arrays, tuple(cells))
-
-
-def _kind_of(value: Any) -> Any:
-    return np.int64 if isinstance(value, np.ndarray) and value.dtype == np.int64 else np.float64
-
-
-@remembered
-def _update_of(kernel: Callable[..., Any], numbers: int, *arrays: Array | None) -> Any:
-    return _Update(kernel, numbers, arrays) if _fit(*arrays) else None
-
-
-class _Update:
-    """An update that is given its numbers each time."""
-
-    def __init__(self, kernel: Callable[..., Any], numbers: int, arrays: tuple[Any, ...]) -> None:
-        self._cells = tuple(np.zeros(()) for _ in range(numbers))
-        self._work = _work(kernel, arrays, self._cells, keep=False)
-
-    def __call__(self, *numbers: float) -> None:
-        for cell, value in zip(self._cells, numbers, strict=True):
-            cell[...] = value
-        self._work()
-
-
-def _fit(params: Array, gradient: Array, *state: Array | None) -> bool:
-    if params.ndim != 1 or not plain(gradient) or not writable(params, *state):
-        return False
-    return all(array is None or array.shape == params.shape for array in (gradient, *state))
-
-
-def _work(
-    kernel: Callable[..., Any], arrays: tuple[Any, ...], cells: tuple[Any, ...], keep: bool = True
-) -> Work:
-    given = (_NONE if array is None else array for array in arrays)
-    return work(kernel, (*given, *cells), get_workers().split(arrays[0].size, GRAIN), keep=keep)
+    return updating(_lion, (params, gradient, mean), finite, 0, learning_rate, beta_1, beta_2)
 
 
 # As written: a root below a fraction would else be an estimate, of which infinity makes NaN. Every scalar is
 # made a float32 first, as one float64 among them turns the whole loop into float64.
 @exact_piecework
 def _nadam(
-    params, gradient, mean, square, rate, beta_1, beta_2, epsilon, step, momentum, next_momentum, product,
-    start, stop,
+    params, gradient, mean, square, bits, step, rate, beta_1, beta_2, epsilon, momentum, next_momentum,
+    product, finite, start, stop,
 ):  # fmt: skip
     given = rate[()], beta_2[()], np.float64(step[()]), momentum[()], next_momentum[()], product[()]
     by_gradient, by_mean, correction = _look_ahead(*given)
@@ -124,17 +71,22 @@ def _nadam(
     old_1, new_1 = np.float32(beta_1[()]), np.float32(1 - beta_1[()])
     old_2, new_2 = np.float32(beta_2[()]), np.float32(1 - beta_2[()])
     little = np.float32(epsilon[()])
-    params, gradient = params[start:stop], gradient[start:stop]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     mean, square = mean[start:stop], square[start:stop]
+    exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
-        g = gradient[i]
+        g, before = gradient[i], params[i]
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         m = old_1 * mean[i] + new_1 * g
         s = old_2 * square[i] + new_2 * g * g
         mean[i] = m
         square[i] = s
         corrected = np.sqrt(s * correction) + little
         # Two quotients, as an infinite gradient takes one of them to 0 and the other not.
-        params[i] = params[i] - by_gradient * (g / corrected) - by_mean * (m / corrected)
+        after = before - by_gradient * (g / corrected) - by_mean * (m / corrected)
+        params[i] = after
+        lost |= _lost(before, after)
+    _note(exponent, lost, finite)
 
 
 @exact
@@ -144,50 +96,83 @@ def _look_ahead(rate, beta_2, step, momentum, next_momentum, product):
     return by_gradient, rate * next_momentum / (1 - product * next_momentum), 1 / (1 - beta_2**step)
 
 
+@exact
+def _lost(before, after):
+    """1 where a parameter was finite and is no longer."""
+    return np.int32(abs(before) <= LARGEST) & np.int32(not abs(after) <= LARGEST)
+
+
+@exact
+def _note(exponent, lost, finite):
+    # Whoever else says so at the same time says the same.
+    if exponent == EXPONENT or lost != 0:
+        finite[()] = False
+
+
 @exact_piecework
-def _adagrad(params, gradient, square, rate, epsilon, start, stop):
+def _adagrad(params, gradient, square, bits, step, rate, epsilon, finite, start, stop):
     pace, little = np.float32(rate[()]), np.float32(epsilon[()])
-    params, gradient, square = params[start:stop], gradient[start:stop], square[start:stop]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
+    square = square[start:stop]
+    exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
-        g = gradient[i]
+        g, before = gradient[i], params[i]
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         s = square[i] + g * g
         square[i] = s
-        params[i] = params[i] - pace * g / (np.sqrt(s) + little)
+        after = before - pace * g / (np.sqrt(s) + little)
+        params[i] = after
+        lost |= _lost(before, after)
+    _note(exponent, lost, finite)
 
 
 @exact_piecework
-def _adadelta(params, gradient, square, step_square, rate, rho, epsilon, start, stop):
+def _adadelta(
+    params, gradient, square, step_square, bits, step, rate, rho, epsilon, finite, start, stop
+):  # fmt: skip
     pace, little = np.float32(rate[()]), np.float32(epsilon[()])
     old, new = np.float32(rho[()]), np.float32(1 - rho[()])
-    params, gradient = params[start:stop], gradient[start:stop]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
     square, step_square = square[start:stop], step_square[start:stop]
+    exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
-        g, before = gradient[i], step_square[i]
+        g, before, steps = gradient[i], params[i], step_square[i]
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         s = old * square[i] + new * g * g
         square[i] = s
-        step = np.sqrt(before + little) / np.sqrt(s + little) * g
-        step_square[i] = old * before + new * step * step
-        params[i] = params[i] - pace * step
+        move = np.sqrt(steps + little) / np.sqrt(s + little) * g
+        step_square[i] = old * steps + new * move * move
+        after = before - pace * move
+        params[i] = after
+        lost |= _lost(before, after)
+    _note(exponent, lost, finite)
 
 
 @exact_piecework
 def _rmsprop(
-    params, gradient, square, mean, velocity, rate, rho, momentum, epsilon, start, stop
+    params, gradient, square, mean, velocity, bits, step, rate, rho, momentum, epsilon, finite, start, stop
 ):  # fmt: skip
     pace, little, kept = np.float32(rate[()]), np.float32(epsilon[()]), np.float32(momentum[()])
     old, new, zero = np.float32(rho[()]), np.float32(1 - rho[()]), np.float32(0)
     centered, carried = mean.shape[0] > 0, velocity.shape[0] > 0
-    params, gradient, square = params[start:stop], gradient[start:stop], square[start:stop]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
+    square = square[start:stop]
+    exponent, lost = np.int32(0), np.int32(0)
     if not centered and not carried:
         # A loop of its own, since it is nearly everybody's, and two conditions keep it from vectors.
         for i in range(params.shape[0]):
-            g = gradient[i]
+            g, before = gradient[i], params[i]
+            exponent = max(exponent, np.int32(bits[i] & EXPONENT))
             s = old * square[i] + new * g * g
             square[i] = s
-            params[i] = params[i] - pace * (g / (np.sqrt(s) + little))
+            after = before - pace * (g / (np.sqrt(s) + little))
+            params[i] = after
+            lost |= _lost(before, after)
+        _note(exponent, lost, finite)
         return
     for i in range(params.shape[0]):
-        g = gradient[i]
+        g, before = gradient[i], params[i]
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         s = old * square[i] + new * g * g
         square[i] = s
         if centered:
@@ -196,23 +181,32 @@ def _rmsprop(
             s = s - m * m
             # NaN, which is not below 0, stays.
             s = zero if s < zero else s
-        step = g / (np.sqrt(s) + little)
+        move = g / (np.sqrt(s) + little)
         if carried:
-            step = kept * velocity[start + i] + step
-            velocity[start + i] = step
-        params[i] = params[i] - pace * step
+            move = kept * velocity[start + i] + move
+            velocity[start + i] = move
+        after = before - pace * move
+        params[i] = after
+        lost |= _lost(before, after)
+    _note(exponent, lost, finite)
 
 
 @exact_piecework
-def _lion(params, gradient, mean, rate, beta_1, beta_2, start, stop):
+def _lion(params, gradient, mean, bits, step, rate, beta_1, beta_2, finite, start, stop):
     pace, zero, one = np.float32(rate[()]), np.float32(0), np.float32(1)
     old_1, new_1 = np.float32(beta_1[()]), np.float32(1 - beta_1[()])
     old_2, new_2 = np.float32(beta_2[()]), np.float32(1 - beta_2[()])
-    params, gradient, mean = params[start:stop], gradient[start:stop], mean[start:stop]
+    params, gradient, bits = params[start:stop], gradient[start:stop], bits[start:stop]
+    mean = mean[start:stop]
+    exponent, lost = np.int32(0), np.int32(0)
     for i in range(params.shape[0]):
-        g, m = gradient[i], mean[i]
+        g, m, before = gradient[i], mean[i], params[i]
+        exponent = max(exponent, np.int32(bits[i] & EXPONENT))
         ahead = old_1 * m + new_1 * g
         # What is neither above nor below 0 is its own sign: 0, and what is not a number.
         sign = one if ahead > zero else (-one if ahead < zero else ahead)
-        params[i] = params[i] - pace * sign
+        after = before - pace * sign
+        params[i] = after
         mean[i] = old_2 * m + new_2 * g
+        lost |= _lost(before, after)
+    _note(exponent, lost, finite)

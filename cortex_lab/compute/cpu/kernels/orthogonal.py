@@ -20,7 +20,7 @@ from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import orthogonal as reference
 from cortex_lab.compute.work import Call, in_turn
 
-BLOCK = 64
+BLOCK = 192
 """Rows of a symmetric product that are found at once, from the diagonal on."""
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _A, _B, _C = (np.float32(each) for each in reference.FACTORS)
@@ -172,9 +172,7 @@ def _apply(mixture, x, turned, out, start, stop):
             start * columns, columns,
         )  # fmt: skip
     else:
-        gemm(
-            0, 0, side, stop - start, side, mixture, 0, side, x, start, columns, _ZERO, out, start, columns
-        )
+        gemm(0, 0, side, stop - start, side, mixture, 0, side, x, start, columns, _ZERO, out, start, columns)
 
 
 @compiled
