@@ -21,6 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "scheduled": {"learning_rate": StepDecay(0.02, 2, 0.5), "weight_decay": 0.1},
     "clipped": {"clip_value": 0.8, "clip_norm": 2.0, "weight_decay": 0.1},
 }
+SHAPES = {"dense/kernel": (4, 8), "dense/bias": (8,)}
 SIZE = 40
 
 replaying = pytest.mark.parametrize("optimizer", [case.optimizer for case in OPTIMIZER_CASES], ids=repr)
@@ -36,7 +37,7 @@ class Pair:
         self.ours, self.theirs = ({"params": self.ops.asarray(np.linspace(-1, 1, SIZE))} for _ in range(2))
         for each in (self.ours, self.theirs):
             each["gradient"] = self.ops.zeros((SIZE,))
-            each["state"] = optimizer.init(self.ops, each["params"])
+            each["state"] = optimizer.init(self.ops, each["params"], SHAPES)
 
     def replayed(self, optimizer: Optimizer) -> ReplayedUpdate:
         return ReplayedUpdate(optimizer, self.ops, **self.ours)
