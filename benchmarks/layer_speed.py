@@ -1,4 +1,4 @@
-"""Every layer, forward and backward, and every optimizer's update, small and large, beside PyTorch."""
+"""Every layer, forward and backward, every loss and optimizer, small and large, beside PyTorch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from benchmarks import Comparison, Row, say, summarize
 from benchmarks.workloads import one_layer
 from benchmarks.workloads.contest import PAUSE, steps_that_take
 from benchmarks.workloads.layer_sizes import SIZES, TABLE
+from benchmarks.workloads.loss_sizes import LOSS_TABLE
 
 OPTIONS = {"seconds": 1.0, "only": "", "size": "", "passes": "", "alone": False}
 """`seconds` for each side of a row; `only`, `size` and `passes` take the rows in whose name they are.
@@ -27,7 +28,7 @@ def run(options: Any) -> Iterable[Row]:
     from cortex_lab.optimize import OPTIMIZERS
 
     wanted = [(kind, name) for name in TABLE for kind in one_layer.PASSES]
-    wanted += [("update", name) for name in OPTIMIZERS]
+    wanted += [("loss", name) for name in LOSS_TABLE] + [("update", name) for name in OPTIMIZERS]
     sides = {who: _Side(who, options.alone) for who in ("ours", "PyTorch")}
     try:
         for kind, name in wanted:
