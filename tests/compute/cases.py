@@ -15,6 +15,7 @@ FUNCTIONS = (
     "linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu", "relu6",
     "hard_sigmoid", "softplus", "softsign", "exponential", "hard_swish", "mish",
 )  # fmt: skip
+ALL_FUNCTIONS = (*FUNCTIONS, "softmax", "log_softmax")
 
 
 @dataclass
@@ -157,7 +158,7 @@ def norm(draw: Draw) -> Case:
 @case
 def activate(draw: Draw) -> Case:
     shape = (draw.size(1, 30, 300), draw.size(1, 40, 301))
-    return Case([draw.pick(*FUNCTIONS), draw.numbers(*shape, scale=4), poison(*shape), 0.3], (2,))
+    return Case([draw.pick(*ALL_FUNCTIONS), draw.numbers(*shape, scale=4), poison(*shape), 0.3], (2,))
 
 
 def _activated(draw: Draw, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray | None, np.ndarray]:
@@ -170,7 +171,7 @@ def _activated(draw: Draw, name: str, shape: tuple[int, ...]) -> tuple[np.ndarra
 
 @case
 def activate_gradient(draw: Draw) -> Case:
-    name, shape = draw.pick(*FUNCTIONS), (draw.size(1, 30, 300), draw.size(1, 40, 301))
+    name, shape = draw.pick(*ALL_FUNCTIONS), (draw.size(1, 30, 300), draw.size(1, 40, 301))
     x, y = _activated(draw, name, shape)
     return Case([name, x, y, draw.numbers(*shape), poison(*shape), 0.3], (4,))
 
@@ -179,7 +180,7 @@ def activate_gradient(draw: Draw) -> Case:
 def bias_activate(draw: Draw) -> Case:
     shape = (draw.size(1, 30, 300), 2, draw.size(1, 40, 301))
     bias = draw.pick(None, draw.numbers(shape[-1]), draw.numbers(shape[-1]))
-    return Case([draw.numbers(*shape), bias, draw.pick(*FUNCTIONS), 0.3], (0,))
+    return Case([draw.numbers(*shape), bias, draw.pick(*ALL_FUNCTIONS), 0.3], (0,))
 
 
 Shape = tuple[int, ...]

@@ -113,6 +113,44 @@ def max_along_gradient(draw: Draw) -> Case:
     return Case([draw.numbers(*left), axes, winner, poison(*shape)], (3,), exact=True)
 
 
+@case
+def sum_along(draw: Draw) -> Case:
+    shape, axes, left = _reduced(draw)
+    return Case([draw.numbers(*shape), axes, draw.pick(1.0, 0.125), poison(*left)], (3,))
+
+
+def _pixels(draw: Draw) -> tuple[int, int, int]:
+    return draw.size(1, 5, 40), draw.size(1, 30, 90), draw.size(4, 40)
+
+
+@case
+def pool_global_average(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    return Case([draw.numbers(n, pixels, channels), poison(n, channels)], (1,))
+
+
+@case
+def pool_global_average_gradient(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    return Case([draw.numbers(n, channels), poison(n, pixels, channels)], (1,))
+
+
+@case
+def pool_global_max(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    # Whole numbers, of which many are equal.
+    x = draw.random.integers(-2, 3, (n, pixels, channels)).astype(np.float32)
+    winner = draw.pick(None, poison(n, channels, dtype=np.int32))
+    return Case([x, poison(n, channels), winner], (1, 2), exact=True)
+
+
+@case
+def pool_global_max_gradient(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    winner = draw.random.integers(0, pixels, (n, channels), np.int32)
+    return Case([draw.numbers(n, channels), winner, poison(n, pixels, channels)], (2,), exact=True)
+
+
 def _cell(draw: Draw, gates: int) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
     n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
     arrays = [draw.numbers(n, steps, features), draw.numbers(features, gates * units, scale=0.5)]
