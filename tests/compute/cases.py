@@ -287,26 +287,6 @@ def pool_average_gradient(draw: Draw) -> Case:
 
 
 @case
-def softmax_cross_entropy(draw: Draw) -> Case:
-    n, classes = draw.size(1, 40), draw.size(2, 40)
-    ids = draw.random.integers(-1, classes, n)
-    gradient = draw.pick(None, poison(n, classes))
-    logits = draw.numbers(n, classes, scale=20)
-    found = draw.pick(None, np.full(2, np.nan))
-    return Case([logits, ids, draw.positive(n), poison(n), gradient, found], (3, 4, 5))
-
-
-@case
-def squared_error(draw: Draw) -> Case:
-    shape = (draw.size(1, 40, 90), draw.size(1, 4), draw.size(1, 500, 1300))
-    gradient = draw.pick(None, poison(*shape))
-    return Case(
-        [draw.numbers(*shape), draw.numbers(*shape), draw.positive(shape[0]), poison(shape[0]), gradient],
-        (3, 4),
-    )
-
-
-@case
 def update_sgd(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     velocity = draw.pick(None, draw.numbers(n))
@@ -393,4 +373,4 @@ def warp_affine(draw: Draw) -> Case:
     return Case([*given], (4,))
 
 
-from tests.compute import depthwise_cases, sequence_cases, update_cases  # noqa: E402, F401 - rows of the same table
+from tests.compute import depthwise_cases, loss_cases, sequence_cases, update_cases  # noqa: E402, F401 - rows too
