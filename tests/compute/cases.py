@@ -101,21 +101,6 @@ def sum_rows(draw: Draw) -> Case:
     return Case([draw.numbers(*shape), poison(shape[-1])], (1,))
 
 
-def _elementwise(draw: Draw) -> Case:
-    shape = (draw.size(260, 300, 700), 257)
-    return Case([draw.numbers(*shape), draw.numbers(*shape), poison(*shape)], (2,))
-
-
-@case
-def add(draw: Draw) -> Case:
-    return _elementwise(draw)
-
-
-@case
-def multiply(draw: Draw) -> Case:
-    return _elementwise(draw)
-
-
 @case
 def all_finite(draw: Draw) -> Case:
     a = draw.numbers(draw.size(1, 300, 200_000))
@@ -393,4 +378,5 @@ def warp_affine(draw: Draw) -> Case:
     return Case([*given], (4,))
 
 
-from tests.compute import depthwise_cases, sequence_cases, update_cases  # noqa: E402, F401 - rows of the same table
+# Rows of the same table.
+from tests.compute import depthwise_cases, elementwise_cases, sequence_cases, update_cases  # noqa: E402, F401
