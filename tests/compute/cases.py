@@ -101,21 +101,6 @@ def sum_rows(draw: Draw) -> Case:
     return Case([draw.numbers(*shape), poison(shape[-1])], (1,))
 
 
-def _elementwise(draw: Draw) -> Case:
-    shape = (draw.size(260, 300, 700), 257)
-    return Case([draw.numbers(*shape), draw.numbers(*shape), poison(*shape)], (2,))
-
-
-@case
-def add(draw: Draw) -> Case:
-    return _elementwise(draw)
-
-
-@case
-def multiply(draw: Draw) -> Case:
-    return _elementwise(draw)
-
-
 @case
 def all_finite(draw: Draw) -> Case:
     a = draw.numbers(draw.size(1, 300, 200_000))
@@ -373,4 +358,11 @@ def warp_affine(draw: Draw) -> Case:
     return Case([*given], (4,))
 
 
-from tests.compute import depthwise_cases, loss_cases, sequence_cases, update_cases  # noqa: E402, F401 - rows too
+# Rows of the same table.
+from tests.compute import (  # noqa: E402
+    depthwise_cases,  # noqa: F401
+    elementwise_cases,  # noqa: F401
+    loss_cases,  # noqa: F401
+    sequence_cases,  # noqa: F401
+    update_cases,  # noqa: F401
+)
