@@ -40,7 +40,6 @@ FLOORS = (
     "cpu.kernels._arrays",
     "cpu.kernels.softmax",
     "cpu.kernels.activation_alone",
-    "cpu.kernels.softmax",
     "cpu.kernels.activation",
     "cpu.kernels._products",
     "cpu.kernels.linear",
