@@ -1,4 +1,4 @@
-"""Every layer, forward and backward, and every optimizer's update, small and large, beside PyTorch."""
+"""Every layer, forward and backward, every loss and optimizer, small and large, beside PyTorch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from benchmarks import Comparison, Row, say, summarize
 from benchmarks.workloads import one_layer
 from benchmarks.workloads.contest import PAUSE, steps_that_take
 from benchmarks.workloads.layer_sizes import SIZES, TABLE
+from benchmarks.workloads.loss_sizes import LOSS_TABLE
 
-OPTIONS = {"seconds": 1.0, "only": "", "size": "", "passes": ""}
-"""`seconds` for each side of a row; `only`, `size` and `passes` take the rows in whose name they are."""
+OPTIONS = {"seconds": 1.0, "only": "", "size": "", "passes": "", "alone": False}
+"""`seconds` for each side of a row; `only`, `size` and `passes` take the rows in whose name they are.
+
+With `alone` each side has one thread, whose processor time counts: for a machine that others use as well.
+"""
 PACKAGES = ("torch",)
 BARS = {"small": 0.6, "large": 1.0}
 TURN = 0.04
@@ -24,8 +28,8 @@ def run(options: Any) -> Iterable[Row]:
     from cortex_lab.optimize import OPTIMIZERS
 
     wanted = [(kind, name) for name in TABLE for kind in one_layer.PASSES]
-    wanted += [("update", name) for name in OPTIMIZERS]
-    sides = {who: _Side(who) for who in ("ours", "PyTorch")}
+    wanted += [("loss", name) for name in LOSS_TABLE] + [("update", name) for name in OPTIMIZERS]
+    sides = {who: _Side(who, options.alone) for who in ("ours", "PyTorch")}
     try:
         for kind, name in wanted:
             for size in SIZES:
@@ -58,11 +62,11 @@ def _row(sides: dict[str, _Side], kind: str, name: str, size: str, seconds: floa
 class _Side:
     """A process that does the work of one side, for as long as all rows take: starting one takes seconds."""
 
-    def __init__(self, who: str) -> None:
+    def __init__(self, who: str, alone: bool) -> None:
         context = multiprocessing.get_context("spawn")
         self._who = who
         self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, who), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, who, alone), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -86,8 +90,9 @@ class _Side:
             raise RuntimeError(f"{self._who} ended with an error, which is printed above") from None
 
 
-def _serve(connection: Any, who: str) -> None:
-    make, take = one_layer.side(who), None
+def _serve(connection: Any, who: str, alone: bool) -> None:
+    make, take = one_layer.side(who, alone), None
+    clock = time.process_time if alone else time.perf_counter
     while True:
         try:
             asked = connection.recv()
@@ -99,6 +104,6 @@ def _serve(connection: Any, who: str) -> None:
             connection.send(None)
         else:
             assert take is not None
-            began = time.perf_counter()
+            began = clock()
             take(asked)
-            connection.send((time.perf_counter() - began) / asked)
+            connection.send((clock() - began) / asked)

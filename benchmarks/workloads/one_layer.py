@@ -1,7 +1,8 @@
-"""One layer, or one optimizer's update, on a side of its own: ours, or PyTorch's, to be timed in turns."""
+"""One layer, loss or update of an optimizer on a side of its own, ours or PyTorch's, to be timed in turns."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,14 @@ OPTIMIZED = {
 """The shapes of the parameters that an update is timed on."""
 
 
-def side(who: str) -> Callable[[str, str, str], Take]:
-    """What makes the work of a side: `make(kind, name, size)`, kind being a pass or "update"."""
-    return _ours if who == "ours" else _torch_side()
+def side(who: str, alone: bool) -> Callable[[str, str, str], Take]:
+    """What makes the work of a side: `make(kind, name, size)`, kind being a pass, "loss" or "update".
+
+    With `alone` it has one thread.
+    """
+    threads = 1 if alone else len(os.sched_getaffinity(0))
+    os.environ["CORTEX_LAB_WORKERS"] = str(threads)
+    return _ours if who == "ours" else _torch_side(threads)
 
 
 def _again(act: Callable[[], Any]) -> Take:
@@ -40,7 +46,31 @@ def _inputs(sized: Any, rows: int, shapes: tuple[tuple[int, ...], ...]) -> list[
 
 
 def _ours(kind: str, name: str, size: str) -> Take:
+    if kind == "loss":
+        return _our_loss(name, size)
     return _our_update(name, size) if kind == "update" else _our_layer(kind, name, size)
+
+
+def _our_loss(name: str, size: str) -> Take:
+    """The losses of rows and the gradient of their mean, by calls made again as a training makes them."""
+    from benchmarks.workloads.loss_sizes import LOSS_TABLE
+    from cortex_lab.compute import get_ops
+    from cortex_lab.nn.contract.layer import Slots
+    from cortex_lab.nn.run.replaying import Replayed
+
+    ops, scored = get_ops("cpu"), LOSS_TABLE[name]
+    y, target = scored.draw(size)
+    rows = len(y)
+    at = Slots(
+        y=ops.asarray(y), dy=ops.zeros(y.shape), target=ops.asarray(target, target.dtype),
+        weights=ops.zeros((rows,)) + np.float32(1 / rows), rows=ops.zeros((rows,)),
+        found=ops.zeros((2,), "float64"),
+        **{key: ops.zeros(spec.shape) for key, spec in scored.loss.state(y.shape[1:]).items()},
+    )  # fmt: skip
+    again = Replayed(scored.loss.evaluate, ops, at)
+    again()
+    take = _again(again)
+    return lambda steps: ops.flushed(lambda: take(steps))
 
 
 def _our_layer(kind: str, name: str, size: str) -> Take:
@@ -93,23 +123,44 @@ def _our_update(name: str, size: str) -> Take:
 def has_peer(kind: str, name: str) -> bool:
     """Whether PyTorch has something that does the same."""
     if kind == "update":
-        return name in _OPTIMIZERS
+        return OPTIMIZER_PEERS[name] is not None
+    if kind == "loss":
+        from benchmarks.workloads.loss_sizes import LOSS_TABLE
+
+        return LOSS_TABLE[name].peer is not None
     from benchmarks.workloads.layer_sizes import TABLE
 
     return TABLE[name].peer is not None
 
 
-def _torch_side() -> Callable[[str, str, str], Take]:
-    import os
-
+def _torch_side(threads: int) -> Callable[[str, str, str], Take]:
     import torch
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    return lambda kind, name, size: (
-        _their_update(torch, name, size) if kind == "update" else _their_layer(torch, kind, name, size)
-    )
+
+    def make(kind: str, name: str, size: str) -> Take:
+        if kind == "loss":
+            return _their_loss(torch, name, size)
+        return _their_update(torch, name, size) if kind == "update" else _their_layer(torch, kind, name, size)
+
+    return make
+
+
+def _their_loss(torch: Any, name: str, size: str) -> Take:
+    from benchmarks.workloads.loss_sizes import LOSS_TABLE
+
+    scored = LOSS_TABLE[name]
+    y, target = (torch.tensor(each) for each in scored.draw(size))
+    y.requires_grad_()
+
+    def both() -> None:
+        y.grad = None
+        assert scored.peer is not None
+        scored.peer(torch.nn.functional, y, target).backward()
+
+    return _again(both)
 
 
 def _their_layer(torch: Any, kind: str, name: str, size: str) -> Take:
@@ -154,7 +205,7 @@ def _as_they_like(torch: Any, x: np.ndarray, sized: Any) -> Any:
     return tensor
 
 
-_OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
+OPTIMIZER_PEERS: dict[str, tuple[str, dict[str, Any]] | None] = {
     "SGD": ("SGD", {"fused": True}),
     "Adam": ("Adam", {"fused": True}),
     "AdamW": ("AdamW", {"fused": True}),
@@ -163,11 +214,15 @@ _OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Adagrad": ("Adagrad", {"fused": True}),
     "Adadelta": ("Adadelta", {}),
     "Muon": ("Muon", {}),
+    "Lion": None,
 }
+"""What PyTorch calls our optimizers, and the options it is fastest with; None where it has none."""
 
 
 def _their_update(torch: Any, name: str, size: str) -> Take:
-    kind, options = _OPTIMIZERS[name]
+    peer = OPTIMIZER_PEERS[name]
+    assert peer is not None
+    kind, options = peer
     random = np.random.default_rng(0)
     shapes = OPTIMIZED[size]
     params = [torch.nn.Parameter(torch.tensor(random.normal(size=s).astype(np.float32))) for s in shapes]

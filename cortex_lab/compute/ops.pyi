@@ -553,6 +553,24 @@ class Ops:
         kernels/normalization.py
         """
 
+    def orthogonalize(self, matrix: Array, steps: int, out: Array) -> None:
+        """out = nearly U @ V.T of the singular value decomposition of `matrix`: singular values from 0.7 to 1.2.
+
+        By steps of Newton and Schulz's iteration, x becomes a x + (b x x' + c (x x')^2) x, with the factors of
+        Jordan et al., which hurry to about 1 instead of converging to it; singular values under 0.001 of the
+        matrix' norm stay smaller. `out` may be `matrix`.
+
+        kernels/orthogonal.py
+        """
+
+    def update_muon(self, params: Array, gradient: Array, mean: Array, learning_rate: float, momentum: float, steps: int) -> None:
+        """mean = momentum * mean + (1 - momentum) * gradient; params move by what lies ahead, made orthogonal.
+
+        All are matrices. The step is learning_rate * 0.2 * sqrt(longer side) times as long (Liu et al. 2025).
+
+        kernels/orthogonal.py
+        """
+
     def add_penalty_gradient(self, params: Array, gradient: Array, l1: float, l2: float) -> None:
         """gradient += l1 * sign(params) + 2 * l2 * params.
 
@@ -772,13 +790,13 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_adadelta(self, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float, rho: float, epsilon: float) -> None:
+    def update_adadelta(self, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float, rho: float, epsilon: float, finite: Array | None=None) -> Any:
         """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares.
 
         kernels/updates.py
         """
 
-    def update_adagrad(self, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float) -> None:
+    def update_adagrad(self, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float, finite: Array | None=None) -> Any:
         """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon).
 
         kernels/updates.py
@@ -794,19 +812,19 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_lion(self, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float, beta_2: float) -> None:
+    def update_lion(self, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float, beta_2: float, finite: Array | None=None) -> Any:
         """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2.
 
         kernels/updates.py
         """
 
-    def update_nadam(self, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float) -> None:
+    def update_nadam(self, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float, momentum_product: float, finite: Array | None=None) -> Any:
         """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one.
 
         kernels/updates.py
         """
 
-    def update_rmsprop(self, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float) -> None:
+    def update_rmsprop(self, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float, finite: Array | None=None) -> Any:
         """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
         With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or

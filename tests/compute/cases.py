@@ -15,6 +15,7 @@ FUNCTIONS = (
     "linear", "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu_tanh", "swish", "gelu", "relu6",
     "hard_sigmoid", "softplus", "softsign", "exponential", "hard_swish", "mish",
 )  # fmt: skip
+ALL_FUNCTIONS = (*FUNCTIONS, "softmax", "log_softmax")
 
 
 @dataclass
@@ -100,21 +101,6 @@ def sum_rows(draw: Draw) -> Case:
     return Case([draw.numbers(*shape), poison(shape[-1])], (1,))
 
 
-def _elementwise(draw: Draw) -> Case:
-    shape = (draw.size(260, 300, 700), 257)
-    return Case([draw.numbers(*shape), draw.numbers(*shape), poison(*shape)], (2,))
-
-
-@case
-def add(draw: Draw) -> Case:
-    return _elementwise(draw)
-
-
-@case
-def multiply(draw: Draw) -> Case:
-    return _elementwise(draw)
-
-
 @case
 def all_finite(draw: Draw) -> Case:
     a = draw.numbers(draw.size(1, 300, 200_000))
@@ -157,7 +143,7 @@ def norm(draw: Draw) -> Case:
 @case
 def activate(draw: Draw) -> Case:
     shape = (draw.size(1, 30, 300), draw.size(1, 40, 301))
-    return Case([draw.pick(*FUNCTIONS), draw.numbers(*shape, scale=4), poison(*shape), 0.3], (2,))
+    return Case([draw.pick(*ALL_FUNCTIONS), draw.numbers(*shape, scale=4), poison(*shape), 0.3], (2,))
 
 
 def _activated(draw: Draw, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray | None, np.ndarray]:
@@ -170,7 +156,7 @@ def _activated(draw: Draw, name: str, shape: tuple[int, ...]) -> tuple[np.ndarra
 
 @case
 def activate_gradient(draw: Draw) -> Case:
-    name, shape = draw.pick(*FUNCTIONS), (draw.size(1, 30, 300), draw.size(1, 40, 301))
+    name, shape = draw.pick(*ALL_FUNCTIONS), (draw.size(1, 30, 300), draw.size(1, 40, 301))
     x, y = _activated(draw, name, shape)
     return Case([name, x, y, draw.numbers(*shape), poison(*shape), 0.3], (4,))
 
@@ -179,7 +165,7 @@ def activate_gradient(draw: Draw) -> Case:
 def bias_activate(draw: Draw) -> Case:
     shape = (draw.size(1, 30, 300), 2, draw.size(1, 40, 301))
     bias = draw.pick(None, draw.numbers(shape[-1]), draw.numbers(shape[-1]))
-    return Case([draw.numbers(*shape), bias, draw.pick(*FUNCTIONS), 0.3], (0,))
+    return Case([draw.numbers(*shape), bias, draw.pick(*ALL_FUNCTIONS), 0.3], (0,))
 
 
 Shape = tuple[int, ...]
@@ -286,26 +272,6 @@ def pool_average_gradient(draw: Draw) -> Case:
 
 
 @case
-def softmax_cross_entropy(draw: Draw) -> Case:
-    n, classes = draw.size(1, 40), draw.size(2, 40)
-    ids = draw.random.integers(-1, classes, n)
-    gradient = draw.pick(None, poison(n, classes))
-    logits = draw.numbers(n, classes, scale=20)
-    found = draw.pick(None, np.full(2, np.nan))
-    return Case([logits, ids, draw.positive(n), poison(n), gradient, found], (3, 4, 5))
-
-
-@case
-def squared_error(draw: Draw) -> Case:
-    shape = (draw.size(1, 40, 90), draw.size(1, 4), draw.size(1, 500, 1300))
-    gradient = draw.pick(None, poison(*shape))
-    return Case(
-        [draw.numbers(*shape), draw.numbers(*shape), draw.positive(shape[0]), poison(shape[0]), gradient],
-        (3, 4),
-    )
-
-
-@case
 def update_sgd(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     velocity = draw.pick(None, draw.numbers(n))
@@ -392,4 +358,11 @@ def warp_affine(draw: Draw) -> Case:
     return Case([*given], (4,))
 
 
-from tests.compute import depthwise_cases, sequence_cases  # noqa: E402, F401 - rows of the same table
+# Rows of the same table.
+from tests.compute import (  # noqa: E402
+    depthwise_cases,  # noqa: F401
+    elementwise_cases,  # noqa: F401
+    loss_cases,  # noqa: F401
+    sequence_cases,  # noqa: F401
+    update_cases,  # noqa: F401
+)

@@ -113,15 +113,55 @@ def max_along_gradient(draw: Draw) -> Case:
     return Case([draw.numbers(*left), axes, winner, poison(*shape)], (3,), exact=True)
 
 
-def _lstm(draw: Draw) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
+@case
+def sum_along(draw: Draw) -> Case:
+    shape, axes, left = _reduced(draw)
+    return Case([draw.numbers(*shape), axes, draw.pick(1.0, 0.125), poison(*left)], (3,))
+
+
+def _pixels(draw: Draw) -> tuple[int, int, int]:
+    return draw.size(1, 5, 40), draw.size(1, 30, 90), draw.size(4, 40)
+
+
+@case
+def pool_global_average(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    return Case([draw.numbers(n, pixels, channels), poison(n, channels)], (1,))
+
+
+@case
+def pool_global_average_gradient(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    return Case([draw.numbers(n, channels), poison(n, pixels, channels)], (1,))
+
+
+@case
+def pool_global_max(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    # Whole numbers, of which many are equal.
+    x = draw.random.integers(-2, 3, (n, pixels, channels)).astype(np.float32)
+    winner = draw.pick(None, poison(n, channels, dtype=np.int32))
+    return Case([x, poison(n, channels), winner], (1, 2), exact=True)
+
+
+@case
+def pool_global_max_gradient(draw: Draw) -> Case:
+    n, pixels, channels = _pixels(draw)
+    winner = draw.random.integers(0, pixels, (n, channels), np.int32)
+    return Case([draw.numbers(n, channels), winner, poison(n, pixels, channels)], (2,), exact=True)
+
+
+def _cell(draw: Draw, gates: int) -> tuple[list[np.ndarray], tuple[int, int, int, int]]:
     n, steps, features, units = draw.size(1, 5, 40), draw.size(1, 12), draw.size(1, 9), draw.size(1, 50)
-    arrays = [draw.numbers(n, steps, features), draw.numbers(features, 4 * units, scale=0.5)]
-    return [*arrays, draw.numbers(units, 4 * units, scale=0.5)], (n, steps, features, units)
+    arrays = [draw.numbers(n, steps, features), draw.numbers(features, gates * units, scale=0.5)]
+    # A state without gates is chaotic under a larger kernel: no two roundings would agree for long.
+    scale = 0.1 if gates == 1 else 0.5
+    return [*arrays, draw.numbers(units, gates * units, scale=scale)], (n, steps, features, units)
 
 
 @case
 def lstm(draw: Draw) -> Case:
-    arrays, (n, steps, _, units) = _lstm(draw)
+    arrays, (n, steps, _, units) = _cell(draw, 4)
     bias = draw.pick(None, draw.numbers(4 * units))
     start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
     kept = draw.pick((None, None), (poison(n, steps, units), poison(n, steps, units)))
@@ -132,7 +172,7 @@ def lstm(draw: Draw) -> Case:
 
 @case
 def lstm_gradient(draw: Draw) -> Case:
-    arrays, (n, steps, features, units) = _lstm(draw)
+    arrays, (n, steps, features, units) = _cell(draw, 4)
     start = draw.pick(None, (draw.numbers(n, units), draw.numbers(n, units)))
     gates = draw.random.random((n, steps, 4 * units), dtype=np.float32)
     kept = draw.numbers(n, steps, units), np.tanh(draw.numbers(n, steps, units))
@@ -142,3 +182,49 @@ def lstm_gradient(draw: Draw) -> Case:
     outputs = poison(features, 4 * units), poison(units, 4 * units), d_bias, d_start
     made = [*arrays, None, start, gates, *kept, dy, d_cell, dx, *outputs, poison(n, steps, 4 * units)]
     return Case([*made, "tanh", "sigmoid", draw.pick(True, False)], (10, 11, 12, 13, 14))
+
+
+@case
+def simple_rnn(draw: Draw) -> Case:
+    arrays, (n, steps, _, units) = _cell(draw, 1)
+    bias, start = draw.pick(None, draw.numbers(units)), draw.pick(None, (draw.numbers(n, units),))
+    kept = draw.pick(None, poison(n, steps, units)), draw.pick(None, poison(n, units))
+    made = [*arrays, bias, None, start, poison(n, steps, units), *kept]
+    return Case([*made, draw.pick("tanh", "relu", "sigmoid", "elu"), draw.pick(True, False)], (6, 7, 8))
+
+
+@case
+def simple_rnn_gradient(draw: Draw) -> Case:
+    arrays, (n, steps, features, units) = _cell(draw, 1)
+    start = draw.pick(None, (draw.numbers(n, units),))
+    gates = draw.random.random((n, steps, units), dtype=np.float32)
+    dy = draw.pick(draw.numbers(n, steps, units), draw.numbers(n, units))
+    dx, d_bias = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(units))
+    outputs = poison(features, units), poison(units, units), d_bias, draw.pick(None, poison(n, units))
+    made = [*arrays, None, start, gates, gates.copy(), dy, dx, *outputs, poison(n, steps, units)]
+    return Case([*made, draw.pick("tanh", "relu"), draw.pick(True, False)], (8, 9, 10, 11, 12, 13))
+
+
+@case
+def gru(draw: Draw) -> Case:
+    arrays, (n, steps, _, units) = _cell(draw, 3)
+    biases = draw.pick((None, None), (draw.numbers(3 * units), draw.numbers(3 * units)))
+    start = draw.pick(None, (draw.numbers(n, units),))
+    recalled = draw.pick(None, poison(n, steps, units))
+    kept = draw.pick(None, poison(n, steps, units)), draw.pick(None, poison(n, units))
+    made = [*arrays, *biases, None, start, poison(n, steps, 3 * units), recalled, *kept]
+    return Case([*made, "tanh", "sigmoid", True, draw.pick(True, False)], (7, 8, 9, 10))
+
+
+@case
+def gru_gradient(draw: Draw) -> Case:
+    arrays, (n, steps, features, units) = _cell(draw, 3)
+    start = draw.pick(None, (draw.numbers(n, units),))
+    gates = draw.random.random((n, steps, 3 * units), dtype=np.float32)
+    kept = draw.numbers(n, steps, units), np.tanh(draw.numbers(n, steps, units))
+    dy = draw.pick(draw.numbers(n, steps, units), draw.numbers(n, units))
+    dx, d_start = draw.pick(None, poison(n, steps, features)), draw.pick(None, poison(n, units))
+    biases = draw.pick((None, None), (poison(3 * units), None), (poison(3 * units), poison(3 * units)))
+    outputs = poison(features, 3 * units), poison(units, 3 * units), *biases, d_start
+    made = [*arrays, None, start, gates, *kept, dy, dx, *outputs, poison(n, steps, 3 * units)]
+    return Case([*made, "tanh", "sigmoid", True, draw.pick(True, False)], (9, 10, 11, 12, 13, 14, 15))

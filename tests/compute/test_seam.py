@@ -49,9 +49,12 @@ CHANGING = {
     "update_adadelta": (None, None, None, None, "rate", 0.9, 1e-7),
     "update_rmsprop": (None, None, None, None, None, "rate", 0.9, 0.8, 1e-7),
     "update_lion": (None, None, None, "rate", 0.9, 0.99),
+    "update_muon": (None, None, None, "rate", 0.9, 5),
     "decay_weights": (None, "rate"),
 }
 """Kernels with numbers that change from step to step, which then are arrays; None is an array as before."""
+SHAPES = {"update_muon": (5, 10)}
+"""Of those that do not work on vectors."""
 
 
 def test_every_kernel_that_draws_or_updates_is_tried():
@@ -64,8 +67,9 @@ def test_every_kernel_that_draws_or_updates_is_tried():
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_numbers_that_change_from_step_to_step_may_be_arrays(backend: str, name: str):
     ops, random = get_ops(backend), np.random.default_rng(0)
+    shape = SHAPES.get(name, (50,))
     held = {"seed": ops.xp.array(0), "step": ops.xp.array(1), "rate": ops.xp.array(0.0)}
-    theirs = [ops.asarray(random.random(50) + 0.1) if a is None else a for a in CHANGING[name]]
+    theirs = [ops.asarray(random.random(shape) + 0.1) if a is None else a for a in CHANGING[name]]
     ours = [held.get(str(a), a) if isinstance(a, (str, float, int)) else a.copy() for a in theirs]
     recording = ops.recording()
     getattr(recording, name)(*ours)

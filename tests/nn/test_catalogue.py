@@ -41,3 +41,19 @@ def test_every_layer_is_timed_small_and_large():
             layer, rows, shapes = sized.at(size)
             assert type(layer).__name__ == name and rows > 0
             layer.out_shape(*shapes)
+
+
+def test_every_loss_and_optimizer_is_timed():
+    from benchmarks.workloads.layer_sizes import SIZES
+    from benchmarks.workloads.loss_sizes import LOSS_TABLE
+    from benchmarks.workloads.one_layer import OPTIMIZER_PEERS
+    from cortex_lab.nn.contract.loss import LOSSES
+    from cortex_lab.optimize import OPTIMIZERS
+
+    assert set(OPTIMIZER_PEERS) == set(OPTIMIZERS)
+    assert set(LOSS_TABLE) == set(LOSSES)
+    for name, scored in LOSS_TABLE.items():
+        assert type(scored.loss) is LOSSES[name]
+        for size in SIZES:
+            y, target = scored.draw(size)
+            scored.loss.check_targets(target, y.shape[1:])

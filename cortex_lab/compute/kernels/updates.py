@@ -1,8 +1,8 @@
 """Optimizer updates over the flat parameter vector, in place.
 
 Rates, steps and the like are numbers, or arrays () of one, which are read when the update is made: a captured
-step has another rate each time. `finite`, where it is given, is an array () of bool, which becomes False if
-the gradient was not finite, or parameters that were no longer are.
+step has another rate each time. An update returns whether the gradient was finite, and the parameters that
+were still are; or `finite` is given, an array () of bool, which becomes False if they are not.
 """
 
 from __future__ import annotations
@@ -67,10 +67,11 @@ def update_adam(
 def update_nadam(
     xp: ModuleType, params: Array, gradient: Array, mean: Array, square: Array, learning_rate: float,
     beta_1: float, beta_2: float, epsilon: float, step: int, momentum: float, next_momentum: float,
-    momentum_product: float,
-) -> None:  # fmt: skip
+    momentum_product: float, finite: Array | None = None,
+) -> Any:  # fmt: skip
     """Nadam (Dozat 2016); `momentum` is this step's, `momentum_product` that of all steps up to this one."""
     learning_rate, step, momentum = float(learning_rate), int(step), float(momentum)
+    lost = ~xp.isfinite(params)
     next_momentum, momentum_product = float(next_momentum), float(momentum_product)
     mean *= beta_1
     mean += (1 - beta_1) * gradient
@@ -79,44 +80,48 @@ def update_nadam(
     corrected = xp.sqrt(square / (1 - beta_2**step)) + epsilon
     params -= learning_rate * (1 - momentum) / (1 - momentum_product) * gradient / corrected
     params -= learning_rate * next_momentum / (1 - momentum_product * next_momentum) * mean / corrected
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
 def update_adagrad(
-    xp: ModuleType, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float
-) -> None:
+    xp: ModuleType, params: Array, gradient: Array, square: Array, learning_rate: float,
+    epsilon: float, finite: Array | None = None,
+) -> Any:  # fmt: skip
     """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon)."""
-    learning_rate = float(learning_rate)
+    learning_rate, lost = float(learning_rate), ~xp.isfinite(params)
     square += gradient * gradient
     params -= learning_rate * gradient / (xp.sqrt(square) + epsilon)
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
 def update_adadelta(
     xp: ModuleType, params: Array, gradient: Array, square: Array, step_square: Array, learning_rate: float,
-    rho: float, epsilon: float,
-) -> None:  # fmt: skip
+    rho: float, epsilon: float, finite: Array | None = None,
+) -> Any:  # fmt: skip
     """Adadelta (Zeiler 2012, algorithm 1); `square` and `step_square` are running means of squares."""
-    learning_rate = float(learning_rate)
+    learning_rate, lost = float(learning_rate), ~xp.isfinite(params)
     square *= rho
     square += (1 - rho) * gradient * gradient
     step = xp.sqrt(step_square + epsilon) / xp.sqrt(square + epsilon) * gradient
     step_square *= rho
     step_square += (1 - rho) * step * step
     params -= learning_rate * step
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
 def update_rmsprop(
     xp: ModuleType, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any,
-    learning_rate: float, rho: float, momentum: float, epsilon: float,
-) -> None:  # fmt: skip
+    learning_rate: float, rho: float, momentum: float, epsilon: float, finite: Array | None = None,
+) -> Any:  # fmt: skip
     """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
     With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
     None) the quotients are gathered with `momentum`.
     """
-    learning_rate = float(learning_rate)
+    learning_rate, lost = float(learning_rate), ~xp.isfinite(params)
     square *= rho
     square += (1 - rho) * gradient * gradient
     spread = square
@@ -131,18 +136,20 @@ def update_rmsprop(
         velocity += step
         step = velocity
     params -= learning_rate * step
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel
 def update_lion(
     xp: ModuleType, params: Array, gradient: Array, mean: Array, learning_rate: float, beta_1: float,
-    beta_2: float,
-) -> None:  # fmt: skip
+    beta_2: float, finite: Array | None = None,
+) -> Any:  # fmt: skip
     """params -= learning_rate * sign(beta_1 * mean + (1 - beta_1) * gradient), then the mean, by beta_2."""
-    learning_rate = float(learning_rate)
+    learning_rate, lost = float(learning_rate), ~xp.isfinite(params)
     params -= learning_rate * sign(xp, beta_1 * mean + (1 - beta_1) * gradient)
     mean *= beta_2
     mean += (1 - beta_2) * gradient
+    return _said(xp, params, gradient, lost, finite)
 
 
 @kernel

@@ -51,6 +51,7 @@ class _Recurrent(Layer):
     return_state: bool = field(default=False, kw_only=True)
     initial_state: bool = field(default=False, kw_only=True)
 
+    replays = True
     several_inputs = True
     takes_mask = True
     gates: ClassVar[int] = 1
@@ -203,10 +204,11 @@ class _Recurrent(Layer):
         """Output or its gradient, its steps in the order of the input's."""
         return sequence[:, ::-1] if self.return_sequences and self.go_backwards else sequence
 
-    def no_mask_gradient(self, at: Slots) -> None:
+    def no_mask_gradient(self, ops: Ops, at: Slots) -> None:
         place = 1 + self.initial_state
         if len(at.dxs) > place and at.dxs[place] is not None:
-            at.dxs[place][...] = 0
+            # By a kernel, as only those are called again at the next step.
+            ops.copy(ops.zeros(()), out=at.dxs[place])
 
     def _initial(self, ops: Ops, at: Slots) -> tuple[Any, ...]:
         if len(self.states) == 1:

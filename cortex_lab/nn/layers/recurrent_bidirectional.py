@@ -66,23 +66,22 @@ class Bidirectional(Layer):
 
     def saved(self, *shapes: Shape) -> dict[str, Buffer]:
         found = {f"{way}_{key}": b for way in WAYS for key, b in self.layer.saved(*shapes).items()}
-        if self.merge_mode == "concat":
-            return found
         return {**found, **{f"{way}_y": Buffer(self.layer.out_shape(*shapes)) for way in WAYS}}
 
     def scratch(self, *shapes: Shape) -> dict[str, Buffer]:
         found = {**self.layer.scratch(*shapes), "second_dx": Buffer(shapes[0])}
-        if self.merge_mode == "concat":
-            return found
-        return {**found, "spare": Buffer(self.layer.out_shape(*shapes))}
+        return {**found, **dict.fromkeys(("first", "spare"), Buffer(self.layer.out_shape(*shapes)))}
 
     def forward(self, ops: Ops, at: Slots) -> None:
         first, second = self._halves(at)
         self.layer.forward(ops, self._slots(at, "forward", first))
         self._backwards.forward(ops, self._slots(at, "backward", second))
-        if self.merge_mode == "mul":
+        if self.merge_mode == "concat":
+            ops.copy(first, out=at.y[..., : self.layer.units])
+            ops.copy(second, out=at.y[..., self.layer.units :])
+        elif self.merge_mode == "mul":
             ops.multiply(first, second, out=at.y)
-        elif self.merge_mode != "concat":
+        else:
             ops.add(first, second, out=at.y)
         if self.merge_mode == "ave":
             at.y *= 0.5
@@ -106,16 +105,15 @@ class Bidirectional(Layer):
         return dataclasses.replace(self.layer, go_backwards=True)
 
     def _halves(self, at: Slots) -> tuple[Any, Any]:
-        """Where the two ways leave their outputs."""
-        if self.merge_mode == "concat":
-            return at.y[..., : self.layer.units], at.y[..., self.layer.units :]
-        return (at.forward_y, at.backward_y) if at.training else (at.y, at.spare)
+        """Where the two ways leave their outputs: not side by side, as kernels want rows without gaps."""
+        return (at.forward_y, at.backward_y) if at.training else (at.first, at.spare)
 
     def _share(self, ops: Ops, at: Slots, half: int, other: np.ndarray) -> Any:
         """The gradient with respect to one way's output, given the other way's output."""
         units = self.layer.units
         if self.merge_mode == "concat":
-            return at.dy[..., half * units : (half + 1) * units]
+            ops.copy(at.dy[..., half * units : (half + 1) * units], out=at.spare)
+            return at.spare
         if self.merge_mode == "sum":
             return at.dy
         ops.multiply(at.dy, 0.5 if self.merge_mode == "ave" else other, out=at.spare)

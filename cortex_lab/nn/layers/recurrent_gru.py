@@ -59,7 +59,7 @@ class GRU(_Recurrent):
             at.d_kernel, at.d_recurrent_kernel, *self._biases(at, "d_bias"), self.d_start(at), at.work,
             self.activation, self.recurrent_activation, self.reset_after, self.go_backwards,
         )  # fmt: skip
-        self.no_mask_gradient(at)
+        self.no_mask_gradient(ops, at)
 
     def _biases(self, at: Slots, name: str) -> tuple[Any, Any]:
         if not self.use_bias:

@@ -68,7 +68,7 @@ class LSTM(_Recurrent):
             at.d_bias if self.use_bias else None, self.d_start(at), at.work,
             self.activation, self.recurrent_activation, self.go_backwards,
         )  # fmt: skip
-        self.no_mask_gradient(at)
+        self.no_mask_gradient(ops, at)
 
     def settle(self, ops: Ops, at: Slots) -> None:
         super().settle(ops, at)

@@ -37,4 +37,4 @@ class SimpleRNN(_Recurrent):
             at.d_bias if self.use_bias else None, self.d_start(at), at.work,
             self.activation, self.go_backwards,
         )  # fmt: skip
-        self.no_mask_gradient(at)
+        self.no_mask_gradient(ops, at)

@@ -41,8 +41,10 @@ class Adagrad(Optimizer):
 
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
-    ) -> None:
-        ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon)
+    ) -> Any:
+        finite = state.get("finite")
+        said = ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon, finite)
+        return said if finite is None else finite
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Adadelta(Optimizer):
 
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
-    ) -> None:
-        ops.update_adadelta(
-            params, gradient, state["square"], state["step_square"], rate, self.rho, self.epsilon
+    ) -> Any:
+        finite = state.get("finite")
+        said = ops.update_adadelta(
+            params, gradient, state["square"], state["step_square"], rate, self.rho, self.epsilon, finite
         )
+        return said if finite is None else finite

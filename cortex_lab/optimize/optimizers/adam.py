@@ -80,11 +80,13 @@ class Nadam(Adam):
 
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
-    ) -> None:
-        ops.update_nadam(
+    ) -> Any:
+        finite = state.get("finite")
+        said = ops.update_nadam(
             params, gradient, state["mean"], state["square"], rate, self.beta_1, self.beta_2, self.epsilon,
-            state["updates"], state["momentum"], state["next_momentum"], state["momentum_product"],
+            state["updates"], state["momentum"], state["next_momentum"], state["momentum_product"], finite,
         )  # fmt: skip
+        return said if finite is None else finite
 
     def _momentum(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96 ** (step * self.momentum_decay))

@@ -36,5 +36,7 @@ class Lion(Optimizer):
 
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
-    ) -> None:
-        ops.update_lion(params, gradient, state["mean"], rate, self.beta_1, self.beta_2)
+    ) -> Any:
+        finite = state.get("finite")
+        said = ops.update_lion(params, gradient, state["mean"], rate, self.beta_1, self.beta_2, finite)
+        return said if finite is None else finite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from cortex_lab.ground import checks
 from cortex_lab.ground.patterns import matching
 from cortex_lab.optimize.optimizer import Optimizer, Rate
 
-_FACTORS = (3.4445, -4.775, 2.0315)
 _NOT_MATRICES = ("*/embeddings", "*/gamma", "*/beta", "*/alpha")
 
 
@@ -32,6 +31,8 @@ class Muon(Optimizer):
     takes all the same, by patterns such as "dense_2/*"; advised for the last layer. A vector that is not made
     of named arrays, such as an analytic function's, is AdamW's altogether.
     """
+
+    replays: ClassVar[bool] = True
 
     learning_rate: Rate = 0.001
     momentum: float = 0.95
@@ -68,12 +69,8 @@ class Muon(Optimizer):
             self._adam(ops, params, gradient, state, rate, slice(done, start))
             done = start + rows * columns
             part = slice(start, done)
-            mean, slope = state["mean"][part], (1 - self.momentum) * gradient[part]
-            mean *= self.momentum
-            mean += slope
-            ahead = (self.momentum * mean + slope).reshape(rows, columns)
-            step = orthogonal(ops, ahead, self.newton_schulz_steps).reshape(-1)
-            params[part] -= rate * 0.2 * math.sqrt(max(rows, columns)) * step
+            matrices = (vector[part].reshape(rows, columns) for vector in (params, gradient, state["mean"]))
+            ops.update_muon(*matrices, rate, self.momentum, self.newton_schulz_steps)
         self._adam(ops, params, gradient, state, rate, slice(done, len(params)))
 
     def _adam(
@@ -102,25 +99,3 @@ class Muon(Optimizer):
                 found.append((start, size // columns, columns))
             start += size
         return tuple(found)
-
-
-def orthogonal(ops: Ops, matrix: np.ndarray, steps: int) -> Any:
-    """Nearly U @ V.T of the singular value decomposition of `matrix`: singular values from 0.7 to 1.2.
-
-    By steps of Newton and Schulz's iteration, with the factors of Jordan et al., which hurry to about 1
-    instead of converging to it; singular values under 0.001 of the matrix' norm stay smaller.
-    """
-    turned = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if turned else matrix
-    a, b, c = _FACTORS
-    x = x / (ops.xp.sqrt(ops.xp.sum(x * x)) + 1e-7)
-    for _ in range(steps):
-        gram = _product(ops, x, x.T)
-        x = a * x + _product(ops, b * gram + c * _product(ops, gram, gram), x)
-    return x.T if turned else x
-
-
-def _product(ops: Ops, left: np.ndarray, right: np.ndarray) -> Any:
-    out = ops.zeros((left.shape[0], right.shape[1]), left.dtype)
-    ops.matmul(left, right, out=out)
-    return out

@@ -40,9 +40,11 @@ class RMSprop(Optimizer):
 
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
-    ) -> None:
-        mean = state["mean"] if self.centered else None
+    ) -> Any:
+        mean, finite = state["mean"] if self.centered else None, state.get("finite")
         velocity = state["velocity"] if self.momentum else None
-        ops.update_rmsprop(
-            params, gradient, state["square"], mean, velocity, rate, self.rho, self.momentum, self.epsilon
-        )
+        said = ops.update_rmsprop(
+            params, gradient, state["square"], mean, velocity, rate, self.rho, self.momentum, self.epsilon,
+            finite,
+        )  # fmt: skip
+        return said if finite is None else finite

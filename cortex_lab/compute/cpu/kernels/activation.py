@@ -12,6 +12,7 @@ from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.functions import expm1_of_negative, sigmoid, tanh
 from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels import activation_alone as alone
+from cortex_lab.compute.cpu.kernels import softmax
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store
@@ -33,6 +34,8 @@ _BEND, _CUBIC = np.float32(GELU_SCALE), np.float32(GELU_CUBIC)
 def activate(ops: OpsLike, name: str, x: Array, out: Array, alpha: float = 1.0) -> Any:
     if not plain(x) or not writable(out) or x.shape != out.shape:
         return NotImplemented
+    if name in softmax.NAMES:
+        return softmax.softmax(name, x, out)
     if name in alone.CODES:
         return _spread(alone.activate, alone.part, (x, out), (alone.CODES[name], alpha))
     if name not in CODES:
@@ -50,6 +53,8 @@ def activate_gradient(
         y = x
         if y is None or y.shape != out.shape:
             return NotImplemented
+    if name in softmax.NAMES:
+        return softmax.softmax_gradient(name, y, dy, out)
     if name in alone.CODES:
         ways = alone.activate_gradient, alone.part_of_gradient
         return _spread(*ways, (y, dy, out), (alone.CODES[name], alpha))
@@ -60,11 +65,13 @@ def activate_gradient(
 
 @activation.bias_activate.override("cpu")
 def bias_activate(ops: OpsLike, y: Array, bias: Array | None, name: str, alpha: float = 1.0) -> Any:
-    if (name not in CODES and name not in alone.CODES) or not plain(bias) or not writable(y):
+    if not plain(bias) or not writable(y):
         return NotImplemented
-    if name in alone.CODES:
+    if name in alone.CODES or name in softmax.NAMES:
         shift = activation.bias_activate.prepare(ops, y, bias, "linear")
         return in_turn(shift, activation.activate.prepare(ops, name, y, y))
+    if name not in CODES:
+        return NotImplemented
     if bias is None:
         return in_turn() if name == "linear" else _spread(_activate, _part, (y, y), (CODES[name], alpha))
     if bias.shape != y.shape[-1:]:

@@ -141,13 +141,23 @@ def _hard_sigmoid(v):
 @compiled
 def _softplus(v):
     """log(1 + exp(v)) = max(v, 0) + log(1 + exp(-|v|))."""
-    zero, two = every(_ZERO), every(_TWO)
-    u = _exp(choose(v < zero, v, zero - v))
-    s = u / (two + u)
+    zero = every(_ZERO)
+    return choose(v < zero, zero, v) + log1p_of_exp(choose(v < zero, v, zero - v))
+
+
+@compiled
+def log1p_of_exp(v):
+    """log(1 + exp(v)) for v <= 0."""
+    u = _exp(v)
+    return log_of_quotient(u / (every(_TWO) + u))
+
+
+@compiled
+def log_of_quotient(s):
+    """log((1 + s) / (1 - s)) for s from -1/3 to 1/3."""
     q = s * s
     series = fma(q, fma(q, fma(q, every(_L13), every(_L11)), every(_L9)), every(_L7))
-    series = fma(q, fma(q, fma(q, series, every(_L5)), every(_L3)), two)
-    return choose(v < zero, zero, v) + s * series
+    return s * fma(q, fma(q, fma(q, series, every(_L5)), every(_L3)), every(_TWO))
 
 
 @compiled

@@ -10,13 +10,12 @@ from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.functions import exp
 from cortex_lab.compute.cpu.jit import piecework
 from cortex_lab.compute.cpu.kernels._arrays import plain, writable
+from cortex_lab.compute.cpu.kernels.softmax import GRAIN, softmax_gradient
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, every, first_lanes, load, store, total
 from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import attention
 
-GRAIN = 8192
-"""Scores that are worth a worker."""
 _ZERO, _HALF, _LOWEST = np.float32(0), np.float32(0.5), np.float32(-np.inf)
 
 
@@ -39,9 +38,7 @@ def attention_softmax(
 def attention_softmax_gradient(ops: OpsLike, y: Array, dy: Array, scale: float, out: Array) -> Any:
     if not plain(y, dy) or not writable(out) or not y.shape == dy.shape == out.shape or y.size == 0:
         return NotImplemented
-    keys = y.shape[-1]
-    before = (y.reshape(-1), dy.reshape(-1), keys, np.float32(scale), out.reshape(-1))
-    return work(_softmax_gradient, before, get_workers().split(y.size // keys, -(-GRAIN // keys)))
+    return softmax_gradient("softmax", y, dy, out, scale)
 
 
 @piecework
@@ -81,18 +78,3 @@ def _softmax(x, mask, step, lines, queries, keys, causal, scale, out, start, sto
         for c in range(0, keys, 16):
             lanes = first_lanes(keys - c)
             store(out, at + c, load(out, at + c, lanes) * share, lanes)
-
-
-@piecework
-def _softmax_gradient(y, dy, keys, scale, out, start, stop):
-    factor = every(scale)
-    for line in range(start, stop):
-        at, sums = line * keys, every(_ZERO)
-        for c in range(0, keys, 16):
-            lanes = first_lanes(keys - c)
-            sums = sums + load(y, at + c, lanes) * load(dy, at + c, lanes)
-        across = every(total(sums))
-        for c in range(0, keys, 16):
-            lanes = first_lanes(keys - c)
-            value = factor * load(y, at + c, lanes) * (load(dy, at + c, lanes) - across)
-            store(out, at + c, value, lanes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -181,36 +180,6 @@ def add_up(parts, out):
         for i in range(parts.shape[0]):
             total += parts[i, j]
         out[j] = np.float32(total)
-
-
-@linear.add.override("cpu")
-def add(ops: OpsLike, a: Array, b: Array, out: Array) -> Any:
-    return _elementwise(_add, a, b, out)
-
-
-@linear.multiply.override("cpu")
-def multiply(ops: OpsLike, a: Array, b: Array | float, out: Array) -> Any:
-    return _elementwise(_multiply, a, b, out)
-
-
-def _elementwise(kernel: Callable[..., Any], a: Array, b: Any, out: Array) -> Any:
-    # NumPy is as quick as anything within the caches; beyond them two cores have more bandwidth than one.
-    if out.size <= SMALL_SUM or not plain(a, b) or not writable(out) or not a.shape == b.shape == out.shape:
-        return NotImplemented
-    flat = a.reshape(-1), b.reshape(-1), out.reshape(-1)
-    return work(kernel, flat, get_workers().split(out.size, SMALL_SUM))
-
-
-@piecework
-def _add(a, b, out, start, stop):
-    for i in range(start, stop):
-        out[i] = a[i] + b[i]
-
-
-@piecework
-def _multiply(a, b, out, start, stop):
-    for i in range(start, stop):
-        out[i] = a[i] * b[i]
 
 
 @linear.norm.override("cpu")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,16 +11,21 @@ from cortex_lab.compute.cpu.calling_convention import work
 from cortex_lab.compute.cpu.functions import sigmoid, tanh
 from cortex_lab.compute.cpu.jit import compiled, piecework
 from cortex_lab.compute.cpu.kernels._arrays import FLOAT32, plain, writable
-from cortex_lab.compute.cpu.kernels._products import (
-    DEEP,
-    multiply_packed,
-    multiply_turned_part,
-    pack_all,
-    turned_rooms,
+from cortex_lab.compute.cpu.kernels._products import turned_rooms
+from cortex_lab.compute.cpu.kernels._recurrence import (
+    GRAIN,
+    TILES,
+    add_outer,
+    add_up_pieces,
+    multiply_step,
+    pack_kernel,
+    room_of_panels,
+    shared_room,
+    steps_together,
+    tall_rows,
 )
-from cortex_lab.compute.cpu.machine import has_wide_registers
-from cortex_lab.compute.cpu.microkernels.product_kernel import PANEL, TALL
-from cortex_lab.compute.cpu.native import clear_block, copy_block, gemm
+from cortex_lab.compute.cpu.microkernels.product_kernel import TALL
+from cortex_lab.compute.cpu.native import clear_block, copy_block
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.remembered import held, remembered
 from cortex_lab.compute.cpu.simd import every, first_lanes, load, store
@@ -29,10 +33,7 @@ from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import recurrent as reference
 from cortex_lab.compute.work import Call, join
 
-GRAIN = 8
-"""Rows of the batch that are worth a worker."""
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_TILES = has_wide_registers()
 _NONE = np.zeros((0, 0), np.float32)
 _FLAT = np.zeros(0, np.float32)
 
@@ -64,11 +65,11 @@ def _sequence_of(
     # What is not wanted back is written all the same, for the next step to read; a step's input and the
     # output before it lie side by side, and so do the kernels they meet.
     own = {
-        "cells": _room("cells", n, steps, units) if cells is None else None,
-        "hidden": _room("hidden", n, steps, units) if hidden is None else None,
+        "cells": shared_room("cells", n, steps, units) if cells is None else None,
+        "hidden": shared_room("hidden", n, steps, units) if hidden is None else None,
         "offsets": np.zeros(width, np.float32) if bias is None else None,
-        "both": _room("both kernels", inner, width),
-        "packed": _room_of_panels(inner, width),
+        "both": shared_room("both kernels", inner, width),
+        "packed": room_of_panels(inner, width),
     }
     both, packed = own["both"], own["packed"]
     cells, hidden = own["cells"] if cells is None else cells, own["hidden"] if hidden is None else hidden
@@ -76,13 +77,13 @@ def _sequence_of(
     h, c = (_NONE, _NONE) if h is None else (h, c)
     begin = [
         work(_put_together, (recurrent, kernel, both), keep=False),
-        work(_pack, (both, 0, packed), keep=False),
+        work(pack_kernel, (both, 0, packed), keep=False),
     ]
     arrays = (x, both, packed, offsets, h, c, gates, cells, hidden, reverse)
     pieces = get_workers().split(n, GRAIN)
-    size = _tall(pieces) * (inner + width + units)
+    size = tall_rows(pieces) * (inner + width + units)
     rooms = partial(_room_of_step, size)
-    steps_done = work(_forward, arrays, pieces, rooms, blas=not _TILES, keep=False)
+    steps_done = work(_forward, arrays, pieces, rooms, blas=not TILES, keep=False)
     end = []
     if last is not None:
         end = [work(_copy_step, (hidden, 0 if reverse else steps - 1, last), keep=False)]
@@ -124,49 +125,29 @@ def _differentiation_of(
     # The gradient of x is found beside that of the output before, where it is wanted.
     both, begin = recurrent, []
     if dx is not None:
-        both = _room("both kernels", units + features, width)
+        both = shared_room("both kernels", units + features, width)
         begin = [work(_put_together, (recurrent, kernel, both), keep=False)]
-    packed = _room_of_panels(*both.shape[::-1])
-    begin.append(work(_pack, (both, 1, packed), keep=False))
+    packed = room_of_panels(*both.shape[::-1])
+    begin.append(work(pack_kernel, (both, 1, packed), keep=False))
     pieces = get_workers().split(n, GRAIN)
     # Recurrent kernel, kernel and bias side by side: what each piece sums, added up in a fixed order.
-    sums = _room("recurrent gradients", len(pieces), (units + features + 1) * width)
+    sums = shared_room("recurrent gradients", len(pieces), (units + features + 1) * width)
     wanted = _NONE.reshape(0, 0, 0) if dx is None else dx
     ends = (_NONE if d_cell is None else d_cell), (_NONE if d_start is None else d_start)
     dy = dy.reshape(n, -1, units)
     before = (x, both, packed, h, c, gates, cells, hidden, dy, *ends, wanted, reverse, sums)
-    tasks = [(k, *piece, steps_together(_tall([piece]))) for k, piece in enumerate(pieces)]
+    tasks = [(k, *piece, steps_together(tall_rows([piece]))) for k, piece in enumerate(pieces)]
     size = max(
-        _tall([(start, stop)]) * (len(both) + units + together * (units + features + width))
+        tall_rows([(start, stop)]) * (len(both) + units + together * (units + features + width))
         for _, start, stop, together in tasks
     )
     rooms = partial(_rooms_of_gradient, size, width)
-    steps_done = work(_gradient, before, tasks, rooms, blas=not _TILES, keep=False)
+    steps_done = work(_gradient, before, tasks, rooms, blas=not TILES, keep=False)
     ending = (sums, d_recurrent, d_kernel, _FLAT if d_bias is None else d_bias)
-    end = work(_add_up, ending, keep=False)
+    end = work(add_up_pieces, ending, keep=False)
     # Not the arrays that were given: they are to be forgotten when nobody else has them.
     own = (packed, sums, both if dx is not None else None)
     return held(own, join([*begin, steps_done, end]))
-
-
-def _tall(pieces: Sequence[tuple[int, int]]) -> int:
-    """Rows of the tiles that cover the longest piece."""
-    return max(-(-(stop - start) // TALL) * TALL for start, stop in pieces)
-
-
-def steps_together(rows: int) -> int:
-    """Steps whose part of the kernels' gradients is summed at once, so that its product is a deep one."""
-    return max(1, DEEP // rows)
-
-
-def _room(name: str, *shape: int) -> Any:
-    """Memory that kernels of one work hand each other; the next work's write over it."""
-    size = int(np.prod(shape))
-    return get_workers().room(0, name, FLOAT32, size)[:size].reshape(shape)
-
-
-def _room_of_panels(inner: int, columns: int) -> Any:
-    return _room("packed kernels", -(-columns // PANEL) * PANEL * inner)
 
 
 def _room_of_step(size: int, worker: int) -> tuple[Any]:
@@ -185,65 +166,10 @@ def _put_together(recurrent, kernel, both):
 
 
 @piecework
-def _pack(weights, turned, packed):
-    """`weights`, or its transpose, in panels for tiles to go through at every step."""
-    if _TILES:
-        inner, columns = weights.shape
-        if turned:
-            inner, columns = columns, inner
-        pack_all(weights.reshape(-1), turned, columns, inner, packed)
-
-
-@piecework
 def _copy_step(hidden, t, last):
     steps, units = hidden.shape[1], hidden.shape[2]
     for r in range(hidden.shape[0]):
         copy_block(last.reshape(-1), r * units, hidden.reshape(-1), (r * steps + t) * units, units)
-
-
-@piecework
-def _add_up(sums, d_recurrent, d_kernel, d_bias):
-    total = sums[0]
-    # Piece by piece, so that each number is the same sum whoever found its parts.
-    for k in range(1, sums.shape[0]):
-        part = sums[k]
-        for j in range(total.shape[0]):
-            total[j] += part[j]
-    width = d_recurrent.shape[1]
-    inner = d_recurrent.shape[0] + d_kernel.shape[0]
-    copy_block(d_recurrent.reshape(-1), 0, total, 0, d_recurrent.shape[0] * width)
-    copy_block(d_kernel.reshape(-1), 0, total, d_recurrent.shape[0] * width, d_kernel.shape[0] * width)
-    copy_block(d_bias, 0, total, inner * width, d_bias.shape[0])
-
-
-@compiled
-def _multiply(a, b, turned, packed, c, rows, columns, inner):
-    """c = a @ op(b); in tiles where they pay, else by BLAS."""
-    if _TILES:
-        multiply_packed(a, packed, c, rows, columns, inner)
-    else:
-        ldb = inner if turned else columns
-        gemm(0, turned, rows, columns, inner, a, 0, inner, b, 0, ldb, _ZERO, c, 0, columns)
-
-
-@compiled
-def _add_outer(a, b, c, rows, columns, inner, added, panels, tile, lines):
-    """c = a' @ b and a last row of the sums of b's columns, added to what c holds with `added` = 1."""
-    if _TILES:
-        sums = c[rows * columns : (rows + 1) * columns]
-        multiply_turned_part(
-            a, b, c, sums, rows, columns, inner, 0, rows, 0, columns, added, panels, tile, lines
-        )  # fmt: skip
-        return
-    gemm(1, 0, rows, columns, inner, a, 0, rows, b, 0, columns, np.float32(added), c, 0, columns)
-    for j in range(0, columns, 16):
-        lanes = first_lanes(columns - j)
-        sums = every(_ZERO)
-        if added:
-            sums = load(c, rows * columns + j, lanes)
-        for i in range(inner):
-            sums = sums + load(b, i * columns + j, lanes)
-        store(c, rows * columns + j, sums, lanes)
 
 
 @piecework
@@ -267,7 +193,7 @@ def _forward(x, both, packed, bias, h, c, gates, cells, hidden, reverse, start, 
         t = steps - 1 - place if reverse else place
         for r in range(rows):
             copy_block(seen, r * inner + units, flat, ((start + r) * steps + t) * features, features)
-        _multiply(seen, both.reshape(-1), 0, packed, now, rows, width, inner)
+        multiply_step(seen, both.reshape(-1), 0, packed, now, rows, width, inner)
         for r in range(rows):
             gate, to = ((start + r) * steps + t) * width, ((start + r) * steps + t) * units
             for j in range(0, units, 16):
@@ -334,13 +260,13 @@ def _gradient(
             )  # fmt: skip
         if place > 0 or dx.shape[0] > 0 or d_start.shape[0] > 0:
             now = slopes[held * rows * width :]
-            _multiply(now, both.reshape(-1), 1, packed, handed, rows, back, width)
+            multiply_step(now, both.reshape(-1), 1, packed, handed, rows, back, width)
         for r in range(rows if dx.shape[0] > 0 else 0):
             to = ((start + r) * steps + t) * features
             copy_block(dx.reshape(-1), to, handed, r * back + units, features)
         held += 1
         if held == together or place == 0:
-            _add_outer(seen, slopes, total, inner, width, held * rows, added, panels, tile, lines)
+            add_outer(seen, slopes, total, inner, width, held * rows, added, panels, tile, lines)
             held, added = 0, 1
     for r in range(rows if d_start.shape[0] > 0 else 0):
         to = (start + r) * 2 * units

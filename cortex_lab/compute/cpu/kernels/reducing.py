@@ -1,4 +1,4 @@
-"""The largest along axes that lie side by side, and its gradient, in one pass each."""
+"""The largest and the sum along axes that lie side by side, and gradients, in one pass each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cortex_lab.compute.cpu.kernels._arrays import plain, writable
 from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import choose, either, every, first_lanes, is_nan, load, store
 from cortex_lab.compute.kernel import Array, OpsLike
-from cortex_lab.compute.kernels import reducing
+from cortex_lab.compute.kernels import pooling, reducing
 
 GRAIN = 16_384
 FEWEST = 4
@@ -43,6 +43,44 @@ def max_along_gradient(ops: OpsLike, dy: Array, axes: tuple[int, ...], winner: A
     outer, length, inner = _lengths(out.shape, axes)
     before = (dy.reshape(-1), length, inner, winner.reshape(-1), out.reshape(-1))
     return work(_to_winners, before, get_workers().split(outer, -(-GRAIN // (length * inner))))
+
+
+@pooling.pool_global_max.override("cpu")
+def pool_global_max(ops: OpsLike, x: Array, out: Array, winner: Array | None) -> Any:
+    return max_along(ops, x, (1,), winner, out)
+
+
+@pooling.pool_global_max_gradient.override("cpu")
+def pool_global_max_gradient(ops: OpsLike, dy: Array, winner: Array, out: Array) -> Any:
+    return max_along_gradient(ops, dy, (1,), winner, out)
+
+
+@reducing.sum_along.override("cpu")
+def sum_along(ops: OpsLike, x: Array, axes: tuple[int, ...], factor: float, out: Array) -> Any:
+    return _sum_of(x, axes, factor, 1.0, out)
+
+
+@pooling.pool_global_average.override("cpu")
+def pool_global_average(ops: OpsLike, x: Array, out: Array) -> Any:
+    return _sum_of(x, (1,), 1.0, x.shape[1], out)
+
+
+@pooling.pool_global_average_gradient.override("cpu")
+def pool_global_average_gradient(ops: OpsLike, dy: Array, out: Array) -> Any:
+    if not plain(dy) or not writable(out) or not _fits(out, (1,)):
+        return NotImplemented
+    outer, length, inner = out.shape
+    before = (dy.reshape(-1), length, inner, np.float32(length), out.reshape(-1))
+    return work(_share, before, get_workers().split(outer, -(-GRAIN // (length * inner))))
+
+
+def _sum_of(x: Array, axes: tuple[int, ...], factor: float, divisor: float, out: Array) -> Any:
+    if not plain(x) or not writable(out) or not _fits(x, axes):
+        return NotImplemented
+    outer, length, inner = _lengths(x.shape, axes)
+    # A product and a quotient, of which one is by 1: a mean is rounded as its reference rounds it.
+    before = (x.reshape(-1), length, inner, np.float32(factor), np.float32(divisor), out.reshape(-1))
+    return work(_sum, before, get_workers().split(outer, -(-GRAIN // (length * inner))))
 
 
 def _fits(x: Array, axes: tuple[int, ...]) -> bool:
@@ -91,3 +129,23 @@ def _to_winners(dy, length, inner, winner, out, start, stop):
             for place in range(length):
                 won = choose(picked == every(np.int32(place)), slope, nothing)
                 store(out, (row * length + place) * inner + c, won, lanes)
+
+
+@piecework
+def _sum(x, length, inner, factor, divisor, out, start, stop):
+    for row in range(start, stop):
+        for c in range(0, inner, 16):
+            lanes, sums = first_lanes(inner - c), every(_ZERO)
+            for place in range(length):
+                sums = sums + load(x, (row * length + place) * inner + c, lanes)
+            store(out, row * inner + c, sums * every(factor) / every(divisor), lanes)
+
+
+@piecework
+def _share(dy, length, inner, divisor, out, start, stop):
+    for row in range(start, stop):
+        for c in range(0, inner, 16):
+            lanes = first_lanes(inner - c)
+            share = load(dy, row * inner + c, lanes) / every(divisor)
+            for place in range(length):
+                store(out, (row * length + place) * inner + c, share, lanes)
