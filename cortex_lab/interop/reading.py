@@ -80,7 +80,7 @@ def read_keras(
         network = Network(graph, ops=ops)
         for load in loads:
             load.fill(network, allow_nan)
-        return (network, read_optimizer(file, model, built, network)) if optimizer else network
+        return (network, read_optimizer(file, model, built, found, network)) if optimizer else network
 
 
 @dataclass

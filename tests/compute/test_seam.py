@@ -45,9 +45,9 @@ CHANGING = {
     "update_sgd": (None, None, None, "rate", 0.9, True),
     "update_adam": (None, None, None, None, "rate", 0.9, 0.99, 1e-8, "step", 0.1),
     "update_nadam": (None, None, None, None, "rate", 0.9, 0.99, 1e-8, "step", "rate", "rate", "rate"),
-    "update_adagrad": (None, None, None, "rate", 1e-7),
+    "update_adagrad": (None, None, None, "rate", 1e-7, True),
     "update_adadelta": (None, None, None, None, "rate", 0.9, 1e-7),
-    "update_rmsprop": (None, None, None, None, None, "rate", 0.9, 0.8, 1e-7),
+    "update_rmsprop": (None, None, None, None, None, "rate", 0.9, 0.8, 1e-7, True),
     "update_lion": (None, None, None, "rate", 0.9, 0.99),
     "decay_weights": (None, "rate"),
 }

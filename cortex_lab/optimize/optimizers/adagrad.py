@@ -16,7 +16,8 @@ from cortex_lab.optimize.optimizer import Optimizer, Rate
 class Adagrad(Optimizer):
     """Adagrad (Duchi et al. 2011): each step divided by the root of the sum of all squared gradients.
 
-    `initial` is what the sum starts from.
+    `initial` is what the sum starts from. The divisor is root + epsilon, or with `epsilon_in_root` the root
+    of sum + epsilon, as in Keras.
     """
 
     replays: ClassVar[bool] = True
@@ -24,9 +25,11 @@ class Adagrad(Optimizer):
     learning_rate: Rate = 0.01
     initial: float = 0.0
     epsilon: float = 1e-10
+    epsilon_in_root: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        checks.flag("epsilon_in_root", self.epsilon_in_root)
         checks.number("initial", self.initial, least=0)
         checks.number("epsilon", self.epsilon, over=0)
 
@@ -42,7 +45,7 @@ class Adagrad(Optimizer):
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
     ) -> None:
-        ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon)
+        ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon, self.epsilon_in_root)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton 2012): steps divided by a running root mean square of the gradient.
 
     `centered` divides by the running standard deviation instead (Graves 2013); `momentum` gives the steps
-    momentum.
+    momentum. The divisor is root + epsilon, or with `epsilon_in_root` the root of square + epsilon, as in
+    Keras.
     """
 
     replays: ClassVar[bool] = True
@@ -27,12 +28,14 @@ class RMSprop(Optimizer):
     momentum: float = 0.0
     epsilon: float = 1e-8
     centered: bool = False
+    epsilon_in_root: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.fraction("rho", self.rho)
         checks.fraction("momentum", self.momentum)
         checks.number("epsilon", self.epsilon, over=0)
+        checks.flag("epsilon_in_root", self.epsilon_in_root)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -44,5 +47,6 @@ class RMSprop(Optimizer):
         mean = state["mean"] if self.centered else None
         velocity = state["velocity"] if self.momentum else None
         ops.update_rmsprop(
-            params, gradient, state["square"], mean, velocity, rate, self.rho, self.momentum, self.epsilon
-        )
+            params, gradient, state["square"], mean, velocity, rate, self.rho, self.momentum, self.epsilon,
+            self.epsilon_in_root,
+        )  # fmt: skip
