@@ -102,8 +102,8 @@ class _Memory:
             names = sorted(stored.by_group.get("optimizer/vars", ()), key=numbered)
             if not names and stored.legacy_root() is None:
                 raise Untranslatable(
-                    f"{file.path}: has nothing of what its optimizer remembers, as Keras 2 writes those that it "
-                    "calls legacy; save the model as .h5, or leave optimizer=True out"
+                    f"{file.path}: has nothing of what its optimizer remembers, as Keras 2 writes those that "
+                    "it calls legacy; save the model as .h5, or leave optimizer=True out"
                 )
         missing = [name for name in names if name not in stored.arrays]
         if missing:

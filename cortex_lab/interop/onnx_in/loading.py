@@ -13,6 +13,7 @@ from cortex_lab.interop.keras_layers import Untranslatable
 from cortex_lab.interop.onnx_in import elementwise, folding, sequences, windows
 from cortex_lab.interop.onnx_in.model import REMEDY, opened
 from cortex_lab.interop.onnx_in.reader import OnnxReader
+from cortex_lab.interop.onnx_in.recognizing import Recognizer
 from cortex_lab.nn import Network
 
 assert elementwise and folding and sequences and windows
@@ -23,7 +24,7 @@ def read(path: str | os.PathLike, input_shape: Any, allow_nan: bool, ops: str | 
     file = opened(path)
     reader = OnnxReader(file, input_shape)
     try:
-        graph = reader.graph()
+        graph = reader.graph(Recognizer(reader))
     except Untranslatable:
         raise
     except ValueError as error:

@@ -132,13 +132,23 @@ class OnnxReader:
             if each.name not in file.weights:
                 self.input(each, input_shape)
 
-    def graph(self) -> Graph:
-        """Read all operators; `Untranslatable` naming the one that there is nothing like here."""
+    def graph(self, regions: Any = None) -> Graph:
+        """Read all operators; `Untranslatable` naming the one that there is nothing like here.
+
+        `regions` (see `recognizing`) knows several that are a layer together.
+        """
+        within: dict[int, Any] = {}
         for number, node in enumerate(self.file.graph.node):
             name = node.name or (node.output[0] if node.output else f"operator {number}")
             self.now = node.output[0] if node.output else name
             try:
-                self.step(node, name)
+                if regions is not None and number not in within:
+                    found = regions.beginning_with(number)
+                    within |= dict.fromkeys(found[0].operators if found else (), found)
+                if regions is None or number not in within:
+                    self.step(node, name)
+                elif self.now == within[number][0].end:
+                    self.values[self.now] = regions.put(*within[number])
             except (Untranslatable, ValueError, TypeError, IndexError, KeyError) as error:
                 if getattr(error, "path", None) is not None:
                     raise

@@ -8,6 +8,7 @@ import numpy as np
 
 from cortex_lab.interop.onnx_in.folding import folded, ints, looked
 from cortex_lab.interop.onnx_in.reader import (
+    BATCH,
     HeldTensor,
     OnnxReader,
     OperatorCall,
@@ -260,6 +261,10 @@ def pad(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     return _bordered(reader, value, edges, "ZeroPadding")
 
 
+_TO_THE_END = 10**9
+"""What exporters write for an end that is wherever the axis ends."""
+
+
 @operator("Slice")
 def cut(reader: OnnxReader, call: OperatorCall) -> Any:
     starts, ends = (ints(call.known(k, "limits")) for k in (1, 2))
@@ -276,6 +281,8 @@ def cut(reader: OnnxReader, call: OperatorCall) -> Any:
         refuse(f"goes in steps of {steps}, and 1 alone is read")
     edges = {}
     for axis, start, end in zip(axes, starts, ends, strict=True):
+        if call.held().dims[axis] is BATCH and start == 0 and end >= _TO_THE_END:
+            continue
         axis = axis_of(call.held(), axis)
         first, last, _ = slice(start, end).indices(call.held().dims[axis])
         edges[axis] = (first, call.held().dims[axis] - max(last, first))
