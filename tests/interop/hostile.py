@@ -119,6 +119,15 @@ def _cut(share: float) -> Write:
     return write
 
 
+def _other_bytes(path: Path) -> None:
+    """A number in place of another."""
+    _, weights = dense_net()
+    number = np.asarray(weights["dense"][0], np.float32).tobytes()[:8]
+    content = write_keras(path).read_bytes()
+    assert content.count(number) == 1
+    path.write_bytes(content.replace(number, bytes(8)))
+
+
 def _inside_cut(path: Path) -> None:
     _, weights = dense_net()
     write_keras(path, weights=keyed(weights)[:-2000])
@@ -231,6 +240,7 @@ FILES: dict[str, tuple[Write, str]] = {
     # The container, and what is to be said of it.
     **{f"cut at {share}": (_cut(share), "") for share in (0.0, 0.1, 0.5, 0.9, 0.99)},
     "weights cut": (_inside_cut, "whole file"),
+    "other bytes of weights": (_other_bytes, "other bytes of 'model.weights.h5'"),
     "text": (lambda path: path.write_text("hello"), "neither"),
     "a path out of it": (packed(lambda archive: archive.writestr("../x", "")), "../x"),
     "a path from the root": (packed(lambda archive: archive.writestr("/x", "")), "/x"),
