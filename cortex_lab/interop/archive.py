@@ -20,7 +20,7 @@ _PIECE = 2**20
 
 
 class _Window(io.RawIOBase):
-    """Some bytes of a file as a file. A member that zipfile opens goes back by reading all before it again."""
+    """Some bytes of a file as a file. One that zipfile opens goes back by reading all before it again."""
 
     def __init__(self, file: BinaryIO, begin: int, size: int) -> None:
         self._file, self._begin, self._size, self._at = file, begin, size, 0

@@ -48,7 +48,7 @@ def read(path: str | os.PathLike, input_shape: Any, allow_nan: bool, ops: str | 
             raise DamagedFile(path, f"has NaN or infinite numbers in {name!r}", place[0], _ANYWAY)
         if not allow_nan and name.endswith("variance") and (array < 0).any():
             raise DamagedFile(path, f"has a variance below 0 in {name!r}", place[0], _ANYWAY)
-    network = Network(graph, ops=ops)
+    network = Network(graph, ops=ops, drawn=False)
     for (node, key), array in reader.weights.items():
         name = f"{node}/{key}"
         (network.parameters if name in network.parameters else network.states)[name] = array
