@@ -22,11 +22,9 @@ assert elementwise and folding and sequences and windows
 def read(path: str | os.PathLike, input_shape: Any, allow_nan: bool, ops: str | Ops) -> Network:
     """See `cortex_lab.interop.read_onnx`."""
     file = opened(path)
-    reader = OnnxReader(file, input_shape)
     try:
+        reader = OnnxReader(file, input_shape)
         graph = reader.graph(Recognizer(reader))
-    except Untranslatable:
-        raise
     except ValueError as error:
         if isinstance(error, DamagedFile):
             raise

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,12 @@ _MOST = 40
 _MOST_NUMBERS = 2**24
 _SIGNS = {"Erf", "Tanh", "Exp", "Log", "Sqrt", "Pow", "Reciprocal", "Equal"}
 """A region has one of these, or there is nothing to be recognized."""
+_MOST_SIGNS = 4
+"""No layer has more of these."""
+_MOST_TRIED = 2_000
+"""Regions that are run; what comes later in a longer graph is read operator by operator."""
+_MOST_KEPT = 2**16
+"""Numbers that a layer gave and that are kept for the next region."""
 _OVER = {"ReduceMean", "ReduceSum", "ReduceMax"}
 _INSIDE = _SIGNS | _OVER | {
     "Add", "Sub", "Mul", "Div", "Max", "Neg", "Abs", "Sigmoid", "Softplus", "Reshape", "Expand",
@@ -69,6 +75,7 @@ class Recognizer:
             for name in node.input:
                 self.readers.setdefault(name, []).append(number)
         self.ends = {each.name for each in reader.file.graph.output}
+        self.tried = 0
 
     @cached_property
     def known(self) -> set[str]:
@@ -99,8 +106,9 @@ class Recognizer:
         if end.op_type not in _INSIDE or len(end.output) != 1 or not self._held(number):
             return
         inside, left = {number}, set(self._held(number))
-        while len(inside) <= _MOST:
-            if len(left) == 1 and len(inside) > 1 and _SIGNS & {self.nodes[k].op_type for k in inside}:
+        signs = int(end.op_type in _SIGNS)
+        while len(inside) <= _MOST and signs <= _MOST_SIGNS:
+            if len(left) == 1 and len(inside) > 1 and signs:
                 yield Region(tuple(sorted(inside)), next(iter(left)), end.output[0])
             name = max(left, key=lambda each: self.made.get(each, -1))
             latest = self.made.get(name, -1)
@@ -111,6 +119,7 @@ class Recognizer:
             if latest in inside:
                 return
             inside.add(latest)
+            signs += self.nodes[latest].op_type in _SIGNS
             left.remove(name)
             left.update(self._held(latest))
 
@@ -136,8 +145,9 @@ class Recognizer:
     def recognized(self, region: Region) -> Recognized | None:
         """The layer that a region is, if it is one."""
         value = self.reader.values.get(region.source)
-        if not isinstance(value, HeldTensor) or value.order[0] != 0:
+        if not isinstance(value, HeldTensor) or value.order[0] != 0 or self.tried >= _MOST_TRIED:
             return None
+        self.tried += 1
         kinds = {self.nodes[k].op_type for k in region.operators}
         try:
             if value.whole:
@@ -295,15 +305,29 @@ def _in_double(node: Any) -> Any:
 
 
 def _gives(found: Recognized, x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether a layer gives y for x, as near as constants in float32 can say."""
+    """Whether a layer gives y for x, the numbers of that shape, as near as constants in float32 can say."""
+    anew = found.weights or x.size > _MOST_KEPT
+    given = _given(found, x) if anew else _given_without_weights(found.layer, x.shape[1:])
+    if given is None:
+        return False
+    largest = np.abs(y).max(axis=tuple(range(1, y.ndim)), keepdims=True)
+    return bool((np.abs(given - y) <= 2e-6 * (np.abs(y) + largest)).all())
+
+
+def _given(found: Recognized, x: np.ndarray) -> np.ndarray | None:
+    """What a layer gives for x; None if there is no such layer of rows so shaped."""
     try:
         network = Network([found.layer], x.shape[1:], ops="reference")
     except ValueError:
-        return False
+        return None
     name = network.layers[0]
     for key, array in found.weights.items():
         if network.parameters[f"{name}/{key}"].shape != array.shape:
-            return False
+            return None
         network.parameters[f"{name}/{key}"] = array
-    largest = np.abs(y).max(axis=tuple(range(1, y.ndim)), keepdims=True)
-    return bool((np.abs(network.predict(x) - y) <= 2e-6 * (np.abs(y) + largest)).all())
+    return network.predict(x)
+
+
+@lru_cache(maxsize=64)
+def _given_without_weights(layer: Layer, shape: tuple[int, ...]) -> np.ndarray | None:
+    return _given(Recognized(layer, {}), _numbers(shape))
