@@ -93,7 +93,7 @@ def _link(archive: zipfile.ZipFile) -> None:
 
 
 def _bomb(path: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("config.json", "w") as member:
             for _ in range(300):
                 member.write(b" " * 2**20)
@@ -104,7 +104,7 @@ def _weights_bomb(path: Path) -> None:
     write_keras(path)
     with zipfile.ZipFile(path) as archive:
         text = archive.read("config.json")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("config.json", text)
         with archive.open("model.weights.h5", "w") as member:
             for _ in range(300):
@@ -345,11 +345,11 @@ def write_all(folder: Path) -> None:
 def outcomes(folder: Path) -> Iterator[dict[str, Any]]:
     """What came of reading each file: the error, its kind, seconds, and megabytes of memory more."""
     write_keras(folder / "good.keras")
-    read_keras(folder / "good.keras")
+    read_keras(folder / "good.keras", ops="reference")
     for number, name in enumerate(FILES):
         before, began = _megabytes(), time.process_time()
         try:
-            read_keras(folder / f"{number}.file")
+            read_keras(folder / f"{number}.file", ops="reference")
             kind, said = "none", "was read"
         except Exception as error:
             kind, said = type(error).__name__, str(error)
