@@ -19,7 +19,8 @@ from tests.interop.onnx_cases import CASES
 onnx = pytest.importorskip("onnx", reason="needs the extra 'interop'")
 reference = pytest.importorskip("onnx.reference")
 
-from tests.interop.test_read_onnx import dense, helper, numpy_helper, of  # noqa: E402
+from tests.interop.test_hostile_onnx import dense  # noqa: E402
+from tests.interop.test_read_onnx import helper, numpy_helper, of  # noqa: E402
 
 KIND = onnx.AttributeProto
 OTHERS = {

@@ -38,6 +38,8 @@ _INSIDE = _SIGNS | _OVER | {
     "Add", "Sub", "Mul", "Div", "Max", "Neg", "Abs", "Sigmoid", "Softplus", "Reshape", "Expand",
     "Cast", "Identity", "Unsqueeze", "Squeeze", "MatMul",
 }  # fmt: skip
+_TOGETHER = {"Add", "Sub", "Mul", "Div", "Max", "Pow", "Equal"}
+_MADE_OF = _INSIDE | {"Shape", "Constant", "ConstantOfShape", "Concat", "Slice", "Gather"}
 _SCALES = (1.5, 8.0, 100.0)
 """What a region is run on: numbers near 0, and far from it."""
 _LOOKING_UP = {"Reshape", "Expand", "Cast", "Identity", "Unsqueeze", "Equal", "MatMul"}
@@ -259,7 +261,12 @@ class Recognizer:
         try:
             with np.errstate(all="ignore"):
                 ran = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
-                found = np.asarray(ran.run(None, feeds)[0], np.float64)
+                values = {"": None, **feeds, **ran.rt_inits_}
+                for node in ran.rt_nodes_:
+                    reads = [values[name] for name in node.input]
+                    _look_at(node.op_type, reads)
+                    values.update(zip(node.output, node.run(*reads), strict=True))
+                found = np.asarray(values[region.end], np.float64)
         except Exception as error:
             # Whatever an interpreter does not do is not recognized, and read as it is or refused by name.
             raise _NotRun from error
@@ -281,6 +288,24 @@ class Recognizer:
 
 class _NotRun(Exception):
     """A region that cannot be run by itself."""
+
+
+def _look_at(kind: str, reads: list[Any]) -> None:
+    """Refuse an operator that would make far more numbers than it reads."""
+    if kind not in _MADE_OF:
+        raise _NotRun
+    shapes = [np.shape(each) for each in reads]
+    if kind in ("Expand", "ConstantOfShape"):
+        shapes = [*shapes[:-1], tuple(np.asarray(reads[-1]).reshape(-1).tolist())]
+    elif kind == "MatMul":
+        one, other = shapes
+        shapes = [(*one, 1), (*other[:-2], 1, *other[-2:])]
+    elif kind == "Gather":
+        shapes = [(np.size(reads[0]), 1), (1, np.size(reads[1]))]
+    elif kind not in _TOGETHER:
+        return
+    if math.prod(np.broadcast_shapes(*shapes)) > 4 * _MOST_NUMBERS:
+        raise _NotRun
 
 
 def _numbers(shape: tuple[int, ...]) -> np.ndarray:

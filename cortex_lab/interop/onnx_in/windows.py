@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.interop.onnx_in.folding import folded, ints, looked
+from cortex_lab.interop.onnx_in.folding import folded, ints, looked, room
 from cortex_lab.interop.onnx_in.reader import (
     BATCH,
     HeldTensor,
@@ -65,7 +65,9 @@ def matmul(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
 def gather(reader: OnnxReader, call: OperatorCall) -> Any:
     axis, table, places = call.take("axis", 0), call.reads[0], call.reads[1]
     if folded(call):
-        return looked(np.take(np.asarray(table), np.asarray(places, np.int64), axis))
+        rows, found = np.asarray(table), np.asarray(places, np.int64)
+        room((found.size, rows.size // max(rows.shape[axis], 1)))
+        return looked(np.take(rows, found, axis))
     if isinstance(table, np.ndarray):
         if not isinstance(places, HeldTensor) or not places.whole or axis or table.ndim != 2:
             refuse("looks up what is no table of vectors, or by what are no ids of an input")
