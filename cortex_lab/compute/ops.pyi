@@ -796,8 +796,10 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_adagrad(self, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float, finite: Array | None=None) -> Any:
+    def update_adagrad(self, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float, in_root: bool=False, finite: Array | None=None) -> Any:
         """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon).
+
+        With `in_root` the divisor is sqrt(square + epsilon).
 
         kernels/updates.py
         """
@@ -824,11 +826,11 @@ class Ops:
         kernels/updates.py
         """
 
-    def update_rmsprop(self, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float, finite: Array | None=None) -> Any:
+    def update_rmsprop(self, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any, learning_rate: float, rho: float, momentum: float, epsilon: float, in_root: bool=False, finite: Array | None=None) -> Any:
         """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
         With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
-        None) the quotients are gathered with `momentum`.
+        None) the quotients are gathered with `momentum`; with `in_root` epsilon is added before the root is taken.
 
         kernels/updates.py
         """

@@ -5,16 +5,45 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from cortex_lab.ground.files import DamagedFile, most_unpacked, size_of
 
 MOST_MEMBERS = 1000
+_PIECE = 2**20
+
+
+class _Window(io.RawIOBase):
+    """Some bytes of a file as a file. One that zipfile opens goes back by reading all before it again."""
+
+    def __init__(self, file: BinaryIO, begin: int, size: int) -> None:
+        self._file, self._begin, self._size, self._at = file, begin, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
+        self._file.seek(self._begin + self._at)
+        count = self._file.readinto(view)  # pyright: ignore[reportAttributeAccessIssue]
+        self._at += count
+        return count
 
 
 class Archive:
@@ -46,8 +75,15 @@ class Archive:
         """A member to be read here and there, and its size; what is packed is unpacked into memory first."""
         member = self.members[name]
         if member.compress_type == zipfile.ZIP_STORED:
-            with self._packed.open(member) as opened:
-                yield cast(BinaryIO, opened), member.file_size
+            with open(self.path, "rb") as file:
+                window = _Window(file, self._begin(member, file), member.file_size)
+                crc = 0
+                while piece := window.read(_PIECE):
+                    crc = zlib.crc32(piece, crc)
+                if crc != member.CRC:
+                    raise self._wrong(member)
+                window.seek(0)
+                yield cast(BinaryIO, window), member.file_size
         else:
             yield io.BytesIO(self._whole(member)), member.file_size
 
@@ -57,6 +93,19 @@ class Archive:
         if len(content) != member.file_size:
             raise DamagedFile(self.path, f"states a wrong size for {member.filename!r}", member.filename)
         return content
+
+    def _begin(self, member: zipfile.ZipInfo, file: BinaryIO) -> int:
+        """Where the bytes of a stored member begin: behind its header, a name, and what else it says."""
+        with self._packed.open(member):
+            file.seek(member.header_offset + 26)
+            name, more = struct.unpack("<HH", file.read(4))
+        begin = member.header_offset + 30 + name + more
+        if member.compress_size != member.file_size or begin + member.file_size > size_of(self.path):
+            raise DamagedFile(self.path, f"states a wrong size for {member.filename!r}", member.filename)
+        return begin
+
+    def _wrong(self, member: zipfile.ZipInfo) -> DamagedFile:
+        return DamagedFile(self.path, f"has other bytes of {member.filename!r} than it says", member.filename)
 
     def _check(self, member: zipfile.ZipInfo) -> None:
         name = member.filename

@@ -21,8 +21,7 @@ BEGIN = "<!-- formats: begin; written by python -m cortex_lab.interop.catalogue 
 END = "<!-- formats: end -->"
 # Written as arithmetic that no layer is, and so not read again.
 NOT_READ_FROM_ONNX = (
-    "GroupNormalization", "KSparse", "LocalResponseNormalization", "Mask", "MultiHeadAttention",
-    "RMSNormalization", "TimeDistributed",
+    "KSparse", "LocalResponseNormalization", "Mask", "MultiHeadAttention", "TimeDistributed",
 )  # fmt: skip
 RESULTS = Path("benchmarks", "results", "applications.json")
 

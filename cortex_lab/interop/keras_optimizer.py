@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 
 from cortex_lab.ground.files import DamagedFile
-from cortex_lab.interop.building import Built
+from cortex_lab.interop.building import Built, Leaf, Path
 from cortex_lab.interop.keras_files import KerasFile
 from cortex_lab.interop.keras_layers import Untranslatable
-from cortex_lab.interop.keras_weights import REMEDY, kinds_of, numbered
+from cortex_lab.interop.keras_rules import RULES, in_blocks, optimizer_of
+from cortex_lab.interop.keras_weights import REMEDY, Found, Place, kinds_of, numbered
 from cortex_lab.interop.model import Model
 from cortex_lab.nn import Network
-from cortex_lab.optimize import OPTIMIZERS, Optimizer
+from cortex_lab.optimize import Muon, Nadam, Optimizer
 
-_BETAS = ("beta_1", "beta_2")
-# By class of Keras: settings that both have, our names of what it keeps for each parameter, in its order.
-_KEPT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "SGD": (("momentum", "nesterov"), ("velocity",)),
-    "Adam": ((*_BETAS, "epsilon"), ("mean", "square")),
-    "AdamW": ((*_BETAS, "epsilon"), ("mean", "square")),
-    "RMSprop": (("rho", "momentum", "epsilon", "centered"), ("square", "velocity", "mean")),
-    "Adagrad": (("epsilon",), ("square",)),
-    "Adadelta": (("rho", "epsilon"), ("square", "step_square")),
-    "Lion": (_BETAS, ("mean",)),
-}
 # What is moved by a whole step there, and by a gradient here.
 _STEPS = {"SGD": -1.0, "RMSprop": 1.0}
 
@@ -37,7 +26,7 @@ _STEPS = {"SGD": -1.0, "RMSprop": 1.0}
 class Resumable:
     """An optimizer with what it remembers: train with `optimizer`, and `put_into` the session first.
 
-    The next update is Keras', but for where epsilon stands: under the root in its RMSprop and Adagrad.
+    The next update is the one that Keras would make.
     """
 
     optimizer: Optimizer
@@ -50,104 +39,199 @@ class Resumable:
         return session
 
 
-def read_optimizer(file: KerasFile, model: Model, built: Built, network: Network) -> Resumable:
-    """The optimizer of an open file; `Untranslatable` for one that cortex_lab does not have."""
+def read_optimizer(file: KerasFile, model: Model, built: Built, found: Found, network: Network) -> Resumable:
+    """The optimizer of an open file; `Untranslatable` for one that cortex_lab does not have.
+
+    `found` has the weights of each layer in the file.
+    """
     said = file.compiled.get("optimizer") or file.compiled.get("optimizer_config")
     if not isinstance(said, dict) or not isinstance(said.get("config"), dict):
         raise Untranslatable(f"{file.path}: was saved without an optimizer; leave optimizer=True out")
-    if file.era.major < 3:
+    if file.era.major < 2:
         raise Untranslatable(
-            f"{file.path}: what optimizers remember is read of Keras 3 alone; leave optimizer=True out"
+            f"{file.path}: what optimizers remember is read of Keras 2 and 3; leave optimizer=True out"
         )
-    kind, config = str(said.get("class_name")), said["config"]
-    if kind not in _KEPT:
-        there = ", ".join(_KEPT)
-        raise Untranslatable(f"{file.path}: its optimizer is {kind}, which is not read; {there} are")
-    optimizer = _optimizer(file, kind, config)
-    slots = [name for name in _KEPT[kind][1] if name in optimizer.arrays]
-    count, arrays = _arrays(file)
-    places = _places(file, model, built)
-    if not arrays and count == 0:
-        return Resumable(optimizer, {"updates": 0})
-    if len(arrays) != len(slots) * len(places):
-        why = f"has {len(arrays)} arrays of its optimizer, and {len(slots) * len(places)} are wanted"
-        raise DamagedFile(file.path, why, "optimizer", REMEDY)
-    state: dict[str, Any] = {"updates": count}
-    rate = optimizer.rate(0)
-    for slot, name in enumerate(slots):
+    # Keras 2.11 to 2.15 take their own optimizers for custom ones.
+    kind, config = str(said.get("class_name")).rpartition(">")[2], said["config"]
+    try:
+        optimizer = optimizer_of(kind, config, file.era)
+    except Untranslatable as error:
+        raise Untranslatable(f"{file.path}: its optimizer {error}") from None
+    memory = _Memory(file, built, found, _places(file, model, built, found))
+    if isinstance(optimizer, Muon):
+        optimizer = optimizer.replace(without=tuple(memory.muon_without(network)))
+    state: dict[str, Any] = {"updates": memory.count}
+    if isinstance(optimizer, Nadam):
+        # What its state says of the updates so far follows from how many there were.
+        before: dict[str, Any] = {"updates": 0, "momentum_product": 1.0}
+        while before["updates"] < min(memory.count, 10**4):
+            optimizer.advance(before)
+        state["momentum_product"] = before["momentum_product"]
+    if not memory.arrays and memory.count == 0:
+        return Resumable(optimizer, state)
+    rate = optimizer.rate(memory.count)
+    for name, arrays in memory.shared_out(optimizer, kind, config).items():
         flat = np.zeros(network.params.shape, np.float64)
-        views = _views(network, flat)
-        for place, (node, key) in enumerate(places):
-            at = slot * len(places) + place if kind == "RMSprop" else place * len(slots) + slot
-            view, dataset = views[f"{node}/{key}"], arrays[at]
-            if dataset.shape != view.shape or dataset.dtype.kind != "f":
-                why = f"keeps {dataset.shape} of {dataset.dtype} for {node}/{key}, and {view.shape} is wanted"
-                raise DamagedFile(file.path, why, node, REMEDY)
-            view[...] = dataset[()]
+        for key, values in memory.by_parameter(arrays):
+            view = _views(network, flat)[key]
+            if values.shape != view.shape:
+                raise memory.wrong(f"keeps {values.shape} for {key}, and {view.shape} is wanted", key)
+            view[...] = values
+            if isinstance(optimizer, Muon) and name == "mean" and key not in optimizer.without:
+                # A sum there, and a mean here; made orthogonal, both are the same.
+                view *= 1 - optimizer.momentum if view.ndim > 1 else 1.0
         if name == "velocity" and rate:
             flat *= _STEPS[kind] / rate
         if not np.isfinite(flat).all():
-            raise DamagedFile(
-                file.path, f"remembers NaN or infinite numbers as {name!r} of its optimizer", name, REMEDY
-            )
+            raise memory.wrong(f"remembers NaN or infinite numbers as {name!r} of its optimizer", name)
         state[name] = flat
     return Resumable(optimizer, state)
 
 
-def _optimizer(file: KerasFile, kind: str, config: Mapping[str, Any]) -> Optimizer:
-    rate = config.get("learning_rate")
-    if not isinstance(rate, (int, float)) or isinstance(rate, bool):
-        raise Untranslatable(
-            f"{file.path}: the learning rate of its optimizer is a schedule of Keras, which is not read"
-        )
-    for name in ("amsgrad", "use_ema", "clipnorm", "loss_scale_factor", "gradient_accumulation_steps"):
-        if config.get(name):
-            raise Untranslatable(f"{file.path}: its optimizer has {name}={config[name]!r}, which is not read")
-    given = {name: config[name] for name in _KEPT[kind][0] if config.get(name) is not None}
-    given |= {"weight_decay": config.get("weight_decay") or 0.0}
-    for theirs, here in (("global_clipnorm", "clip_norm"), ("clipvalue", "clip_value")):
-        if config.get(theirs):
-            given[here] = config[theirs]
-    make: Callable[..., Optimizer] = OPTIMIZERS.find(kind)
-    try:
-        return make(float(rate), **given)
-    except (TypeError, ValueError) as error:
-        raise Untranslatable(f"{file.path}: its optimizer cannot be made here: {error}") from None
+class _Memory:
+    """How many updates there were, and what is kept for each parameter that was trained, `places`."""
 
-
-def _arrays(file: KerasFile) -> tuple[int, list[h5py.Dataset]]:
-    """How many updates there were, and what is kept for each parameter, in the file's order."""
-    stored = file.stored
-    assert stored is not None
-    if "optimizer_weights" in stored.file:
-        names = [f"optimizer_weights/{each}" for each in stored.listed("optimizer_weights", "weight_names")]
-    else:
-        names = sorted(stored.by_group.get("optimizer/vars", ()), key=numbered)
-    missing = [name for name in names if name not in stored.arrays]
-    if missing:
-        raise DamagedFile(file.path, f"lists {missing[0]!r}, and does not have it", missing[0], REMEDY)
-    found = [stored.arrays[name] for name in names]
-    counts = [each for each in found if each.shape == () and each.dtype.kind in "iu"]
-    count = int(counts[0][()]) if counts else 0
-    if not 0 <= count < 2**62:
-        raise DamagedFile(file.path, f"counts {count} updates", "optimizer", REMEDY)
-    # The learning rate is a number, too, and known from the description.
-    return count, [each for each in found if each.shape != ()]
-
-
-def _places(file: KerasFile, model: Model, built: Built) -> list[tuple[str, str]]:
-    """(node, parameter) for everything that Keras trained, in its order."""
-    found = []
-    for entry in model.entries:
-        for path, place in kinds_of(entry, (), built.leaves, file.era)[0]:
-            leaf = built.leaves[path]
-            if leaf.made.convert is not None:
+    def __init__(self, file: KerasFile, built: Built, found: Found, places: list[Place]) -> None:
+        self.file, self.built, self.found, self.places = file, built, found, places
+        stored = file.stored
+        assert stored is not None
+        if "optimizer_weights" in stored.file:
+            listed = stored.listed("optimizer_weights", "weight_names")
+            names = [f"optimizer_weights/{each}" for each in listed]
+        else:
+            names = sorted(stored.by_group.get("optimizer/vars", ()), key=numbered)
+            if not names and stored.legacy_root() is None:
                 raise Untranslatable(
-                    f"{file.path}: layer {'.'.join(path)!r} has its weights in another form here, so what "
-                    "its optimizer remembers of them is not read"
+                    f"{file.path}: has nothing of what its optimizer remembers, as Keras 2 writes those that "
+                    "it calls legacy; save the model as .h5, or leave optimizer=True out"
                 )
-            found.append((leaf.nodes[0], leaf.made.arrays[place]))
-    return found
+        missing = [name for name in names if name not in stored.arrays]
+        if missing:
+            raise self.wrong(f"lists {missing[0]!r}, and does not have it", missing[0])
+        every = [stored.arrays[name] for name in names]
+        # A float in early files; the learning rate is a number, too, and known from the description.
+        counts = [each for each in every[:1] if each.shape == ()]
+        count = float(counts[0][()]) if counts else 0.0
+        if not (0 <= count < 2**62 and count == int(count)):
+            raise self.wrong(f"counts {count:g} updates")
+        self.count, self.arrays = int(count), [each for each in every if each.shape != ()]
+
+    def shared_out(self, optimizer: Optimizer, kind: str, config: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """By our name of what is kept, an array for each place; None where there is none."""
+        slots = [name for name in RULES[kind].kept if name in optimizer.arrays]
+        wanted, places = len(slots) * len(self.places), range(len(self.places))
+        arrays, older = self.arrays, self.file.era.major == 2
+        if kind == "Muon":
+            return self._of_muon()
+        unused = len(arrays) - wanted
+        if (
+            older
+            and unused == len(places)
+            and (kind == "SGD" or (kind == "Adam" and all(each.shape == (1,) for each in arrays[wanted:])))
+        ):
+            # Kept for a momentum of 0, or for an amsgrad that is off.
+            arrays = arrays[:wanted]
+        if len(arrays) != wanted:
+            raise self.wrong(f"has {len(arrays)} arrays of its optimizer, and {wanted} are wanted")
+        if in_blocks(kind, config, self.file.era):
+            return {name: arrays[k * len(places) : (k + 1) * len(places)] for k, name in enumerate(slots)}
+        return {name: arrays[k :: len(slots)] for k, name in enumerate(slots)}
+
+    def by_parameter(self, arrays: list[Any]) -> Iterator[tuple[str, np.ndarray]]:
+        """The values of each parameter as it is here, by full name."""
+        of_leaf: dict[Path, dict[int, Any]] = {}
+        for (path, place), each in zip(self.places, arrays, strict=True):
+            of_leaf.setdefault(path, {})[place] = each
+        for path, own in of_leaf.items():
+            leaf, there = self.built.leaves[path], self.found[path]
+            for place, each in own.items():
+                if each is not None and (each.shape != there[place].shape or each.dtype.kind != "f"):
+                    raise self.wrong(
+                        f"keeps {each.shape} of {each.dtype} for {'.'.join(path)!r}, and "
+                        f"{there[place].shape} is wanted",
+                        path[-1],
+                    )
+            values = [
+                np.zeros(each.shape) if own.get(place) is None else np.asarray(own[place][()], np.float64)
+                for place, each in enumerate(there)
+            ]
+            values = self._converted(path, leaf, values)
+            for place in own:
+                yield f"{leaf.nodes[0]}/{leaf.made.arrays[place]}", values[place]
+
+    def _converted(self, path: Path, leaf: Leaf, values: list[np.ndarray]) -> list[np.ndarray]:
+        """What is kept moves as the weights did, if they only moved."""
+        convert = leaf.made.convert
+        if convert is None:
+            return values
+        ends = np.cumsum([0, *(each.size for each in values)])
+        numbers = [
+            np.arange(start, start + each.size, dtype=np.float64).reshape(each.shape)
+            for start, each in zip(ends, values, strict=False)
+        ]
+        moved = np.concatenate([np.asarray(each).reshape(-1) for each in convert(numbers)])
+        if len(convert(numbers)) != len(values) or not np.array_equal(np.sort(moved), np.arange(ends[-1])):
+            raise Untranslatable(
+                f"{self.file.path}: layer {'.'.join(path)!r} has its weights in another form here, so what "
+                "its optimizer remembers of them is not read"
+            )
+        return convert(values)
+
+    # Muon ---------------------------------------------------------------------------------------------------
+
+    def _is_adams(self, place: Place) -> bool:
+        path, number = place
+        name = "/".join([*path, self.built.leaves[path].made.arrays[number]])
+        return len(self.found[path][number].shape) != 2 or "embedding" in name.lower()
+
+    def muon_without(self, network: Network) -> Iterator[str]:
+        """The arrays with two axes and more that AdamW takes in Keras, too."""
+        for path, number in self.places:
+            leaf = self.built.leaves[path]
+            name = f"{leaf.nodes[0]}/{leaf.made.arrays[number]}"
+            shape = network.parameters[name].shape
+            if self._is_adams((path, number)):
+                if len(shape) > 1:
+                    yield name
+            elif min(shape) == 1:
+                raise Untranslatable(
+                    f"{self.file.path}: its optimizer takes {name!r}, of {shape}, for a matrix, and ours "
+                    "does not"
+                )
+
+    def _of_muon(self) -> dict[str, list[Any]]:
+        """Momentum and, where AdamW is at work, a mean of squares follow each other."""
+        kept: dict[str, list[Any]] = {"mean": [], "square": []}
+        rest = list(self.arrays)
+        for place in self.places:
+            adams = self._is_adams(place)
+            if len(rest) < 1 + adams:
+                raise self.wrong("has fewer arrays of its optimizer than are wanted")
+            kept["mean"].append(rest.pop(0))
+            kept["square"].append(rest.pop(0) if adams else None)
+        if rest:
+            raise self.wrong(f"has {len(rest)} arrays of its optimizer that are not wanted")
+        return kept
+
+    def wrong(self, why: str, where: str = "optimizer") -> DamagedFile:
+        return DamagedFile(self.file.path, why, where, REMEDY)
+
+
+def _places(file: KerasFile, model: Model, built: Built, found: Found) -> list[Place]:
+    """Everything that Keras trained, in its order."""
+    places = [place for entry in model.entries for place in kinds_of(entry, (), built.leaves, file.era)[0]]
+    if file.era.version < (2, 0, 6):
+        # Until then by the names of the weights, as texts: batch_normalization_10 before _2.
+        return sorted(places, key=lambda place: _own_name(found, place))
+    return places
+
+
+def _own_name(found: Found, place: Place) -> str:
+    """What Keras called a weight: its place in the file less the groups of the layer."""
+    path, number = place
+    dataset = found[path][number]
+    whole = str(dataset.name).removeprefix("/model_weights").removeprefix("/")
+    return whole.removeprefix(f"{path[0]}/")
 
 
 def _views(network: Network, flat: np.ndarray) -> dict[str, np.ndarray]:

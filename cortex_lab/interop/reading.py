@@ -77,10 +77,10 @@ def read_keras(
             raise Untranslatable(f"{path}: {error}") from None
         for load in loads:
             load.check(graph)
-        network = Network(graph, ops=ops)
+        network = Network(graph, ops=ops, drawn=False)
         for load in loads:
             load.fill(network, allow_nan)
-        return (network, read_optimizer(file, model, built, network)) if optimizer else network
+        return (network, read_optimizer(file, model, built, found, network)) if optimizer else network
 
 
 @dataclass

@@ -44,6 +44,7 @@ from cortex_lab.optimize.schedule import SCHEDULES, Schedule, schedule_from_dict
 from cortex_lab.optimize.schedules import (
     CosineDecay,
     ExponentialDecay,
+    InverseTimeDecay,
     OneCycle,
     PiecewiseConstant,
     PolynomialDecay,
@@ -59,6 +60,7 @@ __all__ = [
     "Function",
     "GradientCheck",
     "Interactive",
+    "InverseTimeDecay",
     "Landscape",
     "Log",
     "OPTIMIZERS",

@@ -42,6 +42,26 @@ class ExponentialDecay(_Decay):
 
 
 @dataclass(frozen=True)
+class InverseTimeDecay(Schedule):
+    """`initial` / (1 + rate * step / every): halved after every / rate updates, a third after twice as many.
+
+    The `decay` of optimizers of Keras 1 and 2 is InverseTimeDecay(learning_rate, 1, decay).
+    """
+
+    initial: float
+    every: int
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number("initial", self.initial, least=0)
+        checks.number("rate", self.rate, least=0)
+        checks.whole("every", self.every, least=1)
+
+    def __call__(self, step: int) -> float:
+        return self.initial / (1 + self.rate * step / self.every)
+
+
+@dataclass(frozen=True)
 class PiecewiseConstant(Schedule):
     """`values[i]` for the updates before `boundaries[i]`, and the last value from the last boundary on."""
 

@@ -9,11 +9,12 @@ import numpy as np
 from tests.compute.cases import Case, Draw, case, poison
 
 
-def _numbers(draw: Draw, *values: float) -> list[Any]:
+def _numbers(draw: Draw, *values: float, switches: tuple[bool, ...] = ()) -> list[Any]:
     """What an update is told, and where it says whether all was finite: in a captured step, arrays ()."""
     if draw.pick(True, False):
-        return [*values, None]
-    return [*(np.array(each) if draw.pick(True, False) else each for each in values), np.array(True)]
+        return [*values, *switches, None]
+    told = (np.array(each) if draw.pick(True, False) else each for each in values)
+    return [*told, *switches, np.array(True)]
 
 
 @case
@@ -27,7 +28,7 @@ def update_nadam(draw: Draw) -> Case:
 def update_adagrad(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     arrays = [draw.numbers(n), draw.numbers(n), draw.positive(n)]
-    return Case([*arrays, *_numbers(draw, 0.01, 1e-10)], (0, 2, 5))
+    return Case([*arrays, *_numbers(draw, 0.01, 1e-10, switches=(False,))], (0, 2, 6))
 
 
 @case
@@ -42,7 +43,7 @@ def update_rmsprop(draw: Draw) -> Case:
     n = draw.size(1, 400, 100_003)
     mean, velocity = (draw.pick(None, draw.numbers(n, scale=0.1)) for _ in range(2))
     arrays = [draw.numbers(n), draw.numbers(n), draw.positive(n), mean, velocity]
-    return Case([*arrays, *_numbers(draw, 0.01, 0.9, 0.8, 1e-2)], (0, 2, 3, 4, 9))
+    return Case([*arrays, *_numbers(draw, 0.01, 0.9, 0.8, 1e-2, switches=(False,))], (0, 2, 3, 4, 10))
 
 
 @case

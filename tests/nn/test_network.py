@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cortex_lab.nn import Network, Node, Plan
+from cortex_lab.nn.layers import LSTM, BatchNormalization, Reshape
 from cortex_lab.nn.layers.activation import Tanh
 from cortex_lab.nn.layers.conv2d import Conv2D
 from cortex_lab.nn.layers.dense import Dense
@@ -157,3 +158,17 @@ def test_the_drawing_shows_every_node_and_edge():
     drawing = network.summary()._repr_html_().split("<svg")[1]
     assert drawing.count("<rect") == 4 and drawing.count("<path") == 3
     assert all(name in drawing for name in ("input", "stem", "left", "right"))
+
+
+@pytest.mark.parametrize("ops", ["cpu", "reference"])
+def test_what_is_not_drawn_is_0_and_constants_are_what_they_are(ops):
+    layers = [Dense(4), BatchNormalization(), Reshape((2, 2)), LSTM(3)]
+    drawn, other = (Network(layers, (3,), ops=ops, drawn=each) for each in (True, False))
+    random = {"dense_1/kernel", "lstm_1/kernel", "lstm_1/recurrent_kernel"}
+    for name, array in {**drawn.parameters, **drawn.states}.items():
+        held = other.parameters if name in other.parameters else other.states
+        np.testing.assert_array_equal(held[name], 0 * array if name in random else array)
+    other.initialize(0)
+    np.testing.assert_array_equal(other.params, drawn.params)
+    with pytest.raises(TypeError, match="drawn"):
+        Network(layers, (3,), drawn=0)

@@ -12,6 +12,7 @@ from cortex_lab.compute import get_ops
 from cortex_lab.optimize import (
     OPTIMIZERS,
     SGD,
+    Adagrad,
     Adam,
     AdamW,
     CosineDecay,
@@ -204,6 +205,18 @@ def test_clipping_shows_a_gradient_that_is_no_number() -> None:
             path = run(SGD(1.0, clip_norm=1.0), [np.array([bad, 1.0])], [0.0, 0.0])
         assert not np.isfinite(path[1, 0])
     assert run(SGD(1.0, clip_norm=1.0), [np.zeros(2)], [0.0, 0.0])[1].tolist() == [0, 0]
+
+
+def test_epsilon_stands_beside_the_root_or_in_it() -> None:
+    g, e, rho = 0.01, 1e-3, 0.9
+    for optimizer, square in (
+        (RMSprop(1.0, rho=rho, epsilon=e, epsilon_in_root=True), (1 - rho) * g * g),
+        (Adagrad(1.0, epsilon=e, epsilon_in_root=True), g * g),
+    ):
+        inside = run(optimizer, [[g]], [0.0])[1, 0]
+        beside = run(optimizer.replace(epsilon_in_root=False), [[g]], [0.0])[1, 0]
+        assert inside == pytest.approx(-g / math.sqrt(square + e))
+        assert beside == pytest.approx(-g / (math.sqrt(square) + e))
 
 
 def test_clipping_switched_on_later() -> None:

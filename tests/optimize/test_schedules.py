@@ -12,6 +12,7 @@ from cortex_lab.optimize import (
     SCHEDULES,
     CosineDecay,
     ExponentialDecay,
+    InverseTimeDecay,
     OneCycle,
     PiecewiseConstant,
     PolynomialDecay,
@@ -54,6 +55,7 @@ def test_closed_forms() -> None:
     t = np.arange(100)
     np.testing.assert_allclose(rates(StepDecay(0.1, 30), 100), 0.1 * 0.1 ** (t // 30))
     np.testing.assert_allclose(rates(ExponentialDecay(0.1, 20, 0.5), 100), 0.1 * 2.0 ** (-t / 20))
+    np.testing.assert_allclose(rates(InverseTimeDecay(0.1, 20, 0.5), 100), 0.1 / (1 + t / 40))
     np.testing.assert_allclose(
         rates(PolynomialDecay(0.1, 50, 0.01, 2.0), 100), 0.01 + 0.09 * (1 - np.minimum(t, 50) / 50) ** 2
     )

@@ -86,12 +86,15 @@ def update_nadam(
 @kernel
 def update_adagrad(
     xp: ModuleType, params: Array, gradient: Array, square: Array, learning_rate: float,
-    epsilon: float, finite: Array | None = None,
+    epsilon: float, in_root: bool = False, finite: Array | None = None,
 ) -> Any:  # fmt: skip
-    """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon)."""
+    """square += gradient**2; params -= learning_rate * gradient / (sqrt(square) + epsilon).
+
+    With `in_root` the divisor is sqrt(square + epsilon).
+    """
     learning_rate, lost = float(learning_rate), ~xp.isfinite(params)
     square += gradient * gradient
-    params -= learning_rate * gradient / (xp.sqrt(square) + epsilon)
+    params -= learning_rate * gradient / _root(xp, square, epsilon, in_root)
     return _said(xp, params, gradient, lost, finite)
 
 
@@ -114,12 +117,13 @@ def update_adadelta(
 @kernel
 def update_rmsprop(
     xp: ModuleType, params: Array, gradient: Array, square: Array, mean: Array | None, velocity: Any,
-    learning_rate: float, rho: float, momentum: float, epsilon: float, finite: Array | None = None,
+    learning_rate: float, rho: float, momentum: float, epsilon: float, in_root: bool = False,
+    finite: Array | None = None,
 ) -> Any:  # fmt: skip
     """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
     With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
-    None) the quotients are gathered with `momentum`.
+    None) the quotients are gathered with `momentum`; with `in_root` epsilon is added before the root is taken.
     """
     learning_rate, lost = float(learning_rate), ~xp.isfinite(params)
     square *= rho
@@ -130,7 +134,7 @@ def update_rmsprop(
         mean += (1 - rho) * gradient
         # Rounding can leave a variance of a steady gradient a hair below zero.
         spread = xp.maximum(square - mean * mean, 0)
-    step = gradient / (xp.sqrt(spread) + epsilon)
+    step = gradient / _root(xp, spread, epsilon, in_root)
     if velocity is not None:
         velocity *= momentum
         velocity += step
@@ -173,6 +177,10 @@ def clip_by_norm(xp: ModuleType, gradient: Array, limit: float, out: Array) -> N
     """
     norm = float(xp.sqrt(xp.sum(xp.square(gradient, dtype=xp.float64))))
     xp.multiply(gradient, limit / norm if limit < norm < float("inf") else 1.0, out=out)
+
+
+def _root(xp: ModuleType, square: Array, epsilon: float, in_root: bool) -> Any:
+    return xp.sqrt(square + epsilon) if in_root else xp.sqrt(square) + epsilon
 
 
 def _said(xp: ModuleType, params: Array, gradient: Array, lost: Array, finite: Array | None) -> Any:

@@ -16,6 +16,7 @@ from cortex_lab.interop.onnx_in.reader import (
     OperatorCall,
     axis_of,
     channels_last,
+    counted,
     operator,
     refuse,
 )
@@ -191,9 +192,10 @@ def with_numbers(
         if kind == "Sub" and not first:
             value = each(reader, value, ours.Rescaling(-1.0))
         return _shifted(reader, value, -rows if kind == "Sub" and first else rows)
-    rows = 1 / rows if kind == "Div" and rows.all() else rows
-    if kind == "Div" and not np.isfinite(rows).all():
-        refuse("divides by 0")
+    if kind == "Div":
+        if not rows.all():
+            refuse("divides by 0")
+        rows = 1 / rows
     if rows.shape == (*[1] * (rows.ndim - 1), value.shape[-1]):
         return reader.add(ours.LayerScale(), [value.node], value.order, gamma=rows.reshape(-1))
     if not (rows > 0).all():
@@ -242,8 +244,9 @@ def transpose(reader: OnnxReader, call: OperatorCall) -> Any:
 @operator("Flatten")
 def flatten(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
-    if call.take("axis", 1) % len(value.order) != 1:
-        refuse("flattens rows together, which cortex_lab does not")
+    axis = call.take("axis", 1)
+    if axis not in (1, 1 - len(value.order)):
+        refuse(f"has the axis {axis}, which flattens rows together or nothing")
     return reader.add(ours.Flatten(), [reader.plain(value)])
 
 
@@ -309,7 +312,7 @@ def unsqueeze(reader: OnnxReader, call: OperatorCall) -> Any:
         return np.expand_dims(value, tuple(axes))
     held = call.held()
     rank = len(held.order) + len(axes)
-    return reader.widened(held, [axis % rank for axis in axes])
+    return reader.widened(held, counted(axes, rank))
 
 
 @operator("Concat")

@@ -20,11 +20,17 @@ def folded(call: OperatorCall) -> bool:
     return bool(call.reads) and all(value is None or isinstance(value, np.ndarray) for value in call.reads)
 
 
+def room(*shapes: tuple[int, ...]) -> None:
+    """Refuse what would work out too many numbers: of all these shapes together, broadcast."""
+    count = math.prod(np.broadcast_shapes(*shapes))
+    if count > MOST:
+        refuse(f"would work out {count:,} numbers, more than {MOST:,}")
+
+
 def looked(array: Any) -> np.ndarray:
     """An array that was worked out, if it is not too large."""
     found = np.asarray(array)
-    if found.size > MOST:
-        refuse(f"would work out {found.size:,} numbers, more than {MOST:,}")
+    room(found.shape)
     return found
 
 
@@ -69,8 +75,9 @@ def expand(reader: OnnxReader, call: OperatorCall) -> Any:
 def _filled(value: np.ndarray, lengths: Any) -> np.ndarray:
     """Numbers that are the same for all rows, of which there is one here."""
     known = ints([1 if n is BATCH else n for n in np.asarray(lengths, object).reshape(-1).tolist()])
-    if any(n < 0 for n in known) or math.prod(known) > MOST:
+    if any(n < 0 for n in known):
         refuse(f"would make an array of {known}")
+    room(value.shape, tuple(known))
     return np.array(np.broadcast_to(value, np.broadcast_shapes(value.shape, tuple(known))))
 
 
@@ -88,8 +95,7 @@ def arithmetic(call: OperatorCall) -> np.ndarray:
     if any(value is BATCH for array in (one, other) for value in array.reshape(-1) if array.dtype == object):
         refuse("reckons with the number of rows, which is not known here")
     one, other = (array.astype(np.int64) if array.dtype == object else array for array in (one, other))
-    if max(one.size, other.size) > MOST or np.broadcast_shapes(one.shape, other.shape) is None:
-        refuse("works out too much")
+    room(one.shape, other.shape)
     if call.kind == "Div" and one.dtype.kind == "i":
         if not other.all():
             refuse("divides by 0")

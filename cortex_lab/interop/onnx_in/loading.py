@@ -13,6 +13,7 @@ from cortex_lab.interop.keras_layers import Untranslatable
 from cortex_lab.interop.onnx_in import elementwise, folding, sequences, windows
 from cortex_lab.interop.onnx_in.model import REMEDY, opened
 from cortex_lab.interop.onnx_in.reader import OnnxReader
+from cortex_lab.interop.onnx_in.recognizing import Recognizer
 from cortex_lab.nn import Network
 
 assert elementwise and folding and sequences and windows
@@ -21,11 +22,9 @@ assert elementwise and folding and sequences and windows
 def read(path: str | os.PathLike, input_shape: Any, allow_nan: bool, ops: str | Ops) -> Network:
     """See `cortex_lab.interop.read_onnx`."""
     file = opened(path)
-    reader = OnnxReader(file, input_shape)
     try:
-        graph = reader.graph()
-    except Untranslatable:
-        raise
+        reader = OnnxReader(file, input_shape)
+        graph = reader.graph(Recognizer(reader))
     except ValueError as error:
         if isinstance(error, DamagedFile):
             raise
@@ -47,7 +46,7 @@ def read(path: str | os.PathLike, input_shape: Any, allow_nan: bool, ops: str | 
             raise DamagedFile(path, f"has NaN or infinite numbers in {name!r}", place[0], _ANYWAY)
         if not allow_nan and name.endswith("variance") and (array < 0).any():
             raise DamagedFile(path, f"has a variance below 0 in {name!r}", place[0], _ANYWAY)
-    network = Network(graph, ops=ops)
+    network = Network(graph, ops=ops, drawn=False)
     for (node, key), array in reader.weights.items():
         name = f"{node}/{key}"
         (network.parameters if name in network.parameters else network.states)[name] = array

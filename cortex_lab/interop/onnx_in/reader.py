@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
-from onnx import helper
+from onnx import TensorProto, helper
 
 from cortex_lab.interop.keras_layers import Untranslatable
+from cortex_lab.interop.onnx_in.definitions import unlike_definition
 from cortex_lab.interop.onnx_in.model import OnnxFile, array_of
 from cortex_lab.nn import Graph, Layer, Node
 from cortex_lab.nn import layers as ours
 from cortex_lab.nn.contract.layer import Shape
 
 _KEPT_SIGNS = str.maketrans({"/": ".", ":": "_", ">": "_", "\0": "_"})
+_NUMBERS = {
+    kind for kind in helper.get_all_tensor_dtypes() if helper.tensor_dtype_to_np_dtype(kind).kind in "fi"
+}
 IDENTITY = ours.Activation("linear")
 
 
@@ -132,18 +136,28 @@ class OnnxReader:
             if each.name not in file.weights:
                 self.input(each, input_shape)
 
-    def graph(self) -> Graph:
-        """Read all operators; `Untranslatable` naming the one that there is nothing like here."""
+    def graph(self, regions: Any = None) -> Graph:
+        """Read all operators; `Untranslatable` naming the one that there is nothing like here.
+
+        `regions` (see `recognizing`) knows several that are a layer together.
+        """
+        within: dict[int, Any] = {}
         for number, node in enumerate(self.file.graph.node):
             name = node.name or (node.output[0] if node.output else f"operator {number}")
             self.now = node.output[0] if node.output else name
             try:
-                self.step(node, name)
+                if regions is not None and number not in within:
+                    found = regions.beginning_with(number)
+                    within |= dict.fromkeys(found[0].operators if found else (), found)
+                if regions is None or number not in within:
+                    self.step(node, name)
+                elif self.now == within[number][0].end:
+                    self.values[self.now] = regions.put(*within[number])
             except (Untranslatable, ValueError, TypeError, IndexError, KeyError) as error:
                 if getattr(error, "path", None) is not None:
                     raise
                 said = str(error) if isinstance(error, ValueError) else f"cannot be read: {error!r}"
-                raise Untranslatable(f"{self.file.path}: operator {name!r} ({node.op_type}) {said}") from None
+                raise Untranslatable(f"operator {name!r} ({node.op_type}) {said}") from None
         outputs = [self.output(each.name) for each in self.file.graph.output]
         return Graph.build(list(self.nodes.values()), self.inputs, list(dict.fromkeys(outputs)))
 
@@ -152,6 +166,8 @@ class OnnxReader:
             refuse(f"is of {node.domain!r}, and ONNX' own operators alone are read")
         if node.op_type not in OPERATORS:
             refuse("is an operator that cortex_lab has no layer for")
+        if unlike := unlike_definition(node, self.opset):
+            refuse(unlike)
         for each in node.input:
             if each not in self.values:
                 refuse(f"reads {each!r}, which nothing before it gives")
@@ -186,15 +202,15 @@ class OnnxReader:
         dims = [each.dim_value if each.HasField("dim_value") else None for each in kind.shape.dim]
         own = input_shape.get(name) if isinstance(input_shape, dict) else input_shape
         if not kind.HasField("shape") or not dims:
-            refuse(f"{self.file.path}: input {name!r} has no rows; export it with a batch as its first axis")
+            refuse(f"input {name!r} has no rows; export it with a batch as its first axis")
         shape = tuple(own) if own is not None else tuple(dims[1:])
         if not all(isinstance(n, int) and n > 0 for n in shape) or len(shape) != len(dims) - 1:
-            refuse(f"{self.file.path}: input {name!r} has rows of shape {tuple(dims[1:])}; say input_shape=")
+            refuse(f"input {name!r} has rows of shape {tuple(dims[1:])}; say input_shape=")
         if any(known not in (None, n) for known, n in zip(dims[1:], shape, strict=True)):
-            refuse(f"{self.file.path}: input {name!r} has rows of shape {tuple(dims[1:])}, not {shape}")
+            refuse(f"input {name!r} has rows of shape {tuple(dims[1:])}, not {shape}")
+        if kind.elem_type not in _NUMBERS:
+            refuse(f"input {name!r} is of {_name_of(kind.elem_type)}, and real numbers and ids are read")
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
-        if dtype.kind not in "fi":
-            refuse(f"{self.file.path}: input {name!r} is of {dtype}, which is not read")
         self.inputs[name] = self.shapes[name] = shape
         if dims[0]:
             self.batch[name] = dims[0]
@@ -203,7 +219,9 @@ class OnnxReader:
     def output(self, name: str) -> str:
         value = self.values.get(name)
         if not isinstance(value, HeldTensor):
-            refuse(f"{self.file.path}: output {name!r} is nothing that a layer gives")
+            refuse(f"output {name!r} is nothing that a layer gives")
+        if value.order[0] != 0:
+            refuse(f"output {name!r} has its rows along another axis than the first")
         self.now = name
         node = self.plain(value)
         if node in self.inputs:
@@ -307,6 +325,19 @@ def axis_of(value: HeldTensor, axis: Any) -> int:
     if value.order[axis] == 0:
         refuse("goes along the rows of the batch, which a layer of cortex_lab never does")
     return axis
+
+
+def counted(axes: Sequence[int], rank: int) -> list[int]:
+    """Axes counted from the front, each of them there, and once."""
+    found = [int(axis) % rank for axis in axes if -rank <= axis < rank]
+    if len(found) < len(axes) or len(set(found)) < len(found):
+        refuse(f"has the axes {list(axes)}, and there are {rank}")
+    return found
+
+
+def _name_of(kind: int) -> str:
+    names = {value: name.lower() for name, value in TensorProto.DataType.items()}
+    return names.get(kind, f"no kind of number, {kind}")
 
 
 def _plain(value: Any) -> Any:

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from cortex_lab.interop.onnx_in.folding import folded, ints, looked
+from cortex_lab.interop.onnx_in.folding import folded, ints, looked, room
 from cortex_lab.interop.onnx_in.reader import (
+    BATCH,
     HeldTensor,
     OnnxReader,
     OperatorCall,
     axis_of,
     channels_last,
+    counted,
     operator,
     refuse,
 )
@@ -63,7 +65,9 @@ def matmul(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
 def gather(reader: OnnxReader, call: OperatorCall) -> Any:
     axis, table, places = call.take("axis", 0), call.reads[0], call.reads[1]
     if folded(call):
-        return looked(np.take(np.asarray(table), np.asarray(places, np.int64), axis))
+        rows, found = np.asarray(table), np.asarray(places, np.int64)
+        room((found.size, rows.size // max(rows.shape[axis], 1)))
+        return looked(np.take(rows, found, axis))
     if isinstance(table, np.ndarray):
         if not isinstance(places, HeldTensor) or not places.whole or axis or table.ndim != 2:
             refuse("looks up what is no table of vectors, or by what are no ids of an input")
@@ -90,6 +94,8 @@ def _window(call: OperatorCall, size: tuple[int, ...], kernel: tuple[int, ...]) 
     given = call.take("kernel_shape")
     if given is not None and tuple(given) != tuple(kernel):
         refuse(f"says a window of {given}, and has one of {list(kernel)}")
+    if len(strides) != rank or len(dilations) != rank or min(*strides, *dilations) < 1:
+        refuse(f"has strides {strides} and dilations {dilations} for {rank} axes")
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         spans = [resolve_span("same", *each) for each in zip(size, kernel, strides, dilations, strict=True)]
         spans = spans if auto == "SAME_UPPER" else [(after, before) for before, after in spans]
@@ -98,8 +104,6 @@ def _window(call: OperatorCall, size: tuple[int, ...], kernel: tuple[int, ...]) 
         if auto not in ("NOTSET", "VALID") or len(pads) != 2 * rank or min(pads) < 0:
             refuse(f"has pads={pads} and auto_pad={auto}, which cortex_lab does not have")
         spans = list(zip(pads[:rank], pads[rank:], strict=True))
-    if len(strides) != rank or len(dilations) != rank:
-        refuse(f"has strides {strides} and dilations {dilations} for {rank} axes")
     return tuple(strides), tuple(dilations), tuple(spans)
 
 
@@ -203,6 +207,8 @@ def group_normalization(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     channels, groups = reader.shapes[node][-1], call.take("num_groups", -1)
     call.take("stash_type")
     gamma, beta = (weight(call, k, "scale", 1) for k in (1, 2))
+    if call.kind == "GroupNormalization" and groups < 1:
+        refuse(f"has {groups} groups")
     if groups > 0 and len(gamma) == groups and reader.opset < 21:
         gamma, beta = (np.repeat(each, channels // groups) for each in (gamma, beta))
     layer = ours.GroupNormalization(groups, -1, call.take("epsilon", 1e-5))
@@ -212,14 +218,14 @@ def group_normalization(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
 @operator("LayerNormalization", "RMSNormalization")
 def layer_normalization(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     value = call.held()
-    first = call.take("axis", -1) % len(value.order)
+    first = axis_of(value, call.take("axis", -1))
+    if value.order[0] != 0:
+        refuse("reads rows along another axis than the first")
     epsilon = call.take("epsilon", 1e-5)
     call.take("stash_type")
     node = reader.plain(value)
     lengths = reader.shapes[node][first - 1 :]
     scale, shift = call.known(1, "scale"), call.known(2, "bias")
-    if not first or scale is None:
-        refuse("normalizes the rows together, or has no scale")
     weights = {} if shift is None else {"beta": np.broadcast_to(shift, lengths)}
     axes, scale = tuple(range(first, len(value.order))), np.broadcast_to(scale, lengths)
     if call.kind == "RMSNormalization":
@@ -249,7 +255,7 @@ def pad(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
     axes = call.known(3, "axes")
     call.only("mode", "constant")
     rank = len(value.order)
-    at = list(range(rank)) if axes is None else [axis % rank for axis in ints(axes)]
+    at = list(range(rank)) if axes is None else counted(ints(axes), rank)
     if np.any(number) or len(pads) != 2 * len(at):
         refuse("pads with something else than zeros")
     edges = {axis: (pads[k], pads[k + len(at)]) for k, axis in enumerate(at) if pads[k] or pads[k + len(at)]}
@@ -258,6 +264,10 @@ def pad(reader: OnnxReader, call: OperatorCall) -> HeldTensor:
         value = _cut(reader, value, cuts)
         edges = {axis: (max(a, 0), max(b, 0)) for axis, (a, b) in edges.items()}
     return _bordered(reader, value, edges, "ZeroPadding")
+
+
+_TO_THE_END = 10**9
+"""What exporters write for an end that is wherever the axis ends."""
 
 
 @operator("Slice")
@@ -269,13 +279,17 @@ def cut(reader: OnnxReader, call: OperatorCall) -> Any:
     steps = [1] * len(starts) if steps is None else ints(steps)
     if isinstance(value, np.ndarray):
         slices = [slice(None)] * value.ndim
+        axes = counted(axes, value.ndim)
         for axis, *limits in zip(axes, starts, ends, steps, strict=True):
             slices[axis] = slice(*limits)
         return value[tuple(slices)]
     if set(steps) != {1}:
         refuse(f"goes in steps of {steps}, and 1 alone is read")
     edges = {}
+    axes = counted(axes, len(call.held().order))
     for axis, start, end in zip(axes, starts, ends, strict=True):
+        if call.held().dims[axis] is BATCH and start == 0 and end >= _TO_THE_END:
+            continue
         axis = axis_of(call.held(), axis)
         first, last, _ = slice(start, end).indices(call.held().dims[axis])
         edges[axis] = (first, call.held().dims[axis] - max(last, first))

@@ -154,6 +154,7 @@ class FromData:
         return values
 
 
+AT_RANDOM = (VarianceScaling, Orthogonal, RandomNormal, RandomUniform)
 INITIALIZERS = {
     "glorot_uniform": VarianceScaling(1.0, "average", "uniform"),
     "glorot_normal": VarianceScaling(1.0, "average", "normal"),

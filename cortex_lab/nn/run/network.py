@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from cortex_lab.compute import Ops, as_ops
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.nn.contract.initializers import fans, for_activation, resolve
+from cortex_lab.nn.contract.initializers import AT_RANDOM, fans, for_activation, resolve
 from cortex_lab.nn.contract.layer import Parameter
 from cortex_lab.nn.graph.description import Entry
 from cortex_lab.nn.graph.graph import Graph
@@ -48,6 +48,8 @@ class Network(NetworkAnswers, Pickled):
         Keys the initial parameters, each node by its name's place, so equal descriptions start equal.
     ops
         "cpu", "gpu" or "reference", or an `Ops`.
+    drawn
+        False leaves at 0 what begins as random numbers, for one who has other weights to put there.
 
     `params` and `gradient` are flat vectors of all trained parameters, `state` of what persists untrained;
     `parameters`, `gradients` and `states` are named views into them; to change one, assign an array to it:
@@ -91,6 +93,7 @@ class Network(NetworkAnswers, Pickled):
         *,
         seed: int = 0,
         ops: str | Ops = "cpu",
+        drawn: bool = True,
     ) -> None:
         if isinstance(layers, Graph):
             self.graph = layers
@@ -128,7 +131,7 @@ class Network(NetworkAnswers, Pickled):
         self.states = Arrays.of(self.state, self._state_specs, self.ops, self.turns)
         self._shared = self._shared_gradients()
         self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
-        self.initialize(seed)
+        self._begin(seed, checks.flag("drawn", drawn))
 
     @property
     def layers(self) -> list[str]:
@@ -137,7 +140,9 @@ class Network(NetworkAnswers, Pickled):
 
     def initialize(self, seed: int) -> None:
         """Draw all parameters anew; the network then knows no columns or classes."""
-        checks.seed("seed", seed)
+        self._begin(checks.seed("seed", seed), True)
+
+    def _begin(self, seed: int, drawn: bool) -> None:
         self.reads, self.categories, self.preparations = {}, {}, {}
         self.classes, self.named_at = None, None
         self.saw_bytes, self.saw_large = frozenset(), frozenset()
@@ -148,7 +153,10 @@ class Network(NetworkAnswers, Pickled):
                 initializer = spec.initializer
                 if initializer is None:
                     initializer = for_activation(self.graph.next_activation(name.split("/")[0]))
-                values = resolve(initializer).draw(spec.shape, spec.fan or fans(spec.shape), random)
+                initializer = resolve(initializer)
+                if not drawn and isinstance(initializer, AT_RANDOM):
+                    continue
+                values = initializer.draw(spec.shape, spec.fan or fans(spec.shape), random)
                 target = self.parameters[name] if name in self.parameters else self.states[name]
                 target[...] = self.ops.asarray(values)
 
@@ -299,7 +307,7 @@ class Network(NetworkAnswers, Pickled):
 
     def copy(self) -> Network:
         """A network of its own with the same weights."""
-        twin = Network(self.graph, seed=self.seed, ops=self.ops)
+        twin = Network(self.graph, seed=self.seed, ops=self.ops, drawn=False)
         pairs = ((self.params, twin.params), (self.state, twin.state))
         self.turns.reading(lambda: [self.ops.copy(ours, out=theirs) for ours, theirs in pairs])
         for name in self.settable:

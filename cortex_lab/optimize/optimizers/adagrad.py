@@ -16,7 +16,8 @@ from cortex_lab.optimize.optimizer import Optimizer, Rate
 class Adagrad(Optimizer):
     """Adagrad (Duchi et al. 2011): each step divided by the root of the sum of all squared gradients.
 
-    `initial` is what the sum starts from.
+    `initial` is what the sum starts from. The divisor is root + epsilon, or with `epsilon_in_root` the root
+    of sum + epsilon, as in Keras.
     """
 
     replays: ClassVar[bool] = True
@@ -24,9 +25,11 @@ class Adagrad(Optimizer):
     learning_rate: Rate = 0.01
     initial: float = 0.0
     epsilon: float = 1e-10
+    epsilon_in_root: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        checks.flag("epsilon_in_root", self.epsilon_in_root)
         checks.number("initial", self.initial, least=0)
         checks.number("epsilon", self.epsilon, over=0)
 
@@ -42,8 +45,8 @@ class Adagrad(Optimizer):
     def apply(
         self, ops: Ops, params: np.ndarray, gradient: np.ndarray, state: dict[str, Any], rate: float
     ) -> Any:
-        finite = state.get("finite")
-        said = ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon, finite)
+        finite, in_root = state.get("finite"), self.epsilon_in_root
+        said = ops.update_adagrad(params, gradient, state["square"], rate, self.epsilon, in_root, finite)
         return said if finite is None else finite
 
 

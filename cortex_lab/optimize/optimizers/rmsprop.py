@@ -17,7 +17,8 @@ class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton 2012): steps divided by a running root mean square of the gradient.
 
     `centered` divides by the running standard deviation instead (Graves 2013); `momentum` gives the steps
-    momentum.
+    momentum. The divisor is root + epsilon, or with `epsilon_in_root` the root of square + epsilon, as in
+    Keras.
     """
 
     replays: ClassVar[bool] = True
@@ -27,12 +28,14 @@ class RMSprop(Optimizer):
     momentum: float = 0.0
     epsilon: float = 1e-8
     centered: bool = False
+    epsilon_in_root: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.fraction("rho", self.rho)
         checks.fraction("momentum", self.momentum)
         checks.number("epsilon", self.epsilon, over=0)
+        checks.flag("epsilon_in_root", self.epsilon_in_root)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -45,6 +48,6 @@ class RMSprop(Optimizer):
         velocity = state["velocity"] if self.momentum else None
         said = ops.update_rmsprop(
             params, gradient, state["square"], mean, velocity, rate, self.rho, self.momentum, self.epsilon,
-            finite,
+            self.epsilon_in_root, finite,
         )  # fmt: skip
         return said if finite is None else finite

@@ -26,8 +26,10 @@ def update_nadam(
 @updates.update_adagrad.override("cpu")
 def update_adagrad(
     ops: OpsLike, params: Array, gradient: Array, square: Array, learning_rate: float, epsilon: float,
-    finite: Array | None = None,
+    in_root: bool = False, finite: Array | None = None,
 ) -> Any:  # fmt: skip
+    if in_root:
+        return NotImplemented
     return updating(_adagrad, (params, gradient, square), finite, 0, learning_rate, epsilon)
 
 
@@ -44,8 +46,10 @@ def update_adadelta(
 def update_rmsprop(
     ops: OpsLike, params: Array, gradient: Array, square: Array, mean: Array | None,
     velocity: Array | None, learning_rate: float, rho: float, momentum: float, epsilon: float,
-    finite: Array | None = None,
+    in_root: bool = False, finite: Array | None = None,
 ) -> Any:  # fmt: skip
+    if in_root:
+        return NotImplemented
     arrays = params, gradient, square, mean, velocity
     return updating(_rmsprop, arrays, finite, 0, learning_rate, rho, momentum, epsilon)
 
