@@ -102,7 +102,7 @@ class TrainingSession(Looking, Embedded, Showing, Session):
 
         `session.edit("gradient['dense_1/kernel']", array)` changes one, stopped inside a step.
         """
-        if self.process.record.loaded is None:
+        if self.process.record.known is None:
             raise LookupError("no gradient has been found yet; take a step, or session.step(to='update')")
         return self.at_rest(lambda: Shown.of(self.network.ops, self.network.gradients))
 

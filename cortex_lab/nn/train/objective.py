@@ -162,6 +162,17 @@ class TotalLoss:
             if any(at.found[1] < 0 for at in slots[name].parts or [slots[name]]):
                 self.losses[name].check_targets(slots[name].target, self.network.graph.shape(name))
 
+    def take_found(self, slots: Mapping[str, Slots], found: Mapping[str, list[Any]]) -> None:
+        """Take over what the losses found of each shard elsewhere, by output: (sum, hits), or None."""
+        for name, of_shards in found.items():
+            at = slots[name].mixture if name in self.mixed else slots[name]
+            for part, each in zip(at.parts, of_shards, strict=True):
+                if part.found is not None and each is not None:
+                    part.found[...] = each
+                else:
+                    part.found = None if each is None else np.array(each, float)
+            _gather(slots[name], at.parts)
+
     def settle(self, slots: Mapping[str, Slots]) -> None:
         for name, loss in self.losses.items():
             loss.settle(self.network.ops, slots[name])

@@ -26,6 +26,7 @@ from cortex_lab.nn.train.arguments import check_arguments
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
+from cortex_lab.nn.train.elsewhere import Elsewhere, GradientFinder
 from cortex_lab.nn.train.freezing import Frozen
 from cortex_lab.nn.train.measured import Measured
 from cortex_lab.nn.train.metrics import Metrics
@@ -180,10 +181,12 @@ class Training(Measured):
     def buffers(self) -> dict[str, np.ndarray]:
         """Activations, gradients and parameters by name, of the batch last fetched."""
         network = self.network
-        bound = self.bound or self.executor.bind(self.executor.capacity)
+        loaded = self.record.loaded
+        bound = loaded.bound if loaded else self.executor.bind(self.executor.capacity)
         arrays = {**bound.buffers, **network.parameters, **network.states}
         arrays |= {f"gradient:{name}": array for name, array in network.gradients.items()}
-        for name, slots in self.objective.slots(bound, self.plan).items():
+        slots_of = loaded.slots if loaded else self.objective.slots(bound, self.plan)
+        for name, slots in slots_of.items():
             arrays |= {f"loss:{name}": slots.rows, f"target:{name}": slots.target}
         return Shown.of(network.ops, arrays)
 
@@ -199,8 +202,8 @@ class Training(Measured):
         step = self.step_number if step is None else step
         next(phase for phase in self._walk(step) if phase == to)
         self.record.stand_after(self.step_number)
-        assert self.record.loaded is not None
-        return self.record.loaded
+        assert self.record.known is not None
+        return self.record.known
 
     def _walk(self, step: int) -> Iterator[str]:
         loaded = self._fetch(step)
@@ -285,7 +288,7 @@ class Training(Measured):
         # Who freezes and is interrupted leaves a plan of other nodes.
         if snapshot["frozen"] != self.frozen.patterns or self.plan.frozen != self.frozen.nodes:
             self.freeze(snapshot["frozen"])
-        if self.record.loaded is None:
+        if self.record.known is None:
             self.loader.begin_at(self.step_number)
         self.record.stand_after(self.step_number)
         self.loader.hyperparameters.restore(snapshot["hyperparameters"])
@@ -321,6 +324,10 @@ class Training(Measured):
         self._step_phases.forget()
         self.loader.load_into(executor)
 
+    def find_gradients_by(self, finder: GradientFinder | None) -> None:
+        """From the next step on, have others find the gradients of whole steps; None finds them here."""
+        self._step_phases.elsewhere = None if finder is None else Elsewhere(self, finder)
+
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
 
@@ -347,7 +354,8 @@ class Training(Measured):
 
     def _fetch(self, step: int) -> LoadedBatch:
         self.record.step, self.record.under_way, self.record.changes = step, True, {}
-        self.record.loaded = loaded = self.loader.load(step)
+        self.record.again = None
+        self.record.known = loaded = self.loader.load(step)
         return loaded
 
     def _augment(self) -> None:
