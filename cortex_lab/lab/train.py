@@ -68,6 +68,7 @@ def train(
     frozen: Iterable[str] | str = (),
     augment: Any = None,
     shards: int = 1,
+    cluster: Any = None,
     resume_from: str | os.PathLike | None = None,
     new_optimizer: bool = False,
     probes: Iterable[Probe] | None = None,
@@ -144,6 +145,9 @@ def train(
         workers, here or in processes of a cluster. What is random or augmented in a row is the same whatever
         its shard; BatchNormalization takes mean and variance of each shard's rows, and remembers their mean
         over the shards. A last batch of an epoch with fewer rows than shards has a shard for each row.
+    cluster
+        A `distributed.Client`: the workers of its cluster compute the shards, of which each has some; the
+        bits are those without it. See `session.use_cluster` and `cortex_lab.scale`.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
@@ -284,4 +288,6 @@ def train(
         session._networks = best_of(saved, network)
         session.maps.update(maps_of(saved, session))
         saved.study.follow(session, probes is None, new_optimizer)
+    if cluster is not None:
+        session.use_cluster(cluster)
     return session

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ def test_shards_are_saved_compared_and_written_into_scripts(tmp_path):
     session = made()
     session.step(3)
     session.save(tmp_path / "run.h5")
-    with pytest.raises(ValueError, match="other shards: 4, here 2; .* the same shards"):
+    with pytest.raises(ValueError, match=r"other shards: 4, here 2; .* the same shards"):
         made(shards=2, resume_from=tmp_path / "run.h5")
     again = made(resume_from=tmp_path / "run.h5")
     session.step(3)
@@ -266,7 +267,7 @@ def test_whoever_adds_neighbors_adds_the_same_tree():
     whole = total(numbers, (0, 13))
     for cuts in ((0, 13), (0, 6, 13), (0, 4, 8, 13), (0, 1, 2, 9, 13)):
         told = {}
-        for own in zip(cuts, cuts[1:], strict=False):
+        for own in pairwise(cuts):
             for span in sums_within((0, 13), own):
                 told[span] = total(numbers, span)
         assert sorted(told)[0][0] == 0 and sum(stop - start for start, stop in told) == 13

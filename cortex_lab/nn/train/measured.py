@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
-from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.examine.measures import stands
 from cortex_lab.nn.examine.record import StepRecord
 from cortex_lab.nn.run.network import Network
-from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.validation import Validation
 from cortex_lab.study import Probe, every
 
@@ -19,8 +18,8 @@ class Measured:
 
     network: Network
     record: StepRecord
-    losses: Mapping[str, Loss]
-    metrics: Metrics
+    losses: Any
+    metrics: Any
     shards: int
     validate_every: int
     _measures: Mapping[str, Callable[[], float]]

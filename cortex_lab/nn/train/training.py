@@ -158,6 +158,7 @@ class Training(Measured):
     bound = property(attrgetter("record.bound"))
     validation = property(attrgetter("_validation.rows"))
     metrics = property(attrgetter("_validation.metrics"))
+    elsewhere = property(attrgetter("_step_phases.elsewhere"))
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
