@@ -26,16 +26,19 @@ class Clustered(Session):
         """From the next step on, have the workers of a Dask cluster compute whole steps; None computes here.
 
         `client` is a `distributed.Client`. The bits are the same: nothing is logged, and rewinding, saving
-        and scripts know nothing of it. `workers` are addresses of some; None is all, those that come later, too.
-        Without `shared_memory` everything goes over TCP, within one machine,
-        too. ValueError if the training has no shards, or something that workers cannot compute.
+        and scripts know nothing of it. `workers` are addresses of some; None is all, those that come later,
+        too. Without `shared_memory` everything goes over TCP, within one machine, too. ValueError if the
+        training has no shards, or something that workers cannot compute.
         """
-        if client is None:
-            self.at_rest(lambda: self.process.find_gradients_by(None))
-            return
-        from cortex_lab.scale import Team
 
         def use_it() -> None:
-            self.process.find_gradients_by(Team(client, self.process, workers, shared_memory))
+            before, team = self.team, None
+            if client is not None:
+                from cortex_lab.scale import Team
+
+                team = Team(client, self.process, workers, shared_memory)
+            self.process.find_gradients_by(team)
+            if before is not None:
+                before.close()
 
         self.at_rest(use_it)

@@ -50,7 +50,7 @@ def about(ops: str) -> dict[str, Any]:
 
 @lru_cache
 def _source() -> str:
-    """A checksum of this package's own files: what is installed from a repository has no number of its own."""
+    """A checksum of this package's own files: a repository's head has no number of its own."""
     folder, found = Path(__file__).parents[1], 0
     for path in sorted(folder.rglob("*.py")):
         found = zlib.crc32(path.read_bytes(), zlib.crc32(path.relative_to(folder).as_posix().encode(), found))

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from distributed import Client
 
-from cortex_lab.compute import Ops
 from cortex_lab.ground import checks
 from cortex_lab.nn.examine.record import LoadedBatch
-from cortex_lab.nn.run.sharding import Span, halves, shard_rows, sums_within
+from cortex_lab.nn.run.sharding import Span, joined, shard_rows, sums_within
 from cortex_lab.nn.train.training import Training
 from cortex_lab.scale.block import SharedBlock, size_of
 from cortex_lab.scale.member import description, identity_of, settings_of
+from cortex_lab.scale.refusals import addresses_of, refuse_unfitting
 from cortex_lab.scale.seat import Seat, WrongWorker, seated, slow_ones
 from cortex_lab.scale.service import about
 from cortex_lab.scale.wire import WireLost
@@ -72,7 +72,7 @@ class Team:
             raise checks.refused("cluster", "a distributed.Client that is not asynchronous", client)
         refuse_unfitting(training)
         self.client = client
-        self._chosen = None if workers is None else _addresses_of(workers, client)
+        self._chosen = None if workers is None else addresses_of(workers, client)
         self.shared_memory = checks.flag("shared_memory", shared_memory)
         self.seats: list[Seat] = []
         self.lost: list[str] = []
@@ -335,7 +335,7 @@ class Team:
             for name in words["outputs"]:
                 slots[name].y[rows] = ops.asarray(next(rest))
         count = len(shard_rows(loaded.bound.rows, training.shards))
-        training.executor.share_out(_joined(ops, sums, (0, count)))
+        training.executor.share_out(joined(ops, sums, (0, count)))
         training.objective.take_found(slots, losses)
 
     def _name_slow(self) -> None:
@@ -353,44 +353,8 @@ class Team:
         warnings.warn(text, UserWarning, stacklevel=3)
 
 
-def refuse_unfitting(training: Training) -> None:
-    """ValueError that names what keeps a training from being computed by several processes."""
-    if training.shards < 2:
-        raise ValueError(
-            "a cluster computes the shards of a batch, and this one has a single shard: give shards=4, or as "
-            "many as there will ever be workers"
-        )
-    if training.network.ops.xp is not np:
-        raise ValueError("a cluster computes on CPUs, and this network is on a GPU; leave out `cluster`")
-    mixing = [name for name, each in training.augmenter.by_input.items() if each.mixes]
-    if mixing:
-        raise ValueError(
-            f"the augmentation of {mixing[0]!r} mixes rows of a batch, which lie with several workers; leave "
-            "out mixup and cutmix, or `cluster`"
-        )
-
-
-def _addresses_of(workers: Iterable[str], client: Client) -> list[str]:
-    wanted = "addresses of workers, as in client.scheduler_info()['workers']"
-    found = checks.listed("workers", workers, wanted)
-    there = list(client.scheduler_info()["workers"])
-    for each in found:
-        if each not in there:
-            raise ValueError(f"the cluster has no worker {each!r}; it has {', '.join(there) or 'none'}")
-    return found
-
-
 def _lasting(training: Training) -> list[np.ndarray]:
     return [training.network.params, training.network.state, *training.objective.state.values()]
-
-
-def _joined(ops: Ops, sums: Mapping[Span, Any], span: Span) -> Any:
-    """The sum of all shards in `span`, added as one who had them all would."""
-    if span in sums:
-        return sums[span]
-    first, second = (_joined(ops, sums, half) for half in halves(span))
-    ops.add(first, second, out=first)
-    return first
 
 
 def _equal(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> bool:
@@ -401,4 +365,4 @@ def _equal(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> bool:
 
 def _close(seats: list[Seat]) -> None:
     while seats:
-        seats.pop().line.close()
+        seats.pop().wire.close()

@@ -59,6 +59,15 @@ def additions(span: Span) -> Iterator[Span]:
         yield first[0], second[0]
 
 
+def joined(ops: Ops, sums: Mapping[Span, Any], span: Span) -> Any:
+    """The sum of all shards in `span`, added as who has all adds them; some of `sums` are overwritten."""
+    if span in sums:
+        return sums[span]
+    first, second = (joined(ops, sums, half) for half in halves(span))
+    ops.add(first, second, out=first)
+    return first
+
+
 def checked_shards(shards: object, batches: BatchSource) -> int:
     """The number of shards, if a batch has rows for all; ValueError otherwise."""
     found = checks.whole("shards", shards, least=1)
