@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from distributed import Client
@@ -19,8 +21,10 @@ REACH = 10.0
 """Seconds after which a worker that does not answer a call cannot be reached."""
 SLOW = 3.0
 """How many times as long as others a worker takes for a shard that is called slow."""
-LEAST = 10
-"""Steps after which a worker is judged."""
+NOTICED = 0.02
+"""Seconds by which it is longer at the least."""
+LOOKED_AT = 40
+"""Steps by which a worker is judged, once there were as many."""
 
 
 class WrongWorker(ValueError):
@@ -38,16 +42,20 @@ class Seat:
     settings: Mapping[str, Any] | None = None
     """Those that it was told last."""
     steps: int = 0
-    seconds: float = 0.0
-    """What it takes for a shard: the mean of steps, of which the latest count most."""
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=LOOKED_AT))
+    """What it took for a shard in the latest steps, in seconds."""
     checked: bool = False
     parcels: Sender = field(default_factory=Sender)
 
+    @property
+    def seconds(self) -> float:
+        """What it takes for a shard: the median of its latest steps."""
+        return median(self.recent) if self.recent else 0.0
+
     def has_taken(self, seconds: float) -> None:
-        shards = max(1, self.own[1] - self.own[0])
+        """One step more."""
         self.steps += 1
-        share = max(0.1, 1 / self.steps)
-        self.seconds += share * (seconds / shards - self.seconds)
+        self.recent.append(seconds / max(1, self.own[1] - self.own[0]))
 
 
 def seated(client: Client, address: str, ops: str) -> Seat:
@@ -77,11 +85,11 @@ def seated(client: Client, address: str, ops: str) -> Seat:
 
 def slow_ones(seats: Sequence[Seat]) -> list[tuple[Seat, float]]:
     """Workers that take much longer for a shard than others, with what these take, in seconds."""
-    judged = [seat for seat in seats if seat.steps >= LEAST]
+    judged = [seat for seat in seats if len(seat.recent) == LOOKED_AT]
     found = []
     for seat in judged:
         others = sorted(each.seconds for each in judged if each is not seat)
         usual = others[len(others) // 2] if others else seat.seconds
-        if seat.seconds > SLOW * usual:
+        if seat.seconds > max(SLOW * usual, usual + NOTICED):
             found.append((seat, usual))
     return found

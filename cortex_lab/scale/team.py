@@ -24,6 +24,9 @@ from cortex_lab.scale.seat import Seat, WrongWorker, seated, slow_ones
 from cortex_lab.scale.service import about
 from cortex_lab.scale.wire import WireLost
 
+_LOOK = 5.0
+"""Seconds of silence after which the scheduler is asked whether all are there."""
+
 Answers = dict[Seat, tuple[dict[str, Any], list[np.ndarray]]]
 
 
@@ -59,7 +62,9 @@ class Team:
     look_every = 1.0
     """Seconds between two looks for new workers, between steps."""
     patience = 10.0
-    """Seconds to wait for a worker when none is left, and for the answer of one that may be lost."""
+    """Seconds to wait for a worker when none is left."""
+    silence = 60.0
+    """Seconds after which a worker that has not answered is named."""
 
     def __init__(
         self,
@@ -79,7 +84,7 @@ class Team:
         """Addresses of workers that were lost, in order."""
         self._refused: set[str] = set()
         self._called_slow: set[str] = set()
-        self._number, self._looked = 0, -1e9
+        self._number, self._looked, self._silent = 0, -1e9, 0.0
         self._capacity = training.executor.capacity
         self._board: SharedBlock | None = None
         self._data: tuple[Any, dict[str, int]] | None = None
@@ -302,7 +307,8 @@ class Team:
         with selectors.DefaultSelector() as selector:
             for seat in waiting:
                 selector.register(seat.wire, selectors.EVENT_READ, seat)
-            found = [key.data for key, _ in selector.select(self.patience)]
+            found = [key.data for key, _ in selector.select(_LOOK)]
+        self._silent = 0.0 if found else self._silent + _LOOK
         if not found:
             known = self._addresses()
             for seat in waiting:
@@ -310,9 +316,9 @@ class Team:
                     # The machine is gone, and nobody there to say so. What is read now ends at once.
                     seat.wire.shut()
                     found.append(seat)
-                elif seat.address not in self._called_slow:
+                elif self._silent >= self.silence and seat.address not in self._called_slow:
                     self._called_slow.add(seat.address)
-                    self._warn(f"the worker {seat.address} has not answered for {self.patience:g} s")
+                    self._warn(f"the worker {seat.address} has not answered for {self._silent:g} s")
         return found
 
     # What they found ----------------------------------------------------------------------------------
