@@ -327,7 +327,8 @@ class Team:
         ops, slots = training.network.ops, loaded.slots
         sums: dict[Span, Any] = {}
         losses: dict[str, list[Any]] = {name: [] for name in slots}
-        for seat, (words, arrays) in answers.items():
+        # Answers lie in the order in which they came, and losses are added in that of the shards.
+        for seat, (words, arrays) in sorted(answers.items(), key=lambda each: each[0].own):
             seat.has_taken(words["seconds"])
             spans = [(start, stop) for start, stop in words["spans"]]
             sums |= dict(zip(spans, map(ops.asarray, arrays), strict=False))

@@ -300,3 +300,20 @@ def test_a_lost_scheduler_ends_the_run_with_its_state_whole(client):
     session.use_cluster(None)
     session.step(2)
     assert bits(session) == bits(straight)
+
+
+def test_losses_are_those_of_their_shards_in_whichever_order_workers_answer(client, monkeypatch):
+    ask = team.Team._ask
+
+    def answered_in_another_order(self, *given):
+        first, *others = ask(self, *given).items()
+        return dict([*others, first])
+
+    def found(session):
+        session.step()
+        slots = session.process.record.known.slots
+        return [part.found.tolist() for at in slots.values() for part in at.parts]
+
+    here = found(made())
+    monkeypatch.setattr(team.Team, "_ask", answered_in_another_order)
+    assert found(made(cluster=client)) == here
