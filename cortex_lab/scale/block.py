@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import tempfile
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,7 +51,10 @@ class SharedBlock:
             os.close(handle)
         mark = secrets.token_bytes(_LINE)
         mapped[:_LINE] = np.frombuffer(mark, np.uint8)
-        return cls(path, mapped, mark)
+        created = cls(path, mapped, mark)
+        # A name that nobody forgets would hold its room when all processes have ended.
+        weakref.finalize(created, _unlink, path)
+        return created
 
     @property
     def told(self) -> tuple[str, str]:
@@ -65,9 +69,7 @@ class SharedBlock:
 
     def forget_name(self) -> None:
         """Leave it to those who have it: it is gone when they are, whatever ends them."""
-        # Windows does not let go of a file that is open; there it stays until it is not.
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+        _unlink(self._path)
 
     def write(self, arrays: Sequence[np.ndarray]) -> list[Place]:
         """Copy arrays into it, one after the other, and say where they are."""
@@ -86,3 +88,9 @@ class SharedBlock:
         dtype, shape, at = place
         size = int(np.prod(shape, dtype=int)) * np.dtype(dtype).itemsize
         return np.asarray(self._mapped)[at : at + size].view(dtype).reshape(shape)
+
+
+def _unlink(path: str) -> None:
+    # Windows does not let go of a file that is open; there it stays until it is not.
+    with contextlib.suppress(OSError):
+        os.unlink(path)

@@ -12,6 +12,7 @@ from distributed import Client, LocalCluster
 
 import cortex_lab as cl
 from cortex_lab.scale import WorkersLost, WrongWorker, seat, team
+from cortex_lab.scale.block import SharedBlock
 from tests.nn.test_shards import NETWORKS, bits, made
 from tests.nn.trainings import state
 
@@ -317,3 +318,13 @@ def test_losses_are_those_of_their_shards_in_whichever_order_workers_answer(clie
     here = found(made())
     monkeypatch.setattr(team.Team, "_ask", answered_in_another_order)
     assert found(made(cluster=client)) == here
+
+
+def test_shared_memory_has_no_name_once_nobody_writes_to_it():
+    block = SharedBlock.create(1000)
+    path, mark = block.told
+    other = SharedBlock.open(path, mark)
+    (place,) = block.write([np.arange(5)])
+    del block
+    assert not os.path.exists(path)
+    np.testing.assert_array_equal(other.read([place])[0], np.arange(5))
