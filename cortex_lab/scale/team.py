@@ -282,6 +282,8 @@ class Team:
                         waiting.remove(seat)
                         continue
                     waiting.remove(seat)
+                    if answer["number"] != self._number:
+                        raise RuntimeError(f"the worker {seat.address} has answered another question")
                     answers[seat] = answer, found
         except BaseException:
             # Interrupted: nobody knows how much of an answer was read.
