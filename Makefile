@@ -22,6 +22,7 @@ RESULTS ?= .bench
 
 BIN := $(VENV)/bin
 NOTEBOOKS := $(wildcard notebooks)
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 
 .DELETE_ON_ERROR:
 .PHONY: lab test bench lint clean environment
@@ -29,10 +30,11 @@ NOTEBOOKS := $(wildcard notebooks)
 lab: $(VENV)/.lab
 	$(BIN)/cortex-lab $(FOLDER) $(LAB_FLAGS)
 
-# What drives a browser, kills, forks, interrupts or counts threads has the process to itself.
+# What drives a browser, kills, forks, interrupts or counts threads has the process to itself. Notebooks come
+# first: each is one long file, and stands in nobody's way.
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TEST_FLAGS) tests $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 $(TEST_FLAGS) $(NOTEBOOKS) $(ALONE)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(NBVAL) $(TEST_FLAGS) $(NOTEBOOKS) tests $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(TEST_FLAGS) $(ALONE)
 
 environment: $(VENV)/.test
 

@@ -14,22 +14,52 @@ import numpy as np
 import cortex_lab as cl
 from benchmarks import Row, say
 from benchmarks.workloads.ours import mlp, mnist
+from cortex_lab.nn import models
 
-OPTIONS = {"steps": 200, "rounds": 7, "tf32": False}
+OPTIONS = {"steps": 200, "rounds": 7, "tf32": False, "only": ""}
 PACKAGES = ("cupy-cuda13x", "torch")
 ROWS = 8192
 
 
-def lstm() -> cl.Network:
-    return cl.Network([cl.LSTM(128), cl.Dense(10)], (32, 64), ops="gpu")
+def _net(layers: Callable[[], list[cl.nn.Layer]], *shape: int) -> Callable[[], cl.Network]:
+    return lambda: cl.Network(layers(), shape)
 
 
-WORKLOADS: tuple[tuple[str, Callable[[], cl.Network], int, float | None, float | None], ...] = (
+def _separable() -> list[cl.nn.Layer]:
+    blocks: list[cl.nn.Layer] = [cl.Conv2D(32, 3, padding="same", activation="relu")]
+    for filters in (64, 128):
+        blocks += [
+            cl.DepthwiseConv2D(3, padding="same"), cl.BatchNormalization(), cl.ReLU(),
+            cl.Conv2D(filters, 1), cl.BatchNormalization(), cl.ReLU(), cl.MaxPooling2D(2),
+        ]  # fmt: skip
+    return [*blocks, cl.GlobalAveragePooling2D(), cl.Dense(10)]
+
+
+def _transposed() -> list[cl.nn.Layer]:
+    return [
+        cl.Conv2D(32, 3, padding="same", activation="relu"), cl.MaxPooling2D(2),
+        cl.Conv2DTranspose(32, 4, strides=2, padding="same", activation="relu"),
+        cl.GlobalAveragePooling2D(), cl.Dense(10),
+    ]  # fmt: skip
+
+
+def _normalized() -> list[cl.nn.Layer]:
+    wide = [[cl.Dense(512), cl.LayerNormalization(), cl.GELU()] for _ in range(3)]
+    return [*(layer for block in wide for layer in block), cl.Dense(10)]
+
+
+Workload = tuple[str, Callable[[], cl.Network], int, float | None, float | None]
+WORKLOADS: tuple[Workload, ...] = (
     ("MLP 784-512-256-10, batch 128", mlp([784, 512, 256, 10], "relu"), 128, 0.45, 0.05),
     ("MLP 784-512-256-10, batch 1024", mlp([784, 512, 256, 10], "relu"), 1024, 0.45, 0.07),
     ("Cortex's MNIST net, batch 128", mnist(), 128, 0.4, 0.1),
     ("Cortex's MNIST net, batch 1024", mnist(), 1024, 0.4, 0.25),
-    ("LSTM 64 -> 128, T = 32, batch 128", lstm, 128, 0.7, None),
+    ("ResNet-20, 32 x 32 x 3, batch 128", lambda: cl.Network(models.resnet(20)), 128, 0.9, 0.2),
+    ("LSTM 64 -> 128, T = 32, batch 128", _net(lambda: [cl.LSTM(128), cl.Dense(10)], 32, 64), 128, 0.7, None),
+    ("GRU 64 -> 128, T = 32, batch 128", _net(lambda: [cl.GRU(128), cl.Dense(10)], 32, 64), 128, 1.0, 0.4),
+    ("layer norm and GELU, 784-3 x 512-10, batch 128", _net(_normalized, 784), 128, 1.0, 0.4),
+    ("depthwise-separable blocks, 32 x 32 x 3, batch 128", _net(_separable, 32, 32, 3), 128, 1.0, 0.4),
+    ("transposed convolution, 32 x 32 x 3, batch 128", _net(_transposed, 32, 32, 3), 128, 1.0, 0.4),
 )
 """Each with its batch and the bars of the issue: to PyTorch captured, to PyTorch eager."""
 
@@ -42,6 +72,8 @@ def run(options: SimpleNamespace) -> Iterator[Row]:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.tf32
     precision = "TF32" if options.tf32 else "float32"
     for name, make, batch, captured_bar, eager_bar in WORKLOADS:
+        if options.only and not any(part in name for part in options.only.split("|")):
+            continue
         say(f"{name}, {precision}")
         session = _session(make, batch)
         eager, captured = _theirs(torch, make, session, batch)

@@ -21,6 +21,7 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
+    "gelu": nn.functional.gelu,
 }
 
 
@@ -48,7 +49,7 @@ class Twin(nn.Module):
                 y = torch.flatten(read[0], 1)
             elif kind == "GlobalAveragePooling2D":
                 y = read[0].mean(dim=(2, 3))
-            elif kind == "LSTM":
+            elif kind in ("LSTM", "GRU"):
                 y = self.parts[key](read[0])[0][:, -1]
             elif getattr(layer, "function", None):
                 y = _ACTIVATIONS[layer.function](read[0])
@@ -94,6 +95,35 @@ def _module(node: Any, arrays: dict[str, np.ndarray], graph: Any) -> nn.Module |
         _fill(made, weight=arrays["gamma"], bias=arrays["beta"])
         made.running_mean.copy_(torch.tensor(arrays["moving_mean"]))
         made.running_var.copy_(torch.tensor(arrays["moving_variance"]))
+    elif kind == "DepthwiseConv2D":
+        strides, ((top, bottom), (left, right)), dilation = layer.constants(*node.in_shapes)["geometry"]
+        height, width, channels, times = arrays["kernel"].shape
+        assert (top, left) == (bottom, right)
+        sizes = channels, channels * times, (height, width)
+        made = nn.Conv2d(*sizes, strides, (top, left), dilation, channels, layer.use_bias)
+        weight = arrays["kernel"].transpose(2, 3, 0, 1).reshape(made.weight.shape)
+        _fill(made, weight=weight, bias=arrays.get("bias"))
+    elif kind == "Conv2DTranspose":
+        strides, ((top, bottom), (left, right)), dilation, _ = layer.constants(*node.in_shapes)["geometry"]
+        assert (top, left) == (bottom, right)
+        kernel, sizes = arrays["kernel"], (shape[2], layer.filters)
+        made = nn.ConvTranspose2d(
+            *sizes, kernel.shape[:2], strides, (top, left), bias=layer.use_bias, dilation=dilation
+        )
+        _fill(made, weight=kernel.transpose(3, 2, 0, 1), bias=arrays.get("bias"))
+    elif kind == "LayerNormalization":
+        made = nn.LayerNorm(shape[-1], layer.epsilon)
+        _fill(made, weight=arrays["gamma"], bias=arrays["beta"])
+    elif kind == "GRU":
+        made = nn.GRU(shape[1], layer.units, batch_first=True)
+        ordered = {key: _reset_first(arrays[key]) for key in ("kernel", "recurrent_kernel", "bias")}
+        _fill(
+            made,
+            weight_ih_l0=ordered["kernel"].T,
+            weight_hh_l0=ordered["recurrent_kernel"].T,
+            bias_ih_l0=ordered["bias"][0],
+            bias_hh_l0=ordered["bias"][1],
+        )
     elif kind == "LSTM":
         made = nn.LSTM(shape[1], layer.units, batch_first=True)
         bias = arrays["bias"]
@@ -110,6 +140,12 @@ def _module(node: Any, arrays: dict[str, np.ndarray], graph: Any) -> nn.Module |
     else:
         return None
     return made
+
+
+def _reset_first(gates: np.ndarray) -> np.ndarray:
+    """The gates of a GRU in PyTorch's order: reset before update."""
+    update, reset, candidate = np.split(gates, 3, axis=-1)
+    return np.concatenate([reset, update, candidate], axis=-1)
 
 
 def _image_order(kernel: np.ndarray, node: Any, graph: Any) -> np.ndarray:

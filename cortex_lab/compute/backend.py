@@ -13,6 +13,10 @@ def _again(calls: Iterable[Call]) -> Call:
     return in_turn(*calls)
 
 
+def _as_it_is(call: Call) -> Call:
+    return call
+
+
 def _fill(arrays: Sequence[Any], values: Sequence[Any]) -> None:
     for array, value in zip(arrays, values, strict=True):
         array.fill(value)
@@ -36,6 +40,8 @@ class Backend:
 
     capture: Callable[[Iterable[Call]], Call] = _again
     """Makes one call of many. What records calls below Python, as a CUDA graph does, goes in here."""
+    record: Callable[[Call], Call] = _as_it_is
+    """What stands for a call that was made, to be made again: `Work`, if the backend can make it that."""
     write: Callable[[Sequence[Any], Sequence[Any]], None] = _fill
     """Writes numbers into arrays (), each its own."""
     denormals: Callable[[], Any] = _leave

@@ -127,7 +127,7 @@ class Recording:
         def call(*args: Any, **options: Any) -> Any:
             prepared = kernel.prepare(self._ops, *args, **options)
             result = prepared()
-            self.calls.append(prepared)
+            self.calls.append(self._ops.backend.record(prepared))
             return result
 
         return call

@@ -17,4 +17,4 @@ def accelerate() -> Backend:
         importlib.import_module(f"{overrides.__name__}.{module.name}")
     launches = importlib.import_module("cortex_lab.compute.gpu.launches")
     writing = importlib.import_module("cortex_lab.compute.gpu.writing")
-    return Backend(capture=launches.capture, write=writing.write)
+    return Backend(record=launches.recorded, write=writing.write)

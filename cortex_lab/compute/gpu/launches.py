@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import cupy
 import numpy as np
 
-from cortex_lab.compute.work import Call, Work, in_turn
+from cortex_lab.compute.work import Call, Work
 
 CUDA = Path(__file__).parent / "cuda"
 NOTHING = np.uint64(0)
 """What a kernel gets for an array that is None."""
 BLOCK = 256
+Maybe: TypeAlias = cupy.ndarray | None
+"""An array, or none."""
 Launch = tuple[Any, tuple[int, ...], tuple[int, ...], tuple[Any, ...], int]
 """A kernel, its grid, its block, its arguments and its bytes of shared memory."""
 
@@ -33,12 +35,13 @@ class Launches(Work):
         self.launches = list(launches)
         self._made = 0
         self._graph: Any = None
+        self._pool: Any = None
 
     def __call__(self) -> None:
         if self._graph is not None:
             self._graph.launch()
             return
-        if self._made and len(self.launches) > 1:
+        if self._made and (len(self.launches) > 1 or isinstance(self.launches[0][0], _Several)):
             self._graph = self._captured()
             self._graph.launch()
             return
@@ -55,20 +58,50 @@ class Launches(Work):
             kernel(grid, block, arguments, shared_mem=shared)
 
     def _captured(self) -> Any:
-        # A stream that waits for no other: what other threads do meanwhile is no part of the graph.
-        stream = cupy.cuda.Stream(non_blocking=True)
-        with stream:
-            stream.begin_capture()
-            try:
-                self._launch()
-            finally:
-                graph = stream.end_capture()
-        return graph
+        self._pool = cupy.cuda.MemoryPool()
+        return graph_of(self._launch, self._pool)
 
 
-def capture(calls: Iterable[Call]) -> Call:
-    """One call that makes all of these again: what is ours is a graph, other calls are made in between."""
-    return in_turn(*calls)
+def graph_of(act: Callable[[], Any], pool: Any) -> Any:
+    """What `act()` has the device do, as a graph, and not done now; what it allocates comes from `pool`.
+
+    The graph needs the pool as long as it is launched: nobody else may be given that memory.
+    """
+    # A stream that waits for no other: what other threads do meanwhile is no part of the graph.
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream, cupy.cuda.using_allocator(pool.malloc):
+        stream.begin_capture()
+        try:
+            act()
+        finally:
+            graph = stream.end_capture()
+    return graph
+
+
+def recorded(call: Call) -> Call:
+    """A call that was made, as part of a graph; the call itself if it asks the device for a number.
+
+    It may launch many kernels of CuPy's: what lies between them is the graph's own.
+    """
+    if isinstance(call, Work):
+        return call
+    try:
+        graph_of(call, cupy.cuda.MemoryPool())
+    except Exception:
+        # Whatever it is that a graph cannot hold, a copy to the host or a call of cuBLAS: it goes without.
+        return call
+    name = getattr(getattr(call, "func", call), "__name__", "call")
+    return Launches([(_Several(call), (), (), (), 0)], [name])
+
+
+class _Several:
+    """Stands for a kernel among launches."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        self._call()
 
 
 @cache
@@ -82,6 +115,13 @@ def kernel(file: str, name: str, **macros: int) -> Any:
 def over(n: int) -> tuple[int, ...]:
     """The grid of a kernel that goes over `n` numbers, some of them several times."""
     return (max(1, min(-(-n // BLOCK), 16 * processors())),)
+
+
+def down_columns(rows: int, width: int) -> tuple[int, int, int]:
+    """Blocks across the columns and down the rows of what is summed over rows, and the rows of each."""
+    across = -(-width // 32)
+    share = max(64, -(-rows // max(1, 4 * processors() // across)))
+    return across, -(-rows // share), share
 
 
 @cache

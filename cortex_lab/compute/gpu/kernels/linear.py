@@ -12,12 +12,12 @@ from cortex_lab.compute.gpu.launches import (
     Launch,
     Launches,
     counters,
+    down_columns,
     flat,
     given,
     kernel,
     once,
     over,
-    processors,
     room,
 )
 from cortex_lab.compute.gpu.products import matrix_product
@@ -38,9 +38,7 @@ def column_sums(
         return None
     width = dy.shape[-1]
     rows = dy.size // width
-    across = -(-width // 32)
-    share = max(64, -(-rows // max(1, 4 * processors() // across)))
-    parts = -(-rows // share)
+    across, parts, share = down_columns(rows, width)
     work, counted = (room(parts * width), counters(across)) if parts > 1 else (None, None)
     arrays = tuple(map(given, (z, y, dy, dz, total, work, counted)))
     numbers = np.int32(rows), np.int32(width), np.int32(share)

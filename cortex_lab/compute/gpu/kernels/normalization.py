@@ -11,12 +11,12 @@ from cortex_lab.compute.gpu.launches import (
     Launch,
     Launches,
     counters,
+    down_columns,
     flat,
     given,
     kernel,
     once,
     over,
-    processors,
     room,
 )
 from cortex_lab.compute.kernel import OpsLike
@@ -34,9 +34,7 @@ def _moments(
     second: cupy.ndarray | None,
 ) -> Launch:
     rows, width = x.shape
-    across = -(-width // 32)
-    share = max(64, -(-rows // max(1, 4 * processors() // across)))
-    parts = -(-rows // share)
+    across, parts, share = down_columns(rows, width)
     arrays = tuple(map(given, (x, dy, mean, variance)))
     found = first, given(second), room(2 * parts * width, "float64"), counters(across)
     numbers = np.int32(rows), np.int32(width), np.int32(share)
