@@ -27,8 +27,9 @@ class Clustered(Session):
 
         `client` is a `distributed.Client`. The bits are the same: nothing is logged, and rewinding, saving
         and scripts know nothing of it. `workers` are addresses of some; None is all, those that come later,
-        too. Without `shared_memory` everything goes over TCP, within one machine, too. ValueError if the
-        training has no shards, or something that workers cannot compute.
+        too. Without `shared_memory` everything goes over TCP, within one machine, too. What is looked at, a
+        step that is walked through phase by phase, branches of a fork and what a diagnosis tries are computed
+        here. ValueError if the training has no shards, or something that workers cannot compute.
         """
 
         def use_it() -> None:
