@@ -16,7 +16,7 @@ FOLDER ?= lab
 LAB_FLAGS ?=
 TEST_FLAGS ?=
 JOBS ?= 2
-ALONE := tests/browser tests/faults tests/widgets tests/data/test_serving.py
+ALONE := tests/browser tests/faults tests/widgets tests/data/test_serving.py tests/scale
 NAMES ?=
 RESULTS ?= .bench
 

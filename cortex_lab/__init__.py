@@ -30,7 +30,7 @@ _NAMES = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = {
     **{
         name: f"cortex_lab.{name}"
-        for name in ("compute", "data", "embed", "interop", "nn", "optimize", "search", "study")
+        for name in ("compute", "data", "embed", "interop", "nn", "optimize", "scale", "search", "study")
     },
     "widgets": "cortex_lab.widgets",
     "models": "cortex_lab.nn.models",

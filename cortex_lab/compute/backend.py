@@ -29,6 +29,10 @@ def _by_the_clock(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def _cut_as_ever(cut: int) -> None:
+    pass
+
+
 def _leave() -> int:
     return 0
 
@@ -54,3 +58,9 @@ class Backend:
     flush: Callable[[], Any] = _leave
     """Has denormal numbers count as zero in this thread, where they are slow."""
     restore: Callable[[Any], None] = _leave_as_it_was
+    alike: int = 0
+    """For how many workers kernels are cut where any number shall give the same bits; 0 if none are cut."""
+    cut_for: Callable[[int], None] = _cut_as_ever
+    """Has this thread cut kernels for so many workers, 0 for as many as there are."""
+    cutting: Callable[[], int] = _leave
+    """For how many workers this thread cuts kernels now."""

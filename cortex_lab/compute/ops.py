@@ -88,6 +88,18 @@ class Ops:
         """Write numbers into arrays () of this backend, arrays[i][...] = values[i]."""
         self.backend.write(arrays, values)
 
+    def alike(self, act: Callable[[], Result]) -> Result:
+        """The result of `act()`, whose kernels this thread cuts in the same pieces for any number of workers.
+
+        The same pieces give the same bits, whoever works on them.
+        """
+        before = self.backend.cutting()
+        try:
+            self.backend.cut_for(self.backend.alike)
+            return act()
+        finally:
+            self.backend.cut_for(before)
+
     def flushed(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`; denormal numbers count as zero meanwhile in this thread, if slow."""
         backend = self.backend

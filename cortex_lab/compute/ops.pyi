@@ -56,6 +56,11 @@ class Ops:
     def write(self, arrays: Sequence[Any], values: Sequence[Any]) -> None:
         """Write numbers into arrays () of this backend, arrays[i][...] = values[i]."""
 
+    def alike(self, act: Callable[[], Result]) -> Result:
+        """The result of `act()`, whose kernels this thread cuts in the same pieces for any number of workers.
+
+        The same pieces give the same bits, whoever works on them."""
+
     def flushed(self, act: Callable[[], Result]) -> Result:
         """The result of `act()`; denormal numbers count as zero meanwhile in this thread, if slow."""
 

@@ -24,13 +24,14 @@ from typing import Any
 from cortex_lab.data.looks import Look, looks
 from cortex_lab.ground import checks
 from cortex_lab.ground.spelling import spelled
-from cortex_lab.nn import LOSSES, Loss, Network
+from cortex_lab.nn import LOSSES, Loss, Network, Training
 from cortex_lab.nn.contract.loss import resolve_loss
 from cortex_lab.nn.contract.loss_names import is_loss_name
+from cortex_lab.nn.layers.normalization import BatchNormalization
 from cortex_lab.nn.losses.binary import BinaryCrossEntropy, SigmoidCrossEntropy
 from cortex_lab.nn.losses.categorical import CategoricalCrossEntropy, SoftmaxCrossEntropy
 from cortex_lab.nn.losses.regression import MeanSquaredError
-from cortex_lab.nn.train.objective import ends_in
+from cortex_lab.nn.train.output_losses import ends_in
 from cortex_lab.optimize import OPTIMIZERS, Optimizer
 from cortex_lab.optimize.optimizer import OTHERS
 
@@ -165,3 +166,17 @@ def _called(loss: Loss) -> str:
     usual = resolve_loss(kind[1]).to_dict()
     changed = [f"{name}={value!r}" for name, value in settings if value != usual[name]]
     return f"{kind[1]}({', '.join(changed)})" if changed else kind[1]
+
+
+def in_shards(training: Training) -> list[str]:
+    """What a session says of the shards that its batches are cut into."""
+    if training.shards == 1:
+        return []
+    nodes = training.network.graph.nodes.values()
+    each = any(isinstance(_within(node.layer), BatchNormalization) for node in nodes)
+    alone = "; BatchNormalization takes mean and variance of each shard's rows" if each else ""
+    return [f"cuts each batch into {training.shards} shards, whose gradients are added in order{alone}"]
+
+
+def _within(layer: Any) -> Any:
+    return getattr(layer, "layer", layer)

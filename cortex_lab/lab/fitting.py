@@ -27,7 +27,7 @@ from cortex_lab.nn.losses.categorical import SoftmaxCrossEntropy
 from cortex_lab.nn.run.ids import reads_ids, refuse_no_ids
 from cortex_lab.nn.run.pictures import is_bytes
 from cortex_lab.nn.train.labels import refuse_wrong_classes
-from cortex_lab.nn.train.objective import ends_in, last_layer
+from cortex_lab.nn.train.output_losses import ends_in, last_layer
 
 Rows = tuple[int, ...]
 MOST_NAMES = 6

@@ -182,6 +182,8 @@ class Recipe:
     def _said(self, source: SourceText) -> str:
         """The options that say something, as keyword arguments."""
         options = {field.name: getattr(self.setup, field.name) for field in fields(self.setup)[2:]}
+        if options["shards"] == 1:
+            del options["shards"]
         options["validation"] = self._in_words(self.setup.validation)
         plain = {name: _plain(value) for name, value in options.items() if name != "frozen" or value}
         said = [

@@ -18,6 +18,7 @@ from cortex_lab.data.overlays import by_row
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import named_first, told
 from cortex_lab.lab.answers import ANSWERS, ASSIGNING, KEPT_BY
+from cortex_lab.lab.clustered import Clustered
 from cortex_lab.lab.looking import Looking
 from cortex_lab.lab.mapping import Embedded
 from cortex_lab.lab.recipe import Recipe
@@ -48,7 +49,7 @@ class Best:
     value: float
 
 
-class TrainingSession(Looking, Embedded, Showing, Session):
+class TrainingSession(Looking, Embedded, Showing, Clustered, Session):
     """A Session over a Training, with its network and data at hand.
 
     `network` is what learns, `dataset` what it learns from (None when trained on bare arrays).
@@ -103,7 +104,7 @@ class TrainingSession(Looking, Embedded, Showing, Session):
 
         `session.edit("gradient['dense_1/kernel']", array)` changes one, stopped inside a step.
         """
-        if self.process.record.loaded is None:
+        if self.process.record.known is None:
             raise LookupError("no gradient has been found yet; take a step, or session.step(to='update')")
         return self.at_rest(lambda: Shown.of(self.network.ops, self.network.gradients))
 

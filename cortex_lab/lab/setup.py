@@ -12,7 +12,7 @@ from cortex_lab.nn import Network, Training
 from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.optimize import Optimizer
 
-_PASSED_ON = ("loss_weights", "penalties", "frozen", "augment", "validate_every", "metrics", "seed")
+_PASSED_ON = ("loss_weights", "penalties", "frozen", "augment", "validate_every", "metrics", "seed", "shards")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,7 @@ class TrainingSetup:
     penalties: Any = None
     frozen: Sequence[str] = ()
     augment: Any = None
+    shards: int = 1
 
     def training(
         self,

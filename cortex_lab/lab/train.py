@@ -17,7 +17,7 @@ from cortex_lab.data.given import Given
 from cortex_lab.data.learned import Learned
 from cortex_lab.ground import checks
 from cortex_lab.ground.habits import told
-from cortex_lab.lab.defaults import losses_for, refuse_swapped, said
+from cortex_lab.lab.defaults import in_shards, losses_for, refuse_swapped, said
 from cortex_lab.lab.fitting import (
     answered_together,
     refuse_no_network,
@@ -67,6 +67,8 @@ def train(
     penalties: Any = None,
     frozen: Iterable[str] | str = (),
     augment: Any = None,
+    shards: int = 1,
+    cluster: Any = None,
     resume_from: str | os.PathLike | None = None,
     new_optimizer: bool = False,
     probes: Iterable[Probe] | None = None,
@@ -137,6 +139,15 @@ def train(
     augment
         Such as `Augmentation(horizontal_flip=True, shift_range=0.1)`: changes what is trained on a little,
         anew in every epoch. A dict of them by input name if there are several; None for the dataset's own.
+    shards
+        Parts that each batch is cut into. The gradient of each is computed alone, and they are added in an
+        order that never changes: with equal `shards` a training has the same bits for any number of CPU
+        workers, here or in processes of a cluster. What is random or augmented in a row is the same whatever
+        its shard; BatchNormalization takes mean and variance of each shard's rows, and remembers their mean
+        over the shards. A last batch of an epoch with fewer rows than shards has a shard for each row.
+    cluster
+        A `distributed.Client`: the workers of its cluster compute the shards, of which each has some; the
+        bits are those without it. See `session.use_cluster` and `cortex_lab.scale`.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached
@@ -153,6 +164,7 @@ def train(
     refuse_swapped(loss, optimizer)
     batch_size = checks.whole("batch_size", batch_size)
     seed = checks.seed("seed", seed)
+    shards = checks.whole("shards", shards, least=1)
     patterns = "names of nodes, or patterns such as 'conv2d_*'"
     frozen = () if frozen is None else frozen
     frozen = [frozen] if isinstance(frozen, str) else checks.listed("frozen", frozen, patterns)
@@ -195,6 +207,7 @@ def train(
         penalties=penalties,
         frozen=frozen,
         augment=augment,
+        shards=shards,
     )
     reading, name = reading_of(loss)
     by_output = {out: reading_of(each)[0] for out, each in loss.items()} if isinstance(loss, Mapping) else {}
@@ -260,6 +273,7 @@ def train(
     features = {name: each.features for name, each in prepared.items()}
     chosen += unscaled(training, given, reads | features, first)
     chosen += answered_together(training)
+    chosen += in_shards(training)
     if len(training.losses) > 1 and not isinstance(first.targets, Mapping):
         own = ", ".join(f"{name!r}: ..." for name in training.losses)
         chosen.append(f"all its outputs learn the same targets; for targets of their own, give {{{own}}}")
@@ -274,4 +288,6 @@ def train(
         session._networks = best_of(saved, network)
         session.maps.update(maps_of(saved, session))
         saved.study.follow(session, probes is None, new_optimizer)
+    if cluster is not None:
+        session.use_cluster(cluster)
     return session

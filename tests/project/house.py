@@ -31,7 +31,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "scale": frozenset({"compute", "study", "nn", "data"}),
 }
 # What a room may import inside a function, for those who ask for it.
-WHEN_ASKED = {"lab": frozenset({"widgets"}), "cli": frozenset({"interop"})}
+WHEN_ASKED = {"lab": frozenset({"scale", "widgets"}), "cli": frozenset({"interop"})}
 # The front ("__init__") and the command: the only modules outside the rooms.
 TOP_LEVEL: dict[str, frozenset[str]] = {
     "__init__": frozenset(ROOMS) - {"widgets"},
@@ -47,7 +47,7 @@ HOMES = {
     **dict.fromkeys(("pyarrow", "skrub", "skops", "PIL"), "data"),
     **dict.fromkeys(("onnx", "safetensors"), "interop"),
     **dict.fromkeys(("keras", "torch"), "interop/recorder"),
-    **dict.fromkeys(("dask", "distributed"), "scale"),
+    **dict.fromkeys(("cloudpickle", "dask", "distributed"), "scale"),
     "openTSNE": "embed",
     "tqdm": "study",
     "optuna": "search",

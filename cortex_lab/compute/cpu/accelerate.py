@@ -7,6 +7,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+from dataclasses import replace
 from functools import lru_cache
 
 from cortex_lab.compute.backend import Backend
@@ -48,10 +49,12 @@ def _bring_in() -> Backend:
     for module in pkgutil.iter_modules(overrides.__path__):
         importlib.import_module(f"{overrides.__name__}.{module.name}")
     importlib.import_module("cortex_lab.compute.cpu.trial").check()
+    pool = importlib.import_module("cortex_lab.compute.cpu.pool")
+    brought = Backend(alike=pool.ALIKE, cut_for=pool.cut_for, cutting=pool.cutting)
     denormals = importlib.import_module("cortex_lab.compute.cpu.denormals")
     if not denormals.IS_X86:
-        return Backend()
-    return Backend(denormals=denormals.held, flush=denormals.flush, restore=denormals.restore)
+        return brought
+    return replace(brought, denormals=denormals.held, flush=denormals.flush, restore=denormals.restore)
 
 
 def _leave_out() -> None:

@@ -36,8 +36,29 @@ PATIENCE = 0.5e-3
 """Seconds for which a helper looks for more work before it falls asleep."""
 WAIT = 50e-6
 """Seconds for which the caller looks whether a helper is done before it gives up its place on the core."""
+ALIKE = 4
+"""For how many workers kernels are cut where any number of them shall give the same bits."""
 # Windows has no sched_yield; a sleep of no time gives way there.
 _give_way: Callable[[], None] = getattr(os, "sched_yield", partial(time.sleep, 0))
+
+
+class _Cutting(threading.local):
+    """For how many workers this thread cuts kernels, 0 for as many as there are."""
+
+    workers = 0
+
+
+_cutting = _Cutting()
+
+
+def cut_for(workers: int) -> None:
+    """Have this thread cut kernels for so many workers, 0 for as many as there are."""
+    _cutting.workers = workers
+
+
+def cutting() -> int:
+    """For how many workers this thread cuts kernels; 0 for as many as there are."""
+    return _cutting.workers
 
 
 class SharedWork(Work):
@@ -92,7 +113,12 @@ class Workers:
 
         A piece per worker; where that would be worth it, `turns` each, a large one and then small ones.
         """
-        return list(_pieces(self.count, total, grain, turns))
+        return list(_pieces(self.cut, total, grain, turns))
+
+    @property
+    def cut(self) -> int:
+        """For how many workers kernels are cut: whoever is there takes the pieces."""
+        return _cutting.workers or self.count
 
     def room(self, worker: int, name: str, dtype: DTypeLike, size: int) -> Any:
         """At least `size` elements of memory that belong to a worker while it performs something."""

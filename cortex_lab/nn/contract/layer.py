@@ -62,7 +62,7 @@ class Slots(SimpleNamespace):
 
     A loss sees y and dy of its output (dy is None where no gradient is wanted), its `target`, the `weights`
     and, to be filled, the losses of the `rows`; what it says of the whole batch is `found`, an array (2,) for
-    a loss that `replays`.
+    a loss that `replays`. Of a batch in shards, `parts` are what it sees of each.
     """
 
     # Arrays are the backend's: NumPy's, or CuPy's, which are used alike.
@@ -81,6 +81,7 @@ class Slots(SimpleNamespace):
     weights: np.ndarray
     rows: np.ndarray
     found: Any
+    parts: list[Slots]
 
 
 ANSWERS = {

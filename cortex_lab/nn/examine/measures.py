@@ -63,15 +63,15 @@ class Measures:
 
     def loss(self) -> float:
         """The weighted mean of the batch's losses."""
-        return self._objective.total(self._loaded().slots)
+        return self._objective.total(self._known().slots)
 
     def loss_of(self, output: str) -> float:
         """The loss of one of several outputs, before its weight in the total."""
-        return self._objective.of_output(self._loaded().slots, output)
+        return self._objective.of_output(self._known().slots, output)
 
     def accuracy(self) -> float:
         """The share of the batch's rows that were classified right."""
-        return self._objective.accuracy(self._loaded().slots)
+        return self._objective.accuracy(self._known().slots)
 
     def learning_rate(self) -> float:
         """The learning rate of the step's update."""
@@ -134,10 +134,15 @@ class Measures:
         """What the penalties add to the loss, with the weights as they are."""
         return self._update.penalty()
 
-    def _loaded(self) -> LoadedBatch:
-        if self._record.loaded is None:
+    def _known(self) -> LoadedBatch:
+        """The batch, of which losses and hits are known."""
+        if self._record.known is None:
             raise LookupError("no step has been taken yet")
-        return self._record.loaded
+        return self._record.known
+
+    def _loaded(self) -> LoadedBatch:
+        """The batch with all that layers made of it."""
+        return self._record.loaded or self._known()
 
 
 MEASURES: dict[str, Callable[..., float]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,19 +30,31 @@ class StepRecord:
     are what its update shall add to some parameters, by name, as said by hand. `params_before` are the
     parameters before the last update, where somebody wants to know them; `finite` says whether that was, as
     an array () where it is of a device.
+
+    `known` is its batch, of whose losses all is known; `again`, where its gradient was found elsewhere,
+    computes what else there is to look at.
     """
 
     step: int = -1
     under_way: bool = False
-    loaded: LoadedBatch | None = None
+    known: LoadedBatch | None = None
+    again: Callable[[], LoadedBatch] | None = None
     changes: dict[str, np.ndarray] = field(default_factory=dict)
     params_before: Any = None
     finite: Any = True
 
     @property
+    def loaded(self) -> LoadedBatch | None:
+        """The batch with all that was computed of it; None before the first."""
+        if self.again is not None:
+            again, self.again = self.again, None
+            self.known = again()
+        return self.known
+
+    @property
     def batch(self) -> Any:
         """The batch; None before the first."""
-        return self.loaded and self.loaded.batch
+        return self.known and self.known.batch
 
     @property
     def bound(self) -> Bound | None:

@@ -29,6 +29,10 @@ class Bound:
     buffers: dict[str, Any]
     slots: dict[str, Slots]
     steps: list[Step] = field(default_factory=list)
+    parts: dict[int, Bound] = field(default_factory=dict)
+    """Of a batch in shards, those that are computed here, each bound to its rows of the same memory."""
+    first: int = 0
+    """Of a part, where in the batch its rows begin."""
     version: int = 0
     """Grows when calls that were found out are not to be made again."""
 
@@ -80,13 +84,15 @@ class Executor:
             if name in self.plan.chains:
                 bound.slots[name] = self._slots_of_chain(name, buffers)
             elif name in buffers:
-                bound.slots[name] = self._slots(name, buffers, stream)
+                bound.slots[name] = self._slots(name, buffers, stream, self._arrays[name])
         for planned in self.plan.steps:
             if planned.action != "loss":
                 bound.steps.append((planned.phase, self._callable(planned.action, planned.node, bound)))
         return bound
 
-    def _slots(self, name: str, buffers: Mapping[str, Any], stream: int) -> Slots:
+    def _slots(
+        self, name: str, buffers: Mapping[str, Any], stream: int, arrays: Mapping[str, Any]
+    ) -> Slots:
         plan, node = self.plan, self.plan.graph.nodes[name]
         xs = [buffers[source] for source in node.inputs]
         dxs = [
@@ -99,7 +105,7 @@ class Executor:
             seed=self.seed, step=self.step, stream=stream,
         )  # fmt: skip
         named = {
-            **self._arrays[name],
+            **arrays,
             **node.layer.constants(*node.in_shapes),
             **self._scratch_of(name, len(xs[0])),
         }
@@ -147,12 +153,12 @@ class Executor:
 
         return accumulate
 
-    def _view(self, buffer: PlannedBuffer, rows: int) -> Any:
+    def _view(self, buffer: PlannedBuffer, rows: int, first: int = 0) -> Any:
         owner = self.plan.buffers[buffer.alias] if buffer.alias else buffer
         if owner.name in self._fixed:
             return self._fixed[owner.name]
         dtype = owner.dtype or ""
-        start = self._offsets[dtype][owner.name] * self.capacity
+        start = self._offsets[dtype][owner.name] * self.capacity + first * math.prod(owner.shape)
         flat = self._memory[dtype][start : start + rows * math.prod(owner.shape)]
         return flat.reshape(rows, *buffer.shape)
 

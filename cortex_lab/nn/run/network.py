@@ -60,8 +60,7 @@ class Network(NetworkAnswers, Pickled):
     was told.
 
     Any number of threads may predict, also while another trains: each answer is that of one step, and
-    the next update waits for it. `turns` sees to that: what changes weights holds
-    `network.turns.lock`.
+    the next update waits for it. `turns` sees to that: what changes weights holds `network.turns.lock`.
     """
 
     graph: Graph
@@ -130,7 +129,7 @@ class Network(NetworkAnswers, Pickled):
         self.gradients = Arrays.of(self.gradient, self._specs, self.ops, self.turns)
         self.states = Arrays.of(self.state, self._state_specs, self.ops, self.turns)
         self._shared = self._shared_gradients()
-        self._evaluators: dict[tuple[str, ...], list[Executor]] = {}
+        self._evaluators: dict[tuple[int | str, ...], list[Executor]] = {}
         self._begin(seed, checks.flag("drawn", drawn))
 
     @property
@@ -259,7 +258,8 @@ class Network(NetworkAnswers, Pickled):
         After each, `visit(rows, bound)` is called with the piece's rows and its bound buffers.
         """
         rows = len(next(iter(inputs.values())))
-        free = self._evaluators.setdefault(keep, [])
+        # What a kernel is cut into is found out once, so each way of cutting has executors of its own.
+        free = self._evaluators.setdefault((self.ops.backend.cutting(), *keep), [])
         executor = self._borrowed(free, keep, min(rows, EVALUATION_ROWS))
 
         def run() -> None:

@@ -183,7 +183,8 @@ class BatchLoader:
         bound = self.executor.bind(rows)
         if rows not in self.bounds:
             self.bounds[rows] = bound
-            self.hyperparameters.put_into(bound)
+            for each in (bound, *bound.parts.values()):
+                self.hyperparameters.put_into(each)
         return bound
 
     def _places_of(self, rows: int) -> tuple[Bound, Mapping[str, Slots], dict[str, Any], dict[str, Any]]:

@@ -36,6 +36,7 @@ from cortex_lab.study import Session
 
 _SAID_BY = {
     "draw_seed": "seed",
+    "shards": "shards",
     "batch_size": "batch_size",
     "losses": "loss",
     "loss_weights": "loss_weights",
@@ -114,6 +115,8 @@ def read_training(path: str | os.PathLike) -> Saved:
             began = _set_up(description.get("set_up"))
         saving.whole_number(path, description, "seed")
         changed = {"losses": losses, "penalties": penalties or None, "graph": graph.to_dict()}
+        # Files of before there were any do not say it.
+        changed["shards"] = description.get("shards", 1)
         return {**description, **changed, "set_up": began}, graph
 
     description, arrays = saving.read(path, look)

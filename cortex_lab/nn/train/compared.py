@@ -21,6 +21,7 @@ def identity(training: Training) -> dict[str, Any]:
     """What has to be the same for the steps to go on as they would have."""
     return {
         "draw_seed": training.seed,
+        "shards": training.shards,
         "batch_size": full_batch_size(training.batches),
         "losses": {name: loss.to_dict() for name, loss in training.losses.items()},
         "loss_weights": training.objective.weights,

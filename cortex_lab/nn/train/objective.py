@@ -11,21 +11,20 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from cortex_lab.compute import Ops
-from cortex_lab.ground import checks
 from cortex_lab.nn.contract.accuracy import has_accuracy, hits_of, holds_shares
-from cortex_lab.nn.contract.axes import row_axis
 from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.initializers import fans, resolve
 from cortex_lab.nn.contract.layer import Parameter, Slots
-from cortex_lab.nn.contract.loss import Loss, resolve_loss
-from cortex_lab.nn.graph.graph import Graph
+from cortex_lab.nn.contract.loss import Loss
 from cortex_lab.nn.run.executor import Bound
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import as_picture
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
+from cortex_lab.nn.run.sharding import additions
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.mixing import mixed_accuracy, mixture_slots
+from cortex_lab.nn.train.output_losses import checked_weights, losses_by_output
 from cortex_lab.study.missing import MISSING
 
 
@@ -51,7 +50,7 @@ class TotalLoss:
     ) -> None:
         self.network = network
         self.losses = losses_by_output(loss, network)
-        self.weights = _checked_weights(loss_weights, self.losses)
+        self.weights = checked_weights(loss_weights, self.losses)
         shapes = {name: network.graph.shape(name) for name in self.losses}
         self.state = {
             f"{name}/{key}": _drawn(spec, network.ops)
@@ -150,15 +149,29 @@ class TotalLoss:
         ops, found = self.network.ops, []
         for name, loss in {**self.losses, **self.mixed}.items():
             at = slots[name].mixture if name in self.mixed else slots[name]
-            call = Replayed(loss.evaluate, ops, at) if loss.replays else partial(_evaluate, loss, ops, at)
-            found.append(call)
+            for part in at.parts or [at]:
+                plain = partial(_evaluate, loss, ops, part)
+                found.append(Replayed(loss.evaluate, ops, part) if loss.replays else plain)
+            if at.parts:
+                found.append(partial(_gather, slots[name], at.parts))
         return found
 
     def check(self, slots: Mapping[str, Slots]) -> None:
         """ValueError if a target is a class that does not exist, for which no kernel stopped."""
         for name in self._noting:
-            if slots[name].found[1] < 0:
+            if any(at.found[1] < 0 for at in slots[name].parts or [slots[name]]):
                 self.losses[name].check_targets(slots[name].target, self.network.graph.shape(name))
+
+    def take_found(self, slots: Mapping[str, Slots], found: Mapping[str, list[Any]]) -> None:
+        """Take over what the losses found of each shard elsewhere, by output: (sum, hits), or None."""
+        for name, of_shards in found.items():
+            at = slots[name].mixture if name in self.mixed else slots[name]
+            for part, each in zip(at.parts, of_shards, strict=True):
+                if part.found is not None and each is not None:
+                    part.found[...] = each
+                else:
+                    part.found = None if each is None else np.array(each, float)
+            _gather(slots[name], at.parts)
 
     def settle(self, slots: Mapping[str, Slots]) -> None:
         for name, loss in self.losses.items():
@@ -287,10 +300,14 @@ class TotalLoss:
                 weights=ops.zeros((bound.rows,)),
                 rows=ops.zeros((bound.rows,)),
                 found=ops.zeros((2,), "float64") + np.nan if loss.replays else None,
+                parts=[],
                 **{key.split("/")[1]: a for key, a in self.state.items() if key.split("/")[0] == name},
             )
             if plan and name in self.mixed:
                 slots[name].mixture = mixture_slots(self.mixed[name], ops, slots[name], graph.shape(name))
+            slots[name].parts = _parts(slots[name], bound, name, gradient)
+            if hasattr(slots[name], "mixture"):
+                slots[name].mixture.parts = [part.mixture for part in slots[name].parts]
         return slots
 
 
@@ -306,6 +323,36 @@ def _found(at: Slots) -> Any:
     """What a loss said of the whole batch, in main memory; None if nothing, or if its sum is NaN."""
     found = at.found.get() if hasattr(at.found, "get") else at.found
     return None if found is None or found[0] != found[0] else found
+
+
+def _parts(at: Slots, bound: Bound, name: str, gradient: str | None) -> list[Slots]:
+    """What a loss sees of each shard: its rows of all that has rows, and what it found of its own."""
+    found = []
+    for each in bound.parts.values():
+        rows = slice(each.first, each.first + each.rows)
+        own = {key: getattr(at, key)[rows] for key in ("target", "weights", "rows")}
+        own |= {"y": each.buffers[name], "dy": each.buffers[gradient] if gradient else None, "parts": []}
+        own["found"] = None if at.found is None else at.found.copy()
+        part = Slots(**{**vars(at), **own})
+        if hasattr(at, "mixture"):
+            part.mixture = Slots(**{**vars(part), "target": at.mixture.target[rows]})
+            del part.mixture.mixture
+        found.append(part)
+    return found
+
+
+def _gather(at: Slots, parts: list[Slots]) -> None:
+    """Of the batch is found what was found of its shards together, NaN or None unless all found something."""
+    found = [part.found for part in parts]
+    at.found = None if any(each is None for each in found) else sums_of(found)
+
+
+def sums_of(found: list[Any]) -> Any:
+    """What was found of the shards together, added as `sharding` has it."""
+    sums = [np.array(each, float) if not hasattr(each, "get") else each.copy() for each in found]
+    for into, other in additions((0, len(sums))):
+        sums[into] = sums[into] + sums[other]
+    return sums[0]
 
 
 def _evaluate(loss: Loss, ops: Ops, at: Slots) -> None:
@@ -328,72 +375,3 @@ def _drawn(spec: Parameter, ops: Ops) -> Any:
     initializer = resolve(spec.initializer or "zeros")
     random = np.random.Generator(np.random.Philox(key=0))
     return ops.asarray(initializer.draw(spec.shape, spec.fan or fans(spec.shape), random))
-
-
-def ends_in(graph: Graph, name: str) -> str | None:
-    """The activation that the output `name` ends in, whatever shape it is brought into after that."""
-    layer = last_layer(graph, name)
-    return layer.activation or getattr(layer, "function", None)
-
-
-def last_layer(graph: Graph, name: str) -> Any:
-    """The layer that computes the output `name`, whatever shape it is brought into after that."""
-    return graph.nodes[_computed_by(graph, name)].layer
-
-
-def _computed_by(graph: Graph, name: str) -> str:
-    while graph.nodes[name].layer.is_view and graph.nodes[name].inputs[0] in graph.nodes:
-        name = graph.nodes[name].inputs[0]
-    return name
-
-
-def _check_axis(graph: Graph, name: str, loss: Loss) -> None:
-    """ValueError for a softmax that is taken over another axis than the last, along which classes lie."""
-    if loss.predicts != "classes" or ends_in(graph, name) not in ("softmax", "log_softmax"):
-        return
-    end, wanted = _computed_by(graph, name), graph.shape(name)
-    layer, shape = graph.nodes[end].layer, graph.shape(end)
-    kind, axis = type(layer).__name__, row_axis("axis", getattr(layer, "axis", -1), shape)
-    if axis != len(shape) - 1:
-        raise ValueError(
-            f"{end!r} is a softmax over axis {axis + 1} of rows {shape}, and {type(loss).__name__} wants "
-            f"classes along the last axis of output {name!r}; say {kind}(axis=-1), or Permute the classes to "
-            "the end before it"
-        )
-    if shape[-1:] != wanted[-1:]:
-        raise ValueError(
-            f"{end!r} is a softmax over {shape[-1]} values, and output {name!r} has {wanted[-1]} classes in "
-            f"rows {wanted}; bring them into that shape before the softmax"
-        )
-
-
-def losses_by_output(loss: object, network: Network) -> dict[str, Loss]:
-    graph = network.graph
-    if not isinstance(loss, Mapping):
-        if len(graph.outputs) > 1:
-            raise ValueError(
-                f"the network has the outputs {list(graph.outputs)}; give a loss for each: loss={{name: ...}}"
-            )
-        loss = dict.fromkeys(graph.outputs, loss)
-    losses = {}
-    for name, each in loss.items():
-        if name not in graph.outputs:
-            raise ValueError(f"a loss is on {name!r}, but the outputs are {', '.join(graph.outputs)}")
-        output = ends_in(graph, name), graph.shape(name)
-        losses[name] = resolve_loss(each, *output)
-        losses[name].check_output(name, graph.shape(name), output[0])
-        _check_axis(graph, name, losses[name])
-    if not losses:
-        raise ValueError(f"there is no loss; give one for {', '.join(graph.outputs)}")
-    return losses
-
-
-def _checked_weights(weights: Mapping[str, float] | None, losses: Mapping[str, Loss]) -> dict[str, float]:
-    if weights is not None:
-        checks.instance("loss_weights", weights, Mapping, "a dict of weights by output name")
-    given = dict(weights or {})
-    for name, weight in given.items():
-        if name not in losses:
-            raise ValueError(f"loss_weights has {name!r}, but the losses are on {', '.join(losses)}")
-        checks.number(f"the weight of the loss on {name!r}", weight, over=0)
-    return {name: float(given.get(name, 1.0)) for name in losses}

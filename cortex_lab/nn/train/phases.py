@@ -12,6 +12,7 @@ from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
+from cortex_lab.nn.train.elsewhere import Elsewhere
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.update import Update
 
@@ -53,6 +54,8 @@ class StepPhases:
         self.names = names
         self._network, self._objective, self._update = network, objective, update
         self._augment, self._finish = augment, finish
+        self.elsewhere: Elsewhere | None = None
+        """Who finds the gradients of steps that are not looked at on their way, if not this process."""
         self._phases: dict[int, Phases] = {}
         self._whole: dict[int, tuple[int, Whole]] = {}
 
@@ -69,6 +72,8 @@ class StepPhases:
 
     def whole(self, loaded: LoadedBatch) -> Whole:
         """Those of a step that is not looked at on its way, each with the last phase over after it."""
+        if self.elsewhere is not None:
+            return self._found_by(self.elsewhere, loaded)
         bound = loaded.bound
         version, found = self._whole.get(bound.rows, _UNKNOWN)
         if version != bound.version:
@@ -77,6 +82,14 @@ class StepPhases:
             if _is_known(phases):
                 self._whole[bound.rows] = bound.version, found
         return found
+
+    def _found_by(self, elsewhere: Elsewhere, loaded: LoadedBatch) -> Whole:
+        """The calls of a step whose gradient others find."""
+        *_, before, last = self.names
+        calls: Calls = [partial(elsewhere.find, loaded), *self._update.finish_gradient()]
+        calls.append(partial(self._objective.check, loaded.slots))
+        settling = settling_of(self._network, self._objective, loaded)
+        return [*((call, before) for call in calls), (partial(self._finish, settling), last)]
 
     def _made(self, loaded: LoadedBatch) -> Phases:
         network, objective = self._network, self._objective

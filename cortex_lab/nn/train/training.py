@@ -13,19 +13,22 @@ from cortex_lab.ground import checks
 from cortex_lab.nn.contract.batches import BatchSource, full_batch_size
 from cortex_lab.nn.contract.penalties import Penalties
 from cortex_lab.nn.examine.fault import Fault, find_fault, is_whole
-from cortex_lab.nn.examine.measures import Measures, stands
+from cortex_lab.nn.examine.measures import Measures
 from cortex_lab.nn.examine.record import LoadedBatch, StepRecord
 from cortex_lab.nn.run.arrays import Shown
 from cortex_lab.nn.run.executor import Executor
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.pictures import note_scale, refuse_other_scale, targets_are_pictures
 from cortex_lab.nn.run.plan import Plan
+from cortex_lab.nn.run.sharding import checked_shards, executor_for
 from cortex_lab.nn.train import edits
 from cortex_lab.nn.train.arguments import check_arguments
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.batch_loading import BatchLoader
 from cortex_lab.nn.train.copies import copied, put_back
+from cortex_lab.nn.train.elsewhere import Elsewhere, GradientFinder
 from cortex_lab.nn.train.freezing import Frozen
+from cortex_lab.nn.train.measured import Measured
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.names import take_names
 from cortex_lab.nn.train.objective import TotalLoss
@@ -33,12 +36,11 @@ from cortex_lab.nn.train.phases import Calls, StepPhases, phase_names, settling_
 from cortex_lab.nn.train.update import Update
 from cortex_lab.nn.train.validation import Validation, checked_rows
 from cortex_lab.optimize import Optimizer
-from cortex_lab.study import Probe, every
 
 Tap = Callable[[str, int, Mapping[str, Any]], None]
 
 
-class Training:
+class Training(Measured):
     """One way to train one network: fetch, augment, forward, loss, backward, update.
 
     It orders these phases. What is done in them is its parts': the `loader` puts batches into memory, the
@@ -75,6 +77,9 @@ class Training:
         Steps between two validations; None is once per epoch.
     seed
         Keys what layers draw at random.
+    shards
+        Parts that each batch is cut into, whose gradients are computed alone and added in a fixed order: with
+        equal `shards` the bits are the same for any number of workers. See `run.sharding`.
 
     See `examine.measures.MEASURES` for what it measures and `edits.EDITS` for what can be edited.
     """
@@ -95,9 +100,11 @@ class Training:
         validate_every: int | None = None,
         metrics: Any = None,
         seed: int = 0,
+        shards: int = 1,
     ) -> None:
         given = network, batches, optimizer, row_weights, validation, validate_every, seed
         optimizer = check_arguments(*given)
+        self.shards = checked_shards(shards, batches)
         self.network = network
         take_names(network, batches)
         pictures = targets_are_pictures(network.graph, batches)
@@ -151,26 +158,7 @@ class Training:
     bound = property(attrgetter("record.bound"))
     validation = property(attrgetter("_validation.rows"))
     metrics = property(attrgetter("_validation.metrics"))
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What can be measured."""
-        return tuple(self._measures)
-
-    @property
-    def directions(self) -> dict[str, bool | None]:
-        """Whether more of a metric is better, None where only its author knows."""
-        return {f"validation_{key}": rising for key, rising in self.metrics.directions.items()}
-
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        """Everything cheap at every step, validation on its schedule."""
-        schedule = every(self.validate_every)
-        cheap = ("loss", "accuracy", "learning_rate", "epoch", *(f"loss[{name!r}]" for name in self.losses))
-        return (
-            *(Probe(key) for key in cheap if key in self.keys),
-            *(Probe(key, schedule) for key in self.keys if key.startswith("validation")),
-        )
+    elsewhere = property(attrgetter("_step_phases.elsewhere"))
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -194,10 +182,12 @@ class Training:
     def buffers(self) -> dict[str, np.ndarray]:
         """Activations, gradients and parameters by name, of the batch last fetched."""
         network = self.network
-        bound = self.bound or self.executor.bind(self.executor.capacity)
+        loaded = self.record.loaded
+        bound = loaded.bound if loaded else self.executor.bind(self.executor.capacity)
         arrays = {**bound.buffers, **network.parameters, **network.states}
         arrays |= {f"gradient:{name}": array for name, array in network.gradients.items()}
-        for name, slots in self.objective.slots(bound, self.plan).items():
+        slots_of = loaded.slots if loaded else self.objective.slots(bound, self.plan)
+        for name, slots in slots_of.items():
             arrays |= {f"loss:{name}": slots.rows, f"target:{name}": slots.target}
         return Shown.of(network.ops, arrays)
 
@@ -213,8 +203,8 @@ class Training:
         step = self.step_number if step is None else step
         next(phase for phase in self._walk(step) if phase == to)
         self.record.stand_after(self.step_number)
-        assert self.record.loaded is not None
-        return self.record.loaded
+        assert self.record.known is not None
+        return self.record.known
 
     def _walk(self, step: int) -> Iterator[str]:
         loaded = self._fetch(step)
@@ -223,7 +213,7 @@ class Training:
             self.tap("fetch", step, self.buffers)
         yield "fetch"
         for phase, runs in self._step_phases.phases(loaded):
-            self.network.ops.flushed(lambda runs=runs: [run() for run in runs])
+            self._perform(lambda runs=runs: [run() for run in runs])
             if self.tap is not None:
                 self.tap(phase, self.step_number, self.buffers)
             yield phase
@@ -246,7 +236,7 @@ class Training:
                 call()
                 self.reached = over
 
-        self.network.ops.flushed(whole)
+        self._perform(whole)
 
     def checked_rows(
         self, inputs: Any, targets: Any, role: str = "the data to score"
@@ -255,30 +245,6 @@ class Training:
         rows = checked_rows(self.objective, inputs, targets, role)
         refuse_other_scale(self.network, rows[0])
         return rows
-
-    def measure(self, key: str) -> float:
-        """The value of `key` for the step just completed, or right before its update for the one under way.
-
-        Validation is run when it is asked for.
-        """
-        return self.measurer(key)()
-
-    def measurer(self, key: str) -> Callable[[], float]:
-        """The function that measures `key`; KeyError for what cannot be measured."""
-        if key not in self._measures:
-            raise KeyError(f"training does not measure {key!r}; it measures {', '.join(self.keys)}")
-        return self._measures[key]
-
-    def advice(self, key: str) -> str | None:
-        """What to do to have `key` measured, where it could be; None where nothing can be said."""
-        return self._validation.advice(key)
-
-    stands = staticmethod(stands)
-
-    def expect(self, keys: Iterable[str]) -> None:
-        """Told what is going to be measured at every step, so that it can be."""
-        if self.record.params_before is None and any(key.startswith("update_ratio") for key in keys):
-            self.record.params_before = self.network.params.copy()
 
     def fault(self) -> Fault | None:
         """What is not a finite number, if the update about to be made would put it into the weights."""
@@ -323,7 +289,7 @@ class Training:
         # Who freezes and is interrupted leaves a plan of other nodes.
         if snapshot["frozen"] != self.frozen.patterns or self.plan.frozen != self.frozen.nodes:
             self.freeze(snapshot["frozen"])
-        if self.record.loaded is None:
+        if self.record.known is None:
             self.loader.begin_at(self.step_number)
         self.record.stand_after(self.step_number)
         self.loader.hyperparameters.restore(snapshot["hyperparameters"])
@@ -344,6 +310,7 @@ class Training:
             validate_every=self.validate_every,
             metrics=self.metrics.given,
             seed=self.seed,
+            shards=self.shards,
         )
         other.restore(self.snapshot())
         other.set_up = self.set_up
@@ -357,6 +324,10 @@ class Training:
         self.update.frozen, executor = self._resting(frozen, self.batches)
         self._step_phases.forget()
         self.loader.load_into(executor)
+
+    def find_gradients_by(self, finder: GradientFinder | None) -> None:
+        """From the next step on, have others find the gradients of whole steps; None finds them here."""
+        self._step_phases.elsewhere = None if finder is None else Elsewhere(self, finder)
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...
@@ -376,11 +347,16 @@ class Training:
         if not plan.gradients_wanted:
             raise ValueError(f"nothing would learn: frozen={list(resting.patterns)} leaves nothing free")
         resting.rest_unless(plan.gradients_wanted)
-        return resting, self.network.executor(plan, full_batch_size(source))
+        return resting, executor_for(self.network, plan, full_batch_size(source), self.shards)
+
+    def _perform(self, act: Callable[[], Any]) -> None:
+        ops = self.network.ops
+        ops.flushed(act if self.shards == 1 else partial(ops.alike, act))
 
     def _fetch(self, step: int) -> LoadedBatch:
         self.record.step, self.record.under_way, self.record.changes = step, True, {}
-        self.record.loaded = loaded = self.loader.load(step)
+        self.record.again = None
+        self.record.known = loaded = self.loader.load(step)
         return loaded
 
     def _augment(self) -> None:

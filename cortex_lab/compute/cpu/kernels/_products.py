@@ -96,13 +96,13 @@ def _pieces(rows: int, columns: int, inner: int) -> list[tuple[int, int, int, in
     panels = -(-columns // PANEL)
     grain = SHARE / (PANEL * rows * inner)
     pieces = [(0, rows, PANEL * i, min(PANEL * j, columns)) for i, j in workers.split(panels, grain)]
-    if len(pieces) <= workers.count or panels > MANY or rows < 2 * SHORT:
+    if len(pieces) <= workers.cut or panels > MANY or rows < 2 * SHORT:
         return pieces
     # A panel is so much of the product that pieces which are to even out are half as high.
     half = rows // 2 // TALL * TALL
-    last = range(pieces[workers.count][2], columns, PANEL)
+    last = range(pieces[workers.cut][2], columns, PANEL)
     halves = [(*part, c, min(c + PANEL, columns)) for c in last for part in ((0, half), (half, rows))]
-    return pieces[: workers.count] + halves
+    return pieces[: workers.cut] + halves
 
 
 def _rooms(worker: int) -> tuple[Any, Any, Any]:

@@ -15,6 +15,7 @@ from cortex_lab.compute.cpu.pool import get_workers
 from cortex_lab.compute.cpu.simd import LANES, choose, every, first_lanes, load, store
 from cortex_lab.compute.kernel import Array, OpsLike
 from cortex_lab.compute.kernels import random
+from cortex_lab.compute.kernels.random import drawn_part
 from cortex_lab.compute.work import Work
 
 GRAIN = 32_768
@@ -36,7 +37,11 @@ def random_uniform(ops: OpsLike, out: Array, seed: int | Array, step: int | Arra
     keys = _keys(seed, step)
     if not writable(out) or keys is None:
         return NotImplemented
-    return work(_uniform, (*keys, np.uint64(stream), out.reshape(-1)), _groups(out.size))
+    first, _ = drawn_part(stream, out.shape)
+    if first % 4:
+        # A counter gives four words, and this begins between two of them.
+        return NotImplemented
+    return work(_uniform, (*keys, np.uint64(stream), out.reshape(-1), first // 4), _groups(out.size))
 
 
 @random.random_normal.override("cpu")
@@ -44,7 +49,11 @@ def random_normal(ops: OpsLike, out: Array, seed: int | Array, step: int | Array
     keys = _keys(seed, step)
     if not writable(out) or keys is None:
         return NotImplemented
-    half = (out.size + 1) // 2
+    first, total = drawn_part(stream, out.shape)
+    half = (total + 1) // 2
+    if total != out.size:
+        pieces = get_workers().split(out.size, GRAIN // 4)
+        return work(_normal_part, (*keys, np.uint64(stream), out.reshape(-1), half, first), pieces)
     pieces = get_workers().split(half, GRAIN // 4)
     return work(_normal, (*keys, np.uint64(stream), out.reshape(-1), half), pieces)
 
@@ -56,7 +65,8 @@ def dropout_mask(
     keys = _keys(seed, step)
     if round(rate * 2**32) >= 2**32 or not writable(out) or keys is None:
         return NotImplemented
-    return _masking(rate, keys, stream, out, _NONE, _NONE)
+    first, _ = drawn_part(stream, out.shape)
+    return NotImplemented if first % 4 else _masking(rate, keys, stream, first, out, _NONE, _NONE)
 
 
 @random.dropout.override("cpu")
@@ -69,13 +79,16 @@ def dropout(
         return NotImplemented
     if not x.shape == mask.shape == out.shape:
         return NotImplemented
-    return _masking(rate, keys, stream, mask, x, out)
+    first, _ = drawn_part(stream, mask.shape)
+    return NotImplemented if first % 4 else _masking(rate, keys, stream, first, mask, x, out)
 
 
-def _masking(rate: float, keys: tuple[Any, Any], stream: int, mask: Array, x: Array, out: Array) -> Work:
+def _masking(
+    rate: float, keys: tuple[Any, Any], stream: int, first: int, mask: Array, x: Array, out: Array
+) -> Work:
     dropping = np.uint64(round(rate * 2**32)), np.float32(1 / (1 - rate))
     arrays = (array.reshape(-1) for array in (mask, x, out))
-    return work(_mask, (*keys, np.uint64(stream), *arrays, *dropping), _groups(mask.size))
+    return work(_mask, (*keys, np.uint64(stream), *arrays, *dropping, first // 4), _groups(mask.size))
 
 
 def _keys(seed: int | Array, step: int | Array) -> tuple[Any, Any] | None:
@@ -100,8 +113,8 @@ def _groups(size: int) -> list[tuple[int, int]]:
 
 
 @piecework
-def _uniform(seed, step, stream, out, start, stop):
-    _fill(seed, step, stream, out, start, stop, start // 4)
+def _uniform(seed, step, stream, out, block, start, stop):
+    _fill(seed, step, stream, out, start, stop, block + start // 4)
 
 
 @compiled
@@ -124,10 +137,10 @@ def _fill(seed, step, stream, out, start, stop, block):
 
 
 @piecework
-def _mask(seed, step, stream, mask, x, out, threshold, scale, start, stop):
+def _mask(seed, step, stream, mask, x, out, threshold, scale, first, start, stop):
     """The mask and, unless x is empty, out = x * mask."""
     step, step_high, seed, seed_high = _halves(step[()], seed[()])
-    block = np.uint64(start // 4)
+    block = np.uint64(first + start // 4)
     kept, dropped = every(scale), every(_ZERO)
     for at in range(start, stop, WORDS):
         words = philox_words(block, stream, step, step_high, seed, seed_high)
@@ -162,6 +175,30 @@ def _normal(seed, step, stream, out, half, start, stop):
             out[first + i] = np.float32(cosines[i])
         for i in range(min(count, out.shape[0] - half - first)):
             out[half + first + i] = np.float32(sines[i])
+
+
+@piecework
+def _normal_part(seed, step, stream, out, half, begin, start, stop):
+    """out[start:stop] of draws of which `begin` come before it, and whose two halves are `half` apart."""
+    near, far = np.empty(_DEEP + 2 * WORDS, np.float32), np.empty(_DEEP + 2 * WORDS, np.float32)
+    cosines, sines = np.empty(_DEEP), np.empty(_DEEP)
+    bits = cosines.view(np.int64)
+    at = start
+    while at < stop:
+        count = min(_DEEP, stop - at)
+        upper = begin + at >= half
+        pair = begin + at - half if upper else begin + at
+        if not upper:
+            count = min(count, half - pair)
+        for words, place in ((near, pair), (far, half + pair)):
+            room = words[: place % 4 + count]
+            _fill(seed, step, stream, room, 0, room.shape[0], place // 4)
+        for i in range(count):
+            cosines[i], sines[i] = near[pair % 4 + i] + 2.0**-24, far[(half + pair) % 4 + i]
+        _box_muller(cosines, sines, bits, count)
+        for i in range(count):
+            out[at + i] = np.float32(sines[i] if upper else cosines[i])
+        at += count
 
 
 @compiled

@@ -10,6 +10,7 @@ import numpy as np
 from cortex_lab.compute.gpu.launches import NOTHING, Maybe, flat, kernel, once, over
 from cortex_lab.compute.kernel import OpsLike
 from cortex_lab.compute.kernels import random
+from cortex_lab.compute.kernels.random import drawn_part
 
 Key = cupy.ndarray | int
 """A number, or an array () that holds it when the kernel runs."""
@@ -31,7 +32,8 @@ def _keys(seed: Key, step: Key, stream: int) -> tuple[Any, ...] | None:
 @random.random_uniform.override("gpu")
 def _random_uniform(ops: OpsLike, out: cupy.ndarray, seed: Key, step: Key, stream: int) -> Any:
     keys = _keys(seed, step, stream)
-    if keys is None or not flat(out) or not out.size:
+    # These kernels draw from the first word on, which rows in the middle of a batch do not.
+    if keys is None or not flat(out) or not out.size or drawn_part(stream, out.shape)[0]:
         return NotImplemented
     found = kernel("random", "uniform")
     return once("random_uniform", found, over(-(-out.size // 4)), (out, *keys, np.uint32(out.size)))
@@ -42,6 +44,8 @@ def _drop(
 ) -> Any:
     keys = _keys(seed, step, stream)
     if keys is None or not flat(x, mask, out) or not mask.size or not 0 <= rate < 1:
+        return NotImplemented
+    if drawn_part(stream, mask.shape)[0]:
         return NotImplemented
     arrays = (mask if x is None else x, mask, NOTHING if out is None else out)
     kept = np.uint64(round(rate * 2**32)), np.float32(1 / (1 - rate))
