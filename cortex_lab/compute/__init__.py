@@ -5,6 +5,7 @@
 | `Ops`             | frozen handle of a backend: array module, dtype, allocation, transfer, all kernels   |
 | `get_ops`         | the Ops called "reference" (NumPy float64, the oracle), "cpu" or "gpu"                |
 | `kernel`          | decorator: one readable reference, to which backends may add accelerated overrides  |
+| `Stream`          | which numbers of a draw are wanted, where only some rows of a batch are at hand      |
 | `one_blas_thread` | `within(act)`: BLAS uses one thread meanwhile, in the whole process                  |
 
 `docs/adding-a-kernel.md` adds one. Who imports whom in here is in `tests/compute/test_order.py`.
@@ -13,6 +14,7 @@
 from cortex_lab.compute.blas_threads import one_blas_thread
 from cortex_lab.compute.kernel import Kernel, kernel
 from cortex_lab.compute.kernels.activation import NEEDS_INPUT, SELU_ALPHA, SELU_SCALE
+from cortex_lab.compute.kernels.random import Stream
 from cortex_lab.compute.ops import Ops, as_ops, get_ops
 from cortex_lab.ground.habits import answers_for
 
@@ -22,6 +24,7 @@ __all__ = [
     "SELU_SCALE",
     "Kernel",
     "Ops",
+    "Stream",
     "as_ops",
     "get_ops",
     "kernel",

@@ -835,7 +835,7 @@ class Ops:
         """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
         With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
-        None) the quotients are gathered with `momentum`; with `in_root` epsilon is added before the root is taken.
+        None) the quotients are gathered with `momentum`; with `in_root` epsilon is added before the root.
 
         kernels/updates.py
         """
@@ -878,3 +878,4 @@ def get_ops(name: str='cpu') -> Ops:
     "reference" is NumPy in float64 with no overrides: slow, and the oracle for everything else. "cpu" is
     NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32 with
     kernels of our own, whose products are whole float32, or TF32 with CORTEX_LAB_TF32=1."""
+

@@ -52,6 +52,7 @@ FLOORS = (
     "gpu.launches",
     "gpu.products",
     "gpu.writing",
+    "gpu.timing",
     "gpu.kernels.linear",
     "gpu.kernels",
     "gpu.accelerate",

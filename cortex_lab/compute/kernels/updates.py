@@ -123,7 +123,7 @@ def update_rmsprop(
     """params -= learning_rate * gradient / (root of the running mean square + epsilon).
 
     With `mean` (the running mean of the gradient, or None) the root is of the variance; with `velocity` (or
-    None) the quotients are gathered with `momentum`; with `in_root` epsilon is added before the root is taken.
+    None) the quotients are gathered with `momentum`; with `in_root` epsilon is added before the root.
     """
     learning_rate, lost = float(learning_rate), ~xp.isfinite(params)
     square *= rho

@@ -121,8 +121,7 @@ class Network(NetworkAnswers, Pickled):
                 f"the network would have {_total(self._specs):,} parameters, more than 2**31; look at "
                 "input_shape, and at the layers with most: Graph.build(layers, input_shape)"
             )
-        self.params = self.ops.zeros((_total(self._specs),))
-        self.gradient = self.ops.zeros((_total(self._specs),))
+        self.params, self.gradient = (self.ops.zeros((_total(self._specs),)) for _ in range(2))
         self.state = self.ops.zeros((_total(self._state_specs),))
         self.turns = Turns()
         self.parameters = Arrays.of(self.params, self._specs, self.ops, self.turns)

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from cortex_lab.compute import Ops
-from cortex_lab.compute.kernels.random import Stream
+from cortex_lab.compute import Ops, Stream
 from cortex_lab.ground import checks
 from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.layer import Slots
