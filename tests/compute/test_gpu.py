@@ -32,6 +32,8 @@ def on_device(argument: Any, ops: Any) -> Any:
         return tuple(on_device(part, ops) for part in argument)
     if not isinstance(argument, np.ndarray):
         return argument
+    if argument.ndim == 0:
+        return ops.xp.array(argument)
     if argument.ndim == 2 and not argument.flags.c_contiguous:
         return ops.asarray(argument.T, argument.dtype).T
     if argument.ndim == 3 and argument.strides[1] < 0:
