@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from cortex_lab.compute import kernels
 from cortex_lab.compute.backend import Backend
 from cortex_lab.compute.cpu.accelerate import accelerate
-from cortex_lab.compute.gpu import array_module
+from cortex_lab.compute.gpu import answers, array_module
 from cortex_lab.compute.gpu.accelerate import accelerate as accelerate_gpu
 from cortex_lab.compute.kernel import REGISTRY, TAKEN
 from cortex_lab.compute.work import Call, joined
@@ -150,12 +150,15 @@ def get_ops(name: str = "cpu") -> Ops:
 
     "reference" is NumPy in float64 with no overrides: slow, and the oracle for everything else. "cpu" is
     NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32 with
-    kernels of our own, whose products are whole float32, or TF32 with CORTEX_LAB_TF32=1.
+    kernels of our own, whose products are whole float32, or TF32 with CORTEX_LAB_TF32=1. "auto" is "gpu"
+    where one answers, else "cpu".
     """
+    if name == "auto":
+        return get_ops("gpu" if answers() else "cpu")
     if name == "reference":
         return Ops(name, np.dtype(np.float64), np)
     if name == "cpu":
         return Ops(name, np.dtype(np.float32), np, accelerate())
     if name == "gpu":
         return Ops(name, np.dtype(np.float32), array_module(), accelerate_gpu())
-    raise ValueError(f"there is no backend {name!r}; choose 'reference', 'cpu' or 'gpu'")
+    raise ValueError(f"there is no backend {name!r}; choose 'cpu', 'gpu', 'auto' or 'reference'")

@@ -47,7 +47,7 @@ class Network(NetworkAnswers, Pickled):
     seed
         Keys the initial parameters, each node by its name's place, so equal descriptions start equal.
     ops
-        "cpu", "gpu" or "reference", or an `Ops`.
+        "cpu", "gpu", "auto" (a GPU where one answers) or "reference", or an `Ops`.
     drawn
         False leaves at 0 what begins as random numbers, for one who has other weights to put there.
 
