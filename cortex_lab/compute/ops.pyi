@@ -877,5 +877,6 @@ def get_ops(name: str='cpu') -> Ops:
 
     "reference" is NumPy in float64 with no overrides: slow, and the oracle for everything else. "cpu" is
     NumPy in float32 with the overrides Numba brings, where it is installed. "gpu" is CuPy in float32 with
-    kernels of our own, whose products are whole float32, or TF32 with CORTEX_LAB_TF32=1."""
+    kernels of our own, whose products are whole float32, or TF32 with CORTEX_LAB_TF32=1. "auto" is "gpu"
+    where one answers, else "cpu"."""
 
