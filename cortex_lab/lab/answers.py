@@ -62,13 +62,14 @@ ASSIGNING = {
         for name in (
             "data", "loss", "optimizer", "batch_size", "seed", "validation", "validate_every",
             "metrics", "loss_weights", "sample_weight", "class_weight", "penalties", "augment",
-            "resume_from", "new_optimizer", "probes", "snapshot_budget",
+            "resume_from", "new_optimizer", "probes", "snapshot_budget", "shards",
         )
     },
     **{
         name: f"session.edit({name!r}, ...) changes it"
         for name in ("learning_rate", "frozen", "excluded_rows", "labels", "row_weights", "dropout_rate")
     },
+    "cluster": "session.use_cluster(client) changes it; so does train(..., cluster=...)",
     "lr": "session.edit('learning_rate', ...) changes it",
     "momentum": "session.edit(\"optimizer['momentum']\", ...) changes it",
     "weight_decay": "session.edit(\"optimizer['weight_decay']\", ...) changes it",

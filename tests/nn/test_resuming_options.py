@@ -34,6 +34,7 @@ OTHERS = {
     "validation rows": {"validation": (HELD_OUT[0] + 1, HELD_OUT[1])},
     "network": {"layers": [cl.Dense(3)]},
     "frozen": {"frozen": ["dense_1"]},
+    "shards": {"shards": 2},
 }  # fmt: skip
 
 
@@ -105,6 +106,9 @@ EQUAL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "probes": ({}, {"probes": [Probe("loss")]}),
     "snapshot_budget": ({}, {"snapshot_budget": 1000}),
     "new_optimizer": ({}, {"new_optimizer": False}),
+    "shards": ({"shards": 2}, {"shards": np.int64(2)}),
+    "one shard": ({}, {"shards": 1}),
+    "cluster": ({}, {"cluster": None}),
 }  # fmt: skip
 
 
@@ -126,6 +130,6 @@ def test_every_option_is_tried_as_another_and_as_the_same():
     others = {name.replace(" ", "_") for name in OTHERS}
     told = {"draw_seed": "seed", "losses": "loss", "training_data": "data", "validation_rows": "validation"}
     told |= {"weights_of_rows": "sample_weight"}
-    only_look_on = {"validate_every", "metrics", "probes", "snapshot_budget"}
+    only_look_on = {"validate_every", "metrics", "probes", "snapshot_budget", "cluster"}
     apart = {"optimizer", "new_optimizer", "augment", "class_weight"}
     assert options - only_look_on - apart == {told.get(name, name) for name in others} - {"network"}

@@ -22,6 +22,7 @@ NAMES = ("squared", "absolute", "huber", "sigmoid_binary", "binary")
 CODES = {name: code for code, name in enumerate(NAMES)}
 _F = np.float32
 _ZERO, _ONE, _TWO, _HALF, _LN2, _NAN = _F(0), _F(1), _F(2), _F(0.5), _F(math.log(2)), _F(math.nan)
+_LARGEST = np.finfo(_F).max
 _LEAST, _MOST = _F(losses.EPSILON), _F(1 - losses.EPSILON)
 _DOWN_2, _DOWN_4, _DOWN_8, _DOWN_16 = (_F(2.0**-by) for by in (2, 4, 8, 16))
 _UP_2, _UP_4, _UP_8, _UP_16 = (_F(2.0**by) for by in (2, 4, 8, 16))
@@ -87,6 +88,8 @@ def _losses(y, target, weights, rows, slopes, count, code, parameter, kept, shif
                     near = log_of_quotient(choose(p < every(_HALF), zero - p / (every(_TWO) - p), zero))
                     log_rest = choose(p < every(_HALF), near, _log(rest))
                     value = zero - (t * _log(p) + (one - t) * log_rest)
+                    # Compilers join the two products, which of an infinite target are two infinities.
+                    value = choose(either(t > every(_LARGEST), t < every(-_LARGEST)), every(_NAN), value)
                     slope = (p - t) / (p * rest)
                 # Lanes past the end hold zeros, of which a loss need not be 0.
                 sums = sums + choose(lanes, choose(unknown, zero, value), zero)
