@@ -193,7 +193,7 @@ def test_a_step_marked_paints_the_charts_over_steps_alone_before_its_numbers_are
         return found;
     }}"""
     for name in ALL:
-        views.panel(name).locator("canvas").wait_for()
+        views.panel(name).locator("canvas").first.wait_for()
     assert views.page.evaluate(code) == [[], ["loss_curve"], sorted(ALL)]
     views.agree("moment", 1)
 

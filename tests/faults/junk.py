@@ -109,7 +109,8 @@ class World:
             yield from (Call(*each) for each in rooms)
 
     def _training(self) -> Iterator[Call]:
-        network = {"layers": [cl.Dense(2)], "input_shape": (3,), "outputs": None, "seed": 0, "ops": "cpu"}
+        network = {"layers": [cl.Dense(2)], "input_shape": (3,), "outputs": None, "seed": 0}
+        network |= {"ops": "cpu", "drawn": True}
         yield Call("Network", cl.Network, network)
         fresh = cl.Network([cl.Dense(2)], 3)
         for name, given in {
@@ -234,6 +235,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
      "not asked for; without rows to validate on"),
     ("train Training Session", "validate_every snapshot_budget", "0|2**31|2**32", "any count"),
     ("train", "loss optimizer", "None", "chosen by the last layer and the targets; Adam"),
+    ("train", "cluster", "None", "no cluster"),
     ("Training", "row_weights", "(2.5,)|mask", "a weight for each row"),
     ("session.step", "n to", "0|None", "no step; whole steps"),
     ("session.rewind session.network_at", "step", "0", "where this session began"),

@@ -38,6 +38,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     ("ConfusionMatrix PredictedValues SampleBrowser DecisionRegions Reliability Distributions", "part node",
      "None", "the view's own choice"),
     ("RecordedCurves", "over", "None|{}", "no other runs"),
+    ("RunComparison", "other", "None", "two of the branches that were made"),
     ("EmbeddingMap", "rows perplexity", "1.5|2**31|2**32|2**63|2**64", "at most so many; any finite number"),
     ("Bench.step Bench.rewind Bench.step_to Bench.ask", "n step phase request",
      "None|-1|0|2**31|2**32|lambda", "what the bench says; said by the session, in the bench's error"),

@@ -25,7 +25,7 @@ ELSEWHERE = {
 SHORT = tuple(junk.JUNK)
 ROOMS = {
     # What kernels are written with.
-    "compute": {"Kernel", "Ops", "as_ops", "get_ops", "kernel"},
+    "compute": {"Kernel", "Ops", "Stream", "as_ops", "get_ops", "kernel"},
     # Tried in tests/data.
     "data": {
         "available", "Batch", "DecodedSource", "RaggedArray", "RaggedDtype", "Source", "Tensor",

@@ -29,6 +29,7 @@ OTHERWISE = {
     ("data/decoded.py", "ThreadPoolExecutor"): "it is gone when the call returns",
     ("data/readers/images.py", "ThreadPoolExecutor"): "it is gone when the call returns",
     ("ground/flag.py", "Lock"): "held by nobody, but lowered",
+    ("scale/service.py", "Thread"): "a child of a worker serves nobody",
     ("study/gate.py", "Thread"): "nobody in a child waits for visitors of its parent",
     ("study/tracefile.py", "RLock"): "a child compares the process first, and writes nothing",
     ("study/tracefile.py", "Thread"): "a child compares the process first, and writes nothing",

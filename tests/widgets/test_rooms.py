@@ -19,7 +19,7 @@ FLOORS = ((f"{WIDGETS}.chart",), PAGES, (f"{WIDGETS}.views",))
 FRONT_END = ("ipywidgets", "anywidget", "traitlets", "IPython")
 HOMES = {
     "plotly": {"chart.plotly", "chart.plotted"},
-    "matplotlib": {"chart.matplotlib"},
+    "matplotlib": {"chart.matplotlib", "chart.painted"},
     "ipywidgets": {"locked"},
     "anywidget": {"channel"},
     "traitlets": {"channel", "locked"},

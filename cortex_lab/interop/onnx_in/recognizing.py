@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from cortex_lab.ground.forks import cached_property
 from cortex_lab.interop.onnx_in.reader import BATCH, HeldTensor, OnnxReader
 from cortex_lab.nn import Layer, Network
 from cortex_lab.nn import layers as ours
