@@ -227,7 +227,7 @@ TAKEN: list[tuple[str, str, str, str]] = [
     *junk_rooms.TAKEN,
     # calls, arguments, junk, what it means there
     ("*", "seed", WHOLE, "a seed is any number of 64 bits"),
-    ("*", "force steps shuffle stratify", "True", "a switch"),
+    ("*", "force steps shuffle stratify drawn", "True", "a switch"),
     ("train Training Session", "frozen probes", "None|[]", "none of them"),
     ("train Training session.score", "metrics penalties loss_weights class_weight augment", "None|{}|[]",
      "none of them"),

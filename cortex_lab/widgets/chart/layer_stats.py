@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
+from cortex_lab.ground.forks import cached_property
 from cortex_lab.nn import Network, Training
 from cortex_lab.nn.examine.measures import function_of
 from cortex_lab.study import Session, Trace
