@@ -163,7 +163,7 @@ DEVICES = {"cpu": "the processor", "gpu": "the GPU", "reference": "the processor
 def _table(
     phases: dict[str, float], amounts: dict[str, tuple[float, float]], ceilings: Ceilings
 ) -> pd.DataFrame:
-    total, lines = sum(phases.values()), {}
+    total, lines = sum(phases[phase] for phase in amounts), {}
     for phase, (operations, moved) in amounts.items():
         took = phases[phase]
         fractions = {

@@ -64,6 +64,7 @@ def test_every_phase_that_does_something_is_timed(make: Any, ops: str):
     idle |= {f"backward:{name}" for name, node in nodes.items() if isinstance(node.layer, cl.Add)}
     assert list(profile.table.index) == [phase for phase in training.phases if phase not in idle]
     assert (profile.table["microseconds"] > 0).all()
+    assert profile.table["share"].sum() == pytest.approx(1)
     assert profile.whole > 0
     assert profile.table["gflop_s"].max() <= profile.ceilings.gflop_s * (1 + 1e-9)
     for phase in profile.table.index:
