@@ -158,10 +158,13 @@ class Team:
         try:
             there = self.client.scheduler_info()["workers"]
             return [each for each in there if self._chosen is None or each in self._chosen]
-        except Exception:
+        except Exception as error:
             # Whatever a client that has lost its scheduler raises.
             if strict:
-                raise
+                raise ValueError(
+                    "the cluster does not answer: its scheduler is gone, or the client was closed; give a "
+                    "new one, Client(...)"
+                ) from error
             return []
 
     def _take_in(self, address: str, training: Training) -> None:

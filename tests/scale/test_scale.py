@@ -336,3 +336,12 @@ def test_shared_memory_has_no_name_once_nobody_writes_to_it():
     del block
     assert not os.path.exists(path)
     np.testing.assert_array_equal(other.read([place])[0], np.arange(5))
+
+
+def test_a_client_that_was_closed_is_refused(client):
+    closed = Client(client.scheduler.address)
+    closed.close()
+    with pytest.raises(ValueError, match=r"does not answer.*give a new one"):
+        session_of().use_cluster(closed)
+    with pytest.raises(ValueError, match=r"does not answer.*give a new one"):
+        session_of(cluster=closed)

@@ -73,7 +73,7 @@ def checked_shards(shards: object, batches: BatchSource) -> int:
     if found > batches.batch_size:
         raise ValueError(
             f"shards={found} is more than the {batches.batch_size} rows of a batch, and each shard needs a "
-            f"row at least: give batch_size={found} or more, or shards={batches.batch_size} or fewer"
+            f"row at least: give shards={batches.batch_size} or fewer, or batches of {found} rows or more"
         )
     return found
 
