@@ -284,6 +284,15 @@ def test_a_slow_worker_is_named(client):
         session.step()
 
 
+def test_a_client_that_was_closed_is_refused(client):
+    closed = Client(client.scheduler.address)
+    closed.close()
+    with pytest.raises(ValueError, match=r"does not answer.*give a new one"):
+        session_of().use_cluster(closed)
+    with pytest.raises(ValueError, match=r"does not answer.*give a new one"):
+        session_of(cluster=closed)
+
+
 def test_workers_that_are_killed_cost_nothing_but_time(client):
     straight, session = made(), made()
     straight.step(10)
@@ -315,19 +324,6 @@ def test_workers_that_are_killed_cost_nothing_but_time(client):
     assert same(straight, session)
 
 
-def test_a_lost_scheduler_ends_the_run_with_its_state_whole(client):
-    straight, session = made(), made(cluster=client)
-    straight.step(4)
-    session.team.patience = 0.0
-    session.step(2)
-    client.cluster.close()
-    with pytest.raises(WorkersLost, match=r"its scheduler is not reached.*stands after step 2"):
-        session.step()
-    session.use_cluster(None)
-    session.step(2)
-    assert same(straight, session)
-
-
 def test_shared_memory_has_no_name_once_nobody_writes_to_it():
     block = SharedBlock.create(1000)
     path, mark = block.told
@@ -338,10 +334,15 @@ def test_shared_memory_has_no_name_once_nobody_writes_to_it():
     np.testing.assert_array_equal(other.read([place])[0], np.arange(5))
 
 
-def test_a_client_that_was_closed_is_refused(client):
-    closed = Client(client.scheduler.address)
-    closed.close()
-    with pytest.raises(ValueError, match=r"does not answer.*give a new one"):
-        session_of().use_cluster(closed)
-    with pytest.raises(ValueError, match=r"does not answer.*give a new one"):
-        session_of(cluster=closed)
+def test_a_lost_scheduler_ends_the_run_with_its_state_whole(client):
+    # The last test of this client: it closes its cluster.
+    straight, session = made(), made(cluster=client)
+    straight.step(4)
+    session.team.patience = 0.0
+    session.step(2)
+    client.cluster.close()
+    with pytest.raises(WorkersLost, match=r"its scheduler is not reached.*stands after step 2"):
+        session.step()
+    session.use_cluster(None)
+    session.step(2)
+    assert same(straight, session)
