@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from distributed import Client
+from distributed.deploy.cluster import Cluster
 
 from cortex_lab.ground import checks
 from cortex_lab.nn.train.training import Training
+
+
+def client_of(client: Any) -> Client:
+    """The client, if it can be asked and waited for."""
+    # A cluster has some of a client's members.
+    about = isinstance(client, (str, Cluster))
+    if about or not hasattr(client, "scheduler_info") or getattr(client, "asynchronous", False):
+        wanted = "a distributed.Client that is not asynchronous"
+        if about:
+            wanted += f", such as Client({repr(client) if isinstance(client, str) else 'cluster'})"
+        raise checks.refused("cluster", wanted, client)
+    return client
 
 
 def refuse_unfitting(training: Training) -> None:

@@ -19,7 +19,7 @@ from cortex_lab.nn.run.sharding import Span, joined, shard_rows, sums_within
 from cortex_lab.nn.train.training import Training
 from cortex_lab.scale.block import SharedBlock, size_of
 from cortex_lab.scale.member import description, identity_of, settings_of
-from cortex_lab.scale.refusals import addresses_of, refuse_unfitting
+from cortex_lab.scale.refusals import addresses_of, client_of, refuse_unfitting
 from cortex_lab.scale.seat import Seat, WrongWorker, seated, slow_ones
 from cortex_lab.scale.service import about
 from cortex_lab.scale.wire import WireLost
@@ -73,10 +73,8 @@ class Team:
         workers: Iterable[str] | None = None,
         shared_memory: bool = True,
     ) -> None:
-        if not hasattr(client, "scheduler_info") or getattr(client, "asynchronous", False):
-            raise checks.refused("cluster", "a distributed.Client that is not asynchronous", client)
+        self.client = client_of(client)
         refuse_unfitting(training)
-        self.client = client
         self._chosen = None if workers is None else addresses_of(workers, client)
         self.shared_memory = checks.flag("shared_memory", shared_memory)
         self.seats: list[Seat] = []

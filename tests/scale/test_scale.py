@@ -293,6 +293,15 @@ def test_a_client_that_was_closed_is_refused(client):
         session_of(cluster=closed)
 
 
+def test_what_leads_to_a_client_is_told_how_to_be_one(client):
+    address = client.scheduler.address
+    for given, said in ((address, repr(address)), (client.cluster, "cluster")):
+        with pytest.raises(TypeError, match=rf"cluster must be .*Client\({said}\)"):
+            session_of(cluster=given)
+        with pytest.raises(TypeError, match=rf"cluster must be .*Client\({said}\)"):
+            session_of().use_cluster(given)
+
+
 def test_workers_that_are_killed_cost_nothing_but_time(client):
     straight, session = made(), made()
     straight.step(10)

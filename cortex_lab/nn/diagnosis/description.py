@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -86,22 +87,36 @@ def squashed_by(network: Network, name: str) -> str | None:
 
 
 def _normalization(study: Study) -> Iterator[Finding]:
-    graph, size = study.network.graph, study.now.batches.batch_size
+    graph, batch, shards = study.network.graph, study.now.batches.batch_size, study.now.shards
+    # The smallest shard: each takes the statistics of its own rows.
+    size = batch // shards
     for name, node in graph.nodes.items():
         if type(node.layer).__name__ != "BatchNormalization" or name in study.now.frozen.nodes:
             continue
         places = math.prod(node.out_shape[:-1])
         if size == 1 or size * places < FEWEST_ROWS:
             what = "one row" if size == 1 else f"{size} rows"
+            over, cut = ("batch", "") if shards == 1 else ("shard", f", shards={shards}")
             yield Finding(
                 "batch_normalization", name, size, FEWEST_ROWS,
-                f"{name!r} normalizes over a batch of {what} (batch_size={size}): "
+                f"{name!r} normalizes over a {over} of {what} (batch_size={batch}{cut}): "
                 + ("every value is its own mean, " if size * places == 1 else "its statistics are noise, ")
                 + "and what is learned does not hold outside training.",
-                remedy="Take batches of 16 rows or more: train(..., batch_size=32), or LayerNormalization().",
-                options={"batch_size": 32},
+                **_more_rows(batch, shards),
             )  # fmt: skip
             return
+
+
+def _more_rows(batch: int, shards: int) -> dict[str, Any]:
+    """The remedy: larger batches, or fewer shards of one that is large enough."""
+    rows = 8
+    if shards > 1 and batch >= 2 * rows:
+        options, what = {"shards": batch // rows}, f"shards of {rows}"
+    else:
+        options, what = {"batch_size": 32} | ({"shards": 1} if shards > 1 else {}), "batches of 16"
+    given = ", ".join(f"{name}={value}" for name, value in options.items())
+    remedy = f"Take {what} rows or more: train(..., {given}), or LayerNormalization()."
+    return {"remedy": remedy, "options": options}
 
 
 def _disturbed(study: Study) -> Iterator[Finding]:

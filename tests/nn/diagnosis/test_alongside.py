@@ -108,6 +108,21 @@ def test_a_batch_of_one_row_is_named_before_what_follows_from_it():
     assert found[0].kind == "batch_normalization" and found[0].options == {"batch_size": 32}
 
 
+@pytest.mark.parametrize(
+    "batch, shards, options",
+    [(32, 32, {"shards": 4}), (32, 16, {"shards": 4}), (4, 4, {"batch_size": 32, "shards": 1})],
+)
+def test_shards_of_few_rows_are_named_before_what_follows_from_them(batch, shards, options):
+    x, y = blobs(40)
+    net = cl.Network([cl.Dense(8), cl.BatchNormalization(), cl.Activation("relu"), cl.Dense(3)], 6)
+    made = cl.train(net, (x, y), "softmax_cross_entropy", cl.Adam(0.01), batch_size=batch, shards=shards)
+    made.step(100)
+    found = made.diagnose()
+    assert found[0].kind == "batch_normalization" and found[0].options == options
+    assert f"shards={shards}" in found[0].sentence
+
+
+
 def test_an_overflow_is_told_with_its_cause():
     x, y = blobs(200)
     network = cl.Network([cl.Dense(16, activation="relu"), cl.Dense(1)], 6)
