@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ def _by_the_clock(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def _free() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        # Not every system says.
+        return None
+
+
 def _cut_as_ever(cut: int) -> None:
     pass
 
@@ -53,6 +62,8 @@ class Backend:
     """Writes numbers into arrays (), each its own."""
     timed: Callable[[Callable[[], object]], float] = _by_the_clock
     """Seconds that what `act()` has this device do takes there, once it is done."""
+    free: Callable[[], int | None] = _free
+    """Bytes of the memory that arrays lie in which nothing takes now; None where nobody says."""
     denormals: Callable[[], Any] = _leave
     """How this thread counts denormal numbers now: what `restore` takes."""
     flush: Callable[[], Any] = _leave

@@ -1,4 +1,4 @@
-"""The bench over a training whose gradients are found by two workers of a cluster: stepped, run and sent back."""
+"""The bench over a training whose gradients are found by two workers: stepped, run, sent back."""
 
 from __future__ import annotations
 

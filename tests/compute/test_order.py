@@ -53,6 +53,7 @@ FLOORS = (
     "gpu.products",
     "gpu.writing",
     "gpu.timing",
+    "gpu.memory",
     "gpu.kernels.linear",
     "gpu.kernels",
     "gpu.accelerate",

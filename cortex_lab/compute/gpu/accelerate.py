@@ -18,4 +18,5 @@ def accelerate() -> Backend:
     launches = importlib.import_module("cortex_lab.compute.gpu.launches")
     writing = importlib.import_module("cortex_lab.compute.gpu.writing")
     timing = importlib.import_module("cortex_lab.compute.gpu.timing")
-    return Backend(record=launches.recorded, write=writing.write, timed=timing.timed)
+    memory = importlib.import_module("cortex_lab.compute.gpu.memory")
+    return Backend(record=launches.recorded, write=writing.write, timed=timing.timed, free=memory.free)

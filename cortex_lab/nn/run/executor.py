@@ -13,6 +13,7 @@ import numpy as np
 from cortex_lab.compute import Ops
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.graph.graph import PlacedNode
+from cortex_lab.nn.run.memory import not_enough
 from cortex_lab.nn.run.plan import Plan, PlannedBuffer, assign_offsets, edge, passes_gradient
 from cortex_lab.nn.run.replaying import Replayed
 
@@ -57,10 +58,13 @@ class Executor:
         self.ops = ops
         self.capacity = capacity
         self._arrays = arrays
-        self._memory, self._offsets, self._fixed = _allocate(plan, ops, capacity)
         # Only one node works at a time, so all share the room of the hungriest.
         sizes = (_scratch_places(node, capacity, ops.dtype)[1] for node in plan.graph.nodes.values())
-        self._scratch = ops.zeros((max(sizes),))
+        try:
+            self._memory, self._offsets, self._fixed = _allocate(plan, ops, capacity)
+            self._scratch = ops.zeros((max(sizes),))
+        except MemoryError as error:
+            raise not_enough(plan, ops, capacity) from error
         self.seed, self.step = ops.zeros((), "uint64"), ops.zeros((), "int64")
         self._bound: dict[int, Bound] = {}
 

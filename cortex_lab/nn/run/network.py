@@ -24,6 +24,7 @@ from cortex_lab.nn.run.checking import checked
 from cortex_lab.nn.run.executor import Bound, Executor
 from cortex_lab.nn.run.gradients import gradient_of
 from cortex_lab.nn.run.ids import reads_ids
+from cortex_lab.nn.run.memory import as_many_as_fit
 from cortex_lab.nn.run.pickled import Pickled
 from cortex_lab.nn.run.pictures import as_picture, picture_inputs, refuse_other_scale
 from cortex_lab.nn.run.plan import Plan
@@ -360,14 +361,13 @@ class Network(NetworkAnswers, Pickled):
     def _evaluate(self, x: object, keep: tuple[str, ...]) -> dict[str, np.ndarray]:
         inputs = self.checked_inputs(x)
         refuse_other_scale(self, inputs)
-        rows = len(next(iter(inputs.values())))
         results: dict[str, np.ndarray] = {}
 
         def gather(part: slice, bound: Bound) -> None:
             wanted = keep or self.graph.outputs
             found = {name: self.ops.to_numpy(bound.buffers[name]) for name in wanted}
             if not results:
-                results.update(room_for(rows, found))
+                results.update(room_for(len(next(iter(inputs.values()))), found))
             for name, values in found.items():
                 results[name][part] = values
 
@@ -379,7 +379,7 @@ class Network(NetworkAnswers, Pickled):
         try:
             executor = free.pop()
         except IndexError:
-            return self.executor(Plan.inference(self.graph, keep), capacity)
+            return as_many_as_fit(self.executor, Plan.inference(self.graph, keep), capacity)
         return executor if executor.capacity >= capacity else self._borrowed(free, keep, capacity)
 
     def _run(self, executor: Executor, inputs: Mapping[str, np.ndarray], part: slice) -> Bound:

@@ -17,6 +17,7 @@ from cortex_lab.nn.contract.batches import BatchSource
 from cortex_lab.nn.contract.layer import Slots
 from cortex_lab.nn.graph.graph import Graph
 from cortex_lab.nn.run.executor import Bound, Executor
+from cortex_lab.nn.run.memory import not_enough
 from cortex_lab.nn.run.network import Network
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
@@ -129,7 +130,10 @@ class ShardedExecutor(Executor):
             self._places[name] = slice(end, end := end + sum(arrays[name][key].size for key in keys))
         for name in self._kept:
             self._places[name] = slice(end, end := end + self._fixed[name].size)
-        self.found = ops.zeros((shards, end))
+        try:
+            self.found = ops.zeros((shards, end))
+        except MemoryError as error:
+            raise not_enough(plan, ops, capacity, shards * end * ops.dtype.itemsize) from error
         self._fixed_of = [{n: ops.zeros(self._fixed[n].shape) for n in self._kept} for _ in range(shards)]
         self._arrays_of = [self._with_gradients_in(found) for found in self.found]
 

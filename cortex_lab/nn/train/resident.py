@@ -38,7 +38,11 @@ class Resident:
         every = [*parts.values(), *goals.values()]
         if not all(isinstance(each, np.ndarray) for each in every) or sum(a.nbytes for a in every) > MOST:
             return None
-        return cls(source, ops, parts, goals)
+        try:
+            return cls(source, ops, parts, goals)
+        except MemoryError:
+            # There is room for a batch, which is sent.
+            return None
 
     def put(
         self, rows: np.ndarray, inputs: Mapping[str, Any], targets: Mapping[str, Any], pictures: Any
