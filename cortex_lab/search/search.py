@@ -86,27 +86,35 @@ class Search:
         self.seed = checks.seed("seed", seed)
         self.study = self._study(self.seed, worker)
 
-    def run(self, trials: int, jobs: int = 1) -> Search:
-        """Try so many more, in so many processes; returns itself.
+    def run(self, trials: int, jobs: int = 1, cluster: Any = None) -> Search:
+        """Try so many more, in so many processes or by the workers of a `cluster`; returns itself.
+
+        `cluster` is a `distributed.Client`. Its workers see the same `folder`, each trains one trial after
+        the other, and what a worker was at when it was lost is tried by another.
 
         Ctrl-C ends it with all finished trials kept. TrialFailed if `make` or a run raises; a trial that a
         fault ended, such as a loss that became NaN, is kept as "failed", and the search goes on.
         """
         trials = checks.whole("trials", trials, least=1)
         jobs = checks.whole("jobs", jobs, least=1)
-        if jobs == 1:
+        if jobs == 1 and cluster is None:
             for _ in range(trials):
                 self._try(self.study)
             return self
+        if cluster is not None and not (hasattr(cluster, "submit") and hasattr(cluster, "gather")):
+            raise checks.refused("cluster", "a distributed.Client, such as Client('tcp://...')", cluster)
+        if cluster is not None and jobs != 1:
+            raise ValueError("a cluster has as many processes as it has workers: leave out jobs, or cluster")
         if self.folder is None:
             raise ValueError("several processes need a place where they meet: Search(..., folder='runs')")
-        share = [trials // jobs + (job < trials % jobs) for job in range(jobs)]
-        seeds = [_mixed(self.seed, len(self.study.trials), job) for job in range(jobs)]
-        failed = joblib.Parallel(n_jobs=jobs)(
-            joblib.delayed(_run)(self._settings(seed), count)
-            for seed, count in zip(seeds, share, strict=True)
-            if count
-        )
+        # One at a time, so that a worker that is faster, or joins, takes more of them.
+        share = [1] * trials if cluster is not None else _dealt(trials, jobs)
+        seeds = [_mixed(self.seed, len(self.study.trials), part) for part in range(len(share))]
+        parts = list(zip(map(self._settings, seeds), share, strict=True))
+        if cluster is None:
+            failed = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_run)(*part) for part in parts)
+        else:
+            failed = _by_workers(cluster, parts)
         for said in failed:
             if said is not None:
                 raise TrialFailed(said)
@@ -256,7 +264,7 @@ class Search:
             "mode": "max" if self.rising else "min",
             "epochs": self.epochs,
             "prune": self.prune,
-            "folder": self.folder,
+            "folder": None if self.folder is None else self.folder.resolve(),
             "sampler": self.sampler,
             "seed": seed,
             "worker": True,
@@ -315,6 +323,21 @@ def _run(settings: dict[str, Any], trials: int) -> str | None:
     except TrialFailed as error:
         return str(error)
     return None
+
+
+def _by_workers(client: Any, parts: list[tuple[dict[str, Any], int]]) -> list[str | None]:
+    """What `_run` says of each part, done by the workers of a cluster."""
+    # Each its own: what two of them are told may be equal, and both are to be tried.
+    tasks = [client.submit(_run, *part, pure=False) for part in parts]
+    try:
+        return client.gather(tasks)
+    except BaseException:
+        client.cancel(tasks)
+        raise
+
+
+def _dealt(trials: int, jobs: int) -> list[int]:
+    return [trials // jobs + (job < trials % jobs) for job in range(min(jobs, trials))]
 
 
 def _mixed(*numbers: int) -> int:
