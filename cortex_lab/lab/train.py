@@ -146,8 +146,8 @@ def train(
         its shard; BatchNormalization takes mean and variance of each shard's rows, and remembers their mean
         over the shards. A last batch of an epoch with fewer rows than shards has a shard for each row.
     cluster
-        A `distributed.Client`: the workers of its cluster compute the shards, of which each has some; the
-        bits are those without it. See `session.use_cluster` and `cortex_lab.scale`.
+        A `distributed.Client`: the workers of its cluster compute the shards, of which each has some, and
+        validate; the bits are those without it. See `session.use_cluster` and `cortex_lab.scale`.
     resume_from
         A file that `session.save` wrote, of a training set up as this one: the session begins at its step and
         goes on as that one would have, with what it recorded, edited (such as the learning rate), attached

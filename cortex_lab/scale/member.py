@@ -39,6 +39,8 @@ class Member:
         self._hyperparameters = Hyperparameters(network.graph)
         self._seen: dict[int, Bound] = {}
         self._under_way: LoadedBatch | None = None
+        self.rows: dict[str, Any] = {}
+        """Those beside the training that are judged here, and how, as `TotalLoss.judge` takes them."""
 
     def stand(self, settings: Mapping[str, Any], own: Span) -> None:
         """Do as the training is set now, and from now on compute the shards of `own`."""
@@ -86,6 +88,16 @@ class Member:
         arrays = [executor.found[span[0]] for span in sums]
         arrays += [at.rows[first:stop] for at in loaded.slots.values()]
         return words, arrays + [loaded.slots[name].y[first:stop] for name in outputs]
+
+    def judge(self, some_unknown: bool) -> list[np.ndarray]:
+        """What is found of each piece of `rows`, (pieces, 3), and the outputs that are wanted."""
+        objective, before = self._objective, self._objective.some_unknown
+        objective.some_unknown = some_unknown
+        try:
+            found, outputs = self._network.ops.alike(lambda: objective.judge(**self.rows))
+        finally:
+            objective.some_unknown = before
+        return [np.array(found, float), *outputs.values()]
 
     def _load(self, step: int, batch: Batch, rows: int, own: slice, weights: list[np.ndarray]) -> LoadedBatch:
         """Put the own rows of a batch to where they lie in the whole of it."""

@@ -135,3 +135,11 @@ class _Desk:
 
     def _step(self, words: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str, Any], list[Any]]:
         return self._member.compute(words["step"], self._member.take(arrays))
+
+    def _rows(self, words: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str, Any], list[Any]]:
+        self._member.rows = cloudpickle.loads(arrays[0].tobytes())
+        return {}, []
+
+    def _judge(self, words: dict[str, Any], arrays: list[np.ndarray]) -> tuple[dict[str, Any], list[Any]]:
+        self._member.take(arrays)
+        return {}, self._member.judge(words["some_unknown"])

@@ -16,8 +16,10 @@ from distributed import Client
 from cortex_lab.ground import checks
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.sharding import Span, joined, shard_rows, sums_within
+from cortex_lab.nn.train.objective import Judged
 from cortex_lab.nn.train.training import Training
 from cortex_lab.scale.block import SharedBlock, size_of
+from cortex_lab.scale.judging import Judging, worth_sharing
 from cortex_lab.scale.member import description, identity_of, settings_of
 from cortex_lab.scale.refusals import addresses_of, client_of, refuse_unfitting
 from cortex_lab.scale.seat import Seat, WrongWorker, seated, slow_ones
@@ -86,6 +88,7 @@ class Team:
         self._capacity = training.executor.capacity
         self._board: SharedBlock | None = None
         self._data: tuple[Any, dict[str, int]] | None = None
+        self._judging = Judging()
         weakref.finalize(self, _close, self.seats)
         self._recruit(training, strict=True)
         if not self.seats:
@@ -112,6 +115,16 @@ class Team:
                 continue
         self._put_together(training, loaded, answers)
         self._name_slow()
+
+    def judge(self, training: Training, inputs: Mapping[str, Any], *how: Any) -> Judged:
+        """As `TotalLoss.judge`, each worker some rows; where it does not pay, or all are lost, here."""
+        while self.seats and worth_sharing(len(next(iter(inputs.values())))):
+            try:
+                lasting = _lasting(training)
+                return self._judging.judge(self._ask, self.seats, training.objective, lasting, inputs, *how)
+            except WireLost:
+                continue
+        return training.objective.judge(inputs, *how)
 
     def close(self) -> None:
         """Let the workers go."""
@@ -263,8 +276,9 @@ class Team:
         """What these answer. WireLost if some are lost, once they are out; else what one of them raises."""
         self._number += 1
         placed = None
-        if words["do"] == "step" and self._board is not None and any(s.wire.into is not None for s in seats):
-            placed = self._board.write(arrays)
+        board = self._board if words["do"] in ("step", "judge") else None
+        if board is not None and any(seat.wire.into is not None for seat in seats):
+            placed = board.write(arrays)
         waiting, answers, lost = list(seats), Answers(), []
         try:
             for seat in seats:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.train.copies import copied
+from cortex_lab.nn.train.objective import Judged
 
 
 class GradientFinder(Protocol):
@@ -18,6 +19,10 @@ class GradientFinder(Protocol):
 
         Nothing that lasts is changed; whatever it raises, the step has not happened.
         """
+        ...
+
+    def judge(self, training: Any, *rows_and_how: Any) -> Judged:
+        """What `training.objective.judge` says of the same, found by who finds gradients."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,9 @@ from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.mixing import mixed_accuracy, mixture_slots
 from cortex_lab.nn.train.output_losses import checked_weights, losses_by_output
 from cortex_lab.study.missing import MISSING
+
+Judged = tuple[list[tuple[float, float, float]], dict[str, np.ndarray]]
+Judge = Callable[..., Judged]
 
 
 class TotalLoss:
@@ -214,41 +217,59 @@ class TotalLoss:
         return scores | (metrics.measure(outputs, targets) if metrics else {})
 
     def means(
-        self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], wanted: Iterable[str] = ()
+        self,
+        inputs: Mapping[str, np.ndarray],
+        targets: Mapping[str, np.ndarray],
+        wanted: Iterable[str] = (),
+        judge: Judge | None = None,
     ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         """Mean "loss" of checked rows whose targets are known, "accuracy" if it has a meaning; and outputs.
 
-        The outputs are those of the names `wanted`, of all rows. NaN where nothing is known.
+        The outputs are those of the names `wanted`, of all rows. NaN where nothing is known. `judge` does as
+        the method of that name, elsewhere.
         """
-        ops, rows = self.network.ops, len(next(iter(inputs.values())))
-        outputs = {name: np.empty((rows, *self.network.graph.shape(name)), ops.dtype) for name in wanted}
+        rows = len(next(iter(inputs.values())))
         known = {name: self.known_shares(name, targets[name]) for name in self.losses}
         # The mean over all rows, with these weights, is that over what is known.
         weights = {name: self.weights[name] * _to_the_known(some) for name, some in known.items()}
-        total, correct, answered = 0.0, 0.0, 0.0
         two = self.losses[self._first].predicts == "yes or no"
         classifies = self.classifies and not (two and holds_shares(targets[self._first]))
+        found, outputs = (judge or self.judge)(inputs, targets, weights, classifies, tuple(wanted))
+        total, correct, answered = 0.0, 0.0, 0.0
+        for loss, right, of in found:
+            total, correct, answered = total + loss, correct + right, answered + of
+        scores = {"loss": total / rows if any(map(np.any, weights.values())) else MISSING}
+        if self.classifies:
+            scores["accuracy"] = correct / answered if answered else MISSING
+        return scores, outputs
+
+    def judge(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        targets: Mapping[str, np.ndarray],
+        weights: Mapping[str, Any],
+        classifies: bool,
+        wanted: Sequence[str],
+    ) -> Judged:
+        """What `means` adds up, of each piece of the rows, and their outputs of the names `wanted`."""
+        ops, rows = self.network.ops, len(next(iter(inputs.values())))
+        outputs = {name: np.empty((rows, *self.network.graph.shape(name)), ops.dtype) for name in wanted}
+        found: list[tuple[float, float, float]] = []
 
         def add(part: slice, bound: Bound) -> None:
-            nonlocal total, correct, answered
             slots = self._loaded(bound, targets, part)
             for name, at in slots.items():
                 of_rows = weights[name]
                 at.weights[...] = of_rows if np.ndim(of_rows) == 0 else ops.asarray(of_rows[part])
             self.evaluate(slots)
-            total += _summed(slots)
             target = slots[self._first].target
             share = self._known_answers(target) * bound.rows / target.size if classifies else 0.0
-            if share:
-                correct, answered = correct + self.accuracy(slots) * share, answered + share
+            found.append((_summed(slots), self.accuracy(slots) * share if share else 0.0, share))
             for name, gathered in outputs.items():
                 gathered[part] = ops.to_numpy(slots[name].y)
 
         self.network.evaluate_batches(inputs, add)
-        scores = {"loss": total / rows if any(map(np.any, weights.values())) else MISSING}
-        if self.classifies:
-            scores["accuracy"] = correct / answered if answered else MISSING
-        return scores, outputs
+        return found, outputs
 
     def row_losses(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> np.ndarray:
         """Each row's loss, (rows,) float64, without row weights; NaN where nothing is known of the row."""

@@ -326,8 +326,9 @@ class Training(Measured):
         self.loader.load_into(executor)
 
     def find_gradients_by(self, finder: GradientFinder | None) -> None:
-        """From the next step on, have others find the gradients of whole steps; None finds them here."""
+        """From the next step on, have others find gradients of whole steps and validate; None: here."""
         self._step_phases.elsewhere = None if finder is None else Elsewhere(self, finder)
+        self._validation.judge = None if finder is None else partial(finder.judge, self)
 
     def edit(self, name: str, value: Any) -> None:
         """Change something by hand: "learning_rate", "excluded_rows", "weights['dense_1/kernel']", ...

@@ -15,7 +15,7 @@ from cortex_lab.nn.run.tables import refuse_other_rows
 from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metric_kinds import resolve_metric
 from cortex_lab.nn.train.metrics import Metrics
-from cortex_lab.nn.train.objective import TotalLoss
+from cortex_lab.nn.train.objective import Judge, TotalLoss
 
 _ALSO = {"acc": "accuracy"}
 Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
@@ -55,6 +55,8 @@ class Validation:
             metrics.check(rows[1])
         self.rows = rows
         self.metrics = metrics
+        self.judge: Judge | None = None
+        """Who judges the rows, where that is not done here."""
         self._objective = objective
         self._kept: tuple[tuple[int, ...], dict[str, Any]] | None = None
 
@@ -109,7 +111,7 @@ class Validation:
             read = tuple(network.digest(vector) for vector in vectors)
             if kept is not None and kept[0] == read:
                 return read, None
-            return read, objective.means(inputs, targets, self.metrics.outputs)
+            return read, objective.means(inputs, targets, self.metrics.outputs, self.judge)
 
         # Loss, accuracy and metrics are asked for one after the other, mostly with the same weights.
         read, measured = network.turns.reading(measure)
