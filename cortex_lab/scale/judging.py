@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,22 +18,22 @@ Ask = Callable[[Sequence[Seat], dict[str, Any], Sequence[np.ndarray]], Mapping[S
 
 
 @dataclass(frozen=True)
-class KnownRows:
+class SharedRows:
     """Which rows a worker was told, of which arrays: held, so that no other takes the place of one."""
 
     span: tuple[int, int]
     arrays: tuple[np.ndarray, ...]
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, KnownRows) and self.span == other.span and len(self.arrays) == len(other.arrays)
-        return same and all(map(operator.is_, self.arrays, other.arrays))
+        same = isinstance(other, SharedRows) and self.span == other.span
+        return same and [*map(id, self.arrays)] == [*map(id, other.arrays)]
 
 
 class Judging:
     """Has workers judge rows piece by piece, as a network takes them: the bits are those of here."""
 
     def __init__(self) -> None:
-        self._told: WeakKeyDictionary[Seat, KnownRows] = WeakKeyDictionary()
+        self._told: WeakKeyDictionary[Seat, SharedRows] = WeakKeyDictionary()
 
     def judge(
         self,
@@ -52,7 +51,7 @@ class Judging:
         rows = len(next(iter(inputs.values())))
         shares = list(zip(seats, _spans(rows, len(seats)), strict=False))
         for seat, span in shares:
-            told = KnownRows(span, (*inputs.values(), *targets.values()))
+            told = SharedRows(span, (*inputs.values(), *targets.values()))
             if self._told.get(seat) != told:
                 own = slice(*span)
                 parcel = cloudpickle.dumps(
