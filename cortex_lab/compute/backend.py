@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cortex_lab.compute.work import Call, in_turn
@@ -31,10 +31,12 @@ def _by_the_clock(act: Callable[[], object]) -> float:
 
 
 def _free() -> int | None:
+    # What files are kept in for now is free, too, and only Linux says how much that is.
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        # Not every system says.
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        (kilobytes,) = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+        return 1024 * int(kilobytes)
+    except (OSError, ValueError):
         return None
 
 

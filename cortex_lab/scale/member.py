@@ -18,6 +18,7 @@ from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.sharding import ShardedExecutor, Span
 from cortex_lab.nn.train.augment import Augmenter
 from cortex_lab.nn.train.hyperparameters import Hyperparameters
+from cortex_lab.nn.train.judging import RowsToJudge
 from cortex_lab.nn.train.objective import TotalLoss
 from cortex_lab.nn.train.phases import StepPhases, phase_names
 from cortex_lab.nn.train.training import Training
@@ -39,8 +40,8 @@ class Member:
         self._hyperparameters = Hyperparameters(network.graph)
         self._seen: dict[int, Bound] = {}
         self._under_way: LoadedBatch | None = None
-        self.rows: dict[str, Any] = {}
-        """Those beside the training that are judged here, and how, as `TotalLoss.judge` takes them."""
+        self.rows: RowsToJudge
+        """Those beside the training that are judged here, once they are told."""
 
     def stand(self, settings: Mapping[str, Any], own: Span) -> None:
         """Do as the training is set now, and from now on compute the shards of `own`."""
@@ -94,7 +95,7 @@ class Member:
         objective, before = self._objective, self._objective.some_unknown
         objective.some_unknown = some_unknown
         try:
-            found, outputs = self._network.ops.alike(lambda: objective.judge(**self.rows))
+            found, outputs = self._network.ops.alike(lambda: objective.judge(self.rows))
         finally:
             objective.some_unknown = before
         return [np.array(found, float), *outputs.values()]

@@ -16,7 +16,7 @@ from distributed import Client
 from cortex_lab.ground import checks
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.run.sharding import Span, joined, shard_rows, sums_within
-from cortex_lab.nn.train.objective import Judged
+from cortex_lab.nn.train.judging import Judged, RowsToJudge
 from cortex_lab.nn.train.training import Training
 from cortex_lab.scale.block import SharedBlock, size_of
 from cortex_lab.scale.judging import Judging, worth_sharing
@@ -116,15 +116,15 @@ class Team:
         self._put_together(training, loaded, answers)
         self._name_slow()
 
-    def judge(self, training: Training, inputs: Mapping[str, Any], *how: Any) -> Judged:
+    def judge(self, training: Training, rows: RowsToJudge) -> Judged:
         """As `TotalLoss.judge`, each worker some rows; where it does not pay, or all are lost, here."""
-        while self.seats and worth_sharing(len(next(iter(inputs.values())))):
+        objective = training.objective
+        while self.seats and worth_sharing(rows):
             try:
-                lasting = _lasting(training)
-                return self._judging.judge(self._ask, self.seats, training.objective, lasting, inputs, *how)
+                return self._judging.judge(self._ask, self.seats, objective, _lasting(training), rows)
             except WireLost:
                 continue
-        return training.objective.judge(inputs, *how)
+        return objective.judge(rows)
 
     def close(self) -> None:
         """Let the workers go."""

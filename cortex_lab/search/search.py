@@ -101,8 +101,10 @@ class Search:
             for _ in range(trials):
                 self._try(self.study)
             return self
-        if cluster is not None and not (hasattr(cluster, "submit") and hasattr(cluster, "gather")):
-            raise checks.refused("cluster", "a distributed.Client, such as Client('tcp://...')", cluster)
+        waits = hasattr(cluster, "gather") and not getattr(cluster, "asynchronous", False)
+        if cluster is not None and not waits:
+            wanted = "a distributed.Client that is not asynchronous, such as Client('tcp://...')"
+            raise checks.refused("cluster", wanted, cluster)
         if cluster is not None and jobs != 1:
             raise ValueError("a cluster has as many processes as it has workers: leave out jobs, or cluster")
         if self.folder is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,6 +77,7 @@ def test_what_raises_there_is_said_here(client, tmp_path):
     "options, error, said",
     [
         ({"cluster": "tcp://there"}, TypeError, "cluster must be a distributed.Client"),
+        ({"cluster": SimpleNamespace(gather=list, asynchronous=True)}, TypeError, "that is not asynchronous"),
         ({"jobs": 2}, ValueError, "leave out jobs, or cluster"),
         ({"folder": None}, ValueError, "a place where they meet"),
     ],

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from cortex_lab.nn.examine.record import LoadedBatch
 from cortex_lab.nn.train.copies import copied
-from cortex_lab.nn.train.objective import Judged
+from cortex_lab.nn.train.judging import Judged, RowsToJudge
 
 
 class GradientFinder(Protocol):
@@ -21,7 +21,7 @@ class GradientFinder(Protocol):
         """
         ...
 
-    def judge(self, training: Any, *rows_and_how: Any) -> Judged:
+    def judge(self, training: Any, rows: RowsToJudge) -> Judged:
         """What `training.objective.judge` says of the same, found by who finds gradients."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -22,13 +22,11 @@ from cortex_lab.nn.run.pictures import as_picture
 from cortex_lab.nn.run.plan import Plan
 from cortex_lab.nn.run.replaying import Replayed
 from cortex_lab.nn.run.sharding import additions
+from cortex_lab.nn.train.judging import Judge, Judged, RowsToJudge
 from cortex_lab.nn.train.metrics import Metrics
 from cortex_lab.nn.train.mixing import mixed_accuracy, mixture_slots
 from cortex_lab.nn.train.output_losses import checked_weights, losses_by_output
 from cortex_lab.study.missing import MISSING
-
-Judged = tuple[list[tuple[float, float, float]], dict[str, np.ndarray]]
-Judge = Callable[..., Judged]
 
 
 class TotalLoss:
@@ -228,47 +226,40 @@ class TotalLoss:
         The outputs are those of the names `wanted`, of all rows. NaN where nothing is known. `judge` does as
         the method of that name, elsewhere.
         """
-        rows = len(next(iter(inputs.values())))
         known = {name: self.known_shares(name, targets[name]) for name in self.losses}
         # The mean over all rows, with these weights, is that over what is known.
         weights = {name: self.weights[name] * _to_the_known(some) for name, some in known.items()}
         two = self.losses[self._first].predicts == "yes or no"
         classifies = self.classifies and not (two and holds_shares(targets[self._first]))
-        found, outputs = (judge or self.judge)(inputs, targets, weights, classifies, tuple(wanted))
+        rows = RowsToJudge(inputs, targets, weights, classifies, tuple(wanted))
+        found, outputs = (judge or self.judge)(rows)
         total, correct, answered = 0.0, 0.0, 0.0
         for loss, right, of in found:
             total, correct, answered = total + loss, correct + right, answered + of
-        scores = {"loss": total / rows if any(map(np.any, weights.values())) else MISSING}
+        scores = {"loss": total / len(rows) if any(map(np.any, weights.values())) else MISSING}
         if self.classifies:
             scores["accuracy"] = correct / answered if answered else MISSING
         return scores, outputs
 
-    def judge(
-        self,
-        inputs: Mapping[str, np.ndarray],
-        targets: Mapping[str, np.ndarray],
-        weights: Mapping[str, Any],
-        classifies: bool,
-        wanted: Sequence[str],
-    ) -> Judged:
-        """What `means` adds up, of each piece of the rows, and their outputs of the names `wanted`."""
-        ops, rows = self.network.ops, len(next(iter(inputs.values())))
-        outputs = {name: np.empty((rows, *self.network.graph.shape(name)), ops.dtype) for name in wanted}
+    def judge(self, rows: RowsToJudge) -> Judged:
+        """What `means` adds up, of each piece of the rows, and their outputs."""
+        ops, shape = self.network.ops, self.network.graph.shape
+        outputs = {name: np.empty((len(rows), *shape(name)), ops.dtype) for name in rows.wanted}
         found: list[tuple[float, float, float]] = []
 
         def add(part: slice, bound: Bound) -> None:
-            slots = self._loaded(bound, targets, part)
+            slots = self._loaded(bound, rows.targets, part)
             for name, at in slots.items():
-                of_rows = weights[name]
+                of_rows = rows.weights[name]
                 at.weights[...] = of_rows if np.ndim(of_rows) == 0 else ops.asarray(of_rows[part])
             self.evaluate(slots)
             target = slots[self._first].target
-            share = self._known_answers(target) * bound.rows / target.size if classifies else 0.0
+            share = self._known_answers(target) * bound.rows / target.size if rows.classifies else 0.0
             found.append((_summed(slots), self.accuracy(slots) * share if share else 0.0, share))
             for name, gathered in outputs.items():
                 gathered[part] = ops.to_numpy(slots[name].y)
 
-        self.network.evaluate_batches(inputs, add)
+        self.network.evaluate_batches(rows.inputs, add)
         return found, outputs
 
     def row_losses(self, inputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> np.ndarray:

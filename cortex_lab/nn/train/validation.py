@@ -12,10 +12,11 @@ from cortex_lab.ground.float32 import refuse_missing
 from cortex_lab.nn.contract.loss import WrongRows
 from cortex_lab.nn.run.ids import NoSuchId
 from cortex_lab.nn.run.tables import refuse_other_rows
+from cortex_lab.nn.train.judging import Judge
 from cortex_lab.nn.train.labels import refuse_misread
 from cortex_lab.nn.train.metric_kinds import resolve_metric
 from cortex_lab.nn.train.metrics import Metrics
-from cortex_lab.nn.train.objective import Judge, TotalLoss
+from cortex_lab.nn.train.objective import TotalLoss
 
 _ALSO = {"acc": "accuracy"}
 Rows = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
